@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// `View<T>`: a matrix that is somewhere else. A sample is a column; columns lie `stride` elements apart.
+#pragma once
+
+#include <Eigen/Core>
+
+#include "espalier/core/config.hpp"
+
+namespace espalier {
+
+/// `rows × cols` values, column after column, `stride` ≥ `rows` elements from one column to the next.
+template <class T>
+struct View {
+  T* data = nullptr;
+  Index rows = 0;
+  Index cols = 0;
+  Index stride = 0;
+
+  [[nodiscard]] ESPALIER_HD constexpr T* column(Index j) const noexcept { return data + j * stride; }
+  [[nodiscard]] ESPALIER_HD constexpr T& operator()(Index i, Index j) const noexcept {
+    return data[i + j * stride];
+  }
+  [[nodiscard]] ESPALIER_HD constexpr bool contiguous() const noexcept { return stride == rows; }
+
+  // NOLINTNEXTLINE(google-explicit-constructor): a view of const is a weaker view.
+  constexpr operator View<const T>() const noexcept { return {data, rows, cols, stride}; }
+};
+
+/// The view as an Eigen map, to use Eigen's expressions on it.
+template <class T>
+[[nodiscard]] auto as_eigen(View<T> v) {
+  using Plain = Eigen::Matrix<std::remove_const_t<T>, Eigen::Dynamic, Eigen::Dynamic>;
+  using Matrix = std::conditional_t<std::is_const_v<T>, const Plain, Plain>;
+  return Eigen::Map<Matrix, 0, Eigen::OuterStride<>>(v.data, v.rows, v.cols,
+                                                     Eigen::OuterStride<>(v.stride));
+}
+
+}  // namespace espalier

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a model expects of its data, as plain values: the columns that become inputs and the columns that are labels.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace espalier {
+
+enum class FieldKind : std::uint8_t {
+  numeric,      ///< `width` number columns: `name` alone when width is 1, else `name_0` … `name_{width−1}`
+  categorical,  ///< one text value, looked up in a vocabulary learnt from the training split
+  hashed,       ///< one text value, hashed into `buckets` rows: no vocabulary
+};
+
+enum class Pool : std::uint8_t { none, sum, mean };  ///< how the values of a multi-valued field are put together
+
+enum class TransformKind : std::uint8_t {
+  log1p,        ///< sign(x) · log(1 + |x|)
+  standardize,  ///< (x − mean) / deviation, both of the training split
+  clip,         ///< min(max(x, low), high)
+};
+
+struct Transform {
+  TransformKind kind{};
+  double low = 0;
+  double high = 0;
+  constexpr bool operator==(const Transform&) const = default;
+};
+
+/// One input field. Categorical fields fill `width` rows of the encoder's input from their embedding table.
+struct FieldInfo {
+  static constexpr std::size_t max_transforms = 4;
+
+  std::string_view name;
+  FieldKind kind = FieldKind::numeric;
+  int width = 1;
+  // numeric
+  std::array<Transform, max_transforms> transforms{};
+  int transform_count = 0;
+  // categorical and hashed
+  std::string_view table;       ///< the embedding table's name: the field's own unless shared
+  int min_count = 1;            ///< values seen less often in the training split share row 0
+  std::int64_t buckets = 0;     ///< hashed: rows of the table
+  Pool pool = Pool::none;       ///< none: one value a sample; else the cell holds several, cut at `separator`
+  char separator = '|';
+
+  [[nodiscard]] constexpr bool is_numeric() const { return kind == FieldKind::numeric; }
+};
+
+enum class LabelKind : std::uint8_t {
+  binary,  ///< 0 or 1
+  real,    ///< any finite number
+  count,   ///< a number ≥ 0
+  classes  ///< 0, 1, …, classes − 1
+};
+
+/// One label column; the task's name unless said otherwise. A missing value masks the task for that sample.
+struct LabelInfo {
+  std::string_view name;  ///< the task
+  std::string_view column;
+  LabelKind kind = LabelKind::real;
+  int classes = 0;
+};
+
+/// The columns that a model reads.
+struct Schema {
+  std::span<const FieldInfo> fields;
+  std::span<const LabelInfo> labels;
+};
+
+}  // namespace espalier
