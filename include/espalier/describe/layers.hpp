@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+// Encoder layers as types: Dense, LayerNorm, BatchNorm, Dropout, Residual, and Layers/Mlp, which put them in a row.
+#pragma once
+
+#include "espalier/core/type_list.hpp"
+#include "espalier/plan/plan.hpp"
+
+namespace espalier {
+
+// A layer is a struct with
+//   using Operations = TypeList<…>;              the operations that its fold emits
+//   static constexpr int width(int in);          values it gives for `in` values
+//   template <class Builder>
+//   static constexpr Block fold(Builder&, Block in, int position);   emits them; `position` numbers the layer
+
+/// Fully connected: y = act(W x + b). W is units × inputs.
+template <int Units, Activation Act = Activation::relu, Init Weights = Init::automatic>
+struct Dense {
+  static_assert(Units > 0, "espalier: Dense needs at least one unit");
+  using Operations = TypeList<ops::Dense>;
+  static constexpr int units = Units;
+  static constexpr Activation activation = Act;
+  static constexpr Init weights = Weights;
+
+  static constexpr int width(int) { return Units; }
+
+  template <class Builder>
+  static constexpr Block fold(Builder& b, Block in, int position) {
+    const int path = b.enter("dense", position);
+    Node node;
+    node.in = in;
+    node.activation = Act;
+    b.align();
+    node.parameters[0] = b.tensor("weight", Units, in.rows, resolve_init(Weights, Act));
+    b.align();
+    node.parameters[1] = b.tensor("bias", Units, 0, Init::zeros);
+    if (needs_pre_activation(Act)) node.cache = b.block(Units, in.steps);
+    node.out = b.block(Units, in.steps);
+    b.template emit<ops::Dense>(node);
+    b.leave(path);
+    return node.out;
+  }
+
+  /// `automatic` as a concrete initialiser.
+  static constexpr Init resolve_init(Init init, Activation act) {
+    if (init != Init::automatic) return init;
+    const bool rectifier = act == Activation::relu || act == Activation::leaky_relu ||
+                           act == Activation::gelu || act == Activation::silu;
+    return rectifier ? Init::he_uniform : Init::glorot_uniform;
+  }
+};
+
+/// y = gain · (x − mean) / √(variance + ε) + shift, over a sample's values (Ba et al. 2016). ε = 1e-5.
+struct LayerNorm {
+  using Operations = TypeList<ops::LayerNorm>;
+  static constexpr int width(int in) { return in; }
+
+  template <class Builder>
+  static constexpr Block fold(Builder& b, Block in, int position) {
+    const int path = b.enter("layer_norm", position);
+    Node node;
+    node.in = in;
+    node.real = 1e-5;
+    b.align();
+    node.parameters[0] = b.tensor("gain", in.rows, 0, Init::ones);
+    b.align();
+    node.parameters[1] = b.tensor("shift", in.rows, 0, Init::zeros);
+    node.cache = b.block(2, in.steps);
+    node.out = b.block(in.rows, in.steps);
+    b.template emit<ops::LayerNorm>(node);
+    b.leave(path);
+    return node.out;
+  }
+};
+
+/// The same over the batch, per value (Ioffe & Szegedy 2015). ε = 1e-5; running statistics with momentum 0.1 serve
+/// inference. The whole batch takes part, so training has one more barrier forward and one more backward.
+struct BatchNorm {
+  using Operations = TypeList<ops::BatchMoments, ops::BatchNormalize>;
+  static constexpr int width(int in) { return in; }
+
+  template <class Builder>
+  static constexpr Block fold(Builder& b, Block in, int position) {
+    const int path = b.enter("batch_norm", position);
+    Node node;
+    node.in = in;
+    node.real = 1e-5;
+    b.align();
+    node.parameters[0] = b.tensor("gain", in.rows, 0, Init::ones);
+    b.align();
+    node.parameters[1] = b.tensor("shift", in.rows, 0, Init::zeros);
+    b.align();
+    node.parameters[2] = b.state("running_mean", in.rows, Init::zeros);
+    b.align();
+    node.parameters[3] = b.state("running_variance", in.rows, Init::ones);
+    // Forward: count, mean, sum of squared deviations. Backward: sums of dy and of dy · normalised x.
+    node.scratch_size = 2 * in.rows + 1;
+    node.scratch = b.scratch(node.scratch_size);
+    node.out = b.block(in.rows, in.steps);
+    Node moments = node;
+    b.template emit<ops::BatchMoments>(moments);
+    Node normalize = node;
+    b.template emit<ops::BatchNormalize>(normalize);
+    b.leave(path);
+    return node.out;
+  }
+};
+
+/// A rate for Dropout: Dropout<Rate{0.1}>.
+struct Rate {
+  double value = 0.5;
+};
+
+/// In training each value is zero with probability `R`, the others grow by 1 / (1 − R) (Srivastava et al. 2014).
+/// The mask depends on seed, step, sample and value alone, not on threads.
+template <Rate R = Rate{}>
+struct Dropout {
+  static_assert(R.value >= 0 && R.value < 1, "espalier: Dropout's rate must lie in [0, 1)");
+  using Operations = TypeList<ops::Dropout>;
+  static constexpr bool elementwise = true;  // parallel experts can share one node
+  static constexpr int width(int in) { return in; }
+
+  template <class Builder>
+  static constexpr Block fold(Builder& b, Block in, int position) {
+    const int path = b.enter("dropout", position);
+    Node node;
+    node.in = in;
+    node.real = R.value;
+    node.out = b.block(in.rows, in.steps, in.gradient);
+    b.template emit<ops::Dropout>(node);
+    b.leave(path);
+    return node.out;
+  }
+};
+
+/// Layers one after the other.
+template <class... Ls>
+struct Layers {
+  using Operations = JoinUnique<typename Ls::Operations...>;
+  static constexpr int count = sizeof...(Ls);
+
+  static constexpr int width(int in) {
+    ((in = Ls::width(in)), ...);
+    return in;
+  }
+
+  template <class Builder>
+  static constexpr Block fold(Builder& b, Block in, int position = 0) {
+    ((in = Ls::fold(b, in, position++)), ...);
+    return in;
+  }
+};
+
+/// Dense layers with one activation: Mlp<128, 64>.
+template <int... Units>
+using Mlp = Layers<Dense<Units>...>;
+
+/// The same with another activation: MlpOf<Activation::gelu, 128, 64>.
+template <Activation Act, int... Units>
+using MlpOf = Layers<Dense<Units, Act>...>;
+
+/// y = x + f(x), where f is `Ls…` in a row and must keep the width (He et al. 2016).
+template <class... Ls>
+struct Residual {
+  using Inside = Layers<Ls...>;
+  using Operations = JoinUnique<typename Inside::Operations, TypeList<ops::Add>>;
+  static constexpr int width(int in) { return in; }
+
+  template <class Builder>
+  static constexpr Block fold(Builder& b, Block in, int position) {
+    const int path = b.enter("residual", position);
+    const Block inside = Inside::fold(b, in);
+    if (inside.rows != in.rows) b.problem(Problem::residual_width);
+    Node node;
+    node.in = in;
+    node.in2 = inside;
+    node.out = b.block(in.rows, in.steps);
+    b.template emit<ops::Add>(node);
+    b.leave(path);
+    return node.out;
+  }
+};
+
+}  // namespace espalier

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+// Several layers of one shape side by side: experts that read the same input, towers on the same representation.
+#pragma once
+
+#include <array>
+#include <string_view>
+#include <tuple>
+#include <utility>
+
+#include "espalier/describe/layers.hpp"
+
+namespace espalier {
+
+template <class L>
+inline constexpr bool is_dense = false;
+template <int U, Activation A, Init I>
+inline constexpr bool is_dense<Dense<U, A, I>> = true;
+
+namespace detail {
+
+/// One layer of `count` parallel copies. At first all copies read the same block (`joint`): a Dense is then one wider
+/// matmul. Afterwards copy i reads rows i·w … of `in`: a Dense then has `count` groups.
+template <class L, class Builder>
+constexpr Block fold_parallel_layer(Builder& b, Block in, int count, std::string_view name,
+                                    int position, bool joint) {
+  const int rows = joint ? in.rows : in.rows / count;
+  if constexpr (is_dense<L>) {
+    Node node;
+    node.in = in;
+    node.activation = L::activation;
+    node.groups = joint ? 1 : count;
+    for (int vector = 0; vector < 2; ++vector) {
+      b.align();
+      for (int i = 0; i < count; ++i) {
+        const int path = b.enter(name, i);
+        const int layer = b.enter("dense", position);
+        const Index at =
+            vector == 0 ? b.tensor("weight", L::units, rows, L::resolve_init(L::weights, L::activation))
+                        : b.tensor("bias", L::units, 0, Init::zeros);
+        if (i == 0) node.parameters[static_cast<std::size_t>(vector)] = at;
+        b.leave(layer);
+        b.leave(path);
+      }
+    }
+    if (needs_pre_activation(L::activation)) node.cache = b.block(L::units * count, in.steps);
+    node.out = b.block(L::units * count, in.steps);
+    const int path = b.enter(name);
+    const int layer = b.enter("dense", position);
+    b.template emit<ops::Dense>(node);
+    b.leave(layer);
+    b.leave(path);
+    return node.out;
+  } else if constexpr (requires { L::elementwise; }) {
+    const int path = b.enter(name);
+    const Block out = L::fold(b, in, position);  // the same on all copies at once
+    b.leave(path);
+    return out;
+  } else {
+    const int width = L::width(rows);
+    Block out{};
+    std::array<Block, 256> parts{};
+    for (int i = 0; i < count; ++i) {
+      const int path = b.enter(name, i);
+      parts[static_cast<std::size_t>(i)] =
+          L::fold(b, joint ? in : in.slice(i * rows, rows), position);
+      b.leave(path);
+    }
+    out = b.block(width * count, in.steps);
+    const int path = b.enter(name);
+    for (int i = 0; i < count; ++i) {
+      Node node;
+      node.in = parts[static_cast<std::size_t>(i)];
+      node.out = out.slice(i * width, width);
+      b.template emit<ops::Copy>(node);
+    }
+    b.leave(path);
+    return out;
+  }
+}
+
+}  // namespace detail
+
+/// `Encoder` = Layers<…>, `Count` times side by side on `in`, with parameters of their own. The result has
+/// Count · width rows, copy after copy; the tensors are called `name{i}/…`.
+template <class Encoder>
+struct Parallel;
+
+template <class... Ls>
+struct Parallel<Layers<Ls...>> {
+  using Operations = JoinUnique<typename Ls::Operations..., TypeList<ops::Copy>>;
+
+  template <int Count, class Builder>
+  static constexpr Block fold(Builder& b, Block in, std::string_view name) {
+    static_assert(Count > 0 && Count <= 256, "espalier: 1 to 256 copies of an encoder");
+    static_assert(sizeof...(Ls) > 0, "espalier: an expert needs at least one layer");
+    int position = 0;
+    ((in = detail::fold_parallel_layer<Ls>(b, in, Count, name, position, position == 0), ++position),
+     ...);
+    return in;
+  }
+};
+
+namespace detail {
+
+template <class List>
+struct FirstLayer;
+template <class L, class... Rest>
+struct FirstLayer<Layers<L, Rest...>> {
+  using type = L;
+  using rest = Layers<Rest...>;
+};
+
+template <class L>
+constexpr Activation activation_of() {
+  if constexpr (is_dense<L>) {
+    return L::activation;
+  } else {
+    return Activation::identity;
+  }
+}
+
+}  // namespace detail
+
+/// The towers and heads of all tasks. Where all read the same block and begin with a Dense of one activation, those
+/// first layers are one wider matmul.
+template <class... Tasks>
+struct Towers {
+  static constexpr std::size_t count = sizeof...(Tasks);
+  template <class T>
+  using First = typename detail::FirstLayer<typename T::Chain>::type;
+  template <class T>
+  using Rest = typename detail::FirstLayer<typename T::Chain>::rest;
+
+  static constexpr bool alike =
+      count > 1 && (is_dense<First<Tasks>> && ...) &&
+      ((detail::activation_of<First<Tasks>>() ==
+        detail::activation_of<typename detail::FirstLayer<
+            typename std::tuple_element_t<0, std::tuple<Tasks...>>::Chain>::type>()) &&
+       ...);
+
+  template <class Builder>
+  static constexpr std::array<Block, count> fold(Builder& b, const std::array<Block, count>& in) {
+    bool joint = alike;
+    for (const Block& block : in) {
+      joint = joint && block.base == in[0].base && block.row == in[0].row;
+    }
+    std::array<Block, count> logits{};
+    int task = 0;
+    if constexpr (alike) {
+      if (joint) {
+        const std::array<Block, count> first = fold_first(b, in[0]);
+        ((logits[static_cast<std::size_t>(task)] =
+              one<Tasks, Rest<Tasks>>(b, first[static_cast<std::size_t>(task)], task, 1),
+          ++task),
+         ...);
+        return logits;
+      }
+    }
+    ((logits[static_cast<std::size_t>(task)] = one<Tasks, typename Tasks::Chain>(
+          b, in[static_cast<std::size_t>(task)], task, 0),
+      ++task),
+     ...);
+    return logits;
+  }
+
+ private:
+  template <class T, class Chain, class Builder>
+  static constexpr Block one(Builder& b, Block in, int task, int position) {
+    const int path = b.enter(T::name);
+    const int before = b.belongs_to(task);
+    const Block out = Chain::fold(b, in, position);
+    b.belongs_to(before);
+    b.leave(path);
+    return out;
+  }
+
+  template <class T, class Builder>
+  static constexpr Index first_tensor(Builder& b, int task, int inputs, bool weight) {
+    using L = First<T>;
+    const int path = b.enter(T::name);
+    const int layer = b.enter("dense", 0);
+    const int before = b.belongs_to(task);
+    const Index at = weight ? b.tensor("weight", L::units, inputs,
+                                       L::resolve_init(L::weights, L::activation))
+                            : b.tensor("bias", L::units, 0, Init::zeros);
+    b.belongs_to(before);
+    b.leave(layer);
+    b.leave(path);
+    return at;
+  }
+
+  template <class Builder>
+  static constexpr std::array<Block, count> fold_first(Builder& b, Block in) {
+    constexpr Activation act = detail::activation_of<
+        First<typename std::tuple_element_t<0, std::tuple<Tasks...>>>>();
+    constexpr std::array<int, count> units{First<Tasks>::units...};
+    constexpr int sum = (First<Tasks>::units + ...);
+    Node node;
+    node.in = in;
+    node.activation = act;
+    for (int vector = 0; vector < 2; ++vector) {
+      b.align();
+      Index at = -1;
+      int task = 0;
+      ((at = first_tensor<Tasks>(b, task, in.rows, vector == 0),
+        node.parameters[static_cast<std::size_t>(vector)] =
+            task == 0 ? at : node.parameters[static_cast<std::size_t>(vector)],
+        ++task),
+       ...);
+    }
+    if (needs_pre_activation(act)) node.cache = b.block(sum, in.steps);
+    node.out = b.block(sum, in.steps);
+    const int path = b.enter("towers");
+    b.template emit<ops::Dense>(node);
+    b.leave(path);
+    std::array<Block, count> parts{};
+    int row = 0;
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      parts[i] = node.out.slice(row, units[i]);
+      row += units[i];
+    }
+    return parts;
+  }
+};
+
+}  // namespace espalier

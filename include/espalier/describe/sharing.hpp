@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// How tasks share: SingleTask, SharedBottom, Mmoe.
+#pragma once
+
+#include <array>
+#include <string_view>
+
+#include "espalier/describe/inputs.hpp"
+#include "espalier/describe/parallel.hpp"
+
+namespace espalier {
+
+// A sharing architecture is a struct with
+//   using Operations = TypeList<…>;
+//   static constexpr std::string_view name;
+//   template <class InputsType, class... Tasks, class Builder>
+//   static constexpr std::array<Block, sizeof...(Tasks)> fold(Builder&);
+// which emits inputs and encoders, and returns the block that each task's tower reads.
+
+/// Nothing is shared: every task has embedding tables and an encoder of its own. The baseline.
+template <class Encoder>
+struct SingleTask {
+  using Operations = typename Encoder::Operations;
+  static constexpr std::string_view name = "single_task";
+
+  template <class InputsType, class... Tasks, class Builder>
+  static constexpr std::array<Block, sizeof...(Tasks)> fold(Builder& b) {
+    std::array<Block, sizeof...(Tasks)> out{};
+    int task = 0;
+    const auto one = [&](std::string_view task_name) {
+      const int path = b.enter(task_name);
+      const int before = b.belongs_to(task);
+      const Block x = InputsType::fold(b);
+      const int encoder = b.enter("encoder");
+      out[static_cast<std::size_t>(task++)] = Encoder::fold(b, x);
+      b.leave(encoder);
+      b.belongs_to(before);
+      b.leave(path);
+    };
+    (one(Tasks::name), ...);
+    return out;
+  }
+};
+
+/// One encoder for all tasks (Caruana 1997).
+template <class Encoder>
+struct SharedBottom {
+  using Operations = typename Encoder::Operations;
+  static constexpr std::string_view name = "shared_bottom";
+
+  template <class InputsType, class... Tasks, class Builder>
+  static constexpr std::array<Block, sizeof...(Tasks)> fold(Builder& b) {
+    const Block x = InputsType::fold(b);
+    const int path = b.enter("shared");
+    const Block h = Encoder::fold(b, x);
+    b.leave(path);
+    std::array<Block, sizeof...(Tasks)> out{};
+    out.fill(h);
+    return out;
+  }
+};
+
+/// Multi-gate mixture of experts (Ma et al., KDD 2018): `Experts` encoders f_i; task k reads Σ_i g_k(x)_i · f_i(x) with
+/// its own gate g_k(x) = softmax(W_k x).
+template <int Experts, class Encoder>
+struct Mmoe {
+  static_assert(Experts > 0, "espalier: Mmoe needs at least one expert");
+  using Operations = JoinUnique<typename Parallel<Encoder>::Operations,
+                                TypeList<ops::Dense, ops::Softmax, ops::Mix>>;
+  static constexpr std::string_view name = "mmoe";
+
+  template <class InputsType, class... Tasks, class Builder>
+  static constexpr std::array<Block, sizeof...(Tasks)> fold(Builder& b) {
+    constexpr int tasks = static_cast<int>(sizeof...(Tasks));
+    const Block x = InputsType::fold(b);
+    const Block experts = Parallel<Encoder>::template fold<Experts>(b, x, "expert");
+
+    // The gates of all tasks are one matmul, K · E outputs, and one softmax in K groups.
+    Node gate;
+    gate.in = x;
+    b.align();
+    int task = 0;
+    const auto gate_tensor = [&](std::string_view task_name) {
+      const int path = b.enter(task_name);
+      const int before = b.belongs_to(task);
+      const Index at = b.tensor("gate/weight", Experts, x.rows, Init::glorot_uniform);
+      if (task++ == 0) gate.parameters[0] = at;
+      b.belongs_to(before);
+      b.leave(path);
+    };
+    (gate_tensor(Tasks::name), ...);
+    const int path = b.enter("gates");
+    gate.out = b.block(Experts * tasks);
+    b.template emit<ops::Dense>(gate);
+    Node softmax;
+    softmax.in = gate.out;
+    softmax.groups = tasks;
+    softmax.out = b.block(Experts * tasks);
+    b.template emit<ops::Softmax>(softmax);
+    b.leave(path);
+
+    std::array<Block, sizeof...(Tasks)> out{};
+    for (int k = 0; k < tasks; ++k) {
+      const int mix_path = b.enter("mix", k);
+      Node mix;
+      mix.in = experts;
+      mix.in2 = softmax.out.slice(k * Experts, Experts);
+      mix.groups = Experts;
+      mix.out = b.block(experts.rows / Experts);
+      out[static_cast<std::size_t>(k)] = b.template emit<ops::Mix>(mix);
+      b.leave(mix_path);
+    }
+    return out;
+  }
+};
+
+}  // namespace espalier

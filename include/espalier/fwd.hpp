@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// Names only. Descriptors name operations here without including them: a program pays for what it uses.
+#pragma once
+
+namespace espalier {
+
+/// The operations that a plan consists of; each is one file in ops/.
+namespace ops {
+struct NumericInput;
+struct Embedding;
+struct Dense;
+struct Add;
+struct Dropout;
+struct LayerNorm;
+struct BatchMoments;
+struct BatchNormalize;
+struct Softmax;
+struct Mix;
+struct Copy;
+}  // namespace ops
+
+/// A list of types.
+template <class... Ts>
+struct TypeList {};
+
+}  // namespace espalier

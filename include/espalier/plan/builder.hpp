@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+// `PlanBuilder`: descriptors call it, in order, to lay out blocks, tensors, tables and operations.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <string_view>
+
+#include "espalier/plan/plan.hpp"
+
+namespace espalier {
+
+/// Used twice by the compiler: first to count (N = 0 arrays), then to fill arrays of that size.
+template <std::size_t Nodes, std::size_t Tensors, std::size_t Tables, std::size_t Tasks>
+class PlanBuilder {
+ public:
+  std::array<Node, Nodes> nodes{};
+  std::array<TensorInfo, Tensors> tensors{};
+  std::array<TableInfo, Tables> tables{};
+  std::array<TaskInfo, Tasks> tasks{};
+  PlanSizes sizes{};
+
+  /// Room for `rows` values a step and sample.
+  constexpr Block block(int rows, int steps = 1, bool gradient = true) {
+    const Block made{sizes.values, 0, rows, rows, steps, gradient};
+    sizes.values += rows * steps;
+    return made;
+  }
+
+  /// A matrix (rows × columns) or, with no columns, a vector of parameters. Returns its offset.
+  constexpr Index tensor(std::string_view name, int rows, int columns, Init init) {
+    return add_tensor(name, rows, columns, init, true);
+  }
+
+  /// A vector that is saved but not learnt. State lies after all parameters.
+  constexpr Index state(std::string_view name, int rows, Init init) {
+    return add_tensor(name, rows, 0, init, false);
+  }
+
+  /// Lets the next tensor begin on a cache line. Tensors made without it in between are neighbours: one wider matrix.
+  constexpr void align() {
+    parameters_ = (parameters_ + 15) / 16 * 16;
+    state_ = (state_ + 15) / 16 * 16;
+  }
+
+  constexpr int table(std::string_view name, int vocabulary, int width) {
+    if constexpr (Tables > 0) {
+      const auto at = static_cast<std::size_t>(sizes.tables);
+      tables[at].name = path_;
+      tables[at].name.append(name);
+      tables[at].vocabulary = vocabulary;
+      tables[at].width = width;
+      tables[at].task = task_;
+    }
+    return sizes.tables++;
+  }
+
+  /// Adds an operation. `node.op` is set by `Op`.
+  template <class Op>
+  constexpr Block emit(Node node) {
+    node.op = op_id<Op>;
+    node.name = path_;
+    if (node.name.size > 0) node.name.text[--node.name.size] = '\0';  // the last '/'
+    node.task = task_;
+    if constexpr (Nodes > 0) nodes[static_cast<std::size_t>(sizes.nodes)] = node;
+    ++sizes.nodes;
+    return node.out;
+  }
+
+  constexpr void add_task(const TaskInfo& task) {
+    if constexpr (Tasks > 0) tasks[static_cast<std::size_t>(sizes.tasks)] = task;
+    ++sizes.tasks;
+  }
+
+  /// Values that every slice adds up, and that are then merged: batch statistics. Returns their offset.
+  constexpr int scratch(int values) {
+    const int at = sizes.scratch;
+    sizes.scratch += values;
+    return at;
+  }
+
+  /// Names made until leave() begin with `name/`.
+  constexpr int enter(std::string_view name) {
+    const int before = path_.size;
+    path_.append(name).append("/");
+    return before;
+  }
+  constexpr int enter(std::string_view name, int number) {
+    const int before = path_.size;
+    path_.append(name).append(number).append("/");
+    return before;
+  }
+  constexpr void leave(int before) {
+    while (path_.size > before) path_.text[--path_.size] = '\0';
+  }
+
+  /// What is made until the next call belongs to `task` alone (shared_by_tasks: to all).
+  constexpr int belongs_to(int task) {
+    const int before = task_;
+    task_ = task;
+    return before;
+  }
+
+  /// Notes the first thing that does not fit.
+  constexpr void problem(Problem what) {
+    if (sizes.problem == Problem::none) {
+      sizes.problem = what;
+      sizes.where = path_;
+    }
+  }
+
+  /// Closes the layout: state after the parameters, both rounded up.
+  constexpr void finish() {
+    align();
+    sizes.parameters = parameters_;
+    sizes.parameter_values = parameters_ + state_;
+    for (int i = 0; i < sizes.tensors && Tensors > 0; ++i) {
+      if (!tensors[static_cast<std::size_t>(i)].trainable) {
+        tensors[static_cast<std::size_t>(i)].offset += parameters_;
+      }
+    }
+  }
+
+  /// State offsets are relative until the number of parameters is known, which it is in the second pass.
+  Index state_base = 0;
+
+ private:
+  constexpr Index add_tensor(std::string_view name, int rows, int columns, Init init,
+                             bool trainable) {
+    Index& end = trainable ? parameters_ : state_;
+    const Index offset = end;
+    TensorInfo made;
+    made.name = path_;
+    made.name.append(name);
+    made.offset = offset;
+    made.rows = rows;
+    made.columns = columns;
+    made.init = init;
+    made.trainable = trainable;
+    made.task = task_;
+    end += made.size();
+    if constexpr (Tensors > 0) tensors[static_cast<std::size_t>(sizes.tensors)] = made;
+    ++sizes.tensors;
+    return trainable ? offset : state_base + offset;
+  }
+
+  Name path_;
+  int task_ = shared_by_tasks;
+  Index parameters_ = 0;
+  Index state_ = 0;
+};
+
+}  // namespace espalier

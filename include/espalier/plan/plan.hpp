@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+// The plan: what a model's type folds into. Plain values; every executor walks the same ones.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "espalier/core/config.hpp"
+#include "espalier/kernels/activation.hpp"
+#include "espalier/plan/schema.hpp"
+
+namespace espalier {
+
+/// A short path such as "experts/3/dense0/weight", held by value so that it lives in constants.
+struct Name {
+  static constexpr int capacity = 111;
+  char text[capacity + 1]{};
+  int size = 0;
+
+  constexpr Name() = default;
+  explicit constexpr Name(std::string_view s) { append(s); }
+
+  constexpr Name& append(std::string_view s) {
+    for (const char c : s) {
+      if (size == capacity) throw "espalier: a tensor's path is longer than 111 characters";
+      text[size++] = c;
+    }
+    return *this;
+  }
+  constexpr Name& append(int number) {
+    char digits[12]{};
+    int n = 0;
+    do {
+      digits[n++] = static_cast<char>('0' + number % 10);
+      number /= 10;
+    } while (number > 0);
+    while (n > 0) append(std::string_view(&digits[--n], 1));
+    return *this;
+  }
+  [[nodiscard]] constexpr std::string_view view() const {
+    return {text, static_cast<std::size_t>(size)};
+  }
+};
+
+/// Where an activation lives. A sample's values of one step are `rows` neighbours; one step lies `stride` values after
+/// the one before; a sample has `steps` of them (1, but for sequences). `base` counts values per sample, so in a
+/// buffer for `capacity` samples the block starts at base · capacity + row.
+struct Block {
+  int base = 0;
+  int row = 0;
+  int rows = 0;
+  int stride = 0;
+  int steps = 1;
+  bool gradient = true;  ///< whether anything below can learn from a gradient of it
+
+  /// Rows `first` … `first + count − 1` of this block, seen as a block.
+  [[nodiscard]] constexpr Block slice(int first, int count) const {
+    Block part = *this;
+    part.row += first;
+    part.rows = count;
+    return part;
+  }
+  /// The same values, through which no gradient flows.
+  [[nodiscard]] constexpr Block stopped() const {
+    Block same = *this;
+    same.gradient = false;
+    return same;
+  }
+  [[nodiscard]] constexpr bool exists() const { return rows > 0; }
+};
+
+/// Which operation a node runs: the address of a constant that belongs to the operation's type.
+using OpId = const char*;
+template <class Op>
+inline constexpr char op_tag = 0;
+template <class Op>
+inline constexpr OpId op_id = &op_tag<Op>;
+
+inline constexpr int shared_by_tasks = -1;
+
+/// One operation. An operation uses the fields it needs and leaves the rest alone.
+struct Node {
+  OpId op = nullptr;
+  Name name;
+  int task = shared_by_tasks;  ///< the task whose own tower or gate this is
+  Block in, in2, out;
+  Block cache;                       ///< what forward leaves for backward
+  std::array<Index, 4> parameters{-1, -1, -1, -1};  ///< offsets into the parameter buffer
+  Activation activation = Activation::identity;
+  int groups = 1;
+  int field = -1;      ///< index of the input field (of its kind) that is read
+  int table = -1;      ///< embedding table
+  Pool pool = Pool::none;
+  double real = 0;     ///< dropout's rate, a normalisation's epsilon
+  int scratch = -1;    ///< offset of values gathered from all slices (batch statistics)
+  int scratch_size = 0;
+  bool accumulate_in = false;   ///< backward adds to in's gradient (another node wrote it before)
+  bool accumulate_in2 = false;
+};
+
+/// How a tensor starts. Fans are the tensor's columns (in) and rows (out).
+enum class Init : std::uint8_t {
+  automatic,       ///< he_uniform under ReLU-like activations, else glorot_uniform
+  zeros,
+  ones,
+  he_uniform,      ///< U(±√(6 / fan_in)), He et al. 2015
+  he_normal,       ///< N(0, 2 / fan_in)
+  glorot_uniform,  ///< U(±√(6 / (fan_in + fan_out))), Glorot & Bengio 2010
+  glorot_normal,   ///< N(0, 2 / (fan_in + fan_out))
+  lecun_normal,    ///< N(0, 1 / fan_in), LeCun et al. 1998
+  pytorch,         ///< U(±1 / √fan_in), torch.nn.Linear's default
+  embedding,       ///< N(0, 0.01²), for tables
+};
+
+/// A named range of the parameter buffer: a row-major matrix, or a vector when `columns` is 0.
+struct TensorInfo {
+  Name name;
+  Index offset = 0;
+  int rows = 0;
+  int columns = 0;
+  Init init = Init::zeros;
+  bool trainable = true;  ///< false: state such as a running mean
+  int task = shared_by_tasks;
+
+  [[nodiscard]] constexpr Index size() const {
+    return static_cast<Index>(rows) * (columns == 0 ? 1 : columns);
+  }
+};
+
+/// An embedding table: `width` values a row; as many rows as its vocabulary has, which only the data tells.
+struct TableInfo {
+  Name name;
+  int vocabulary = 0;  ///< index among the vocabularies (Schema's tables in order of first use)
+  int width = 0;
+  int task = shared_by_tasks;
+};
+
+/// One task's place in the plan.
+struct TaskInfo {
+  std::string_view name;
+  std::string_view loss;
+  double weight = 1;
+  Block logits;
+  int outputs = 1;
+  LabelKind label = LabelKind::real;
+  int classes = 0;
+  Block representation;  ///< what its tower reads
+};
+
+/// Why a model cannot be: found while folding, said by a static_assert in plan/fold.hpp.
+enum class Problem : std::uint8_t {
+  none,
+  residual_width,
+  layer_without_units,
+  empty_input,
+  duplicate_tensor,
+  operation_not_listed,
+  gradient_not_written,
+};
+
+struct PlanSizes {
+  int nodes = 0;
+  int tensors = 0;
+  int tables = 0;
+  int tasks = 0;
+  int zeroed = 0;
+  int values = 0;             ///< activations: values per sample
+  Index parameters = 0;       ///< trainable values, padding included
+  Index parameter_values = 0; ///< trainable values and state
+  int scratch = 0;            ///< values gathered from slices
+  Problem problem = Problem::none;
+  Name where;                 ///< the layer or task with the problem
+};
+
+/// A view of a plan, for code that is compiled once for all models.
+struct PlanView {
+  std::string_view model;
+  std::span<const Node> nodes;
+  std::span<const TensorInfo> tensors;
+  std::span<const TableInfo> tables;
+  std::span<const TaskInfo> tasks;
+  std::span<const Block> zeroed;  ///< blocks whose gradients are zeroed before backward
+  PlanSizes sizes;
+  Schema schema;
+};
+
+}  // namespace espalier
