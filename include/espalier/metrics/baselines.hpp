@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the best constant prediction scores: the line that a model has to beat.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+#include <vector>
+
+#include "espalier/metrics/regression.hpp"
+#include "espalier/metrics/values.hpp"
+
+namespace espalier {
+
+/// Log-loss of predicting the base rate r everywhere: −r ln r − (1 − r) ln(1 − r), in nats; 0 with
+/// one class only. `labels`: n, each 0, 1 or NaN (missing); `weights`: n or none, ≥ 0. Undefined
+/// (NaN) when nothing is labelled. Throws ConfigError when sizes or values are not as said.
+[[nodiscard]] inline double constant_log_loss(Values labels, Values weights = {}) {
+  using namespace metrics_detail;
+  require_sizes("constant_log_loss", labels, labels, weights);
+  for_each_labelled("constant_log_loss", labels, weights, [](std::size_t i, double y, double) {
+    require_binary("constant_log_loss", i, y);
+  });
+  const double rate = label_mean(labels, weights);
+  const auto entropy = [](double p) { return p > 0 ? -p * std::log(p) : 0.0; };
+  return std::isnan(rate) ? undefined : entropy(rate) + entropy(1 - rate);
+}
+
+/// RMSE of predicting the mean everywhere: the labels' standard deviation. Arguments and errors as
+/// in rmse.
+[[nodiscard]] inline double constant_rmse(Values labels, Values weights = {}) {
+  const double mean = label_mean(labels, weights);
+  return std::sqrt(metrics_detail::mean_error(
+      "constant_rmse", labels, labels, weights,
+      [mean](std::size_t, double, double y) { return (mean - y) * (mean - y); }));
+}
+
+/// MAE of predicting the (weighted) median everywhere. Arguments and errors as in mae. O(n log n).
+[[nodiscard]] inline double constant_mae(Values labels, Values weights = {}) {
+  using namespace metrics_detail;
+  require_sizes("constant_mae", labels, labels, weights);
+  std::vector<std::pair<double, double>> sorted;  // label, weight
+  double total = 0;
+  for_each_labelled("constant_mae", labels, weights, [&](std::size_t i, double y, double w) {
+    require_finite("constant_mae", "label", i, y);
+    sorted.emplace_back(y, w);
+    total += w;
+  });
+  if (sorted.empty()) return undefined;
+  std::sort(sorted.begin(), sorted.end());
+  std::size_t middle = 0;
+  for (double below = sorted[0].second; below < 0.5 * total && middle + 1 < sorted.size();)
+    below += sorted[++middle].second;
+  const double median = sorted[middle].first;
+  return mean_error("constant_mae", labels, labels, weights,
+                    [median](std::size_t, double, double y) { return std::abs(median - y); });
+}
+
+}  // namespace espalier

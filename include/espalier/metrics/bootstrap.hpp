@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+// Percentile bootstrap: a confidence interval for any metric, resampling samples or whole groups.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <numeric>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "espalier/core/random.hpp"
+#include "espalier/metrics/grouped.hpp"
+#include "espalier/metrics/values.hpp"
+
+namespace espalier {
+
+/// What a metric may look at.
+struct Samples {
+  Values predictions{};  ///< width × n, a sample's values next to each other; width is 1 but for
+                         ///< classes
+  Values labels{};       ///< n
+  Values weights{};      ///< n or none
+  Groups groups{};       ///< n or none; a group drawn twice is two groups
+};
+
+struct Interval {
+  double low = undefined;
+  double high = undefined;
+};
+
+struct BootstrapOptions {
+  Index resamples = 200;     ///< ≥ 2; a 95 % interval to be shown wants 1000
+  double confidence = 0.95;  ///< in (0, 1)
+  std::uint64_t seed = 1;
+  bool by_group = false;  ///< draw whole groups: for samples of one user are not independent
+};
+
+namespace metrics_detail {
+
+/// Draws resamples; resample r depends on the seed and r alone.
+class Resampler {
+ public:
+  Resampler(const Samples& samples, const BootstrapOptions& options)
+      : samples_(samples), options_(options) {
+    const std::size_t n = samples.labels.size();
+    if (options.resamples < 2)
+      throw ConfigError("bootstrap: resamples is " + std::to_string(options.resamples) +
+                        "; expected 2 or more");
+    if (!(options.confidence > 0 && options.confidence < 1))
+      throw ConfigError("bootstrap: confidence is " + number(options.confidence) +
+                        "; expected a number in (0, 1)");
+    if (n != 0 && samples.predictions.size() % n != 0)
+      require_size("bootstrap", "predictions", samples.predictions.size(), n);
+    if (!samples.weights.empty()) require_size("bootstrap", "weights", samples.weights.size(), n);
+    if (options.by_group || !samples.groups.empty())
+      require_size("bootstrap", "groups", samples.groups.size(), n);
+    width_ = n == 0 ? 0 : samples.predictions.size() / n;
+    if (options.by_group) sort_groups();
+  }
+
+  /// The r-th resample; valid until the next call.
+  [[nodiscard]] Samples draw(Index r) {
+    Random random(options_.seed, static_cast<std::uint64_t>(r));
+    predictions_.clear();
+    labels_.clear();
+    weights_.clear();
+    groups_.clear();
+    const std::size_t n = samples_.labels.size();
+    if (options_.by_group) {
+      const std::size_t groups = starts_.size() - 1;
+      for (std::size_t drawn = 0; drawn < groups; ++drawn) {
+        const auto g = static_cast<std::size_t>(random.below(groups));
+        for (std::size_t i = starts_[g]; i < starts_[g + 1]; ++i)
+          add(order_[i], static_cast<std::int64_t>(drawn));
+      }
+    } else {
+      for (std::size_t drawn = 0; drawn < n; ++drawn) {
+        const auto i = static_cast<std::size_t>(random.below(n));
+        add(i, samples_.groups.empty() ? 0 : samples_.groups[i]);
+      }
+    }
+    Samples result{predictions_, labels_, {}, {}};
+    if (!samples_.weights.empty()) result.weights = weights_;
+    if (!samples_.groups.empty()) result.groups = groups_;
+    return result;
+  }
+
+ private:
+  void sort_groups() {
+    order_.resize(samples_.labels.size());
+    std::iota(order_.begin(), order_.end(), std::size_t{0});
+    std::sort(order_.begin(), order_.end(), [this](std::size_t a, std::size_t b) {
+      const std::int64_t x = samples_.groups[a];
+      const std::int64_t y = samples_.groups[b];
+      return x != y ? x < y : a < b;
+    });
+    for (std::size_t i = 0; i < order_.size(); ++i)
+      if (i == 0 || samples_.groups[order_[i]] != samples_.groups[order_[i - 1]])
+        starts_.push_back(i);
+    starts_.push_back(order_.size());
+  }
+
+  void add(std::size_t i, std::int64_t group) {
+    for (std::size_t c = 0; c < width_; ++c)
+      predictions_.push_back(samples_.predictions[i * width_ + c]);
+    labels_.push_back(samples_.labels[i]);
+    if (!samples_.weights.empty()) weights_.push_back(samples_.weights[i]);
+    groups_.push_back(group);
+  }
+
+  Samples samples_;
+  BootstrapOptions options_;
+  std::size_t width_ = 0;
+  std::vector<std::size_t> order_;   // by group: the samples, sorted by group
+  std::vector<std::size_t> starts_;  // by group: where each group begins in order_, and the end
+  std::vector<double> predictions_;
+  std::vector<double> labels_;
+  std::vector<double> weights_;
+  std::vector<std::int64_t> groups_;
+};
+
+/// The q-quantile of sorted values, interpolated linearly between the two nearest.
+inline double quantile(const std::vector<double>& sorted, double q) {
+  const double at = q * static_cast<double>(sorted.size() - 1);
+  const auto below = static_cast<std::size_t>(at);
+  const std::size_t above = (std::min)(below + 1, sorted.size() - 1);
+  return std::lerp(sorted[below], sorted[above], at - static_cast<double>(below));
+}
+
+inline Interval percentile_interval(std::vector<double> values, double confidence) {
+  if (values.empty()) return {};
+  std::sort(values.begin(), values.end());
+  return {quantile(values, (1 - confidence) / 2), quantile(values, (1 + confidence) / 2)};
+}
+
+template <class Metric>
+double call_metric(const Metric& metric, const Samples& samples) {
+  if constexpr (std::is_invocable_r_v<double, const Metric&, const Samples&>)
+    return metric(samples);
+  else if constexpr (std::is_invocable_r_v<double, const Metric&, Values, Values, Values>)
+    return metric(samples.predictions, samples.labels, samples.weights);
+  else {
+    static_assert(std::is_invocable_r_v<double, const Metric&, Values, Values>,
+                  "a metric for bootstrap is called as metric(samples), metric(predictions, "
+                  "labels, weights) or "
+                  "metric(predictions, labels), and returns a double");
+    return metric(samples.predictions, samples.labels);
+  }
+}
+
+}  // namespace metrics_detail
+
+/// The interval between the (1 ± confidence) / 2 quantiles of `metric` over samples drawn with
+/// replacement, as many as there are (or as many groups as there are, `by_group`). Resamples in
+/// which the metric is undefined are left out; NaN when it is undefined in all. Costs `resamples`
+/// evaluations; the same seed gives the same interval on every machine. `metric`: double(const
+/// Samples&), double(predictions, labels, weights) or double(predictions, labels):
+/// `bootstrap(roc_auc, {scores, labels})`. Throws ConfigError for options or sizes out of range,
+/// and what `metric` throws. Efron & Tibshirani, An Introduction to the Bootstrap, 1993,
+/// chapter 13.
+template <class Metric>
+[[nodiscard]] Interval bootstrap(const Metric& metric, const Samples& samples,
+                                 const BootstrapOptions& options = {}) {
+  metrics_detail::Resampler resampler(samples, options);
+  std::vector<double> values;
+  values.reserve(static_cast<std::size_t>(options.resamples));
+  for (Index r = 0; r < options.resamples; ++r) {
+    const double value = metrics_detail::call_metric(metric, resampler.draw(r));
+    if (!std::isnan(value)) values.push_back(value);
+  }
+  return metrics_detail::percentile_interval(std::move(values), options.confidence);
+}
+
+}  // namespace espalier

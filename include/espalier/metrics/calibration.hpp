@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// Do predicted probabilities mean what they say? Reliability bins, expected calibration error,
+// predicted/observed.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "espalier/metrics/values.hpp"
+
+namespace espalier {
+
+/// The labelled samples whose probability lies in [low, high); the last bin holds 1 as well.
+struct ReliabilityBin {
+  double low = 0;
+  double high = 0;
+  double weight = 0;                   ///< sum of the weights: the number of samples without them
+  double mean_prediction = undefined;  ///< NaN in an empty bin
+  double mean_label = undefined;       ///< NaN in an empty bin
+};
+
+/// `bins` ≥ 1 bins of equal width over [0, 1], empty ones included: the points of a reliability
+/// diagram. `probabilities`: n, in [0, 1]; `labels`: n, each 0, 1 or NaN (missing); `weights`: n or
+/// none, ≥ 0. O(n + bins). Throws ConfigError when sizes or values are not as said.
+[[nodiscard]] inline std::vector<ReliabilityBin> reliability_bins(Values probabilities,
+                                                                  Values labels,
+                                                                  Values weights = {},
+                                                                  Index bins = 10) {
+  using namespace metrics_detail;
+  constexpr std::string_view metric = "reliability_bins";
+  require_sizes(metric, probabilities, labels, weights);
+  if (bins < 1)
+    throw ConfigError("reliability_bins: bins is " + std::to_string(bins) + "; expected 1 or more");
+  const auto count = static_cast<double>(bins);
+  std::vector<ReliabilityBin> result(static_cast<std::size_t>(bins));
+  for (std::size_t b = 0; b < result.size(); ++b)
+    result[b] = {static_cast<double>(b) / count, static_cast<double>(b + 1) / count, 0, 0, 0};
+  for_each_labelled(metric, labels, weights, [&](std::size_t i, double y, double w) {
+    const double p = probabilities[i];
+    require_binary(metric, i, y);
+    require_probability(metric, i, p);
+    auto& bin = result[static_cast<std::size_t>((std::min)(std::floor(p * count), count - 1))];
+    bin.weight += w;
+    bin.mean_prediction += w * p;
+    bin.mean_label += w * y;
+  });
+  for (auto& bin : result) {  // 0 / 0 is not used: a sanitizer would stop there
+    bin.mean_prediction = bin.weight > 0 ? bin.mean_prediction / bin.weight : undefined;
+    bin.mean_label = bin.weight > 0 ? bin.mean_label / bin.weight : undefined;
+  }
+  return result;
+}
+
+/// Expected calibration error, Σ_b (W_b / W) |mean label_b − mean prediction_b| over equal-width
+/// bins: 0 is perfect. Arguments and errors as in reliability_bins. Undefined (NaN) when nothing is
+/// labelled. Naeini, Cooper & Hauskrecht, Obtaining well calibrated probabilities using Bayesian
+/// binning, AAAI 2015.
+[[nodiscard]] inline double expected_calibration_error(Values probabilities, Values labels,
+                                                       Values weights = {}, Index bins = 10) {
+  double sum = 0;
+  double total = 0;
+  for (const auto& bin : reliability_bins(probabilities, labels, weights, bins)) {
+    if (!(bin.weight > 0)) continue;
+    sum += bin.weight * std::abs(bin.mean_label - bin.mean_prediction);
+    total += bin.weight;
+  }
+  return total > 0 ? sum / total : undefined;
+}
+
+/// Σ w p / Σ w y over the labelled samples: 1 is perfect, above 1 promises too much. For
+/// probabilities and for counts. `predictions`: n, finite, ≥ 0; `labels`: n, finite, ≥ 0 or NaN
+/// (missing); `weights`: n or none, ≥ 0. O(n). Undefined (NaN) when the labels sum to 0. Throws
+/// ConfigError when sizes or values are not as said.
+[[nodiscard]] inline double predicted_over_observed(Values predictions, Values labels,
+                                                    Values weights = {}) {
+  using namespace metrics_detail;
+  constexpr std::string_view metric = "predicted_over_observed";
+  require_sizes(metric, predictions, labels, weights);
+  double predicted = 0;
+  double observed = 0;
+  for_each_labelled(metric, labels, weights, [&](std::size_t i, double y, double w) {
+    if (!(predictions[i] >= 0) || std::isinf(predictions[i]))
+      reject(metric, "prediction", i, predictions[i], "a finite number >= 0");
+    if (!(y >= 0) || std::isinf(y)) reject(metric, "label", i, y, "a finite number >= 0 or NaN");
+    predicted += w * predictions[i];
+    observed += w * y;
+  });
+  return observed > 0 ? predicted / observed : undefined;
+}
+
+}  // namespace espalier

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// Right and wrong at a threshold: the confusion counts, and accuracy, precision, recall and F1 from
+// them.
+#pragma once
+
+#include "espalier/metrics/values.hpp"
+
+namespace espalier {
+
+/// Samples (the sum of their weights) by label and by prediction. A ratio whose denominator is 0 is
+/// undefined (NaN).
+struct Confusion {
+  double true_positive = 0;
+  double false_positive = 0;
+  double true_negative = 0;
+  double false_negative = 0;
+
+  [[nodiscard]] double total() const {
+    return true_positive + false_positive + true_negative + false_negative;
+  }
+  /// (TP + TN) / all
+  [[nodiscard]] double accuracy() const { return ratio(true_positive + true_negative, total()); }
+  /// TP / (TP + FP)
+  [[nodiscard]] double precision() const {
+    return ratio(true_positive, true_positive + false_positive);
+  }
+  /// TP / (TP + FN)
+  [[nodiscard]] double recall() const {
+    return ratio(true_positive, true_positive + false_negative);
+  }
+  /// 2 TP / (2 TP + FP + FN)
+  [[nodiscard]] double f1() const {
+    return ratio(2 * true_positive, 2 * true_positive + false_positive + false_negative);
+  }
+
+ private:
+  [[nodiscard]] static double ratio(double part, double whole) {
+    return whole > 0 ? part / whole : undefined;
+  }
+};
+
+/// Counts with a sample called positive when its probability is at least `threshold`.
+/// `probabilities`: n, in [0, 1]; `labels`: n, each 0, 1 or NaN (missing); `weights`: n or none, ≥
+/// 0. O(n). Throws ConfigError when sizes or values are not as said.
+[[nodiscard]] inline Confusion confusion(Values probabilities, Values labels, Values weights = {},
+                                         double threshold = 0.5) {
+  using namespace metrics_detail;
+  require_sizes("confusion", probabilities, labels, weights);
+  if (std::isnan(threshold)) throw ConfigError("confusion: threshold is nan; expected a number");
+  Confusion counts;
+  for_each_labelled("confusion", labels, weights, [&](std::size_t i, double y, double w) {
+    require_binary("confusion", i, y);
+    require_probability("confusion", i, probabilities[i]);
+    if (probabilities[i] >= threshold)
+      (y > 0 ? counts.true_positive : counts.false_positive) += w;
+    else
+      (y > 0 ? counts.false_negative : counts.true_negative) += w;
+  });
+  return counts;
+}
+
+/// Share of samples on the right side of `threshold`; undefined (NaN) when nothing is labelled.
+[[nodiscard]] inline double accuracy(Values probabilities, Values labels, Values weights = {},
+                                     double threshold = 0.5) {
+  return confusion(probabilities, labels, weights, threshold).accuracy();
+}
+
+}  // namespace espalier

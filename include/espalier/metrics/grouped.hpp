@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+// Metrics within a group, averaged over groups (users, sessions, queries): grouped AUC, NDCG@k,
+// recall@k.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "espalier/metrics/auc.hpp"
+#include "espalier/metrics/values.hpp"
+
+namespace espalier {
+
+/// A mean over groups, and how many of them it is a mean of.
+struct GroupedValue {
+  double value = undefined;  ///< NaN when no group counted
+  Index counted = 0;         ///< groups in which the metric is defined: they make up `value`
+  Index groups = 0;          ///< groups with a labelled sample
+};
+
+namespace metrics_detail {
+
+/// Calls `visit(ranked samples)` for every group in the order of the groups' numbers; the labels
+/// are yet to be checked.
+template <class Check, class Visit>
+void for_each_group(std::string_view metric, Values scores, Values labels, Groups groups,
+                    Values weights, Check check, Visit visit) {
+  require_sizes(metric, scores, labels, weights);
+  require_size(metric, "groups", groups.size(), labels.size());
+  struct Member {
+    std::int64_t group;
+    Scored scored;
+  };
+  std::vector<Member> members;
+  members.reserve(labels.size());
+  for_each_labelled(metric, labels, weights, [&](std::size_t i, double y, double) {
+    check(i, y);
+    require_ordered(metric, i, scores[i]);
+    members.push_back({groups[i], {scores[i], i}});
+  });
+  std::sort(members.begin(), members.end(), [](const Member& a, const Member& b) {
+    return a.group != b.group ? a.group < b.group : ranks_before(a.scored, b.scored);
+  });
+  std::vector<Scored> ranked;
+  for (std::size_t i = 0; i < members.size();) {
+    const std::int64_t group = members[i].group;
+    ranked.clear();
+    for (; i < members.size() && members[i].group == group; ++i)
+      ranked.push_back(members[i].scored);
+    visit(std::span<const Scored>(ranked));
+  }
+}
+
+inline void require_relevance(std::string_view metric, std::size_t i, double y) {
+  if (!(y >= 0) || std::isinf(y)) reject(metric, "label", i, y, "a finite number >= 0 or NaN");
+}
+
+inline void require_cutoff(std::string_view metric, Index k) {
+  if (k < 1)
+    throw ConfigError(std::string(metric) + ": k is " + std::to_string(k) + "; expected 1 or more");
+}
+
+/// Calls `visit(first rank, last rank + 1, sum of gains)` for every run of equal scores that starts
+/// above rank k.
+template <class Gain, class Visit>
+void for_each_top_tie(std::span<const Scored> ranked, std::size_t k, Gain gain, Visit visit) {
+  for (std::size_t begin = 0; begin < ranked.size() && begin < k;) {
+    double sum = 0;
+    std::size_t end = begin;
+    for (; end < ranked.size() && ranked[end].score == ranked[begin].score; ++end)
+      sum += gain(ranked[end].index);
+    visit(begin, end, sum);
+    begin = end;
+  }
+}
+
+}  // namespace metrics_detail
+
+/// GAUC: the mean of the groups' ROC-AUC weighted by their impressions (labelled samples, or the
+/// sum of their weights). Only groups with both classes count. `scores`, `labels`, `weights` as in
+/// roc_auc; `groups`: n. O(n log n). Throws ConfigError as roc_auc does. Zhu et al., Optimized cost
+/// per click in Taobao display advertising, KDD 2017.
+[[nodiscard]] inline GroupedValue grouped_auc(Values scores, Values labels, Groups groups,
+                                              Values weights = {}) {
+  using namespace metrics_detail;
+  GroupedValue result;
+  double sum = 0;
+  double total = 0;
+  for_each_group(
+      "grouped_auc", scores, labels, groups, weights,
+      [](std::size_t i, double y) { require_binary("grouped_auc", i, y); },
+      [&](std::span<const Scored> ranked) {
+        ++result.groups;
+        const double auc = roc_auc_of(ranked, labels, weights);
+        if (std::isnan(auc)) return;
+        double impressions = 0;
+        for (const auto& sample : ranked)
+          impressions += weights.empty() ? 1.0 : weights[sample.index];
+        ++result.counted;
+        sum += impressions * auc;
+        total += impressions;
+      });
+  if (total > 0) result.value = sum / total;
+  return result;
+}
+
+/// What a label is worth to ndcg_at_k.
+enum class Gain : std::uint8_t {
+  linear,      ///< y, as in Järvelin & Kekäläinen 2002 and scikit-learn
+  exponential  ///< 2^y − 1, as in Burges et al. 2005; the same for labels 0 and 1
+};
+
+/// Mean over groups of DCG@k / ideal DCG@k, DCG@k = Σ_{r=1…k} gain(y at rank r) / log₂(r + 1).
+/// Equal scores share the mean of what their ranks are worth (McSherry & Najork, ECIR 2008), so
+/// constant scores gain nothing from the order of the data. Groups whose labels are all 0 do not
+/// count; each other group counts once. `scores`: n, never NaN; `labels`: n, ≥ 0 or NaN (missing);
+/// `groups`: n; `k` ≥ 1. O(n log n). Throws ConfigError when sizes or values are not as said.
+[[nodiscard]] inline GroupedValue ndcg_at_k(Values scores, Values labels, Groups groups,
+                                            Index k = 10, Gain gain = Gain::linear) {
+  using namespace metrics_detail;
+  require_cutoff("ndcg_at_k", k);
+  const auto top = static_cast<std::size_t>(k);
+  const auto worth = [&](std::size_t i) {
+    return gain == Gain::linear ? labels[i] : std::exp2(labels[i]) - 1;
+  };
+  const auto discount = [](std::size_t rank) {
+    return 1 / std::log2(static_cast<double>(rank) + 2);
+  };
+  GroupedValue result;
+  std::vector<double> ideal;
+  double sum = 0;
+  for_each_group(
+      "ndcg_at_k", scores, labels, groups, {},
+      [](std::size_t i, double y) { require_relevance("ndcg_at_k", i, y); },
+      [&](std::span<const Scored> ranked) {
+        ++result.groups;
+        ideal.clear();
+        for (const auto& sample : ranked) ideal.push_back(worth(sample.index));
+        std::sort(ideal.begin(), ideal.end(), std::greater<>());
+        double best = 0;
+        for (std::size_t r = 0; r < ideal.size() && r < top; ++r) best += ideal[r] * discount(r);
+        if (!(best > 0)) return;
+        double dcg = 0;
+        for_each_top_tie(ranked, top, worth, [&](std::size_t begin, std::size_t end, double gains) {
+          double discounts = 0;
+          for (std::size_t r = begin; r < end && r < top; ++r) discounts += discount(r);
+          dcg += gains / static_cast<double>(end - begin) * discounts;
+        });
+        ++result.counted;
+        sum += dcg / best;
+      });
+  if (result.counted > 0) result.value = sum / static_cast<double>(result.counted);
+  return result;
+}
+
+/// Mean over groups of the share of a group's relevant samples (label > 0) that are among its k
+/// best scores. Of equal scores across the cut, each is in with the same chance. Groups without a
+/// relevant sample do not count. Arguments, complexity and errors as in ndcg_at_k.
+[[nodiscard]] inline GroupedValue recall_at_k(Values scores, Values labels, Groups groups,
+                                              Index k = 10) {
+  using namespace metrics_detail;
+  require_cutoff("recall_at_k", k);
+  const auto top = static_cast<std::size_t>(k);
+  const auto relevant = [&](std::size_t i) { return labels[i] > 0 ? 1.0 : 0.0; };
+  GroupedValue result;
+  double sum = 0;
+  for_each_group(
+      "recall_at_k", scores, labels, groups, {},
+      [](std::size_t i, double y) { require_relevance("recall_at_k", i, y); },
+      [&](std::span<const Scored> ranked) {
+        ++result.groups;
+        double all = 0;
+        for (const auto& sample : ranked) all += relevant(sample.index);
+        if (!(all > 0)) return;
+        double hits = 0;
+        for_each_top_tie(ranked, top, relevant,
+                         [&](std::size_t begin, std::size_t end, double found) {
+                           hits += found * static_cast<double>((std::min)(end, top) - begin) /
+                                   static_cast<double>(end - begin);
+                         });
+        ++result.counted;
+        sum += hits / all;
+      });
+  if (result.counted > 0) result.value = sum / static_cast<double>(result.counted);
+  return result;
+}
+
+}  // namespace espalier

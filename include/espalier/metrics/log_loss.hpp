@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+// Negative log-likelihood of binary labels and of classes, from probabilities and from logits.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <optional>
+
+#include "espalier/metrics/values.hpp"
+
+namespace espalier {
+
+namespace metrics_detail {
+
+/// The given clip, or the epsilon of the predictions' own type.
+inline double clip_of(std::string_view metric, Values probabilities, std::optional<double> clip) {
+  const double own = probabilities.narrow()
+                         ? static_cast<double>(std::numeric_limits<float>::epsilon())
+                         : std::numeric_limits<double>::epsilon();
+  const double result = clip.value_or(own);
+  if (!(result >= 0 && result < 0.5))
+    throw ConfigError(std::string(metric) + ": clip is " + number(result) +
+                      "; expected a number in [0, 0.5)");
+  return result;
+}
+
+/// Checks `classes` predictions a sample and the labels 0 … classes − 1, then visits (first index,
+/// label, weight).
+template <class Visit>
+void for_each_class_label(std::string_view metric, Values predictions, Values labels, Index classes,
+                          Values weights, Visit visit) {
+  if (classes < 2)
+    throw ConfigError(std::string(metric) + ": classes is " + std::to_string(classes) +
+                      "; expected 2 or more");
+  const auto k = static_cast<std::size_t>(classes);
+  if (predictions.size() != labels.size() * k)
+    throw ConfigError(std::string(metric) + ": " + std::to_string(predictions.size()) +
+                      " predictions for " + std::to_string(labels.size()) + " labels; expected " +
+                      std::to_string(classes) + " for each");
+  if (!weights.empty()) require_size(metric, "weights", weights.size(), labels.size());
+  for_each_labelled(metric, labels, weights, [&](std::size_t i, double y, double w) {
+    if (!(y >= 0 && y < static_cast<double>(classes)) || y != std::floor(y))
+      reject(metric, "label", i, y,
+             "a whole number in [0, " + std::to_string(classes) + ") or NaN");
+    visit(i * k, static_cast<std::size_t>(y), w);
+  });
+}
+
+}  // namespace metrics_detail
+
+/// Mean negative log-likelihood of binary labels, −Σ w (y ln p + (1 − y) ln(1 − p)) / Σ w, in nats.
+/// `probabilities`: n, in [0, 1], clipped to [clip, 1 − clip], where clip is the epsilon of their
+/// type (float or double) unless given; `labels`: n, each 0, 1 or NaN (missing); `weights`: n or
+/// none, ≥ 0. O(n). Undefined (NaN) when nothing is labelled. Throws ConfigError when sizes or
+/// values are not as said.
+[[nodiscard]] inline double log_loss(Values probabilities, Values labels, Values weights = {},
+                                     std::optional<double> clip = std::nullopt) {
+  using namespace metrics_detail;
+  require_sizes("log_loss", probabilities, labels, weights);
+  const double margin = clip_of("log_loss", probabilities, clip);
+  double sum = 0;
+  double total = 0;
+  for_each_labelled("log_loss", labels, weights, [&](std::size_t i, double y, double w) {
+    require_binary("log_loss", i, y);
+    require_probability("log_loss", i, probabilities[i]);
+    const double p = (std::min)((std::max)(probabilities[i], margin), 1 - margin);
+    sum -= w * (y > 0 ? std::log(p) : std::log1p(-p));
+    total += w;
+  });
+  return total > 0 ? sum / total : undefined;
+}
+
+/// The same from logits z, p = 1 / (1 + e^−z), exact at any size of z: mean of max(z, 0) − y z +
+/// ln(1 + e^−|z|). `logits` are finite; everything else as in log_loss.
+[[nodiscard]] inline double log_loss_from_logits(Values logits, Values labels,
+                                                 Values weights = {}) {
+  using namespace metrics_detail;
+  constexpr std::string_view metric = "log_loss_from_logits";
+  require_sizes(metric, logits, labels, weights);
+  double sum = 0;
+  double total = 0;
+  for_each_labelled(metric, labels, weights, [&](std::size_t i, double y, double w) {
+    const double z = logits[i];
+    require_binary(metric, i, y);
+    require_finite(metric, "logit", i, z);
+    sum += w * ((std::max)(z, 0.0) - y * z + std::log1p(std::exp(-std::abs(z))));
+    total += w;
+  });
+  return total > 0 ? sum / total : undefined;
+}
+
+/// Mean negative log-probability of the right class, −Σ w ln p_y / Σ w, in nats.
+/// `probabilities`: classes × n, a sample's values next to each other, in [0, 1] with sum 1 (within
+/// 0.001), clipped below at `clip` as in log_loss; `labels`: n, each 0, 1, …, classes − 1 or NaN
+/// (missing); `weights`: n or none, ≥ 0. O(classes · n). Undefined (NaN) when nothing is labelled.
+/// Throws ConfigError when sizes or values are not as said.
+[[nodiscard]] inline double class_log_loss(Values probabilities, Values labels, Index classes,
+                                           Values weights = {},
+                                           std::optional<double> clip = std::nullopt) {
+  using namespace metrics_detail;
+  constexpr std::string_view metric = "class_log_loss";
+  const double margin = clip_of(metric, probabilities, clip);
+  const auto k = static_cast<std::size_t>(classes);
+  double sum = 0;
+  double total = 0;
+  for_each_class_label(
+      metric, probabilities, labels, classes, weights,
+      [&](std::size_t first, std::size_t y, double w) {
+        double mass = 0;
+        for (std::size_t c = 0; c < k; ++c) {
+          require_probability(metric, first + c, probabilities[first + c]);
+          mass += probabilities[first + c];
+        }
+        if (std::abs(mass - 1) > 1e-3)
+          reject(metric, "the sum of probabilities of sample", first / k, mass, "1");
+        sum -= w * std::log((std::min)((std::max)(probabilities[first + y], margin), 1 - margin));
+        total += w;
+      });
+  return total > 0 ? sum / total : undefined;
+}
+
+/// The same from finite logits, p = softmax(z): mean of m + ln Σ_c e^(z_c − m) − z_y with m = max_c
+/// z_c.
+[[nodiscard]] inline double class_log_loss_from_logits(Values logits, Values labels, Index classes,
+                                                       Values weights = {}) {
+  using namespace metrics_detail;
+  constexpr std::string_view metric = "class_log_loss_from_logits";
+  const auto k = static_cast<std::size_t>(classes);
+  double sum = 0;
+  double total = 0;
+  for_each_class_label(metric, logits, labels, classes, weights,
+                       [&](std::size_t first, std::size_t y, double w) {
+                         double top = -std::numeric_limits<double>::infinity();
+                         for (std::size_t c = 0; c < k; ++c) {
+                           require_finite(metric, "logit", first + c, logits[first + c]);
+                           top = (std::max)(top, logits[first + c]);
+                         }
+                         double mass = 0;
+                         for (std::size_t c = 0; c < k; ++c)
+                           mass += std::exp(logits[first + c] - top);
+                         sum += w * (top + std::log(mass) - logits[first + y]);
+                         total += w;
+                       });
+  return total > 0 ? sum / total : undefined;
+}
+
+/// Share of samples whose largest prediction is at the label; of equal predictions the first
+/// counts. `predictions`: classes × n, probabilities or logits, never NaN; everything else as in
+/// class_log_loss.
+[[nodiscard]] inline double class_accuracy(Values predictions, Values labels, Index classes,
+                                           Values weights = {}) {
+  using namespace metrics_detail;
+  constexpr std::string_view metric = "class_accuracy";
+  const auto k = static_cast<std::size_t>(classes);
+  double right = 0;
+  double total = 0;
+  for_each_class_label(metric, predictions, labels, classes, weights,
+                       [&](std::size_t first, std::size_t y, double w) {
+                         std::size_t best = 0;
+                         for (std::size_t c = 0; c < k; ++c) {
+                           require_ordered(metric, first + c, predictions[first + c]);
+                           if (predictions[first + c] > predictions[first + best]) best = c;
+                         }
+                         if (best == y) right += w;
+                         total += w;
+                       });
+  return total > 0 ? right / total : undefined;
+}
+
+}  // namespace espalier

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+// `Values` and `Groups`: what a metric reads, in float or double, in 32 or 64 bits; and the checks
+// all metrics share.
+#pragma once
+
+#include <cmath>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <limits>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+#include "espalier/core/config.hpp"
+#include "espalier/core/error.hpp"
+
+namespace espalier {
+
+/// A read-only view of contiguous `A` or `B`, each element read as `Result`. It owns nothing and
+/// converts from anything that converts to a std::span of either, so that one compiled metric
+/// serves vectors, spans and buffers of both.
+template <class A, class B, class Result>
+class EitherSpan {
+ public:
+  EitherSpan() = default;
+
+  template <class Range>
+  requires(!std::same_as<Range, EitherSpan> &&
+           std::convertible_to<const Range&, std::span<const A>>)
+      // NOLINTNEXTLINE(google-explicit-constructor): a view stands for what it views.
+      EitherSpan(const Range& range) {
+    const std::span<const A> span = range;
+    a_ = span.data();
+    size_ = span.size();
+  }
+
+  template <class Range>
+  requires(!std::same_as<Range, EitherSpan> &&
+           std::convertible_to<const Range&, std::span<const B>>)
+      // NOLINTNEXTLINE(google-explicit-constructor)
+      EitherSpan(const Range& range) {
+    const std::span<const B> span = range;
+    b_ = span.data();
+    size_ = span.size();
+  }
+
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+  [[nodiscard]] bool narrow() const noexcept { return a_ != nullptr; }  ///< the elements are `A`
+  [[nodiscard]] Result operator[](std::size_t i) const noexcept {
+    return a_ != nullptr ? static_cast<Result>(a_[i]) : static_cast<Result>(b_[i]);
+  }
+
+ private:
+  const A* a_ = nullptr;
+  const B* b_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+/// Predictions, labels or weights. A label that is NaN is missing: every metric skips that sample.
+using Values = EitherSpan<float, double, double>;
+
+/// The group of each sample, for example its user: equal numbers mean the same group; order means
+/// nothing.
+using Groups = EitherSpan<std::int32_t, std::int64_t, std::int64_t>;
+
+/// What a metric returns when it is undefined.
+inline constexpr double undefined = std::numeric_limits<double>::quiet_NaN();
+
+namespace metrics_detail {
+
+inline std::string number(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.9g", value);
+  return text;
+}
+
+[[noreturn]] inline void reject(std::string_view metric, std::string_view what, std::size_t i,
+                                double value, std::string_view expected) {
+  throw ConfigError(std::string(metric) + ": " + std::string(what) + " " + std::to_string(i) +
+                    " is " + number(value) + "; expected " + std::string(expected));
+}
+
+inline void require_size(std::string_view metric, std::string_view what, std::size_t size,
+                         std::size_t labels) {
+  if (size == labels) return;
+  throw ConfigError(std::string(metric) + ": " + std::to_string(size) + " " + std::string(what) +
+                    " for " + std::to_string(labels) + " labels; expected as many");
+}
+
+inline void require_sizes(std::string_view metric, Values predictions, Values labels,
+                          Values weights) {
+  require_size(metric, "predictions", predictions.size(), labels.size());
+  if (!weights.empty()) require_size(metric, "weights", weights.size(), labels.size());
+}
+
+inline void require_probability(std::string_view metric, std::size_t i, double p) {
+  if (!(p >= 0 && p <= 1)) reject(metric, "prediction", i, p, "a probability in [0, 1]");
+}
+
+inline void require_ordered(std::string_view metric, std::size_t i, double p) {
+  if (std::isnan(p)) reject(metric, "prediction", i, p, "a number");
+}
+
+inline void require_finite(std::string_view metric, std::string_view what, std::size_t i,
+                           double p) {
+  if (!std::isfinite(p)) reject(metric, what, i, p, "a finite number");
+}
+
+inline void require_binary(std::string_view metric, std::size_t i, double y) {
+  if (y != 0 && y != 1) reject(metric, "label", i, y, "0, 1 or NaN");
+}
+
+/// Calls `visit(i, label, weight)` for every labelled sample of positive weight, in order.
+template <class Visit>
+void for_each_labelled(std::string_view metric, Values labels, Values weights, Visit visit) {
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    const double y = labels[i];
+    if (std::isnan(y)) continue;
+    const double w = weights.empty() ? 1.0 : weights[i];
+    if (!(w >= 0) || std::isinf(w)) reject(metric, "weight", i, w, "a finite number >= 0");
+    if (w > 0) visit(i, y, w);
+  }
+}
+
+}  // namespace metrics_detail
+
+}  // namespace espalier
