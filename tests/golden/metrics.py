@@ -40,7 +40,7 @@ seen = ~missing
 
 
 def array(name, values):
-    cells = ["NAN" if math.isnan(v) else repr(float(v)) for v in np.asarray(values, float).ravel()]
+    cells = ["none" if math.isnan(v) else repr(float(v)) for v in np.asarray(values, float).ravel()]
     lines = [", ".join(cells[i : i + 12]) for i in range(0, len(cells), 12)]
     print(f"const std::vector<double> {name}{{" + ",\n    ".join(lines) + "};")
 
@@ -112,6 +112,7 @@ print("// SPDX-License-Identifier: Apache-2.0")
 print("// Written by tests/golden/metrics.py; do not edit.\n")
 print("// clang-format off")
 print("namespace golden {\n")
+print("constexpr double none = std::numeric_limits<double>::quiet_NaN();")
 for name in (
     "score",
     "probability",

@@ -285,6 +285,11 @@ TEST_CASE("log-loss: logits of any size, classes of two as binary, clipping by t
   CHECK(poisson_deviance(Doubles{0}, Doubles{0}) == 0);
 }
 
+TEST_CASE("of equal predictions the first class counts") {
+  CHECK(class_accuracy(Doubles{2, 2, 1}, Doubles{0}, 3) == 1);
+  CHECK(class_accuracy(Doubles{1, 2, 2}, Doubles{2}, 3) == 0);
+}
+
 TEST_CASE("constant scores gain nothing from the order of the data") {
   const std::vector<int> groups(4, 1);
   const Doubles same(4, 0.5);

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <functional>
 #include <span>
 #include <vector>
 
@@ -140,7 +139,7 @@ enum class Gain : std::uint8_t {
         ++result.groups;
         ideal.clear();
         for (const auto& sample : ranked) ideal.push_back(worth(sample.index));
-        std::sort(ideal.begin(), ideal.end(), std::greater<>());
+        std::sort(ideal.rbegin(), ideal.rend());
         double best = 0;
         for (std::size_t r = 0; r < ideal.size() && r < top; ++r) best += ideal[r] * discount(r);
         if (!(best > 0)) return;
