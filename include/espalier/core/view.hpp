@@ -3,6 +3,7 @@
 #pragma once
 
 #include <Eigen/Core>
+#include <type_traits>
 
 #include "espalier/core/config.hpp"
 
@@ -25,6 +26,12 @@ struct View {
   // NOLINTNEXTLINE(google-explicit-constructor): a view of const is a weaker view.
   constexpr operator View<const T>() const noexcept { return {data, rows, cols, stride}; }
 };
+
+/// The same values, read only.
+template <class T>
+[[nodiscard]] constexpr View<const T> as_const(View<T> v) noexcept {
+  return v;
+}
 
 /// The view as an Eigen map, to use Eigen's expressions on it.
 template <class T>

@@ -189,6 +189,7 @@ struct Inputs {
       node.table = tables[i];
       node.field = categorical++;
       node.pool = f.pool;
+      b.add_lookup(node, f.width);
       row += f.width;
       b.template emit<ops::Embedding>(node);
     }

@@ -93,13 +93,14 @@ struct BatchNorm {
     node.parameters[2] = b.state("running_mean", in.rows, Init::zeros);
     b.align();
     node.parameters[3] = b.state("running_variance", in.rows, Init::ones);
-    // Forward: count, mean, sum of squared deviations. Backward: sums of dy and of dy · normalised x.
-    node.scratch_size = 2 * in.rows + 1;
+    // The samples' count, means, deviations; behind them the two sums that backward needs.
+    node.scratch_size = 4 * in.rows + 1;
     node.scratch = b.scratch(node.scratch_size);
     node.out = b.block(in.rows, in.steps);
     Node moments = node;
     b.template emit<ops::BatchMoments>(moments);
     Node normalize = node;
+    normalize.in = in.stopped();  // the moments' backward writes the whole gradient
     b.template emit<ops::BatchNormalize>(normalize);
     b.leave(path);
     return node.out;

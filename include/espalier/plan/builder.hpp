@@ -55,6 +55,13 @@ class PlanBuilder {
     return sizes.tables++;
   }
 
+  /// Numbers a look-up of `width` values a sample.
+  constexpr void add_lookup(Node& node, int width) {
+    node.lookup = sizes.lookups++;
+    node.lookup_base = sizes.lookup_values;
+    sizes.lookup_values += width;
+  }
+
   /// Adds an operation. `node.op` is set by `Op`.
   template <class Op>
   constexpr Block emit(Node node) {

@@ -92,6 +92,8 @@ struct Node {
   int groups = 1;
   int field = -1;      ///< index of the input field (of its kind) that is read
   int table = -1;      ///< embedding table
+  int lookup = -1;     ///< which of the plan's look-ups this is
+  int lookup_base = 0; ///< where its gradient is kept for the tables' update, in values per sample
   Pool pool = Pool::none;
   double real = 0;     ///< dropout's rate, a normalisation's epsilon
   int scratch = -1;    ///< offset of values gathered from all slices (batch statistics)
@@ -170,6 +172,8 @@ struct PlanSizes {
   Index parameters = 0;       ///< trainable values, padding included
   Index parameter_values = 0; ///< trainable values and state
   int scratch = 0;            ///< values gathered from slices
+  int lookups = 0;
+  int lookup_values = 0;      ///< values per sample of all look-ups
   Problem problem = Problem::none;
   Name where;                 ///< the layer or task with the problem
 };

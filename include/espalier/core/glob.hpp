@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// Patterns with '*' (any characters) and '?' (one).
+#pragma once
+
+#include <string_view>
+
+namespace espalier {
+
+/// Whether `text` as a whole fits `pattern`. Linear in practice, never exponential.
+[[nodiscard]] constexpr bool matches(std::string_view pattern, std::string_view text) {
+  std::size_t p = 0, t = 0, star = std::string_view::npos, from = 0;
+  while (t < text.size()) {
+    if (p < pattern.size() && pattern[p] == '*') {
+      star = p++;
+      from = t;
+    } else if (p < pattern.size() && (pattern[p] == '?' || pattern[p] == text[t])) {
+      ++p;
+      ++t;
+    } else if (star != std::string_view::npos) {
+      p = star + 1;
+      t = ++from;
+    } else {
+      return false;
+    }
+  }
+  while (p < pattern.size() && pattern[p] == '*') ++p;
+  return p == pattern.size();
+}
+
+}  // namespace espalier

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+// `ThreadPool`: a few threads that take numbered pieces of work, and sleep when there is none.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <thread>
+#include <type_traits>
+#include <vector>
+
+#include "espalier/core/config.hpp"
+
+namespace espalier {
+
+/// Runs `count` pieces of work on up to `threads` threads, the calling one among them. Which thread takes which piece
+/// is left to chance, so results must not depend on it. Waiting threads look for work a short while and then sleep, so
+/// an application's own threads are not starved.
+class ThreadPool {
+ public:
+  /// `threads` ≥ 1 counts the caller; 0 means as many as the machine has cores.
+  explicit ThreadPool(int threads) : threads_(threads > 0 ? threads : hardware_threads()) {
+    for (int worker = 1; worker < threads_; ++worker) {
+      workers_.emplace_back([this, worker] { work(worker); });
+    }
+  }
+
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  ~ThreadPool() {
+    {
+      const std::lock_guard lock(mutex_);
+      stop_ = true;
+      generation_.fetch_add(1, std::memory_order_release);
+    }
+    wake_.notify_all();
+    for (std::thread& worker : workers_) worker.join();
+  }
+
+  [[nodiscard]] int threads() const noexcept { return threads_; }
+
+  /// Calls function(piece, worker) for every piece in [0, count); worker is in [0, threads()) and no two calls with one
+  /// worker overlap. Returns when all are done. The first exception thrown is thrown again here. One run at a time.
+  template <class Function>
+  void run(Index count, Function&& function) {
+    if (count <= 0) return;
+    if (threads_ == 1 || count == 1) {
+      for (Index piece = 0; piece < count; ++piece) function(piece, 0);
+      return;
+    }
+    using Plain = std::remove_reference_t<Function>;
+    call_ = [](void* context, Index piece, int worker) {
+      (*static_cast<Plain*>(context))(piece, worker);
+    };
+    context_ = const_cast<void*>(static_cast<const void*>(&function));
+    error_ = nullptr;
+    next_.store(0, std::memory_order_relaxed);
+    count_ = count;
+    busy_.store(threads_ - 1, std::memory_order_relaxed);
+    {
+      const std::lock_guard lock(mutex_);
+      generation_.fetch_add(1, std::memory_order_release);
+    }
+    if (sleeping_.load(std::memory_order_relaxed) > 0) wake_.notify_all();
+    take(0);
+    for (int spin = 0; busy_.load(std::memory_order_acquire) != 0; ++spin) {
+      if (spin < spins) {
+        pause();
+      } else {
+        std::unique_lock lock(mutex_);
+        done_.wait(lock, [this] { return busy_.load(std::memory_order_acquire) == 0; });
+      }
+    }
+    if (error_) std::rethrow_exception(error_);
+  }
+
+  [[nodiscard]] static int hardware_threads() noexcept {
+    const unsigned n = std::thread::hardware_concurrency();
+    return n == 0 ? 1 : static_cast<int>(n);
+  }
+
+ private:
+  static constexpr int spins = 2000;  // some tens of microseconds: the gap between the parts of a step
+
+  static void pause() noexcept {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#else
+    std::this_thread::yield();
+#endif
+  }
+
+  void take(int worker) {
+    for (;;) {
+      const Index piece = next_.fetch_add(1, std::memory_order_relaxed);
+      if (piece >= count_) return;
+      try {
+        call_(context_, piece, worker);
+      } catch (...) {
+        const std::lock_guard lock(mutex_);
+        if (!error_) error_ = std::current_exception();
+      }
+    }
+  }
+
+  void work(int worker) {
+    std::uint64_t seen = 0;
+    for (;;) {
+      for (int spin = 0; generation_.load(std::memory_order_acquire) == seen; ++spin) {
+        if (spin < spins) {
+          pause();
+          continue;
+        }
+        std::unique_lock lock(mutex_);
+        sleeping_.fetch_add(1, std::memory_order_relaxed);
+        wake_.wait(lock, [&] { return generation_.load(std::memory_order_acquire) != seen; });
+        sleeping_.fetch_sub(1, std::memory_order_relaxed);
+      }
+      seen = generation_.load(std::memory_order_acquire);
+      if (stop_) return;
+      take(worker);
+      if (busy_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+        const std::lock_guard lock(mutex_);
+        done_.notify_one();
+      }
+    }
+  }
+
+  int threads_;
+  std::vector<std::thread> workers_;
+  std::mutex mutex_;
+  std::condition_variable wake_, done_;
+  std::atomic<std::uint64_t> generation_{0};
+  std::atomic<int> sleeping_{0};
+  std::atomic<int> busy_{0};
+  std::atomic<Index> next_{0};
+  Index count_ = 0;
+  void (*call_)(void*, Index, int) = nullptr;
+  void* context_ = nullptr;
+  std::exception_ptr error_;
+  bool stop_ = false;
+};
+
+}  // namespace espalier

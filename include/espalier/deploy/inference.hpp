@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// `InferenceExecutor<T>`: the plan forward only, with a workspace as small as lifetimes allow.
+#pragma once
+
+#include <algorithm>
+#include <span>
+#include <vector>
+
+#include "espalier/ops/program.hpp"
+#include "espalier/train/parameters.hpp"
+
+namespace espalier {
+
+/// Nodes of a plan whose blocks share memory where their lifetimes do not overlap: nothing is kept for backward.
+struct CompactPlan {
+  std::vector<Node> nodes;
+  std::vector<Block> logits;
+  Index values = 0;  ///< per sample
+
+  explicit CompactPlan(const PlanView& plan) : nodes(plan.nodes.begin(), plan.nodes.end()) {
+    struct Life {
+      int base, size, first, last, offset;
+    };
+    std::vector<Life> lives;
+    const auto use = [&](const Block& b, int node) {
+      if (!b.exists()) return;
+      for (Life& life : lives) {
+        if (life.base == b.base) {
+          life.last = node;
+          return;
+        }
+      }
+      lives.push_back({b.base, b.stride * b.steps, node, node, 0});
+    };
+    for (int i = 0; i < static_cast<int>(nodes.size()); ++i) {
+      const Node& n = nodes[static_cast<std::size_t>(i)];
+      for (const Block* b : {&n.in, &n.in2, &n.cache, &n.out}) use(*b, i);
+    }
+    for (const TaskInfo& task : plan.tasks) use(task.logits, static_cast<int>(nodes.size()));
+    // First fit, in order of first use.
+    for (std::size_t i = 0; i < lives.size(); ++i) {
+      bool moved = true;
+      while (moved) {
+        moved = false;
+        for (std::size_t j = 0; j < i; ++j) {
+          const bool together = lives[j].last >= lives[i].first;
+          if (together && lives[i].offset < lives[j].offset + lives[j].size &&
+              lives[j].offset < lives[i].offset + lives[i].size) {
+            lives[i].offset = lives[j].offset + lives[j].size;
+            moved = true;
+          }
+        }
+      }
+      values = (std::max)(values, Index{lives[i].offset} + lives[i].size);
+    }
+    const auto move = [&](Block& b) {
+      for (const Life& life : lives) {
+        if (b.exists() && life.base == b.base) {
+          b.base = life.offset;
+          return;
+        }
+      }
+    };
+    for (Node& n : nodes) {
+      for (Block* b : {&n.in, &n.in2, &n.cache, &n.out}) move(*b);
+    }
+    for (const TaskInfo& task : plan.tasks) {
+      logits.push_back(task.logits);
+      move(logits.back());
+    }
+  }
+};
+
+/// Runs a plan forward on the CPU. Immutable; any number of threads may run it, each with a workspace of its own.
+/// `T` float or double. Holds no gradients and no optimiser state; the parameters must outlive it.
+template <class T>
+class InferenceExecutor {
+ public:
+  static constexpr Index slice = 64;  ///< samples that run through the plan together
+
+  struct Workspace {
+    Buffer<T> values;
+    Index capacity = 0;
+  };
+
+  InferenceExecutor(const Program<T, cpu::Device>& program, const Parameters<T>& parameters)
+      : program_(program), compact_(program.plan), dense_(parameters.dense.data()) {
+    for (const Buffer<T>& table : parameters.tables) tables_.push_back(table.data());
+  }
+
+  [[nodiscard]] const PlanView& plan() const { return program_.plan; }
+  [[nodiscard]] Index values_per_sample() const { return compact_.values; }
+
+  /// Room for batches of up to `samples`; larger ones run too, in slices.
+  [[nodiscard]] Workspace make_workspace(Index samples = slice) const {
+    const Index capacity = (std::min)(samples, slice);
+    return {Buffer<T>(static_cast<std::size_t>(compact_.values * capacity)), capacity};
+  }
+
+  /// out[k] receives outputs × size values of task k: probabilities, means, … Nothing allocates.
+  void run(const Batch<T>& batch, Workspace& workspace, std::span<T* const> out) const {
+    Context<T, cpu::Device> c;
+    c.batch = &batch;
+    c.capacity = workspace.capacity;
+    c.parameters = dense_;
+    c.tables = tables_.data();
+    c.values = workspace.values.data();
+    for (c.first = 0; c.first < batch.size; c.first += c.capacity) {
+      c.count = (std::min)(c.capacity, batch.size - c.first);
+      for (std::size_t i = 0; i < compact_.nodes.size(); ++i) {
+        program_.operations[i].forward(compact_.nodes[i], c);
+      }
+      for (std::size_t k = 0; k < compact_.logits.size(); ++k) {
+        const int outputs = program_.plan.tasks[k].outputs;
+        program_.losses[k].predict(as_const(c.value(compact_.logits[k])),
+                                   {out[k] + c.first * outputs, outputs, c.count, outputs});
+      }
+    }
+  }
+
+ private:
+  Program<T, cpu::Device> program_;
+  CompactPlan compact_;
+  const T* dense_;
+  std::vector<const T*> tables_;
+};
+
+}  // namespace espalier

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// y = a + b, and y = x.
+#pragma once
+
+#include "espalier/ops/context.hpp"
+
+namespace espalier::ops {
+
+/// y = a + b; da = dy, db = dy.
+struct Add {
+  static constexpr std::string_view name = "add";
+
+  template <class C>
+  static void forward(const Node& n, const C& c) {
+    copy(c.device, as_const(c.value(n.in)), c.value(n.out), false);
+    copy(c.device, as_const(c.value(n.in2)), c.value(n.out), true);
+  }
+
+  template <class C>
+  static void backward(const Node& n, const C& c) {
+    const auto dy = as_const(c.gradient(n.out));
+    if (n.in.gradient) copy(c.device, dy, c.gradient(n.in), n.accumulate_in);
+    if (n.in2.gradient) copy(c.device, dy, c.gradient(n.in2), n.accumulate_in2);
+  }
+
+  static constexpr Cost cost(const Node& n) {
+    const double values = static_cast<double>(n.out.rows) * n.out.steps;
+    return {values, values, 12.0 * values};
+  }
+};
+
+/// y = x, to bring blocks side by side.
+struct Copy {
+  static constexpr std::string_view name = "copy";
+
+  template <class C>
+  static void forward(const Node& n, const C& c) {
+    copy(c.device, as_const(c.value(n.in)), c.value(n.out), false);
+  }
+
+  template <class C>
+  static void backward(const Node& n, const C& c) {
+    if (n.in.gradient) copy(c.device, as_const(c.gradient(n.out)), c.gradient(n.in), n.accumulate_in);
+  }
+
+  static constexpr Cost cost(const Node& n) { return {0, 0, 8.0 * n.out.rows * n.out.steps}; }
+};
+
+}  // namespace espalier::ops

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// `Context`: what an operation sees of the world when it runs: its buffers, the batch, and the device whose kernels
+// it calls. An operation is a struct with
+//     static constexpr std::string_view name;
+//     template <class C> static void forward(const Node&, const C&);
+//     template <class C> static void backward(const Node&, const C&);   // adds to gradients of parameters
+//     static constexpr Cost cost(const Node&);
+// and, where it needs the whole batch, merge_forward or merge_backward (see BatchMoments).
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "espalier/core/random.hpp"
+#include "espalier/core/view.hpp"
+#include "espalier/data/batch.hpp"
+#include "espalier/plan/plan.hpp"
+
+namespace espalier {
+
+/// One slice of a batch on one device. Kernels are free functions overloaded on `Device`; an operation calls them
+/// unqualified with `c.device` first, so that it runs wherever there are kernels.
+template <class T, class Device>
+struct Context {
+  using Scalar = T;
+
+  Device device{};
+  const Batch<T>* batch = nullptr;
+  Index first = 0;     ///< the slice's first sample within the batch
+  Index count = 0;     ///< its samples
+  Index capacity = 0;  ///< samples that the activation buffers have room for
+  bool training = false;
+  std::uint64_t key = 0;  ///< of this step's random numbers
+
+  const T* parameters = nullptr;
+  T* parameter_gradients = nullptr;
+  const T* const* tables = nullptr;
+  T* values = nullptr;           ///< activations
+  T* gradients = nullptr;        ///< their gradients, laid out alike
+  T* scratch = nullptr;          ///< this slice's part of what is merged over the batch
+  const T* merged = nullptr;     ///< the merged values
+  T* lookup_gradients = nullptr; ///< of the whole batch, kept for the tables' update
+  Index batch_capacity = 0;
+
+  [[nodiscard]] View<T> value(const Block& b) const { return at(values, b); }
+  [[nodiscard]] View<T> gradient(const Block& b) const { return at(gradients, b); }
+  [[nodiscard]] const T* parameter(Index offset) const {
+    return offset < 0 ? nullptr : parameters + offset;
+  }
+  [[nodiscard]] T* parameter_gradient(Index offset) const {
+    return offset < 0 ? nullptr : parameter_gradients + offset;
+  }
+  /// Where look-up `node` leaves its gradient: width × count.
+  [[nodiscard]] View<T> lookup_gradient(const Node& node) const {
+    const Index width = node.out.rows;
+    return {lookup_gradients + node.lookup_base * batch_capacity + first * width, width, count,
+            width};
+  }
+  /// A key for random numbers of one node in this step.
+  [[nodiscard]] std::uint64_t key_of(const Node& node) const {
+    return mix(key, static_cast<std::uint64_t>(node.out.base));
+  }
+
+ private:
+  View<T> at(T* buffer, const Block& b) const {
+    if (!b.exists()) return {};
+    return {buffer + b.base * capacity + b.row, b.rows, count * b.steps, b.stride};
+  }
+};
+
+/// What an operation costs for one sample.
+struct Cost {
+  double forward_flops = 0;
+  double backward_flops = 0;
+  double bytes = 0;  ///< activations read and written by forward
+};
+
+}  // namespace espalier

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// y = act(W x + b).
+#pragma once
+
+#include "espalier/ops/context.hpp"
+
+namespace espalier::ops {
+
+/// Fully connected. With `groups` = G, the rows of x and y fall into G equal parts, each with a matrix of its own:
+/// experts side by side.
+///
+///   x  in × n        W  out × in, row-major        b  out        y  out × n       cache: W x + b, where act needs it
+///   δ = dy ∘ act′;  dx = Wᵀ δ;  dW += δ xᵀ;  db += Σ δ        (δ replaces dy)
+struct Dense {
+  static constexpr std::string_view name = "dense";
+
+  template <class C>
+  static void forward(const Node& n, const C& c) {
+    const int in = n.in.rows / n.groups, out = n.out.rows / n.groups;
+    for (int g = 0; g < n.groups; ++g) {
+      const Index weight = n.parameters[0] + static_cast<Index>(g) * out * in;
+      const Index bias = n.parameters[1] < 0 ? -1 : n.parameters[1] + static_cast<Index>(g) * out;
+      dense_forward(c.device, c.parameter(weight), c.parameter(bias), as_const(c.value(n.in.slice(g * in, in))),
+                    n.activation, c.value(part(n.cache, g, out)), c.value(n.out.slice(g * out, out)));
+    }
+  }
+
+  template <class C>
+  static void backward(const Node& n, const C& c) {
+    const int in = n.in.rows / n.groups, out = n.out.rows / n.groups;
+    activation_backward(c.device, n.activation, as_const(c.value(n.cache)), as_const(c.value(n.out)),
+                        c.gradient(n.out));
+    for (int g = 0; g < n.groups; ++g) {
+      const Index weight = n.parameters[0] + static_cast<Index>(g) * out * in;
+      const Index bias = n.parameters[1] < 0 ? -1 : n.parameters[1] + static_cast<Index>(g) * out;
+      const auto dy = as_const(c.gradient(n.out.slice(g * out, out)));
+      const Block x = n.in.slice(g * in, in);
+      dense_weight_gradient(c.device, dy, as_const(c.value(x)), c.parameter_gradient(weight),
+                            c.parameter_gradient(bias));
+      if (n.in.gradient) {
+        dense_input_gradient(c.device, c.parameter(weight), dy, c.gradient(x), n.accumulate_in);
+      }
+    }
+  }
+
+  static constexpr Cost cost(const Node& n) {
+    const double products = 2.0 * n.in.rows / n.groups * n.out.rows * n.out.steps;
+    return {products, products * (n.in.gradient ? 2 : 1), 4.0 * (n.in.rows + n.out.rows) * n.out.steps};
+  }
+
+ private:
+  static Block part(const Block& cache, int g, int out) {
+    return cache.exists() ? cache.slice(g * out, out) : cache;
+  }
+};
+
+}  // namespace espalier::ops

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// y = x ∘ mask / (1 − rate) in training, y = x else.
+#pragma once
+
+#include "espalier/ops/context.hpp"
+
+namespace espalier::ops {
+
+/// The mask is a function of (key, sample, row): backward makes it again, and nothing is kept.
+struct Dropout {
+  static constexpr std::string_view name = "dropout";
+
+  template <class C>
+  static void forward(const Node& n, const C& c) {
+    const auto x = as_const(c.value(n.in));
+    if (c.training) {
+      dropout(c.device, x, n.real, c.key_of(n), c.first * n.in.steps, c.value(n.out), false);
+    } else {
+      copy(c.device, x, c.value(n.out), false);
+    }
+  }
+
+  template <class C>
+  static void backward(const Node& n, const C& c) {
+    if (!n.in.gradient) return;
+    const auto dy = as_const(c.gradient(n.out));
+    if (c.training) {
+      dropout(c.device, dy, n.real, c.key_of(n), c.first * n.in.steps, c.gradient(n.in), n.accumulate_in);
+    } else {
+      copy(c.device, dy, c.gradient(n.in), n.accumulate_in);
+    }
+  }
+
+  static constexpr Cost cost(const Node& n) {
+    const double values = static_cast<double>(n.out.rows) * n.out.steps;
+    return {values, values, 8.0 * values};
+  }
+};
+
+}  // namespace espalier::ops

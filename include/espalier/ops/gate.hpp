@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// Gates: softmax in groups, and the mixture of experts they weigh.
+#pragma once
+
+#include "espalier/ops/context.hpp"
+
+namespace espalier::ops {
+
+/// y = softmax(x) in each of `groups` equal parts of the rows.   dx = y ∘ (dy − ⟨dy, y⟩)
+struct Softmax {
+  static constexpr std::string_view name = "softmax";
+
+  template <class C>
+  static void forward(const Node& n, const C& c) {
+    softmax_forward(c.device, as_const(c.value(n.in)), n.groups, c.value(n.out));
+  }
+
+  template <class C>
+  static void backward(const Node& n, const C& c) {
+    if (!n.in.gradient) return;
+    softmax_backward(c.device, as_const(c.value(n.out)), as_const(c.gradient(n.out)), n.groups,
+                     c.gradient(n.in), n.accumulate_in);
+  }
+
+  static constexpr Cost cost(const Node& n) {
+    return {12.0 * n.out.rows, 4.0 * n.out.rows, 8.0 * n.out.rows};
+  }
+};
+
+/// y = Σ_e g_e f_e: experts f are `groups` parts of `in`, gates g are `in2`.   df_e = g_e dy,  dg_e = ⟨f_e, dy⟩
+struct Mix {
+  static constexpr std::string_view name = "mix";
+
+  template <class C>
+  static void forward(const Node& n, const C& c) {
+    mix_forward(c.device, as_const(c.value(n.in)), as_const(c.value(n.in2)), c.value(n.out));
+  }
+
+  template <class C>
+  static void backward(const Node& n, const C& c) {
+    mix_backward(c.device, as_const(c.value(n.in)), as_const(c.value(n.in2)), as_const(c.gradient(n.out)),
+                 c.gradient(n.in), n.accumulate_in, c.gradient(n.in2), n.accumulate_in2);
+  }
+
+  static constexpr Cost cost(const Node& n) {
+    return {2.0 * n.in.rows, 4.0 * n.in.rows, 4.0 * (n.in.rows + n.in2.rows + n.out.rows)};
+  }
+};
+
+}  // namespace espalier::ops

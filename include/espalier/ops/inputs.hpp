@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where a batch enters the plan: numbers are copied, categories look up their row.
+#pragma once
+
+#include "espalier/ops/context.hpp"
+
+namespace espalier::ops {
+
+/// y = rows `field` … of the batch's numeric inputs.
+struct NumericInput {
+  static constexpr std::string_view name = "numeric";
+
+  template <class C>
+  static void forward(const Node& n, const C& c) {
+    const auto& x = c.batch->numeric;
+    using T = typename C::Scalar;
+    const View<const T> rows{x.data + c.first * x.stride + n.field, n.out.rows, c.count, x.stride};
+    copy(c.device, rows, c.value(n.out), false);
+  }
+
+  template <class C>
+  static void backward(const Node&, const C&) {}
+
+  static constexpr Cost cost(const Node& n) { return {0, 0, 8.0 * n.out.rows}; }
+};
+
+/// y = table[id], or for a multi-valued field the sum or mean of its rows (0 when there are none).
+/// Backward keeps dy; the tables are updated after all slices, row by row, in the order of the samples.
+struct Embedding {
+  static constexpr std::string_view name = "embedding";
+
+  template <class C>
+  static void forward(const Node& n, const C& c) {
+    const IdColumn& column = c.batch->ids[static_cast<std::size_t>(n.field)];
+    if (column.offsets == nullptr) {
+      gather(c.device, c.tables[n.table], column.ids + c.first, c.value(n.out));
+    } else {
+      gather_pooled(c.device, c.tables[n.table], column.ids, column.offsets + c.first,
+                    n.pool == Pool::mean, c.value(n.out));
+    }
+  }
+
+  template <class C>
+  static void backward(const Node& n, const C& c) {
+    copy(c.device, as_const(c.gradient(n.out)), c.lookup_gradient(n), false);
+  }
+
+  static constexpr Cost cost(const Node& n) {
+    return {0, 2.0 * n.out.rows, 8.0 * n.out.rows};
+  }
+};
+
+}  // namespace espalier::ops

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+// All operations, the losses they end in, and the CPU's kernels.
+#pragma once
+
+#include "espalier/kernels/cpu/kernels.hpp"
+#include "espalier/losses/losses.hpp"
+#include "espalier/ops/add.hpp"
+#include "espalier/ops/dense.hpp"
+#include "espalier/ops/dropout.hpp"
+#include "espalier/ops/gate.hpp"
+#include "espalier/ops/inputs.hpp"
+#include "espalier/ops/normalize.hpp"

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// `Program`: a plan together with the functions that run its nodes and losses on one device.
+#pragma once
+
+#include <array>
+#include <span>
+
+#include "espalier/ops/context.hpp"
+#include "espalier/ops/ops.hpp"
+#include "espalier/plan/fold.hpp"
+
+namespace espalier {
+
+template <class T, class Device>
+struct OperationFunctions {
+  using Run = void (*)(const Node&, const Context<T, Device>&);
+  /// parts: one slice's scratch each, `stride` values apart; merged: the result, read by what follows.
+  using Merge = void (*)(const Node&, const T* parts, Index stride, Index count, T* parameters, T* merged);
+
+  Run forward = nullptr;
+  Run backward = nullptr;
+  Merge merge_forward = nullptr;   ///< set: all slices must have run this node forward before the next
+  Merge merge_backward = nullptr;  ///< set: all slices must have run this node backward before the one before
+};
+
+template <class T>
+struct LossFunctions {
+  /// Returns Σ weight · value over the labelled samples; writes scale · weight · derivative.
+  double (*evaluate)(View<const T> logits, const T* labels, const T* weights, T scale, View<T> gradient) = nullptr;
+  /// What the head's output means: probability, mean, class probabilities.
+  void (*predict)(View<const T> logits, View<T> out) = nullptr;
+};
+
+template <class T, class Device>
+struct Program {
+  PlanView plan;
+  std::span<const OperationFunctions<T, Device>> operations;  ///< one per node
+  std::span<const LossFunctions<T>> losses;                   ///< one per task
+};
+
+namespace detail {
+
+template <class Op, class T, class Device>
+constexpr OperationFunctions<T, Device> functions_of() {
+  using C = Context<T, Device>;
+  OperationFunctions<T, Device> f;
+  f.forward = &Op::template forward<C>;
+  f.backward = &Op::template backward<C>;
+  if constexpr (requires { &Op::template merge_forward<T>; }) f.merge_forward = &Op::template merge_forward<T>;
+  if constexpr (requires { &Op::template merge_backward<T>; }) f.merge_backward = &Op::template merge_backward<T>;
+  return f;
+}
+
+template <class Model, class T, class Device>
+struct Functions {
+  static constexpr std::size_t nodes = static_cast<std::size_t>(Fold<Model>::first.nodes);
+
+  template <class... Ops>
+  static constexpr std::array<OperationFunctions<T, Device>, nodes> table(TypeList<Ops...>) {
+    std::array<OperationFunctions<T, Device>, nodes> made{};
+    for (std::size_t i = 0; i < nodes; ++i) {
+      const OpId op = Fold<Model>::filled.plan.nodes[i].op;
+      ((op == op_id<Ops> ? void(made[i] = functions_of<Ops, T, Device>()) : void()), ...);
+    }
+    return made;
+  }
+
+  template <class... Tasks>
+  static constexpr std::array<LossFunctions<T>, sizeof...(Tasks)> loss_table(TypeList<Tasks...>) {
+    return {LossFunctions<T>{&apply_loss<typename Tasks::Loss, T>,
+                             &apply_predict<typename Tasks::Loss, T>}...};
+  }
+
+  static constexpr auto operations = table(typename Model::Operations{});
+  static constexpr auto losses = loss_table(typename Model::TaskList{});
+};
+
+}  // namespace detail
+
+/// The program of `Model` for scalar `T` on `Device`.
+template <class Model, class T, class Device>
+[[nodiscard]] constexpr Program<T, Device> program_of() {
+  return {plan_of<Model>(), detail::Functions<Model, T, Device>::operations,
+          detail::Functions<Model, T, Device>::losses};
+}
+
+}  // namespace espalier

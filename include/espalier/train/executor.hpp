@@ -1,0 +1,381 @@
+// SPDX-License-Identifier: Apache-2.0
+// `TrainExecutor<T>`: walks a plan forward, then backward, over slices of a batch, and updates parameters.
+#pragma once
+
+#include <cmath>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "espalier/core/threads.hpp"
+#include "espalier/ops/program.hpp"
+#include "espalier/optim/clip.hpp"
+#include "espalier/optim/optimizer.hpp"
+#include "espalier/train/optimizer_state.hpp"
+#include "espalier/train/parameters.hpp"
+#include "espalier/train/slicing.hpp"
+#include "espalier/train/sparse_gradients.hpp"
+#include "espalier/train/trainable.hpp"
+#include "espalier/train/workspace.hpp"
+
+namespace espalier {
+
+/// One model in training on the CPU. Every call's result is the same, bit for bit, for any number of threads.
+/// After the first batch of the largest size nothing allocates.
+template <class T>
+class TrainExecutor {
+ public:
+  using CpuProgram = Program<T, cpu::Device>;
+  /// Turns the task losses of this step (NaN: no labels) into the tasks' weights.
+  using Weigh = void (*)(void* context, std::span<const double> losses, std::span<double> weights);
+
+  /// `vocabulary_rows`: rows of each vocabulary's tables. Throws ConfigError.
+  TrainExecutor(const CpuProgram& program, const std::vector<Index>& vocabulary_rows, Index max_batch, int threads)
+      : program_(program),
+        pool_(threads),
+        parameters_(program.plan, vocabulary_rows),
+        trainable_(program.plan, {}),
+        capacity_(max_batch) {
+    if (max_batch < 1) throw ConfigError("batch_size is " + std::to_string(max_batch) + ", expected 1 or more");
+    const PlanSizes& sizes = program_.plan.sizes;
+    for (std::size_t i = 0; i < program_.operations.size(); ++i) {
+      segmented_ = segmented_ || program_.operations[i].merge_forward != nullptr ||
+                   program_.operations[i].merge_backward != nullptr;
+    }
+    tasks_ = static_cast<Index>(program_.plan.tasks.size());
+    lookup_gradients_ = Buffer<T>(static_cast<std::size_t>(sizes.lookup_values * max_batch));
+    sparse_ = SparseGradients<T>(program_.plan, parameters_.table_rows, max_batch);
+    for (const Buffer<T>& table : parameters_.tables) table_pointers_.push_back(table.data());
+    losses_.assign(static_cast<std::size_t>(tasks_), 0.0);
+    weights_.assign(static_cast<std::size_t>(tasks_), 1.0);
+    totals_.assign(static_cast<std::size_t>(tasks_), 0.0);
+    // Smaller batches may have more slices than the largest: room for the worst.
+    for (Index n = 1; n <= max_batch; ++n) {
+      const Slicing s = Slicing::of(n);
+      max_slices_ = (std::max)(max_slices_, s.slices);
+      max_slice_ = (std::max)(max_slice_, (std::min)(n, s.slice));
+      max_lanes_ = (std::max)(max_lanes_, s.lanes);
+    }
+    const Index workspaces = segmented_ ? max_slices_ : (std::min)(Index{pool_.threads()}, max_lanes_);
+    for (Index i = 0; i < workspaces; ++i) workspaces_.emplace_back(program_.plan, max_slice_);
+    for (Index i = 0; i < max_lanes_; ++i) {
+      lanes_.emplace_back(static_cast<std::size_t>(sizes.parameters));
+    }
+    scratch_ = Buffer<T>(static_cast<std::size_t>(sizes.scratch * max_slices_));
+    merged_ = Buffer<T>(static_cast<std::size_t>(sizes.scratch));
+    slice_losses_.assign(static_cast<std::size_t>(tasks_ * max_slices_), 0.0);
+    chunk_norms_.assign(trainable_.chunks().size(), 0.0);
+  }
+
+  [[nodiscard]] const PlanView& plan() const { return program_.plan; }
+  [[nodiscard]] Parameters<T>& parameters() { return parameters_; }
+  [[nodiscard]] const Parameters<T>& parameters() const { return parameters_; }
+  [[nodiscard]] OptimizerState<T>& optimizer_state() { return state_; }
+  [[nodiscard]] ThreadPool& pool() { return pool_; }
+  [[nodiscard]] Index capacity() const { return capacity_; }
+
+  /// Which optimiser learns, and which tensors it leaves alone (`freeze`: patterns with *, on tensor and table names).
+  void prepare(const AnyOptimizer& optimizer, std::span<const std::string> freeze) {
+    optimizer_ = optimizer.template make<T>();
+    trainable_ = Trainable(program_.plan, freeze);
+    chunk_norms_.assign(trainable_.chunks().size(), 0.0);
+    state_ = OptimizerState<T>(parameters_, program_.plan.sizes.parameters, *optimizer_);
+  }
+
+  /// Forward, losses and backward: leaves the gradient of Σ_k weight_k · loss_k, each loss a weighted mean over the
+  /// task's labelled samples. `weigh` is called between forward and backward if given; otherwise `weights` hold.
+  /// Returns the losses (NaN where the batch has no label of a task).
+  std::span<const double> forward_backward(const Batch<T>& batch, std::span<const double> weights, std::uint64_t key,
+                                           Weigh weigh = nullptr, void* weigh_context = nullptr) {
+    batch_ = batch;
+    slicing_ = Slicing::of(batch.size);
+    key_ = key;
+    std::copy(weights.begin(), weights.end(), weights_.begin());
+    sum_label_weights();
+    if (segmented_ || weigh != nullptr) {
+      if (static_cast<Index>(workspaces_.size()) < slicing_.slices) {
+        while (static_cast<Index>(workspaces_.size()) < max_slices_) workspaces_.emplace_back(program_.plan, max_slice_);
+      }
+      run_segmented(weigh, weigh_context);
+    } else {
+      pool_.run(slicing_.lanes, [this](Index lane, int worker) { run_lane(lane, worker); });
+      sum_losses();
+    }
+    return losses_;
+  }
+
+  /// One optimiser step with the gradients that forward_backward left; clears them. `max_norm` > 0 clips the global
+  /// norm. Returns the norm when clipping, else 0.
+  double update(const UpdateStep& step, double max_norm = 0) {
+    UpdateStep scaled = step;
+    const std::span<const Trainable::Chunk> chunks = trainable_.chunks();
+    const Index dense = static_cast<Index>(chunks.size());
+    const bool clip = max_norm > 0;
+    pool_.run(sparse_.shards() + dense, [&](Index piece, int) {
+      if (piece < sparse_.shards()) {
+        sparse_.collect(piece, batch_, lookup_gradients_.data(), capacity_);
+        if (!clip) update_shard(piece, scaled);
+      } else {
+        const Index i = piece - sparse_.shards();
+        reduce_chunk(i, clip);
+        if (!clip) update_chunk(i, scaled);
+      }
+    });
+    if (!clip) return 0;
+    double squared = 0;
+    for (Index i = 0; i < sparse_.shards(); ++i) {
+      if (!trainable_.table_frozen(sparse_.shard(i).table)) squared += sparse_.shard(i).squared_norm;
+    }
+    for (const double s : chunk_norms_) squared += s;
+    scaled.gradient_scale *= clip_factor(squared, max_norm);
+    pool_.run(sparse_.shards() + dense, [&](Index piece, int) {
+      if (piece < sparse_.shards()) {
+        update_shard(piece, scaled);
+      } else {
+        update_chunk(piece - sparse_.shards(), scaled);
+      }
+    });
+    return std::sqrt(squared);
+  }
+
+  /// Predictions (inference mode) for a batch: out[k] receives outputs × size values of task k, sample after sample.
+  void predict(const Batch<T>& batch, std::span<T* const> out) {
+    batch_ = batch;
+    slicing_ = Slicing::of(batch.size);
+    pool_.run(slicing_.lanes, [&](Index lane, int worker) {
+      for (Index slice = slicing_.first_slice(lane); slice < slicing_.first_slice(lane + 1); ++slice) {
+        Context<T, cpu::Device> c = context(slice, worker, lane);
+        c.training = false;
+        for (std::size_t i = 0; i < program_.operations.size(); ++i) {
+          program_.operations[i].forward(program_.plan.nodes[i], c);
+        }
+        for (std::size_t k = 0; k < program_.plan.tasks.size(); ++k) {
+          const TaskInfo& task = program_.plan.tasks[k];
+          const View<T> to{out[k] + c.first * task.outputs, task.outputs, c.count, task.outputs};
+          program_.losses[k].predict(as_const(c.value(task.logits)), to);
+        }
+      }
+    });
+  }
+
+  /// The gradient of the dense parameters that forward_backward left, summed over lanes. For tests and diagnosis.
+  void read_gradient(std::span<T> out) const {
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      T sum = 0;
+      for (Index lane = 0; lane < slicing_.lanes; ++lane) sum += lanes_[static_cast<std::size_t>(lane)][i];
+      out[i] = sum;
+    }
+  }
+
+  /// Forgets the gradients, dense and sparse.
+  void clear_gradient() {
+    for (Buffer<T>& lane : lanes_) lane.fill(T{0});
+  }
+
+  /// The sums of table gradients by row, after forward_backward. For tests and diagnosis.
+  SparseGradients<T>& collect_sparse() {
+    for (Index i = 0; i < sparse_.shards(); ++i) sparse_.collect(i, batch_, lookup_gradients_.data(), capacity_);
+    return sparse_;
+  }
+
+  /// Fills every buffer of activations and their gradients with `value`: what is read before it is written shows.
+  void poison(T value) {
+    for (Workspace<T>& w : workspaces_) {
+      w.values.fill(value);
+      w.gradients.fill(value);
+    }
+    scratch_.fill(value);
+    merged_.fill(value);
+    lookup_gradients_.fill(value);
+  }
+
+ private:
+  Context<T, cpu::Device> context(Index slice, Index workspace, Index lane) {
+    Workspace<T>& w = workspaces_[static_cast<std::size_t>(workspace)];
+    Context<T, cpu::Device> c;
+    c.batch = &batch_;
+    c.first = slicing_.first_sample(slice);
+    c.count = slicing_.count(slice);
+    c.capacity = w.capacity;
+    c.training = true;
+    c.key = key_;
+    c.parameters = parameters_.dense.data();
+    c.parameter_gradients = lanes_[static_cast<std::size_t>(lane)].data();
+    c.tables = table_pointers_.data();
+    c.values = w.values.data();
+    c.gradients = w.gradients.data();
+    c.scratch = scratch_.data() + slice * program_.plan.sizes.scratch;
+    c.merged = merged_.data();
+    c.lookup_gradients = lookup_gradients_.data();
+    c.batch_capacity = capacity_;
+    return c;
+  }
+
+  void run_lane(Index lane, int worker) {
+    const Index nodes = static_cast<Index>(program_.operations.size());
+    for (Index slice = slicing_.first_slice(lane); slice < slicing_.first_slice(lane + 1); ++slice) {
+      const Context<T, cpu::Device> c = context(slice, worker, lane);
+      forward(c, 0, nodes);
+      losses(c, slice);
+      zero(c);
+      backward(c, nodes, 0);
+    }
+  }
+
+  void forward(const Context<T, cpu::Device>& c, Index begin, Index end) {
+    for (Index i = begin; i < end; ++i) {
+      const auto at = static_cast<std::size_t>(i);
+      program_.operations[at].forward(program_.plan.nodes[at], c);
+    }
+  }
+
+  void backward(const Context<T, cpu::Device>& c, Index end, Index begin) {
+    for (Index i = end - 1; i >= begin; --i) {
+      const auto at = static_cast<std::size_t>(i);
+      program_.operations[at].backward(program_.plan.nodes[at], c);
+    }
+  }
+
+  void losses(const Context<T, cpu::Device>& c, Index slice) {
+    for (Index k = 0; k < tasks_; ++k) {
+      const auto at = static_cast<std::size_t>(k);
+      const TaskInfo& task = program_.plan.tasks[at];
+      const double scale = totals_[at] > 0 ? weights_[at] / totals_[at] : 0.0;
+      slice_losses_[static_cast<std::size_t>(slice * tasks_ + k)] = program_.losses[at].evaluate(
+          as_const(c.value(task.logits)), batch_.labels.column(k) + c.first,
+          batch_.weights == nullptr ? nullptr : batch_.weights + c.first, static_cast<T>(scale),
+          c.gradient(task.logits));
+    }
+  }
+
+  void zero(const Context<T, cpu::Device>& c) {
+    for (const Block& block : program_.plan.zeroed) {
+      const View<T> g = c.gradient(block);
+      for (Index j = 0; j < g.cols; ++j) std::fill_n(g.column(j), g.rows, T{0});
+    }
+  }
+
+  /// All slices run a segment, then what they gathered is merged, then the next.
+  void run_segmented(Weigh weigh, void* weigh_context) {
+    const Index nodes = static_cast<Index>(program_.operations.size());
+    const auto each_slice = [&](auto&& work) {
+      pool_.run(slicing_.lanes, [&](Index lane, int) {
+        for (Index slice = slicing_.first_slice(lane); slice < slicing_.first_slice(lane + 1); ++slice) {
+          work(context(slice, slice, lane), slice);
+        }
+      });
+    };
+    const auto merge = [&](auto run, const Node& node) {
+      run(node, scratch_.data() + node.scratch, program_.plan.sizes.scratch, slicing_.slices,
+          parameters_.dense.data(), merged_.data() + node.scratch);
+    };
+    for (Index begin = 0; begin < nodes;) {
+      Index end = begin;
+      while (end < nodes && program_.operations[static_cast<std::size_t>(end++)].merge_forward == nullptr) {
+      }
+      each_slice([&](const auto& c, Index) { forward(c, begin, end); });
+      const auto last = static_cast<std::size_t>(end - 1);
+      if (program_.operations[last].merge_forward != nullptr) {
+        merge(program_.operations[last].merge_forward, program_.plan.nodes[last]);
+      }
+      begin = end;
+    }
+    each_slice([&](const auto& c, Index slice) { losses(c, slice); });
+    sum_losses();
+    if (weigh != nullptr) {
+      weigh(weigh_context, losses_, weights_);
+      each_slice([&](const auto& c, Index slice) { losses(c, slice); });
+    }
+    each_slice([&](const auto& c, Index) { zero(c); });
+    for (Index end = nodes; end > 0;) {
+      Index begin = end;
+      while (begin > 0 && program_.operations[static_cast<std::size_t>(--begin)].merge_backward == nullptr) {
+      }
+      each_slice([&](const auto& c, Index) { backward(c, end, begin); });
+      const auto first = static_cast<std::size_t>(begin);
+      if (program_.operations[first].merge_backward != nullptr) {
+        merge(program_.operations[first].merge_backward, program_.plan.nodes[first]);
+      }
+      end = begin;
+    }
+  }
+
+  /// Σ sample weight over the labelled samples of each task.
+  void sum_label_weights() {
+    for (Index k = 0; k < tasks_; ++k) {
+      const T* labels = batch_.labels.column(k);
+      double sum = 0;
+      for (Index j = 0; j < batch_.size; ++j) {
+        if (labels[j] == labels[j]) sum += batch_.weights == nullptr ? 1.0 : static_cast<double>(batch_.weights[j]);
+      }
+      totals_[static_cast<std::size_t>(k)] = sum;
+    }
+  }
+
+  void sum_losses() {
+    for (Index k = 0; k < tasks_; ++k) {
+      const auto at = static_cast<std::size_t>(k);
+      double sum = 0;
+      for (Index s = 0; s < slicing_.slices; ++s) sum += slice_losses_[static_cast<std::size_t>(s * tasks_ + k)];
+      losses_[at] = totals_[at] > 0 ? sum / totals_[at] : std::nan("");
+    }
+  }
+
+  /// Sums the lanes of a chunk into the first, in order, and clears the others.
+  void reduce_chunk(Index i, bool norm) {
+    const Trainable::Chunk& chunk = trainable_.chunks()[static_cast<std::size_t>(i)];
+    T* ESPALIER_RESTRICT sum = lanes_[0].data() + chunk.begin;
+    const Index n = chunk.end - chunk.begin;
+    for (Index lane = 1; lane < slicing_.lanes; ++lane) {
+      T* ESPALIER_RESTRICT part = lanes_[static_cast<std::size_t>(lane)].data() + chunk.begin;
+      for (Index j = 0; j < n; ++j) {
+        sum[j] += part[j];
+        part[j] = 0;
+      }
+    }
+    if (norm && !chunk.frozen) chunk_norms_[static_cast<std::size_t>(i)] = squared_norm(sum, n);
+  }
+
+  void update_chunk(Index i, const UpdateStep& step) {
+    const Trainable::Chunk& chunk = trainable_.chunks()[static_cast<std::size_t>(i)];
+    T* gradient = lanes_[0].data() + chunk.begin;
+    const Index n = chunk.end - chunk.begin;
+    if (!chunk.frozen) {
+      T* states[OptimizerState<T>::max_states]{};
+      for (int s = 0; s < state_.count; ++s) states[s] = state_.dense[static_cast<std::size_t>(s)].data() + chunk.begin;
+      optimizer_->update(parameters_.dense.data() + chunk.begin, gradient, states, n, step);
+    }
+    std::fill_n(gradient, n, T{0});
+  }
+
+  void update_shard(Index i, const UpdateStep& step) {
+    const auto& shard = sparse_.shard(i);
+    if (trainable_.table_frozen(shard.table)) return;
+    const auto table = static_cast<std::size_t>(shard.table);
+    T* states[OptimizerState<T>::max_states]{};
+    for (int s = 0; s < state_.count; ++s) states[s] = state_.tables[static_cast<std::size_t>(s)][table].data();
+    optimizer_->update_rows(parameters_.tables[table].data(), states, shard.rows.data(), shard.sums.data(),
+                            shard.count(), shard.width, step);
+  }
+
+  CpuProgram program_;
+  ThreadPool pool_;
+  Parameters<T> parameters_;
+  Trainable trainable_;
+  OptimizerPointer<T> optimizer_;
+  OptimizerState<T> state_;
+  SparseGradients<T> sparse_;
+  std::vector<const T*> table_pointers_;
+  std::vector<Workspace<T>> workspaces_;  ///< one a thread; one a slice where the plan or the balance needs barriers
+  std::vector<Buffer<T>> lanes_;          ///< gradients of the dense parameters
+  Buffer<T> scratch_, merged_, lookup_gradients_;
+  std::vector<double> losses_, weights_, totals_, slice_losses_, chunk_norms_;
+  Index capacity_ = 0, tasks_ = 0, max_slices_ = 0, max_slice_ = 0, max_lanes_ = 0;
+  bool segmented_ = false;
+
+  Batch<T> batch_;
+  Slicing slicing_;
+  std::uint64_t key_ = 0;
+};
+
+}  // namespace espalier

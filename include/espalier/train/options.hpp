@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a Trainer can be told, and what it tells back.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "espalier/balance/balance.hpp"
+#include "espalier/metrics/report.hpp"
+#include "espalier/optim/optimizer.hpp"
+#include "espalier/optim/schedule.hpp"
+
+namespace espalier {
+
+/// What a callback sees after each epoch. Setting `stop` ends the training after this epoch.
+struct EpochInfo {
+  int epoch = 0;  ///< from 1
+  double learning_rate = 0;
+  double train_loss = 0;              ///< weighted sum of the task losses, mean over the epoch
+  std::vector<double> task_losses;    ///< mean over the epoch, unweighted
+  const Report* validation = nullptr; ///< null without a validation split
+  double monitored = 0;               ///< the value that early stopping watches
+  bool best = false;
+  bool stop = false;
+};
+
+enum class ShowProgress : std::uint8_t {
+  automatic,  ///< a bar on standard error when it is a terminal, lines otherwise
+  never,
+};
+
+struct TrainerOptions {
+  int epochs = 20;
+  Index batch_size = 1024;
+  AnyOptimizer optimizer = Adam{};
+  Schedule schedule = Constant{};
+  double max_gradient_norm = 0;      ///< > 0: gradients are scaled so that their global norm is at most this
+  Balance balance = Equal{};
+  std::vector<std::string> freeze;   ///< patterns of tensors that do not learn: "shared/*", "embedding/*"
+  std::uint64_t seed = 1;
+  int threads = 0;                   ///< 0: as many as there are cores. Results do not depend on it
+
+  /// Early stopping: after `patience` epochs without a better value of `monitor` on the validation split; 0: never.
+  int patience = 2;
+  /// "loss" (weighted validation loss, lower is better), "mean_auc" (over the binary tasks), or "task/metric".
+  std::string monitor = "loss";
+  bool restore_best = true;          ///< end with the weights of the best epoch
+
+  std::string checkpoint;            ///< file for the model (best so far); resume state lies beside, in <file>.resume
+  bool resume = false;               ///< go on from <file>.resume if it is there
+  std::string history;               ///< file.jsonl or file.csv: a row per epoch
+  std::string events;                ///< folder for TensorBoard
+  std::string curves;                ///< file.svg: losses and metrics over epochs
+  ShowProgress progress = ShowProgress::automatic;
+  bool handle_interrupts = false;    ///< SIGINT and SIGTERM: finish the batch, save, return
+  std::vector<std::function<void(EpochInfo&)>> callbacks;
+};
+
+struct FitResult {
+  int epochs = 0;           ///< run in total, resumed ones included
+  int best_epoch = 0;       ///< 0 without a validation split
+  double best_value = 0;    ///< of the monitored metric
+  bool stopped_early = false;
+  bool interrupted = false;
+  double seconds = 0;       ///< of this call's training, evaluation excluded
+  double samples_per_second = 0;
+};
+
+}  // namespace espalier

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// `Parameters<T>`: the values of a model: one buffer for all dense tensors, one for each embedding table.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "espalier/core/buffer.hpp"
+#include "espalier/core/error.hpp"
+#include "espalier/core/random.hpp"
+#include "espalier/plan/plan.hpp"
+
+namespace espalier {
+
+template <class T>
+struct Parameters {
+  Buffer<T> dense;                   ///< trainable tensors, then state, as the plan lays them out
+  std::vector<Buffer<T>> tables;     ///< row-major: table_rows[i] × width
+  std::vector<Index> table_rows;
+
+  Parameters() = default;
+
+  /// Zeroed. `vocabulary_rows[v]` rows for the tables of vocabulary v.
+  Parameters(const PlanView& plan, const std::vector<Index>& vocabulary_rows)
+      : dense(static_cast<std::size_t>(plan.sizes.parameter_values)) {
+    for (const TableInfo& table : plan.tables) {
+      const auto vocabulary = static_cast<std::size_t>(table.vocabulary);
+      if (vocabulary >= vocabulary_rows.size() || vocabulary_rows[vocabulary] < 1) {
+        throw ConfigError("table '" + std::string(table.name.view()) +
+                          "': no number of rows given for its vocabulary, expected 1 or more");
+      }
+      table_rows.push_back(vocabulary_rows[vocabulary]);
+      tables.emplace_back(static_cast<std::size_t>(table_rows.back() * table.width));
+    }
+  }
+
+  /// Copies values without allocating; `other` must be of the same plan and rows.
+  void copy_from(const Parameters& other) {
+    std::copy(other.dense.begin(), other.dense.end(), dense.begin());
+    for (std::size_t i = 0; i < tables.size(); ++i) {
+      std::copy(other.tables[i].begin(), other.tables[i].end(), tables[i].begin());
+    }
+  }
+
+  /// Values that are learnt: without padding and state.
+  [[nodiscard]] Index count(const PlanView& plan) const {
+    Index sum = 0;
+    for (const TensorInfo& t : plan.tensors) sum += t.trainable ? t.size() : 0;
+    for (const Buffer<T>& table : tables) sum += static_cast<Index>(table.size());
+    return sum;
+  }
+};
+
+namespace detail {
+
+template <class T>
+void initialize_range(T* values, Index count, Init init, Index fan_in, Index fan_out, Random random) {
+  const double in = static_cast<double>(fan_in), both = static_cast<double>(fan_in + fan_out);
+  const auto uniform = [&](double bound) {
+    for (Index i = 0; i < count; ++i) values[i] = static_cast<T>(random.uniform(-bound, bound));
+  };
+  const auto normal = [&](double deviation) {
+    for (Index i = 0; i < count; ++i) values[i] = static_cast<T>(deviation * random.normal());
+  };
+  switch (init) {
+    case Init::automatic:
+    case Init::glorot_uniform: uniform(std::sqrt(6 / both)); break;
+    case Init::zeros: std::fill_n(values, count, T{0}); break;
+    case Init::ones: std::fill_n(values, count, T{1}); break;
+    case Init::he_uniform: uniform(std::sqrt(6 / in)); break;
+    case Init::he_normal: normal(std::sqrt(2 / in)); break;
+    case Init::glorot_normal: normal(std::sqrt(2 / both)); break;
+    case Init::lecun_normal: normal(std::sqrt(1 / in)); break;
+    case Init::pytorch: uniform(std::sqrt(1 / in)); break;
+    case Init::embedding: normal(0.01); break;
+  }
+}
+
+/// A number for a name, the same everywhere (FNV-1a).
+[[nodiscard]] constexpr std::uint64_t hash_name(std::string_view name) {
+  std::uint64_t h = 0xCBF29CE484222325ULL;
+  for (const char c : name) h = (h ^ static_cast<unsigned char>(c)) * 0x100000001B3ULL;
+  return h;
+}
+
+}  // namespace detail
+
+/// Fills `parameters` by the tensors' initialisers. A tensor's values depend on `seed` and its name only.
+template <class T>
+void initialize(const PlanView& plan, std::uint64_t seed, Parameters<T>& parameters) {
+  parameters.dense.fill(T{0});
+  for (const TensorInfo& t : plan.tensors) {
+    detail::initialize_range(parameters.dense.data() + t.offset, t.size(), t.init, t.columns, t.rows,
+                             Random(seed, detail::hash_name(t.name.view())));
+  }
+  for (std::size_t i = 0; i < parameters.tables.size(); ++i) {
+    const TableInfo& t = plan.tables[i];
+    detail::initialize_range(parameters.tables[i].data(), static_cast<Index>(parameters.tables[i].size()),
+                             Init::embedding, t.width, t.width, Random(seed, detail::hash_name(t.name.view())));
+  }
+}
+
+}  // namespace espalier

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// `Prefetcher`: a thread that gathers the next batch while this one is learnt from.
+#pragma once
+
+#include <array>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <span>
+#include <thread>
+
+#include "espalier/data/batch_buffer.hpp"
+#include "espalier/data/features.hpp"
+
+namespace espalier {
+
+/// Gathers batches of `order`, `batch_size` rows each, from row number `begin` on. Two slots: one is read by the step
+/// while the other is filled. The last batch may be smaller.
+class Prefetcher {
+ public:
+  Prefetcher(const EncodedData& data, std::span<const std::int32_t> order, Index batch_size, Index begin,
+             std::array<BatchBuffer<float>, 2>& slots)
+      : data_(data), order_(order), batch_size_(batch_size), begin_(begin), slots_(slots) {
+    thread_ = std::thread([this] { fill(); });
+  }
+
+  Prefetcher(const Prefetcher&) = delete;
+  Prefetcher& operator=(const Prefetcher&) = delete;
+
+  ~Prefetcher() {
+    {
+      const std::lock_guard lock(mutex_);
+      stop_ = true;
+    }
+    changed_.notify_all();
+    thread_.join();
+  }
+
+  /// The next batch, valid until the call after; null at the end. Rethrows what the thread threw.
+  [[nodiscard]] const Batch<float>* next() {
+    std::unique_lock lock(mutex_);
+    if (taken_ > released_) {
+      ++released_;
+      changed_.notify_all();
+    }
+    changed_.wait(lock, [this] { return filled_ > taken_ || finished_; });
+    if (error_) std::rethrow_exception(error_);
+    if (filled_ == taken_) return nullptr;
+    return &slots_[static_cast<std::size_t>(taken_++ % 2)].batch();
+  }
+
+ private:
+  void fill() {
+    try {
+      const Index rows = static_cast<Index>(order_.size());
+      for (Index at = begin_; at < rows; at += batch_size_) {
+        Index slot = 0;
+        {
+          std::unique_lock lock(mutex_);
+          changed_.wait(lock, [this] { return stop_ || filled_ - released_ < 2; });
+          if (stop_) return;
+          slot = filled_ % 2;
+        }
+        const Index count = (std::min)(batch_size_, rows - at);
+        slots_[static_cast<std::size_t>(slot)].gather(
+            data_, order_.subspan(static_cast<std::size_t>(at), static_cast<std::size_t>(count)));
+        {
+          const std::lock_guard lock(mutex_);
+          ++filled_;
+        }
+        changed_.notify_all();
+      }
+    } catch (...) {
+      const std::lock_guard lock(mutex_);
+      error_ = std::current_exception();
+    }
+    {
+      const std::lock_guard lock(mutex_);
+      finished_ = true;
+    }
+    changed_.notify_all();
+  }
+
+  const EncodedData& data_;
+  std::span<const std::int32_t> order_;
+  Index batch_size_, begin_;
+  std::array<BatchBuffer<float>, 2>& slots_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  Index filled_ = 0, taken_ = 0, released_ = 0;
+  bool stop_ = false, finished_ = false;
+  std::exception_ptr error_;
+  std::thread thread_;
+};
+
+}  // namespace espalier

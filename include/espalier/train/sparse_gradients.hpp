@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// The gradients of embedding tables: one sum for each row that the batch touched, in the order of the samples.
+#pragma once
+
+#include <vector>
+
+#include "espalier/core/buffer.hpp"
+#include "espalier/data/batch.hpp"
+#include "espalier/plan/plan.hpp"
+
+namespace espalier {
+
+/// A table's rows are dealt to `shards` by row number, so that shards can be summed at the same time. How many shards
+/// there are depends on the plan alone.
+template <class T>
+class SparseGradients {
+ public:
+  /// One shard's touched rows and the sums of their gradients (count × width).
+  struct Shard {
+    int table = 0;
+    int part = 0;
+    Index width = 0;
+    std::vector<std::int32_t> rows;
+    std::vector<T> sums;
+    double squared_norm = 0;
+
+    [[nodiscard]] Index count() const { return static_cast<Index>(rows.size()); }
+  };
+
+  SparseGradients() = default;
+
+  SparseGradients(const PlanView& plan, const std::vector<Index>& table_rows, Index batch_capacity)
+      : plan_(plan) {
+    const int tables = plan.sizes.tables;
+    parts_ = tables == 0 ? 1 : (target_shards + tables - 1) / tables;
+    for (int t = 0; t < tables; ++t) {
+      const auto at = static_cast<std::size_t>(t);
+      slots_.emplace_back(static_cast<std::size_t>(table_rows[at]));
+      Index lookups = 0;
+      for (const Node& node : plan.nodes) lookups += node.lookup >= 0 && node.table == t ? 1 : 0;
+      for (int part = 0; part < parts_; ++part) {
+        Shard shard;
+        shard.table = t;
+        shard.part = part;
+        shard.width = plan.tables[at].width;
+        const Index most = (std::min)(table_rows[at] / parts_ + 1, lookups * batch_capacity);
+        shard.rows.reserve(static_cast<std::size_t>(most));
+        shard.sums.reserve(static_cast<std::size_t>(most * shard.width));
+        shards_.push_back(std::move(shard));
+      }
+    }
+  }
+
+  [[nodiscard]] Index shards() const { return static_cast<Index>(shards_.size()); }
+  [[nodiscard]] Shard& shard(Index i) { return shards_[static_cast<std::size_t>(i)]; }
+
+  /// Sums what the look-ups of shard `i` left in `lookup_gradients` (each look-up width × samples, from
+  /// lookup_base · capacity on).
+  void collect(Index i, const Batch<T>& batch, const T* lookup_gradients, Index capacity) {
+    Shard& s = shard(i);
+    std::int32_t* slots = slots_[static_cast<std::size_t>(s.table)].data();
+    s.rows.clear();
+    s.sums.clear();
+    for (const Node& node : plan_.nodes) {
+      if (node.lookup < 0 || node.table != s.table) continue;
+      const IdColumn& column = batch.ids[static_cast<std::size_t>(node.field)];
+      const T* gradient = lookup_gradients + node.lookup_base * capacity;
+      for (Index j = 0; j < batch.size; ++j, gradient += s.width) {
+        if (column.offsets == nullptr) {
+          add(s, slots, column.ids[j], gradient, T{1});
+          continue;
+        }
+        const std::int32_t begin = column.offsets[j], end = column.offsets[j + 1];
+        const T scale = node.pool == Pool::mean && end > begin ? T{1} / static_cast<T>(end - begin) : T{1};
+        for (std::int32_t k = begin; k < end; ++k) add(s, slots, column.ids[k], gradient, scale);
+      }
+    }
+    s.squared_norm = 0;
+    for (const T v : s.sums) s.squared_norm += static_cast<double>(v) * static_cast<double>(v);
+    for (const std::int32_t row : s.rows) slots[row] = 0;
+  }
+
+ private:
+  static constexpr int target_shards = 16;
+
+  void add(Shard& s, std::int32_t* slots, std::int32_t row, const T* gradient, T scale) const {
+    if (parts_ > 1 && row % parts_ != s.part) return;
+    if (slots[row] == 0) {
+      s.rows.push_back(row);
+      slots[row] = static_cast<std::int32_t>(s.rows.size());
+      for (Index k = 0; k < s.width; ++k) s.sums.push_back(scale * gradient[k]);
+      return;
+    }
+    T* sum = s.sums.data() + (slots[row] - 1) * s.width;
+    for (Index k = 0; k < s.width; ++k) sum[k] += scale * gradient[k];
+  }
+
+  PlanView plan_;
+  int parts_ = 1;
+  std::vector<Buffer<std::int32_t>> slots_;  ///< per table row: 1 + its place among the shard's rows, or 0
+  std::vector<Shard> shards_;
+};
+
+}  // namespace espalier

@@ -1,0 +1,7 @@
+// expect: espalier: the layers inside Residual must give as many values as they take
+#include "espalier/espalier.hpp"
+namespace esp = espalier;
+using Click = esp::Task<"click", esp::BinaryCrossEntropy>;
+struct Model : esp::MultiTaskModel<esp::Inputs<esp::Numeric<"age">>,
+                                   esp::SharedBottom<esp::Layers<esp::Dense<8>, esp::Residual<esp::Dense<12>>>>, Click> {};
+const auto& plan = esp::plan_of<Model>();

@@ -1,0 +1,7 @@
+// expect: espalier: two tasks have the same name
+#include "espalier/espalier.hpp"
+namespace esp = espalier;
+using A = esp::Task<"click", esp::BinaryCrossEntropy>;
+using B = esp::Task<"click", esp::MeanSquaredError>;
+struct Model : esp::MultiTaskModel<esp::Inputs<esp::Numeric<"age">>, esp::SharedBottom<esp::Mlp<8>>, A, B> {};
+const auto& plan = esp::plan_of<Model>();

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <stdexcept>
+#include <vector>
+
+#include "espalier/core/glob.hpp"
+#include "espalier/core/threads.hpp"
+#include "espalier/train/slicing.hpp"
+
+using espalier::Index;
+
+TEST_CASE("every piece runs once, whatever the number of threads") {
+  for (const int threads : {1, 2, 3, 8}) {
+    espalier::ThreadPool pool(threads);
+    CHECK(pool.threads() == threads);
+    for (const Index count : {0, 1, 2, 7, 100}) {
+      for (int again = 0; again < 50; ++again) {
+        std::vector<std::atomic<int>> done(static_cast<std::size_t>(count));
+        pool.run(count, [&](Index piece, int worker) {
+          CHECK((worker >= 0 && worker < threads));
+          done[static_cast<std::size_t>(piece)].fetch_add(1);
+        });
+        for (const auto& d : done) CHECK(d.load() == 1);
+      }
+    }
+  }
+}
+
+TEST_CASE("an exception in a piece arrives at the caller, and the pool lives on") {
+  espalier::ThreadPool pool(3);
+  for (int again = 0; again < 20; ++again) {
+    CHECK_THROWS_AS(pool.run(16,
+                             [](Index piece, int) {
+                               if (piece == 5) throw std::runtime_error("five");
+                             }),
+                    std::runtime_error);
+    std::atomic<int> sum{0};
+    pool.run(16, [&](Index piece, int) { sum += static_cast<int>(piece); });
+    CHECK(sum == 120);
+  }
+}
+
+TEST_CASE("slices and lanes cover the batch in order") {
+  for (Index n = 1; n < 6000; n += n < 600 ? 1 : 97) {
+    const auto s = espalier::Slicing::of(n);
+    Index at = 0, slices = 0;
+    CHECK(s.lanes <= espalier::Slicing::max_lanes);
+    for (Index lane = 0; lane < s.lanes; ++lane) {
+      CHECK(s.first_slice(lane + 1) > s.first_slice(lane));  // no lane is empty
+      for (Index i = s.first_slice(lane); i < s.first_slice(lane + 1); ++i, ++slices) {
+        CHECK(i == slices);
+        CHECK(s.first_sample(i) == at);
+        CHECK(s.count(i) > 0);
+        at += s.count(i);
+      }
+    }
+    CHECK(at == n);
+    CHECK(slices == s.slices);
+  }
+}
+
+TEST_CASE("patterns") {
+  using espalier::matches;
+  CHECK(matches("shared/*", "shared/dense0/weight"));
+  CHECK(matches("*/bias", "click/dense1/bias"));
+  CHECK(matches("*", ""));
+  CHECK(matches("a?c", "abc"));
+  CHECK(matches("*a*b*", "xxaxxbxx"));
+  CHECK_FALSE(matches("a?c", "ac"));
+  CHECK_FALSE(matches("shared", "shared/"));
+  CHECK_FALSE(matches("", "a"));
+  CHECK_FALSE(matches("*aaaaaaaaaaaaaaaaaaaaab", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"));
+}
