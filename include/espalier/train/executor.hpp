@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cmath>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -75,8 +76,8 @@ class TrainExecutor {
   [[nodiscard]] Index capacity() const { return capacity_; }
 
   /// Which optimiser learns, and which tensors it leaves alone (`freeze`: patterns with *, on tensor and table names).
-  void prepare(const AnyOptimizer& optimizer, std::span<const std::string> freeze) {
-    optimizer_ = optimizer.template make<T>();
+  void prepare(const Optimizer& optimizer, std::span<const std::string> freeze) {
+    optimizer_ = optimizer;
     trainable_ = Trainable(program_.plan, freeze);
     chunk_norms_.assign(trainable_.chunks().size(), 0.0);
     state_ = OptimizerState<T>(parameters_, program_.plan.sizes.parameters, *optimizer_);
@@ -138,24 +139,34 @@ class TrainExecutor {
     return std::sqrt(squared);
   }
 
-  /// Predictions (inference mode) for a batch: out[k] receives outputs × size values of task k, sample after sample.
-  void predict(const Batch<T>& batch, std::span<T* const> out) {
+  /// Inference: out[k] receives outputs × size predictions of task k, sample after sample. The weighted sums of the losses
+  /// and of the labelled samples' weights are added to `loss_sums` and `weight_sums`, where those are not empty.
+  void predict(const Batch<T>& batch, std::span<T* const> out, std::span<double> loss_sums = {},
+               std::span<double> weight_sums = {}) {
     batch_ = batch;
     slicing_ = Slicing::of(batch.size);
+    const bool with_losses = !loss_sums.empty();
     pool_.run(slicing_.lanes, [&](Index lane, int worker) {
       for (Index slice = slicing_.first_slice(lane); slice < slicing_.first_slice(lane + 1); ++slice) {
         Context<T, cpu::Device> c = context(slice, worker, lane);
         c.training = false;
-        for (std::size_t i = 0; i < program_.operations.size(); ++i) {
-          program_.operations[i].forward(program_.plan.nodes[i], c);
-        }
+        forward(c, 0, static_cast<Index>(program_.operations.size()));
         for (std::size_t k = 0; k < program_.plan.tasks.size(); ++k) {
           const TaskInfo& task = program_.plan.tasks[k];
           const View<T> to{out[k] + c.first * task.outputs, task.outputs, c.count, task.outputs};
           program_.losses[k].predict(as_const(c.value(task.logits)), to);
         }
+        if (with_losses) losses(c, slice);
       }
     });
+    if (!with_losses) return;
+    sum_label_weights();
+    for (std::size_t k = 0; k < losses_.size(); ++k) {
+      for (Index s = 0; s < slicing_.slices; ++s) {
+        loss_sums[k] += slice_losses_[static_cast<std::size_t>(s * tasks_) + k];
+      }
+      weight_sums[k] += totals_[k];
+    }
   }
 
   /// The gradient of the dense parameters that forward_backward left, summed over lanes. For tests and diagnosis.
@@ -362,7 +373,7 @@ class TrainExecutor {
   ThreadPool pool_;
   Parameters<T> parameters_;
   Trainable trainable_;
-  OptimizerPointer<T> optimizer_;
+  std::optional<Optimizer> optimizer_;
   OptimizerState<T> state_;
   SparseGradients<T> sparse_;
   std::vector<const T*> table_pointers_;

@@ -20,7 +20,6 @@ struct OptimizerState {
 
   OptimizerState() = default;
 
-  template <class Optimizer>
   OptimizerState(const Parameters<T>& parameters, Index dense_size, const Optimizer& optimizer)
       : count(optimizer.states()) {
     for (int s = 0; s < count; ++s) {

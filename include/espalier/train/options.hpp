@@ -8,6 +8,7 @@
 
 #include "espalier/balance/balance.hpp"
 #include "espalier/metrics/report.hpp"
+#include "espalier/optim/adam.hpp"
 #include "espalier/optim/optimizer.hpp"
 #include "espalier/optim/schedule.hpp"
 
@@ -20,6 +21,7 @@ struct EpochInfo {
   double train_loss = 0;              ///< weighted sum of the task losses, mean over the epoch
   std::vector<double> task_losses;    ///< mean over the epoch, unweighted
   const Report* validation = nullptr; ///< null without a validation split
+  double validation_loss = 0;         ///< weighted sum of the task losses on the validation split
   double monitored = 0;               ///< the value that early stopping watches
   bool best = false;
   bool stop = false;
@@ -33,7 +35,7 @@ enum class ShowProgress : std::uint8_t {
 struct TrainerOptions {
   int epochs = 20;
   Index batch_size = 1024;
-  AnyOptimizer optimizer = Adam{};
+  Optimizer optimizer = Adam{};
   Schedule schedule = Constant{};
   double max_gradient_norm = 0;      ///< > 0: gradients are scaled so that their global norm is at most this
   Balance balance = Equal{};
