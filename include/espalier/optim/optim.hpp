@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+// All optimisers, schedules and clipping.
+#pragma once
+
+// IWYU pragma: begin_exports
+#include "espalier/optim/adagrad.hpp"
+#include "espalier/optim/adam.hpp"
+#include "espalier/optim/clip.hpp"
+#include "espalier/optim/optimizer.hpp"
+#include "espalier/optim/schedule.hpp"
+#include "espalier/optim/sgd.hpp"
+// IWYU pragma: end_exports

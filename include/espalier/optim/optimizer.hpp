@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+// `Optimizer`: any optimiser as a value, for float and double, for dense ranges and for touched
+// embedding rows.
+#pragma once
+
+#include <array>
+#include <concepts>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include "espalier/core/config.hpp"
+#include "espalier/core/error.hpp"
+#include "espalier/optim/format.hpp"
+#include "espalier/optim/rule.hpp"
+
+namespace espalier {
+
+/// Holds the hyper-parameters of a rule, never its state: the caller keeps `states()` numbers for
+/// each parameter, each buffer laid out as the parameters and filled with initial_state(i) at
+/// first. Immutable, cheap to copy, thread-safe: threads may update disjoint ranges at the same
+/// time, and the bits do not depend on where the ranges are cut.
+class Optimizer {
+ public:
+  /// From any rule: `Optimizer o = Adam{.learning_rate = 1e-3};`.
+  /// Throws ConfigError, naming it, when a hyper-parameter is out of its range.
+  template <class Rule>
+  requires(!std::same_as<Rule, Optimizer> && OptimizerRule<Rule>)
+      // NOLINTNEXTLINE(google-explicit-constructor): an option is given as the rule itself.
+      Optimizer(const Rule& rule)
+      : model_(std::make_shared<const Model<Rule>>(rule)) {
+    for (const HyperParameter& h : rule.hyper_parameters()) {
+      if (h.value >= h.low && h.value < h.high) continue;
+      throw ConfigError(std::string(Rule::name) + ": " + std::string(h.name) + " is " +
+                        optim_detail::shortest(h.value) + "; expected a number in [" +
+                        optim_detail::shortest(h.low) + ", " + optim_detail::shortest(h.high) +
+                        ")");
+    }
+  }
+
+  [[nodiscard]] std::string_view name() const { return model_->name(); }
+  /// Numbers kept for each parameter: 0 for plain gradient descent, 2 for Adam.
+  [[nodiscard]] int states() const { return model_->states(); }
+  [[nodiscard]] double learning_rate() const { return model_->learning_rate(); }
+  /// What every element of state i < states() is before the first step.
+  [[nodiscard]] double initial_state(int i) const { return model_->initial_state(i); }
+  /// "adam(learning_rate=0.001, beta1=0.9, …)": every hyper-parameter, exactly; equal texts mean
+  /// equal optimisers.
+  [[nodiscard]] std::string describe() const { return model_->describe(); }
+
+  /// One step of `n` parameters `p` by their gradients `g`; `states` points to states() arrays of
+  /// n. Any alignment; none may overlap. `states` may be null when states() is 0.
+  void update(float* p, const float* g, float* const* states, Index n,
+              const UpdateStep& step) const {
+    model_->update(p, g, states, n, step);
+  }
+  void update(double* p, const double* g, double* const* states, Index n,
+              const UpdateStep& step) const {
+    model_->update(p, g, states, n, step);
+  }
+
+  /// One step of the rows `rows[0 … count)` of `table` (rows × width, row after row), each at most
+  /// once in `rows`, by `gradients` (count × width); `states` points to states() arrays laid out as
+  /// the table. Lazy: other rows, their moments and their decay included, stay as they are; a
+  /// touched row's moments have missed the steps in which it was not touched, and the bias is
+  /// corrected by the global step (as TensorFlow's LazyAdam does).
+  void update_rows(float* table, float* const* states, const std::int32_t* rows,
+                   const float* gradients, Index count, Index width, const UpdateStep& step) const {
+    model_->update_rows(table, states, rows, gradients, count, width, step);
+  }
+  void update_rows(double* table, double* const* states, const std::int32_t* rows,
+                   const double* gradients, Index count, Index width,
+                   const UpdateStep& step) const {
+    model_->update_rows(table, states, rows, gradients, count, width, step);
+  }
+
+ private:
+  struct Concept {
+    virtual ~Concept() = default;
+    [[nodiscard]] virtual std::string_view name() const = 0;
+    [[nodiscard]] virtual int states() const = 0;
+    [[nodiscard]] virtual double learning_rate() const = 0;
+    [[nodiscard]] virtual double initial_state(int i) const = 0;
+    [[nodiscard]] virtual std::string describe() const = 0;
+    virtual void update(float*, const float*, float* const*, Index, const UpdateStep&) const = 0;
+    virtual void update(double*, const double*, double* const*, Index, const UpdateStep&) const = 0;
+    virtual void update_rows(float*, float* const*, const std::int32_t*, const float*, Index, Index,
+                             const UpdateStep&) const = 0;
+    virtual void update_rows(double*, double* const*, const std::int32_t*, const double*, Index,
+                             Index, const UpdateStep&) const = 0;
+  };
+
+  template <class Rule>
+  struct Model final : Concept {
+    explicit Model(const Rule& r) : rule(r) {}
+
+    [[nodiscard]] std::string_view name() const override { return Rule::name; }
+    [[nodiscard]] int states() const override { return stateless() ? 0 : Rule::states; }
+    [[nodiscard]] double learning_rate() const override { return rule.learning_rate; }
+    [[nodiscard]] double initial_state(int i) const override {
+      if constexpr (requires { rule.initial_state(i); })
+        return rule.initial_state(i);
+      else
+        return 0;
+    }
+    [[nodiscard]] std::string describe() const override {
+      std::string text;
+      for (const HyperParameter& h : rule.hyper_parameters())
+        text += (text.empty() ? "" : ", ") + std::string(h.name) + "=" +
+                optim_detail::shortest(h.value);
+      return std::string(Rule::name) + "(" + text + ")";
+    }
+    void update(float* p, const float* g, float* const* s, Index n,
+                const UpdateStep& step) const override {
+      step_range(p, g, s, n, step);
+    }
+    void update(double* p, const double* g, double* const* s, Index n,
+                const UpdateStep& step) const override {
+      step_range(p, g, s, n, step);
+    }
+    void update_rows(float* table, float* const* s, const std::int32_t* rows, const float* g,
+                     Index count, Index width, const UpdateStep& step) const override {
+      step_rows(table, s, rows, g, count, width, step);
+    }
+    void update_rows(double* table, double* const* s, const std::int32_t* rows, const double* g,
+                     Index count, Index width, const UpdateStep& step) const override {
+      step_rows(table, s, rows, g, count, width, step);
+    }
+
+    [[nodiscard]] bool stateless() const {
+      if constexpr (requires { rule.stateless(); })
+        return rule.stateless();
+      else
+        return Rule::states == 0;
+    }
+
+    template <class T>
+    void step_range(T* p, const T* g, T* const* s, Index n, const UpdateStep& step) const {
+      run<T>(s, step, [&](const auto& formula, const auto& states) {
+        optim_detail::update_range(formula, p, g, states, n);
+      });
+    }
+
+    template <class T>
+    void step_rows(T* table, T* const* s, const std::int32_t* rows, const T* g, Index count,
+                   Index width, const UpdateStep& step) const {
+      run<T>(s, step, [&](const auto& formula, const auto& states) {
+        auto at = states;
+        for (Index r = 0; r < count; ++r) {
+          const Index offset = rows[r] * width;
+          for (std::size_t i = 0; i < at.size(); ++i) at[i] = states[i] + offset;
+          optim_detail::update_range(formula, table + offset, g + r * width, at, width);
+        }
+      });
+    }
+
+    /// Makes the formula once and calls `loop` with it and the states that are in use: all or none.
+    template <class T, class Loop>
+    void run(T* const* s, const UpdateStep& step, Loop loop) const {
+      constexpr auto count = static_cast<std::size_t>(Rule::states);
+      const auto formula = rule.template formula<T>(step);
+      if (stateless()) {
+        loop(optim_detail::WithoutStates<decltype(formula), count>{formula}, std::array<T*, 0>{});
+      } else if constexpr (count > 0) {
+        std::array<T*, count> states{};
+        for (std::size_t i = 0; i < count; ++i) states[i] = s[i];
+        loop(formula, states);
+      }
+    }
+
+    Rule rule;
+  };
+
+  std::shared_ptr<const Concept> model_;
+};
+
+}  // namespace espalier

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// `Pack<T>`: as many T as one vector register holds, so that an optimiser's formula is written
+// once, for an element.
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <cstring>
+
+#include "espalier/core/config.hpp"
+
+#if defined(__AVX__) || defined(__SSE2__)
+#include <immintrin.h>
+#endif
+
+namespace espalier {
+
+// 32 bytes at most: a step waits for memory, and narrow embedding rows leave less over. The
+// compiler's vector types have + − * / among themselves and with a T. They lack a square root, and
+// the loop around std::sqrt is not vectorised unless the application says that it does not look at
+// errno: hence square_root().
+#if defined(__AVX__)
+#define ESPALIER_PACK_BYTES 32
+#elif defined(__SSE2__) || defined(__ARM_NEON)
+#define ESPALIER_PACK_BYTES 16
+#else
+#define ESPALIER_PACK_BYTES 0
+#endif
+
+namespace optim_detail {
+
+template <class T>
+struct PackOf {
+  using type = T;
+};
+#if ESPALIER_PACK_BYTES > 0
+template <>
+struct PackOf<float> {
+  using type __attribute__((vector_size(ESPALIER_PACK_BYTES))) = float;
+};
+template <>
+struct PackOf<double> {
+  using type __attribute__((vector_size(ESPALIER_PACK_BYTES))) = double;
+};
+#endif
+
+}  // namespace optim_detail
+
+/// A vector of float or double; the scalar itself where the target has no vectors.
+template <class T>
+using Pack = typename optim_detail::PackOf<T>::type;
+
+template <class T>
+inline constexpr Index pack_size = static_cast<Index>(sizeof(Pack<T>) / sizeof(T));
+
+/// √x, correctly rounded, of a scalar or of every element of a pack.
+[[nodiscard]] inline float square_root(float x) { return std::sqrt(x); }
+[[nodiscard]] inline double square_root(double x) { return std::sqrt(x); }
+#if defined(__AVX__)
+[[nodiscard]] inline Pack<float> square_root(Pack<float> x) { return _mm256_sqrt_ps(x); }
+[[nodiscard]] inline Pack<double> square_root(Pack<double> x) { return _mm256_sqrt_pd(x); }
+#elif defined(__SSE2__)
+[[nodiscard]] inline Pack<float> square_root(Pack<float> x) { return _mm_sqrt_ps(x); }
+[[nodiscard]] inline Pack<double> square_root(Pack<double> x) { return _mm_sqrt_pd(x); }
+#elif ESPALIER_PACK_BYTES > 0
+[[nodiscard]] inline Pack<float> square_root(Pack<float> x) {
+  for (Index i = 0; i < pack_size<float>; ++i) x[i] = std::sqrt(x[i]);
+  return x;
+}
+[[nodiscard]] inline Pack<double> square_root(Pack<double> x) {
+  for (Index i = 0; i < pack_size<double>; ++i) x[i] = std::sqrt(x[i]);
+  return x;
+}
+#endif
+
+/// Reads pack_size<T> elements from any address.
+template <class T>
+[[nodiscard]] inline Pack<T> load_pack(const T* from) {
+  Pack<T> pack;
+  std::memcpy(&pack, from, sizeof pack);
+  return pack;
+}
+
+template <class T>
+inline void store_pack(T* to, const Pack<T>& pack) {
+  std::memcpy(to, &pack, sizeof pack);
+}
+
+}  // namespace espalier
