@@ -56,7 +56,7 @@ def with_missing(values):
 
 
 def ece(p, y, w, bins=10):
-    """Not from scikit-learn, whose calibration_curve has neither weights nor counts; bins as in its `uniform`."""
+    """Not from scikit-learn: its calibration_curve has neither weights nor counts."""
     at = np.minimum((p * bins).astype(int), bins - 1)
     total = 0.0
     for b in range(bins):

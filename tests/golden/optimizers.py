@@ -6,7 +6,7 @@
 
 Two tensors, 5 × 3 and 7, each pulled to a target that moves: element i of all 22 has the gradient
     p_i − sin(0.7 i + 0.11 t) at step t = 1 … 60
-and starts at cos(i). Learning rates follow 1 / (1 + 0.01 t) and gradients are scaled by 0.9, as by clipping.
+and starts at cos(i). Learning rates follow 1 / (1 + 0.01 t); gradients times 0.9, as by clipping.
 """
 
 import math

@@ -56,46 +56,46 @@ concept OptimizerRule = std::copyable<R> && requires(const R& rule, const Update
 
 namespace optim_detail {
 
-/// One pack: everything is read before anything is written.
+/// The pack that begins at element `i`: everything is read before anything is written.
 template <class T, class Formula, std::size_t S, std::size_t... I>
 inline void update_pack(const Formula& formula, T* p, const T* g, const std::array<T*, S>& states,
-                        std::index_sequence<I...>) {
-  Pack<T> parameter = load_pack(p);
-  std::array<Pack<T>, S> state{load_pack(states[I])...};
-  formula(parameter, load_pack(g), state[I]...);
-  store_pack(p, parameter);
-  (store_pack(states[I], state[I]), ...);
+                        Index i, std::index_sequence<I...>) {
+  Pack<T> parameter = load_pack(p + i);
+  std::array<Pack<T>, S> state{load_pack(states[I] + i)...};
+  formula(parameter, load_pack(g + i), state[I]...);
+  store_pack(p + i, parameter);
+  (store_pack(states[I] + i, state[I]), ...);
 }
 
-/// `n` elements. What is left at the end goes through the same instructions in a padded pack, so
-/// that an element's result does not depend on where the range was cut.
+/// Fewer elements than a pack, from `i` on: the same instructions on padded copies, so that an
+/// element's result does not depend on where the range was cut.
 template <class T, class Formula, std::size_t S>
-void update_range(const Formula& formula, T* p, const T* g, const std::array<T*, S>& states,
-                  Index n) {
-  constexpr auto each = std::make_index_sequence<S>{};
-  constexpr Index lanes = pack_size<T>;
-  std::array<T*, S> at = states;
-  Index i = 0;
-  for (; i + lanes <= n; i += lanes) {
-    update_pack(formula, p + i, g + i, at, each);
-    for (auto& state : at) state += lanes;
-  }
-  if (i == n) return;
-  using Padded = std::array<T, static_cast<std::size_t>(lanes)>;
-  const Index left = n - i;
+void update_rest(const Formula& formula, T* p, const T* g, const std::array<T*, S>& states, Index i,
+                 Index count) {
+  using Padded = std::array<T, static_cast<std::size_t>(pack_size<T>)>;
   Padded parameter{};
   Padded gradient{};
   std::array<Padded, S> state{};
   std::array<T*, S> padded{};
-  std::copy_n(p + i, left, parameter.data());
-  std::copy_n(g + i, left, gradient.data());
+  std::copy_n(p + i, count, parameter.data());
+  std::copy_n(g + i, count, gradient.data());
   for (std::size_t k = 0; k < S; ++k) {
-    std::copy_n(at[k], left, state[k].data());
+    std::copy_n(states[k] + i, count, state[k].data());
     padded[k] = state[k].data();
   }
-  update_pack(formula, parameter.data(), gradient.data(), padded, each);
-  std::copy_n(parameter.data(), left, p + i);
-  for (std::size_t k = 0; k < S; ++k) std::copy_n(state[k].data(), left, at[k]);
+  update_pack(formula, parameter.data(), gradient.data(), padded, 0, std::make_index_sequence<S>{});
+  std::copy_n(parameter.data(), count, p + i);
+  for (std::size_t k = 0; k < S; ++k) std::copy_n(state[k].data(), count, states[k] + i);
+}
+
+template <class T, class Formula, std::size_t S>
+inline void update_range(const Formula& formula, T* p, const T* g, const std::array<T*, S>& states,
+                         Index n) {
+  Index i = 0;
+  for (; i + pack_size<T> <= n; i += pack_size<T>) {
+    update_pack(formula, p, g, states, i, std::make_index_sequence<S>{});
+  }
+  if (i < n) update_rest(formula, p, g, states, i, n - i);
 }
 
 /// The formula of a rule with `S` states for settings that need none of them.
