@@ -344,7 +344,7 @@ class TrainExecutor {
         part[j] = 0;
       }
     }
-    if (norm && !chunk.frozen) chunk_norms_[static_cast<std::size_t>(i)] = squared_norm(sum, n);
+    if (norm && !chunk.frozen) chunk_norms_[static_cast<std::size_t>(i)] = sum_of_squares(sum, n);
   }
 
   void update_chunk(Index i, const UpdateStep& step) {

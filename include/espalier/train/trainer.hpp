@@ -167,7 +167,7 @@ class PlanTrainer {
       {
         Prefetcher batches_ahead(data, order, options_.batch_size, loop.position, slots);
         while (const Batch<float>* batch = batches_ahead.next()) {
-          const UpdateStep step{loop.step + 1, options_.schedule.factor(loop.step, total_steps), 1};
+          const UpdateStep step{loop.step + 1, options_.schedule.factor(loop.step + 1, total_steps), 1};
           learn(*batch, step, weights, loop);
           ++loop.step;
           loop.position += batch->size;
