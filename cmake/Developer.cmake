@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+# What our own tests, examples and benchmarks are compiled with, and no consumer ever sees.
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 11)
+  message(FATAL_ERROR "espalier: g++ ${CMAKE_CXX_COMPILER_VERSION} is too old; g++ 11 or newer is needed "
+                      "(choose one with CXX=g++-12)")
+elseif(CMAKE_CXX_COMPILER_ID STREQUAL "Clang" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 14)
+  message(FATAL_ERROR "espalier: clang ${CMAKE_CXX_COMPILER_VERSION} is too old; clang 14 or newer is "
+                      "needed (choose one with CXX=clang++-14)")
+endif()
+
+if(PROJECT_IS_TOP_LEVEL)
+  get_property(multi_config GLOBAL PROPERTY GENERATOR_IS_MULTI_CONFIG)
+  if(NOT multi_config AND NOT CMAKE_BUILD_TYPE)
+    set(CMAKE_BUILD_TYPE Release CACHE STRING "Release, Debug, RelWithDebInfo, or Checked (-O1, asserts)" FORCE)
+  endif()
+  set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+endif()
+# Tests spend their time in the compiler: -O1 is quickest to build and run, and asserts stay.
+set(CMAKE_CXX_FLAGS_CHECKED "-O1" CACHE STRING "Flags of the Checked build type")
+
+if(ESPALIER_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  find_program(ESPALIER_CCACHE_PROGRAM ccache)
+  mark_as_advanced(ESPALIER_CCACHE_PROGRAM)
+  if(ESPALIER_CCACHE_PROGRAM)
+    set(CMAKE_CXX_COMPILER_LAUNCHER "${ESPALIER_CCACHE_PROGRAM}")
+  endif()
+endif()
+
+set(ESPALIER_WARNINGS -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wold-style-cast
+                      -Wdouble-promotion)
+if(ESPALIER_WERROR)
+  list(APPEND ESPALIER_WARNINGS -Werror)
+endif()
+add_library(espalier_developer INTERFACE)
+target_compile_options(espalier_developer INTERFACE ${ESPALIER_WARNINGS})
+target_link_libraries(espalier_developer INTERFACE espalier)

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+# find_package(espalier): headers, targets, config and version file.
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
+set(package_dir "${CMAKE_INSTALL_DATADIR}/cmake/espalier")
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/espalier" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
+        FILES_MATCHING PATTERN "*.hpp" PATTERN "*.cuh")
+install(TARGETS espalier EXPORT espalierTargets)
+install(EXPORT espalierTargets NAMESPACE espalier:: DESTINATION "${package_dir}")
+if(TARGET espalier_gzip)
+  install(TARGETS espalier_gzip EXPORT espalierGzipTargets)
+  install(EXPORT espalierGzipTargets NAMESPACE espalier:: DESTINATION "${package_dir}")
+endif()
+
+configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/espalierConfig.cmake.in"
+                              "${PROJECT_BINARY_DIR}/espalierConfig.cmake"
+                              INSTALL_DESTINATION "${package_dir}")
+write_basic_package_version_file("${PROJECT_BINARY_DIR}/espalierConfigVersion.cmake"
+                                 COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
+install(FILES "${PROJECT_BINARY_DIR}/espalierConfig.cmake"
+              "${PROJECT_BINARY_DIR}/espalierConfigVersion.cmake" DESTINATION "${package_dir}")
+install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDIR}")

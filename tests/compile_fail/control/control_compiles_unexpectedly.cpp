@@ -1,0 +1,2 @@
+// expect: espalier: a sentence that no compiler says, since nothing is wrong here
+#include "espalier/core/config.hpp"

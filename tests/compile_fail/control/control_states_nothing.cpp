@@ -1,0 +1,1 @@
+static_assert(false, "espalier: this file does not say what it expects");
