@@ -23,8 +23,8 @@ using Inputs =
 template <class Sharing>
 struct Model : esp::MultiTaskModel<Inputs, Sharing, Click, Buy, Content> {};
 
-const esp::TensorInfo& tensor(const esp::PlanView& plan, std::string_view name) {
-  for (const esp::TensorInfo& t : plan.tensors) {
+const esp::ParameterInfo& tensor(const esp::PlanView& plan, std::string_view name) {
+  for (const esp::ParameterInfo& t : plan.tensors) {
     if (t.name.view() == name) return t;
   }
   FAIL("no tensor " << std::string(name));
@@ -33,7 +33,7 @@ const esp::TensorInfo& tensor(const esp::PlanView& plan, std::string_view name) 
 
 esp::Index parameters(const esp::PlanView& plan) {
   esp::Index sum = 0;
-  for (const esp::TensorInfo& t : plan.tensors) sum += t.trainable ? t.size() : 0;
+  for (const esp::ParameterInfo& t : plan.tensors) sum += t.trainable ? t.size() : 0;
   return sum;
 }
 
@@ -41,7 +41,7 @@ esp::Index parameters(const esp::PlanView& plan) {
 void check_plan(const esp::PlanView& plan) {
   std::set<std::string> names;
   std::vector<bool> taken(static_cast<std::size_t>(plan.sizes.parameter_values), false);
-  for (const esp::TensorInfo& t : plan.tensors) {
+  for (const esp::ParameterInfo& t : plan.tensors) {
     CHECK(names.insert(std::string(t.name.view())).second);
     CHECK(t.offset >= (t.trainable ? 0 : plan.sizes.parameters));
     CHECK(t.offset + t.size() <= (t.trainable ? plan.sizes.parameters : plan.sizes.parameter_values));
@@ -125,7 +125,7 @@ TEST_CASE("single task: separate tables and encoders over the same vocabularies"
   CHECK(plan.tables[0].name.view() == "click/embedding/movie");
   CHECK(plan.tables[5].vocabulary == 1);
   CHECK(plan.sizes.lookups == 6);
-  for (const esp::TensorInfo& t : plan.tensors) CHECK(t.task >= 0);
+  for (const esp::ParameterInfo& t : plan.tensors) CHECK(t.task >= 0);
 }
 
 TEST_CASE("no gradient is asked for where nothing below can learn") {

@@ -121,7 +121,7 @@ TEST_CASE("losses are means over labelled samples, and a task without labels is 
   CHECK(std::isnan(losses[1]));
   std::vector<float> gradient(static_cast<std::size_t>(plan.sizes.parameters));
   run.executor.read_gradient(gradient);
-  for (const esp::TensorInfo& t : plan.tensors) {
+  for (const esp::ParameterInfo& t : plan.tensors) {
     double sum = 0;
     for (esp::Index i = 0; i < t.size(); ++i) sum += std::abs(double{gradient[static_cast<std::size_t>(t.offset + i)]});
     CHECK_FALSE(std::isnan(sum));
@@ -159,7 +159,7 @@ TEST_CASE("frozen tensors and tables keep their bits; the rest learns") {
   const esp::Parameters<float> before = run.executor.parameters();
   run.learn(data.batch());
   const esp::Parameters<float>& after = run.executor.parameters();
-  for (const esp::TensorInfo& t : plan.tensors) {
+  for (const esp::ParameterInfo& t : plan.tensors) {
     const auto bytes = static_cast<std::size_t>(t.size()) * sizeof(float);
     const bool same = std::memcmp(before.dense.data() + t.offset, after.dense.data() + t.offset, bytes) == 0;
     INFO(std::string(t.name.view()));

@@ -15,7 +15,7 @@ template <std::size_t Nodes, std::size_t Tensors, std::size_t Tables, std::size_
 class PlanBuilder {
  public:
   std::array<Node, Nodes> nodes{};
-  std::array<TensorInfo, Tensors> tensors{};
+  std::array<ParameterInfo, Tensors> tensors{};
   std::array<TableInfo, Tables> tables{};
   std::array<TaskInfo, Tasks> tasks{};
   PlanSizes sizes{};
@@ -136,7 +136,7 @@ class PlanBuilder {
                              bool trainable) {
     Index& end = trainable ? parameters_ : state_;
     const Index offset = end;
-    TensorInfo made;
+    ParameterInfo made;
     made.name = path_;
     made.name.append(name);
     made.offset = offset;

@@ -117,7 +117,7 @@ enum class Init : std::uint8_t {
 };
 
 /// A named range of the parameter buffer: a row-major matrix, or a vector when `columns` is 0.
-struct TensorInfo {
+struct ParameterInfo {
   Name name;
   Index offset = 0;
   int rows = 0;
@@ -182,7 +182,7 @@ struct PlanSizes {
 struct PlanView {
   std::string_view model;
   std::span<const Node> nodes;
-  std::span<const TensorInfo> tensors;
+  std::span<const ParameterInfo> tensors;
   std::span<const TableInfo> tables;
   std::span<const TaskInfo> tasks;
   std::span<const Block> zeroed;  ///< blocks whose gradients are zeroed before backward

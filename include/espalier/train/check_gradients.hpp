@@ -167,7 +167,7 @@ template <class Model>
       }
     }
   };
-  for (const TensorInfo& t : plan.tensors) {
+  for (const ParameterInfo& t : plan.tensors) {
     if (!t.trainable) continue;
     check(parameters.dense.data() + t.offset, gradient.data() + t.offset, t.size(), t.name.view());
   }

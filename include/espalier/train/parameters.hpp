@@ -46,7 +46,7 @@ struct Parameters {
   /// Values that are learnt: without padding and state.
   [[nodiscard]] Index count(const PlanView& plan) const {
     Index sum = 0;
-    for (const TensorInfo& t : plan.tensors) sum += t.trainable ? t.size() : 0;
+    for (const ParameterInfo& t : plan.tensors) sum += t.trainable ? t.size() : 0;
     for (const Buffer<T>& table : tables) sum += static_cast<Index>(table.size());
     return sum;
   }
@@ -90,7 +90,7 @@ void initialize_range(T* values, Index count, Init init, Index fan_in, Index fan
 template <class T>
 void initialize(const PlanView& plan, std::uint64_t seed, Parameters<T>& parameters) {
   parameters.dense.fill(T{0});
-  for (const TensorInfo& t : plan.tensors) {
+  for (const ParameterInfo& t : plan.tensors) {
     detail::initialize_range(parameters.dense.data() + t.offset, t.size(), t.init, t.columns, t.rows,
                              Random(seed, detail::hash_name(t.name.view())));
   }

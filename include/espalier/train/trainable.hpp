@@ -35,7 +35,7 @@ class Trainable {
     };
     bool state = false;  // of the range that is open
     Index open = 0;
-    for (const TensorInfo& t : plan.tensors) {
+    for (const ParameterInfo& t : plan.tensors) {
       if (!t.trainable) continue;
       const bool now = frozen(t.name.view());
       if (now != state) {
