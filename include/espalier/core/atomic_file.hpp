@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+// `write_file_atomically`: a temporary file beside the target, synced, renamed over it, the folder synced.
+#pragma once
+
+#include "espalier/core/file.hpp"
+
+namespace espalier {
+
+namespace file_detail {
+
+/// Temporaries are called <name>.tmp-<process>-<number>.
+constexpr std::string_view temporary_mark = ".tmp-";
+
+[[nodiscard]] inline std::string temporary_name(const std::string& target) {
+  static std::atomic<unsigned> counter{0};
+#if defined(_WIN32)
+  const auto process = static_cast<unsigned long>(_getpid());
+#else
+  const auto process = static_cast<unsigned long>(::getpid());
+#endif
+  return target + std::string(temporary_mark) + std::to_string(process) + "-" +
+         std::to_string(counter.fetch_add(1));
+}
+
+/// Removes its file unless released.
+class Temporary {
+ public:
+  explicit Temporary(std::string path) : path_(std::move(path)) {}
+  Temporary(const Temporary&) = delete;
+  Temporary& operator=(const Temporary&) = delete;
+  ~Temporary() {
+    if (!path_.empty()) std::remove(path_.c_str());
+  }
+  [[nodiscard]] const std::string& path() const noexcept { return path_; }
+  void release() noexcept { path_.clear(); }
+
+ private:
+  std::string path_;
+};
+
+#if defined(_WIN32)
+
+[[nodiscard]] inline std::string resolve(const std::string& path) { return path; }
+inline void remove_stale(const std::string&) {}
+[[nodiscard]] inline Handle create(const std::string& path) {
+  return Handle(std::fopen(path.c_str(), "wbx"));
+}
+inline void sync(std::FILE* file, const std::string& path) {
+  if (std::fflush(file) != 0 || _commit(_fileno(file)) != 0) fail("write", path);
+}
+inline void replace(const std::string& from, const std::string& to) {
+  std::error_code error;
+  std::filesystem::rename(from, to, error);
+  if (error) throw IoError("cannot replace " + to + ": " + error.message());
+}
+inline void keep_mode(std::FILE*, const std::string&) {}
+
+#else
+
+/// Through a symbolic link to what it points at, so that the link stays one.
+[[nodiscard]] inline std::string resolve(const std::string& path) {
+  struct stat status {};
+  if (::lstat(path.c_str(), &status) != 0 || !S_ISLNK(status.st_mode)) return path;
+  const std::unique_ptr<char, void (*)(void*)> real(::realpath(path.c_str(), nullptr), &::free);
+  return real ? std::string(real.get()) : path;
+}
+
+/// Whether `name` is what temporary_name() makes for `target`.
+[[nodiscard]] inline bool is_temporary_of(std::string_view name, std::string_view target) {
+  if (!name.starts_with(target)) return false;
+  name.remove_prefix(target.size());
+  if (!name.starts_with(temporary_mark)) return false;
+  name.remove_prefix(temporary_mark.size());
+  const std::size_t dash = name.find('-');
+  constexpr std::string_view digits = "0123456789";
+  return dash != std::string_view::npos && dash > 0 && dash + 1 < name.size() &&
+         name.substr(0, dash).find_first_not_of(digits) == std::string_view::npos &&
+         name.substr(dash + 1).find_first_not_of(digits) == std::string_view::npos;
+}
+
+/// Removes the temporaries of writers that died. A living one holds a lock on its file, whatever machine it runs on;
+/// so one whose lock can be had is nobody's. Failing to clean up is no reason to fail.
+inline void remove_stale(const std::string& target) {
+  const Parts parts = split(target);
+  const std::unique_ptr<DIR, int (*)(DIR*)> folder(
+      ::opendir(parts.folder.empty() ? "." : parts.folder.c_str()), &::closedir);
+  if (!folder) return;
+  while (const dirent* entry = ::readdir(folder.get())) {
+    if (!is_temporary_of(entry->d_name, parts.name)) continue;
+    const std::string path = parts.folder + entry->d_name;
+    const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (file < 0) continue;
+    if (::flock(file, LOCK_EX | LOCK_NB) == 0) ::unlink(path.c_str());
+    ::close(file);
+  }
+}
+
+/// A new file, locked; null when the name is taken.
+[[nodiscard]] inline Handle create(const std::string& path) {
+  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (file < 0) return nullptr;
+  static_cast<void>(::flock(file, LOCK_EX | LOCK_NB));
+  struct stat status {};
+  if (::fstat(file, &status) != 0 || status.st_nlink == 0) {  // cleaned up before it was locked
+    ::close(file);
+    errno = EEXIST;
+    return nullptr;
+  }
+  return Handle(::fdopen(file, "wb"));
+}
+
+inline void sync(std::FILE* file, const std::string& path) {
+  if (std::fflush(file) != 0 || ::fsync(::fileno(file)) != 0) fail("write", path);
+}
+
+inline void replace(const std::string& from, const std::string& to) {
+  if (std::rename(from.c_str(), to.c_str()) != 0) fail("replace", to);
+  const Parts parts = split(to);
+  const std::string folder = parts.folder.empty() ? "." : parts.folder;
+  const int handle = ::open(folder.c_str(), O_RDONLY | O_CLOEXEC);
+  if (handle < 0) return;  // a folder that cannot be read: the file is in place, which is what can be had
+  const bool failed = ::fsync(handle) != 0 && errno != EINVAL && errno != ENOTSUP;
+  const int reason = errno;
+  ::close(handle);
+  if (failed) fail("sync folder", folder, reason);
+}
+
+/// The new file gets the permissions of the old one. Refuses to replace what is no regular file.
+inline void keep_mode(std::FILE* file, const std::string& target) {
+  struct stat status {};
+  if (::stat(target.c_str(), &status) != 0) return;
+  if (S_ISDIR(status.st_mode)) fail("replace", target, EISDIR);
+  if (!S_ISREG(status.st_mode)) throw IoError("cannot replace " + target + ": not a regular file");
+  static_cast<void>(::fchmod(::fileno(file), status.st_mode & 07777U));
+}
+
+#endif
+
+}  // namespace file_detail
+
+/// Replaces the file `path` by what `writer` writes, all of it or nothing: whoever opens `path`, at any moment and
+/// after a crash or loss of power at any moment, finds the old file whole or the new one whole. Needs room for both.
+/// What an earlier writer left behind when it was killed is removed. Throws IoError, and whatever `writer` throws; then
+/// the old file is untouched and the temporary removed.
+inline void write_file_atomically(const std::string& path,
+                                  const std::function<void(OutputFile&)>& writer) {
+  using namespace file_detail;
+  const std::string target = resolve(path);
+  remove_stale(target);
+  std::string name;
+  Handle file;
+  for (int attempt = 0; !file; ++attempt) {
+    name = temporary_name(target);
+    file = create(name);
+    if (!file && (errno != EEXIST || attempt >= 1000)) fail("write", path);
+  }
+  Temporary temporary(name);
+  keep_mode(file.get(), target);
+  OutputFile out(file.get(), path);
+  writer(out);
+  sync(file.get(), path);
+#if defined(_WIN32)
+  file.reset();  // an open file cannot be renamed there
+#endif
+  replace(temporary.path(), target);
+  temporary.release();
+}
+
+/// Replaces the file `path` by `text`.
+inline void write_file_atomically(const std::string& path, std::string_view text) {
+  write_file_atomically(path, [text](OutputFile& out) { out.write(text); });
+}
+
+}  // namespace espalier

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+// Files: read whole or in parts, and written so that a reader sees the old one or the new one, never half of one.
+#pragma once
+
+#include <atomic>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "espalier/core/error.hpp"
+
+#if defined(_WIN32)
+#include <fcntl.h>
+#include <io.h>
+#include <process.h>
+
+#include <filesystem>
+#else
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#endif
+
+namespace espalier {
+
+namespace file_detail {
+
+struct Close {
+  void operator()(std::FILE* file) const noexcept { std::fclose(file); }
+};
+using Handle = std::unique_ptr<std::FILE, Close>;
+
+/// "cannot <doing> <path>: <the system's reason>"
+[[noreturn]] inline void fail(const std::string& doing, const std::string& path,
+                              int reason = errno) {
+  throw IoError("cannot " + doing + " " + path + ": " +
+                (reason == 0 ? "unknown reason" : std::strerror(reason)));
+}
+
+/// The folder of `path` with its slash ("" when it has none), and what comes after.
+struct Parts {
+  std::string folder, name;
+};
+[[nodiscard]] inline Parts split(const std::string& path) {
+#if defined(_WIN32)
+  const std::size_t slash = path.find_last_of("/\\");
+#else
+  const std::size_t slash = path.rfind('/');
+#endif
+  const std::size_t cut = slash == std::string::npos ? 0 : slash + 1;
+  return {path.substr(0, cut), path.substr(cut)};
+}
+
+}  // namespace file_detail
+
+/// A file open for reading, its size taken at opening. Not for two threads at once.
+class InputFile {
+ public:
+  /// Throws IoError when it cannot be opened or is no regular file.
+  explicit InputFile(std::string path) : path_(std::move(path)) {
+    file_.reset(std::fopen(path_.c_str(), "rb"));
+    if (!file_) file_detail::fail("open", path_);
+#if defined(_WIN32)
+    const std::int64_t end = _fseeki64(file_.get(), 0, SEEK_END) == 0 ? _ftelli64(file_.get()) : -1;
+    if (end < 0) file_detail::fail("read", path_);
+    size_ = static_cast<std::uint64_t>(end);
+#else
+    struct stat status {};
+    if (::fstat(::fileno(file_.get()), &status) != 0) file_detail::fail("read", path_);
+    if (S_ISDIR(status.st_mode)) file_detail::fail("read", path_, EISDIR);
+    if (!S_ISREG(status.st_mode)) throw IoError("cannot read " + path_ + ": not a regular file");
+    size_ = static_cast<std::uint64_t>(status.st_size);
+#endif
+  }
+
+  [[nodiscard]] const std::string& path() const noexcept { return path_; }
+  [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
+
+  /// Fills `out` with the bytes from `offset` on. Throws IoError when there are fewer.
+  void read(std::uint64_t offset, std::span<std::byte> out) const {
+    if (out.empty()) return;
+    if (offset > size_ || out.size() > size_ - offset) end_reached();
+#if defined(_WIN32)
+    if (_fseeki64(file_.get(), static_cast<std::int64_t>(offset), SEEK_SET) != 0) {
+#else
+    if (::fseeko(file_.get(), static_cast<off_t>(offset), SEEK_SET) != 0) {
+#endif
+      file_detail::fail("read", path_);
+    }
+    if (std::fread(out.data(), 1, out.size(), file_.get()) == out.size()) return;
+    if (std::ferror(file_.get()) != 0) file_detail::fail("read", path_);
+    end_reached();
+  }
+
+ private:
+  [[noreturn]] void end_reached() const {
+    throw IoError("cannot read " + path_ + ": it ends before it should");
+  }
+
+  std::string path_;
+  file_detail::Handle file_;
+  std::uint64_t size_ = 0;
+};
+
+/// The bytes of a whole file. Throws IoError.
+[[nodiscard]] inline std::string read_file(const std::string& path) {
+  const InputFile file(path);
+  std::string bytes(static_cast<std::size_t>(file.size()), '\0');
+  file.read(0, std::as_writable_bytes(std::span(bytes)));
+  return bytes;
+}
+
+/// Makes a folder and those above it; one that exists is fine. Throws IoError.
+inline void make_folders(const std::string& path) {
+#if defined(_WIN32)
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  if (error) throw IoError("cannot make folder " + path + ": " + error.message());
+#else
+  for (std::size_t slash = 0; slash != std::string::npos;) {
+    slash = path.find('/', slash + 1);
+    const std::string folder = path.substr(0, slash);
+    if (folder.empty() || ::mkdir(folder.c_str(), 0777) == 0) continue;
+    const int reason = errno;
+    struct stat status {};
+    if (::stat(folder.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) continue;
+    file_detail::fail("make folder", folder, reason);
+  }
+#endif
+}
+
+/// Where write_file_atomically() lets its caller write.
+class OutputFile {
+ public:
+  OutputFile(std::FILE* file, const std::string& path) : file_(file), path_(path) {}
+
+  /// Appends. Throws IoError.
+  void write(std::span<const std::byte> bytes) {
+    if (bytes.empty()) return;
+    if (std::fwrite(bytes.data(), 1, bytes.size(), file_) != bytes.size()) {
+      file_detail::fail("write", path_);
+    }
+  }
+  void write(std::string_view text) { write(std::as_bytes(std::span(text))); }
+
+ private:
+  std::FILE* file_;
+  const std::string& path_;
+};
+
+}  // namespace espalier
+
+#include "espalier/core/atomic_file.hpp"

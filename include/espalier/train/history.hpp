@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+// `History`: the numbers of a training run, a row per epoch, as JSON lines or CSV.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "espalier/core/file.hpp"
+#include "espalier/core/json.hpp"
+
+namespace espalier {
+
+struct HistoryRow {
+  int epoch = 0;
+  std::int64_t step = 0;
+  std::vector<std::pair<std::string, double>> values;
+
+  /// NaN when there is none of that name.
+  [[nodiscard]] double value(std::string_view name) const noexcept {
+    for (const auto& [known, number] : values) {
+      if (known == name) return number;
+    }
+    return std::numeric_limits<double>::quiet_NaN();
+  }
+};
+
+/// Rows in memory. A file of them is rewritten whole and atomically after each epoch: there are few rows, a crash leaves
+/// the file of the epoch before, and a new column costs nothing.
+///
+///     History history = resumed ? History::read("run.jsonl") : History();
+///     history.truncate(resumed_epoch);
+///     history.add({epoch, step, {{"train/click/loss", 0.51}, {"valid/click/auc", 0.73}}});
+///     history.write("run.jsonl");
+class History {
+ public:
+  void add(HistoryRow row) { rows_.push_back(std::move(row)); }
+
+  [[nodiscard]] const std::vector<HistoryRow>& rows() const noexcept { return rows_; }
+
+  /// Drops the rows after an epoch: what a run does that goes on from there.
+  void truncate(int last_epoch) {
+    std::erase_if(rows_, [=](const HistoryRow& row) { return row.epoch > last_epoch; });
+  }
+
+  /// Names of all values, in order of first appearance.
+  [[nodiscard]] std::vector<std::string> columns() const {
+    std::vector<std::string> names;
+    for (const HistoryRow& row : rows_) {
+      for (const auto& value : row.values) {
+        if (std::find(names.begin(), names.end(), value.first) == names.end()) {
+          names.push_back(value.first);
+        }
+      }
+    }
+    return names;
+  }
+
+  /// One object a line: {"epoch":1,"step":200,"train/click/loss":0.51}. NaN and infinities are null.
+  [[nodiscard]] std::string to_jsonl() const {
+    std::string out;
+    for (const HistoryRow& row : rows_) {
+      Json line = Json::object();
+      line.set("epoch", row.epoch).set("step", row.step);
+      for (const auto& [name, value] : row.values) line.set(name, value);
+      out += line.dump() + "\n";
+    }
+    return out;
+  }
+
+  /// A header line, then a line per row (RFC 4180). A value that is missing, NaN or infinite is an empty cell.
+  [[nodiscard]] std::string to_csv() const {
+    const std::vector<std::string> names = columns();
+    std::string out = "epoch,step";
+    for (const std::string& name : names) out += "," + quoted(name);
+    out += "\n";
+    for (const HistoryRow& row : rows_) {
+      out += std::to_string(row.epoch) + "," + std::to_string(row.step);
+      for (const std::string& name : names) {
+        const double value = row.value(name);
+        out += ",";
+        if (std::isfinite(value)) out += Json(value).dump();
+      }
+      out += "\n";
+    }
+    return out;
+  }
+
+  /// Writes .csv or .jsonl, as the name ends. Throws ConfigError for another ending, IoError.
+  void write(const std::string& path) const {
+    check_name(path);
+    write_file_atomically(path, path.ends_with(".csv") ? to_csv() : to_jsonl());
+  }
+
+  /// Reads what write() wrote; a null or empty value is NaN or left out. Throws IoError; DataError naming the line.
+  [[nodiscard]] static History read(const std::string& path) {
+    check_name(path);
+    const std::string text = read_file(path);
+    return path.ends_with(".csv") ? parse_csv(text, path) : parse_jsonl(text, path);
+  }
+
+  [[nodiscard]] static History parse_jsonl(std::string_view text, const std::string& what = "history") {
+    History history;
+    for (std::size_t at = 0, number = 1; at < text.size(); ++number) {
+      const std::size_t end = (std::min)(text.find('\n', at), text.size());
+      const std::string where = what + ": line " + std::to_string(number);
+      const Json line = Json::parse(text.substr(at, end - at), where);
+      HistoryRow row;
+      bool numbers = line.is_object();
+      for (std::size_t i = 0; numbers && i < line.size(); ++i) {
+        const Json& item = line.items()[i];
+        numbers = item.is_number() || item.is_null();
+        if (numbers) {
+          place(row, line.keys()[i], item.is_null() ? std::nan("") : item.as_number(), where);
+        }
+      }
+      if (!numbers) throw DataError(where + ": expected an object of numbers, found something else");
+      history.add(std::move(row));
+      at = end + 1;
+    }
+    return history;
+  }
+
+  [[nodiscard]] static History parse_csv(std::string_view text, const std::string& what = "history") {
+    History history;
+    std::vector<std::string> names;
+    for (std::size_t at = 0, number = 1; at < text.size(); ++number) {
+      const std::string where = what + ": line " + std::to_string(number);
+      const std::vector<std::string> cells = take_cells(text, at, where);
+      if (number == 1) {
+        names = cells;
+        continue;
+      }
+      if (cells.size() != names.size()) {
+        throw DataError(where + ": " + std::to_string(cells.size()) + " values, expected " +
+                        std::to_string(names.size()));
+      }
+      HistoryRow row;
+      for (std::size_t i = 0; i < cells.size(); ++i) {
+        if (cells[i].empty()) continue;
+        const Json value = Json::parse(cells[i], where + ": " + names[i]);
+        place(row, names[i], value.as_number(), where);
+      }
+      history.add(std::move(row));
+    }
+    return history;
+  }
+
+ private:
+  static void check_name(const std::string& path) {
+    if (!path.ends_with(".csv") && !path.ends_with(".jsonl")) {
+      throw ConfigError("history file '" + path + "': expected a name that ends in .csv or .jsonl");
+    }
+  }
+
+  static void place(HistoryRow& row, const std::string& name, double value, const std::string& where) {
+    if (name != "epoch" && name != "step") {
+      row.values.emplace_back(name, value);
+      return;
+    }
+    const double most = name == "epoch" ? (std::numeric_limits<int>::max)() : Json::max_integer;
+    if (!(value >= 0 && value <= most && value == std::floor(value))) {
+      throw DataError(where + ": " + name + ": expected a whole number, found " + Json(value).dump());
+    }
+    if (name == "epoch") {
+      row.epoch = static_cast<int>(value);
+    } else {
+      row.step = static_cast<std::int64_t>(value);
+    }
+  }
+
+  [[nodiscard]] static std::string quoted(const std::string& cell) {
+    if (cell.find_first_of(",\"\r\n") == std::string::npos) return cell;
+    std::string out = "\"";
+    for (const char c : cell) out += c == '"' ? "\"\"" : std::string(1, c);
+    return out + "\"";
+  }
+
+  /// The cells of the line at `at`, which moves behind it.
+  [[nodiscard]] static std::vector<std::string> take_cells(std::string_view text, std::size_t& at,
+                                                           const std::string& where) {
+    std::vector<std::string> cells(1);
+    bool inside = false;
+    for (; at < text.size() && (inside || text[at] != '\n'); ++at) {
+      const char c = text[at];
+      if (c == '"' && inside && at + 1 < text.size() && text[at + 1] == '"') {
+        cells.back() += c;
+        ++at;
+      } else if (c == '"') {
+        inside = !inside;
+      } else if (c == ',' && !inside) {
+        cells.emplace_back();
+      } else {
+        cells.back() += c;
+      }
+    }
+    if (inside) throw DataError(where + ": a quote is not closed");
+    ++at;
+    return cells;
+  }
+
+  std::vector<HistoryRow> rows_;
+};
+
+}  // namespace espalier

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+// Named tensors in a file: `SafetensorsWriter` and `SafetensorsFile`, in the layout that Python's `safetensors` reads.
+#pragma once
+
+#include <bit>
+#include <set>
+#include <span>
+
+#include "espalier/core/file.hpp"
+#include "espalier/train/safetensors_header.hpp"
+
+namespace espalier {
+
+static_assert(std::endian::native == std::endian::little,
+              "safetensors files are little-endian; this machine is not");
+
+/// Collects tensors by reference and writes them in one go. What a span points at must live until write() is done.
+class SafetensorsWriter {
+ public:
+  /// A text beside the tensors; both must be UTF-8. Throws CheckpointError otherwise, or when the key is there already.
+  void metadata(std::string key, std::string value) {
+    if (!is_utf8(key) || !is_utf8(value)) {
+      throw CheckpointError("metadata '" + key + "' is not UTF-8: store bytes as a U8 tensor");
+    }
+    for (const auto& known : header_.metadata) {
+      if (known.first == key) throw CheckpointError("metadata '" + key + "' is set twice");
+    }
+    header_.metadata.emplace_back(std::move(key), std::move(value));
+  }
+
+  /// A tensor. Throws CheckpointError when the name is taken, "__metadata__" or no UTF-8, or when the bytes are not as
+  /// many as shape and type say.
+  void add(std::string name, Dtype dtype, Shape shape, std::span<const std::byte> bytes) {
+    if (name == "__metadata__" || !is_utf8(name)) {
+      throw CheckpointError("tensor '" + name + "': expected a UTF-8 name other than __metadata__");
+    }
+    std::uint64_t expected = 0;
+    if (!safetensors_detail::byte_count(shape, dtype, expected) || expected != bytes.size()) {
+      throw CheckpointError("tensor '" + name + "': " + std::to_string(bytes.size()) +
+                            " bytes do not fill " + std::string(dtype_name(dtype)) + " " +
+                            to_string(shape));
+    }
+    if (!names_.insert(name).second) {
+      throw CheckpointError("tensor '" + name + "' is added twice");
+    }
+    header_.tensors.push_back({std::move(name), dtype, std::move(shape), data_.size(), 0});
+    data_.push_back(bytes);
+  }
+
+  template <class T>
+  void add(std::string name, Shape shape, std::span<const T> values) {
+    add(std::move(name), dtype_of<T>, std::move(shape), std::as_bytes(values));
+  }
+
+  /// Writes the file, whole or not at all: a reader never sees half of it. Tensors of wide elements come first, so that
+  /// each begins at a multiple of its element's size. Throws IoError.
+  void write(const std::string& path) const {
+    SafetensorsHeader header = header_;  // its tensors' `begin` is their number so far
+    std::stable_sort(header.tensors.begin(), header.tensors.end(),
+                     [](const TensorInfo& a, const TensorInfo& b) {
+                       return dtype_size(a.dtype) > dtype_size(b.dtype);
+                     });
+    std::vector<std::span<const std::byte>> parts;
+    std::uint64_t at = 0;
+    for (TensorInfo& tensor : header.tensors) {
+      parts.push_back(data_[tensor.begin]);
+      tensor.begin = at;
+      at = tensor.end = at + parts.back().size();
+    }
+    write_file_atomically(path, [&](OutputFile& out) {
+      out.write(header.dump());
+      for (const std::span<const std::byte> part : parts) out.write(part);
+    });
+  }
+
+ private:
+  SafetensorsHeader header_;
+  std::vector<std::span<const std::byte>> data_;
+  std::set<std::string> names_;
+};
+
+/// A file of tensors, its header read and checked, its data read when asked for, straight to where it is wanted. The
+/// file stays open: replacing it under the same name does not disturb. Not for two threads at once.
+class SafetensorsFile {
+ public:
+  /// Throws IoError when the file cannot be read, CheckpointError when it is no well-formed safetensors file.
+  explicit SafetensorsFile(const std::string& path) : file_(path) {
+    std::array<unsigned char, 8> length_bytes{};
+    const std::uint64_t size = file_.size();
+    if (size < length_bytes.size()) {
+      throw CheckpointError(path + ": " + std::to_string(size) +
+                            " bytes are no safetensors file, expected 8 or more");
+    }
+    file_.read(0, std::as_writable_bytes(std::span(length_bytes)));
+    std::uint64_t length = 0;
+    for (unsigned i = 0; i < 8; ++i) length |= std::uint64_t{length_bytes[i]} << (8 * i);
+    if (length > size - 8 || length > SafetensorsHeader::max_bytes) {
+      throw CheckpointError(path + ": a header of " + std::to_string(length) + " bytes, expected at most " +
+                            std::to_string((std::min)(size - 8, SafetensorsHeader::max_bytes)));
+    }
+    std::string json(static_cast<std::size_t>(length), '\0');
+    file_.read(8, std::as_writable_bytes(std::span(json)));
+    header_ = SafetensorsHeader::parse(json, size - 8 - length, path);
+    header_.data_start = 8 + length;
+  }
+
+  [[nodiscard]] const std::string& path() const noexcept { return file_.path(); }
+  /// In the order of their data.
+  [[nodiscard]] const std::vector<TensorInfo>& tensors() const noexcept { return header_.tensors; }
+
+  /// Null when there is none of that name.
+  [[nodiscard]] const TensorInfo* find(std::string_view name) const noexcept {
+    for (const TensorInfo& tensor : header_.tensors) {
+      if (tensor.name == name) return &tensor;
+    }
+    return nullptr;
+  }
+  /// Throws CheckpointError when there is none.
+  [[nodiscard]] const TensorInfo& at(std::string_view name) const {
+    if (const TensorInfo* found = find(name)) return *found;
+    throw CheckpointError(path() + ": expected a tensor '" + std::string(name) + "', found none");
+  }
+
+  [[nodiscard]] const std::vector<std::pair<std::string, std::string>>& metadata() const noexcept {
+    return header_.metadata;
+  }
+  /// Null when there is none of that key.
+  [[nodiscard]] const std::string* find_metadata(std::string_view key) const noexcept {
+    for (const auto& [known, text] : header_.metadata) {
+      if (known == key) return &text;
+    }
+    return nullptr;
+  }
+  /// Throws CheckpointError when there is none.
+  [[nodiscard]] const std::string& metadata(std::string_view key) const {
+    if (const std::string* found = find_metadata(key)) return *found;
+    throw CheckpointError(path() + ": expected metadata '" + std::string(key) + "', found none");
+  }
+
+  /// Fills `out` with a tensor. Throws CheckpointError, naming both, unless type and shape are those expected.
+  template <class T>
+  void read(std::string_view name, const Shape& shape, std::span<T> out) const {
+    const TensorInfo& tensor = at(name);
+    require(tensor, dtype_of<T>);
+    if (tensor.shape != shape || tensor.elements() != out.size()) {
+      throw CheckpointError(path() + ": tensor '" + tensor.name + "' has shape " +
+                            to_string(tensor.shape) + ", expected " + to_string(shape) + " (" +
+                            std::to_string(out.size()) + " values)");
+    }
+    read_bytes(tensor, std::as_writable_bytes(out));
+  }
+
+  /// All values of a tensor, whatever its shape. Throws CheckpointError unless its type is `T`'s.
+  template <class T>
+  [[nodiscard]] std::vector<T> values(std::string_view name) const {
+    const TensorInfo& tensor = at(name);
+    require(tensor, dtype_of<T>);
+    std::vector<T> out(static_cast<std::size_t>(tensor.elements()));
+    read_bytes(tensor, std::as_writable_bytes(std::span(out)));
+    return out;
+  }
+
+  /// The bytes of a tensor of any type; `out` must have room for exactly those.
+  void read_bytes(const TensorInfo& tensor, std::span<std::byte> out) const {
+    if (out.size() != tensor.bytes()) {
+      throw CheckpointError(path() + ": tensor '" + tensor.name + "' has " +
+                            std::to_string(tensor.bytes()) + " bytes, expected " +
+                            std::to_string(out.size()));
+    }
+    file_.read(header_.data_start + tensor.begin, out);
+  }
+
+ private:
+  void require(const TensorInfo& tensor, Dtype expected) const {
+    if (tensor.dtype == expected) return;
+    throw CheckpointError(path() + ": tensor '" + tensor.name + "' is " +
+                          std::string(dtype_name(tensor.dtype)) + ", expected " +
+                          std::string(dtype_name(expected)));
+  }
+
+  InputFile file_;
+  SafetensorsHeader header_;
+};
+
+}  // namespace espalier

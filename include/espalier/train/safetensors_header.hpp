@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: Apache-2.0
+// The header of a safetensors file: which tensors lie where. Read with suspicion, written to the letter.
+//
+//   8 bytes   n, little-endian
+//   n bytes   {"__metadata__": {key: text, …}, name: {"dtype": …, "shape": […], "data_offsets": [begin, end]}, …}, spaces
+//   the data  tensor after tensor without holes; offsets count from here
+//
+// Format: https://huggingface.co/docs/safetensors.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "espalier/core/json.hpp"
+
+namespace espalier {
+
+/// Types of tensor elements.
+enum class Dtype : std::uint8_t { boolean, u8, i8, u16, i16, f16, bf16, u32, i32, f32, u64, i64, f64 };
+
+namespace safetensors_detail {
+
+struct DtypeInfo {
+  std::string_view name;
+  std::size_t size;
+};
+inline constexpr std::array<DtypeInfo, 13> dtypes{{{"BOOL", 1},
+                                                   {"U8", 1},
+                                                   {"I8", 1},
+                                                   {"U16", 2},
+                                                   {"I16", 2},
+                                                   {"F16", 2},
+                                                   {"BF16", 2},
+                                                   {"U32", 4},
+                                                   {"I32", 4},
+                                                   {"F32", 4},
+                                                   {"U64", 8},
+                                                   {"I64", 8},
+                                                   {"F64", 8}}};
+
+template <class T>
+struct DtypeOf;
+template <>
+struct DtypeOf<std::uint8_t> : std::integral_constant<Dtype, Dtype::u8> {};
+template <>
+struct DtypeOf<std::int8_t> : std::integral_constant<Dtype, Dtype::i8> {};
+template <>
+struct DtypeOf<std::uint16_t> : std::integral_constant<Dtype, Dtype::u16> {};
+template <>
+struct DtypeOf<std::int16_t> : std::integral_constant<Dtype, Dtype::i16> {};
+template <>
+struct DtypeOf<std::uint32_t> : std::integral_constant<Dtype, Dtype::u32> {};
+template <>
+struct DtypeOf<std::int32_t> : std::integral_constant<Dtype, Dtype::i32> {};
+template <>
+struct DtypeOf<float> : std::integral_constant<Dtype, Dtype::f32> {};
+template <>
+struct DtypeOf<std::uint64_t> : std::integral_constant<Dtype, Dtype::u64> {};
+template <>
+struct DtypeOf<std::int64_t> : std::integral_constant<Dtype, Dtype::i64> {};
+template <>
+struct DtypeOf<double> : std::integral_constant<Dtype, Dtype::f64> {};
+
+}  // namespace safetensors_detail
+
+/// The element type of a C++ type.
+template <class T>
+inline constexpr Dtype dtype_of = safetensors_detail::DtypeOf<std::remove_cv_t<T>>::value;
+
+/// "F32", and so on.
+[[nodiscard]] constexpr std::string_view dtype_name(Dtype dtype) {
+  return safetensors_detail::dtypes[static_cast<std::size_t>(dtype)].name;
+}
+/// Bytes of an element.
+[[nodiscard]] constexpr std::size_t dtype_size(Dtype dtype) {
+  return safetensors_detail::dtypes[static_cast<std::size_t>(dtype)].size;
+}
+
+/// Lengths of a tensor's axes, the last one contiguous; none for a single number.
+using Shape = std::vector<std::int64_t>;
+
+[[nodiscard]] inline std::string to_string(const Shape& shape) {
+  std::string out = "[";
+  for (const std::int64_t length : shape) {
+    if (out.size() > 1) out += ", ";
+    out += std::to_string(length);
+  }
+  return out + "]";
+}
+
+/// One tensor of a file.
+struct TensorInfo {
+  std::string name;
+  Dtype dtype = Dtype::f32;
+  Shape shape;
+  std::uint64_t begin = 0;  ///< bytes from the start of the data
+  std::uint64_t end = 0;
+
+  [[nodiscard]] std::uint64_t bytes() const noexcept { return end - begin; }
+  [[nodiscard]] std::uint64_t elements() const noexcept { return bytes() / dtype_size(dtype); }
+};
+
+/// What the header says. Tensors are in the order of their data.
+struct SafetensorsHeader {
+  static constexpr std::uint64_t max_bytes = 100'000'000;  ///< of the JSON: the limit of the Python package too
+
+  std::vector<TensorInfo> tensors;
+  std::vector<std::pair<std::string, std::string>> metadata;
+  std::uint64_t data_start = 0;  ///< bytes from the start of the file
+
+  /// Reads the JSON of a file whose data is `data_bytes` long. `what` (the file's name) begins every message. Throws
+  /// CheckpointError, naming the tensor and what was expected, unless every tensor's size is that of its shape and
+  /// type, and all tensors together fill the data exactly: no overlap, no hole, nothing beyond the end.
+  [[nodiscard]] static SafetensorsHeader parse(std::string_view json, std::uint64_t data_bytes,
+                                               const std::string& what);
+
+  /// The first 8 bytes and the JSON, padded with spaces so that the data begins at a multiple of 64 bytes.
+  [[nodiscard]] std::string dump() const;
+};
+
+namespace safetensors_detail {
+
+/// Product of the lengths times the size of an element; false when that does not fit into 63 bits.
+[[nodiscard]] inline bool byte_count(const Shape& shape, Dtype dtype, std::uint64_t& out) {
+  constexpr std::uint64_t most = 0x7FFF'FFFF'FFFF'FFFFULL;
+  out = dtype_size(dtype);
+  if (std::find(shape.begin(), shape.end(), 0) != shape.end()) {
+    out = 0;
+    return true;
+  }
+  for (const std::int64_t length : shape) {
+    if (length < 0 || out > most / static_cast<std::uint64_t>(length)) return false;
+    out *= static_cast<std::uint64_t>(length);
+  }
+  return true;
+}
+
+/// A tensor's entry in the header, checked by itself.
+class EntryReader {
+ public:
+  EntryReader(const std::string& what, const std::string& name, const Json& entry)
+      : where_(what + ": tensor '" + name + "': "), entry_(entry) {
+    info_.name = name;
+  }
+
+  [[nodiscard]] TensorInfo read(std::uint64_t data_bytes) {
+    if (!entry_.is_object()) fail("expected an object, found " + shown(&entry_));
+    for (const std::string& key : entry_.keys()) {
+      if (key != "dtype" && key != "shape" && key != "data_offsets") {
+        fail("expected dtype, shape and data_offsets, found '" + key + "'");
+      }
+    }
+    read_dtype();
+    info_.shape = integers("shape");
+    const std::vector<std::int64_t> offsets = integers("data_offsets");
+    if (offsets.size() != 2) fail("data_offsets: expected [begin, end], found " + to_string(offsets));
+    info_.begin = static_cast<std::uint64_t>(offsets[0]);
+    info_.end = static_cast<std::uint64_t>(offsets[1]);
+    if (info_.begin > info_.end || info_.end > data_bytes) {
+      fail("data_offsets " + to_string(offsets) + ": expected begin ≤ end ≤ " +
+           std::to_string(data_bytes) + ", the bytes of data in the file");
+    }
+    std::uint64_t expected = 0;
+    if (!byte_count(info_.shape, info_.dtype, expected)) {
+      fail("shape " + to_string(info_.shape) + " is too large");
+    }
+    if (info_.bytes() != expected) {
+      fail("data_offsets " + to_string(offsets) + " hold " + std::to_string(info_.bytes()) +
+           " bytes, expected " + std::to_string(expected) + " for " +
+           std::string(dtype_name(info_.dtype)) + " " + to_string(info_.shape));
+    }
+    return info_;
+  }
+
+ private:
+  [[noreturn]] void fail(const std::string& message) const {
+    throw CheckpointError(where_ + message);
+  }
+
+  [[nodiscard]] static std::string shown(const Json* value) {
+    if (value == nullptr) return "none";
+    std::string text = value->dump();
+    if (text.size() > 60) text = std::string(utf8_prefix(text, 57)) + "...";
+    return text;
+  }
+
+  void read_dtype() {
+    const Json* dtype = entry_.find("dtype");
+    for (std::size_t i = 0; dtype != nullptr && dtype->is_string() && i < dtypes.size(); ++i) {
+      if (dtypes[i].name != dtype->as_string()) continue;
+      info_.dtype = static_cast<Dtype>(i);
+      return;
+    }
+    std::string names;
+    for (const DtypeInfo& known : dtypes) names += " " + std::string(known.name);
+    fail("dtype: expected one of" + names + ", found " + shown(dtype));
+  }
+
+  [[nodiscard]] std::vector<std::int64_t> integers(std::string_view key) const {
+    const Json* list = entry_.find(key);
+    std::vector<std::int64_t> out;
+    bool good = list != nullptr && list->is_array();
+    for (std::size_t i = 0; good && i < list->size(); ++i) {
+      const Json& item = list->items()[i];
+      good = item.is_number() && item.as_number() >= 0 && item.as_number() <= Json::max_integer &&
+             item.as_number() == std::floor(item.as_number());
+      if (good) out.push_back(item.as_integer());
+    }
+    if (!good) {
+      fail(std::string(key) + ": expected a list of integers from 0 to 2^53, found " + shown(list));
+    }
+    return out;
+  }
+
+  std::string where_;
+  const Json& entry_;
+  TensorInfo info_;
+};
+
+}  // namespace safetensors_detail
+
+inline SafetensorsHeader SafetensorsHeader::parse(std::string_view json, std::uint64_t data_bytes,
+                                                  const std::string& what) {
+  Json root;
+  try {
+    if (json.empty() || json.front() != '{') throw DataError("expected '{' after the length");
+    root = Json::parse(json, "header");
+  } catch (const DataError& error) {
+    throw CheckpointError(what + ": not a safetensors file: " + error.what());
+  }
+  SafetensorsHeader header;
+  for (std::size_t i = 0; i < root.size(); ++i) {
+    const Json& entry = root.items()[i];
+    if (root.keys()[i] != "__metadata__") {
+      header.tensors.push_back(
+          safetensors_detail::EntryReader(what, root.keys()[i], entry).read(data_bytes));
+      continue;
+    }
+    for (std::size_t m = 0; m < entry.size() || !entry.is_object(); ++m) {
+      if (!entry.is_object() || !entry.items()[m].is_string()) {
+        throw CheckpointError(what + ": __metadata__: expected an object of strings");
+      }
+      header.metadata.emplace_back(entry.keys()[m], entry.items()[m].as_string());
+    }
+  }
+  std::sort(header.tensors.begin(), header.tensors.end(),
+            [](const TensorInfo& a, const TensorInfo& b) {
+              return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
+            });
+  std::uint64_t filled = 0;
+  for (const TensorInfo& tensor : header.tensors) {
+    if (tensor.begin != filled) {
+      throw CheckpointError(what + ": tensor '" + tensor.name + "' begins at byte " +
+                            std::to_string(tensor.begin) + " of the data, expected " +
+                            std::to_string(filled) + ", where the one before ends");
+    }
+    filled = tensor.end;
+  }
+  if (filled != data_bytes) {
+    throw CheckpointError(what + ": the tensors end at byte " + std::to_string(filled) +
+                          " of the data, expected " + std::to_string(data_bytes) +
+                          ", the end of the file");
+  }
+  return header;
+}
+
+inline std::string SafetensorsHeader::dump() const {
+  Json root = Json::object();
+  if (!metadata.empty()) {
+    Json texts = Json::object();
+    for (const auto& [key, text] : metadata) texts.set(key, text);
+    root.set("__metadata__", std::move(texts));
+  }
+  std::string json = root.dump();
+  json.pop_back();  // members follow one by one: Json::set() would look each name up
+  for (const TensorInfo& tensor : tensors) {
+    Json entry = Json::object(), shape = Json::array();
+    for (const std::int64_t length : tensor.shape) shape.push(length);
+    entry.set("dtype", dtype_name(tensor.dtype)).set("shape", std::move(shape));
+    entry.set("data_offsets", Json::array({tensor.begin, tensor.end}));
+    if (json.size() > 1) json += ',';
+    json += Json(tensor.name).dump() + ":" + entry.dump();
+  }
+  json += '}';
+  json.append((64 - (8 + json.size()) % 64) % 64, ' ');
+  std::string out;
+  for (unsigned i = 0; i < 8; ++i) out += static_cast<char>((json.size() >> (8 * i)) & 0xFFU);
+  return out + json;
+}
+
+}  // namespace espalier
