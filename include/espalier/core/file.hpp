@@ -71,6 +71,7 @@ class InputFile {
   explicit InputFile(std::string path) : path_(std::move(path)) {
     file_.reset(std::fopen(path_.c_str(), "rb"));
     if (!file_) file_detail::fail("open", path_);
+    static_cast<void>(std::setvbuf(file_.get(), nullptr, _IONBF, 0));  // parts are large: no copy of them
 #if defined(_WIN32)
     const std::int64_t end = _fseeki64(file_.get(), 0, SEEK_END) == 0 ? _ftelli64(file_.get()) : -1;
     if (end < 0) file_detail::fail("read", path_);
