@@ -44,7 +44,8 @@ TEST_CASE("who knows only the standard library still sees the sentence") {
   try {
     throw CheckpointError("model.safetensors: tensor 'shared/dense0/weight' is missing");
   } catch (const std::runtime_error& error) {
-    CHECK(std::string(error.what()) == "model.safetensors: tensor 'shared/dense0/weight' is missing");
+    CHECK(std::string(error.what()) ==
+          "model.safetensors: tensor 'shared/dense0/weight' is missing");
   }
   static_assert(std::is_nothrow_copy_constructible_v<DataError>);
 }

@@ -129,7 +129,7 @@ TEST_CASE("normal has the normal's moments and tails") {
     fourths += x * x * x * x;
     if (std::abs(x) > 2) ++beyond_two;
   }
-  CHECK(std::abs(sum / n) < 0.009);           // 4 standard errors each
+  CHECK(std::abs(sum / n) < 0.009);  // 4 standard errors each
   CHECK(std::abs(squares / n - 1) < 0.013);
   CHECK(std::abs(cubes / n) < 0.035);
   CHECK(std::abs(fourths / n - 3) < 0.088);
