@@ -11,6 +11,8 @@ import os
 import subprocess
 import sys
 
+sys.path.pop(0)  # scripts beside this one are no modules
+
 try:
     import numpy as np
     from safetensors import safe_open

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+#include "espalier/train/safetensors.hpp"
+#include "support/temporary_folder.hpp"
+
+using namespace espalier;
+using espalier_test::TemporaryFolder;
+
+namespace {
+
+std::string golden() {
+  constexpr unsigned char bytes[] = {
+#include "safetensors_golden.inc"
+  };
+  return {reinterpret_cast<const char*>(bytes), sizeof bytes};
+}
+
+std::string with_length(std::uint64_t length, const std::string& rest) {
+  std::string out;
+  for (unsigned i = 0; i < 8; ++i) out += static_cast<char>((length >> (8 * i)) & 0xFFU);
+  return out + rest;
+}
+
+/// The message for a file of this header and so many bytes of data.
+std::string message(const std::string& header, std::uint64_t data_bytes) {
+  try {
+    static_cast<void>(SafetensorsHeader::parse(header, data_bytes, "f"));
+  } catch (const CheckpointError& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+std::string open_message(const std::string& path, const std::string& bytes) {
+  write_file_atomically(path, bytes);
+  try {
+    const SafetensorsFile file(path);
+  } catch (const CheckpointError& error) {
+    const std::string text = error.what();
+    CHECK(text.starts_with(path + ": "));
+    return text.substr(path.size() + 2);
+  }
+  return "accepted";
+}
+
+std::string failure(auto&& action) {
+  try {
+    action();
+  } catch (const CheckpointError& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+}  // namespace
+
+TEST_CASE("a file of Python's safetensors is read") {
+  const TemporaryFolder folder;
+  write_file_atomically(folder / "a", golden());
+  const SafetensorsFile file(folder / "a");
+  REQUIRE(file.tensors().size() == 2);
+  CHECK(file.tensors()[0].name == "n");
+  CHECK(file.values<std::int64_t>("n") == std::vector<std::int64_t>{-2, 5});
+  CHECK(file.at("w").shape == Shape{3, 4});
+  std::vector<float> values(12);
+  file.read("w", {3, 4}, std::span(values));
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    CHECK(values[i] == -1.5F + 0.25F * static_cast<float>(i));
+  }
+  CHECK(file.metadata("k") == "é");
+  CHECK(file.metadata().size() == 1);
+  CHECK(file.find("x") == nullptr);
+  CHECK(file.find_metadata("x") == nullptr);
+}
+
+TEST_CASE("what is written is read, in aligned places") {
+  const TemporaryFolder folder;
+  const std::vector<std::uint8_t> bytes{1, 2, 3};
+  const std::vector<float> weights{1.5F, -2, 0.25F, 4, 5, 6};
+  const std::vector<double> losses{0.1, 0.2};
+  const std::vector<float> none;
+  SafetensorsWriter writer;
+  writer.add("bytes", {3}, std::span(bytes));
+  writer.add("weights", {2, 3}, std::span(weights));
+  writer.add("none", {0, 5}, std::span(none));
+  writer.add("losses", {2}, std::span(losses));
+  writer.add("half", Dtype::f16, {1}, std::as_bytes(std::span(bytes).first(2)));
+  writer.metadata("a", "x\ny");
+  writer.write(folder / "a");
+  const SafetensorsFile file(folder / "a");
+  CHECK(file.values<std::uint8_t>("bytes") == bytes);
+  CHECK(file.values<float>("weights") == weights);
+  CHECK(file.values<float>("none").empty());
+  CHECK(file.values<double>("losses") == losses);
+  CHECK(file.at("half").dtype == Dtype::f16);
+  CHECK(file.at("weights").elements() == 6);
+  CHECK(file.metadata("a") == "x\ny");
+  CHECK(file.tensors().size() == 5);
+  for (const TensorInfo& tensor : file.tensors()) CHECK(tensor.begin % dtype_size(tensor.dtype) == 0);
+  const InputFile raw(folder / "a");
+  std::string last(3, ' ');
+  raw.read(raw.size() - 3, std::as_writable_bytes(std::span(last)));
+  CHECK(last == "\1\2\3");
+  std::uint64_t data = 0;
+  for (const TensorInfo& tensor : file.tensors()) data += tensor.bytes();
+  CHECK((raw.size() - data) % 64 == 0);
+}
+
+TEST_CASE("a file of no tensors, and one replaced while it is open") {
+  const TemporaryFolder folder;
+  SafetensorsWriter().write(folder / "a");
+  const SafetensorsFile empty(folder / "a");
+  CHECK(empty.tensors().empty());
+  CHECK(empty.metadata().empty());
+  const float one = 1, two = 2;
+  SafetensorsWriter first, second;
+  first.add("x", {}, std::span<const float>(&one, 1));
+  second.add("x", {}, std::span<const float>(&two, 1));
+  first.write(folder / "a");
+  const SafetensorsFile old(folder / "a");
+  second.write(folder / "a");
+  CHECK(old.values<float>("x").at(0) == 1);
+  CHECK(SafetensorsFile(folder / "a").values<float>("x").at(0) == 2);
+}
+
+TEST_CASE("the writer refuses what would not be read") {
+  SafetensorsWriter writer;
+  const std::vector<float> values(6);
+  const std::span<const float> span(values);
+  writer.add("w", {2, 3}, span);
+  CHECK(failure([&] { writer.add("w", {6}, span); }) == "tensor 'w' is added twice");
+  CHECK(failure([&] { writer.add("v", {2, 2}, span); }) ==
+        "tensor 'v': 24 bytes do not fill F32 [2, 2]");
+  CHECK(failure([&] { writer.add("v", {-2, -3}, span); }) ==
+        "tensor 'v': 24 bytes do not fill F32 [-2, -3]");
+  CHECK(failure([&] { writer.add("__metadata__", {6}, span); }) ==
+        "tensor '__metadata__': expected a UTF-8 name other than __metadata__");
+  writer.metadata("k", "1");
+  CHECK(failure([&] { writer.metadata("k", "2"); }) == "metadata 'k' is set twice");
+  CHECK(failure([&] { writer.metadata("l", "\xFF"); }) ==
+        "metadata 'l' is not UTF-8: store bytes as a U8 tensor");
+}
+
+TEST_CASE("asking for another tensor, type or shape says what is there") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "a";
+  write_file_atomically(path, golden());
+  const SafetensorsFile file(path);
+  std::vector<float> values(12);
+  CHECK(failure([&] { file.read("v", {3, 4}, std::span(values)); }) ==
+        path + ": expected a tensor 'v', found none");
+  CHECK(failure([&] { file.read("w", {4, 3}, std::span(values)); }) ==
+        path + ": tensor 'w' has shape [3, 4], expected [4, 3] (12 values)");
+  CHECK(failure([&] { file.read("w", {3, 4}, std::span(values).first(11)); }) ==
+        path + ": tensor 'w' has shape [3, 4], expected [3, 4] (11 values)");
+  CHECK(failure([&] { static_cast<void>(file.values<double>("w")); }) ==
+        path + ": tensor 'w' is F32, expected F64");
+  CHECK(failure([&] { static_cast<void>(file.metadata("x")); }) ==
+        path + ": expected metadata 'x', found none");
+}
+
+TEST_CASE("hostile headers are refused, each with its reason") {
+  const auto tensor = [](const std::string& rest) { return "{\"t\":{" + rest + "}}"; };
+  const std::string f32 = "\"dtype\":\"F32\",", shape = "\"shape\":[2],";
+  CHECK(message(tensor(f32 + shape + "\"data_offsets\":[0,8]"), 8) == "accepted");
+  CHECK(message(tensor(f32 + shape + "\"data_offsets\":[0,8]") + "  ", 8) == "accepted");
+  CHECK(message("{}", 0) == "accepted");
+  CHECK(message("", 0) == "f: not a safetensors file: expected '{' after the length");
+  CHECK(message("[]", 0) == "f: not a safetensors file: expected '{' after the length");
+  CHECK(message("{\"a\"", 0) == "f: not a safetensors file: header: byte 4: expected ':', found the end");
+  CHECK(message("{\"t\":1}", 0) == "f: tensor 't': expected an object, found 1");
+  CHECK(message(tensor("\"dtype\":\"F31\"," + shape + "\"data_offsets\":[0,8]"), 8) ==
+        "f: tensor 't': dtype: expected one of BOOL U8 I8 U16 I16 F16 BF16 U32 I32 F32 U64 I64 F64, "
+        "found \"F31\"");
+  CHECK(message(tensor(shape + "\"data_offsets\":[0,8]"), 8).ends_with("found none"));
+  CHECK(message(tensor(f32 + "\"data_offsets\":[0,8]"), 8) ==
+        "f: tensor 't': shape: expected a list of integers from 0 to 2^53, found none");
+  for (const char* bad : {"[-1]", "[1.5]", "[\"2\"]", "[1e16]", "{}", "2"}) {
+    CHECK(message(tensor(f32 + "\"shape\":" + bad + ",\"data_offsets\":[0,8]"), 8) ==
+          "f: tensor 't': shape: expected a list of integers from 0 to 2^53, found " +
+              Json::parse(bad).dump());
+  }
+  CHECK(message(tensor(f32 + "\"shape\":[4294967296,4294967296,2],\"data_offsets\":[0,8]"), 8) ==
+        "f: tensor 't': shape [4294967296, 4294967296, 2] is too large");
+  CHECK(message(tensor(f32 + "\"shape\":[4294967296,4294967296,0],\"data_offsets\":[0,0]"), 0) ==
+        "accepted");
+  CHECK(message(tensor(f32 + shape + "\"data_offsets\":[0,8,8]"), 8) ==
+        "f: tensor 't': data_offsets: expected [begin, end], found [0, 8, 8]");
+  CHECK(message(tensor(f32 + shape + "\"data_offsets\":[8,0]"), 8) ==
+        "f: tensor 't': data_offsets [8, 0]: expected begin ≤ end ≤ 8, the bytes of data in the file");
+  CHECK(message(tensor(f32 + shape + "\"data_offsets\":[0,9]"), 8) ==
+        "f: tensor 't': data_offsets [0, 9]: expected begin ≤ end ≤ 8, the bytes of data in the file");
+  CHECK(message(tensor(f32 + shape + "\"data_offsets\":[0,4]"), 4) ==
+        "f: tensor 't': data_offsets [0, 4] hold 4 bytes, expected 8 for F32 [2]");
+  CHECK(message(tensor(f32 + shape + "\"data_offsets\":[0,8],\"more\":1"), 8) ==
+        "f: tensor 't': expected dtype, shape and data_offsets, found 'more'");
+  CHECK(message(tensor(f32 + shape + "\"data_offsets\":[4,12]"), 12) ==
+        "f: tensor 't' begins at byte 4 of the data, expected 0, where the one before ends");
+  CHECK(message(tensor(f32 + shape + "\"data_offsets\":[0,8]"), 9) ==
+        "f: the tensors end at byte 8 of the data, expected 9, the end of the file");
+  const auto two = [&](const std::string& offsets) {
+    return "{\"a\":{" + f32 + shape + "\"data_offsets\":[0,8]},\"b\":{" + f32 + shape +
+           "\"data_offsets\":" + offsets + "}}";
+  };
+  CHECK(message(two("[8,16]"), 16) == "accepted");
+  CHECK(message(two("[4,12]"), 12) ==
+        "f: tensor 'b' begins at byte 4 of the data, expected 8, where the one before ends");
+  CHECK(message(two("[0,8]"), 8).find("begins at byte 0 of the data, expected 8") !=
+        std::string::npos);
+  CHECK(message(two("[12,20]"), 20) ==
+        "f: tensor 'b' begins at byte 12 of the data, expected 8, where the one before ends");
+  CHECK(message("{\"a\":{},\"a\":{}}", 0) ==
+        "f: not a safetensors file: header: byte 8: key \"a\" appears twice");
+  for (const char* bad : {"1", "[]", "{\"k\":1}", "null"}) {
+    CHECK(message("{\"__metadata__\":" + std::string(bad) + "}", 0) ==
+          "f: __metadata__: expected an object of strings");
+  }
+}
+
+TEST_CASE("a file cut off anywhere is refused, and lengths that lie") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "a", whole = golden();
+  for (std::size_t size = 0; size < whole.size(); ++size) {
+    CHECK(open_message(path, whole.substr(0, size)) != "accepted");
+  }
+  CHECK(open_message(path, whole) == "accepted");
+  CHECK(open_message(path, whole + "x") ==
+        "the tensors end at byte 64 of the data, expected 65, the end of the file");
+  CHECK(open_message(path, "1234567") ==
+        "7 bytes are no safetensors file, expected 8 or more");
+  CHECK(open_message(path, with_length(~0ULL, "{}")) ==
+        "a header of 18446744073709551615 bytes, expected at most 2");
+  CHECK(open_message(path, with_length(3, "{}")) == "a header of 3 bytes, expected at most 2");
+  CHECK(open_message(path, with_length(2, "{}")) == "accepted");
+}
