@@ -39,7 +39,9 @@ struct TrainerOptions {
   Schedule schedule = Constant{};
   double max_gradient_norm = 0;      ///< > 0: gradients are scaled so that their global norm is at most this
   Balance balance = Equal{};
-  std::vector<std::string> freeze;   ///< patterns of tensors that do not learn: "shared/*", "embedding/*"
+  std::vector<std::string> freeze{};   ///< patterns of tensors that do not learn: "shared/*", "embedding/*"
+  std::string sample_weight{};         ///< column of sample weights; none: all one
+  std::string group{};                 ///< column (a user, say) for metrics by group
   std::uint64_t seed = 1;
   int threads = 0;                   ///< 0: as many as there are cores. Results do not depend on it
 
@@ -49,14 +51,14 @@ struct TrainerOptions {
   std::string monitor = "loss";
   bool restore_best = true;          ///< end with the weights of the best epoch
 
-  std::string checkpoint;            ///< file for the model (best so far); resume state lies beside, in <file>.resume
+  std::string checkpoint{};            ///< file for the model (best so far); resume state lies beside, in <file>.resume
   bool resume = false;               ///< go on from <file>.resume if it is there
-  std::string history;               ///< file.jsonl or file.csv: a row per epoch
-  std::string events;                ///< folder for TensorBoard
-  std::string curves;                ///< file.svg: losses and metrics over epochs
+  std::string history{};               ///< file.jsonl or file.csv: a row per epoch
+  std::string events{};                ///< folder for TensorBoard
+  std::string curves{};                ///< file.svg: losses and metrics over epochs
   ShowProgress progress = ShowProgress::automatic;
   bool handle_interrupts = false;    ///< SIGINT and SIGTERM: finish the batch, save, return
-  std::vector<std::function<void(EpochInfo&)>> callbacks;
+  std::vector<std::function<void(EpochInfo&)>> callbacks{};
 };
 
 struct FitResult {

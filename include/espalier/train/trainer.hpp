@@ -6,6 +6,7 @@
 #include <chrono>
 #include <memory>
 #include <numeric>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -48,7 +49,7 @@ class PlanTrainer {
       : program_(program),
         options_(std::move(options)),
         monitor_(program.plan, options_.monitor),
-        features_(program.plan.schema) {
+        features_(program.plan.schema, options_.sample_weight, options_.group) {
     const auto at_least = [](const char* name, double value, double least) {
       if (!(value >= least)) {
         throw ConfigError(std::string(name) + " is " + std::to_string(value) + ", expected " +
@@ -86,7 +87,11 @@ class PlanTrainer {
     balance_.emplace(options_.balance);
     balance_->reset(base_weights_.size());
     best_ = std::make_unique<Parameters<float>>(executor_->parameters());
-    if (resumed) loop = load_resume(options_.checkpoint, program_.plan, resume_view());
+    if (resumed) {
+      ResumeView view = resume_view();
+      loop = load_resume(options_.checkpoint, program_.plan, view);
+      balance_->restore(view.balance);
+    }
     return run(train, valid, loop, resumed);
   }
 
@@ -140,8 +145,18 @@ class PlanTrainer {
   }
 
   ResumeView resume_view() {
-    return {executor_->parameters(), executor_->optimizer_state(), *best_, *balance_, options_.optimizer.describe(),
-            options_.batch_size, options_.seed};
+    std::string schedule = options_.schedule.describe();
+    if (schedule != Schedule(Constant{}).describe()) schedule += " over " + std::to_string(options_.epochs) + " epochs";
+    std::string frozen;
+    for (const std::string& pattern : options_.freeze) frozen += " " + pattern;
+    return {executor_->parameters(),
+            executor_->optimizer_state(),
+            *best_,
+            balance_->state(),
+            {"optimizer: " + options_.optimizer.describe(), "schedule: " + schedule,
+             "balance: " + std::string(options_.balance.name()), "batch_size: " + std::to_string(options_.batch_size),
+             "seed: " + std::to_string(options_.seed), "max_gradient_norm: " + Json(options_.max_gradient_norm).dump(),
+             "freeze:" + frozen, "monitor: " + options_.monitor}};
   }
 
   FitResult run(const Dataset& train, const Dataset& valid, LoopState loop, bool resumed) {
@@ -151,7 +166,7 @@ class PlanTrainer {
     const std::int64_t total_steps = static_cast<std::int64_t>(batches) * options_.epochs;
     std::unique_ptr<InterruptGuard> interrupts;
     if (options_.handle_interrupts) interrupts = std::make_unique<InterruptGuard>();
-    recorder_ = Recorder(options_, program_.plan, loop.epoch, resumed);
+    recorder_ = Recorder(options_, program_.plan, loop, resumed);
     FitResult result;
     std::vector<std::int32_t> order(static_cast<std::size_t>(rows));
     std::array<BatchBuffer<float>, 2> slots{BatchBuffer<float>(data, options_.batch_size),
@@ -163,6 +178,7 @@ class PlanTrainer {
       std::iota(order.begin(), order.end(), 0);
       Random(options_.seed, static_cast<std::uint64_t>(loop.epoch) + 1).shuffle(order);
       if (loop.loss_sums.empty()) loop.start_epoch(base_weights_.size());
+      recorder_.start_epoch(loop, rows);
       const auto started = Clock::now();
       {
         Prefetcher batches_ahead(data, order, options_.batch_size, loop.position, slots);
@@ -172,7 +188,7 @@ class PlanTrainer {
           ++loop.step;
           loop.position += batch->size;
           learnt += batch->size;
-          recorder_.batch(loop, rows);
+          recorder_.batch(loop);
           if (interrupts && interrupts->interrupted() && loop.position < rows) {
             result.interrupted = true;
             break;
@@ -180,6 +196,7 @@ class PlanTrainer {
         }
       }
       result.seconds += std::chrono::duration<double>(Clock::now() - started).count();
+      recorder_.end_of_batches(loop);
       if (result.interrupted) break;
       finish_epoch(held_out, loop);
       result.interrupted = interrupts && interrupts->interrupted();
@@ -193,7 +210,7 @@ class PlanTrainer {
     }
     if (with_validation && options_.restore_best && loop.best_epoch > 0) executor_->parameters().copy_from(*best_);
     if (!options_.checkpoint.empty() && (loop.best_epoch > 0 || !with_validation)) save(options_.checkpoint);
-    recorder_.finish();
+    recorder_.finish(loop);
     result.epochs = loop.epoch;
     result.best_epoch = loop.best_epoch;
     result.best_value = loop.best_value;

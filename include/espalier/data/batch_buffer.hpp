@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// `BatchBuffer<T>`: memory for a batch, filled from encoded data by row numbers.
+#pragma once
+
+#include <limits>
+#include <span>
+#include <vector>
+
+#include "espalier/data/batch.hpp"
+#include "espalier/data/encoded.hpp"
+
+namespace espalier {
+
+/// Nothing allocates after construction, but for multi-valued fields, which grow to what the longest batch needs.
+template <class T>
+class BatchBuffer {
+ public:
+  BatchBuffer(const EncodedData& data, Index capacity)
+      : numeric_(static_cast<std::size_t>(data.numeric_rows * capacity)),
+        labels_(static_cast<std::size_t>(data.tasks * capacity)),
+        weights_(data.weights.empty() ? 0 : static_cast<std::size_t>(capacity)),
+        fields_(data.ids.size()),
+        columns_(data.ids.size()) {
+    for (std::size_t f = 0; f < fields_.size(); ++f) {
+      fields_[f].ids.resize(static_cast<std::size_t>(capacity));
+      if (!data.ids[f].offsets.empty()) fields_[f].offsets.resize(static_cast<std::size_t>(capacity) + 1);
+    }
+  }
+
+  /// Copies samples `rows` of `data`, at most the capacity.
+  void gather(const EncodedData& data, std::span<const std::int32_t> rows) {
+    const auto n = static_cast<Index>(rows.size());
+    const auto height = static_cast<std::size_t>(data.numeric_rows);
+    for (std::size_t j = 0; j < rows.size() && height > 0; ++j) {
+      const float* from = data.numeric.data() + static_cast<std::size_t>(rows[j]) * height;
+      T* to = numeric_.data() + j * height;
+      for (std::size_t i = 0; i < height; ++i) to[i] = static_cast<T>(from[i]);
+    }
+    for (std::size_t f = 0; f < fields_.size(); ++f) {
+      const EncodedData::Ids& from = data.ids[f];
+      EncodedData::Ids& to = fields_[f];
+      if (from.offsets.empty()) {
+        for (std::size_t j = 0; j < rows.size(); ++j) to.ids[j] = from.ids[static_cast<std::size_t>(rows[j])];
+      } else {
+        to.ids.clear();
+        for (std::size_t j = 0; j < rows.size(); ++j) {
+          to.offsets[j] = static_cast<std::int32_t>(to.ids.size());
+          const auto row = static_cast<std::size_t>(rows[j]);
+          to.ids.insert(to.ids.end(), from.ids.begin() + from.offsets[row], from.ids.begin() + from.offsets[row + 1]);
+        }
+        to.offsets[rows.size()] = static_cast<std::int32_t>(to.ids.size());
+      }
+      columns_[f] = {to.ids.data(), from.offsets.empty() ? nullptr : to.offsets.data()};
+    }
+    for (Index k = 0; k < data.tasks; ++k) {
+      const float* from = data.labels.data() + k * data.samples;
+      T* to = labels_.data() + k * n;
+      for (std::size_t j = 0; j < rows.size(); ++j) to[j] = static_cast<T>(from[rows[j]]);
+    }
+    for (std::size_t j = 0; j < rows.size() && !weights_.empty(); ++j) {
+      weights_[j] = static_cast<T>(data.weights[static_cast<std::size_t>(rows[j])]);
+    }
+    batch_.size = n;
+    batch_.numeric = {numeric_.data(), data.numeric_rows, n, data.numeric_rows};
+    batch_.ids = columns_;
+    batch_.labels = {labels_.data(), n, data.tasks, n};
+    batch_.weights = weights_.empty() ? nullptr : weights_.data();
+  }
+
+  /// What was gathered last. Valid until the next gather.
+  [[nodiscard]] const Batch<T>& batch() const { return batch_; }
+
+ private:
+  std::vector<T> numeric_, labels_, weights_;
+  std::vector<EncodedData::Ids> fields_;
+  std::vector<IdColumn> columns_;
+  Batch<T> batch_;
+};
+
+}  // namespace espalier

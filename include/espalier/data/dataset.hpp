@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+// `Dataset`: some rows of a table. Splits share the table; nothing is copied.
+#pragma once
+
+#include <array>
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <numeric>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "espalier/core/random.hpp"
+#include "espalier/data/dictionary.hpp"
+#include "espalier/data/table.hpp"
+
+namespace espalier {
+
+class Dataset {
+ public:
+  Dataset() = default;
+
+  /// All rows of a table. At most 2^31 − 1.
+  explicit Dataset(Table table) : table_(std::make_shared<const Table>(std::move(table))) {
+    if (table_->rows() > std::numeric_limits<std::int32_t>::max()) {
+      throw DataError(table_->source + ": more than 2^31 − 1 rows");
+    }
+    rows_.resize(static_cast<std::size_t>(table_->rows()));
+    std::iota(rows_.begin(), rows_.end(), 0);
+  }
+
+  Dataset(std::shared_ptr<const Table> table, std::vector<std::int32_t> rows)
+      : table_(std::move(table)), rows_(std::move(rows)) {}
+
+  [[nodiscard]] Index size() const { return static_cast<Index>(rows_.size()); }
+  [[nodiscard]] const Table& table() const {
+    if (!table_) throw ConfigError("the dataset is empty: it has no table");
+    return *table_;
+  }
+  [[nodiscard]] const std::vector<std::int32_t>& rows() const { return rows_; }
+
+  /// Shuffled by `seed` and cut by shares of the rows; what the shares leave over belongs to none. The shares must not be
+  /// negative nor sum to more than 1. Throws ConfigError.
+  [[nodiscard]] std::array<Dataset, 3> split(double train, double valid, double test, std::uint64_t seed = 0) const {
+    check_shares(train, valid, test);
+    std::vector<std::int32_t> shuffled = rows_;
+    Random(seed, 11).shuffle(shuffled);
+    const double n = static_cast<double>(shuffled.size());
+    const auto first = static_cast<std::size_t>(std::llround(train * n));
+    const auto second = static_cast<std::size_t>(std::llround((train + valid) * n));
+    const auto third = (std::min)(shuffled.size(), static_cast<std::size_t>(std::llround((train + valid + test) * n)));
+    const auto part = [&](std::size_t begin, std::size_t end) {
+      return Dataset(table_, {shuffled.begin() + static_cast<std::ptrdiff_t>(begin),
+                              shuffled.begin() + static_cast<std::ptrdiff_t>(end)});
+    };
+    return {part(0, first), part(first, second), part(second, third)};
+  }
+
+  /// By a rule: rule(row of the table) is 0 for training, 1 for validation, 2 for test, anything else for none.
+  template <class Rule>
+  [[nodiscard]] std::array<Dataset, 3> split_by(Rule&& rule) const {
+    std::array<std::vector<std::int32_t>, 3> parts;
+    for (const std::int32_t row : rows_) {
+      const int part = static_cast<int>(rule(static_cast<Index>(row)));
+      if (part >= 0 && part < 3) parts[static_cast<std::size_t>(part)].push_back(row);
+    }
+    return {Dataset(table_, std::move(parts[0])), Dataset(table_, std::move(parts[1])),
+            Dataset(table_, std::move(parts[2]))};
+  }
+
+  /// All rows with one value of `column` (a user, say) fall into the same part: by a hash of the value.
+  [[nodiscard]] std::array<Dataset, 3> split_by_hash(const std::string& column, double train, double valid, double test,
+                                                     std::uint64_t seed = 0) const {
+    check_shares(train, valid, test);
+    const Column key = table().as_text(column);
+    return split_by([&](Index row) {
+      const double u = static_cast<double>(mix(seed, hash_text(key.at(row))) >> 11U) * 0x1.0p-53;
+      return u < train ? 0 : u < train + valid ? 1 : u < train + valid + test ? 2 : -1;
+    });
+  }
+
+  /// Rows before `valid_from` train, those before `test_from` validate, the rest test. Rows without a time are in none.
+  [[nodiscard]] std::array<Dataset, 3> split_by_time(const std::string& column, double valid_from, double test_from) const {
+    if (!(valid_from <= test_from)) throw ConfigError("split_by_time: validation must begin before the test");
+    const std::vector<double>& time = table().numbers(column);
+    return split_by([&](Index row) {
+      const double t = time[static_cast<std::size_t>(row)];
+      return std::isnan(t) ? -1 : t < valid_from ? 0 : t < test_from ? 1 : 2;
+    });
+  }
+
+  /// The rows for which keep(row of the table).
+  template <class Keep>
+  [[nodiscard]] Dataset filter(Keep&& keep) const {
+    std::vector<std::int32_t> kept;
+    for (const std::int32_t row : rows_) {
+      if (keep(static_cast<Index>(row))) kept.push_back(row);
+    }
+    return {table_, std::move(kept)};
+  }
+
+  [[nodiscard]] Dataset head(Index n) const {
+    const auto count = static_cast<std::ptrdiff_t>((std::min)((std::max)(n, Index{0}), size()));
+    return {table_, {rows_.begin(), rows_.begin() + count}};
+  }
+
+ private:
+  static void check_shares(double train, double valid, double test) {
+    const double sum = train + valid + test;
+    if (!(train >= 0 && valid >= 0 && test >= 0 && sum <= 1 + 1e-9)) {
+      throw ConfigError("split: shares " + number_text(train) + ", " + number_text(valid) + ", " + number_text(test) +
+                        "; expected numbers from 0 that sum to at most 1");
+    }
+  }
+
+  std::shared_ptr<const Table> table_;
+  std::vector<std::int32_t> rows_;
+};
+
+}  // namespace espalier

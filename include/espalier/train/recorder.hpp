@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// `Recorder`: tells what a training run does: progress, history, TensorBoard events, curves.
+#pragma once
+
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "espalier/train/curves.hpp"
+#include "espalier/train/event_file.hpp"
+#include "espalier/train/history.hpp"
+#include "espalier/train/loop_state.hpp"
+#include "espalier/train/options.hpp"
+#include "espalier/train/progress.hpp"
+
+namespace espalier {
+
+/// One run's reports, to wherever the options say.
+class Recorder {
+ public:
+  Recorder() = default;
+
+  /// A resumed run's history goes on after the finished epochs of `loop`.
+  Recorder(const TrainerOptions& options, const PlanView& plan, const LoopState& loop, bool resumed)
+      : history_file_(options.history), curves_file_(options.curves) {
+    for (const TaskInfo& task : plan.tasks) tasks_.emplace_back(task.name);
+    if (!history_file_.empty() && resumed && std::filesystem::exists(history_file_)) {
+      history_ = History::read(history_file_);
+      history_.truncate(loop.epoch);
+    }
+    if (!options.events.empty()) events_ = std::make_unique<EventFile>(options.events, resumed ? loop.step + 1 : 0);
+    if (options.progress != ShowProgress::never) progress_ = std::make_unique<Progress>(tasks_, options.epochs);
+    losses_.resize(tasks_.size());
+  }
+
+  void start_epoch(const LoopState& loop, Index rows) {
+    if (progress_) progress_->start_epoch(loop.epoch + 1, rows, loop.position);
+  }
+
+  /// After each batch.
+  void batch(const LoopState& loop) {
+    if (!progress_) return;
+    for (std::size_t k = 0; k < losses_.size(); ++k) losses_[k] = loop.mean_loss(k);
+    progress_->update(loop.position, losses_);
+  }
+
+  /// After the last batch of an epoch, before validation.
+  void end_of_batches(const LoopState& loop) {
+    if (!progress_) return;
+    for (std::size_t k = 0; k < losses_.size(); ++k) losses_[k] = loop.mean_loss(k);
+    progress_->finish_epoch(loop.position, losses_);
+  }
+
+  void epoch(const EpochInfo& info, const LoopState& loop) {
+    HistoryRow row;
+    row.epoch = info.epoch;
+    row.step = loop.step;
+    const auto add = [&](std::string name, double value) { row.values.emplace_back(std::move(name), value); };
+    add("learning_rate", info.learning_rate);
+    add("train/loss", info.train_loss);
+    for (std::size_t k = 0; k < tasks_.size(); ++k) add("train/" + tasks_[k] + "/loss", info.task_losses[k]);
+    if (info.validation != nullptr) {
+      add("valid/loss", info.validation_loss);
+      for (const TaskReport& task : info.validation->tasks) {
+        for (const MetricValue& m : task.metrics) add("valid/" + task.task + "/" + m.name, m.value);
+      }
+    }
+    if (events_) {
+      for (const auto& [name, value] : row.values) events_->scalar(name, value, loop.step);
+    }
+    history_.add(std::move(row));
+    if (!history_file_.empty()) history_.write(history_file_);
+    if (progress_ && info.validation != nullptr) say(summary(info));
+  }
+
+  /// The curves, at the end.
+  void finish(const LoopState& loop) {
+    if (!curves_file_.empty() && !history_.rows().empty()) write_curves(curves_file_, history_, "Training", loop.best_epoch);
+  }
+
+  /// A line on standard error, unless progress is off.
+  void say(const std::string& line) const {
+    if (progress_) progress_->say(line);
+  }
+
+  [[nodiscard]] const History& history() const { return history_; }
+
+ private:
+  /// "epoch 3: validation loss 1.0512, click auc 0.7312, watch rmse 1.2101 (best so far)"
+  static std::string summary(const EpochInfo& info) {
+    char number[40];
+    const auto format = [&](double value) {
+      std::snprintf(number, sizeof number, "%.4f", value);
+      return std::string(number);
+    };
+    std::string line = "  validation: loss " + format(info.validation_loss);
+    for (const TaskReport& task : info.validation->tasks) {
+      if (!task.metrics.empty()) {
+        line += ", " + task.task + " " + task.metrics[0].name + " " + format(task.metrics[0].value);
+      }
+    }
+    return line + (info.best ? "  (best so far)" : "");
+  }
+
+  std::string history_file_, curves_file_;
+  std::vector<std::string> tasks_;
+  History history_;
+  std::unique_ptr<EventFile> events_;
+  std::unique_ptr<Progress> progress_;
+  std::vector<double> losses_;
+};
+
+}  // namespace espalier
