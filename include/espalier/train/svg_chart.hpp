@@ -95,7 +95,7 @@ struct Axis {
     const double rough = (most / ticks) - (least / ticks);
     const double power = std::pow(10.0, std::floor(std::log10(rough)));
     const double part = rough / power;
-    axis.step = power * (part <= 1.0001 ? 1 : part <= 2.0001 ? 2 : part <= 5.0001 ? 5 : 10);
+    axis.step = power * (part < 1.5 ? 1 : part < 3.5 ? 2 : part < 7.5 ? 5 : 10);
     if (whole) axis.step = (std::max)(1.0, std::round(axis.step));
     axis.low = least;
     axis.high = most;
@@ -111,19 +111,22 @@ struct Axis {
     return out;
   }
 
-  /// As many decimals as the step has; very large and very small numbers with an exponent.
+  /// As many decimals as the step has, thousands as k, M or G; outside of that with an exponent.
   [[nodiscard]] std::string label(double tick) const {
     const double size = (std::max)(std::abs(low), std::abs(high));
+    if (std::abs(tick) < step * 1e-6) tick = 0;
     char text[64];
-    if (size >= 1e6 || step < 1e-5) {
-      const int digits = static_cast<int>(std::floor(std::log10(size)) - std::floor(std::log10(step)));
+    if (size >= 1e12 || step < 1e-5) {
       if (tick == 0) return "0";
-      std::snprintf(text, sizeof text, "%.*e", (std::clamp)(digits, 0, 6), tick);
-    } else {
-      const int decimals = (std::max)(0, -static_cast<int>(std::floor(std::log10(step) + 1e-9)));
-      std::snprintf(text, sizeof text, "%.*f", decimals, std::abs(tick) < step * 1e-6 ? 0.0 : tick);
+      const double digits = std::floor(std::log10(size)) - std::floor(std::log10(step));
+      std::snprintf(text, sizeof text, "%.*e", static_cast<int>((std::clamp)(digits, 0.0, 6.0)), tick);
+      return text;
     }
-    return text;
+    const double unit = size >= 1e9 ? 1e9 : size >= 1e6 ? 1e6 : size >= 1e4 ? 1e3 : 1;
+    if (tick == 0 && unit > 1) return "0";
+    const double digits = -std::floor(std::log10(step / unit) + 1e-9);
+    std::snprintf(text, sizeof text, "%.*f", static_cast<int>((std::clamp)(digits, 0.0, 12.0)), tick / unit);
+    return text + std::string(unit >= 1e9 ? "G" : unit >= 1e6 ? "M" : unit >= 1e3 ? "k" : "");
   }
 };
 
@@ -142,7 +145,7 @@ class SvgChart {
 
  private:
   static constexpr double plot_width = 460, legend_line = 18, text_width = 6.4;  // of a 12 px letter
-  static constexpr double left = 72, top = 44, bottom = 58, right = 18, swatch = 26;
+  static constexpr double left = 78, top = 44, bottom = 58, right = 18, swatch = 26;
   static constexpr std::size_t longest_name = 32;
   static constexpr std::array<std::string_view, 10> palette{
       "#2563eb", "#dc5a1d", "#15936b", "#b8389b", "#8a6d10",
@@ -261,7 +264,7 @@ inline void SvgChart::draw(std::string& out, const ChartPanel& panel, double x0,
   text(out, x0 + plot_width / 2, y0 + height + 40, "text-anchor=\"middle\" fill=\"#475569\"",
        panel.x_title);
   if (!panel.y_title.empty()) {
-    const double x = x0 - 56, y = y0 + height / 2;
+    const double x = x0 - 60, y = y0 + height / 2;
     text(out, x, y,
          "text-anchor=\"middle\" fill=\"#475569\" transform=\"rotate(-90 " +
              chart_detail::number(x) + " " + chart_detail::number(y) + ")\"",
@@ -321,7 +324,7 @@ inline void SvgChart::draw_series(std::string& out, const ChartSeries& series, i
   }
   if (series.mark == Mark::line && !path.empty()) {
     out += "<path d=\"" + path + "\" fill=\"none\" stroke=\"" + paint +
-           "\" stroke-width=\"1.8\" stroke-linejoin=\"round\" stroke-linecap=\"round\"" +
+           "\" stroke-width=\"" + (count > 200 ? "1.2" : "1.8") + "\" stroke-linejoin=\"round\" stroke-linecap=\"round\"" +
            (dash.empty() ? "" : " stroke-dasharray=\"" + std::string(dash) + "\"") + "/>\n";
   }
   if (!dots.empty()) out += "<g fill=\"" + paint + "\">" + dots + "</g>\n";

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <doctest/doctest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+
+#include "espalier/train/interrupt.hpp"
+
+using namespace espalier;
+
+namespace {
+
+volatile std::sig_atomic_t own_calls = 0;
+void own_handler(int) { own_calls = own_calls + 1; }
+
+/// How a child ends that runs `action`: its exit status, or minus the signal that killed it.
+int child(auto&& action) {
+  const pid_t process = ::fork();
+  if (process == 0) {
+    std::signal(SIGINT, SIG_DFL);
+    std::signal(SIGTERM, SIG_DFL);
+    ::_exit(action());
+  }
+  int status = 0;
+  ::waitpid(process, &status, 0);
+  return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+}  // namespace
+
+TEST_CASE("a signal becomes a flag while a guard lives, and handlers come back") {
+  auto* const before = std::signal(SIGINT, &own_handler);
+  {
+    const InterruptGuard guard;
+    CHECK_FALSE(guard.interrupted());
+    std::raise(SIGINT);
+    CHECK(guard.interrupted());
+    CHECK(guard.signal() == SIGINT);
+    CHECK(own_calls == 0);
+  }
+  std::raise(SIGINT);
+  CHECK(own_calls == 1);
+  {
+    const InterruptGuard guard;
+    CHECK_FALSE(guard.interrupted());
+    for (int i = 0; i < 3; ++i) std::raise(SIGTERM);
+    CHECK(guard.signal() == SIGTERM);
+  }
+  std::signal(SIGINT, before);
+}
+
+TEST_CASE("guards inside each other share the flag") {
+  const InterruptGuard outer;
+  {
+    const InterruptGuard inner;
+    std::raise(SIGTERM);
+    CHECK(inner.interrupted());
+  }
+  CHECK(outer.interrupted());
+  {
+    const InterruptGuard again;
+    CHECK(again.interrupted());
+  }
+  std::raise(SIGTERM);
+  CHECK(outer.signal() == SIGTERM);
+}
+
+TEST_CASE("a second SIGINT ends the program") {
+  CHECK(child([] {
+          const InterruptGuard guard;
+          std::raise(SIGINT);
+          return guard.interrupted() ? 7 : 1;
+        }) == 7);
+  CHECK(child([] {
+          const InterruptGuard guard;
+          std::raise(SIGINT);
+          std::raise(SIGINT);
+          return 1;
+        }) == -SIGINT);
+  CHECK(child([] {
+          { const InterruptGuard guard; }
+          std::raise(SIGTERM);
+          return 1;
+        }) == -SIGTERM);
+}
+
+TEST_CASE("what was ignored stays ignored") {
+  CHECK(child([] {
+          std::signal(SIGINT, SIG_IGN);
+          const InterruptGuard guard;
+          std::raise(SIGINT);
+          std::raise(SIGINT);
+          return guard.interrupted() ? 1 : 7;
+        }) == 7);
+}
