@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "espalier/balance/balance.hpp"
+#include "espalier/balance/equal.hpp"
+#include "espalier/balance/uncertainty.hpp"
 #include "espalier/metrics/report.hpp"
 #include "espalier/optim/adam.hpp"
 #include "espalier/optim/optimizer.hpp"
