@@ -12,12 +12,10 @@ if(PROJECT_IS_TOP_LEVEL)
   set(CMAKE_CXX_EXTENSIONS OFF)
   get_property(multi_config GLOBAL PROPERTY GENERATOR_IS_MULTI_CONFIG)
   if(NOT multi_config AND NOT CMAKE_BUILD_TYPE)
-    set(CMAKE_BUILD_TYPE Release CACHE STRING "Release, Debug, RelWithDebInfo, or Checked (-O1, asserts)" FORCE)
+    set(CMAKE_BUILD_TYPE Release CACHE STRING "Release, Debug, RelWithDebInfo; presets add Checked" FORCE)
   endif()
   set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 endif()
-# Tests spend their time in the compiler: -O1 is quickest to build and run, and asserts stay.
-set(CMAKE_CXX_FLAGS_CHECKED "-O1" CACHE STRING "Flags of the Checked build type")
 
 if(ESPALIER_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   find_program(ESPALIER_CCACHE_PROGRAM ccache)
