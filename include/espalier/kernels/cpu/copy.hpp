@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// Moving values: copies, sums, rows of embedding tables.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "espalier/core/view.hpp"
+#include "espalier/kernels/cpu/device.hpp"
+
+namespace espalier::cpu {
+
+/// y = x, or y += x.
+template <class T>
+void copy(Device, View<const T> x, View<T> y, bool accumulate) {
+  for (Index j = 0; j < x.cols; ++j) {
+    const T* from = x.column(j);
+    T* to = y.column(j);
+    if (accumulate) {
+      for (Index i = 0; i < x.rows; ++i) to[i] += from[i];
+    } else {
+      std::copy_n(from, x.rows, to);
+    }
+  }
+}
+
+/// y_j = table row ids[j]. Rows are y.rows wide.
+template <class T>
+void gather(Device, const T* table, const std::int32_t* ids, View<T> y) {
+  constexpr Index ahead = 8;
+  for (Index j = 0; j < y.cols; ++j) {
+#if defined(__GNUC__)
+    if (j + ahead < y.cols) __builtin_prefetch(table + ids[j + ahead] * y.rows);
+#endif
+    std::copy_n(table + ids[j] * y.rows, y.rows, y.column(j));
+  }
+}
+
+/// y_j = the sum, or the mean, of the rows ids[offsets[j]] … ids[offsets[j + 1] − 1]; 0 when there are none.
+template <class T>
+void gather_pooled(Device, const T* table, const std::int32_t* ids, const std::int32_t* offsets, bool mean, View<T> y) {
+  for (Index j = 0; j < y.cols; ++j) {
+    T* to = y.column(j);
+    std::fill_n(to, y.rows, T{0});
+    const std::int32_t begin = offsets[j], end = offsets[j + 1];
+    for (std::int32_t k = begin; k < end; ++k) {
+      const T* row = table + ids[k] * y.rows;
+      for (Index i = 0; i < y.rows; ++i) to[i] += row[i];
+    }
+    if (!mean || end - begin < 2) continue;
+    const T scale = T{1} / static_cast<T>(end - begin);
+    for (Index i = 0; i < y.rows; ++i) to[i] *= scale;
+  }
+}
+
+}  // namespace espalier::cpu

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// Fully connected layers: forward with its epilogue, both gradients, activations.
+#pragma once
+
+#include "espalier/core/view.hpp"
+#include "espalier/kernels/cpu/device.hpp"
+#include "espalier/kernels/cpu/gemm.hpp"
+
+namespace espalier::cpu {
+
+/// y = act(W x + b). W: outputs × inputs, row after row. b: one an output, or null. x: inputs × n, y: outputs × n.
+/// pre = W x + b, where its data is not null: only for activations that need it.
+template <class T>
+void dense_forward(Device, const T* w, const T* bias, View<const T> x, Activation activation, View<T> pre, View<T> y) {
+  const bool in_registers = activation == Activation::identity || activation == Activation::relu ||
+                            activation == Activation::leaky_relu;
+  const View<T> first = pre.data != nullptr ? pre : y;
+  gemm<T>(y.rows, x.cols, x.rows, {w, x.rows, 1}, {x.data, 1, x.stride},
+          {first.data, first.stride, false, bias, in_registers ? activation : Activation::identity});
+  if (in_registers) return;
+  for (Index j = 0; j < y.cols; ++j) {
+    const T* from = first.column(j);
+    T* to = y.column(j);
+    for (Index i = 0; i < y.rows; ++i) to[i] = activate(activation, from[i]);
+  }
+}
+
+/// dx = Wᵀ dy, or dx += Wᵀ dy.
+template <class T>
+void dense_input_gradient(Device, const T* w, View<const T> dy, View<T> dx, bool accumulate) {
+  gemm<T>(dx.rows, dy.cols, dy.rows, {w, 1, dx.rows}, {dy.data, 1, dy.stride},
+          {dx.data, dx.stride, accumulate, nullptr, Activation::identity});
+}
+
+/// dW += dy xᵀ (outputs × inputs, row after row); db += Σ_j dy_j, unless null.
+template <class T>
+void dense_weight_gradient(Device, View<const T> dy, View<const T> x, T* dw, T* db) {
+  // Seen column after column, dW is dWᵀ = x dyᵀ.
+  gemm<T>(x.rows, dy.rows, x.cols, {x.data, 1, x.stride}, {dy.data, dy.stride, 1},
+          {dw, x.rows, true, nullptr, Activation::identity});
+  if (db == nullptr) return;
+  for (Index j = 0; j < dy.cols; ++j) {
+    const T* column = dy.column(j);
+    for (Index i = 0; i < dy.rows; ++i) db[i] += column[i];
+  }
+}
+
+/// dy = dy ∘ act′. `pre` is read only where the activation needs it.
+template <class T>
+void activation_backward(Device, Activation activation, View<const T> pre, View<const T> y, View<T> dy) {
+  if (activation == Activation::identity) return;
+  for (Index j = 0; j < dy.cols; ++j) {
+    const T* post = y.column(j);
+    T* d = dy.column(j);
+    if (activation == Activation::relu) {
+      for (Index i = 0; i < dy.rows; ++i) d[i] = post[i] > 0 ? d[i] : T{0};
+      continue;
+    }
+    const T* before = pre.data != nullptr ? pre.column(j) : post;
+    for (Index i = 0; i < dy.rows; ++i) d[i] *= activation_derivative(activation, before[i], post[i]);
+  }
+}
+
+}  // namespace espalier::cpu

@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+// All kernels of the CPU.
+#pragma once
+
+#include "espalier/kernels/cpu/copy.hpp"
+#include "espalier/kernels/cpu/dense.hpp"
+#include "espalier/kernels/cpu/dropout.hpp"
+#include "espalier/kernels/cpu/gate.hpp"
+#include "espalier/kernels/cpu/normalize.hpp"
