@@ -130,9 +130,11 @@ TEST_CASE("JSON has a depth") {
     const auto n = static_cast<std::size_t>(levels);
     return std::string(n, '[') + std::string(n, ']');
   };
-  CHECK(message(nested(Json::max_depth + 1)) == "accepted");
-  CHECK(message(nested(Json::max_depth + 2)) == "f: byte 65: nested deeper than 64 levels");
-  CHECK(message(std::string(1000000, '[')) == "f: byte 65: nested deeper than 64 levels");
+  CHECK(message(nested(Json::max_depth)) == "accepted");
+  CHECK(message(nested(Json::max_depth + 1)) == "f: byte 64: nested deeper than 64 levels");
+  const std::string full(static_cast<std::size_t>(Json::max_depth), '[');
+  CHECK(message(full + "1" + std::string(full.size(), ']')) == "accepted");
+  CHECK(message(std::string(1000000, '[')) == "f: byte 64: nested deeper than 64 levels");
 }
 
 TEST_CASE("asking JSON for another kind says so") {

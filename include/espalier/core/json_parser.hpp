@@ -49,8 +49,10 @@ class Json::Parser {
   }
 
   Json parse_value(int depth) {
-    if (depth > max_depth) fail("nested deeper than " + std::to_string(max_depth) + " levels");
     if (at_ >= text_.size()) fail("expected a value, found the end");
+    if (depth >= max_depth && (next_is('{') || next_is('['))) {
+      fail("nested deeper than " + std::to_string(max_depth) + " levels");
+    }
     switch (text_[at_]) {
       case '{': return parse_object(depth);
       case '[': return parse_array(depth);
