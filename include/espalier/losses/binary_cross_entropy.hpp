@@ -2,6 +2,10 @@
 // Binary cross-entropy on logits: clicks, purchases.
 #pragma once
 
+#include <concepts>
+#include <type_traits>
+
+#include "espalier/losses/logistic.hpp"
 #include "espalier/losses/loss.hpp"
 
 namespace espalier {
@@ -15,10 +19,14 @@ struct LabelSmoothing {
   double value = 0;
 };
 
-/// With t = y (1 − s) + s/2:  w t log(1 + e^−z) + (1 − t) log(1 + e^z);  derivative (1 − t) σ(z) − w t σ(−z).
-/// predict: σ(z), the probability.
+/// With t = y (1 − s) + s/2:
+///   value       w t log(1 + e^−z) + (1 − t) log(1 + e^z)
+///   derivative  (1 − t) σ(z) − w t σ(−z)
+///   predict     σ(z), the probability that y = 1 (of the odds w-fold, when w is not 1)
+/// Labels between 0 and 1 are taken as probabilities. Smoothing: Szegedy et al., Rethinking the
+/// inception architecture for computer vision, CVPR 2016.
 template <PositiveWeight W = PositiveWeight{}, LabelSmoothing S = LabelSmoothing{}>
-struct BinaryCrossEntropyWith {
+struct BasicBinaryCrossEntropy {
   static_assert(W.value > 0, "espalier: a positive's weight must be greater than 0");
   static_assert(S.value >= 0 && S.value < 1, "espalier: label smoothing must lie in [0, 1)");
   static constexpr std::string_view name = "binary_cross_entropy";
@@ -29,12 +37,10 @@ struct BinaryCrossEntropyWith {
   ESPALIER_HD static T evaluate(T z, T y, T& gradient) {
     constexpr T weight = static_cast<T>(W.value), smoothing = static_cast<T>(S.value);
     const T target = y * (1 - smoothing) + smoothing / 2;
-    // One exponential serves σ(z), σ(−z) and both logarithms.
-    const T e = std::exp(-std::abs(z)), small = e / (1 + e), large = 1 / (1 + e), log = std::log1p(e);
-    const T up = z >= 0 ? large : small, down = z >= 0 ? small : large;  // σ(z), σ(−z)
-    const T positive = log + (z < 0 ? -z : T{0}), negative = log + (z > 0 ? z : T{0});
-    gradient = (1 - target) * up - weight * target * down;
-    return weight * target * positive + (1 - target) * negative;
+    const T positive = weight * target, negative = 1 - target;
+    const Logistic<T> l = logistic(z);
+    gradient = negative * l.up - positive * l.down;
+    return positive * l.log_up + negative * l.log_down;
   }
 
   template <class T>
@@ -43,6 +49,33 @@ struct BinaryCrossEntropyWith {
   }
 };
 
-using BinaryCrossEntropy = BinaryCrossEntropyWith<>;
+using BinaryCrossEntropy = BasicBinaryCrossEntropy<>;
+
+namespace detail {
+
+template <class Wanted>
+constexpr Wanted option_of() {
+  return {};
+}
+template <class Wanted, class First, class... Rest>
+constexpr Wanted option_of(First first, Rest... rest) {
+  if constexpr (std::same_as<Wanted, First>) {
+    return first;
+  } else {
+    return option_of<Wanted>(rest...);
+  }
+}
+
+template <class Option>
+concept BinaryCrossEntropyOption = std::same_as<std::remove_cv_t<Option>, PositiveWeight> ||
+    std::same_as<std::remove_cv_t<Option>, LabelSmoothing>;
+
+}  // namespace detail
+
+/// Options in any order, or one alone: BinaryCrossEntropyWith<LabelSmoothing{0.1}>.
+template <auto... Options>
+requires(detail::BinaryCrossEntropyOption<decltype(Options)>&&...) using BinaryCrossEntropyWith =
+    BasicBinaryCrossEntropy<detail::option_of<PositiveWeight>(Options...),
+                            detail::option_of<LabelSmoothing>(Options...)>;
 
 }  // namespace espalier

@@ -2,19 +2,27 @@
 // Focal loss: binary cross-entropy that looks away from what is already right.
 #pragma once
 
+#include <cmath>
+
+#include "espalier/losses/logistic.hpp"
 #include "espalier/losses/loss.hpp"
 
 namespace espalier {
 
+/// How fast a sample counts less as it is classified better; 0: not at all.
 struct Gamma {
   double value = 2;
 };
+/// The weight of positives; negatives have 1 − alpha.
 struct Alpha {
   double value = 0.25;
 };
 
-/// With p the probability of the true label and a = α for positives, 1 − α for negatives:  −a (1 − p)^γ log p.
-/// predict: σ(z). Lin et al., Focal loss for dense object detection, ICCV 2017.
+/// With u = z for positives and −z for negatives, p = σ(u) and a = α or 1 − α:
+///   value       −a (1 − p)^γ log p
+///   derivative  by u: −a (1 − p)^γ (1 − p − γ p log p)
+///   predict     σ(z); it is pulled towards ½, more so for larger γ
+/// A label above ½ is a positive. Lin et al., Focal loss for dense object detection, ICCV 2017.
 template <Gamma G = Gamma{}, Alpha A = Alpha{}>
 struct Focal {
   static_assert(G.value >= 0, "espalier: focal loss needs gamma from 0");
@@ -26,20 +34,27 @@ struct Focal {
   template <class T>
   ESPALIER_HD static T evaluate(T z, T y, T& gradient) {
     constexpr T gamma = static_cast<T>(G.value), alpha = static_cast<T>(A.value);
-    const T side = y > T{0.5} ? T{1} : T{-1};
-    const T u = side * z;             // p = σ(u)
-    const T miss = sigmoid(-u);       // 1 − p
-    const T loss = softplus(-u);      // −log p
-    const T a = side > 0 ? alpha : 1 - alpha;
-    const T focus = gamma == 0 ? T{1} : std::pow(miss, gamma);
-    // d/du: −γ (1 − p)^γ p (−log p) − (1 − p)^(γ + 1)
-    gradient = -side * a * focus * (gamma * sigmoid(u) * loss + miss);
-    return a * focus * loss;
+    const bool positive = y > T{0.5};
+    const Logistic<T> l = logistic(positive ? z : -z);
+    const T focus = (positive ? alpha : 1 - alpha) * power(l.down);
+    const T slope = focus * (l.down + gamma * l.up * l.log_up);
+    gradient = positive ? -slope : slope;
+    return focus * l.log_up;
   }
 
   template <class T>
   ESPALIER_HD static T predict(T z) {
     return sigmoid(z);
+  }
+
+ private:
+  /// miss^γ.
+  template <class T>
+  ESPALIER_HD static T power(T miss) {
+    if constexpr (G.value == 0) return T{1};
+    if constexpr (G.value == 1) return miss;
+    if constexpr (G.value == 2) return miss * miss;
+    return std::pow(miss, static_cast<T>(G.value));
   }
 };
 

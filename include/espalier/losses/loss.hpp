@@ -1,88 +1,124 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a loss is, and how it is applied to a slice: masks, sample weights, sums in a fixed order.
+// What a loss is: one small empty struct, its options template parameters.
 #pragma once
 
-#include <cmath>
 #include <concepts>
 #include <string_view>
 
 #include "espalier/core/config.hpp"
-#include "espalier/core/view.hpp"
 #include "espalier/plan/schema.hpp"
 
 namespace espalier {
 
-/// A loss with one output: value and derivative of one sample, and what the output means.
-template <class L>
-concept ScalarLoss = requires(double z, double y, double& gradient) {
-  { L::name } -> std::convertible_to<std::string_view>;
-  { L::label } -> std::convertible_to<LabelKind>;
-  { L::template evaluate<double>(z, y, gradient) } -> std::same_as<double>;
-  { L::template predict<double>(z) } -> std::same_as<double>;
-} && L::outputs == 1;
+namespace detail {
 
-/// A loss with several outputs.
 template <class L>
-concept VectorLoss = requires(const double* z, double y, double* out) {
+concept LossHasName = requires {
   { L::name } -> std::convertible_to<std::string_view>;
-  { L::label } -> std::convertible_to<LabelKind>;
-  { L::outputs } -> std::convertible_to<int>;
-  { L::template evaluate<double>(z, y, out) } -> std::same_as<double>;
-  L::template predict<double>(z, out);
 };
+template <class L>
+concept LossHasLabel = requires {
+  { L::label } -> std::convertible_to<LabelKind>;
+};
+template <class L>
+concept LossHasOutputs = requires {
+  { L::outputs } -> std::convertible_to<int>;
+  requires L::outputs >= 1;
+};
+template <class L>
+concept HasOneOutput = requires {
+  requires L::outputs == 1;
+};
+
+template <class L, class T>
+concept TakesGradientByValue = requires(T z) {
+  L::template evaluate<T>(z, z, T{});
+};
+template <class L, class T>
+concept EvaluatesScalar = requires(T z, T y, T& gradient) {
+  { L::template evaluate<T>(z, y, gradient) } -> std::same_as<T>;
+  requires !TakesGradientByValue<L, T>;  // it would be lost
+};
+template <class L, class T>
+concept PredictsScalar = requires(T z) {
+  { L::template predict<T>(z) } -> std::same_as<T>;
+};
+template <class L, class T>
+concept EvaluatesVector = requires(const T* z, T y, T* gradient) {
+  { L::template evaluate<T>(z, y, gradient) } -> std::same_as<T>;
+};
+template <class L, class T>
+concept PredictsVector = requires(const T* z, T* out) {
+  L::template predict<T>(z, out);
+};
+
+template <class L, class T>
+concept ScalarLossOf = EvaluatesScalar<L, T> && PredictsScalar<L, T>;
+template <class L, class T>
+concept VectorLossOf = EvaluatesVector<L, T> && PredictsVector<L, T>;
+
+}  // namespace detail
+
+/// A loss with one output z, for float and double:
+///
+///     struct SquaredError {
+///       static constexpr std::string_view name = "squared_error";
+///       static constexpr LabelKind label = LabelKind::real;  // what labels may be
+///       static constexpr int outputs = 1;                    // rows of the head
+///       template <class T> ESPALIER_HD static T evaluate(T z, T y, T& gradient);
+///       template <class T> ESPALIER_HD static T predict(T z);
+///     };
+///
+/// `evaluate` returns the value and writes its derivative by z; `predict` returns what z means: a
+/// probability, a mean. Both must be finite for every finite z, and `y` is never missing.
+template <class L>
+concept ScalarLoss = detail::LossHasName<L> && detail::LossHasLabel<L> && detail::HasOneOutput<L> &&
+    detail::ScalarLossOf<L, float> && detail::ScalarLossOf<L, double>;
+
+/// A loss with `outputs` outputs: `T evaluate(const T* z, T y, T* gradient)` writes that many
+/// derivatives, `void predict(const T* z, T* out)` that many predictions. No pointers overlap.
+template <class L>
+concept VectorLoss = detail::LossHasName<L> && detail::LossHasLabel<L> &&
+    detail::LossHasOutputs<L> && detail::VectorLossOf<L, float> && detail::VectorLossOf<L, double>;
 
 template <class L>
 concept Loss = ScalarLoss<L> || VectorLoss<L>;
 
-/// Σ w_j · loss(z_j, y_j) over the samples with a label, in order, in double; gradient = scale · w_j · loss′, and 0 where the
-/// label is missing (NaN). `z` and `gradient`: outputs × n. `weights` may be null: all one.
-template <class L, class T>
-double apply_loss(View<const T> z, const T* labels, const T* weights, T scale, View<T> gradient) {
-  static_assert(Loss<L>, "espalier: a loss needs name, label, outputs, evaluate and predict (docs/adding-a-loss.md)");
-  double sum = 0;
-  for (Index j = 0; j < z.cols; ++j) {
-    const T y = labels[j];
-    T* const g = gradient.column(j);
-    if (!(y == y)) {
-      for (Index i = 0; i < gradient.rows; ++i) g[i] = 0;
-      continue;
-    }
-    const T weight = weights == nullptr ? T{1} : weights[j];
-    T value;
-    if constexpr (ScalarLoss<L>) {
-      value = L::template evaluate<T>(*z.column(j), y, *g);
-    } else {
-      value = L::template evaluate<T>(z.column(j), y, g);
-    }
-    sum += static_cast<double>(weight) * static_cast<double>(value);
-    for (Index i = 0; i < gradient.rows; ++i) g[i] *= scale * weight;
+/// Says in one sentence what a loss of one's own lacks.
+template <class L>
+constexpr void check_loss() {
+  using detail::EvaluatesScalar, detail::EvaluatesVector, detail::PredictsScalar,
+      detail::PredictsVector;
+  static_assert(detail::LossHasName<L>,
+                "espalier: a loss needs a name: static constexpr std::string_view name");
+  static_assert(detail::LossHasLabel<L>,
+                "espalier: a loss says which labels it takes: static constexpr LabelKind label");
+  static_assert(
+      detail::LossHasOutputs<L>,
+      "espalier: a loss says how many outputs its head has, from 1: static constexpr int outputs");
+  if constexpr (detail::LossHasOutputs<L>) {
+    constexpr bool evaluates =
+        (EvaluatesVector<L, float> && EvaluatesVector<L, double>) ||
+        (L::outputs == 1 && EvaluatesScalar<L, float> && EvaluatesScalar<L, double>);
+    constexpr bool predicts =
+        (PredictsVector<L, float> && PredictsVector<L, double>) ||
+        (L::outputs == 1 && PredictsScalar<L, float> && PredictsScalar<L, double>);
+    static_assert(evaluates || L::outputs != 1,
+                  "espalier: a loss with one output needs "
+                  "template <class T> static T evaluate(T z, T y, T& gradient)");
+    static_assert(evaluates || L::outputs == 1,
+                  "espalier: a loss with several outputs needs "
+                  "template <class T> static T evaluate(const T* z, T y, T* gradient)");
+    static_assert(
+        predicts || L::outputs != 1,
+        "espalier: a loss with one output needs template <class T> static T predict(T z)");
+    static_assert(predicts || L::outputs == 1,
+                  "espalier: a loss with several outputs needs "
+                  "template <class T> static void predict(const T* z, T* out)");
+    static_assert(
+        Loss<L> || !evaluates || !predicts || !detail::LossHasName<L> || !detail::LossHasLabel<L>,
+        "espalier: a loss's evaluate and predict must both take values or both pointers");
   }
-  return sum;
-}
-
-/// out = what the outputs mean: probabilities, means.
-template <class L, class T>
-void apply_predict(View<const T> z, View<T> out) {
-  for (Index j = 0; j < z.cols; ++j) {
-    if constexpr (ScalarLoss<L>) {
-      *out.column(j) = L::template predict<T>(*z.column(j));
-    } else {
-      L::template predict<T>(z.column(j), out.column(j));
-    }
-  }
-}
-
-/// 1 / (1 + e^−z), without overflow.
-template <class T>
-[[nodiscard]] ESPALIER_HD T sigmoid(T z) {
-  const T e = std::exp(-std::abs(z));
-  return (z >= 0 ? T{1} : e) / (1 + e);
-}
-
-/// log(1 + e^z), without overflow.
-template <class T>
-[[nodiscard]] ESPALIER_HD T softplus(T z) {
-  return (z > 0 ? z : T{0}) + std::log1p(std::exp(-std::abs(z)));
 }
 
 }  // namespace espalier

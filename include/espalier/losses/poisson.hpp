@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// Losses with a logarithmic link: counts, and watch time as odds.
+// Poisson loss: counts, on a logarithmic scale.
 #pragma once
 
+#include <cmath>
+
+#include "espalier/losses/logistic.hpp"
 #include "espalier/losses/loss.hpp"
 
 namespace espalier {
 
-/// Counts: e^z − y z, the negative log-likelihood of a Poisson variable with mean e^z but for log y!, which does not depend
-/// on z. Derivative e^z − y. predict: e^z. z is held to at most 80, where single precision ends.
+/// The negative log-likelihood of a count y with mean e^z, but for log y!, which z does not change:
+///   value       e^z − y z; negative where y z is large
+///   derivative  e^z − y
+///   predict     e^z, the mean (e^80 beyond z = 80)
+/// Above z = 30 the value goes on along the tangent of e^z at 30, and the derivative is that of the
+/// tangent: convex still, and finite in float for z up to 1e4.
 struct Poisson {
   static constexpr std::string_view name = "poisson";
   static constexpr LabelKind label = LabelKind::count;
@@ -15,34 +22,14 @@ struct Poisson {
 
   template <class T>
   ESPALIER_HD static T evaluate(T z, T y, T& gradient) {
-    const T mean = predict(z);
-    gradient = mean - y;
-    return mean - y * z;
+    const T excess = z > T{30} ? z - 30 : T{0};
+    const T slope = std::exp(z > T{30} ? T{30} : z);
+    gradient = slope - y;
+    return slope * (1 + excess) - y * z;
   }
   template <class T>
   ESPALIER_HD static T predict(T z) {
-    return std::exp(z < T{80} ? z : T{80});
-  }
-};
-
-/// Watch time (label t ≥ 0, in any unit): every impression is a negative once, and a positive with weight t:
-///   t log(1 + e^−z) + log(1 + e^z);  derivative σ(z) − t σ(−z).
-/// The odds e^z then estimate E[t], which is what predict returns. Covington, Adams & Sargin, Deep neural networks for
-/// YouTube recommendations, RecSys 2016 (there impressions without a click are the negatives, t = 0; those with one would be
-/// positives only, for which e^z estimates E[t] · (1 + P) with a small click rate P).
-struct WeightedLogistic {
-  static constexpr std::string_view name = "weighted_logistic";
-  static constexpr LabelKind label = LabelKind::count;
-  static constexpr int outputs = 1;
-
-  template <class T>
-  ESPALIER_HD static T evaluate(T z, T y, T& gradient) {
-    gradient = sigmoid(z) - y * sigmoid(-z);
-    return y * softplus(-z) + softplus(z);
-  }
-  template <class T>
-  ESPALIER_HD static T predict(T z) {
-    return Poisson::predict(z);
+    return bounded_exp(z);
   }
 };
 

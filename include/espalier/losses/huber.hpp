@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// Huber loss: squared error near the label, absolute error far from it.
+#pragma once
+
+#include <cmath>
+
+#include "espalier/losses/loss.hpp"
+
+namespace espalier {
+
+/// Where the parabola turns into straight lines, in the label's unit.
+struct Delta {
+  double value = 1;
+};
+
+/// With d = z − y:
+///   value       ½ d² for |d| ≤ δ, else δ (|d| − δ/2)
+///   derivative  d, held to [−δ, δ]
+///   predict     z
+/// Huber, Robust estimation of a location parameter, Annals of Mathematical Statistics 1964.
+template <Delta D = Delta{}>
+struct Huber {
+  static_assert(D.value > 0, "espalier: Huber loss needs delta greater than 0");
+  static constexpr std::string_view name = "huber";
+  static constexpr LabelKind label = LabelKind::real;
+  static constexpr int outputs = 1;
+
+  template <class T>
+  ESPALIER_HD static T evaluate(T z, T y, T& gradient) {
+    constexpr T delta = static_cast<T>(D.value);
+    const T d = z - y, size = std::abs(d);
+    gradient = d > delta ? delta : (d < -delta ? -delta : d);
+    return size > delta ? delta * (size - delta / 2) : d * d / 2;
+  }
+  template <class T>
+  ESPALIER_HD static T predict(T z) {
+    return z;
+  }
+};
+
+}  // namespace espalier

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// Weighted logistic regression: watch time as odds.
+#pragma once
+
+#include <cstdint>
+
+#include "espalier/losses/logistic.hpp"
+#include "espalier/losses/loss.hpp"
+
+namespace espalier {
+
+/// Which impressions are negatives of weight 1 in BasicWeightedLogistic.
+enum class Negatives : std::uint8_t {
+  every_impression,  ///< all of them, watched or not: the odds are the mean watch time
+  unwatched,         ///< those with t = 0, as published
+};
+
+/// Label: watch time t ≥ 0, in any unit. A logistic regression in which an impression is a positive
+/// with weight t, and a negative with weight n:
+///   value       t log(1 + e^−z) + n log(1 + e^z)
+///   derivative  n σ(z) − t σ(−z)
+///   predict     the odds e^z, in the label's unit (e^80 beyond z = 80)
+/// The best constant z has e^z = Σ t / Σ n.
+///   every_impression: n = 1, so e^z = Σ t / N, the mean watch time, without bias.
+///   unwatched: n = 1 where t = 0, else 0, as in Covington, Adams & Sargin, Deep neural networks for
+///   YouTube recommendations, RecSys 2016. With k of N impressions watched e^z = Σ t / (N − k),
+///   which is E[t] / (1 − k/N) ≈ E[t] (1 + k/N): close to the mean where few are watched. Where
+///   nearly all are (videos that start by themselves) it is far too large, and unbounded if all are.
+template <Negatives N = Negatives::every_impression>
+struct BasicWeightedLogistic {
+  static constexpr std::string_view name = "weighted_logistic";
+  static constexpr LabelKind label = LabelKind::count;
+  static constexpr int outputs = 1;
+
+  template <class T>
+  ESPALIER_HD static T evaluate(T z, T y, T& gradient) {
+    const T negative = N == Negatives::every_impression || y <= 0 ? T{1} : T{0};
+    const Logistic<T> l = logistic(z);
+    gradient = negative * l.up - y * l.down;
+    return y * l.log_up + negative * l.log_down;
+  }
+  template <class T>
+  ESPALIER_HD static T predict(T z) {
+    return bounded_exp(z);
+  }
+};
+
+using WeightedLogistic = BasicWeightedLogistic<>;
+
+}  // namespace espalier
