@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+// `summary<Model>()`: a plan as a table to read.
+#pragma once
+
+#include <algorithm>
+#include <cstdio>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "espalier/ops/cost.hpp"
+
+namespace espalier {
+
+namespace detail {
+
+/// 1234567 as "1,234,567".
+[[nodiscard]] inline std::string grouped_digits(double number) {
+  char digits[64];
+  int left = std::snprintf(digits, sizeof digits, "%.0f", number);
+  std::string text;
+  for (const char* d = digits; left > 0; ++d, --left) {
+    text += *d;
+    if (left > 1 && left % 3 == 1) text += ',';
+  }
+  return text;
+}
+
+/// 1234567 as "1.23 MFLOP".
+[[nodiscard]] inline std::string short_flops(double flops) {
+  const bool mega = flops >= 1e5;
+  char text[64];
+  std::snprintf(text, sizeof text, "%.2f %s", flops * (mega ? 1e-6 : 1e-3), mega ? "MFLOP" : "kFLOP");
+  return text;
+}
+
+/// Rows of cells under a header; the first `left` columns are flush left, the others right.
+[[nodiscard]] inline std::string align_columns(const std::vector<std::vector<std::string>>& rows, std::size_t left) {
+  std::vector<std::size_t> widths(rows.front().size(), 0);
+  for (const auto& row : rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = (std::max)(widths[i], row[i].size());
+  }
+  std::string text;
+  for (const auto& row : rows) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      const std::string padding(widths[i] - row[i].size(), ' ');
+      line += (i == 0 ? "" : "  ") + (i < left ? row[i] + padding : padding + row[i]);
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    text += line + '\n';
+  }
+  return text;
+}
+
+/// Learnt values of each node: a tensor belongs to the node whose parameters begin nearest at or before it.
+[[nodiscard]] inline std::vector<Index> parameters_of_nodes(const PlanView& plan) {
+  std::vector<Index> sums(plan.nodes.size(), 0);
+  for (const ParameterInfo& tensor : plan.tensors) {
+    if (!tensor.trainable) continue;
+    std::size_t owner = 0;
+    Index begin = -1;
+    for (std::size_t i = 0; i < plan.nodes.size(); ++i) {
+      for (const Index at : plan.nodes[i].parameters) {
+        if (at < begin || at < 0 || at > tensor.offset) continue;
+        begin = at;
+        owner = i;
+      }
+    }
+    sums[owner] += tensor.size();
+  }
+  return sums;
+}
+
+}  // namespace detail
+
+/// `operations[i]` is the name of node i's operation.
+[[nodiscard]] inline std::string summary(const PlanView& plan, std::span<const Cost> costs,
+                                         std::span<const std::string_view> operations) {
+  using detail::grouped_digits;
+  using Rows = std::vector<std::vector<std::string>>;
+  const PlanCost total = plan_cost(plan, costs);
+  const std::vector<Index> parameters = detail::parameters_of_nodes(plan);
+  Rows nodes{{"operation", "where", "output", "parameters", "flops", "flops to train"}};
+  for (std::size_t i = 0; i < plan.nodes.size(); ++i) {
+    const Node& node = plan.nodes[i];
+    std::string shape = std::to_string(node.out.rows);
+    if (node.out.steps > 1) shape += " x " + std::to_string(node.out.steps);
+    nodes.push_back({std::string(operations[i]), std::string(node.name.view()), shape,
+                     grouped_digits(static_cast<double>(parameters[i])), grouped_digits(costs[i].forward_flops),
+                     grouped_digits(costs[i].forward_flops + costs[i].backward_flops)});
+  }
+  nodes.push_back({"total", "", "", grouped_digits(static_cast<double>(total.parameters)),
+                   grouped_digits(total.forward_flops), grouped_digits(total.flops())});
+
+  std::string text = std::string(plan.model) + "\n\n" + detail::align_columns(nodes, 2) + '\n';
+  if (!plan.tables.empty()) {
+    Rows tables{{"table", "width"}};
+    for (const TableInfo& table : plan.tables) {
+      tables.push_back({std::string(table.name.view()), std::to_string(table.width)});
+    }
+    text += detail::align_columns(tables, 1) + '\n';
+  }
+  Rows tasks{{"task", "loss", "outputs", "weight"}};
+  for (const TaskInfo& task : plan.tasks) {
+    char weight[32];
+    std::snprintf(weight, sizeof weight, "%g", task.weight);
+    tasks.push_back({std::string(task.name), std::string(task.loss), std::to_string(task.outputs), weight});
+  }
+  text += detail::align_columns(tasks, 2) + '\n';
+  text += "a sample: forward " + detail::short_flops(total.forward_flops) + ", training " +
+          detail::short_flops(total.flops()) + ", activations " +
+          grouped_digits(static_cast<double>(total.activation_bytes)) + " bytes\nparameters: " +
+          grouped_digits(static_cast<double>(total.parameter_bytes)) + " bytes";
+  text += plan.tables.empty() ? "\n" : ", and the tables, whose rows the data tells\n";
+  return text;
+}
+
+namespace detail {
+
+template <class... Ops>
+[[nodiscard]] std::vector<std::string_view> operation_names(const PlanView& plan, TypeList<Ops...>) {
+  std::vector<std::string_view> names(plan.nodes.size());
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    ((plan.nodes[i].op == op_id<Ops> ? void(names[i] = Ops::name) : void()), ...);
+  }
+  return names;
+}
+
+}  // namespace detail
+
+/// The plan of `Model` as text: every operation with the values it gives a sample, its parameters and flops (a
+/// multiply-add is 2); tables; tasks; totals. Ends with a line break.
+template <class Model>
+[[nodiscard]] std::string summary() {
+  const std::vector<std::string_view> names = detail::operation_names(plan_of<Model>(), typename Model::Operations{});
+  return summary(plan_of<Model>(), node_costs<Model>(), names);
+}
+
+}  // namespace espalier
