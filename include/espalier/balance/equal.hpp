@@ -16,7 +16,9 @@ struct Equal {
   static constexpr bool needs_current_losses = false;
 
   void reset(std::size_t) {}
-  void weights(std::span<const double>, std::span<double> out) const { std::fill(out.begin(), out.end(), 1.0); }
+  void weights(std::span<const double>, std::span<double> out) const {
+    std::fill(out.begin(), out.end(), 1.0);
+  }
   void observe(std::span<const double>) {}
   [[nodiscard]] std::vector<double> state() const { return {}; }
   void restore(std::span<const double>) {}

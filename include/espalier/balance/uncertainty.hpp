@@ -2,73 +2,122 @@
 // Weights from each task's own noise, learnt along.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdio>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
+#include "espalier/core/error.hpp"
+
 namespace espalier {
 
-/// Minimises Σ_k e^{−s_k} L_k + ½ s_k over s_k = log σ_k² as well, by Adam: the weight of a task is e^{−s_k}, which settles at
-/// 1 / (2 L_k). With L the squared error ½ (z − y)² this is the likelihood of a normal variable with variance σ²; for
-/// cross-entropy it is the approximation of Kendall, Gal & Cipolla, CVPR 2018. `revised` takes log(1 + σ²) for the second
-/// term, which is never negative (Liebel & Körner 2018).
+/// Each task k has a learnt s_k = log σ_k², and the weight w_k = e^{−s_k}. Minimised over s, too, is
+///   Σ_k e^{−s_k} L_k + ½ s_k           Kendall, Gal & Cipolla, Multi-task learning using uncertainty
+///                                      to weigh losses, CVPR 2018; w_k settles at 1 / (2 L_k)
+///   Σ_k e^{−s_k} L_k + log(1 + e^{s_k})  `revised`, Liebel & Körner, Auxiliary tasks in multi-task
+///                                      learning, 2018: the second term is never negative;
+///                                      w_k settles at (√(1 + 4 / L_k) − 1) / 2
+/// The ½ that Kendall et al. put before a squared error, and not before a cross-entropy, is the ½
+/// within SquaredError; so one formula serves both.
+///
+/// s starts at 0, every weight at 1. After each step s takes a step of Adam (β 0.9 and 0.999,
+/// ε 1e-8) along −e^{−s} L + ½, or −e^{−s} L + σ(s), with the step's losses. A task that is absent
+/// from a batch, or whose loss is infinite, keeps its s, its moments and its count of steps; so does
+/// one whose loss is negative, as Poisson's can be: it is no such likelihood, and s would fall
+/// forever. No weight grows beyond `max_weight`, however well its task is learnt.
 struct Uncertainty {
   double learning_rate = 1e-2;
   bool revised = false;
+  double max_weight = 1e4;
 
   static constexpr std::string_view name = "uncertainty";
   static constexpr bool needs_current_losses = false;
 
+  /// All that is learnt, one number a task each.
+  struct State {
+    std::vector<double> s, first, second, steps;
+  };
+  State learnt{};
+
+  /// Throws ConfigError unless learning_rate > 0 and max_weight ≥ 1, both finite.
   void reset(std::size_t tasks) {
-    s_.assign(tasks, 0.0);
-    m_.assign(tasks, 0.0);
-    v_.assign(tasks, 0.0);
-    steps_.assign(tasks, 0.0);
-  }
-
-  void weights(std::span<const double>, std::span<double> out) const {
-    for (std::size_t k = 0; k < out.size(); ++k) out[k] = std::exp(-s_[k]);
-  }
-
-  void observe(std::span<const double> losses) {
-    for (std::size_t k = 0; k < s_.size(); ++k) {
-      if (!std::isfinite(losses[k])) continue;
-      const double g = gradient(s_[k], losses[k]);
-      ++steps_[k];
-      m_[k] = 0.9 * m_[k] + 0.1 * g;
-      v_[k] = 0.999 * v_[k] + 0.001 * g * g;
-      const double m = m_[k] / (1 - std::pow(0.9, steps_[k])), v = v_[k] / (1 - std::pow(0.999, steps_[k]));
-      s_[k] -= learning_rate * m / (std::sqrt(v) + 1e-8);
+    check(learning_rate > 0 && std::isfinite(learning_rate), "learning_rate", learning_rate,
+          "a number greater than 0");
+    check(max_weight >= 1 && std::isfinite(max_weight), "max_weight", max_weight,
+          "a number from 1");
+    for (auto* part : {&learnt.s, &learnt.first, &learnt.second, &learnt.steps}) {
+      part->assign(tasks, 0.0);
     }
   }
 
-  /// What is minimised for one task.
-  [[nodiscard]] double objective(double s, double loss) const {
-    return std::exp(-s) * loss + (revised ? std::log1p(std::exp(s)) : s / 2);
+  void weights(std::span<const double>, std::span<double> out) const {
+    for (std::size_t k = 0; k < out.size(); ++k) out[k] = std::exp(-learnt.s[k]);
   }
-  /// Its derivative by s.
+
+  void observe(std::span<const double> losses) {
+    for (std::size_t k = 0; k < losses.size(); ++k) {
+      const double g = gradient(learnt.s[k], losses[k]);
+      if (!(losses[k] >= 0) || !std::isfinite(g * g)) continue;
+      double &first = learnt.first[k], &second = learnt.second[k], &steps = learnt.steps[k];
+      ++steps;
+      first = 0.9 * first + 0.1 * g;
+      second = 0.999 * second + 0.001 * g * g;
+      const double mean = first / (1 - std::pow(0.9, steps));
+      const double square = second / (1 - std::pow(0.999, steps));
+      const double moved = learnt.s[k] - learning_rate * mean / (std::sqrt(square) + 1e-8);
+      learnt.s[k] = (std::max)(moved, -std::log(max_weight));
+    }
+  }
+
+  /// What is minimised for one task, and its derivative by s.
+  [[nodiscard]] double objective(double s, double loss) const {
+    return std::exp(-s) * loss + (revised ? softplus_of(s) : s / 2);
+  }
   [[nodiscard]] double gradient(double s, double loss) const {
     return -std::exp(-s) * loss + (revised ? 1 / (1 + std::exp(-s)) : 0.5);
   }
 
+  /// s, Adam's first and second moments, Adam's steps; one a task each.
   [[nodiscard]] std::vector<double> state() const {
     std::vector<double> all;
-    for (const auto* part : {&s_, &m_, &v_, &steps_}) all.insert(all.end(), part->begin(), part->end());
+    for (const auto* part : {&learnt.s, &learnt.first, &learnt.second, &learnt.steps}) {
+      all.insert(all.end(), part->begin(), part->end());
+    }
     return all;
   }
   void restore(std::span<const double> state) {
-    const std::size_t n = state.size() / 4;
+    const std::size_t n = learnt.s.size();
     std::size_t at = 0;
-    for (auto* part : {&s_, &m_, &v_, &steps_}) {
-      part->assign(state.begin() + static_cast<std::ptrdiff_t>(at), state.begin() + static_cast<std::ptrdiff_t>(at + n));
+    for (auto* part : {&learnt.s, &learnt.first, &learnt.second, &learnt.steps}) {
+      const std::span<const double> from = state.subspan(at, n);
+      part->assign(from.begin(), from.end());
       at += n;
     }
   }
 
-  /// What is learnt: s and, of each task, Adam's moments and steps. Public so that the settings above stay an aggregate.
-  std::vector<double> s_{}, m_{}, v_{}, steps_{};
+  [[nodiscard]] std::string describe() const {
+    return std::string(name) + "(learning_rate=" + text(learning_rate) +
+           ", revised=" + (revised ? "true" : "false") + ", max_weight=" + text(max_weight) + ")";
+  }
+
+ private:
+  [[nodiscard]] static double softplus_of(double s) {
+    return (std::max)(s, 0.0) + std::log1p(std::exp(-std::abs(s)));
+  }
+  [[nodiscard]] static std::string text(double value) {
+    char buffer[32];
+    std::snprintf(buffer, sizeof buffer, "%.17g", value);
+    return buffer;
+  }
+  static void check(bool right, const char* what, double value, const char* expected) {
+    if (right) return;
+    throw ConfigError("uncertainty: " + std::string(what) + " is " + text(value) + ", expected " +
+                      expected);
+  }
 };
 
 }  // namespace espalier

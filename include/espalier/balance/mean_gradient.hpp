@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// The mean of the task gradients: what the gradient methods are compared with.
+#pragma once
+
+#include <string_view>
+
+#include "espalier/balance/gradient_method.hpp"
+
+namespace espalier {
+
+/// Every weight is 1 / n, n the number of tasks in the batch.
+struct MeanGradient {
+  static constexpr std::string_view name = "mean_gradient";
+  static constexpr bool needs_coordinates = false;
+
+  void weights(const TaskGradients& gradients, Eigen::Ref<Eigen::VectorXd> out) const {
+    out.setConstant(1.0 / static_cast<double>(gradients.gramian.rows()));
+  }
+};
+
+}  // namespace espalier

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+// `Balance`: any loss weighting as a value. A method sees the tasks' losses and gives weights.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "espalier/core/error.hpp"
+
+namespace espalier {
+
+/// A loss weighting is a small copyable struct: settings, and what it has learnt so far.
+///
+///     static constexpr std::string_view name;
+///     static constexpr bool needs_current_losses;
+///     void reset(std::size_t tasks);                       // before the first step: forgets
+///     void weights(std::span<const double> losses, std::span<double> out);
+///     void observe(std::span<const double> losses);        // after the step
+///     std::vector<double> state() const;                   // all that a resumed run needs
+///     void restore(std::span<const double> state);         // after reset; as long as state()
+///     std::string describe() const;                        // optional: name and settings
+///
+/// Step by step: weights(), backward, update, observe(). `losses` holds each task's mean loss over
+/// its labelled samples, without static weights; NaN where the batch has no label of that task.
+/// weights() is given the losses of this very step if needs_current_losses, which costs the trainer
+/// a barrier between forward and backward; otherwise it is given none and goes by what observe()
+/// has seen. One step's absent or infinite loss must leave every later weight finite: the method
+/// passes over it; what weight it gives an absent task does not matter, as long as it is finite.
+/// The tasks' static weights are the trainer's: it multiplies them on.
+template <class M>
+concept WeightingMethod = std::copyable<M> &&
+    requires(M m, const M& c, std::size_t n, std::span<const double> in, std::span<double> out) {
+  { M::name } -> std::convertible_to<std::string_view>;
+  { M::needs_current_losses } -> std::convertible_to<bool>;
+  m.reset(n);
+  m.weights(in, out);
+  m.observe(in);
+  { c.state() } -> std::same_as<std::vector<double>>;
+  m.restore(in);
+};
+
+/// Holds a method and its state; a copy has a state of its own. Not for two threads at once.
+/// reset() comes first; a call with another number of tasks throws ConfigError.
+class Balance {
+ public:
+  template <WeightingMethod M>
+  // NOLINTNEXTLINE(google-explicit-constructor): an option is given as the method itself.
+  Balance(M method) : model_(std::make_unique<Model<M>>(std::move(method))) {}
+  Balance(const Balance& other)
+      : model_(other.model_ ? other.model_->clone() : nullptr), tasks_(other.tasks_) {}
+  Balance(Balance&&) noexcept = default;
+  Balance& operator=(Balance other) noexcept {
+    model_ = std::move(other.model_);
+    tasks_ = other.tasks_;
+    return *this;
+  }
+  ~Balance() = default;
+
+  [[nodiscard]] std::string_view name() const { return model_->name(); }
+  /// "uncertainty(learning_rate=0.01, …)": equal texts mean that one run can continue the other.
+  [[nodiscard]] std::string describe() const { return model_->describe(); }
+  [[nodiscard]] bool needs_current_losses() const { return model_->needs_current_losses(); }
+
+  /// Throws ConfigError where a setting is out of its range.
+  void reset(std::size_t tasks) {
+    model_->reset(tasks);
+    tasks_ = tasks;
+  }
+  /// The weights of the coming step. `losses`: one a task if needs_current_losses, else may be empty.
+  void weights(std::span<const double> losses, std::span<double> out) {
+    check(out.size(), "weights");
+    if (!losses.empty() || needs_current_losses()) check(losses.size(), "losses");
+    model_->weights(losses, out);
+  }
+  void observe(std::span<const double> losses) {
+    check(losses.size(), "losses");
+    model_->observe(losses);
+  }
+  [[nodiscard]] std::vector<double> state() const { return model_->state(); }
+  /// Throws CheckpointError when the state is of another length than the method's.
+  void restore(std::span<const double> state) {
+    const std::size_t expected = model_->state().size();
+    if (state.size() != expected) {
+      throw CheckpointError("balance '" + std::string(name()) + "': a state of " +
+                            std::to_string(state.size()) + " numbers, expected " +
+                            std::to_string(expected));
+    }
+    model_->restore(state);
+  }
+
+ private:
+  struct Concept {
+    virtual ~Concept() = default;
+    [[nodiscard]] virtual std::unique_ptr<Concept> clone() const = 0;
+    [[nodiscard]] virtual std::string_view name() const = 0;
+    [[nodiscard]] virtual std::string describe() const = 0;
+    [[nodiscard]] virtual bool needs_current_losses() const = 0;
+    virtual void reset(std::size_t tasks) = 0;
+    virtual void weights(std::span<const double> losses, std::span<double> out) = 0;
+    virtual void observe(std::span<const double> losses) = 0;
+    [[nodiscard]] virtual std::vector<double> state() const = 0;
+    virtual void restore(std::span<const double> state) = 0;
+  };
+
+  template <class M>
+  struct Model final : Concept {
+    explicit Model(M m) : method(std::move(m)) {}
+    [[nodiscard]] std::unique_ptr<Concept> clone() const override {
+      return std::make_unique<Model>(method);
+    }
+    [[nodiscard]] std::string_view name() const override { return M::name; }
+    [[nodiscard]] std::string describe() const override {
+      if constexpr (requires { method.describe(); }) {
+        return method.describe();
+      } else {
+        return std::string(std::string_view(M::name));
+      }
+    }
+    [[nodiscard]] bool needs_current_losses() const override { return M::needs_current_losses; }
+    void reset(std::size_t tasks) override { method.reset(tasks); }
+    void weights(std::span<const double> losses, std::span<double> out) override {
+      method.weights(losses, out);
+    }
+    void observe(std::span<const double> losses) override { method.observe(losses); }
+    [[nodiscard]] std::vector<double> state() const override { return method.state(); }
+    void restore(std::span<const double> state) override { method.restore(state); }
+    M method;
+  };
+
+  void check(std::size_t count, const char* what) const {
+    if (count == tasks_) return;
+    throw ConfigError("balance '" + std::string(name()) + "': " + std::to_string(count) + " " +
+                      what + ", expected one for each of " + std::to_string(tasks_) +
+                      " tasks (as told to reset)");
+  }
+
+  std::unique_ptr<Concept> model_;
+  std::size_t tasks_ = 0;
+};
+
+}  // namespace espalier
