@@ -4,63 +4,77 @@
 
 #include <zlib.h>
 
-#include <limits>
+#include <memory>
 #include <string>
-#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "espalier/data/source.hpp"
 
 namespace espalier {
 
-/// What a gzip file (one or several members) holds. Throws DataError, naming `path`, when it is cut off or corrupt.
-[[nodiscard]] inline std::string gunzip(std::string_view bytes, const std::string& path) {
-  z_stream stream{};
-  if (inflateInit2(&stream, 15 + 16) != Z_OK) throw DataError(path + ": zlib could not be started");
-  struct End {
-    z_stream* stream;
-    ~End() { inflateEnd(stream); }
-  } end{&stream};
-  std::string out;
-  std::string block(std::size_t{1} << 18U, '\0');
-  std::size_t at = 0;
-  bool whole = false;
-  do {
-    constexpr std::size_t most = std::size_t{1} << 30U;
-    const std::size_t part = (std::min)(bytes.size() - at, most);
-    stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data() + at));
-    stream.avail_in = static_cast<uInt>(part);
-    while (stream.avail_in > 0) {
-      stream.next_out = reinterpret_cast<Bytef*>(block.data());
-      stream.avail_out = static_cast<uInt>(block.size());
-      const int result = inflate(&stream, Z_NO_FLUSH);
-      out.append(block.data(), block.size() - stream.avail_out);
-      whole = result == Z_STREAM_END;
-      if (whole && stream.avail_in > 0 && inflateReset(&stream) != Z_OK) whole = false;  // another member follows
-      if (result != Z_OK && result != Z_STREAM_END && result != Z_BUF_ERROR) {
-        throw DataError(path + ": corrupt gzip data after " + std::to_string(out.size()) + " bytes of content (" +
-                        (stream.msg != nullptr ? stream.msg : "unknown cause") + ")");
-      }
-      if (result == Z_BUF_ERROR && stream.avail_out > 0) break;
-    }
-    at += part;
-  } while (at < bytes.size());
-  // What the last call could not put out for want of room.
-  while (!whole) {
-    stream.next_out = reinterpret_cast<Bytef*>(block.data());
-    stream.avail_out = static_cast<uInt>(block.size());
-    const int result = inflate(&stream, Z_NO_FLUSH);
-    out.append(block.data(), block.size() - stream.avail_out);
-    whole = result == Z_STREAM_END;
-    if (!whole && stream.avail_out > 0) {
-      throw DataError(path + ": the gzip data is cut off after " + std::to_string(out.size()) + " bytes of content");
-    }
+/// What gzip data holds: one member or several, one behind the other (RFC 1952).
+class GzipSource final : public ByteSource {
+ public:
+  GzipSource(std::unique_ptr<ByteSource> compressed, std::string path)
+      : compressed_(std::move(compressed)), path_(std::move(path)), block_(std::size_t{1} << 16U) {
+    if (inflateInit2(&stream_, 15 + 16) != Z_OK) throw IoError(path_ + ": zlib cannot be started");
   }
-  return out;
-}
+  ~GzipSource() override { inflateEnd(&stream_); }
 
-/// Registers the reader once the program starts.
+  /// Throws DataError where the data is corrupt or cut off.
+  std::size_t read(std::span<char> out) override {
+    std::size_t made = 0;
+    while (made < out.size()) {
+      if (stream_.avail_in == 0) {
+        stream_.avail_in = static_cast<uInt>(compressed_->read(block_));
+        stream_.next_in = reinterpret_cast<Bytef*>(block_.data());
+      }
+      if (member_ended_) {
+        if (stream_.avail_in == 0) break;
+        if (inflateReset(&stream_) != Z_OK) fail("corrupt gzip data");
+        member_ended_ = false;
+      }
+      const std::size_t room = (std::min)(out.size() - made, std::size_t{1} << 30U);
+      stream_.next_out = reinterpret_cast<Bytef*>(out.data() + made);
+      stream_.avail_out = static_cast<uInt>(room);
+      const bool starved = stream_.avail_in == 0;
+      const int result = inflate(&stream_, Z_NO_FLUSH);
+      const std::size_t fresh = room - stream_.avail_out;
+      made += fresh;
+      total_ += fresh;
+      if (result == Z_STREAM_END) {
+        member_ended_ = true;
+      } else if (result != Z_OK && result != Z_BUF_ERROR) {
+        fail("corrupt gzip data");
+      } else if (starved && fresh == 0) {
+        fail("gzip data cut off");
+      }
+    }
+    return made;
+  }
+
+ private:
+  [[noreturn]] void fail(const std::string& what) const {
+    throw DataError(path_ + ": " + what + " after " + std::to_string(total_) +
+                    " bytes of content" +
+                    (stream_.msg != nullptr ? std::string(" (") + stream_.msg + ")" : ""));
+  }
+
+  std::unique_ptr<ByteSource> compressed_;
+  std::string path_;
+  std::vector<char> block_;
+  z_stream stream_{};
+  std::uint64_t total_ = 0;
+  bool member_ended_ = false;
+};
+
+/// Registers the reader when the program starts.
 inline const bool gzip_registered = [] {
-  gzip_decompress = &gunzip;
+  gzip_opener = [](std::unique_ptr<ByteSource> compressed,
+                   const std::string& path) -> std::unique_ptr<ByteSource> {
+    return std::make_unique<GzipSource>(std::move(compressed), path);
+  };
   return true;
 }();
 

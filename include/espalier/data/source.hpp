@@ -1,32 +1,86 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reading a file whole, plain or compressed.
+// `ByteSource`: bytes read in blocks, from a file (plain or compressed) or from memory.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
+#include <cstring>
+#include <memory>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "espalier/core/error.hpp"
 #include "espalier/core/file.hpp"
 
 namespace espalier {
 
-/// Turns the bytes of a .gz file into what they hold; throws DataError naming `path`.
-using Decompress = std::string (*)(std::string_view bytes, const std::string& path);
+/// Bytes, front to back.
+class ByteSource {
+ public:
+  ByteSource() = default;
+  ByteSource(const ByteSource&) = delete;
+  ByteSource& operator=(const ByteSource&) = delete;
+  virtual ~ByteSource() = default;
 
-/// Set by including espalier/data/gzip.hpp anywhere in the program, so that the library itself does not need zlib.
-inline std::atomic<Decompress> gzip_decompress{nullptr};
+  /// Fills `out` and returns its size; less than that only where the bytes end. Throws IoError, DataError.
+  virtual std::size_t read(std::span<char> out) = 0;
+};
 
-/// The content of `path`; of a .gz file what it holds. Throws IoError.
-[[nodiscard]] inline std::string read_text(const std::string& path) {
-  std::string bytes = read_file(path);
-  if (!path.ends_with(".gz")) return bytes;
-  const Decompress decompress = gzip_decompress;
-  if (decompress == nullptr) {
-    throw IoError(path + ": compressed, but this program cannot decompress: include <espalier/data/gzip.hpp> and link zlib "
-                         "(CMake target espalier::gzip)");
+/// A text in memory, which must outlive this.
+class TextSource final : public ByteSource {
+ public:
+  explicit TextSource(std::string_view text) : rest_(text) {}
+
+  std::size_t read(std::span<char> out) override {
+    const std::size_t n = (std::min)(out.size(), rest_.size());
+    if (n > 0) std::memcpy(out.data(), rest_.data(), n);
+    rest_.remove_prefix(n);
+    return n;
   }
-  return decompress(bytes, path);
+
+ private:
+  std::string_view rest_;
+};
+
+/// The bytes of a file as they are. Throws IoError when it cannot be opened.
+class FileSource final : public ByteSource {
+ public:
+  explicit FileSource(const std::string& path) : file_(path) {}
+
+  std::size_t read(std::span<char> out) override {
+    const auto n = static_cast<std::size_t>(
+        (std::min)(static_cast<std::uint64_t>(out.size()), file_.size() - at_));
+    file_.read(at_, std::as_writable_bytes(out.first(n)));
+    at_ += n;
+    return n;
+  }
+
+ private:
+  InputFile file_;
+  std::uint64_t at_ = 0;
+};
+
+/// Makes a source of what compressed bytes hold; `path` is for messages.
+using GzipOpener = std::unique_ptr<ByteSource> (*)(std::unique_ptr<ByteSource> compressed,
+                                                   const std::string& path);
+
+/// Set by including espalier/data/gzip.hpp anywhere in the program: the library itself does not need zlib.
+inline std::atomic<GzipOpener> gzip_opener{nullptr};
+
+/// The content of a file; of one that is called *.gz, or begins as gzip files do, what it holds. Throws IoError.
+[[nodiscard]] inline std::unique_ptr<ByteSource> open_source(const std::string& path) {
+  char magic[2] = {};
+  const bool marked = FileSource(path).read(magic) == 2 && magic[0] == '\x1f' && magic[1] == '\x8b';
+  auto bytes = std::make_unique<FileSource>(path);
+  if (!marked && !path.ends_with(".gz")) return bytes;
+  const GzipOpener open = gzip_opener;
+  if (open == nullptr) {
+    throw IoError(path + ": compressed; include <espalier/data/gzip.hpp> and link zlib (target "
+                         "espalier::gzip)");
+  }
+  return open(std::move(bytes), path);
 }
 
 }  // namespace espalier

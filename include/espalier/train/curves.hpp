@@ -33,10 +33,10 @@ namespace chart_detail {
 [[nodiscard]] inline SvgChart chart_of(
     const History& history, std::string title, int best_epoch = 0,
     const std::vector<std::string>& metrics = {"loss", "auc", "rmse", "accuracy"}) {
-  struct Column {
+  struct Curve {
     std::string name, split, task, metric;
   };
-  std::vector<Column> columns;
+  std::vector<Curve> columns;
   std::vector<std::string> tasks;
   for (const std::string& name : history.columns()) {
     const std::size_t first = name.find('/'), last = name.rfind('/');
@@ -55,7 +55,7 @@ namespace chart_detail {
       panel.title = (split == "train" ? "Training " : "Validation ") + panel.y_title;
       panel.x_title = "epoch";
       panel.whole_x = true;
-      for (const Column& column : columns) {
+      for (const Curve& column : columns) {
         if (column.metric != metric || column.split != split) continue;
         const auto task = std::find(tasks.begin(), tasks.end(), column.task);
         ChartSeries series;

@@ -19,25 +19,11 @@
 #include "espalier/train/interrupt.hpp"
 #include "espalier/train/monitor.hpp"
 #include "espalier/train/options.hpp"
+#include "espalier/train/predictions.hpp"
 #include "espalier/train/prefetch.hpp"
 #include "espalier/train/recorder.hpp"
 
 namespace espalier {
-
-/// Predictions of every task for a dataset, in the order of its rows.
-struct Predictions {
-  std::vector<std::string> tasks;
-  std::vector<std::vector<float>> values;  ///< per task: outputs × samples
-  std::vector<double> losses;              ///< weighted mean loss of each task, NaN without labels
-
-  /// Of one task. Throws ConfigError for an unknown name.
-  [[nodiscard]] const std::vector<float>& of(std::string_view task) const {
-    for (std::size_t k = 0; k < tasks.size(); ++k) {
-      if (tasks[k] == task) return values[k];
-    }
-    throw ConfigError("no predictions for a task '" + std::string(task) + "'");
-  }
-};
 
 /// Trains any plan in single precision. `Trainer<Model>` is this with the plan of a model.
 class PlanTrainer {
@@ -279,11 +265,7 @@ class PlanTrainer {
   Predictions predict(const EncodedData& data) {
     require_trained();
     const std::size_t tasks = program_.plan.tasks.size();
-    Predictions p;
-    for (const TaskInfo& task : program_.plan.tasks) {
-      p.tasks.emplace_back(task.name);
-      p.values.emplace_back(static_cast<std::size_t>(data.size() * task.outputs));
-    }
+    Predictions p(program_.plan, data.size());
     std::vector<double> loss_sums(tasks, 0.0), weight_sums(tasks, 0.0);
     std::vector<std::int32_t> order(static_cast<std::size_t>(data.size()));
     std::iota(order.begin(), order.end(), 0);

@@ -1,4 +1,3 @@
 // expect: compiles
-#include "espalier/describe/task.hpp"
-namespace esp = espalier;
-const double weight = esp::Task<"click", esp::BinaryCrossEntropy, esp::Weight{1.0}>::weight;
+#include "espalier/describe/layers.hpp"
+const int width = espalier::Mlp<64, 32>::width(3);

@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: Apache-2.0
+// From bytes to CSV fields (RFC 4180), block by block; what does not fit is an error with file and line.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "espalier/data/csv_options.hpp"
+#include "espalier/data/source.hpp"
+
+namespace espalier::csv_detail {
+
+/// What came after a field.
+enum class End : std::uint8_t {
+  separator,
+  line,
+  file,
+  more,   ///< nothing yet: the block ends inside it. retry_row()
+  error,  ///< error() says what is wrong
+};
+
+/// A value as it appears in a message: short, one line.
+[[nodiscard]] inline std::string shown(std::string_view value) {
+  constexpr std::size_t most = 40;
+  std::size_t cut = (std::min)(value.size(), most);
+  while (cut > 0 && cut < value.size() && (static_cast<unsigned char>(value[cut]) & 0xC0U) == 0x80U) --cut;
+  std::string s(value.substr(0, cut));
+  for (char& c : s) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == '\x7f') c = '?';
+  }
+  return cut < value.size() ? s + "…" : s;
+}
+
+/// Whether `text` is a decimal number, into `value`: std::errc() if so, result_out_of_range if a double cannot hold it.
+[[nodiscard]] inline std::errc to_number(std::string_view text, double& value) {
+  if (text.starts_with('+')) {
+    text.remove_prefix(1);
+    if (text.starts_with('-')) return std::errc::invalid_argument;
+  }
+  const char* const end = text.data() + text.size();
+  const auto [at, error] = std::from_chars(text.data(), end, value);
+  if (at != end || text.empty()) return std::errc::invalid_argument;
+  if (error != std::errc()) return error;
+  return std::isfinite(value) ? std::errc() : std::errc::invalid_argument;  // "inf" and "nan" are words here
+}
+
+/// Whether a number shows everything that `text` says: not so for the codes 007 and 12345678901234567.
+[[nodiscard]] inline bool says_no_more_than_number(std::string_view text) {
+  if (text.starts_with('-')) text.remove_prefix(1);
+  const auto digit = [](char c) { return c >= '0' && c <= '9'; };
+  if (text.size() > 1 && text[0] == '0' && digit(text[1])) return false;
+  if (text.starts_with('+')) return false;
+  return text.size() <= 15 || !std::all_of(text.begin(), text.end(), digit);
+}
+
+class Scanner {
+ public:
+  /// Throws DataError for an empty file and for UTF-16.
+  Scanner(std::unique_ptr<ByteSource> source, std::string name, const CsvOptions& options)
+      : source_(std::move(source)), name_(std::move(name)), separator_(options.separator),
+        quote_(options.quote), trim_(options.trim) {
+    for (const char c : {separator_, quote_, '\n', '\r', '\0'}) stops_[byte(c)] = true;
+    buffer_.resize(static_cast<std::size_t>((std::max)(options.block_bytes, Index{16})) + 1);
+    at_ = row_ = end_ = buffer_.data();
+    load();
+    const std::string_view start = rest();
+    if (start.empty() || start == "\xEF\xBB\xBF") throw DataError(name_ + ": the file is empty");
+    if (start.starts_with("\xEF\xBB\xBF")) at_ += 3;
+    if (start.starts_with("\xFF\xFE") || start.starts_with("\xFE\xFF")) {
+      throw DataError(name_ + ": the file is UTF-16, expected UTF-8");
+    }
+  }
+
+  /// Starts a row; false at the end of the file.
+  [[nodiscard]] bool begin_row() {
+    row_ = at_;
+    row_line_ = line_;
+    if (at_ != end_) return true;
+    if (!whole_) load();
+    return at_ != end_;
+  }
+
+  /// Back to where the row began, with more of the file at hand. Throws DataError when the row is too long.
+  void retry_row() {
+    rewind_row();
+    load();
+  }
+
+  /// Back to where the row began.
+  void rewind_row() {
+    at_ = row_;
+    line_ = row_line_;
+  }
+
+  /// Gives up the row: to the line after the one where it began.
+  void skip_line() {
+    at_ = row_;
+    line_ = row_line_ + 1;
+    for (;;) {
+      const void* found = std::memchr(at_, '\n', static_cast<std::size_t>(end_ - at_));
+      if (found != nullptr) {
+        at_ = static_cast<const char*>(found) + 1;
+        return;
+      }
+      row_ = at_ = end_;
+      if (whole_) return;
+      load();
+    }
+  }
+
+  /// A field that is a plain number, the usual case; false, nothing read, when it is anything else.
+  [[nodiscard]] bool number(double& value, End& end) {
+    const char* q = at_;
+    const bool negative = *q == '-';
+    q += negative ? 1 : 0;
+    std::uint64_t digits = 0;
+    const char* const first = q;
+    for (unsigned d = digit(*q); d <= 9; d = digit(*++q)) digits = 10 * digits + d;
+    std::ptrdiff_t count = q - first, decimals = 0;
+    if (*q == '.') {
+      const char* const point = ++q;
+      for (unsigned d = digit(*q); d <= 9; d = digit(*++q)) digits = 10 * digits + d;
+      decimals = q - point;
+      count += decimals;
+    }
+    // Exact: an integer below 10^15 < 2^53, divided by a power of ten that is exact too.
+    if (count == 0 || count > 15) return false;
+    if (*q == separator_) {
+      end = End::separator;
+    } else if (*q == '\n' || (*q == '\r' && q[1] == '\n')) {
+      end = End::line;
+      ++line_;
+    } else {
+      return false;
+    }
+    const char* const stop = q;
+    q += *q == '\r' ? 1 : 0;
+    static constexpr double powers[] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                        1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+    const double v = static_cast<double>(digits) / powers[decimals];
+    value = negative ? -v : v;
+    number_ = {at_, static_cast<std::size_t>(stop - at_)};
+    at_ = q + 1;
+    return true;
+  }
+
+  /// The next field of the row, valid until the next call. `quoted`: it stood in quotes.
+  [[nodiscard]] End field(std::string_view& field, bool& quoted) {
+    const char* q = at_;
+    if (trim_) q = skip_blanks(q);
+    quoted = *q == quote_ && quote_ != '\0' && q != end_;
+    if (quoted) {
+      const End problem = quoted_value(q, field);
+      if (problem != End::separator) return problem;
+    } else {
+      const char* const from = q;
+      while (!stops_[byte(*q)]) ++q;
+      field = {from, static_cast<std::size_t>(q - from)};
+      if (trim_) {
+        while (!field.empty() && (field.back() == ' ' || field.back() == '\t')) field.remove_suffix(1);
+      }
+    }
+    if (*q == separator_) {
+      at_ = q + 1;
+      return End::separator;
+    }
+    return end_of_field(q, field);
+  }
+
+  [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] const std::string& error() const { return error_; }
+  [[nodiscard]] Index row_line() const { return row_line_; }
+  /// The field that number() has just read, as written.
+  [[nodiscard]] std::string_view number_text() const { return number_; }
+  [[nodiscard]] std::string where(Index line) const { return name_ + ":" + std::to_string(line) + ": "; }
+
+ private:
+  static constexpr std::size_t longest_row = std::size_t{64} << 20U;
+
+  static std::size_t byte(char c) { return static_cast<unsigned char>(c); }
+  static unsigned digit(char c) { return static_cast<unsigned>(static_cast<unsigned char>(c)) - '0'; }
+  [[nodiscard]] std::string_view rest() const { return {at_, static_cast<std::size_t>(end_ - at_)}; }
+
+  const char* skip_blanks(const char* q) const {
+    while ((*q == ' ' || *q == '\t') && *q != separator_) ++q;
+    return q;
+  }
+
+  End fail(Index line, const std::string& what) {
+    error_ = where(line) + what;
+    return End::error;
+  }
+
+  /// After the closing quote on success (End::separator); `q` starts at the opening one.
+  End quoted_value(const char*& q, std::string_view& field) {
+    unquoted_.clear();
+    bool copied = false;
+    const Index started = line_;
+    const char* from = ++q;
+    for (;;) {
+      const void* found = std::memchr(q, quote_, static_cast<std::size_t>(end_ - q));
+      if (found == nullptr || (static_cast<const char*>(found) + 1 == end_ && !whole_)) {
+        if (!whole_) return End::more;
+        return fail(started, "a quoted value is not closed before the end of the file");
+      }
+      const char* const close = static_cast<const char*>(found);
+      if (const void* nul = std::memchr(q, '\0', static_cast<std::size_t>(close - q))) {
+        return nul_byte(static_cast<const char*>(nul));
+      }
+      line_ += std::count(q, close, '\n');
+      q = close + 1;
+      if (*q != quote_ || q == end_) {
+        field = {from, static_cast<std::size_t>(close - from)};
+        break;
+      }
+      unquoted_.append(from, q);
+      copied = true;
+      from = ++q;
+    }
+    if (copied) field = unquoted_.append(field);
+    if (trim_) q = skip_blanks(q);
+    if (*q == separator_ || *q == '\n' || *q == '\r' || *q == '\0') return End::separator;
+    if (end_ - q < 4 && !whole_) return End::more;
+    std::string_view after(q, 1);
+    for (std::size_t n = 1; q + n < end_ && (byte(q[n]) & 0xC0U) == 0x80U && n < 4; ++n) after = {q, n + 1};
+    return fail(line_, "'" + shown(after) + "' after a closing quote, expected '" +
+                           std::string(1, separator_) + "' or the end of the line");
+  }
+
+  /// What `q` stands at is no separator.
+  End end_of_field(const char* q, std::string_view field) {
+    if (*q == '\r') {
+      if (q + 1 == end_ && !whole_) return End::more;
+      if (q + 1 == end_ || q[1] != '\n') return fail(line_, "a carriage return without a line feed");
+      ++q;
+    }
+    if (*q == '\n') {
+      at_ = q + 1;
+      ++line_;
+      return End::line;
+    }
+    if (q == end_) {
+      if (!whole_) return End::more;
+      at_ = q;
+      return End::file;
+    }
+    if (*q == '\0') return nul_byte(q);
+    return fail(line_, "a quote inside the unquoted value '" + shown(field) + std::string(1, quote_) +
+                           "', expected the whole value in quotes and those in it doubled");
+  }
+
+  End nul_byte(const char* at) {
+    return fail(line_, "a NUL byte at byte " + std::to_string(dropped_ + static_cast<std::uint64_t>(at - buffer_.data())) +
+                           ", expected text");
+  }
+
+  /// More of the file behind what is left from the row's beginning on.
+  void load() {
+    const auto used = static_cast<std::size_t>(row_ - buffer_.data());
+    const auto kept = static_cast<std::size_t>(end_ - row_);
+    const auto ahead = static_cast<std::size_t>(at_ - row_);
+    dropped_ += used;
+    if (used > 0 && kept > 0) std::memmove(buffer_.data(), row_, kept);
+    if (kept + 1 >= buffer_.size()) {
+      if (kept >= longest_row) {
+        throw DataError(where(row_line_) + "a row longer than 64 MiB, expected a quote to be closed or a line to end");
+      }
+      buffer_.resize(2 * buffer_.size());
+    }
+    const std::size_t room = buffer_.size() - 1 - kept;
+    const std::size_t fresh = source_->read(std::span(buffer_).subspan(kept, room));
+    whole_ = fresh < room;
+    row_ = buffer_.data();
+    at_ = row_ + ahead;
+    end_ = row_ + kept + fresh;
+    buffer_[kept + fresh] = '\0';  // stops every loop
+  }
+
+  std::unique_ptr<ByteSource> source_;
+  std::string name_;
+  char separator_, quote_;
+  bool trim_;
+  bool whole_ = false;  ///< the source has no more
+  std::array<bool, 256> stops_{};
+  std::vector<char> buffer_;
+  const char *at_ = nullptr, *row_ = nullptr, *end_ = nullptr;
+  Index line_ = 1, row_line_ = 1;
+  std::uint64_t dropped_ = 0;  ///< bytes before the buffer
+  std::string_view number_;
+  std::string unquoted_, error_;
+};
+
+}  // namespace espalier::csv_detail

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// `Predictions`: what a model says of every row of a dataset.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "espalier/core/error.hpp"
+#include "espalier/plan/plan.hpp"
+
+namespace espalier {
+
+/// In the order of the dataset's rows.
+struct Predictions {
+  std::vector<std::string> tasks;
+  std::vector<std::vector<float>> values;  ///< per task: outputs × samples; probabilities, means
+  std::vector<double> losses;              ///< weighted mean loss of each task; empty when no losses were asked for
+
+  Predictions() = default;
+  Predictions(const PlanView& plan, Index samples) {
+    for (const TaskInfo& task : plan.tasks) {
+      tasks.emplace_back(task.name);
+      values.emplace_back(static_cast<std::size_t>(samples * task.outputs));
+    }
+  }
+
+  /// Those of one task. Throws ConfigError for an unknown name.
+  [[nodiscard]] const std::vector<float>& of(std::string_view task) const {
+    for (std::size_t k = 0; k < tasks.size(); ++k) {
+      if (tasks[k] == task) return values[k];
+    }
+    throw ConfigError("no predictions for a task '" + std::string(task) + "'");
+  }
+};
+
+}  // namespace espalier
