@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "espalier/plan/plan.hpp"
 #include "espalier/train/curves.hpp"
 #include "espalier/train/event_file.hpp"
 #include "espalier/train/history.hpp"
