@@ -2,11 +2,17 @@
 // Where a data set's files are: --data, $ESPALIER_DATA, ./data, ../shared/data, ~/.cache/espalier; plain or .gz.
 #pragma once
 
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <iostream>
 #include <optional>
 #include <string>
 #include <vector>
+
+#if !defined(_WIN32)
+#include <unistd.h>
+#endif
 
 #include "espalier/core/error.hpp"
 
@@ -54,6 +60,31 @@ inline std::optional<std::filesystem::path> find_data(const std::string& given, 
                                 "; scripts/fetch-data " + name + " downloads it");
   }
   return std::nullopt;
+}
+
+/// Whether somebody sits at a terminal and says yes (or just presses return).
+inline bool says_yes(const std::string& question) {
+#if defined(_WIN32)
+  return false;
+#else
+  if (::isatty(STDIN_FILENO) == 0 || ::isatty(STDERR_FILENO) == 0) return false;
+  std::cerr << question << " [Y/n] ";
+  std::string answer;
+  return std::getline(std::cin, answer) && (answer.empty() || answer[0] == 'y' || answer[0] == 'Y');
+#endif
+}
+
+/// As find_data; what is found nowhere is downloaded from its publisher if the user wants that (`download`, or asked at
+/// a terminal). Nothing when it cannot be had.
+inline std::optional<std::filesystem::path> find_or_fetch(const std::string& given, const std::string& name,
+                                                          const std::vector<std::string>& files,
+                                                          const std::vector<std::string>& layouts, bool download) {
+  auto folder = find_data(given, name, files, layouts);
+  if (folder) return folder;
+  if (!download && !says_yes("The data set " + name + " is not here. Download it from its publisher?")) return folder;
+  const std::string command = std::string("\"") + EXAMPLES_SCRIPTS + "/fetch-data\" " + name;
+  if (std::system(command.c_str()) != 0) std::cerr << name << " could not be downloaded\n";
+  return find_data(given, name, files, layouts);
 }
 
 }  // namespace examples

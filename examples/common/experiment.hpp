@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the example trainers share: one run from data to table, comparisons, JSON, and how a program ends.
+#pragma once
+
+#include <cstdio>
+#include <filesystem>
+#include <functional>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/comparison.hpp"
+#include "common/options.hpp"
+#include "espalier/espalier.hpp"
+
+namespace examples {
+
+namespace esp = espalier;
+
+/// Training, validation, test.
+using Splits = std::array<esp::Dataset, 3>;
+
+struct NamedModel {
+  std::string name;
+  esp::PlanTrainer::CpuProgram program;
+  std::string (*summary)();
+};
+
+template <class Model>
+[[nodiscard]] NamedModel named(std::string name) {
+  return {std::move(name), esp::program_of<Model, float, esp::cpu::Device>(), [] { return esp::summary<Model>(); }};
+}
+
+/// One example: its models, its data, its recipe.
+struct Example {
+  std::string name;
+  std::string about;
+  std::vector<std::string> model_names;
+  std::string default_model;
+  esp::TrainerOptions recipe;
+  esp::Optimizer (*optimizer)(double learning_rate);
+  std::function<void(CLI::App&)> more_options{};      ///< besides the common ones
+  std::function<std::vector<NamedModel>()> models{};  ///< in the order of model_names, once options are parsed
+  std::function<Splits(const Options&)> load{};
+  /// Rows to hold the model against: what can be said of the test split without learning from inputs.
+  std::function<esp::Report(const Splits&)> baselines{};
+};
+
+[[nodiscard]] inline esp::TrainerOptions trainer_options(const Example& example, const Options& o, std::uint64_t seed) {
+  esp::TrainerOptions t = example.recipe;
+  t.epochs = o.epochs;
+  t.patience = o.patience;
+  t.batch_size = o.batch_size;
+  t.optimizer = example.optimizer(o.learning_rate);
+  t.balance = esp::make_balance(o.balance);
+  t.seed = seed;
+  t.threads = o.threads;
+  t.handle_interrupts = true;
+  if (o.quiet) t.progress = esp::ShowProgress::never;
+  return t;
+}
+
+/// The best constant's scores on the test split.
+[[nodiscard]] inline esp::Report constant_baselines(const esp::Schema& schema, const esp::Dataset& test) {
+  esp::Report report;
+  for (const esp::LabelInfo& label : schema.labels) {
+    const std::vector<double>& column = test.table().numbers(label.column);
+    std::vector<float> y;
+    for (const std::int32_t row : test.rows()) y.push_back(static_cast<float>(column[static_cast<std::size_t>(row)]));
+    esp::TaskReport task{std::string(label.name), {}, 0, esp::label_mean(y)};
+    for (const float v : y) task.labelled += v == v ? 1 : 0;
+    if (label.kind == esp::LabelKind::binary) {
+      task.metrics = {{"auc", 0.5}, {"log_loss", esp::constant_log_loss(y)}};
+    } else {
+      task.metrics = {{"rmse", esp::constant_rmse(y)}, {"mae", esp::constant_mae(y)}};
+    }
+    report.tasks.push_back(std::move(task));
+  }
+  return report;
+}
+
+[[nodiscard]] inline nlohmann::ordered_json to_json(const esp::Report& report) {
+  nlohmann::ordered_json tasks = nlohmann::ordered_json::object();
+  for (const esp::TaskReport& task : report.tasks) {
+    nlohmann::ordered_json& row = tasks[task.task] = nlohmann::ordered_json::object();
+    for (const esp::MetricValue& m : task.metrics) {
+      row[m.name] = std::isfinite(m.value) ? nlohmann::ordered_json(m.value) : nlohmann::ordered_json(nullptr);
+    }
+  }
+  return tasks;
+}
+
+/// Trains one model. Returns 0, or 130 when it was interrupted.
+inline int train_one(const Example& example, const Options& o, const NamedModel& model, const Splits& splits) {
+  if (o.summary) std::cout << model.summary() << '\n';
+  esp::TrainerOptions options = trainer_options(example, o, o.seed);
+  options.checkpoint = o.checkpoint;
+  options.resume = o.resume;
+  const std::filesystem::path log =
+      o.log.empty() ? std::filesystem::path("runs") / example.name / (model.name + "-" + o.balance + "-" + std::to_string(o.seed))
+                    : std::filesystem::path(o.log);
+  std::filesystem::create_directories(log);
+  options.history = (log / "history.jsonl").string();
+  options.events = log.string();
+  options.curves = (log / "curves.svg").string();
+
+  esp::PlanTrainer trainer(model.program, options);
+  const esp::FitResult fit = trainer.fit(splits[0], splits[1]);
+  if (fit.interrupted) {
+    if (o.checkpoint.empty()) std::cerr << "interrupted; nothing saved (--checkpoint FILE keeps what is learnt)\n";
+    return 130;
+  }
+  esp::EvaluateOptions evaluate;
+  evaluate.resamples = o.resamples;
+  const esp::Report test = trainer.evaluate(splits[2], evaluate);
+  std::cout << '\n' << example.name << ", " << model.name << ": test split, weights of epoch " << fit.best_epoch << " of "
+            << fit.epochs << (fit.stopped_early ? " (stopped early)" : "") << '\n'
+            << test;
+  const esp::Report constant = example.baselines ? example.baselines(splits)
+                                                 : constant_baselines(model.program.plan.schema, splits[2]);
+  std::cout << "\nwithout a model " << (example.baselines ? "(see above)" : "(the best constant)") << '\n' << constant;
+  std::printf("\n%.0f samples a second; log and curves in %s\n", fit.samples_per_second, log.string().c_str());
+  if (!o.checkpoint.empty()) std::printf("saved %s\n", o.checkpoint.c_str());
+  if (o.json) {
+    nlohmann::ordered_json line;
+    line["example"] = example.name;
+    line["model"] = model.name;
+    line["balance"] = o.balance;
+    line["seed"] = o.seed;
+    line["epochs"] = fit.epochs;
+    line["best_epoch"] = fit.best_epoch;
+    line["train_samples_per_second"] = fit.samples_per_second;
+    line["tasks"] = to_json(test);
+    line["constant"] = to_json(constant);
+    std::cout << line.dump() << '\n';
+  }
+  return 0;
+}
+
+/// Trains several models with several seeds and prints them side by side.
+inline int compare(const Example& example, const Options& o, const std::vector<NamedModel>& models, const Splits& splits) {
+  Comparison comparison;
+  for (int s = 0; s < o.seeds; ++s) {
+    const std::uint64_t seed = o.seed + static_cast<std::uint64_t>(s);
+    for (const NamedModel& model : models) {
+      if (!o.compare_all && std::find(o.compare.begin(), o.compare.end(), model.name) == o.compare.end()) continue;
+      std::cerr << "--- " << model.name << ", seed " << seed << " (" << s + 1 << " of " << o.seeds << ")\n";
+      esp::PlanTrainer trainer(model.program, trainer_options(example, o, seed));
+      const esp::FitResult fit = trainer.fit(splits[0], splits[1]);
+      if (fit.interrupted) return 130;
+      comparison.add(model.name, seed, trainer.evaluate(splits[2]), fit);
+    }
+  }
+  std::cout << '\n' << example.name << ": test split, mean ± deviation over " << o.seeds << " seeds\n" << comparison.table();
+  if (o.json) {
+    nlohmann::ordered_json line;
+    line["example"] = example.name;
+    line["balance"] = o.balance;
+    line["runs"] = nlohmann::ordered_json::array();
+    for (const Comparison::Run& run : comparison.runs()) {
+      line["runs"].push_back({{"model", run.model}, {"seed", run.seed}, {"epochs", run.fit.epochs},
+                              {"train_samples_per_second", run.fit.samples_per_second}, {"tasks", to_json(run.report)}});
+    }
+    std::cout << line.dump() << '\n';
+  }
+  return 0;
+}
+
+/// The whole program. Exit status: 0; 1 with one line on standard error; 130 when interrupted.
+inline int run(int argc, char** argv, Example example) {
+  Options options;
+  options.model = example.default_model;
+  CLI::App app{example.about, example.name};
+  add_options(app, options, example.model_names, example.recipe);
+  if (example.more_options) example.more_options(app);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp& help) {
+    return app.exit(help);
+  } catch (const CLI::ParseError& error) {
+    std::cerr << example.name << ": " << error.what() << " (see --help)\n";
+    return 1;
+  }
+  try {
+    const std::vector<NamedModel> models = example.models();
+    const Splits splits = example.load(options);
+    for (const std::string& note : splits[0].table().notes) std::cerr << note << '\n';
+    std::fprintf(stderr, "%s: %td rows to train, %td to validate, %td to test\n", splits[0].table().source.c_str(),
+                 splits[0].size(), splits[1].size(), splits[2].size());
+    if (options.compare_all || !options.compare.empty()) return compare(example, options, models, splits);
+    for (const NamedModel& model : models) {
+      if (model.name == options.model) return train_one(example, options, model, splits);
+    }
+    throw esp::ConfigError("--model " + options.model + ": no such model with these options");
+  } catch (const std::exception& error) {
+    std::cerr << example.name << ": " << error.what() << '\n';
+    return 1;
+  }
+}
+
+}  // namespace examples

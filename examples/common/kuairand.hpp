@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+// KuaiRand-Pure: impressions of a short-video app with every kind of feedback (Gao et al., CIKM 2022), joined and split.
+#pragma once
+
+#include <cmath>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "common/find_data.hpp"
+#include "espalier/data/gzip.hpp"
+#include "espalier/data/simulator.hpp"
+#include "espalier/espalier.hpp"
+
+namespace examples::kuairand {
+
+namespace esp = espalier;
+
+inline constexpr int first_day = 20220425, validation_day = 20220505, test_day = 20220507;
+
+/// The log, complete from 25 April on: in two files, or as the publisher's archive has it.
+inline std::vector<std::string> log_files(const std::filesystem::path& folder) {
+  std::vector<std::string> files;
+  for (const char* name : {"log_standard_0425_0430.csv", "log_standard_0501_0508.csv"}) {
+    if (const auto file = find_file(folder, name)) files.push_back(*file);
+  }
+  if (files.size() == 2) return files;
+  files.clear();
+  if (const auto file = find_file(folder, "log_standard_4_22_to_5_08_pure.csv")) files.push_back(*file);
+  return files;
+}
+
+inline esp::CsvColumn text(const char* name) { return {name, esp::ColumnKind::text}; }
+inline esp::CsvColumn number(const char* name) { return {name, esp::ColumnKind::number}; }
+
+/// What is known of users and videos.
+inline esp::CsvOptions user_columns() {
+  esp::CsvOptions o;
+  for (const char* name : {"user_id", "user_active_degree", "is_lowactive_period", "is_live_streamer", "is_video_author",
+                           "follow_user_num_range", "fans_user_num_range", "friend_user_num_range", "register_days_range"}) {
+    o.columns.push_back(text(name));
+  }
+  for (int i = 0; i < 18; ++i) o.columns.push_back({"onehot_feat" + std::to_string(i), esp::ColumnKind::text});
+  return o;
+}
+inline esp::CsvOptions video_columns() {
+  esp::CsvOptions o;
+  for (const char* name : {"video_id", "author_id", "video_type", "upload_type", "music_type", "tag"}) {
+    o.columns.push_back(text(name));
+  }
+  return o;
+}
+
+/// What the models read that the log does not say: the hour, and the target of `watch`, log(1 + seconds played).
+inline void derive(esp::Table& table) {
+  const std::vector<double> clock = table.numbers("hourmin"), played = table.numbers("play_time_ms");
+  table.derive("hour", [&](esp::Index i) { return std::floor(clock[static_cast<std::size_t>(i)] / 100); });
+  table.derive("log_watch_seconds", [&](esp::Index i) { return std::log1p(played[static_cast<std::size_t>(i)] / 1000); });
+}
+
+inline esp::Table read_real(const std::filesystem::path& folder) {
+  esp::CsvOptions log;
+  for (const char* name : {"user_id", "video_id", "tab"}) log.columns.push_back(text(name));
+  for (const char* name : {"date", "hourmin", "is_click", "is_like", "is_follow", "is_comment", "is_forward", "is_hate",
+                           "long_view", "play_time_ms", "duration_ms"}) {
+    log.columns.push_back(number(name));
+  }
+  esp::Table table = esp::read_csv(log_files(folder), log);
+  const auto beside = [&](const char* name) {
+    const auto file = find_file(folder, name);
+    if (!file) throw esp::IoError(folder.string() + ": no " + name + " beside the log");
+    return *file;
+  };
+  esp::join(table, esp::read_csv(beside("user_features_pure.csv"), user_columns()), "user_id");
+  esp::join(table, esp::read_csv(beside("video_features_basic_pure.csv"), video_columns()), "video_id");
+  table.source = "KuaiRand-Pure";
+  return table;
+}
+
+/// A made-up feed with the same columns; those that the simulator does not have are missing everywhere.
+inline esp::Table simulate() {
+  esp::Table table = esp::simulate_feed({.users = 20000, .items = 5000, .impressions = 200000});
+  const auto add_missing = [&](const std::vector<esp::CsvColumn>& columns) {
+    for (const esp::CsvColumn& c : columns) {
+      if (table.has(c.name)) continue;
+      table.add(esp::Column::text(c.name, std::vector<std::string>(static_cast<std::size_t>(table.rows()))));
+    }
+  };
+  add_missing(user_columns().columns);
+  add_missing(video_columns().columns);
+  for (const char* label : {"is_follow", "is_comment", "is_forward", "is_hate"}) {
+    if (!table.has(label)) table.derive(label, [](esp::Index) { return std::nan(""); });
+  }
+  return table;
+}
+
+
+/// Train until 4 May, validate on 5 and 6 May, test on 7 and 8 May. Where no data is found: the simulator, cut 8 : 1 : 1
+/// in time. Nothing that is known only after the impression is an input.
+inline std::array<esp::Dataset, 3> load(const std::string& given, bool download) {
+  const std::vector<std::string> files{"log_standard_0425_0430.csv", "log_standard_4_22_to_5_08_pure.csv"};
+  const auto folder = find_or_fetch(given, "kuairand-pure", files, {"kuairand-pure/KuaiRand-Pure/data", "KuaiRand-Pure/data", "data"}, download);
+  if (folder) {
+    esp::Table table = read_real(*folder);
+    derive(table);
+    const esp::Dataset all = esp::Dataset(std::move(table));
+    const std::vector<double>& date = all.table().numbers("date");
+    return all.filter([&](esp::Index i) { return date[static_cast<std::size_t>(i)] >= first_day; })
+        .split_by_time("date", validation_day, test_day);
+  }
+  std::cerr << "KuaiRand-Pure is not here and cannot be had: training on a SIMULATED feed instead.\n"
+               "The figures below say nothing about real users. `scripts/fetch-data kuairand-pure` gets the real data.\n";
+  esp::Table table = simulate();
+  derive(table);
+  const esp::Dataset all(std::move(table));
+  const double n = static_cast<double>(all.size());
+  return all.split_by([&](esp::Index i) { return static_cast<double>(i) < 0.8 * n ? 0 : static_cast<double>(i) < 0.9 * n ? 1 : 2; });
+}
+
+template <int Width>
+using Inputs = esp::Inputs<
+    esp::Categorical<"user_id", Width>, esp::Categorical<"video_id", Width>, esp::Categorical<"tab", Width>,
+    esp::Categorical<"hour", Width>, esp::Categorical<"user_active_degree", Width>,
+    esp::Categorical<"is_lowactive_period", Width>, esp::Categorical<"is_live_streamer", Width>,
+    esp::Categorical<"is_video_author", Width>, esp::Categorical<"follow_user_num_range", Width>,
+    esp::Categorical<"fans_user_num_range", Width>, esp::Categorical<"friend_user_num_range", Width>,
+    esp::Categorical<"register_days_range", Width>, esp::Categorical<"onehot_feat0", Width>,
+    esp::Categorical<"onehot_feat1", Width>, esp::Categorical<"onehot_feat2", Width>,
+    esp::Categorical<"onehot_feat3", Width>, esp::Categorical<"onehot_feat4", Width>,
+    esp::Categorical<"onehot_feat5", Width>, esp::Categorical<"onehot_feat6", Width>,
+    esp::Categorical<"onehot_feat7", Width>, esp::Categorical<"onehot_feat8", Width>,
+    esp::Categorical<"onehot_feat9", Width>, esp::Categorical<"onehot_feat10", Width>,
+    esp::Categorical<"onehot_feat11", Width>, esp::Categorical<"onehot_feat12", Width>,
+    esp::Categorical<"onehot_feat13", Width>, esp::Categorical<"onehot_feat14", Width>,
+    esp::Categorical<"onehot_feat15", Width>, esp::Categorical<"onehot_feat16", Width>,
+    esp::Categorical<"onehot_feat17", Width>, esp::Categorical<"author_id", Width>,
+    esp::Categorical<"video_type", Width>, esp::Categorical<"upload_type", Width>,
+    esp::Categorical<"music_type", Width>, esp::MultiCategorical<"tag", Width, esp::Pooled<esp::Pool::mean, ','>>,
+    esp::Numeric<"duration_ms", esp::Log1p, esp::Standardize>>;
+
+}  // namespace examples::kuairand
