@@ -61,9 +61,10 @@ concept GradientMethodWithState = requires(M m, const M& c, std::size_t n,
 /// Nothing allocates after reset().
 class GradientBalance {
  public:
-  template <GradientMethod M>
-  // NOLINTNEXTLINE(google-explicit-constructor): an option is given as the method itself.
-  GradientBalance(M method) : model_(std::make_unique<Model<M>>(std::move(method))) {
+  template <class M>
+  requires(!std::same_as<M, GradientBalance> && GradientMethod<M>)
+      // NOLINTNEXTLINE(google-explicit-constructor): an option is given as the method itself.
+      GradientBalance(M method) : model_(std::make_unique<Model<M>>(std::move(method))) {
     static_assert(!M::needs_coordinates,
                   "espalier: gradient methods that need coordinates are not supported yet");
   }

@@ -49,9 +49,10 @@ concept WeightingMethod = std::copyable<M> &&
 /// reset() comes first; a call with another number of tasks throws ConfigError.
 class Balance {
  public:
-  template <WeightingMethod M>
-  // NOLINTNEXTLINE(google-explicit-constructor): an option is given as the method itself.
-  Balance(M method) : model_(std::make_unique<Model<M>>(std::move(method))) {}
+  template <class M>
+  requires(!std::same_as<M, Balance> && WeightingMethod<M>)
+      // NOLINTNEXTLINE(google-explicit-constructor): an option is given as the method itself.
+      Balance(M method) : model_(std::make_unique<Model<M>>(std::move(method))) {}
   Balance(const Balance& other)
       : model_(other.model_ ? other.model_->clone() : nullptr), tasks_(other.tasks_) {}
   Balance(Balance&&) noexcept = default;
