@@ -71,18 +71,32 @@ struct Block {
   [[nodiscard]] constexpr bool exists() const { return rows > 0; }
 };
 
-/// Which operation a node runs: the address of a constant that belongs to the operation's type.
-using OpId = const char*;
+/// Which operation a node runs: a number for its type, from the type's name. (Not an address: under -fsanitize=undefined
+/// GCC does not compare those in constants.)
+using OpId = std::uint64_t;
+
+namespace detail {
 template <class Op>
-inline constexpr char op_tag = 0;
+constexpr OpId hash_of_type() {
+#if defined(_MSC_VER) && !defined(__clang__)
+  constexpr std::string_view text = __FUNCSIG__;
+#else
+  constexpr std::string_view text = __PRETTY_FUNCTION__;
+#endif
+  OpId hash = 0xCBF29CE484222325ULL;  // FNV-1a
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3ULL;
+  return hash;
+}
+}  // namespace detail
+
 template <class Op>
-inline constexpr OpId op_id = &op_tag<Op>;
+inline constexpr OpId op_id = detail::hash_of_type<Op>();
 
 inline constexpr int shared_by_tasks = -1;
 
 /// One operation. An operation uses the fields it needs and leaves the rest alone.
 struct Node {
-  OpId op = nullptr;
+  OpId op = 0;
   Name name;
   int task = shared_by_tasks;  ///< the task whose own tower or gate this is
   Block in, in2, out;

@@ -57,7 +57,9 @@ class TrainExecutor {
       max_slice_ = (std::max)(max_slice_, (std::min)(n, s.slice));
       max_lanes_ = (std::max)(max_lanes_, s.lanes);
     }
-    const Index workspaces = segmented_ ? max_slices_ : (std::min)(Index{pool_.threads()}, max_lanes_);
+    // A lane may fall to any thread of the pool, however few lanes there are.
+    const Index threads_at_work = pool_.threads();
+    const Index workspaces = segmented_ ? (std::max)(max_slices_, threads_at_work) : threads_at_work;
     for (Index i = 0; i < workspaces; ++i) workspaces_.emplace_back(program_.plan, max_slice_);
     for (Index i = 0; i < max_lanes_; ++i) {
       lanes_.emplace_back(static_cast<std::size_t>(sizes.parameters));
