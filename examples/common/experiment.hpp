@@ -47,6 +47,7 @@ struct Example {
   std::function<Splits(const Options&)> load{};
   /// Rows to hold the model against: what can be said of the test split without learning from inputs.
   std::function<esp::Report(const Splits&)> baselines{};
+  std::string baselines_are = "the best constant";
 };
 
 [[nodiscard]] inline esp::TrainerOptions trainer_options(const Example& example, const Options& o, std::uint64_t seed) {
@@ -119,9 +120,9 @@ inline int train_one(const Example& example, const Options& o, const NamedModel&
   std::cout << '\n' << example.name << ", " << model.name << ": test split, weights of epoch " << fit.best_epoch << " of "
             << fit.epochs << (fit.stopped_early ? " (stopped early)" : "") << '\n'
             << test;
-  const esp::Report constant = example.baselines ? example.baselines(splits)
+  const esp::Report baseline = example.baselines ? example.baselines(splits)
                                                  : constant_baselines(model.program.plan.schema, splits[2]);
-  std::cout << "\nwithout a model " << (example.baselines ? "(see above)" : "(the best constant)") << '\n' << constant;
+  std::cout << "\nwithout a model (" << example.baselines_are << ")\n" << baseline;
   std::printf("\n%.0f samples a second; log and curves in %s\n", fit.samples_per_second, log.string().c_str());
   if (!o.checkpoint.empty()) std::printf("saved %s\n", o.checkpoint.c_str());
   if (o.json) {
@@ -134,7 +135,7 @@ inline int train_one(const Example& example, const Options& o, const NamedModel&
     line["best_epoch"] = fit.best_epoch;
     line["train_samples_per_second"] = fit.samples_per_second;
     line["tasks"] = to_json(test);
-    line["constant"] = to_json(constant);
+    line["baseline"] = to_json(baseline);
     std::cout << line.dump() << '\n';
   }
   return 0;

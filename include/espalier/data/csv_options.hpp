@@ -19,11 +19,11 @@ struct CsvOptions {
   char separator = ',';
   char quote = '"';                ///< '\0': none, quotes are characters like others
   bool header = true;              ///< the first line names the columns
-  std::vector<std::string> names;  ///< the columns' names when there is no header; by default "0", "1", …
+  std::vector<std::string> names{};  ///< the columns' names when there is no header; by default "0", "1", …
   /// Those to read, in this order. None: all of them, as numbers where every value that is not missing is a number and
   /// a number keeps what it says (not so 007, nor integers of more than 15 digits), as text otherwise.
-  std::vector<CsvColumn> columns;
-  /// What means "no value". A text in quotes is a value whatever it says.
+  std::vector<CsvColumn> columns{};
+  /// What means "no value". In a text column, what stands in quotes is a value whatever it says.
   std::vector<std::string> missing{"", "NA", "NaN", "nan", "null", "NULL"};
   bool trim = false;               ///< drop spaces and tabs around values
   Index max_bad_rows = 0;          ///< this many malformed rows are skipped, counted and noted; one more is an error
