@@ -37,4 +37,10 @@ class CheckpointError : public Error {
   using Error::Error;
 };
 
+/// Training ran off to infinity or NaN; the message names task, epoch and step.
+class DivergenceError : public Error {
+ public:
+  using Error::Error;
+};
+
 }  // namespace espalier

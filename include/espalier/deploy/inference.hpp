@@ -93,7 +93,7 @@ class InferenceExecutor {
 
   /// Room for batches of up to `samples`; larger ones run too, in slices.
   [[nodiscard]] Workspace make_workspace(Index samples = slice) const {
-    const Index capacity = (std::min)(samples, slice);
+    const Index capacity = (std::max)((std::min)(samples, slice), Index{1});
     return {Buffer<T>(static_cast<std::size_t>(compact_.values * capacity)), capacity};
   }
 

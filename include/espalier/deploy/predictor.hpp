@@ -27,10 +27,11 @@ class PlanPredictor {
 
   /// Reads what Trainer::save or the trainer's checkpoint wrote. Throws IoError; CheckpointError when the file is
   /// another model's, naming the first difference.
-  PlanPredictor(const CpuProgram& program, const std::string& path) : features_(program.plan.schema) {
-    features_.restore(load_features(path, program.plan));
+  PlanPredictor(const CpuProgram& program, const std::string& path) : PlanPredictor(program, SafetensorsFile(path)) {}
+  PlanPredictor(const CpuProgram& program, const SafetensorsFile& file) : features_(program.plan.schema) {
+    restore_features(file, program.plan, features_);
     parameters_ = Parameters<float>(program.plan, features_.vocabulary_rows());
-    load_parameters(path, program.plan, parameters_);
+    load_parameters(file, program.plan, parameters_);
     executor_ = std::make_unique<InferenceExecutor<float>>(program, parameters_);
   }
 

@@ -18,7 +18,8 @@ struct LoopState {
   std::int64_t step = 0;   ///< optimiser steps made
   int best_epoch = 0;
   double best_value = std::numeric_limits<double>::quiet_NaN();
-  bool stopped = false;
+  bool stopped = false;          ///< no more epochs: out of patience, or a callback said so
+  bool out_of_patience = false;  ///< that it was patience
   std::vector<double> loss_sums;    ///< of the running epoch: Σ loss · samples per task
   std::vector<double> sample_sums;  ///< Σ samples of the batches with labels of the task
 

@@ -5,37 +5,59 @@
 #include <cmath>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "espalier/core/error.hpp"
+#include "espalier/data/encoded.hpp"
+#include "espalier/metrics/evaluate.hpp"
 #include "espalier/metrics/report.hpp"
 #include "espalier/plan/plan.hpp"
 
 namespace espalier {
 
 /// "loss": Σ weight_k · validation loss_k, so that no task alone decides. "mean_auc": mean over the binary tasks.
-/// "task/metric": one metric of one task. Throws ConfigError for anything else.
+/// "task/metric": one metric of one task.
 class Monitor {
  public:
-  Monitor(const PlanView& plan, std::string_view what) : what_(what) {
+  /// `grouped`: whether there are groups, and so metrics by group. Throws ConfigError for anything else, and for a metric
+  /// that the task does not have.
+  Monitor(const PlanView& plan, std::string_view what, bool grouped = false) : plan_(plan), what_(what) {
     if (what == "loss") return;
     if (what == "mean_auc") {
       higher_ = true;
-      for (const TaskInfo& task : plan.tasks) binary_ += task.label == LabelKind::binary ? 1 : 0;
-      if (binary_ == 0) throw ConfigError("monitor 'mean_auc': the model has no binary task");
-      return;
+      for (const TaskInfo& task : plan.tasks) {
+        if (task.label == LabelKind::binary) return;
+      }
+      throw ConfigError("monitor 'mean_auc': the model has no binary task");
     }
     const std::size_t slash = what.find('/');
     std::string names;
-    for (const TaskInfo& task : plan.tasks) {
+    for (std::size_t k = 0; k < plan.tasks.size(); ++k) {
+      const TaskInfo& task = plan.tasks[k];
       if (slash != std::string_view::npos && task.name == what.substr(0, slash)) {
         task_ = task.name;
         metric_ = what.substr(slash + 1);
-        higher_ = better_is_higher(metric_);
+        find_metric(k, grouped);
         return;
       }
-      names += ", '" + std::string(task.name) + "/…'";
+      names += ", '" + std::string(task.name) + "/<metric>'";
     }
-    throw ConfigError("monitor '" + what_ + "': expected 'loss', 'mean_auc'" + names);
+    throw ConfigError("monitor is '" + what_ + "', expected 'loss', 'mean_auc'" + names);
+  }
+
+  /// Throws DataError when what is watched is undefined on the validation split whatever the model says: there are no
+  /// labels, or only one class of them.
+  void check(const EncodedData& validation) const {
+    Report report;
+    double labelled = 0;
+    for (std::size_t k = 0; k < plan_.tasks.size(); ++k) {
+      report.tasks.push_back(of_constants(k, validation.label(k), validation.weights, validation.groups));
+      if (plan_.tasks[k].weight > 0) labelled += std::isnan(report.tasks.back().mean) ? 0 : 1;
+    }
+    if (std::isnan(value(report, labelled > 0 ? 0 : std::nan("")))) {
+      throw DataError("monitor '" + what_ + "' is undefined on the validation split: it has no labels for it, or " +
+                      "only one class of them");
+    }
   }
 
   [[nodiscard]] double value(const Report& report, double loss) const {
@@ -62,10 +84,35 @@ class Monitor {
   [[nodiscard]] const std::string& what() const { return what_; }
 
  private:
+  /// The metrics that a model would have which says the same of every sample.
+  [[nodiscard]] TaskReport of_constants(std::size_t task, std::span<const float> labels, Values weights, Groups groups) const {
+    const LabelInfo& label = plan_.schema.labels[task];
+    const auto outputs = static_cast<std::size_t>(plan_.tasks[task].outputs);
+    const std::vector<float> constant(labels.size() * outputs,
+                                      label.kind == LabelKind::classes ? 1.0F / static_cast<float>(outputs) : 0.5F);
+    EvaluateOptions options;
+    options.weights = weights;
+    options.groups = groups;
+    return evaluate(label, constant, labels, options);
+  }
+
+  void find_metric(std::size_t task, bool grouped) {
+    const std::vector<float> label{std::nanf("")};
+    const std::vector<std::int32_t> group{0};
+    Report report;
+    report.tasks.push_back(of_constants(task, label, {}, grouped ? Groups(group) : Groups()));
+    try {
+      static_cast<void>(report.at(task_, metric_));
+      higher_ = better_is_higher(metric_);
+    } catch (const ConfigError& error) {
+      throw ConfigError("monitor '" + what_ + "': " + error.what());
+    }
+  }
+
+  PlanView plan_;
   std::string what_;
   std::string task_, metric_;
   bool higher_ = false;
-  int binary_ = 0;
 };
 
 }  // namespace espalier

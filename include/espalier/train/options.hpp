@@ -19,7 +19,7 @@ namespace espalier {
 /// What a callback sees after each epoch. Setting `stop` ends the training after this epoch.
 struct EpochInfo {
   int epoch = 0;  ///< from 1
-  double learning_rate = 0;
+  double learning_rate = 0;           ///< of its last step
   double train_loss = 0;              ///< weighted sum of the task losses, mean over the epoch
   std::vector<double> task_losses;    ///< mean over the epoch, unweighted
   const Report* validation = nullptr; ///< null without a validation split
@@ -53,7 +53,9 @@ struct TrainerOptions {
   std::string monitor = "loss";
   bool restore_best = true;          ///< end with the weights of the best epoch
 
-  std::string checkpoint{};            ///< file for the model (best so far); resume state lies beside, in <file>.resume
+  /// File for the model, after each epoch: of the best so far, or without a validation split of the last. All that a run
+  /// needs to go on lies beside, in <file>.resume.
+  std::string checkpoint{};
   bool resume = false;               ///< go on from <file>.resume if it is there
   std::string history{};               ///< file.jsonl or file.csv: a row per epoch
   std::string events{};                ///< folder for TensorBoard
@@ -66,9 +68,9 @@ struct TrainerOptions {
 struct FitResult {
   int epochs = 0;           ///< run in total, resumed ones included
   int best_epoch = 0;       ///< 0 without a validation split
-  double best_value = 0;    ///< of the monitored metric
-  bool stopped_early = false;
-  bool interrupted = false;
+  double best_value = 0;    ///< of the monitored metric; NaN without a validation split
+  bool stopped_early = false;  ///< out of patience, or by a callback
+  bool interrupted = false;    ///< by a signal
   double seconds = 0;       ///< of this call's training, evaluation excluded
   double samples_per_second = 0;
 };

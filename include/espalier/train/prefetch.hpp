@@ -14,12 +14,14 @@
 
 namespace espalier {
 
+using BatchSlots = std::array<BatchBuffer<float>, 2>;
+
 /// Gathers batches of `order`, `batch_size` rows each, from row number `begin` on. Two slots: one is read by the step
 /// while the other is filled. The last batch may be smaller.
 class Prefetcher {
  public:
   Prefetcher(const EncodedData& data, std::span<const std::int32_t> order, Index batch_size, Index begin,
-             std::array<BatchBuffer<float>, 2>& slots)
+             BatchSlots& slots)
       : data_(data), order_(order), batch_size_(batch_size), begin_(begin), slots_(slots) {
     thread_ = std::thread([this] { fill(); });
   }
@@ -84,7 +86,7 @@ class Prefetcher {
   const EncodedData& data_;
   std::span<const std::int32_t> order_;
   Index batch_size_, begin_;
-  std::array<BatchBuffer<float>, 2>& slots_;
+  BatchSlots& slots_;
   std::mutex mutex_;
   std::condition_variable changed_;
   Index filled_ = 0, taken_ = 0, released_ = 0;

@@ -67,8 +67,13 @@ class SafetensorsWriter {
       tensor.begin = at;
       at = tensor.end = at + parts.back().size();
     }
+    const std::string head = header.dump();
+    if (head.size() - 8 > SafetensorsHeader::max_bytes) {
+      throw CheckpointError(path + ": a header of " + std::to_string(head.size() - 8) + " bytes, expected at most " +
+                            std::to_string(SafetensorsHeader::max_bytes));
+    }
     write_file_atomically(path, [&](OutputFile& out) {
-      out.write(header.dump());
+      out.write(head);
       for (const std::span<const std::byte> part : parts) out.write(part);
     });
   }

@@ -2,8 +2,8 @@
 // `Trainer<Model>`: epochs over a dataset, validation, early stopping; evaluation; saving.
 #pragma once
 
-#include <array>
 #include <chrono>
+#include <cmath>
 #include <memory>
 #include <numeric>
 #include <optional>
@@ -13,19 +13,21 @@
 
 #include "espalier/data/dataset.hpp"
 #include "espalier/data/features.hpp"
-#include "espalier/metrics/evaluate.hpp"
-#include "espalier/train/checkpoint.hpp"
+#include "espalier/train/check_options.hpp"
+#include "espalier/train/divergence.hpp"
 #include "espalier/train/executor.hpp"
 #include "espalier/train/interrupt.hpp"
 #include "espalier/train/monitor.hpp"
 #include "espalier/train/options.hpp"
-#include "espalier/train/predictions.hpp"
+#include "espalier/train/predict.hpp"
 #include "espalier/train/prefetch.hpp"
 #include "espalier/train/recorder.hpp"
+#include "espalier/train/resume.hpp"
+#include "espalier/train/run_settings.hpp"
 
 namespace espalier {
 
-/// Trains any plan in single precision. `Trainer<Model>` is this with the plan of a model.
+/// Trains any plan in single precision. `Trainer<Model>` is this with the plan of a model. Not for two threads at once.
 class PlanTrainer {
  public:
   using CpuProgram = Program<float, cpu::Device>;
@@ -34,61 +36,94 @@ class PlanTrainer {
   PlanTrainer(const CpuProgram& program, TrainerOptions options)
       : program_(program),
         options_(std::move(options)),
-        monitor_(program.plan, options_.monitor),
+        monitor_(program.plan, options_.monitor, !options_.group.empty()),
         features_(program.plan.schema, options_.sample_weight, options_.group) {
-    const auto at_least = [](const char* name, double value, double least) {
-      if (!(value >= least)) {
-        throw ConfigError(std::string(name) + " is " + std::to_string(value) + ", expected " +
-                          std::to_string(static_cast<long long>(least)) + " or more");
-      }
-    };
-    at_least("epochs", options_.epochs, 1);
-    at_least("batch_size", static_cast<double>(options_.batch_size), 1);
-    at_least("threads", options_.threads, 0);
-    at_least("patience", options_.patience, 0);
-    at_least("max_gradient_norm", options_.max_gradient_norm, 0);
+    check_options(options_);
     static_cast<void>(Trainable(program.plan, options_.freeze));
     for (const TaskInfo& task : program.plan.tasks) base_weights_.push_back(task.weight);
-    if (options_.resume && options_.checkpoint.empty()) throw ConfigError("resume needs a checkpoint file");
+    Balance(options_.balance).reset(base_weights_.size());
   }
 
   /// Learns from `train`; `valid` (may be empty) decides when to stop and which epoch to keep.
-  /// Vocabularies and normalisation come from `train` alone, or from what was loaded before.
+  ///
+  /// The first call learns vocabularies and normalisation from `train`, and starts from random weights; after load() or
+  /// another fit() it goes on from what there is, with an optimiser that has forgotten. A resumed run goes on exactly
+  /// where it was; one that had finished returns at once.
+  ///
+  /// Throws DataError and ConfigError before anything has changed; CheckpointError when the run cannot be resumed;
+  /// DivergenceError when a loss is no number any more, with the weights of the best epoch in place if there is one;
+  /// IoError; and what callbacks throw.
   FitResult fit(const Dataset& train, const Dataset& valid = {}) {
+    make_folders_of(options_);
     if (train.size() == 0) throw DataError("the training split is empty");
-    const bool resumed = options_.resume && resume_exists(options_.checkpoint);
-    if (!fitted_ && !resumed) {
-      features_.fit(train);
-      fitted_ = true;
-      make_executor();
-      initialize(program_.plan, options_.seed, executor_->parameters());
+    for (const LabelInfo& label : program_.plan.schema.labels) static_cast<void>(train.table().column(label.column));
+    std::optional<SafetensorsFile> resumed;
+    if (options_.resume && resume_exists(options_.checkpoint)) resumed.emplace(resume_path(options_.checkpoint));
+    Features features = features_;
+    if (resumed) {
+      restore_features(*resumed, program_.plan, features);
+    } else if (!executor_) {
+      features.fit(train);
     }
+    const Splits splits{features.encode(train), valid.size() > 0 ? features.encode(valid) : EncodedData{}};
+    if (splits.valid.size() > 0) monitor_.check(splits.valid);
+
+    const Index batch = (std::min)(options_.batch_size, splits.train.size());
+    std::unique_ptr<TrainExecutor<float>> fresh;
+    if (resumed || !executor_ || executor_->capacity() < batch) {
+      fresh = make_executor(features, batch);
+      if (!resumed && !executor_) initialize(program_.plan, options_.seed, fresh->parameters());
+      if (!resumed && executor_) fresh->parameters().copy_from(executor_->parameters());
+    }
+    TrainExecutor<float>& executor = fresh ? *fresh : *executor_;
+    executor.clear_gradient();
+    executor.prepare(options_.optimizer, options_.freeze);
+    Balance balance = options_.balance;
+    balance.reset(base_weights_.size());
+    auto best = std::make_unique<Parameters<float>>(executor.parameters());
     LoopState loop;
     if (resumed) {
-      features_.restore(load_resume_features(options_.checkpoint, program_.plan));
-      fitted_ = true;
-      make_executor();
+      ResumeView view{executor.parameters(), executor.optimizer_state(), *best, {}, settings(splits)};
+      loop = load_resume(*resumed, program_.plan, view);
+      balance.restore(view.balance);
+      if (loop.position >= splits.train.size() || loop.position % batch != 0) {
+        throw CheckpointError(resumed->path() + ": position is " + std::to_string(loop.position) +
+                              ", expected the start of a batch");
+      }
+      if (loop.out_of_patience) loop.stopped = out_of_patience(loop);  // there may be more of it now
     }
-    executor_->prepare(options_.optimizer, options_.freeze);
-    balance_.emplace(options_.balance);
-    balance_->reset(base_weights_.size());
-    best_ = std::make_unique<Parameters<float>>(executor_->parameters());
-    if (resumed) {
-      ResumeView view = resume_view();
-      loop = load_resume(options_.checkpoint, program_.plan, view);
-      balance_->restore(view.balance);
+    // From here on it is this run's.
+    if (fresh) executor_ = std::move(fresh);
+    features_ = std::move(features);
+    balance_ = std::move(balance);
+    best_ = std::move(best);
+    recorder_ = Recorder(options_, program_.plan, loop, resumed.has_value());
+    say_notes(train, valid, splits);
+    if (resumed) recorder_.say("resuming " + resumed->path() + ": " + where(loop, splits));
+    resumed.reset();
+    try {
+      return run(splits, loop, batch);
+    } catch (const DivergenceError&) {
+      if (loop.best_epoch > 0) executor_->parameters().copy_from(*best_);
+      throw;
     }
-    return run(train, valid, loop, resumed);
   }
 
   /// Metrics of every task over the whole of `data`.
   [[nodiscard]] Report evaluate(const Dataset& data, const EvaluateOptions& options = {}) {
-    const EncodedData encoded = encode(data);
-    return report(encoded, predict(encoded), options);
+    require_trained();
+    const EncodedData encoded = features_.encode(data);
+    return report_of(program_.plan, encoded, espalier::predict(*executor_, encoded), options);
   }
 
-  /// Predictions for every row of `data`; labels may be absent.
-  [[nodiscard]] Predictions predict(const Dataset& data) { return predict(encode(data)); }
+  /// Predictions for every row of `data`; labels, weights and groups may be absent.
+  [[nodiscard]] Predictions predict(const Dataset& data) {
+    require_trained();
+    if (options_.sample_weight.empty() && options_.group.empty()) return espalier::predict(*executor_, features_.encode(data));
+    Features inputs(program_.plan.schema);
+    inputs.restore(features_.state());
+    return espalier::predict(*executor_, inputs.encode(data));
+  }
 
   /// Writes the model: weights, description, vocabularies, normalisation. `Predictor<Model>` and load() read it.
   void save(const std::string& path) const {
@@ -97,11 +132,15 @@ class PlanTrainer {
   }
 
   /// Takes over the weights, vocabularies and normalisation of a saved model; fit() then goes on from them (fine-tuning).
+  /// Throws IoError and CheckpointError; then nothing has changed.
   void load(const std::string& path) {
-    features_.restore(load_features(path, program_.plan));
-    fitted_ = true;
-    make_executor();
-    load_parameters(path, program_.plan, executor_->parameters());
+    const SafetensorsFile file(path);
+    Features features = features_;
+    restore_features(file, program_.plan, features);
+    auto executor = make_executor(features, (std::min)(options_.batch_size, Index{4096}));
+    load_parameters(file, program_.plan, executor->parameters());
+    features_ = std::move(features);
+    executor_ = std::move(executor);
   }
 
   [[nodiscard]] const PlanView& plan() const { return program_.plan; }
@@ -116,86 +155,89 @@ class PlanTrainer {
  private:
   using Clock = std::chrono::steady_clock;
 
+  struct Splits {
+    EncodedData train, valid;
+  };
+
   void require_trained() const {
     if (!executor_) throw ConfigError("the model has no weights yet: call fit() or load() first");
   }
 
-  EncodedData encode(const Dataset& data) const {
-    require_trained();
-    return features_.encode(data);
+  [[nodiscard]] std::unique_ptr<TrainExecutor<float>> make_executor(const Features& features, Index batch) const {
+    return std::make_unique<TrainExecutor<float>>(program_, features.vocabulary_rows(), batch, options_.threads);
   }
 
-  void make_executor() {
-    executor_ = std::make_unique<TrainExecutor<float>>(program_, features_.vocabulary_rows(), options_.batch_size,
-                                                       options_.threads);
+  [[nodiscard]] bool out_of_patience(const LoopState& loop) const {
+    return options_.patience > 0 && loop.best_epoch > 0 && loop.epoch - loop.best_epoch >= options_.patience;
   }
 
-  ResumeView resume_view() {
-    std::string schedule = options_.schedule.describe();
-    if (schedule != Schedule(Constant{}).describe()) schedule += " over " + std::to_string(options_.epochs) + " epochs";
-    std::string frozen;
-    for (const std::string& pattern : options_.freeze) frozen += " " + pattern;
-    return {executor_->parameters(),
-            executor_->optimizer_state(),
-            *best_,
-            balance_->state(),
-            {"optimizer: " + options_.optimizer.describe(), "schedule: " + schedule,
-             "balance: " + std::string(options_.balance.name()), "batch_size: " + std::to_string(options_.batch_size),
-             "seed: " + std::to_string(options_.seed), "max_gradient_norm: " + Json(options_.max_gradient_norm).dump(),
-             "freeze:" + frozen, "monitor: " + options_.monitor}};
+  [[nodiscard]] bool finished(const LoopState& loop) const { return loop.stopped || loop.epoch >= options_.epochs; }
+
+  [[nodiscard]] std::vector<std::string> settings(const Splits& splits) const {
+    return run_settings(program_, options_, splits.train.size(), splits.valid.size());
   }
 
-  FitResult run(const Dataset& train, const Dataset& valid, LoopState loop, bool resumed) {
-    const EncodedData data = features_.encode(train);
-    const EncodedData held_out = valid.size() > 0 ? features_.encode(valid) : EncodedData{};
-    const Index rows = data.size(), batches = (rows + options_.batch_size - 1) / options_.batch_size;
-    const std::int64_t total_steps = static_cast<std::int64_t>(batches) * options_.epochs;
-    std::unique_ptr<InterruptGuard> interrupts;
-    if (options_.handle_interrupts) interrupts = std::make_unique<InterruptGuard>();
-    recorder_ = Recorder(options_, program_.plan, loop, resumed);
+  void save_state(const Splits& splits, const LoopState& loop) {
+    save_resume(options_.checkpoint, program_.plan, features_.state(),
+                {executor_->parameters(), executor_->optimizer_state(), *best_, balance_->state(), settings(splits)}, loop);
+  }
+
+  [[nodiscard]] std::string where(const LoopState& loop, const Splits& splits) const {
+    if (loop.stopped) return "it had stopped after epoch " + std::to_string(loop.epoch) + ", there is nothing to do";
+    if (finished(loop)) return "it had finished all " + std::to_string(loop.epoch) + " epochs, there is nothing to do";
+    return "epoch " + std::to_string(loop.epoch + 1) + ", after " + std::to_string(loop.position) + " of " +
+           std::to_string(splits.train.size()) + " samples";
+  }
+
+  /// What the reader of the data noted, and tasks that cannot learn.
+  void say_notes(const Dataset& train, const Dataset& valid, const Splits& splits) const {
+    for (const std::string& note : train.table().notes) recorder_.say(note);
+    if (valid.size() > 0 && &valid.table() != &train.table()) {
+      for (const std::string& note : valid.table().notes) recorder_.say(note);
+    }
+    for (std::size_t k = 0; k < base_weights_.size(); ++k) {
+      if (any_labelled(splits.train.label(k), splits.train.weights)) continue;
+      recorder_.say("task '" + std::string(program_.plan.tasks[k].name) +
+                    "' has no labels in the training split: it will not learn");
+    }
+  }
+
+  FitResult run(const Splits& splits, LoopState& loop, Index batch) {
+    const Index rows = splits.train.size();
+    const std::int64_t total_steps = static_cast<std::int64_t>((rows + batch - 1) / batch) * options_.epochs;
+    std::optional<InterruptGuard> interrupts;
+    if (options_.handle_interrupts) interrupts.emplace();
     FitResult result;
     std::vector<std::int32_t> order(static_cast<std::size_t>(rows));
-    std::array<BatchBuffer<float>, 2> slots{BatchBuffer<float>(data, options_.batch_size),
-                                            BatchBuffer<float>(data, options_.batch_size)};
+    BatchSlots slots{BatchBuffer<float>(splits.train, batch), BatchBuffer<float>(splits.train, batch)};
     Index learnt = 0;
-    std::vector<double> weights(base_weights_.size());
+    weights_.assign(base_weights_.size(), 1.0);
 
-    while (loop.epoch < options_.epochs && !loop.stopped) {
+    while (!finished(loop) && !result.interrupted) {
       std::iota(order.begin(), order.end(), 0);
       Random(options_.seed, static_cast<std::uint64_t>(loop.epoch) + 1).shuffle(order);
       if (loop.loss_sums.empty()) loop.start_epoch(base_weights_.size());
       recorder_.start_epoch(loop, rows);
       const auto started = Clock::now();
       {
-        Prefetcher batches_ahead(data, order, options_.batch_size, loop.position, slots);
-        while (const Batch<float>* batch = batches_ahead.next()) {
-          const UpdateStep step{loop.step + 1, options_.schedule.factor(loop.step + 1, total_steps), 1};
-          learn(*batch, step, weights, loop);
-          ++loop.step;
-          loop.position += batch->size;
-          learnt += batch->size;
+        Prefetcher ahead(splits.train, order, batch, loop.position, slots);
+        while (const Batch<float>* next = ahead.next()) {
+          rate_ = options_.schedule.factor(loop.step + 1, total_steps);
+          learn(*next, loop);
+          learnt += next->size;
           recorder_.batch(loop);
-          if (interrupts && interrupts->interrupted() && loop.position < rows) {
-            result.interrupted = true;
-            break;
-          }
+          if (interrupts && interrupts->interrupted() && loop.position < rows) break;
         }
       }
       result.seconds += std::chrono::duration<double>(Clock::now() - started).count();
       recorder_.end_of_batches(loop);
-      if (result.interrupted) break;
-      finish_epoch(held_out, loop);
+      if (loop.position == rows) finish_epoch(splits, loop);
       result.interrupted = interrupts && interrupts->interrupted();
-      if (result.interrupted) break;
     }
-    const bool with_validation = held_out.size() > 0;
-    if (result.interrupted && !options_.checkpoint.empty()) {
-      save_resume(options_.checkpoint, program_.plan, features_.state(), resume_view(), loop);
-      recorder_.say("interrupted after step " + std::to_string(loop.step) + "; saved " + options_.checkpoint +
-                    ".resume: run again with resume to go on");
-    }
-    if (with_validation && options_.restore_best && loop.best_epoch > 0) executor_->parameters().copy_from(*best_);
-    if (!options_.checkpoint.empty() && (loop.best_epoch > 0 || !with_validation)) save(options_.checkpoint);
+    if (result.interrupted && !finished(loop)) save_interrupted(splits, loop);
+    const bool choose = loop.best_epoch > 0;
+    if (!options_.checkpoint.empty() && (choose || splits.valid.size() == 0)) save_checkpoint(loop);
+    if (choose && options_.restore_best) executor_->parameters().copy_from(*best_);
     recorder_.finish(loop);
     result.epochs = loop.epoch;
     result.best_epoch = loop.best_epoch;
@@ -205,104 +247,104 @@ class PlanTrainer {
     return result;
   }
 
-  void learn(const Batch<float>& batch, const UpdateStep& step, std::vector<double>& weights, LoopState& loop) {
-    struct Weigher {
-      PlanTrainer* trainer;
-    } weigher{this};
+  /// One step, after which `loop` has moved.
+  void learn(const Batch<float>& batch, LoopState& loop) {
     const auto weigh = [](void* context, std::span<const double> losses, std::span<double> out) {
-      PlanTrainer& trainer = *static_cast<Weigher*>(context)->trainer;
+      PlanTrainer& trainer = *static_cast<PlanTrainer*>(context);
+      if (!losses.empty()) require_finite(trainer.program_.plan, losses, *trainer.batch_, *trainer.loop_);
       trainer.balance_->weights(losses, out);
       for (std::size_t k = 0; k < out.size(); ++k) out[k] *= trainer.base_weights_[k];
     };
     const bool current = balance_->needs_current_losses();
-    if (!current) weigh(&weigher, {}, weights);
-    const auto losses =
-        executor_->forward_backward(batch, weights, mix(options_.seed, static_cast<std::uint64_t>(step.step)),
-                                    current ? +weigh : nullptr, &weigher);
-    executor_->update(step, options_.max_gradient_norm);
+    batch_ = &batch;
+    loop_ = &loop;
+    if (!current) weigh(this, {}, weights_);
+    ++loop.step;
+    const auto losses = executor_->forward_backward(batch, weights_, mix(options_.seed, static_cast<std::uint64_t>(loop.step)),
+                                                    current ? +weigh : nullptr, this);
+    require_finite(program_.plan, losses, batch, loop);
+    executor_->update({loop.step, rate_, 1}, options_.max_gradient_norm);
     balance_->observe(losses);
     loop.add(losses, batch.size);
+    loop.position += batch.size;
   }
 
-  void finish_epoch(const EncodedData& held_out, LoopState& loop) {
+  void finish_epoch(const Splits& splits, LoopState& loop) {
     ++loop.epoch;
     EpochInfo info;
     info.epoch = loop.epoch;
-    info.learning_rate = options_.optimizer.learning_rate();
-    for (std::size_t k = 0; k < base_weights_.size(); ++k) {
-      info.task_losses.push_back(loop.mean_loss(k));
-      if (info.task_losses[k] == info.task_losses[k]) info.train_loss += base_weights_[k] * info.task_losses[k];
-    }
+    info.learning_rate = options_.optimizer.learning_rate() * rate_;
+    for (std::size_t k = 0; k < base_weights_.size(); ++k) info.task_losses.push_back(loop.mean_loss(k));
+    info.train_loss = weighted(info.task_losses);
     Report validation;
-    if (held_out.size() > 0) {
-      const Predictions predictions = predict(held_out);
-      validation = report(held_out, predictions, {});
+    if (splits.valid.size() > 0) {
+      const Predictions predictions = espalier::predict(*executor_, splits.valid);
+      require_finite(program_.plan, predictions, splits.valid, loop);
+      validation = report_of(program_.plan, splits.valid, predictions);
       info.validation = &validation;
-      double loss = 0;
-      for (std::size_t k = 0; k < base_weights_.size(); ++k) {
-        if (predictions.losses[k] == predictions.losses[k]) loss += base_weights_[k] * predictions.losses[k];
-      }
-      info.validation_loss = loss;
-      info.monitored = monitor_.value(validation, loss);
+      info.validation_loss = weighted(predictions.losses);
+      info.monitored = monitor_.value(validation, info.validation_loss);
       info.best = loop.best_epoch == 0 || monitor_.better(info.monitored, loop.best_value);
       if (info.best) {
         loop.best_epoch = loop.epoch;
         loop.best_value = info.monitored;
         best_->copy_from(executor_->parameters());
       }
-      loop.stopped = options_.patience > 0 && loop.epoch - loop.best_epoch >= options_.patience;
     }
     loop.end_epoch();
-    info.stop = loop.stopped;
+    loop.out_of_patience = info.stop = out_of_patience(loop);
     for (const auto& callback : options_.callbacks) callback(info);
     loop.stopped = info.stop;
     recorder_.epoch(info, loop);
     if (!options_.checkpoint.empty()) {
-      save_resume(options_.checkpoint, program_.plan, features_.state(), resume_view(), loop);
+      save_state(splits, loop);
+      if (info.best || splits.valid.size() == 0) save_checkpoint(loop);
+    }
+    if (loop.stopped) {
+      recorder_.say(loop.out_of_patience ? "stopped early: no better " + monitor_.what() + " since epoch " +
+                                               std::to_string(loop.best_epoch)
+                                         : "stopped by a callback");
     }
   }
 
-  Predictions predict(const EncodedData& data) {
-    require_trained();
-    const std::size_t tasks = program_.plan.tasks.size();
-    Predictions p(program_.plan, data.size());
-    std::vector<double> loss_sums(tasks, 0.0), weight_sums(tasks, 0.0);
-    std::vector<std::int32_t> order(static_cast<std::size_t>(data.size()));
-    std::iota(order.begin(), order.end(), 0);
-    std::array<BatchBuffer<float>, 2> slots{BatchBuffer<float>(data, options_.batch_size),
-                                            BatchBuffer<float>(data, options_.batch_size)};
-    Prefetcher batches(data, order, options_.batch_size, 0, slots);
-    Index at = 0;
-    std::vector<float*> out(tasks);
-    while (const Batch<float>* batch = batches.next()) {
-      for (std::size_t k = 0; k < tasks; ++k) out[k] = p.values[k].data() + at * program_.plan.tasks[k].outputs;
-      executor_->predict(*batch, out, loss_sums, weight_sums);
-      at += batch->size;
+  /// Σ weight_k · loss_k over the tasks that have one; NaN when none has.
+  [[nodiscard]] double weighted(std::span<const double> losses) const {
+    double sum = 0;
+    bool any = false;
+    for (std::size_t k = 0; k < losses.size(); ++k) {
+      if (std::isnan(losses[k])) continue;
+      sum += base_weights_[k] * losses[k];
+      any = true;
     }
-    for (std::size_t k = 0; k < tasks; ++k) p.losses.push_back(weight_sums[k] > 0 ? loss_sums[k] / weight_sums[k] : std::nan(""));
-    return p;
+    return any ? sum : std::nan("");
   }
 
-  Report report(const EncodedData& data, const Predictions& predictions, EvaluateOptions options) const {
-    Report made;
-    if (options.weights.empty() && !data.weights.empty()) options.weights = data.weights;
-    if (options.groups.empty() && !data.groups.empty()) options.groups = data.groups;
-    for (std::size_t k = 0; k < predictions.tasks.size(); ++k) {
-      made.tasks.push_back(espalier::evaluate(program_.plan.schema.labels[k], predictions.values[k], data.label(k), options));
-    }
-    return made;
+  /// The model as the checkpoint has it: of the best epoch, or without validation of the last.
+  void save_checkpoint(const LoopState& loop) const {
+    save_model(options_.checkpoint, program_.plan, loop.best_epoch > 0 ? *best_ : executor_->parameters(), features_.state());
+  }
+
+  void save_interrupted(const Splits& splits, const LoopState& loop) {
+    const std::string begin = "interrupted after step " + std::to_string(loop.step) + "; ";
+    if (options_.checkpoint.empty()) return recorder_.say(begin + "nothing saved, as there is no checkpoint file");
+    save_state(splits, loop);
+    recorder_.say(begin + "saved " + resume_path(options_.checkpoint) + ": run again with resume to go on");
   }
 
   CpuProgram program_;
   TrainerOptions options_;
   Monitor monitor_;
   Features features_;
-  std::vector<double> base_weights_;
+  std::vector<double> base_weights_;  ///< the tasks' own
   std::unique_ptr<TrainExecutor<float>> executor_;
   std::unique_ptr<Parameters<float>> best_;
   std::optional<Balance> balance_;
   Recorder recorder_;
-  bool fitted_ = false;
+  // Of the step:
+  std::vector<double> weights_;
+  double rate_ = 1;
+  const Batch<float>* batch_ = nullptr;
+  const LoopState* loop_ = nullptr;
 };
 
 /// The trainer of one model type:

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// Options that cannot be are refused before anything is learnt.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "espalier/core/error.hpp"
+#include "espalier/core/file.hpp"
+#include "espalier/data/table.hpp"
+#include "espalier/train/options.hpp"
+
+namespace espalier {
+
+/// Throws ConfigError naming the option, its value and what is expected.
+inline void check_options(const TrainerOptions& o) {
+  const auto within = [](std::string_view name, double value, double least, double most) {
+    if (value >= least && value <= most) return;
+    throw ConfigError(std::string(name) + " is " + number_text(value) + ", expected " + number_text(least) +
+                      (most < 1e9 ? " to " + number_text(most) : " or more"));
+  };
+  constexpr double any = std::numeric_limits<double>::infinity();
+  within("epochs", o.epochs, 1, any);
+  within("batch_size", static_cast<double>(o.batch_size), 1, any);
+  within("threads", o.threads, 0, 1024);
+  within("patience", o.patience, 0, any);
+  within("max_gradient_norm", o.max_gradient_norm, 0, any);
+  const std::string_view history = o.history, curves = o.curves;
+  if (!history.empty() && !history.ends_with(".jsonl") && !history.ends_with(".csv")) {
+    throw ConfigError("history file '" + o.history + "': expected a name that ends in .csv or .jsonl");
+  }
+  if (!curves.empty() && !curves.ends_with(".svg")) {
+    throw ConfigError("curves file '" + o.curves + "': expected a name that ends in .svg");
+  }
+  if (o.resume && o.checkpoint.empty()) throw ConfigError("resume is set, but no checkpoint to resume from");
+}
+
+/// Makes the folders that the options' files go to, so that it is now that one cannot be made. Throws IoError.
+inline void make_folders_of(const TrainerOptions& o) {
+  for (const std::string& file : {o.checkpoint, o.history, o.curves}) {
+    const std::string folder = std::filesystem::path(file).parent_path().string();
+    if (!folder.empty()) make_folders(folder);
+  }
+}
+
+}  // namespace espalier

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// Predictions and metrics of a whole dataset, by the executor that trains.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <utility>
+#include <vector>
+
+#include "espalier/data/encoded.hpp"
+#include "espalier/metrics/evaluate.hpp"
+#include "espalier/train/executor.hpp"
+#include "espalier/train/predictions.hpp"
+#include "espalier/train/prefetch.hpp"
+
+namespace espalier {
+
+/// What the model says of every sample, and the mean losses of those that have labels.
+[[nodiscard]] inline Predictions predict(TrainExecutor<float>& executor, const EncodedData& data) {
+  const std::span<const TaskInfo> tasks = executor.plan().tasks;
+  Predictions p(executor.plan(), data.size());
+  std::vector<double> loss_sums(tasks.size(), 0.0), weight_sums(tasks.size(), 0.0);
+  std::vector<std::int32_t> order(static_cast<std::size_t>(data.size()));
+  std::iota(order.begin(), order.end(), 0);
+  const Index batch = (std::min)(executor.capacity(), (std::max)(data.size(), Index{1}));
+  BatchSlots slots{BatchBuffer<float>(data, batch), BatchBuffer<float>(data, batch)};
+  Prefetcher ahead(data, order, batch, 0, slots);
+  std::vector<float*> out(tasks.size());
+  Index at = 0;
+  while (const Batch<float>* next = ahead.next()) {
+    for (std::size_t k = 0; k < tasks.size(); ++k) out[k] = p.values[k].data() + at * tasks[k].outputs;
+    executor.predict(*next, out, loss_sums, weight_sums);
+    at += next->size;
+  }
+  for (std::size_t k = 0; k < tasks.size(); ++k) {
+    p.losses.push_back(weight_sums[k] > 0 ? loss_sums[k] / weight_sums[k] : std::nan(""));
+  }
+  return p;
+}
+
+/// The metrics of every task. Weights and groups are the data's, unless the options bring their own.
+[[nodiscard]] inline Report report_of(const PlanView& plan, const EncodedData& data, const Predictions& predictions,
+                                      EvaluateOptions options = {}) {
+  Report made;
+  if (options.weights.empty() && !data.weights.empty()) options.weights = data.weights;
+  if (options.groups.empty() && !data.groups.empty()) options.groups = data.groups;
+  for (std::size_t k = 0; k < plan.tasks.size(); ++k) {
+    made.tasks.push_back(evaluate(plan.schema.labels[k], predictions.values[k], data.label(k), options));
+  }
+  return made;
+}
+
+}  // namespace espalier
