@@ -140,7 +140,7 @@ struct Share {
     made[1].codes.push_back(item.duration_ms < 57'000 && upload == 0 ? 2 : upload);
     made[2].codes.push_back(pick(music, random.uniform()));
     std::string tag = std::to_string(item.tag);
-    if (item.second_tag >= 0) tag += "," + std::to_string(item.second_tag);
+    if (item.second_tag >= 0) tag.append(",").append(std::to_string(item.second_tag));
     made[3].codes.push_back(tags.code(tag));
   }
   made[3].values = tags.take();
