@@ -2,7 +2,7 @@
 // `BatchBuffer<T>`: memory for a batch, filled from encoded data by row numbers.
 #pragma once
 
-#include <limits>
+#include <cassert>
 #include <span>
 #include <vector>
 
@@ -11,12 +11,14 @@
 
 namespace espalier {
 
-/// Nothing allocates after construction, but for multi-valued fields, which grow to what the longest batch needs.
+/// Filled from the data it was made for, or from others of the same features. Nothing allocates after construction, but for
+/// multi-valued fields, which grow to what the longest batch needs.
 template <class T>
 class BatchBuffer {
  public:
   BatchBuffer(const EncodedData& data, Index capacity)
-      : numeric_(static_cast<std::size_t>(data.numeric_rows * capacity)),
+      : capacity_(capacity),
+        numeric_(static_cast<std::size_t>(data.numeric_rows * capacity)),
         labels_(static_cast<std::size_t>(data.tasks * capacity)),
         weights_(data.weights.empty() ? 0 : static_cast<std::size_t>(capacity)),
         fields_(data.ids.size()),
@@ -30,6 +32,7 @@ class BatchBuffer {
   /// Copies samples `rows` of `data`, at most the capacity.
   void gather(const EncodedData& data, std::span<const std::int32_t> rows) {
     const auto n = static_cast<Index>(rows.size());
+    assert(n <= capacity() && data.ids.size() == fields_.size());
     const auto height = static_cast<std::size_t>(data.numeric_rows);
     for (std::size_t j = 0; j < rows.size() && height > 0; ++j) {
       const float* from = data.numeric.data() + static_cast<std::size_t>(rows[j]) * height;
@@ -67,10 +70,14 @@ class BatchBuffer {
     batch_.weights = weights_.empty() ? nullptr : weights_.data();
   }
 
+  /// Samples that a batch can have.
+  [[nodiscard]] Index capacity() const { return capacity_; }
+
   /// What was gathered last. Valid until the next gather.
   [[nodiscard]] const Batch<T>& batch() const { return batch_; }
 
  private:
+  Index capacity_;
   std::vector<T> numeric_, labels_, weights_;
   std::vector<EncodedData::Ids> fields_;
   std::vector<IdColumn> columns_;

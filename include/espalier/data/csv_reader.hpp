@@ -3,6 +3,8 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
+#include <deque>
 #include <functional>
 #include <limits>
 #include <memory>
@@ -11,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "espalier/data/csv_header.hpp"
 #include "espalier/data/csv_scanner.hpp"
 #include "espalier/data/dictionary.hpp"
 
@@ -24,23 +27,7 @@ struct Input {
 
 class Reader {
  public:
-  explicit Reader(const CsvOptions& options) : options_(options) {
-    const auto ends_line = [](char c) { return c == '\n' || c == '\r'; };
-    if (options.separator == options.quote || ends_line(options.separator) || ends_line(options.quote) ||
-        options.separator == '\0') {
-      throw ConfigError("CSV: separator and quote must differ, and neither may be NUL or end a line");
-    }
-    if (std::string_view("0123456789+-.eE").find(options.separator) != std::string_view::npos) {
-      throw ConfigError("CSV: the separator '" + std::string(1, options.separator) + "' is part of numbers");
-    }
-    if (options.header && !options.names.empty()) {
-      throw ConfigError("CSV: names are for files without a header line; set header = false");
-    }
-    for (const std::string& m : options.missing) {
-      lengths_ |= std::uint64_t{1} << (std::min)(m.size(), std::size_t{63});
-      empty_is_missing_ = empty_is_missing_ || m.empty();
-    }
-  }
+  explicit Reader(const CsvOptions& options) : options_(options), missing_(options.missing) { check(options); }
 
   /// One behind the other.
   [[nodiscard]] Table read(const std::vector<Input>& inputs) {
@@ -52,19 +39,15 @@ class Reader {
     }
     Table table;
     table.source = inputs.front().name;
+    table.origins = std::move(origins_);
     if (bad_rows_ > 0) table.notes.push_back(note(inputs));
     for (Output& o : outputs_) {
       Column c;
       c.name = std::move(o.name);
       c.kind = o.kind;
-      if (o.kind == ColumnKind::number) {
-        o.numbers.resize(static_cast<std::size_t>(rows_));
-        c.numbers = std::move(o.numbers);
-      } else {
-        o.codes.resize(static_cast<std::size_t>(rows_));
-        c.codes = std::move(o.codes);
-        c.dictionary = o.dictionary.take();
-      }
+      c.numbers = std::move(o.numbers);
+      c.codes = std::move(o.codes);
+      c.dictionary = o.dictionary.take();
       table.add(std::move(c));
     }
     return table;
@@ -72,6 +55,7 @@ class Reader {
 
  private:
   static constexpr Index max_rows = std::numeric_limits<std::int32_t>::max();
+  static constexpr std::size_t chunk = 32;
 
   struct Output {
     std::string name;
@@ -80,13 +64,26 @@ class Reader {
     std::vector<double> numbers;
     std::vector<std::int32_t> codes;
     Dictionary dictionary;
+    // The rows of the last chunk: a row is spread over few cache lines, which stay, where the columns' ends would be many.
+    std::array<double, chunk> new_numbers{};
+    std::array<std::int32_t, chunk> new_codes{};
+  };
+
+  /// A text of the row being read. Codes are given when the row is known to be good, and what the dictionary then looks at
+  /// is in the cache by then.
+  struct Pending {
+    std::size_t output;
+    std::string_view text;
+    Dictionary::Key key;
   };
 
   /// Reads all inputs, or the first `limit` rows. False when it has to be done again.
   bool pass(const std::vector<Input>& inputs, Index limit) {
-    rows_ = capacity_ = bad_rows_ = 0;
+    rows_ = bad_rows_ = 0;
+    new_rows_ = 0;
     first_errors_.clear();
     again_ = false;
+    origins_ = RowOrigins();
     for (Output& o : outputs_) {
       o.numbers.clear();
       o.codes.clear();
@@ -94,7 +91,9 @@ class Reader {
     }
     for (const Input& input : inputs) {
       Scanner scanner(input.open(), input.name, options_);
-      read_header(scanner);
+      origins_.begin_file(input.name);
+      names_ = file_columns(scanner, options_, outputs_.size());
+      place_outputs(scanner);
       while (scanner.begin_row()) {
         if (rows_ >= limit) {
           if (limit == max_rows) throw DataError(input.name + ": more than 2^31 − 1 rows");
@@ -103,24 +102,43 @@ class Reader {
         read_row(scanner);
       }
     }
+    store_chunk();
     return !again_;
   }
 
+  /// Where each of the file's columns goes.
+  void place_outputs(const Scanner& scanner) {
+    if (outputs_.empty()) {
+      for (const CsvColumn& wanted : options_.columns) add_output(wanted.name, wanted.kind, false);
+      if (options_.columns.empty()) {
+        for (const std::string& name : names_) add_output(name, ColumnKind::number, true);
+      }
+    }
+    place_.assign(names_.size(), -1);
+    for (std::size_t o = 0; o < outputs_.size(); ++o) {
+      const bool usual = o < names_.size() && names_[o] == outputs_[o].name;
+      place_[usual ? o : place_of(outputs_[o].name, names_, scanner, options_)] = static_cast<std::int32_t>(o);
+    }
+    if (!options_.columns.empty() || names_.size() == outputs_.size()) return;
+    const auto extra = static_cast<std::size_t>(std::find(place_.begin(), place_.end(), -1) - place_.begin());
+    throw DataError(scanner.where(1) + "column '" + shown(names_[extra]) + "', which the first file does not have");
+  }
+
+  void add_output(const std::string& name, ColumnKind kind, bool inferred) {
+    outputs_.emplace_back();
+    outputs_.back().name = name;
+    outputs_.back().kind = kind;
+    outputs_.back().inferred = inferred;
+  }
+
   void read_row(Scanner& scanner) {
-    if (rows_ == capacity_) grow();
     End end = End::more;
     while ((end = try_row(scanner)) == End::more) {
       forget_row();
       scanner.retry_row();
     }
     if (end != End::error) {
-      ++rows_;
-      fresh_.clear();
-      if (turned_text_.empty()) return;
-      for (const std::size_t place : turned_text_) outputs_[place].kind = ColumnKind::text;
-      turned_text_.clear();
-      again_ = true;
-      grow();
+      keep_row(scanner);
       return;
     }
     forget_row();
@@ -135,10 +153,10 @@ class Reader {
     if (first_errors_.size() < 3) first_errors_.push_back(error_);
   }
 
-  /// Into row rows_ of the outputs. On End::error the scanner stands behind the row, and error_ is set.
+  /// Into row new_rows_ of the chunk. On End::error the scanner stands behind the row, and error_ is set.
   End try_row(Scanner& scanner) {
     const std::size_t columns = place_.size();
-    const auto row = static_cast<std::size_t>(rows_);
+    const std::size_t row = new_rows_;
     std::size_t column = 0;
     bool wrong = false;
     std::string_view field;
@@ -147,25 +165,28 @@ class Reader {
       Output* const out = column < columns && place_[column] >= 0
                               ? &outputs_[static_cast<std::size_t>(place_[column])]
                               : nullptr;
-      if (out != nullptr && out->kind == ColumnKind::number) {
-        if (scanner.number(out->numbers[row], end)) {
-          if (out->inferred && !says_no_more_than_number(scanner.number_text())) turn_text(*out);
-          if (end != End::separator) return finish(scanner, column + 1, false, wrong);
-          continue;
+      if (out != nullptr && out->kind == ColumnKind::number && scanner.number(out->new_numbers[row], end)) {
+        if (missing_.has_number() && missing_.contains(scanner.number_text())) {
+          out->new_numbers[row] = std::numeric_limits<double>::quiet_NaN();
+        } else if (out->inferred && !says_no_more_than_number(scanner.number_text())) {
+          turn_text(*out);
         }
+        if (end != End::separator) return finish(scanner, column + 1, false, wrong);
+        continue;
       }
       end = scanner.field(field, quoted);
       if (end == End::more) return end;
       if (end == End::error) {
-        if (!wrong) error_ = scanner.error();
+        if (!wrong) {
+          error_ = scanner.where(scanner.error_line()) +
+                   (column < columns ? "column '" + shown(names_[column]) + "': " : "") + scanner.error();
+        }
         scanner.skip_line();
         return end;
       }
-      if (out == nullptr) {
-      } else if (out->kind == ColumnKind::text) {
-        store_text(*out, row, field, quoted);
-      } else if (!wrong) {
-        wrong = !store_number(*out, row, field, scanner);
+      if (out != nullptr && !wrong) {
+        wrong = out->kind == ColumnKind::text ? !hold_text(*out, row, field, quoted, scanner)
+                                              : !store_number(*out, row, field, scanner);
       }
       if (end != End::separator) return finish(scanner, column + 1, field.empty() && !quoted, wrong);
     }
@@ -173,41 +194,57 @@ class Reader {
   }
 
   End finish(const Scanner& scanner, std::size_t fields, bool blank, bool wrong) {
-    if (fields != place_.size()) {
-      error_ = scanner.where(scanner.row_line());
-      error_ += blank && fields == 1 ? "an empty line" : std::to_string(fields) + (fields == 1 ? " value" : " values");
-      error_ += ", expected " + std::to_string(place_.size()) + (blank && fields == 1 ? " values" : "");
-      return End::error;
+    if (fields == place_.size()) return wrong ? End::error : End::line;
+    const std::string expected = ", expected " + std::to_string(place_.size());
+    error_ = scanner.where(scanner.row_line());
+    if (blank && fields == 1) {
+      error_ += "an empty line" + expected + " values";
+    } else {
+      error_ += std::to_string(fields) + (fields == 1 ? " value" : " values") + expected;
+      if (fields < place_.size()) error_ += "; none for column '" + shown(names_[fields]) + "'";
     }
-    return wrong ? End::error : End::line;
+    return End::error;
   }
 
-  void store_text(Output& out, std::size_t row, std::string_view field, bool quoted) {
-    if (!quoted && is_missing(field)) {
-      out.codes[row] = -1;
-      return;
+  /// False, with error_ set, when the field is not UTF-8.
+  bool hold_text(Output& out, std::size_t row, std::string_view field, bool quoted, const Scanner& scanner) {
+    if (!quoted && missing_.contains(field)) {
+      out.new_codes[row] = -1;
+      return true;
     }
-    const std::size_t known = out.dictionary.size();
-    out.codes[row] = out.dictionary.code(field);
-    if (out.dictionary.size() != known) fresh_.push_back(index_of(out));
+    if (!is_text(field)) {
+      say(scanner, out, field, "is not UTF-8, expected the file in UTF-8");
+      return false;
+    }
+    const bool copied = scanner.copied(field);
+    if (copied) field = copies_.emplace_back(field);
+    const Dictionary::Key key = copied ? Dictionary::key(field) : Dictionary::padded_key(field);
+    out.dictionary.prefetch(key);
+    pending_.push_back({index_of(out), field, key});
+    return true;
   }
 
   /// False, with error_ set, when the field is not a number.
   bool store_number(Output& out, std::size_t row, std::string_view field, const Scanner& scanner) {
     double value = std::numeric_limits<double>::quiet_NaN();
-    if (!is_missing(field)) {
+    if (!missing_.contains(field)) {
       const std::errc result = to_number(field, value);
       if (out.inferred) {
         if (result != std::errc() || !says_no_more_than_number(field)) turn_text(out);
       } else if (result != std::errc()) {
-        error_ = scanner.where(scanner.row_line()) + "column '" + shown(out.name) + "': '" + shown(field) + "' is " +
-                 (result == std::errc::result_out_of_range ? "beyond the range of a double, expected a number or nothing"
-                                                           : "not a number, expected one or nothing");
+        say(scanner, out, field,
+            result == std::errc::result_out_of_range
+                ? "is beyond the range of a double, expected a number or nothing"
+                : "is not a number, expected one or nothing");
         return false;
       }
     }
-    out.numbers[row] = value;
+    out.new_numbers[row] = value;
     return true;
+  }
+
+  void say(const Scanner& scanner, const Output& out, std::string_view field, const char* what) {
+    error_ = scanner.where(scanner.row_line()) + "column '" + shown(out.name) + "': '" + shown(field) + "' " + what;
   }
 
   void turn_text(const Output& out) { turned_text_.push_back(index_of(out)); }
@@ -215,108 +252,42 @@ class Reader {
     return static_cast<std::size_t>(&out - outputs_.data());
   }
 
-  /// What a row that does not count has left behind.
+  /// The row counts.
+  void keep_row(const Scanner& scanner) {
+    for (const Pending& p : pending_) {
+      Output& out = outputs_[p.output];
+      out.new_codes[new_rows_] = out.dictionary.code(p.text, p.key);
+    }
+    pending_.clear();
+    if (!copies_.empty()) copies_.clear();
+    origins_.add(rows_, scanner.row_line());
+    ++rows_;
+    if (++new_rows_ == chunk) store_chunk();
+    if (turned_text_.empty()) return;
+    for (const std::size_t place : turned_text_) outputs_[place].kind = ColumnKind::text;
+    turned_text_.clear();
+    again_ = true;
+  }
+
+  /// The row does not count.
   void forget_row() {
-    for (const std::size_t place : fresh_) outputs_[place].dictionary.pop();
-    fresh_.clear();
+    pending_.clear();
+    copies_.clear();
     turned_text_.clear();
   }
 
-  /// Room for more rows in all outputs.
-  void grow() {
-    if (rows_ == capacity_) capacity_ = (std::max)(Index{256}, capacity_ + capacity_ / 2);
+  void store_chunk() {
+    const auto store = [this](auto& column, const auto& rows) {
+      column.insert(column.end(), rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(new_rows_));
+    };
     for (Output& o : outputs_) {
       if (o.kind == ColumnKind::number) {
-        o.numbers.resize(static_cast<std::size_t>(capacity_));
+        store(o.numbers, o.new_numbers);
       } else {
-        o.codes.resize(static_cast<std::size_t>(capacity_));
+        store(o.codes, o.new_codes);
       }
     }
-  }
-
-  [[nodiscard]] bool is_missing(std::string_view field) const {
-    if (field.empty()) return empty_is_missing_;
-    if ((lengths_ >> (std::min)(field.size(), std::size_t{63}) & 1U) == 0) return false;
-    return std::find(options_.missing.begin(), options_.missing.end(), field) != options_.missing.end();
-  }
-
-  /// The names of a file's columns, and where each of them goes.
-  void read_header(Scanner& scanner) {
-    std::vector<std::string> names = options_.header ? header_names(scanner) : options_.names;
-    if (names.empty()) names = numbered_names(scanner);
-    for (std::size_t i = 0; i < names.size(); ++i) {
-      const auto twin = std::find(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(i), names[i]);
-      if (twin == names.begin() + static_cast<std::ptrdiff_t>(i)) continue;
-      throw DataError(scanner.where(1) + "columns " + std::to_string(twin - names.begin() + 1) + " and " +
-                      std::to_string(i + 1) + " are both called '" + shown(names[i]) + "', expected different names");
-    }
-    if (outputs_.empty()) choose(names);
-    place_.assign(names.size(), -1);
-    for (std::size_t place = 0; place < outputs_.size(); ++place) {
-      const auto found = std::find(names.begin(), names.end(), outputs_[place].name);
-      if (found == names.end()) {
-        throw DataError(scanner.name() + ": no column '" + shown(outputs_[place].name) + "'; the file has " + listed(names));
-      }
-      place_[static_cast<std::size_t>(found - names.begin())] = static_cast<std::int32_t>(place);
-    }
-    if (!options_.columns.empty() || names.size() == outputs_.size()) return;
-    const auto extra = static_cast<std::size_t>(std::find(place_.begin(), place_.end(), -1) - place_.begin());
-    throw DataError(scanner.name() + ": column '" + shown(names[extra]) + "', which the first file does not have");
-  }
-
-  [[nodiscard]] static std::vector<std::string> header_names(Scanner& scanner) {
-    std::vector<std::string> names;
-    std::string_view field;
-    bool quoted = false;
-    static_cast<void>(scanner.begin_row());
-    for (End end = End::separator; end == End::separator;) {
-      end = scanner.field(field, quoted);
-      if (end == End::error) throw DataError(scanner.error());
-      if (end == End::more) {
-        names.clear();
-        scanner.retry_row();
-        end = End::separator;
-        continue;
-      }
-      names.emplace_back(field);
-    }
-    return names;
-  }
-
-  /// "0", "1", … for as many columns as the first row has.
-  [[nodiscard]] std::vector<std::string> numbered_names(Scanner& scanner) const {
-    if (!outputs_.empty() && options_.columns.empty()) {
-      std::vector<std::string> names;
-      for (const Output& o : outputs_) names.push_back(o.name);
-      return names;
-    }
-    std::vector<std::string> names = header_names(scanner);
-    scanner.rewind_row();
-    for (std::size_t i = 0; i < names.size(); ++i) names[i] = std::to_string(i);
-    return names;
-  }
-
-  void choose(const std::vector<std::string>& names) {
-    for (const std::string& name : options_.columns.empty() ? names : std::vector<std::string>()) {
-      outputs_.emplace_back();
-      outputs_.back().name = name;
-      outputs_.back().kind = ColumnKind::number;
-      outputs_.back().inferred = true;
-    }
-    for (const CsvColumn& wanted : options_.columns) {
-      for (const Output& o : outputs_) {
-        if (o.name == wanted.name) throw ConfigError("CSV: column '" + wanted.name + "' is asked for twice");
-      }
-      outputs_.emplace_back();
-      outputs_.back().name = wanted.name;
-      outputs_.back().kind = wanted.kind;
-    }
-  }
-
-  [[nodiscard]] static std::string listed(const std::vector<std::string>& names) {
-    std::string text;
-    for (std::size_t i = 0; i < names.size() && i < 60; ++i) text += (i > 0 ? ", '" : "'") + shown(names[i]) + "'";
-    return names.size() > 60 ? text + " and " + std::to_string(names.size() - 60) + " more" : text;
+    new_rows_ = 0;
   }
 
   [[nodiscard]] std::string note(const std::vector<Input>& inputs) const {
@@ -327,13 +298,16 @@ class Reader {
   }
 
   const CsvOptions& options_;
-  std::uint64_t lengths_ = 0;  ///< of the texts that mean "missing"
-  bool empty_is_missing_ = false;
+  MissingTexts missing_;
   std::vector<Output> outputs_;
+  std::vector<std::string> names_;   ///< the file's columns
   std::vector<std::int32_t> place_;  ///< per column of the file: its output, or −1
-  Index rows_ = 0, capacity_ = 0, bad_rows_ = 0;
+  RowOrigins origins_;
+  Index rows_ = 0, bad_rows_ = 0;
+  std::size_t new_rows_ = 0;  ///< in the chunk
   bool again_ = false;
-  std::vector<std::size_t> fresh_;        ///< outputs whose dictionary this row has added to
+  std::vector<Pending> pending_;
+  std::deque<std::string> copies_;        ///< texts of this row that are not in the scanner's buffer as they are
   std::vector<std::size_t> turned_text_;  ///< inferred columns in which this row has a text
   std::vector<std::string> first_errors_;
   std::string error_;

@@ -3,17 +3,16 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
-#include <charconv>
-#include <cmath>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "espalier/data/csv_options.hpp"
+#include "espalier/data/csv_values.hpp"
+#include "espalier/data/csv_words.hpp"
 #include "espalier/data/source.hpp"
 
 namespace espalier::csv_detail {
@@ -24,55 +23,27 @@ enum class End : std::uint8_t {
   line,
   file,
   more,   ///< nothing yet: the block ends inside it. retry_row()
-  error,  ///< error() says what is wrong
+  error,  ///< error() says what is wrong, error_line() where
 };
-
-/// A value as it appears in a message: short, one line.
-[[nodiscard]] inline std::string shown(std::string_view value) {
-  constexpr std::size_t most = 40;
-  std::size_t cut = (std::min)(value.size(), most);
-  while (cut > 0 && cut < value.size() && (static_cast<unsigned char>(value[cut]) & 0xC0U) == 0x80U) --cut;
-  std::string s(value.substr(0, cut));
-  for (char& c : s) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == '\x7f') c = '?';
-  }
-  return cut < value.size() ? s + "…" : s;
-}
-
-/// Whether `text` is a decimal number, into `value`: std::errc() if so, result_out_of_range if a double cannot hold it.
-[[nodiscard]] inline std::errc to_number(std::string_view text, double& value) {
-  if (text.starts_with('+')) {
-    text.remove_prefix(1);
-    if (text.starts_with('-')) return std::errc::invalid_argument;
-  }
-  const char* const end = text.data() + text.size();
-  const auto [at, error] = std::from_chars(text.data(), end, value);
-  if (at != end || text.empty()) return std::errc::invalid_argument;
-  if (error != std::errc()) return error;
-  return std::isfinite(value) ? std::errc() : std::errc::invalid_argument;  // "inf" and "nan" are words here
-}
-
-/// Whether a number shows everything that `text` says: not so for the codes 007 and 12345678901234567.
-[[nodiscard]] inline bool says_no_more_than_number(std::string_view text) {
-  if (text.starts_with('-')) text.remove_prefix(1);
-  const auto digit = [](char c) { return c >= '0' && c <= '9'; };
-  if (text.size() > 1 && text[0] == '0' && digit(text[1])) return false;
-  if (text.starts_with('+')) return false;
-  return text.size() <= 15 || !std::all_of(text.begin(), text.end(), digit);
-}
 
 class Scanner {
  public:
+  static constexpr std::size_t longest_row = std::size_t{64} << 20U;  ///< bytes
+  static constexpr std::size_t padding = 16;  ///< what can be read beyond the end, one of it written
+
   /// Throws DataError for an empty file and for UTF-16.
   Scanner(std::unique_ptr<ByteSource> source, std::string name, const CsvOptions& options)
       : source_(std::move(source)), name_(std::move(name)), separator_(options.separator),
-        quote_(options.quote), trim_(options.trim) {
-    for (const char c : {separator_, quote_, '\n', '\r', '\0'}) stops_[byte(c)] = true;
-    buffer_.resize(static_cast<std::size_t>((std::max)(options.block_bytes, Index{16})) + 1);
+        quote_(options.quote), trim_(options.trim), stops_(separator_, quote_) {
+    const Index block = std::clamp(options.block_bytes, Index{16}, static_cast<Index>(longest_row));
+    buffer_.resize(static_cast<std::size_t>(block) + padding);
     at_ = row_ = end_ = buffer_.data();
     load();
     const std::string_view start = rest();
-    if (start.empty() || start == "\xEF\xBB\xBF") throw DataError(name_ + ": the file is empty");
+    if (start.empty() || start == "\xEF\xBB\xBF") {
+      throw DataError(name_ + ": the file is empty, expected " +
+                      (options.header ? "a line that names the columns" : "rows"));
+    }
     if (start.starts_with("\xEF\xBB\xBF")) at_ += 3;
     if (start.starts_with("\xFF\xFE") || start.starts_with("\xFE\xFF")) {
       throw DataError(name_ + ": the file is UTF-16, expected UTF-8");
@@ -118,41 +89,36 @@ class Scanner {
 
   /// A field that is a plain number, the usual case; false, nothing read, when it is anything else.
   [[nodiscard]] bool number(double& value, End& end) {
-    const char* q = at_;
+    const char* q = trim_ ? skip_blanks(at_) : at_;
+    const char* const begin = q;
     const bool negative = *q == '-';
     q += negative ? 1 : 0;
-    std::uint64_t digits = 0;
-    const char* const first = q;
-    for (unsigned d = digit(*q); d <= 9; d = digit(*++q)) digits = 10 * digits + d;
-    std::ptrdiff_t count = q - first, decimals = 0;
-    if (*q == '.') {
-      const char* const point = ++q;
-      for (unsigned d = digit(*q); d <= 9; d = digit(*++q)) digits = 10 * digits + d;
-      decimals = q - point;
-      count += decimals;
-    }
-    // Exact: an integer below 10^15 < 2^53, divided by a power of ten that is exact too.
-    if (count == 0 || count > 15) return false;
+    ShortNumber number = has_words ? short_number(q) : ShortNumber();
+    if (number.length == 0) number = longer_number(q);
+    if (number.length == 0) return false;
+    q += number.length;
+    const char* const stop = q;
     if (*q == separator_) {
       end = End::separator;
     } else if (*q == '\n' || (*q == '\r' && q[1] == '\n')) {
       end = End::line;
       ++line_;
+      q += *q == '\r' ? 1 : 0;
     } else {
       return false;
     }
-    const char* const stop = q;
-    q += *q == '\r' ? 1 : 0;
+    // Exact: an integer below 10^15 < 2^53, divided by a power of ten that is exact too.
     static constexpr double powers[] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
                                         1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
-    const double v = static_cast<double>(digits) / powers[decimals];
+    const double v = static_cast<double>(static_cast<std::int64_t>(number.digits)) / powers[number.decimals];
     value = negative ? -v : v;
-    number_ = {at_, static_cast<std::size_t>(stop - at_)};
+    number_ = {begin, static_cast<std::size_t>(stop - begin)};
     at_ = q + 1;
     return true;
   }
 
-  /// The next field of the row, valid until the next call. `quoted`: it stood in quotes.
+  /// The next field of the row. `quoted`: it stood in quotes. Valid until the next row, and `padding` bytes from its
+  /// beginning on can be read, but where copied(field): then until the next field.
   [[nodiscard]] End field(std::string_view& field, bool& quoted) {
     const char* q = at_;
     if (trim_) q = skip_blanks(q);
@@ -162,7 +128,7 @@ class Scanner {
       if (problem != End::separator) return problem;
     } else {
       const char* const from = q;
-      while (!stops_[byte(*q)]) ++q;
+      q = end_of_value(q);
       field = {from, static_cast<std::size_t>(q - from)};
       if (trim_) {
         while (!field.empty() && (field.back() == ' ' || field.back() == '\t')) field.remove_suffix(1);
@@ -177,17 +143,42 @@ class Scanner {
 
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] const std::string& error() const { return error_; }
+  [[nodiscard]] Index error_line() const { return error_line_; }
+  [[nodiscard]] bool copied(std::string_view field) const { return field.data() == unquoted_.data(); }
   [[nodiscard]] Index row_line() const { return row_line_; }
   /// The field that number() has just read, as written.
   [[nodiscard]] std::string_view number_text() const { return number_; }
   [[nodiscard]] std::string where(Index line) const { return name_ + ":" + std::to_string(line) + ": "; }
 
  private:
-  static constexpr std::size_t longest_row = std::size_t{64} << 20U;
 
   static std::size_t byte(char c) { return static_cast<unsigned char>(c); }
   static unsigned digit(char c) { return static_cast<unsigned>(static_cast<unsigned char>(c)) - '0'; }
   [[nodiscard]] std::string_view rest() const { return {at_, static_cast<std::size_t>(end_ - at_)}; }
+
+  /// Digits with or without a point, at most 15 of them.
+  static ShortNumber longer_number(const char* q) {
+    ShortNumber number;
+    const char* const first = q;
+    for (unsigned d = digit(*q); d <= 9; d = digit(*++q)) number.digits = 10 * number.digits + d;
+    std::ptrdiff_t count = q - first, decimals = 0;
+    if (*q == '.') {
+      const char* const point = ++q;
+      for (unsigned d = digit(*q); d <= 9; d = digit(*++q)) number.digits = 10 * number.digits + d;
+      decimals = q - point;
+      count += decimals;
+    }
+    if (count == 0 || count > 15) return {};
+    number.decimals = static_cast<unsigned>(decimals);
+    number.length = static_cast<unsigned>(q - first);
+    return number;
+  }
+
+  [[nodiscard]] const char* end_of_value(const char* q) const {
+    if constexpr (has_words) return stops_.find(q);
+    while (*q != separator_ && *q != quote_ && *q != '\n' && *q != '\r' && *q != '\0') ++q;
+    return q;
+  }
 
   const char* skip_blanks(const char* q) const {
     while ((*q == ' ' || *q == '\t') && *q != separator_) ++q;
@@ -195,7 +186,8 @@ class Scanner {
   }
 
   End fail(Index line, const std::string& what) {
-    error_ = where(line) + what;
+    error_ = what;
+    error_line_ = line;
     return End::error;
   }
 
@@ -209,7 +201,7 @@ class Scanner {
       const void* found = std::memchr(q, quote_, static_cast<std::size_t>(end_ - q));
       if (found == nullptr || (static_cast<const char*>(found) + 1 == end_ && !whole_)) {
         if (!whole_) return End::more;
-        return fail(started, "a quoted value is not closed before the end of the file");
+        return fail(started, "a quoted value without an end, expected a closing " + shown_separator(quote_));
       }
       const char* const close = static_cast<const char*>(found);
       if (const void* nul = std::memchr(q, '\0', static_cast<std::size_t>(close - q))) {
@@ -231,15 +223,15 @@ class Scanner {
     if (end_ - q < 4 && !whole_) return End::more;
     std::string_view after(q, 1);
     for (std::size_t n = 1; q + n < end_ && (byte(q[n]) & 0xC0U) == 0x80U && n < 4; ++n) after = {q, n + 1};
-    return fail(line_, "'" + shown(after) + "' after a closing quote, expected '" +
-                           std::string(1, separator_) + "' or the end of the line");
+    return fail(line_, "'" + shown(after) + "' after a closing quote, expected " + shown_separator(separator_) +
+                           " or the end of the line");
   }
 
   /// What `q` stands at is no separator.
   End end_of_field(const char* q, std::string_view field) {
     if (*q == '\r') {
       if (q + 1 == end_ && !whole_) return End::more;
-      if (q + 1 == end_ || q[1] != '\n') return fail(line_, "a carriage return without a line feed");
+      if (q + 1 == end_ || q[1] != '\n') return fail(line_, "a carriage return without a line feed, expected lines to end in LF or CR LF");
       ++q;
     }
     if (*q == '\n') {
@@ -269,13 +261,13 @@ class Scanner {
     const auto ahead = static_cast<std::size_t>(at_ - row_);
     dropped_ += used;
     if (used > 0 && kept > 0) std::memmove(buffer_.data(), row_, kept);
-    if (kept + 1 >= buffer_.size()) {
-      if (kept >= longest_row) {
+    if (kept + padding >= buffer_.size()) {
+      if (kept > longest_row) {
         throw DataError(where(row_line_) + "a row longer than 64 MiB, expected a quote to be closed or a line to end");
       }
-      buffer_.resize(2 * buffer_.size());
+      buffer_.resize((std::min)(2 * buffer_.size(), longest_row + 1 + padding));
     }
-    const std::size_t room = buffer_.size() - 1 - kept;
+    const std::size_t room = buffer_.size() - padding - kept;
     const std::size_t fresh = source_->read(std::span(buffer_).subspan(kept, room));
     whole_ = fresh < room;
     row_ = buffer_.data();
@@ -288,11 +280,11 @@ class Scanner {
   std::string name_;
   char separator_, quote_;
   bool trim_;
+  Stops stops_;
   bool whole_ = false;  ///< the source has no more
-  std::array<bool, 256> stops_{};
   std::vector<char> buffer_;
   const char *at_ = nullptr, *row_ = nullptr, *end_ = nullptr;
-  Index line_ = 1, row_line_ = 1;
+  Index line_ = 1, row_line_ = 1, error_line_ = 1;
   std::uint64_t dropped_ = 0;  ///< bytes before the buffer
   std::string_view number_;
   std::string unquoted_, error_;

@@ -2,6 +2,7 @@
 // `Dataset`: some rows of a table. Splits share the table; nothing is copied.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <limits>
@@ -17,6 +18,7 @@
 
 namespace espalier {
 
+/// Rows of a table. Cheap to copy, and every split of it; the table itself never changes.
 class Dataset {
  public:
   Dataset() = default;
@@ -30,8 +32,16 @@ class Dataset {
     std::iota(rows_.begin(), rows_.end(), 0);
   }
 
+  /// Some rows of a table, in this order. Throws ConfigError for a row that the table does not have.
   Dataset(std::shared_ptr<const Table> table, std::vector<std::int32_t> rows)
-      : table_(std::move(table)), rows_(std::move(rows)) {}
+      : table_(std::move(table)), rows_(std::move(rows)) {
+    const Index end = table_ ? table_->rows() : 0;
+    for (const std::int32_t row : rows_) {
+      if (row < 0 || row >= end) {
+        throw ConfigError("dataset: row " + std::to_string(row) + ", expected 0 to " + std::to_string(end - 1));
+      }
+    }
+  }
 
   [[nodiscard]] Index size() const { return static_cast<Index>(rows_.size()); }
   [[nodiscard]] const Table& table() const {
@@ -40,16 +50,17 @@ class Dataset {
   }
   [[nodiscard]] const std::vector<std::int32_t>& rows() const { return rows_; }
 
-  /// Shuffled by `seed` and cut by shares of the rows; what the shares leave over belongs to none. The shares must not be
-  /// negative nor sum to more than 1. Throws ConfigError.
+  /// Into training, validation and test rows: shuffled by `seed` and cut by shares of the rows; what the shares leave over
+  /// belongs to none. The shares must not be negative nor sum to more than 1. Throws ConfigError.
   [[nodiscard]] std::array<Dataset, 3> split(double train, double valid, double test, std::uint64_t seed = 0) const {
     check_shares(train, valid, test);
     std::vector<std::int32_t> shuffled = rows_;
     Random(seed, 11).shuffle(shuffled);
-    const double n = static_cast<double>(shuffled.size());
-    const auto first = static_cast<std::size_t>(std::llround(train * n));
-    const auto second = static_cast<std::size_t>(std::llround((train + valid) * n));
-    const auto third = (std::min)(shuffled.size(), static_cast<std::size_t>(std::llround((train + valid + test) * n)));
+    const auto cut = [&](double share) {
+      const double at = std::round(share * static_cast<double>(shuffled.size()));
+      return (std::min)(shuffled.size(), static_cast<std::size_t>(at));
+    };
+    const std::size_t first = cut(train), second = cut(train + valid), third = cut(train + valid + test);
     const auto part = [&](std::size_t begin, std::size_t end) {
       return Dataset(table_, {shuffled.begin() + static_cast<std::ptrdiff_t>(begin),
                               shuffled.begin() + static_cast<std::ptrdiff_t>(end)});
@@ -69,20 +80,32 @@ class Dataset {
             Dataset(table_, std::move(parts[2]))};
   }
 
-  /// All rows with one value of `column` (a user, say) fall into the same part: by a hash of the value.
+  /// All rows with one value of `column` (a user, say) fall into the same part: by a hash of the value, so that a value's part
+  /// depends on seed and shares alone, not on what else is in the data. Shares hold for values; of rows they are near.
   [[nodiscard]] std::array<Dataset, 3> split_by_hash(const std::string& column, double train, double valid, double test,
                                                      std::uint64_t seed = 0) const {
     check_shares(train, valid, test);
-    const Column key = table().as_text(column);
+    Column made;
+    const Column& key = table().as_text(column, made);
+    const double all = train + valid + test;
+    const auto part = [&](std::string_view value) {
+      const double u = static_cast<double>(mix(seed, hash_text(value)) >> 11U) * 0x1.0p-53;
+      return u < train ? 0 : u < train + valid ? 1 : u < all || all >= 1 - 1e-9 ? 2 : -1;
+    };
+    std::vector<int> parts;  // by code
+    for (const std::string& value : key.dictionary) parts.push_back(part(value));
     return split_by([&](Index row) {
-      const double u = static_cast<double>(mix(seed, hash_text(key.at(row))) >> 11U) * 0x1.0p-53;
-      return u < train ? 0 : u < train + valid ? 1 : u < train + valid + test ? 2 : -1;
+      const std::int32_t code = key.codes[static_cast<std::size_t>(row)];
+      return code < 0 ? part({}) : parts[static_cast<std::size_t>(code)];
     });
   }
 
   /// Rows before `valid_from` train, those before `test_from` validate, the rest test. Rows without a time are in none.
   [[nodiscard]] std::array<Dataset, 3> split_by_time(const std::string& column, double valid_from, double test_from) const {
-    if (!(valid_from <= test_from)) throw ConfigError("split_by_time: validation must begin before the test");
+    if (!(valid_from <= test_from)) {
+      throw ConfigError("split_by_time: validation from " + number_text(valid_from) + ", test from " +
+                        number_text(test_from) + ", expected the test not to begin before");
+    }
     const std::vector<double>& time = table().numbers(column);
     return split_by([&](Index row) {
       const double t = time[static_cast<std::size_t>(row)];
@@ -100,10 +123,14 @@ class Dataset {
     return {table_, std::move(kept)};
   }
 
+  /// The first n rows.
   [[nodiscard]] Dataset head(Index n) const {
     const auto count = static_cast<std::ptrdiff_t>((std::min)((std::max)(n, Index{0}), size()));
     return {table_, {rows_.begin(), rows_.begin() + count}};
   }
+
+  /// A table of these rows alone.
+  [[nodiscard]] Table to_table() const { return table().take(rows_); }
 
  private:
   static void check_shares(double train, double valid, double test) {

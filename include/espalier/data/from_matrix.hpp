@@ -3,43 +3,37 @@
 #pragma once
 
 #include <Eigen/Core>
+#include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "espalier/data/dataset.hpp"
-#include "espalier/plan/schema.hpp"
+#include "espalier/data/table.hpp"
 
 namespace espalier {
 
-/// A table from a matrix of any scalar type; column j is called names[j]. NaN is a missing value.
+/// A table from a matrix, map or expression of any real scalar type; column j is called names[j]. NaN is a missing value.
+/// Throws DataError.
 template <class Derived>
 [[nodiscard]] Table table_from_matrix(const Eigen::MatrixBase<Derived>& matrix, const std::vector<std::string>& names) {
   if (static_cast<Index>(names.size()) != matrix.cols()) {
     throw DataError("matrix: " + std::to_string(matrix.cols()) + " columns, expected " + std::to_string(names.size()) +
                     ", one for each name");
   }
-  Table table;
-  table.source = "matrix";
-  for (Index j = 0; j < matrix.cols(); ++j) {
-    std::vector<double> values(static_cast<std::size_t>(matrix.rows()));
-    for (Index i = 0; i < matrix.rows(); ++i) values[static_cast<std::size_t>(i)] = static_cast<double>(matrix(i, j));
-    table.add(Column::number(names[static_cast<std::size_t>(j)], std::move(values)));
-  }
-  return table;
-}
-
-/// The names of a schema's columns as a matrix has them: the fields in order, then the labels in order.
-[[nodiscard]] inline std::vector<std::string> column_names(const Schema& schema) {
-  std::vector<std::string> names;
-  for (const FieldInfo& f : schema.fields) {
-    if (f.is_numeric() && f.width > 1) {
-      for (int i = 0; i < f.width; ++i) names.push_back(std::string(f.name) + "_" + std::to_string(i));
-    } else {
-      names.emplace_back(f.name);
+  const auto& values = matrix.derived().eval();  // itself, where it is no expression
+  std::vector<std::vector<double>> columns(names.size(), std::vector<double>(static_cast<std::size_t>(values.rows())));
+  constexpr Index block = 64;  // rows that stay in the cache, whichever way the matrix is stored
+  for (Index begin = 0; begin < values.rows(); begin += block) {
+    const Index end = (std::min)(begin + block, static_cast<Index>(values.rows()));
+    for (Index j = 0; j < values.cols(); ++j) {
+      double* const to = columns[static_cast<std::size_t>(j)].data();
+      for (Index i = begin; i < end; ++i) to[i] = static_cast<double>(values(i, j));
     }
   }
-  for (const LabelInfo& label : schema.labels) names.emplace_back(label.column);
-  return names;
+  Table table;
+  table.source = "matrix";
+  for (std::size_t j = 0; j < names.size(); ++j) table.add(Column::number(names[j], std::move(columns[j])));
+  return table;
 }
 
 }  // namespace espalier

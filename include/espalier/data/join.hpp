@@ -2,6 +2,8 @@
 // Joining by key: impressions with what is known of users and items.
 #pragma once
 
+#include <cstdint>
+#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,30 +20,45 @@ struct JoinOptions {
 struct JoinReport {
   Index matched = 0;
   Index unmatched = 0;  ///< rows of the left whose key the right does not have: their new columns are missing values
+  Index without = 0;    ///< those among the unmatched that have no key at all
 
   /// One line for people.
   [[nodiscard]] std::string message(const std::string& key, const std::string& right) const {
-    return std::to_string(unmatched) + " of " + std::to_string(matched + unmatched) + " rows have a '" + key +
-           "' that " + right + " does not have";
+    std::string text = std::to_string(unmatched) + " of " + std::to_string(matched + unmatched) + " rows have a '" + key +
+                       "' that " + right + " does not have";
+    if (without > 0) text += " (" + std::to_string(without) + " of them have none)";
+    return text;
   }
 };
 
-/// Adds the columns of `right` to `left` where both have the same value of `key` (text, or numbers compared as such). Every row of
-/// `left` stays. What is missing is counted, and noted in left.notes. Throws DataError when a key is twice in `right`.
+/// Adds the columns of `right` to `left` where both have the same value of `key` (texts are compared; a number is the text that
+/// number_text() makes of it). Every row of `left` stays, in its place. What has no partner is counted, and noted in left.notes.
+/// O(rows of both). Throws DataError when a key is twice in `right`, or a name in both; `left` is as it was then.
 inline JoinReport join(Table& left, const Table& right, const std::string& key, const JoinOptions& options = {}) {
-  const Column left_key = left.as_text(key), right_key = right.as_text(key);
-  Dictionary known;
-  std::vector<Index> place;
-  for (Index row = 0; row < right.rows(); ++row) {
-    if (right_key.codes[static_cast<std::size_t>(row)] < 0) continue;
-    const auto code = static_cast<std::size_t>(known.code(right_key.at(row)));
-    if (code < place.size()) {
-      throw DataError(right.source + ": '" + std::string(right_key.at(row)) + "' is twice in '" + key + "' (rows " +
-                      std::to_string(place[code] + 1) + " and " + std::to_string(row + 1) + "), expected once");
+  if (&left == &right) return join(left, Table(right), key, options);
+  Column left_made, right_made;
+  const Column& left_key = left.as_text(key, left_made);
+  const Column& right_key = right.as_text(key, right_made);
+  for (const Column& c : right.columns()) {
+    if (c.name != key && left.has(options.prefix + c.name)) {
+      throw DataError(right.source + ": column '" + options.prefix + c.name + "' is in " + left.source +
+                      " too, expected another name (a prefix makes one)");
     }
-    place.push_back(row);
   }
-  std::vector<Index> by_code;  // of the left's dictionary
+  std::vector<Index> place(right_key.dictionary.size(), -1);  // by the right's code
+  for (Index row = 0; row < right.rows(); ++row) {
+    const std::int32_t code = right_key.codes[static_cast<std::size_t>(row)];
+    if (code < 0) continue;
+    Index& at = place[static_cast<std::size_t>(code)];
+    if (at >= 0) {
+      throw DataError(right.where(row) + ": '" + key + "' is '" + std::string(right_key.at(row)) + "' as in " +
+                      right.where(at) + ", expected each value once");
+    }
+    at = row;
+  }
+  Dictionary known;
+  for (const std::string& value : right_key.dictionary) static_cast<void>(known.code(value));
+  std::vector<Index> by_code;  // by the left's code
   for (const std::string& value : left_key.dictionary) {
     const std::int32_t code = known.find(value);
     by_code.push_back(code < 0 ? -1 : place[static_cast<std::size_t>(code)]);
@@ -51,25 +68,31 @@ inline JoinReport join(Table& left, const Table& right, const std::string& key, 
   for (std::size_t i = 0; i < partner.size(); ++i) {
     const std::int32_t code = left_key.codes[i];
     if (code >= 0) partner[i] = by_code[static_cast<std::size_t>(code)];
+    report.without += code < 0 ? 1 : 0;
     ++(partner[i] < 0 ? report.unmatched : report.matched);
   }
+  const auto gather = [&](const auto& from, auto missing) {
+    std::vector<decltype(missing)> to(partner.size());
+    for (std::size_t i = 0; i < to.size(); ++i) {
+      to[i] = partner[i] < 0 ? missing : from[static_cast<std::size_t>(partner[i])];
+    }
+    return to;
+  };
   for (const Column& from : right.columns()) {
     if (from.name == key) continue;
     Column made;
     made.name = options.prefix + from.name;
     made.kind = from.kind;
     made.dictionary = from.dictionary;
-    for (const Index row : partner) {
-      const auto at = static_cast<std::size_t>(row);
-      if (from.kind == ColumnKind::number) {
-        made.numbers.push_back(row < 0 ? std::numeric_limits<double>::quiet_NaN() : from.numbers[at]);
-      } else {
-        made.codes.push_back(row < 0 ? -1 : from.codes[at]);
-      }
+    if (from.kind == ColumnKind::number) {
+      made.numbers = gather(from.numbers, std::numeric_limits<double>::quiet_NaN());
+    } else {
+      made.codes = gather(from.codes, std::int32_t{-1});
     }
     left.add(std::move(made));
   }
   if (report.unmatched > 0) left.notes.push_back(left.source + ": " + report.message(key, right.source));
+  left.notes.insert(left.notes.end(), right.notes.begin(), right.notes.end());
   return report;
 }
 

@@ -2,86 +2,69 @@
 // `Table`: named columns of numbers or of text, all of one length.
 #pragma once
 
-#include <cmath>
-#include <cstdint>
+#include <algorithm>
 #include <limits>
+#include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "espalier/core/config.hpp"
 #include "espalier/core/error.hpp"
+#include "espalier/data/column.hpp"
+#include "espalier/data/row_origins.hpp"
 
 namespace espalier {
-
-enum class ColumnKind : std::uint8_t { number, text };
-
-/// One column. Numbers are doubles, NaN where missing. Text is a code for each row, −1 where missing, into a dictionary of
-/// distinct values in order of first appearance.
-struct Column {
-  std::string name;
-  ColumnKind kind = ColumnKind::number;
-  std::vector<double> numbers;
-  std::vector<std::int32_t> codes;
-  std::vector<std::string> dictionary;
-
-  [[nodiscard]] static Column number(std::string name, std::vector<double> values) {
-    Column c;
-    c.name = std::move(name);
-    c.numbers = std::move(values);
-    return c;
-  }
-
-  /// From one string a row; an empty string is a missing value.
-  [[nodiscard]] static Column text(std::string name, const std::vector<std::string>& values) {
-    Column c;
-    c.name = std::move(name);
-    c.kind = ColumnKind::text;
-    std::unordered_map<std::string, std::int32_t> known;
-    for (const std::string& v : values) {
-      if (v.empty()) {
-        c.codes.push_back(-1);
-        continue;
-      }
-      const auto [at, fresh] = known.try_emplace(v, static_cast<std::int32_t>(c.dictionary.size()));
-      if (fresh) c.dictionary.push_back(v);
-      c.codes.push_back(at->second);
-    }
-    return c;
-  }
-
-  [[nodiscard]] Index size() const {
-    return static_cast<Index>(kind == ColumnKind::number ? numbers.size() : codes.size());
-  }
-
-  /// A row's text; empty where missing. Only for text columns.
-  [[nodiscard]] std::string_view at(Index row) const {
-    const std::int32_t code = codes[static_cast<std::size_t>(row)];
-    return code < 0 ? std::string_view() : std::string_view(dictionary[static_cast<std::size_t>(code)]);
-  }
-};
 
 /// Columns of one length. `source` (a file's name) begins error messages.
 class Table {
  public:
   std::string source = "table";
   std::vector<std::string> notes;  ///< what a reader or a join wants said: rows skipped, keys without a partner
+  RowOrigins origins;              ///< where the rows stood in files
 
   [[nodiscard]] Index rows() const { return columns_.empty() ? 0 : columns_[0].size(); }
   [[nodiscard]] const std::vector<Column>& columns() const { return columns_; }
   [[nodiscard]] bool has(std::string_view name) const { return find(name) != nullptr; }
 
-  /// Throws DataError when the name is taken or the length differs.
+  /// A row in a message: "events.csv:18", or "table, row 17" (from 1) when it is from no file.
+  [[nodiscard]] std::string where(Index row) const {
+    return origins.find(row).value_or(source + ", row " + std::to_string(row + 1));
+  }
+
+  /// Throws DataError when the name is taken, the length differs, a text's code is outside its dictionary, or a value is twice
+  /// in that.
   void add(Column column) {
-    if (has(column.name)) throw DataError(source + ": there already is a column '" + column.name + "'");
+    expect_free(column.name);
     if (!columns_.empty() && column.size() != rows()) {
       throw DataError(source + ": column '" + column.name + "' has " + std::to_string(column.size()) +
                       " rows, expected " + std::to_string(rows()));
     }
+    const auto values = static_cast<std::int64_t>(column.dictionary.size());
+    std::int32_t low = 0, high = -1;
+    for (const std::int32_t code : column.codes) {
+      low = (std::min)(low, code);
+      high = (std::max)(high, code);
+    }
+    if (low < -1 || high >= values) {
+      throw DataError(source + ": column '" + column.name + "' has the code " + std::to_string(low < -1 ? low : high) +
+                      ", expected −1 (missing) to " + std::to_string(values - 1));
+    }
+    Dictionary distinct;
+    for (const std::string& value : column.dictionary) {
+      const std::size_t before = distinct.size();
+      if (static_cast<std::size_t>(distinct.code(value)) == before) continue;
+      throw DataError(source + ": column '" + column.name + "' has '" + value + "' twice in its dictionary, expected once");
+    }
     columns_.push_back(std::move(column));
   }
+
+  /// A column from a span, vector, … of numbers (NaN: missing) or of strings (empty: missing).
+  template <NumberRange Range>
+  void add(std::string name, const Range& values) { add(Column::number(std::move(name), values)); }
+  template <TextRange Range>
+  void add(std::string name, const Range& values) { add(Column::text(std::move(name), values)); }
 
   /// A column made from the others: `value(row)` for each row.
   template <class Function>
@@ -106,66 +89,86 @@ class Table {
     return c.numbers;
   }
 
-  /// A column as text: codes and dictionary. Numbers are written as text first ("3", "0.5").
-  [[nodiscard]] Column as_text(std::string_view name) const;
+  /// A column as text. Of numbers, which are written out first ("3", "0.5"), a new one: it is put into `made`.
+  [[nodiscard]] const Column& as_text(std::string_view name, Column& made) const {
+    const Column& c = column(name);
+    if (c.kind == ColumnKind::text) return c;
+    return made = text_of_numbers(c);
+  }
+
+  [[nodiscard]] Column as_text(std::string_view name) const {
+    Column made;
+    return as_text(name, made);
+  }
 
   /// Keeps `names` only, in that order.
   [[nodiscard]] Table select(const std::vector<std::string>& names) const {
-    Table made;
-    made.source = source;
+    Table made = like_this();
+    made.origins = origins;
     for (const std::string& name : names) made.add(column(name));
     return made;
   }
 
-  void rename(std::string_view from, std::string to) {
-    static_cast<void>(column(from));
-    if (has(to)) throw DataError(source + ": there already is a column '" + to + "'");
-    for (Column& c : columns_) {
-      if (c.name == from) c.name = std::move(to);
-      if (c.name != from) continue;
-      break;
+  /// The rows of these numbers, in that order. Throws DataError for one that is not there.
+  [[nodiscard]] Table take(std::span<const std::int32_t> chosen) const {
+    for (const std::int32_t row : chosen) {
+      if (row < 0 || row >= rows()) {
+        throw DataError(source + ": no row " + std::to_string(Index{row} + 1) + ", expected 1 to " + std::to_string(rows()));
+      }
     }
+    Table made = like_this();
+    for (const Column& c : columns_) {
+      Column part;
+      part.name = c.name;
+      part.kind = c.kind;
+      part.dictionary = c.dictionary;
+      pick(c.numbers, chosen, part.numbers);
+      pick(c.codes, chosen, part.codes);
+      made.add(std::move(part));
+    }
+    return made;
   }
 
-  void remove(std::string_view name) {
-    static_cast<void>(column(name));
-    for (std::size_t i = 0; i < columns_.size(); ++i) {
-      if (columns_[i].name != name) continue;
-      columns_.erase(columns_.begin() + static_cast<std::ptrdiff_t>(i));
+  void rename(std::string_view from, std::string to) {
+    Column& c = columns_[index(from)];
+    if (to == from) return;
+    expect_free(to);
+    c.name = std::move(to);
+  }
+
+  void remove(std::string_view name) { columns_.erase(columns_.begin() + static_cast<std::ptrdiff_t>(index(name))); }
+
+  /// The rows of `other` behind these; it must have the same columns, in any order. Throws DataError.
+  void append(const Table& other) {
+    if (&other == this) {
+      append(Table(other));
       return;
     }
-  }
-
-  /// The rows of `other` behind these; it must have the same columns.
-  void append(const Table& other) {
+    notes.insert(notes.end(), other.notes.begin(), other.notes.end());
     if (columns_.empty()) {
       columns_ = other.columns_;
+      origins = other.origins;
       return;
     }
     if (other.columns_.size() != columns_.size()) {
       throw DataError(other.source + ": " + std::to_string(other.columns_.size()) + " columns, expected " +
                       std::to_string(columns_.size()) + " as in " + source);
     }
+    for (const Column& c : columns_) {
+      if (other.column(c.name).kind != c.kind) {
+        throw DataError(other.source + ": column '" + c.name + "' is of another kind than in " + source);
+      }
+    }
+    origins.append(rows(), other.origins);
     for (Column& c : columns_) {
       const Column& more = other.column(c.name);
-      if (more.kind != c.kind) throw DataError(other.source + ": column '" + c.name + "' is of another kind than in " + source);
       c.numbers.insert(c.numbers.end(), more.numbers.begin(), more.numbers.end());
-      if (c.kind == ColumnKind::number) continue;
-      std::unordered_map<std::string_view, std::int32_t> known;
-      for (std::size_t i = 0; i < c.dictionary.size(); ++i) known.emplace(c.dictionary[i], static_cast<std::int32_t>(i));
+      Dictionary known;
+      for (const std::string& value : c.dictionary) static_cast<void>(known.code(value));
       std::vector<std::int32_t> moved;
-      std::vector<std::string> fresh;
-      for (const std::string& v : more.dictionary) {
-        const auto at = known.find(v);
-        if (at != known.end()) {
-          moved.push_back(at->second);
-        } else {
-          moved.push_back(static_cast<std::int32_t>(c.dictionary.size() + fresh.size()));
-          fresh.push_back(v);
-        }
-      }
-      c.dictionary.insert(c.dictionary.end(), fresh.begin(), fresh.end());
+      for (const std::string& value : more.dictionary) moved.push_back(known.code(value));
       for (const std::int32_t code : more.codes) c.codes.push_back(code < 0 ? -1 : moved[static_cast<std::size_t>(code)]);
+      c.dictionary = known.take();
     }
   }
 
@@ -177,41 +180,29 @@ class Table {
     return nullptr;
   }
 
+  [[nodiscard]] std::size_t index(std::string_view name) const {
+    return static_cast<std::size_t>(&column(name) - columns_.data());
+  }
+
+  void expect_free(std::string_view name) const {
+    if (has(name)) throw DataError(source + ": there already is a column '" + std::string(name) + "'");
+  }
+
+  [[nodiscard]] Table like_this() const {
+    Table made;
+    made.source = source;
+    made.notes = notes;
+    return made;
+  }
+
+  template <class T>
+  static void pick(const std::vector<T>& from, std::span<const std::int32_t> rows, std::vector<T>& to) {
+    if (from.empty()) return;
+    to.reserve(rows.size());
+    for (const std::int32_t row : rows) to.push_back(from[static_cast<std::size_t>(row)]);
+  }
+
   std::vector<Column> columns_;
 };
-
-/// The shortest text that reads back as `value`: "3", "0.5".
-[[nodiscard]] std::string number_text(double value);
-
-}  // namespace espalier
-
-#include <charconv>
-
-namespace espalier {
-
-inline std::string number_text(double value) {
-  char text[40];
-  const auto end = std::to_chars(text, text + sizeof text, value);
-  return {text, end.ptr};
-}
-
-inline Column Table::as_text(std::string_view name) const {
-  const Column& c = column(name);
-  if (c.kind == ColumnKind::text) return c;
-  Column made;
-  made.name = c.name;
-  made.kind = ColumnKind::text;
-  std::unordered_map<double, std::int32_t> known;
-  for (const double v : c.numbers) {
-    if (std::isnan(v)) {
-      made.codes.push_back(-1);
-      continue;
-    }
-    const auto [at, fresh] = known.try_emplace(v, static_cast<std::int32_t>(made.dictionary.size()));
-    if (fresh) made.dictionary.push_back(number_text(v));
-    made.codes.push_back(at->second);
-  }
-  return made;
-}
 
 }  // namespace espalier

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// `Column`: the numbers or texts of one column, by row.
+#pragma once
+
+#include <bit>
+#include <charconv>
+#include <cmath>
+#include <cstdint>
+#include <initializer_list>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "espalier/core/config.hpp"
+#include "espalier/data/dictionary.hpp"
+
+namespace espalier {
+
+enum class ColumnKind : std::uint8_t { number, text };
+
+/// What a number column can be made of, value by value.
+template <class Range>
+concept NumberRange = requires(const Range& r) {
+  requires std::is_arithmetic_v<std::remove_cvref_t<decltype(*r.begin())>>;
+};
+/// What a text column can be made of.
+template <class Range>
+concept TextRange = requires(const Range& r) {
+  requires std::is_convertible_v<decltype(*r.begin()), std::string_view>;
+};
+
+/// One column. Numbers are doubles, NaN where missing. Text is a code for each row, −1 where missing, into a dictionary of
+/// distinct values in order of first appearance.
+struct Column {
+  std::string name;
+  ColumnKind kind = ColumnKind::number;
+  std::vector<double> numbers;
+  std::vector<std::int32_t> codes;
+  std::vector<std::string> dictionary;
+
+  [[nodiscard]] static Column number(std::string name, std::vector<double> values) {
+    Column c;
+    c.name = std::move(name);
+    c.numbers = std::move(values);
+    return c;
+  }
+
+  /// From a span, vector, array, … of any number type; NaN is a missing value.
+  template <NumberRange Range>
+  [[nodiscard]] static Column number(std::string name, const Range& values) {
+    std::vector<double> numbers;
+    for (const auto value : values) numbers.push_back(static_cast<double>(value));
+    return number(std::move(name), std::move(numbers));
+  }
+
+  /// From a span, vector, array, … of strings, one a row; an empty string is a missing value.
+  template <TextRange Range>
+  [[nodiscard]] static Column text(std::string name, const Range& values) {
+    Column c;
+    c.name = std::move(name);
+    c.kind = ColumnKind::text;
+    Dictionary known;
+    for (const auto& value : values) {
+      const std::string_view v(value);
+      c.codes.push_back(v.empty() ? -1 : known.code(v));
+    }
+    c.dictionary = known.take();
+    return c;
+  }
+  [[nodiscard]] static Column text(std::string name, std::initializer_list<std::string_view> values) {
+    return text<std::initializer_list<std::string_view>>(std::move(name), values);
+  }
+
+  [[nodiscard]] Index size() const {
+    return static_cast<Index>(kind == ColumnKind::number ? numbers.size() : codes.size());
+  }
+
+  /// A row's text; empty where missing. Only for text columns.
+  [[nodiscard]] std::string_view at(Index row) const {
+    const std::int32_t code = codes[static_cast<std::size_t>(row)];
+    return code < 0 ? std::string_view() : std::string_view(dictionary[static_cast<std::size_t>(code)]);
+  }
+};
+
+/// A number as text that reads back as the same: whole ones below 10^15 in digits ("100000"), others at their shortest
+/// ("0.5", "1e+20").
+[[nodiscard]] inline std::string number_text(double value) {
+  char text[40];
+  const bool whole = std::abs(value) < 1e15 && value == std::floor(value);
+  const auto end = whole ? std::to_chars(text, text + sizeof text, static_cast<std::int64_t>(value))
+                         : std::to_chars(text, text + sizeof text, value);
+  return {text, end.ptr};
+}
+
+/// A column of numbers as one of text.
+[[nodiscard]] inline Column text_of_numbers(const Column& from) {
+  Column made;
+  made.name = from.name;
+  made.kind = ColumnKind::text;
+  made.codes.reserve(from.numbers.size());
+  Dictionary known;
+  struct Seen {
+    double value = std::numeric_limits<double>::quiet_NaN();
+    std::int32_t code = -1;
+  };
+  std::vector<Seen> cache(std::size_t{1} << 10U);  // by hash: most columns have few values
+  for (const double v : from.numbers) {
+    Seen& seen = cache[mix(std::bit_cast<std::uint64_t>(v)) & (cache.size() - 1)];
+    if (seen.value != v) seen = {v, std::isnan(v) ? -1 : known.code(number_text(v))};
+    made.codes.push_back(seen.code);
+  }
+  made.dictionary = known.take();
+  return made;
+}
+
+}  // namespace espalier

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// `FeaturesState`: what features learnt from the training split, as it is saved with a model.
+#pragma once
+
+#include <algorithm>
+#include <charconv>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "espalier/core/json_parser.hpp"
+
+namespace espalier {
+
+struct FeaturesState {
+  /// Per vocabulary (the schema's tables in order of first use): the values of rows 1, 2, …; row 0 is for all others.
+  /// Empty for hashed fields.
+  std::vector<std::vector<std::string>> vocabularies;
+  std::vector<double> means, deviations;  ///< per numeric column, after the transforms before `standardize`
+};
+
+namespace features_detail {
+
+/// Any bytes as JSON: text as it is, what is no UTF-8 (a Latin-1 file's words) as {"hex": "…"}.
+[[nodiscard]] inline Json bytes_to_json(const std::string& bytes) {
+  if (is_utf8(bytes)) return bytes;
+  std::string hex;
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    hex += "0123456789abcdef"[byte / 16U];
+    hex += "0123456789abcdef"[byte % 16U];
+  }
+  return Json::object().set("hex", std::move(hex));
+}
+
+[[nodiscard]] inline std::string bytes_from_json(const Json& json) {
+  if (!json.is_object()) return json.as_string();
+  const std::string& hex = json.at("hex").as_string();
+  std::string bytes;
+  for (std::size_t i = 0; i < hex.size(); i += 2) {
+    unsigned byte = 0;
+    const char* const end = hex.data() + (std::min)(i + 2, hex.size());
+    const auto read = std::from_chars(hex.data() + i, end, byte, 16);
+    if (read.ec != std::errc() || read.ptr != hex.data() + i + 2) throw DataError("'" + hex + "': expected pairs of hex digits");
+    bytes += static_cast<char>(byte);
+  }
+  return bytes;
+}
+
+}  // namespace features_detail
+
+/// As JSON, for a checkpoint's metadata.
+[[nodiscard]] inline Json to_json(const FeaturesState& state) {
+  std::vector<Json> vocabularies;
+  for (const auto& vocabulary : state.vocabularies) {
+    std::vector<Json> values;
+    for (const std::string& value : vocabulary) values.push_back(features_detail::bytes_to_json(value));
+    vocabularies.push_back(Json::array(std::move(values)));
+  }
+  Json made = Json::object();
+  made.set("vocabularies", Json::array(std::move(vocabularies)));
+  made.set("means", Json::array(std::vector<Json>(state.means.begin(), state.means.end())));
+  made.set("deviations", Json::array(std::vector<Json>(state.deviations.begin(), state.deviations.end())));
+  return made;
+}
+
+/// Throws DataError where the JSON is of another shape.
+[[nodiscard]] inline FeaturesState features_from_json(const Json& json) {
+  FeaturesState state;
+  for (const Json& vocabulary : json.at("vocabularies").items()) {
+    state.vocabularies.emplace_back();
+    for (const Json& value : vocabulary.items()) {
+      state.vocabularies.back().push_back(features_detail::bytes_from_json(value));
+    }
+  }
+  for (const Json& v : json.at("means").items()) state.means.push_back(v.as_number());
+  for (const Json& v : json.at("deviations").items()) state.deviations.push_back(v.as_number());
+  return state;
+}
+
+}  // namespace espalier
