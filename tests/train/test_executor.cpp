@@ -123,7 +123,7 @@ TEST_CASE("losses are means over labelled samples, and a task without labels is 
   run.executor.read_gradient(gradient);
   for (const esp::ParameterInfo& t : plan.tensors) {
     double sum = 0;
-    for (esp::Index i = 0; i < t.size(); ++i) sum += std::abs(double{gradient[static_cast<std::size_t>(t.offset + i)]});
+    for (esp::Index i = 0; i < t.size(); ++i) sum += std::abs(static_cast<double>(gradient[static_cast<std::size_t>(t.offset + i)]));
     CHECK_FALSE(std::isnan(sum));
     if (t.task == 1) CHECK(sum == 0);
   }
@@ -180,7 +180,7 @@ TEST_CASE("clipping bounds the norm of the whole gradient, tables included") {
     double squared = 0;
     const esp::Parameters<float>& after = run.executor.parameters();
     const auto add = [&](const esp::Buffer<float>& a, const esp::Buffer<float>& b) {
-      for (std::size_t i = 0; i < a.size(); ++i) squared += std::pow(double{a[i]} - double{b[i]}, 2);
+      for (std::size_t i = 0; i < a.size(); ++i) squared += std::pow(static_cast<double>(a[i]) - static_cast<double>(b[i]), 2);
     };
     add(before.dense, after.dense);
     for (std::size_t t = 0; t < before.tables.size(); ++t) add(before.tables[t], after.tables[t]);
@@ -227,8 +227,8 @@ TEST_CASE("inference in shared memory gives what the training executor predicts"
       workspace.values.fill(std::numeric_limits<float>::quiet_NaN());
       inference.run(data.batch(), workspace, out);
       for (std::size_t j = 0; j < 150; ++j) {
-        CHECK(c[j] == doctest::Approx(a[j]).epsilon(1e-5));
-        CHECK(d[j] == doctest::Approx(b[j]).epsilon(1e-4));
+        CHECK(static_cast<double>(c[j]) == doctest::Approx(static_cast<double>(a[j])).epsilon(1e-5));
+        CHECK(static_cast<double>(d[j]) == doctest::Approx(static_cast<double>(b[j])).epsilon(1e-4));
       }
     }
     auto workspace = inference.make_workspace();

@@ -57,7 +57,7 @@ TEST_CASE("trainer: metrics and losses are over the whole split, whatever the ba
   int clicks = 0, watched = 0;
   for (std::size_t i = 0; i < 257; ++i) {
     const double y = data.table().numbers("click")[i], w = data.table().numbers("watch")[i];
-    const double h = p.of("click")[i], mu = p.of("watch")[i];
+    const auto h = static_cast<double>(p.of("click")[i]), mu = static_cast<double>(p.of("watch")[i]);
     CHECK(h > 0);
     CHECK(h < 1);
     if (y == y) sum -= y * std::log(h) + (1 - y) * std::log(1 - h), ++clicks;
@@ -126,8 +126,8 @@ TEST_CASE("trainer: a sample's weight counts it so many times") {
   const esp::Parameters<float> plain = fit(o, std::vector<int>(20, 1), false);
   double difference = 0, effect = 0;
   for (std::size_t i = 0; i < weighted.dense.size(); ++i) {
-    difference = (std::max)(difference, std::abs(double{weighted.dense[i]} - double{repeated.dense[i]}));
-    effect = (std::max)(effect, std::abs(double{weighted.dense[i]} - double{plain.dense[i]}));
+    difference = (std::max)(difference, std::abs(static_cast<double>(weighted.dense[i]) - static_cast<double>(repeated.dense[i])));
+    effect = (std::max)(effect, std::abs(static_cast<double>(weighted.dense[i]) - static_cast<double>(plain.dense[i])));
   }
   CHECK(difference < 1e-6);
   CHECK(effect > 1e-4);

@@ -36,12 +36,13 @@ inline void check_options(const TrainerOptions& o) {
   if (o.resume && o.checkpoint.empty()) throw ConfigError("resume is set, but no checkpoint to resume from");
 }
 
-/// Makes the folders that the options' files go to, so that it is now that one cannot be made. Throws IoError.
+/// Makes the folders that the options' files go to: what cannot be made is known now. Throws IoError.
 inline void make_folders_of(const TrainerOptions& o) {
   for (const std::string& file : {o.checkpoint, o.history, o.curves}) {
     const std::string folder = std::filesystem::path(file).parent_path().string();
     if (!folder.empty()) make_folders(folder);
   }
+  if (!o.events.empty()) make_folders(o.events);
 }
 
 }  // namespace espalier

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// Training that runs off is said, and never mistaken for a loss of zero.
+#include <doctest/doctest.h>
+
+#include "support/made_up.hpp"
+#include "support/temporary_folder.hpp"
+
+using namespace espalier_test;
+
+namespace {
+
+const esp::Dataset train = made_up(200, 1), valid = made_up(200, 2);
+
+/// A constant rate, but for one step.
+struct Burst {
+  std::int64_t at = 1;
+  double factor = 1e30;
+  double operator()(std::int64_t step, std::int64_t) const { return step == at ? factor : 1.0; }
+  [[nodiscard]] std::string describe() const { return "burst"; }
+};
+
+}  // namespace
+
+TEST_CASE("divergence: the loss, the task, the step") {
+  esp::TrainerOptions o = quick_options();
+  o.optimizer = esp::Sgd{.learning_rate = 1e20};
+  esp::Trainer<Bottom> trainer(o);
+  const std::string said = message_of([&] { trainer.fit(train, valid); });
+  CAPTURE(said);
+  CHECK(said.find("training diverged: the loss of task '") == 0);
+  CHECK(said.find(" at step 2 (epoch 1); a lower learning rate or max_gradient_norm may help") != std::string::npos);
+  CHECK_THROWS_AS(trainer.fit(train, valid), esp::DivergenceError);
+}
+
+TEST_CASE("divergence: the last good epoch is kept, in memory and on disk") {
+  const TemporaryFolder folder;
+  esp::TrainerOptions o = quick_options();
+  o.epochs = 10;
+  o.optimizer = esp::Sgd{.learning_rate = 1e-2};
+  o.schedule = Burst{.at = 10};  // four steps an epoch: in the third
+  o.checkpoint = folder / "model.safetensors";
+  esp::Trainer<Bottom> trainer(o);
+  const std::string said = message_of([&] { trainer.fit(train, valid); });
+  CHECK(said.find("(epoch 3)") != std::string::npos);
+  esp::TrainerOptions two = o;
+  two.epochs = 2;
+  two.schedule = esp::Constant{};
+  two.checkpoint.clear();
+  esp::Trainer<Bottom> before(two);
+  before.fit(train, valid);
+  CHECK(same_bits(trainer.parameters(), before.parameters()));
+  esp::Trainer<Bottom> reader(quick_options());
+  reader.load(o.checkpoint);
+  CHECK(same_bits(reader.parameters(), before.parameters()));
+}
+
+TEST_CASE("divergence: seen in validation, when it is the epoch's last step that runs off") {
+  esp::TrainerOptions o = quick_options();
+  o.optimizer = esp::Sgd{.learning_rate = 1e-2};
+  o.schedule = Burst{.at = 4};
+  esp::Trainer<Bottom> trainer(o);
+  const std::string said = message_of([&] { trainer.fit(train, valid); });
+  CAPTURE(said);
+  CHECK(said.find("on the validation split is not finite after epoch 1") != std::string::npos);
+}
+
+TEST_CASE("divergence: a batch without labels is none") {
+  esp::TrainerOptions o = quick_options();
+  o.batch_size = 2;
+  o.epochs = 1;
+  esp::Trainer<Bottom> trainer(o);
+  CHECK(trainer.fit(made_up(40, 1, 0.8)).epochs == 1);
+  const esp::HistoryRow& row = trainer.history().rows().back();
+  CHECK(std::isfinite(row.value("train/click/loss")));
+  CHECK(std::isfinite(row.value("train/loss")));
+}
