@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the tests of this room share.
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "espalier/data/csv.hpp"
+#include "espalier/data/table.hpp"
+
+namespace espalier_test {
+
+/// The message of the `Exception` that `action` throws; the test fails when it has more than one line.
+template <class Exception, class Action>
+std::string failure(Action&& action) {
+  try {
+    action();
+  } catch (const Exception& error) {
+    const std::string text = error.what();
+    CHECK(text.find('\n') == std::string::npos);
+    return text;
+  }
+  return "no error";
+}
+
+/// A cell as a test writes it: "–" where missing.
+inline std::string cell(const espalier::Column& column, espalier::Index row) {
+  if (column.kind == espalier::ColumnKind::text) {
+    return column.codes[static_cast<std::size_t>(row)] < 0 ? "–" : std::string(column.at(row));
+  }
+  const double value = column.numbers[static_cast<std::size_t>(row)];
+  return std::isnan(value) ? "–" : espalier::number_text(value);
+}
+
+/// A column's cells, one behind the other: "1 2 –".
+inline std::string cells(const espalier::Table& table, std::string_view name) {
+  const espalier::Column& column = table.column(name);
+  std::string text;
+  for (espalier::Index row = 0; row < column.size(); ++row) text += (row > 0 ? " " : "") + cell(column, row);
+  return text;
+}
+
+/// Everything of a table as one text: names, kinds, cells, dictionaries, notes, where each row is from.
+inline std::string dump(const espalier::Table& table) {
+  std::string text = table.source + "\n";
+  for (const espalier::Column& c : table.columns()) {
+    text += c.name + (c.kind == espalier::ColumnKind::text ? " text:" : " number:");
+    for (const std::int32_t code : c.codes) text += " " + std::to_string(code);
+    for (const double v : c.numbers) text += " " + espalier::number_text(v);
+    for (const std::string& value : c.dictionary) text += " '" + value + "'";
+    text += "\n";
+  }
+  for (espalier::Index row = 0; row < table.rows(); ++row) text += table.where(row) + " ";
+  for (const std::string& note : table.notes) text += "\n" + note;
+  return text;
+}
+
+inline espalier::CsvColumn number(std::string name) { return {std::move(name), espalier::ColumnKind::number}; }
+inline espalier::CsvColumn text(std::string name) { return {std::move(name), espalier::ColumnKind::text}; }
+
+}  // namespace espalier_test
