@@ -15,9 +15,13 @@ namespace espalier_test {
 
 class TemporaryFolder {
  public:
-  TemporaryFolder() {
+  enum class Where { on_disk, in_memory };  ///< syncing to memory is quick
+
+  explicit TemporaryFolder(Where where = Where::on_disk) {
     static std::atomic<int> counter{0};
-    folder_ = std::filesystem::temp_directory_path() /
+    const std::filesystem::path memory = "/dev/shm";
+    const bool quick = where == Where::in_memory && std::filesystem::is_directory(memory);
+    folder_ = (quick ? memory : std::filesystem::temp_directory_path()) /
               ("espalier_test_" + std::to_string(::getpid()) + "_" + std::to_string(counter++));
     std::filesystem::create_directories(folder_);
   }

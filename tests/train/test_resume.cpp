@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: Apache-2.0
+// An interrupted run goes on bit for bit as if it never had been.
+#include <doctest/doctest.h>
+
+#include <csignal>
+#include <filesystem>
+
+#include "support/captured_stderr.hpp"
+#include "support/made_up.hpp"
+#include "support/temporary_folder.hpp"
+
+using namespace espalier_test;
+
+namespace {
+
+const esp::Dataset train = made_up(230, 1, 0.1), valid = made_up(100, 2);  // four steps of 64 an epoch
+
+/// A constant rate, and SIGTERM in the middle of step `at`.
+struct Terminate {
+  std::int64_t at = 0;
+  double operator()(std::int64_t step, std::int64_t) const {
+    if (step == at) std::raise(SIGTERM);
+    return 1;
+  }
+  [[nodiscard]] std::string describe() const { return esp::Constant{}.describe(); }
+};
+
+esp::TrainerOptions three_epochs(const TemporaryFolder& folder, const std::string& name) {
+  esp::TrainerOptions o = quick_options();
+  o.patience = 0;
+  o.handle_interrupts = true;
+  o.resume = true;
+  o.checkpoint = folder / (name + ".safetensors");
+  o.history = folder / (name + ".jsonl");
+  return o;
+}
+
+struct Outcome {
+  esp::Parameters<float> parameters;
+  esp::FitResult result;
+  std::string history, checkpoint, state;
+};
+
+template <class Model>
+Outcome run(const esp::TrainerOptions& o, const esp::Dataset& held_out = valid) {
+  esp::Trainer<Model> trainer(o);
+  Outcome outcome;
+  outcome.result = trainer.fit(train, held_out);
+  outcome.parameters = trainer.parameters();
+  outcome.history = trainer.history().to_jsonl();
+  if (std::filesystem::exists(o.checkpoint)) outcome.checkpoint = esp::read_file(o.checkpoint);
+  if (std::filesystem::exists(o.checkpoint + ".resume")) outcome.state = esp::read_file(o.checkpoint + ".resume");
+  return outcome;
+}
+
+/// Every way that two runs can be the same.
+void check_same(const Outcome& a, const Outcome& b) {
+  CHECK(same_bits(a.parameters, b.parameters));
+  CHECK(a.result.epochs == b.result.epochs);
+  CHECK(a.result.best_epoch == b.result.best_epoch);
+  CHECK(std::bit_cast<std::uint64_t>(a.result.best_value) == std::bit_cast<std::uint64_t>(b.result.best_value));
+  CHECK(a.history == b.history);
+  CHECK((a.checkpoint == b.checkpoint));
+  CHECK((a.state == b.state));  // moments, balance, loop and all
+}
+
+template <class Model>
+void check_interrupts(const std::function<void(esp::TrainerOptions&)>& change, std::initializer_list<std::int64_t> steps) {
+  const TemporaryFolder folder(TemporaryFolder::Where::in_memory);
+  esp::TrainerOptions o = three_epochs(folder, "whole");
+  change(o);
+  const Outcome whole = run<Model>(o);
+  CHECK_FALSE(whole.result.interrupted);
+  CHECK(whole.result.epochs == 3);
+  for (const std::int64_t at : steps) {
+    CAPTURE(at);
+    esp::TrainerOptions cut = three_epochs(folder, "cut" + std::to_string(at));
+    change(cut);
+    esp::TrainerOptions on = cut;
+    cut.schedule = Terminate{at};
+    const Outcome first = run<Model>(cut);
+    CHECK(first.result.interrupted);
+    CHECK(first.result.epochs == at / 4);
+    on.threads = 1;
+    check_same(run<Model>(on), whole);
+  }
+  // Interrupted again and again, at every step.
+  esp::TrainerOptions often = three_epochs(folder, "often");
+  change(often);
+  Outcome last;
+  for (std::int64_t at = 1; at <= 12; ++at) {
+    esp::TrainerOptions next = often;
+    next.schedule = Terminate{at};
+    last = run<Model>(next);
+    CHECK(last.result.interrupted);
+  }
+  check_same(last, whole);
+}
+
+}  // namespace
+
+TEST_CASE("resume: every optimiser goes on as if never stopped, inside an epoch and between two") {
+  using O = esp::TrainerOptions;
+  const auto with = [](const esp::Optimizer& optimizer) {
+    check_interrupts<Bottom>([&](O& o) { o.optimizer = optimizer; }, {2, 4, 7});
+  };
+  with(esp::Sgd{.learning_rate = 1e-2});
+  with(esp::Sgd{.learning_rate = 1e-2, .momentum = 0.9});
+  with(esp::Sgd{.learning_rate = 1e-2, .momentum = 0.9, .nesterov = true, .weight_decay = 1e-3});
+  with(esp::Adam{.learning_rate = 1e-2});
+  with(esp::AdamW{.learning_rate = 1e-2});
+  with(esp::Adagrad{.learning_rate = 5e-2});
+}
+
+TEST_CASE("resume: every architecture and balance, with clipping, weights and frozen tensors") {
+  using O = esp::TrainerOptions;
+  check_interrupts<Experts>([](O& o) { o.balance = esp::Uncertainty{}; }, {1, 6, 11});
+  check_interrupts<Normed>([](O& o) { o.balance = esp::Uncertainty{.revised = true}; }, {3, 5, 8});
+  check_interrupts<Separate>(
+      [](O& o) {
+        o.max_gradient_norm = 0.5;
+        o.sample_weight = "weight";
+        o.freeze = {"click/*/bias"};
+        o.monitor = "mean_auc";
+        o.batch_size = 60;
+      },
+      {2, 4, 9});
+}
+
+TEST_CASE("resume: without a validation split") {
+  const TemporaryFolder folder(TemporaryFolder::Where::in_memory);
+  esp::TrainerOptions o = three_epochs(folder, "whole");
+  const Outcome whole = run<Bottom>(o, {});
+  CHECK(whole.result.best_epoch == 0);
+  esp::TrainerOptions cut = three_epochs(folder, "cut");
+  cut.schedule = Terminate{6};
+  CHECK(run<Bottom>(cut, {}).result.interrupted);
+  cut.schedule = esp::Constant{};
+  check_same(run<Bottom>(cut, {}), whole);
+}
+
+TEST_CASE("resume: after a crash in the middle of an epoch, from the end of the one before") {
+  const TemporaryFolder folder(TemporaryFolder::Where::in_memory);
+  const Outcome whole = run<Bottom>(three_epochs(folder, "whole"));
+  esp::TrainerOptions o = three_epochs(folder, "cut");
+  esp::TrainerOptions crash = o;
+  struct Crash {
+    double operator()(std::int64_t step, std::int64_t) const {
+      if (step == 7) throw std::runtime_error("crash");
+      return 1;
+    }
+    [[nodiscard]] std::string describe() const { return esp::Constant{}.describe(); }
+  };
+  crash.schedule = Crash{};
+  esp::Trainer<Bottom> trainer(crash);
+  CHECK_THROWS_WITH(static_cast<void>(trainer.fit(train, valid)), "crash");
+  CHECK(std::filesystem::exists(o.checkpoint));
+  check_same(run<Bottom>(o), whole);
+}
+
+TEST_CASE("resume: a run that had finished returns at once, with its model") {
+  const TemporaryFolder folder(TemporaryFolder::Where::in_memory);
+  esp::TrainerOptions o = three_epochs(folder, "run");
+  const Outcome first = run<Bottom>(o);
+  int epochs = 0;
+  o.callbacks.emplace_back([&](esp::EpochInfo&) { ++epochs; });
+  o.progress = esp::ShowProgress::automatic;
+  std::filesystem::remove(o.checkpoint);  // what was saved last may be lost
+  const CapturedStderr captured;
+  const Outcome again = run<Bottom>(o);
+  CHECK(epochs == 0);
+  CHECK(again.result.seconds == 0);
+  CHECK(captured.text() == "resuming " + o.checkpoint + ".resume: it had finished all 3 epochs, there is nothing to do\n");
+  check_same(again, first);
+}
+
+TEST_CASE("resume: more epochs than at first are as many from the start") {
+  const TemporaryFolder folder(TemporaryFolder::Where::in_memory);
+  esp::TrainerOptions o = three_epochs(folder, "long");
+  o.epochs = 5;
+  const Outcome whole = run<Bottom>(o);
+  esp::TrainerOptions more = three_epochs(folder, "more");
+  CHECK(run<Bottom>(more).result.epochs == 3);
+  more.epochs = 5;
+  check_same(run<Bottom>(more), whole);
+}
+
+TEST_CASE("resume: early stopping stays stopped until there is more patience, a callback's stop stays") {
+  const TemporaryFolder folder(TemporaryFolder::Where::in_memory);
+  const auto options = [&](const std::string& name, int patience) {
+    esp::TrainerOptions o = three_epochs(folder, name);
+    o.epochs = 20;
+    o.optimizer = esp::Adam{.learning_rate = 5e-2};
+    o.patience = patience;
+    return o;
+  };
+  const Outcome patient = run<Bottom>(options("patient", 4));
+  const Outcome first = run<Bottom>(options("run", 1));
+  REQUIRE(first.result.stopped_early);
+  REQUIRE(first.result.epochs < patient.result.epochs);
+  const Outcome again = run<Bottom>(options("run", 1));
+  CHECK(again.result.stopped_early);
+  check_same(again, first);
+  check_same(run<Bottom>(options("run", 4)), patient);
+
+  esp::TrainerOptions told = options("told", 0);
+  told.callbacks.emplace_back([](esp::EpochInfo& info) { info.stop = info.epoch == 2; });
+  CHECK(run<Bottom>(told).result.epochs == 2);
+  told.callbacks.clear();
+  told.patience = 4;
+  CHECK(run<Bottom>(told).result.epochs == 2);
+}
+
+TEST_CASE("resume: nothing to resume from is a start; not asked for, a run starts anew") {
+  const TemporaryFolder folder(TemporaryFolder::Where::in_memory);
+  esp::TrainerOptions o = three_epochs(folder, "run");
+  const Outcome first = run<Bottom>(o);
+  o.resume = false;
+  const Outcome anew = run<Bottom>(o);
+  check_same(anew, first);
+  CHECK(anew.result.seconds > 0);
+}
+
+TEST_CASE("resume: other settings are refused, naming the first difference") {
+  using O = esp::TrainerOptions;
+  const TemporaryFolder folder(TemporaryFolder::Where::in_memory);
+  esp::TrainerOptions o = three_epochs(folder, "run");
+  o.schedule = Terminate{6};
+  const Outcome first = run<Bottom>(o);
+  o.schedule = esp::Constant{};
+  const std::string file = o.checkpoint + ".resume: ";
+  const std::string end = "; resume with the same settings, or remove the file to start anew";
+  const auto refused = [&](auto change) {
+    esp::TrainerOptions other = o;
+    change(other);
+    return message_of([&] { run<Bottom>(other); });
+  };
+  CHECK(refused([](O& n) { n.seed = 2; }) == file + "the run was started with seed: 1, now it is seed: 2" + end);
+  CHECK(refused([](O& n) { n.batch_size = 32; }) ==
+        file + "the run was started with batch_size: 64, now it is batch_size: 32" + end);
+  CHECK(refused([](O& n) { n.optimizer = esp::Adam{.learning_rate = 2e-2}; }) ==
+        file + "the run was started with optimizer: adam(learning_rate=0.01, beta1=0.9, beta2=0.999, epsilon=1e-08, "
+               "weight_decay=0), now it is optimizer: adam(learning_rate=0.02, beta1=0.9, beta2=0.999, epsilon=1e-08, "
+               "weight_decay=0)" + end);
+  CHECK(refused([](O& n) { n.schedule = esp::Cosine{}; }) ==
+        file + "the run was started with schedule: constant, now it is schedule: cosine(final=0) over 3 epochs" + end);
+  CHECK(refused([](O& n) { n.max_gradient_norm = 1; }).find("max_gradient_norm: 0, now it is max_gradient_norm: 1") !=
+        std::string::npos);
+  CHECK(refused([](O& n) { n.balance = esp::Uncertainty{}; }).find("balance: equal, now it is balance: uncertainty(") !=
+        std::string::npos);
+  CHECK(refused([](O& n) { n.freeze = {"*/bias"}; }).find("freeze: none, now it is freeze: */bias") != std::string::npos);
+  CHECK(refused([](O& n) { n.monitor = "mean_auc"; }).find("monitor: loss, now it is monitor: mean_auc") != std::string::npos);
+  CHECK(refused([](O& n) { n.sample_weight = "weight"; }).find("sample_weight: none, now it is sample_weight: weight") !=
+        std::string::npos);
+  CHECK(message_of([&] {
+          esp::Trainer<Bottom> trainer(o);
+          trainer.fit(train, made_up(99, 2));
+        }) == file + "the run was started with validation rows: 100, now it is validation rows: 99" + end);
+  CHECK(message_of([&] {
+          esp::Trainer<Bottom> trainer(o);
+          trainer.fit(made_up(231, 2), valid);
+        }) == file + "the run was started with training rows: 230, now it is training rows: 231" + end);
+
+  // What the model's file does not say, as it matters to learning alone: weights, options of losses, dropout.
+  struct Weighted : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<MadeUpEncoder>, Click,
+                                        esp::Task<"watch", esp::MeanSquaredError, esp::Weight{0.25}, esp::Tower<8>>> {};
+  struct Smoothed
+      : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<MadeUpEncoder>,
+                            esp::Task<"click", esp::BinaryCrossEntropyWith<esp::LabelSmoothing{0.1}>, esp::Weight{1.0}, esp::Tower<8>>,
+                            Watch> {};
+  struct Dropped
+      : esp::MultiTaskModel<MadeUpInputs,
+                            esp::SharedBottom<esp::Layers<esp::Dense<16>, esp::Dropout<esp::Rate{0.2}>,
+                                                          esp::Dense<8, esp::Activation::gelu>>>,
+                            Click, Watch> {};
+  CHECK(message_of([&] { run<Weighted>(o); }) ==
+        file + "the run was started with weight of 'watch': 0.5, now it is weight of 'watch': 0.25" + end);
+  CHECK(message_of([&] { run<Smoothed>(o); }).find("the run was started with loss of 'click': ") != std::string::npos);
+  CHECK(message_of([&] { run<Dropped>(o); }) ==
+        file + "the run was started with rate of 'shared/dropout1': 0.1, now it is rate of 'shared/dropout1': 0.2" + end);
+
+  // None of that touched the file: the run goes on.
+  CHECK(esp::read_file(o.checkpoint + ".resume") == first.state);
+  CHECK(run<Bottom>(o).result.epochs == 3);
+}
+
+TEST_CASE("interrupt: what is said, and what is kept without a checkpoint") {
+  const TemporaryFolder folder(TemporaryFolder::Where::in_memory);
+  const CapturedStderr captured;
+  esp::TrainerOptions o = three_epochs(folder, "run");
+  o.progress = esp::ShowProgress::automatic;
+  o.schedule = Terminate{6};
+  const Outcome cut = run<Bottom>(o);
+  const std::string said = captured.text();
+  CHECK(said.find("interrupted after step 6; saved " + o.checkpoint + ".resume: run again with resume to go on\n") !=
+        std::string::npos);
+  o.schedule = esp::Constant{};
+  run<Bottom>(o);
+  CHECK(captured.text().find("resuming " + o.checkpoint + ".resume: epoch 2, after 128 of 230 samples\n") != std::string::npos);
+
+  esp::TrainerOptions bare = quick_options();
+  bare.handle_interrupts = true;
+  bare.schedule = Terminate{6};
+  bare.progress = esp::ShowProgress::automatic;
+  esp::Trainer<Bottom> trainer(bare);
+  CHECK(trainer.fit(train, valid).interrupted);
+  CHECK(captured.text().find("interrupted after step 6; nothing saved, as there is no checkpoint file\n") != std::string::npos);
+  CHECK(same_bits(trainer.parameters(), cut.parameters));  // both have the weights of the first epoch
+}
+
+TEST_CASE("interrupt: signals are the application's unless the options say otherwise") {
+  static volatile std::sig_atomic_t caught = 0;
+  auto* const before = std::signal(SIGTERM, [](int) { caught = 1; });
+  esp::TrainerOptions o = quick_options();
+  o.schedule = Terminate{2};
+  esp::Trainer<Bottom> trainer(o);
+  const esp::FitResult result = trainer.fit(train, valid);
+  std::signal(SIGTERM, before);
+  CHECK(caught == 1);
+  CHECK_FALSE(result.interrupted);
+  CHECK(result.epochs == 3);
+}
