@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <concepts>
 #include <cstdint>
 #include <string_view>
 
@@ -44,7 +45,7 @@ struct MinCount {  ///< values seen fewer than N times in the training split sha
   static constexpr void apply(FieldInfo& f) { f.min_count = N; }
 };
 template <FixedString Name>
-struct SharedTable {  /// the fields that name the same table share its rows
+struct SharedTable {  ///< the fields that name the same table share its rows
   static constexpr void apply(FieldInfo& f) { f.table = Name.view(); }
 };
 template <Pool P, char Separator = '|'>
@@ -61,6 +62,8 @@ template <FixedString Name, class... Transforms>
 struct Numeric {
   static_assert(sizeof...(Transforms) <= FieldInfo::max_transforms,
                 "espalier: a numeric field takes at most 4 transforms");
+  static_assert((std::same_as<Transforms, Standardize> + ... + 0) <= 1,
+                "espalier: a numeric field is standardised once");
   static constexpr FieldInfo info() {
     FieldInfo f;
     f.name = Name.view();
@@ -101,6 +104,8 @@ template <FixedString Name, std::int64_t Buckets, int Width, class... Options>
 struct Hashed {
   static_assert(Buckets > 0 && Buckets < (std::int64_t{1} << 31),
                 "espalier: Hashed needs 1 to 2^31 − 1 buckets");
+  static_assert(Categorical<Name, Width, Options...>::info().min_count == 1,
+                "espalier: Hashed has no vocabulary for MinCount to count in");
   static constexpr FieldInfo info() {
     FieldInfo f = Categorical<Name, Width, Options...>::info();
     f.kind = FieldKind::hashed;

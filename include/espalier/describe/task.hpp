@@ -26,12 +26,18 @@ struct Label {
 namespace detail {
 template <FixedString TaskName, class... Options>
 struct LabelColumn {
+  static_assert(sizeof...(Options) == 0, "espalier: the one option behind a task's tower is Label");
   static constexpr std::string_view value = TaskName.view();
 };
 template <FixedString TaskName, FixedString Column>
 struct LabelColumn<TaskName, Label<Column>> {
   static constexpr std::string_view value = Column.view();
 };
+
+template <class T>
+inline constexpr bool is_layers = false;
+template <class... Ls>
+inline constexpr bool is_layers<Layers<Ls...>> = true;
 
 template <class List, class L>
 struct Append;
@@ -48,6 +54,8 @@ struct Task {
   static_assert(!TaskName.view().empty(), "espalier: a task needs a name");
   static_assert(W.value >= 0, "espalier: a task's weight must not be negative");
   static_assert(LossType::outputs > 0, "espalier: a task's loss must have at least one output");
+  static_assert(detail::is_layers<TowerLayers>,
+                "espalier: a task's tower, its fourth argument, is Tower or Layers");
 
   using Loss = LossType;
   using TowerType = TowerLayers;

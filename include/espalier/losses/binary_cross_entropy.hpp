@@ -23,8 +23,8 @@ struct LabelSmoothing {
 ///   value       w t log(1 + e^−z) + (1 − t) log(1 + e^z)
 ///   derivative  (1 − t) σ(z) − w t σ(−z)
 ///   predict     σ(z), the probability that y = 1 (of the odds w-fold, when w is not 1)
-/// Labels between 0 and 1 are taken as probabilities. Smoothing: Szegedy et al., Rethinking the
-/// inception architecture for computer vision, CVPR 2016.
+/// evaluate() takes labels between 0 and 1 as probabilities; data and metrics take 0 and 1 alone.
+/// Smoothing: Szegedy et al., Rethinking the inception architecture for computer vision, CVPR 2016.
 template <PositiveWeight W = PositiveWeight{}, LabelSmoothing S = LabelSmoothing{}>
 struct BasicBinaryCrossEntropy {
   static_assert(W.value > 0, "espalier: a positive's weight must be greater than 0");
