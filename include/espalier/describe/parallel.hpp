@@ -80,7 +80,7 @@ constexpr Block fold_parallel_layer(Builder& b, Block in, int count, std::string
 
 }  // namespace detail
 
-/// `Encoder` = Layers<…>, `Count` times side by side on `in`, with parameters of their own. The result has
+/// `Encoder`, a `Layers<…>`, `Count` times side by side on `in`, with parameters of their own. The result has
 /// Count · width rows, copy after copy; the tensors are called `name{i}/…`.
 template <class Encoder>
 struct Parallel;

@@ -24,10 +24,10 @@ namespace espalier {
 struct EvaluateOptions {
   Values weights{};  ///< one per sample, or none
   Groups groups{};   ///< one per sample, or none: adds gauc, and intervals resample whole groups
-  bool detailed = false;     ///< adds precision, recall and f1, and with groups ndcg@k and recall@k
+  bool detailed = false;     ///< adds precision, recall, f1; with groups `ndcg@k`, `recall@k` too
   double threshold = 0.5;    ///< of accuracy, precision, recall and f1
   Index bins = 10;           ///< of ece
-  Index k = 10;              ///< of ndcg@k and recall@k
+  Index k = 10;              ///< of `ndcg@k` and `recall@k`
   Index resamples = 0;       ///< bootstrap resamples for confidence intervals; 0 for none
   double confidence = 0.95;  ///< of the intervals
   std::uint64_t seed = 1;    ///< of the bootstrap
@@ -105,8 +105,8 @@ TaskReport evaluate_with(std::string task, const Samples& samples, const Evaluat
 }  // namespace metrics_detail
 
 /// auc, pr_auc, log_loss, accuracy, ece, ratio; with groups gauc; detailed: precision, recall, f1,
-/// ndcg@k, recall@k. `probabilities`: n, in [0, 1]; `labels`: n, each 0, 1 or NaN (missing). What
-/// is undefined is NaN; throws ConfigError when sizes or values are not as said.
+/// `ndcg@k`, `recall@k`. `probabilities`: n, in [0, 1]; `labels`: n, each 0, 1 or NaN (missing).
+/// What is undefined is NaN; throws ConfigError when sizes or values are not as said.
 [[nodiscard]] inline TaskReport evaluate_binary(std::string task, Values probabilities,
                                                 Values labels,
                                                 const EvaluateOptions& options = {}) {
