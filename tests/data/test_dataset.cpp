@@ -177,6 +177,22 @@ TEST_CASE("split: by time; what has no time is in no part") {
         "log: column 'text' holds text, expected numbers");
 }
 
+TEST_CASE("split: by time as text, which sorts as ISO 8601 does") {
+  Table table;
+  table.source = "log";
+  table.add("day", std::vector<std::string>{"2022-05-05", "2022-05-04 23:59", "", "2022-05-07", "2022-05-06T01:00", "2021-12-31"});
+  table.add("number", std::vector<int>{1, 2, 3, 4, 5, 6});
+  const Dataset data(std::move(table));
+  const Parts parts = data.split_by_time("day", "2022-05-05", "2022-05-07");
+  CHECK(parts[0].rows() == std::vector<std::int32_t>{1, 5});
+  CHECK(parts[1].rows() == std::vector<std::int32_t>{0, 4});
+  CHECK(parts[2].rows() == std::vector<std::int32_t>{3});
+  CHECK(failure<ConfigError>([&] { static_cast<void>(data.split_by_time("day", "2022-05-07", "2022-05-05")); }) ==
+        "split_by_time: validation from 2022-05-07, test from 2022-05-05, expected the test not to begin before");
+  CHECK(failure<DataError>([&] { static_cast<void>(data.split_by_time("number", "2022-05-05", "2022-05-07")); }) ==
+        "log: column 'number' holds numbers, expected text as '2022-05-05'");
+}
+
 TEST_CASE("a dataset is some rows of a table: the first, those that a rule keeps, a table of their own") {
   const Dataset data = dataset(100);
   CHECK(data.head(10).rows().back() == 9);

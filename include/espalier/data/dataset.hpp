@@ -9,6 +9,7 @@
 #include <memory>
 #include <numeric>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -101,15 +102,28 @@ class Dataset {
   }
 
   /// Rows before `valid_from` train, those before `test_from` validate, the rest test. Rows without a time are in none.
+  /// Throws ConfigError, DataError.
   [[nodiscard]] std::array<Dataset, 3> split_by_time(const std::string& column, double valid_from, double test_from) const {
-    if (!(valid_from <= test_from)) {
-      throw ConfigError("split_by_time: validation from " + number_text(valid_from) + ", test from " +
-                        number_text(test_from) + ", expected the test not to begin before");
-    }
+    check_times(valid_from <= test_from, number_text(valid_from), number_text(test_from));
     const std::vector<double>& time = table().numbers(column);
     return split_by([&](Index row) {
       const double t = time[static_cast<std::size_t>(row)];
       return std::isnan(t) ? -1 : t < valid_from ? 0 : t < test_from ? 1 : 2;
+    });
+  }
+
+  /// The same for times in text that sorts as they do: "2022-05-05", "2022-05-05 18:30". Throws ConfigError, DataError.
+  [[nodiscard]] std::array<Dataset, 3> split_by_time(const std::string& column, std::string_view valid_from,
+                                                     std::string_view test_from) const {
+    check_times(valid_from <= test_from, std::string(valid_from), std::string(test_from));
+    const Column& time = table().column(column);
+    if (time.kind != ColumnKind::text) {
+      throw DataError(table().source + ": column '" + column + "' holds numbers, expected text as '" +
+                      std::string(valid_from) + "'");
+    }
+    return split_by([&](Index row) {
+      const std::string_view t = time.at(row);
+      return t.empty() ? -1 : t < valid_from ? 0 : t < test_from ? 1 : 2;
     });
   }
 
@@ -133,6 +147,12 @@ class Dataset {
   [[nodiscard]] Table to_table() const { return table().take(rows_); }
 
  private:
+  static void check_times(bool in_order, const std::string& valid_from, const std::string& test_from) {
+    if (in_order) return;
+    throw ConfigError("split_by_time: validation from " + valid_from + ", test from " + test_from +
+                      ", expected the test not to begin before");
+  }
+
   static void check_shares(double train, double valid, double test) {
     const double sum = train + valid + test;
     if (!(train >= 0 && valid >= 0 && test >= 0 && sum <= 1 + 1e-9)) {
