@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "espalier/core/buffer.hpp"
-#include "espalier/core/view.hpp"
+#include "espalier/core/eigen.hpp"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define ESPALIER_TEST_SANITIZED 1

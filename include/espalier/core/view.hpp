@@ -2,9 +2,6 @@
 // `View<T>`: a matrix that is somewhere else. A sample is a column; columns lie `stride` elements apart.
 #pragma once
 
-#include <Eigen/Core>
-#include <type_traits>
-
 #include "espalier/core/config.hpp"
 
 namespace espalier {
@@ -31,15 +28,6 @@ struct View {
 template <class T>
 [[nodiscard]] constexpr View<const T> as_const(View<T> v) noexcept {
   return v;
-}
-
-/// The view as an Eigen map, to use Eigen's expressions on it.
-template <class T>
-[[nodiscard]] auto as_eigen(View<T> v) {
-  using Plain = Eigen::Matrix<std::remove_const_t<T>, Eigen::Dynamic, Eigen::Dynamic>;
-  using Matrix = std::conditional_t<std::is_const_v<T>, const Plain, Plain>;
-  return Eigen::Map<Matrix, 0, Eigen::OuterStride<>>(v.data, v.rows, v.cols,
-                                                     Eigen::OuterStride<>(v.stride));
 }
 
 }  // namespace espalier

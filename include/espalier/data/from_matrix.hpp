@@ -2,9 +2,10 @@
 // Data that is already in memory: a matrix whose rows are samples, features first, labels last.
 #pragma once
 
-#include <Eigen/Core>
 #include <algorithm>
+#include <concepts>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -12,22 +13,35 @@
 
 namespace espalier {
 
-/// A table from a matrix, map or expression of any real scalar type; column j is called names[j]. NaN is a missing value.
-/// Throws DataError.
-template <class Derived>
-[[nodiscard]] Table table_from_matrix(const Eigen::MatrixBase<Derived>& matrix, const std::vector<std::string>& names) {
+/// What has rows() and cols(), and elements (i, j) once it is evaluated: Eigen's matrices, maps and expressions, and other
+/// libraries' matrices. Nothing of Eigen is included for it.
+template <class M>
+concept MatrixLike = requires(const M& matrix) {
+  { matrix.rows() } -> std::convertible_to<Index>;
+  { matrix.cols() } -> std::convertible_to<Index>;
+};
+
+/// A table from a matrix of any real scalar type; column j is called names[j]. NaN is a missing value. Throws DataError.
+template <MatrixLike M>
+[[nodiscard]] Table table_from_matrix(const M& matrix, const std::vector<std::string>& names) {
+  if constexpr (requires { matrix.derived().eval(); }) {  // an expression is evaluated once; a matrix is itself
+    using Evaluated = std::remove_cvref_t<decltype(matrix.derived().eval())>;
+    if constexpr (!std::same_as<Evaluated, M>) {
+      const Evaluated evaluated = matrix;
+      return table_from_matrix(evaluated, names);
+    }
+  }
   if (static_cast<Index>(names.size()) != matrix.cols()) {
     throw DataError("matrix: " + std::to_string(matrix.cols()) + " columns, expected " + std::to_string(names.size()) +
                     ", one for each name");
   }
-  const auto& values = matrix.derived().eval();  // itself, where it is no expression
-  std::vector<std::vector<double>> columns(names.size(), std::vector<double>(static_cast<std::size_t>(values.rows())));
+  std::vector<std::vector<double>> columns(names.size(), std::vector<double>(static_cast<std::size_t>(matrix.rows())));
   constexpr Index block = 64;  // rows that stay in the cache, whichever way the matrix is stored
-  for (Index begin = 0; begin < values.rows(); begin += block) {
-    const Index end = (std::min)(begin + block, static_cast<Index>(values.rows()));
-    for (Index j = 0; j < values.cols(); ++j) {
+  for (Index begin = 0; begin < matrix.rows(); begin += block) {
+    const Index end = (std::min)(begin + block, static_cast<Index>(matrix.rows()));
+    for (Index j = 0; j < matrix.cols(); ++j) {
       double* const to = columns[static_cast<std::size_t>(j)].data();
-      for (Index i = begin; i < end; ++i) to[i] = static_cast<double>(values(i, j));
+      for (Index i = begin; i < end; ++i) to[i] = static_cast<double>(matrix(i, j));
     }
   }
   Table table;

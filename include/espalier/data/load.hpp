@@ -30,8 +30,8 @@ template <class Model>
 
 /// A matrix whose rows are samples: the inputs in the order of the model's fields, then the labels in the order of its tasks.
 /// Categories are numbers in it; NaN is a missing value. Throws DataError for another number of columns.
-template <class Model, class Derived>
-[[nodiscard]] Dataset from_matrix(const Eigen::MatrixBase<Derived>& matrix) {
+template <class Model, MatrixLike M>
+[[nodiscard]] Dataset from_matrix(const M& matrix) {
   return Dataset(table_from_matrix(matrix, column_names(plan_of<Model>().schema)));
 }
 

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "espalier/balance/balance.hpp"
 #include "espalier/balance/equal.hpp"
 #include "espalier/balance/uncertainty.hpp"
+#include "espalier/balance/weighting.hpp"
 #include "espalier/metrics/report.hpp"
 #include "espalier/optim/adam.hpp"
 #include "espalier/optim/optimizer.hpp"
@@ -39,7 +39,7 @@ struct TrainerOptions {
   Index batch_size = 1024;
   Optimizer optimizer = Adam{};
   Schedule schedule = Constant{};
-  double max_gradient_norm = 0;      ///< > 0: gradients are scaled so that their global norm is at most this
+  double max_gradient_norm = 0;      ///< above 0: gradients are scaled so that their global norm is at most this
   Balance balance = Equal{};
   std::vector<std::string> freeze{};   ///< patterns of tensors that do not learn: "shared/*", "embedding/*"
   std::string sample_weight{};         ///< column of sample weights; none: all one
@@ -54,9 +54,9 @@ struct TrainerOptions {
   bool restore_best = true;          ///< end with the weights of the best epoch
 
   /// File for the model, after each epoch: of the best so far, or without a validation split of the last. All that a run
-  /// needs to go on lies beside, in <file>.resume.
+  /// needs to go on lies beside, in `<file>.resume`.
   std::string checkpoint{};
-  bool resume = false;               ///< go on from <file>.resume if it is there
+  bool resume = false;               ///< go on from `<file>.resume` if it is there
   std::string history{};               ///< file.jsonl or file.csv: a row per epoch
   std::string events{};                ///< folder for TensorBoard
   std::string curves{};                ///< file.svg: losses and metrics over epochs
