@@ -11,6 +11,10 @@ namespace esp = espalier;
 
 constexpr int width = 8;  // of each embedding
 constexpr int experts = 8;
+constexpr esp::Rate dropout{0.1};
+
+template <int First, int Second>
+using Encoder = esp::Layers<esp::Dense<First>, esp::Dropout<dropout>, esp::Dense<Second>>;
 
 template <esp::FixedString Name>
 using Category = esp::Categorical<Name, width>;
@@ -32,9 +36,9 @@ using Inputs = esp::Inputs<
 using Income = esp::Task<"income", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Tower<64, 32>>;
 using NeverMarried = esp::Task<"never_married", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Tower<64, 32>>;
 
-using Single = esp::MultiTaskModel<Inputs, esp::SingleTask<esp::Mlp<128, 64>>, Income, NeverMarried>;
-using Shared = esp::MultiTaskModel<Inputs, esp::SharedBottom<esp::Mlp<128, 64>>, Income, NeverMarried>;
-using Mmoe = esp::MultiTaskModel<Inputs, esp::Mmoe<experts, esp::Mlp<64, 64>>, Income, NeverMarried>;
+using Single = esp::MultiTaskModel<Inputs, esp::SingleTask<Encoder<128, 64>>, Income, NeverMarried>;
+using Shared = esp::MultiTaskModel<Inputs, esp::SharedBottom<Encoder<128, 64>>, Income, NeverMarried>;
+using Mmoe = esp::MultiTaskModel<Inputs, esp::Mmoe<experts, Encoder<64, 64>>, Income, NeverMarried>;
 
 /// The file has no header; this is the order that its documentation gives.
 const std::vector<std::string> columns{
@@ -78,7 +82,11 @@ int main(int argc, char** argv) {
       .about = "Predicts income and marital status from a census: a mixture of experts against a shared encoder.",
       .model_names = {"single", "shared", "mmoe"},
       .default_model = "mmoe",
-      .recipe = {.epochs = 20, .batch_size = 512, .optimizer = esp::Adam{.learning_rate = 1e-3}, .patience = 3},
+      .recipe = {.epochs = 20,
+                 .batch_size = 512,
+                 .optimizer = esp::Adam{.learning_rate = 1e-3},
+                 .patience = 3,
+                 .monitor = "mean_auc"},
       .optimizer = [](double rate) -> esp::Optimizer { return esp::Adam{.learning_rate = rate}; },
   };
   example.models = [] {
