@@ -84,6 +84,16 @@ template <class Read>
   }
 }
 
+/// Puts the file's name before what `action` says is wrong with its content.
+template <class Action>
+void naming(const SafetensorsFile& file, Action action) {
+  try {
+    action();
+  } catch (const CheckpointError& error) {
+    throw CheckpointError(file.path() + ": " + error.what());
+  }
+}
+
 }  // namespace checkpoint_detail
 
 /// Writes a model, whole or not at all. Throws IoError; CheckpointError when its vocabularies do not fit into a header.
@@ -107,14 +117,10 @@ inline void load_parameters(const SafetensorsFile& file, const PlanView& plan, P
   checkpoint_detail::read_parameters(file, plan, parameters, "");
 }
 
-/// Throws CheckpointError too when they do not fit the schema.
+/// Takes over the vocabularies and normalisation of a saved model. Throws CheckpointError when they do not fit its schema too.
 inline void restore_features(const SafetensorsFile& file, const PlanView& plan, Features& features) {
   FeaturesState state = load_features(file, plan);
-  try {
-    features.restore(std::move(state));
-  } catch (const CheckpointError& error) {
-    throw CheckpointError(file.path() + ": " + error.what());
-  }
+  checkpoint_detail::naming(file, [&] { features.restore(std::move(state)); });
 }
 
 /// The same from a path; throws IoError too. Both from one SafetensorsFile are of one model, even when it is replaced meanwhile.

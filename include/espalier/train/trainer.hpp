@@ -85,7 +85,7 @@ class PlanTrainer {
     if (resumed) {
       ResumeView view{executor.parameters(), executor.optimizer_state(), *best, {}, settings(splits)};
       loop = load_resume(*resumed, program_.plan, view);
-      balance.restore(view.balance);
+      checkpoint_detail::naming(*resumed, [&] { balance.restore(view.balance); });
       if (loop.position >= splits.train.size() || loop.position % batch != 0) {
         throw CheckpointError(resumed->path() + ": position is " + std::to_string(loop.position) +
                               ", expected the start of a batch");
