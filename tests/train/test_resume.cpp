@@ -211,6 +211,29 @@ TEST_CASE("resume: early stopping stays stopped until there is more patience, a 
   CHECK(run<Bottom>(told).result.epochs == 2);
 }
 
+TEST_CASE("resume: a callback's patience outlasts the options'") {
+  const TemporaryFolder folder(TemporaryFolder::Where::in_memory);
+  const auto options = [&](const std::string& name) {
+    esp::TrainerOptions o = three_epochs(folder, name);
+    o.epochs = 12;
+    o.optimizer = esp::Adam{.learning_rate = 5e-2};
+    o.patience = 1;
+    o.callbacks.emplace_back([](esp::EpochInfo& info) { info.stop = false; });
+    return o;
+  };
+  const Outcome whole = run<Bottom>(options("whole"));
+  REQUIRE(whole.result.epochs == 12);
+  REQUIRE(whole.result.best_epoch < 11);  // or there was no patience to outlast
+  for (const std::int64_t at : {16, 30, 44}) {
+    CAPTURE(at);
+    const std::string name = "cut" + std::to_string(at);
+    esp::TrainerOptions cut = options(name);
+    cut.schedule = Terminate{at};
+    CHECK(run<Bottom>(cut).result.interrupted);
+    check_same(run<Bottom>(options(name)), whole);
+  }
+}
+
 TEST_CASE("resume: nothing to resume from is a start; not asked for, a run starts anew") {
   const TemporaryFolder folder(TemporaryFolder::Where::in_memory);
   esp::TrainerOptions o = three_epochs(folder, "run");

@@ -295,6 +295,7 @@ class PlanTrainer {
     loop.out_of_patience = info.stop = out_of_patience(loop);
     for (const auto& callback : options_.callbacks) callback(info);
     loop.stopped = info.stop;
+    loop.out_of_patience = loop.out_of_patience && loop.stopped;  // a callback may have had more
     recorder_.epoch(info, loop);
     if (!options_.checkpoint.empty()) {
       save_state(splits, loop);
