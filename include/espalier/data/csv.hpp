@@ -25,6 +25,7 @@ namespace espalier {
 /// columns need. Plain or .gz (see espalier/data/gzip.hpp). Throws IoError, DataError, ConfigError.
 [[nodiscard]] inline Table read_csv(const std::vector<std::string>& paths, const CsvOptions& options = {}) {
   std::vector<csv_detail::Input> inputs;
+  inputs.reserve(paths.size());
   for (const std::string& path : paths) inputs.push_back({path, [path] { return open_source(path); }});
   return csv_detail::Reader(options).read(inputs);
 }

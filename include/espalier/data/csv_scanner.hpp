@@ -199,7 +199,7 @@ class Scanner {
     const char* from = ++q;
     for (;;) {
       const void* found = std::memchr(q, quote_, static_cast<std::size_t>(end_ - q));
-      if (found == nullptr || (static_cast<const char*>(found) + 1 == end_ && !whole_)) {
+      if (found == nullptr) {
         if (!whole_) return End::more;
         return fail(started, "a quoted value without an end, expected a closing " + shown_separator(quote_));
       }

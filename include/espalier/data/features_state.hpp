@@ -55,6 +55,7 @@ namespace features_detail {
   std::vector<Json> vocabularies;
   for (const auto& vocabulary : state.vocabularies) {
     std::vector<Json> values;
+    values.reserve(vocabulary.size());
     for (const std::string& value : vocabulary) values.push_back(features_detail::bytes_to_json(value));
     vocabularies.push_back(Json::array(std::move(values)));
   }

@@ -231,6 +231,7 @@ inline void check(const Table& positives, const NegativeSamplingOptions& options
     made.add(std::move(column));
   }
   std::vector<double> label;
+  label.reserve(sampled.size());
   for (const std::int32_t item : sampled) label.push_back(item < 0 ? 1 : 0);
   made.add(Column::number(options.label, std::move(label)));
   return made;
