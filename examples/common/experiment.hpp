@@ -189,8 +189,10 @@ inline int run(int argc, char** argv, Example example) {
     const std::vector<NamedModel> models = example.models();
     const Splits splits = example.load(options);
     for (const std::string& note : splits[0].table().notes) std::cerr << note << '\n';
-    std::fprintf(stderr, "%s: %td rows to train, %td to validate, %td to test\n", splits[0].table().source.c_str(),
-                 splits[0].size(), splits[1].size(), splits[2].size());
+    if (!options.quiet) {
+      std::fprintf(stderr, "%s: %td rows to train, %td to validate, %td to test\n", splits[0].table().source.c_str(),
+                   splits[0].size(), splits[1].size(), splits[2].size());
+    }
     if (options.compare_all || !options.compare.empty()) return compare(example, options, models, splits);
     for (const NamedModel& model : models) {
       if (model.name == options.model) return train_one(example, options, model, splits);

@@ -1,0 +1,108 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# examples.sh <folder of the example programs>
+# The example trainers as a user meets them: options, simulated data, JSON, checkpoints, and ten kinds of broken files,
+# each of which must give one line that names what is wrong, and a non-zero exit.
+set -euo pipefail
+bin=$(cd "$1" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+unset ESPALIER_DATA
+export HOME=$work
+
+fail() {
+  printf 'examples.sh: %s\n' "$*" >&2
+  exit 1
+}
+
+# refuses <text> <command>...: exits with 1, and says one line on standard error that holds the text.
+refuses() {
+  local text=$1 status=0
+  shift
+  "$@" >out 2>err </dev/null || status=$?
+  [ "$status" = 1 ] || fail "$* exited with $status, expected 1: $(cat err)"
+  [ "$(wc -l <err)" = 1 ] || fail "$* said $(wc -l <err) lines, expected 1: $(cat err)"
+  grep -qF -- "$text" err || fail "$* said '$(cat err)', expected '$text'"
+}
+
+for program in quickstart short_video census_income movielens; do
+  "$bin/$program" --help >out
+  for option in --data --model --balance --epochs --batch-size --learning-rate --seed --threads --checkpoint --json; do
+    grep -q -- "$option" out || fail "$program --help does not list $option"
+  done
+  refuses "--epochs" "$bin/$program" --epochs 0
+  refuses "--frobnicate" "$bin/$program" --frobnicate
+  refuses "nowhere" "$bin/$program" --data nowhere
+done
+refuses "scripts/fetch-data census-income" "$bin/census_income"
+
+# A few users and films: enough to train on.
+mkdir films
+ratings() {
+  echo userId,movieId,rating,timestamp
+  local user film
+  for user in $(seq 1 12); do
+    for film in $(seq $((1 + user % 2)) 2 40); do echo "$user,$film,$(((user * film) % 5 + 1)).0,$((1000 * user + film * 37 % 101))"; done
+  done
+}
+{
+  echo movieId,title,genres
+  for film in $(seq 1 40); do echo "$film,\"Film, The $film ($((1950 + film)))\",Drama|Comedy"; done
+} >films/movies.csv
+ratings >films/ratings.csv
+
+"$bin/movielens" --data films --epochs 2 --checkpoint model.safetensors --log log --json >out 2>err </dev/null || fail "$(cat err)"
+tail -n 1 out | grep -q '^{"example":"movielens","model":"shared","balance":"equal","seed":1,"epochs":2,.*"train_samples_per_second":.*"tasks":{"watched":{"auc":' ||
+  fail "the JSON line is $(tail -n 1 out)"
+for file in model.safetensors log/history.jsonl log/curves.svg; do [ -s "$file" ] || fail "no $file"; done
+same() { sed -e 's/"train_samples_per_second":[^,]*,//' <(tail -n 1 "$1"); }
+mv out first
+for threads in 1 2 4; do
+  "$bin/movielens" --data films --epochs 2 --threads "$threads" --log log --json --quiet >out 2>err </dev/null
+  [ "$(same out)" = "$(same first)" ] || fail "with $threads threads: $(tail -n 1 out), expected $(tail -n 1 first)"
+done
+"$bin/movielens" --data films --epochs 1 --compare --seeds 2 --quiet >out 2>/dev/null </dev/null
+grep -q '^rating *mmoe *rmse' out || fail "no comparison: $(cat out)"
+
+# Broken files.
+broken() {
+  local text=$1
+  refuses "$text" "$bin/movielens" --data films
+  ratings >films/ratings.csv
+}
+ratings | sed '5s/,[0-9.]*,\([0-9]*\)$/,five,\1/' >films/ratings.csv
+broken "ratings.csv:5: column 'rating': 'five' is not a number"
+ratings | sed '7s/,[^,]*$//' >films/ratings.csv
+broken "ratings.csv:7: 3 values, expected 4"
+ratings | sed '9s/$/,1/' >films/ratings.csv
+broken "ratings.csv:9: 5 values, expected 4"
+ratings | sed '3s/^/"/' >films/ratings.csv
+broken "ratings.csv:3: "
+ratings | sed '4s/^\([0-9]*\),/\1"x,/' >films/ratings.csv
+broken "ratings.csv:4: column 'userId': a quote inside"
+ratings | sed '1s/rating/stars/' >films/ratings.csv
+broken "no column 'rating'"
+ratings | sed '1s/rating/userId/' >films/ratings.csv
+broken "are both called 'userId'"
+: >films/ratings.csv
+broken "ratings.csv: the file is empty"
+ratings | sed '6s/,/\x00,/' >films/ratings.csv
+broken "ratings.csv:6: column 'userId': a NUL byte"
+ratings | sed '8s/,[0-9.]*,\([0-9]*\)$/,1e999,\1/' >films/ratings.csv
+broken "ratings.csv:8: column 'rating': '1e999'"
+ratings | sed '2s/$/\r x/' >films/ratings.csv
+broken "ratings.csv:2: "
+printf '\xff\xfeu\x00' >films/ratings.csv
+broken "UTF-16"
+mv films/movies.csv films/elsewhere.csv
+broken "no movies.csv"
+mv films/elsewhere.csv films/movies.csv
+head -c 100 model.safetensors >cut.safetensors.resume
+refuses "cut.safetensors.resume" "$bin/movielens" --data films --checkpoint cut.safetensors --resume --quiet
+
+# Without data and network: the simulated feed, and it says so.
+"$bin/quickstart" --epochs 1 --json >out 2>err </dev/null || fail "$(cat err)"
+grep -q SIMULATED err || fail "a simulated feed is not called so: $(cat err)"
+tail -n 1 out | grep -q '"tasks":{"click":{"auc":0\.[67]' || fail "nothing learnt: $(tail -n 1 out)"
+echo "examples: all as they should"
