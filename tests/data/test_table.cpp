@@ -198,4 +198,7 @@ TEST_CASE("a row says where it is from, over tables put together too") {
   CHECK(table.where(3) == "people, row 4");
   CHECK(table.where(4) == "f.csv:2");
   CHECK(table.select({"age"}).where(4) == "f.csv:2");
+  file.append(parse_csv("age,name\n8,x\n", "g.csv"));
+  CHECK(file.where(2) == "f.csv:5");
+  CHECK(file.where(3) == "g.csv:2");
 }
