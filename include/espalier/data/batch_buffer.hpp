@@ -2,7 +2,11 @@
 // `BatchBuffer<T>`: memory for a batch, filled from encoded data by row numbers.
 #pragma once
 
+#include <algorithm>
 #include <cassert>
+#include <cstdint>
+#include <functional>
+#include <numeric>
 #include <span>
 #include <vector>
 
@@ -11,8 +15,8 @@
 
 namespace espalier {
 
-/// Filled from the data it was made for, or from others of the same features. Nothing allocates after construction, but for
-/// multi-valued fields, which grow to what the longest batch needs.
+/// Filled from the data it was made for, or from others of the same features. Nothing allocates after construction, unless
+/// other data have longer multi-valued cells.
 template <class T>
 class BatchBuffer {
  public:
@@ -24,8 +28,12 @@ class BatchBuffer {
         fields_(data.ids.size()),
         columns_(data.ids.size()) {
     for (std::size_t f = 0; f < fields_.size(); ++f) {
-      fields_[f].ids.resize(static_cast<std::size_t>(capacity));
-      if (!data.ids[f].offsets.empty()) fields_[f].offsets.resize(static_cast<std::size_t>(capacity) + 1);
+      if (data.ids[f].offsets.empty()) {
+        fields_[f].ids.resize(static_cast<std::size_t>(capacity));
+      } else {
+        fields_[f].ids.reserve(most_values(data.ids[f].offsets, static_cast<std::size_t>(capacity)));
+        fields_[f].offsets.resize(static_cast<std::size_t>(capacity) + 1);
+      }
     }
   }
 
@@ -77,6 +85,15 @@ class BatchBuffer {
   [[nodiscard]] const Batch<T>& batch() const { return batch_; }
 
  private:
+  /// How many values a multi-valued field has in `samples` samples at most: in the longest.
+  static std::size_t most_values(const std::vector<std::int32_t>& offsets, std::size_t samples) {
+    std::vector<std::int32_t> lengths(offsets.size());
+    std::adjacent_difference(offsets.begin(), offsets.end(), lengths.begin());
+    const auto end = lengths.begin() + static_cast<std::ptrdiff_t>((std::min)(samples, lengths.size()));
+    std::nth_element(lengths.begin(), end, lengths.end(), std::greater<>());
+    return static_cast<std::size_t>(std::accumulate(lengths.begin(), end, std::int64_t{0}));
+  }
+
   Index capacity_;
   std::vector<T> numeric_, labels_, weights_;
   std::vector<EncodedData::Ids> fields_;
