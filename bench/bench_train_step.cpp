@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// A whole training step: forward, losses, backward, Adam (lazy for tables), as a trainer does it.
+#include "machine.hpp"
+#include "workloads.hpp"
+
+#include "espalier/train/executor.hpp"
+
+namespace {
+
+using bench::Index;
+namespace esp = espalier;
+
+template <class Model>
+void train_step(benchmark::State& state, Index samples, int threads) {
+  const auto rows = bench::vocabulary_rows<Model>();
+  esp::TrainExecutor<float> executor(esp::program_of<Model, float, esp::cpu::Device>(), rows, samples, threads);
+  esp::initialize(executor.plan(), 1, executor.parameters());
+  executor.prepare(esp::Adam{.learning_rate = 1e-3}, {});
+  std::vector<double> weights;
+  for (const esp::TaskInfo& task : executor.plan().tasks) weights.push_back(task.weight);
+  // Batches take turns, so that tables are not found in the cache because the last step left them there.
+  const bool tables = !executor.plan().tables.empty();
+  std::vector<std::unique_ptr<esp::RandomBatch<float>>> data;
+  for (std::uint64_t i = 0; i < (tables ? 8U : 1U); ++i) {
+    data.push_back(std::make_unique<esp::RandomBatch<float>>(executor.plan(), samples, rows, i + 1));
+  }
+  std::int64_t step = 0;
+  const auto learn = [&] {
+    const esp::Batch<float>& batch = data[static_cast<std::size_t>(step) % data.size()]->batch();
+    ++step;
+    const auto losses = executor.forward_backward(batch, weights, esp::mix(1, static_cast<std::uint64_t>(step)));
+    benchmark::DoNotOptimize(losses.data());
+    executor.update({step, 1, 1});
+  };
+  for (int i = 0; i < 3; ++i) learn();
+  const bench::Needs needs = bench::step_needs<Model>(data[0]->batch());
+  bench::machine(threads);
+  bench::FloorCounter counter(state, needs.flops, needs.bytes, threads);
+  for (auto _ : state) learn();
+  counter.stop();
+  state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations()) * samples);
+}
+
+template <class Model>
+void add(std::initializer_list<Index> batches) {
+  for (const Index batch : batches) {
+    for (const int threads : {1, 2}) {
+      benchmark::RegisterBenchmark(
+          bench::case_name("TrainStep", Model::label, batch, threads).c_str(),
+          [batch, threads](benchmark::State& state) { train_step<Model>(state, batch, threads); })
+          ->Unit(benchmark::kMillisecond);
+    }
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  add<bench::SharedBottom>({32, 256, 1024, 4096});
+  add<bench::Mmoe>({32, 256, 1024, 4096});
+  add<bench::MmoeWide>({256, 1024, 4096});
+  add<bench::EmbeddingCtr>({1024, 4096});
+  return bench::run(argc, argv);
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// What all benchmarks share, ours and the peers': percentiles of latencies.
+#pragma once
+
+#include <benchmark/benchmark.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <vector>
+
+namespace bench {
+
+/// The time of every single call.
+class Latencies {
+ public:
+  Latencies() { seconds_.reserve(std::size_t{1} << 20U); }
+
+  void time(const auto& work) {
+    const auto start = std::chrono::steady_clock::now();
+    work();
+    const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
+    if (seconds_.size() < seconds_.capacity()) seconds_.push_back(taken.count());
+  }
+
+  void report(benchmark::State& state) {
+    if (seconds_.empty()) return;
+    std::sort(seconds_.begin(), seconds_.end());
+    const auto at = [&](double share) {
+      return 1e6 * seconds_[static_cast<std::size_t>(share * static_cast<double>(seconds_.size() - 1))];
+    };
+    state.counters["p50_us"] = at(0.5);
+    state.counters["p99_us"] = at(0.99);
+  }
+
+ private:
+  std::vector<double> seconds_;
+};
+
+}  // namespace bench

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the machine can do, measured: multiply-adds a second in registers, bytes a second from memory. The floor of a case is
+//   flops / peak + bytes / bandwidth
+// with both taken on as many threads as the case has.
+#pragma once
+
+#include <benchmark/benchmark.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdio>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "harness.hpp"
+
+#include "espalier/core/buffer.hpp"
+#include "espalier/core/threads.hpp"
+#include "espalier/kernels/cpu/simd.hpp"
+
+namespace bench {
+
+using espalier::Index;
+
+inline double seconds_of(const auto& work) {
+  const auto start = std::chrono::steady_clock::now();
+  work();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+/// Chains of multiply-adds that do not wait for each other: as many as two units with a latency of 4 to 5 need.
+template <class T>
+[[gnu::noinline]] T multiply_adds(Index rounds) {
+  using espalier::cpu::Vector;
+  constexpr std::size_t chains = 12;
+  std::array<Vector<T>, chains> sums{};
+  Vector<T> a{}, b{};
+  for (Index i = 0; i < espalier::cpu::lanes<T>; ++i) {
+    a[i] = static_cast<T>(0.999999);
+    b[i] = static_cast<T>(1e-6);
+  }
+  benchmark::DoNotOptimize(a);
+  benchmark::DoNotOptimize(b);
+  for (Index r = 0; r < rounds; ++r) {
+    for (Vector<T>& sum : sums) sum = sum * a + b;
+  }
+  Vector<T> all{};
+  for (const Vector<T>& sum : sums) all += sum;
+  T total = 0;
+  for (Index i = 0; i < espalier::cpu::lanes<T>; ++i) total += all[i];
+  return total;
+}
+
+struct Machine {
+  double flops = 0;  ///< a second, a multiply-add being two
+  double bytes = 0;  ///< a second: triad a = b + s · c from memory
+};
+
+inline Machine measure_machine(int threads) {
+  espalier::ThreadPool pool(threads);
+  Machine machine;
+  constexpr Index rounds = 2000000;
+  constexpr double flops = 12.0 * 2 * static_cast<double>(espalier::cpu::lanes<float>) * rounds;
+  const auto share = [&](Index, int) { benchmark::DoNotOptimize(multiply_adds<float>(rounds)); };
+  // Half a second each: until the system has put the threads on cores of their own.
+  for (double spent = 0; spent < 0.5;) {
+    const double seconds = seconds_of([&] { pool.run(threads, share); });
+    machine.flops = (std::max)(machine.flops, threads * flops / seconds);
+    spent += seconds;
+  }
+  constexpr std::size_t count = std::size_t{1} << 24U;  // 64 MiB each
+  espalier::Buffer<float> a(count), b(count), c(count);
+  b.fill(1);
+  c.fill(2);
+  const Index part = static_cast<Index>(count) / threads;
+  const auto triad = [&](Index piece, int) {
+    float* ESPALIER_RESTRICT to = a.data() + piece * part;
+    const float *x = b.data() + piece * part, *y = c.data() + piece * part;
+    for (Index i = 0; i < part; ++i) to[i] = x[i] + 3.0F * y[i];
+    benchmark::DoNotOptimize(to);
+    benchmark::ClobberMemory();
+  };
+  for (double spent = 0; spent < 0.5;) {
+    const double seconds = seconds_of([&] { pool.run(threads, triad); });
+    machine.bytes = (std::max)(machine.bytes, 12.0 * static_cast<double>(part * threads) / seconds);
+    spent += seconds;
+  }
+  return machine;
+}
+
+/// Measured once for each number of threads, when first asked for.
+inline const Machine& machine(int threads) {
+  static std::map<int, Machine> known;
+  auto at = known.find(threads);
+  if (at == known.end()) at = known.emplace(threads, measure_machine(threads)).first;
+  return at->second;
+}
+
+/// Least seconds that `flops` and `bytes` take.
+inline double floor_seconds(double flops, double bytes, int threads) {
+  const Machine& m = machine(threads);
+  return flops / m.flops + bytes / m.bytes;
+}
+
+/// Prints peak and bandwidth as part of the benchmark's context.
+inline void add_context(std::initializer_list<int> thread_counts) {
+  for (const int threads : thread_counts) {
+    const Machine& m = machine(threads);
+    char text[80];
+    std::snprintf(text, sizeof text, "%.1f GFLOP/s, triad %.1f GB/s", m.flops / 1e9, m.bytes / 1e9);
+    benchmark::AddCustomContext("peak_" + std::to_string(threads) + (threads == 1 ? "_thread" : "_threads"), text);
+  }
+}
+
+/// Adds what a case reaches: fraction_of_floor, GFLOP/s and GB/s, given what one iteration needs at least.
+class FloorCounter {
+ public:
+  FloorCounter(benchmark::State& state, double flops, double bytes, int threads)
+      : state_(state), flops_(flops), bytes_(bytes), threads_(threads), start_(std::chrono::steady_clock::now()) {}
+  FloorCounter(const FloorCounter&) = delete;
+  FloorCounter& operator=(const FloorCounter&) = delete;
+
+  /// Right after the loop.
+  void stop() {
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count() /
+                           static_cast<double>((std::max)(state_.iterations(), benchmark::IterationCount{1}));
+    state_.counters["fraction_of_floor"] = floor_seconds(flops_, bytes_, threads_) / seconds;
+    if (flops_ > 0) state_.counters["GFLOP/s"] = flops_ / seconds / 1e9;
+    if (bytes_ > 0) state_.counters["GB/s"] = bytes_ / seconds / 1e9;
+  }
+
+ private:
+  benchmark::State& state_;
+  double flops_, bytes_;
+  int threads_;
+  std::chrono::steady_clock::time_point start_;
+};
+
+/// The main function of a benchmark.
+inline int run(int argc, char** argv) {
+  bool only_list = false;
+  for (int i = 1; i < argc; ++i) only_list = only_list || std::string_view(argv[i]).starts_with("--benchmark_list");
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
+  if (!only_list) add_context({1, 2});
+  benchmark::RunSpecifiedBenchmarks();
+  benchmark::Shutdown();
+  return 0;
+}
+
+}  // namespace bench
