@@ -42,7 +42,7 @@ TEST_CASE("activations: the derivative is the slope") {
   }
 }
 
-TEST_CASE("activations: far out they are their limits, and a NaN stays one where something sees it") {
+TEST_CASE("activations: far out they are their limits, and a NaN stays one") {
   for (const Activation a : all) {
     CAPTURE(static_cast<int>(a));
     for (const float x : {30.0F, 100.0F, 1e4F, 1e18F, 3e38F}) {
@@ -58,7 +58,6 @@ TEST_CASE("activations: far out they are their limits, and a NaN stays one where
         CHECK(std::abs(activation_derivative(a, -x, down)) < 1e-10F);
       }
     }
-    if (a == Activation::identity || a == Activation::relu) continue;
     CHECK(std::isnan(activate(a, std::numeric_limits<float>::quiet_NaN())));
   }
 }

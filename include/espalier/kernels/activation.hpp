@@ -28,7 +28,7 @@ template <class T>
 [[nodiscard]] ESPALIER_HD T activate(Activation a, T x) {
   switch (a) {
     case Activation::identity: break;
-    case Activation::relu: return x > 0 ? x : T{0};
+    case Activation::relu: return x < 0 ? T{0} : x;  // a NaN stays one
     case Activation::leaky_relu: return x > 0 ? x : static_cast<T>(0.01) * x;
     case Activation::gelu: return x / 2 * (1 + std::erf(x * static_cast<T>(0.70710678118654752)));
     case Activation::silu: return x / (1 + std::exp(-x));
