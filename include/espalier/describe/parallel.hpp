@@ -18,6 +18,25 @@ inline constexpr bool is_dense<Dense<U, A, I>> = true;
 
 namespace detail {
 
+template <class L>
+inline constexpr bool is_elementwise = requires { L::elementwise; };
+
+/// Blocks of the same width side by side: a copy of each.
+template <class Builder>
+constexpr Block side_by_side(Builder& b, const Block* parts, int count, std::string_view name) {
+  const int width = parts[0].rows;
+  const Block out = b.block(width * count, parts[0].steps);
+  const int path = b.enter(name);
+  for (int i = 0; i < count; ++i) {
+    Node node;
+    node.in = parts[i];
+    node.out = out.slice(i * width, width);
+    b.template emit<ops::Copy>(node);
+  }
+  b.leave(path);
+  return out;
+}
+
 /// One layer of `count` parallel copies. At first all copies read the same block (`joint`): a Dense is then one wider
 /// matmul. Afterwards copy i reads rows i·w … of `in`: a Dense then has `count` groups.
 template <class L, class Builder>
@@ -50,14 +69,12 @@ constexpr Block fold_parallel_layer(Builder& b, Block in, int count, std::string
     b.leave(layer);
     b.leave(path);
     return node.out;
-  } else if constexpr (requires { L::elementwise; }) {
+  } else if constexpr (is_elementwise<L>) {
     const int path = b.enter(name);
     const Block out = L::fold(b, in, position);  // the same on all copies at once
     b.leave(path);
     return out;
   } else {
-    const int width = L::width(rows);
-    Block out{};
     std::array<Block, 256> parts{};
     for (int i = 0; i < count; ++i) {
       const int path = b.enter(name, i);
@@ -65,16 +82,7 @@ constexpr Block fold_parallel_layer(Builder& b, Block in, int count, std::string
           L::fold(b, joint ? in : in.slice(i * rows, rows), position);
       b.leave(path);
     }
-    out = b.block(width * count, in.steps);
-    const int path = b.enter(name);
-    for (int i = 0; i < count; ++i) {
-      Node node;
-      node.in = parts[static_cast<std::size_t>(i)];
-      node.out = out.slice(i * width, width);
-      b.template emit<ops::Copy>(node);
-    }
-    b.leave(path);
-    return out;
+    return side_by_side(b, parts.data(), count, name);
   }
 }
 
@@ -94,9 +102,14 @@ struct Parallel<Layers<Ls...>> {
     static_assert(Count > 0 && Count <= 256, "espalier: 1 to 256 copies of an encoder");
     static_assert(sizeof...(Ls) > 0, "espalier: an expert needs at least one layer");
     int position = 0;
-    ((in = detail::fold_parallel_layer<Ls>(b, in, Count, name, position, position == 0), ++position),
+    bool joint = true;  // all copies still have the same values
+    ((in = detail::fold_parallel_layer<Ls>(b, in, Count, name, position, joint),
+      joint = joint && detail::is_elementwise<Ls>, ++position),
      ...);
-    return in;
+    if (!joint) return in;
+    std::array<Block, static_cast<std::size_t>(Count)> same{};
+    same.fill(in);
+    return detail::side_by_side(b, same.data(), Count, name);
   }
 };
 
