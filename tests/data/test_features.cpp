@@ -200,6 +200,8 @@ TEST_CASE("features: transforms are made in their order; a missing number is 0 w
   CHECK(all[4] == doctest::Approx(1));
   // Standardised, then clipped.
   const std::vector<float> after = encoded(features<Numeric<"x", Log1p, Standardize, Clip<Range{-0.5, 0.5}>>>());
+  // A missing number is the mean when it is standardised, and goes through what follows.
+  CHECK(encoded(features<Numeric<"x", Log1p, Standardize, Clip<Range{0.25, 0.5}>>>())[3] == 0.25F);
   CHECK(after[1] == -0.5F);
   CHECK(after[3] == 0);
   CHECK(after[4] == 0.5F);
