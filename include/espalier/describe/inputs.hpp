@@ -156,6 +156,25 @@ struct Inputs {
   static_assert(tables_agree,
                 "espalier: fields that share a table must have the same kind, width and buckets");
 
+  /// Per field: the first field of its table, and that table's number among the vocabularies. Found once, not in each
+  /// fold: a model with an encoder a task folds its inputs as often as it has tasks, and compilers count the steps.
+  struct Tables {
+    std::array<std::size_t, count> first{};
+    std::array<int, count> vocabulary{};
+  };
+  static constexpr Tables tables_of_fields = [] {
+    Tables made;
+    int vocabularies = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      if (fields[i].is_numeric()) continue;
+      std::size_t j = 0;
+      while (fields[j].is_numeric() || fields[j].table != fields[i].table) ++j;
+      made.first[i] = j;
+      made.vocabulary[i] = j == i ? vocabularies++ : made.vocabulary[j];
+    }
+    return made;
+  }();
+
   /// Emits the look-ups: one embedding a categorical field, one copy a run of numeric fields.
   template <class Builder>
   static constexpr Block fold(Builder& b) {
@@ -179,18 +198,8 @@ struct Inputs {
         b.template emit<ops::NumericInput>(node);
         continue;
       }
-      tables[i] = -1;
-      int vocabulary = 0;
-      for (std::size_t j = 0; j < i; ++j) {
-        if (fields[j].is_numeric()) continue;
-        if (fields[j].table == f.table) tables[i] = tables[j];
-        bool first = true;
-        for (std::size_t k = 0; k < j; ++k) {
-          first = first && (fields[k].is_numeric() || fields[k].table != fields[j].table);
-        }
-        vocabulary += first ? 1 : 0;
-      }
-      if (tables[i] < 0) tables[i] = b.table(f.table, vocabulary, f.width);
+      const std::size_t first = tables_of_fields.first[i];
+      tables[i] = first == i ? b.table(f.table, tables_of_fields.vocabulary[i], f.width) : tables[first];
       node.table = tables[i];
       node.field = categorical++;
       node.pool = f.pool;
