@@ -73,9 +73,10 @@ TEST_CASE("options: a folder that cannot be is said before the first epoch") {
   esp::write_file_atomically(folder / "file", "");
   for (const int which : {0, 1, 2, 3}) {
     esp::TrainerOptions o = quick_options();
-    std::string& option = which == 0 ? o.checkpoint : which == 1 ? o.history : which == 2 ? o.curves : o.events;
-    option = folder / "file/run.svg";
-    if (which == 1) option = folder / "file/run.csv";
+    if (which == 0) o.checkpoint = folder / "file/run.safetensors";
+    if (which == 1) o.history = folder / "file/run.csv";
+    if (which == 2) o.curves = folder / "file/run.svg";
+    if (which == 3) o.events = folder / "file/run";
     int epochs = 0;
     o.callbacks.emplace_back([&](esp::EpochInfo&) { ++epochs; });
     esp::Trainer<Bottom> trainer(o);

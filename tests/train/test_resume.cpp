@@ -48,8 +48,8 @@ Outcome run(const esp::TrainerOptions& o, const esp::Dataset& held_out = valid) 
   outcome.result = trainer.fit(train, held_out);
   outcome.parameters = trainer.parameters();
   outcome.history = trainer.history().to_jsonl();
-  if (std::filesystem::exists(o.checkpoint)) outcome.checkpoint = esp::read_file(o.checkpoint);
-  if (std::filesystem::exists(o.checkpoint + ".resume")) outcome.state = esp::read_file(o.checkpoint + ".resume");
+  if (std::filesystem::exists(o.checkpoint.text())) outcome.checkpoint = esp::read_file(o.checkpoint);
+  if (std::filesystem::exists(o.checkpoint.text() + ".resume")) outcome.state = esp::read_file(o.checkpoint.text() + ".resume");
   return outcome;
 }
 
@@ -154,7 +154,7 @@ TEST_CASE("resume: after a crash in the middle of an epoch, from the end of the 
   crash.schedule = Crash{};
   esp::Trainer<Bottom> trainer(crash);
   CHECK_THROWS_WITH(static_cast<void>(trainer.fit(train, valid)), "crash");
-  CHECK(std::filesystem::exists(o.checkpoint));
+  CHECK(std::filesystem::exists(o.checkpoint.text()));
   check_same(run<Bottom>(o), whole);
 }
 
@@ -165,12 +165,12 @@ TEST_CASE("resume: a run that had finished returns at once, with its model") {
   int epochs = 0;
   o.callbacks.emplace_back([&](esp::EpochInfo&) { ++epochs; });
   o.progress = esp::ShowProgress::automatic;
-  std::filesystem::remove(o.checkpoint);  // what was saved last may be lost
+  std::filesystem::remove(o.checkpoint.text());  // what was saved last may be lost
   const CapturedStderr captured;
   const Outcome again = run<Bottom>(o);
   CHECK(epochs == 0);
   CHECK(again.result.seconds == 0);
-  CHECK(captured.text() == "resuming " + o.checkpoint + ".resume: it had finished all 3 epochs, there is nothing to do\n");
+  CHECK(captured.text() == "resuming " + o.checkpoint.text() + ".resume: it had finished all 3 epochs, there is nothing to do\n");
   check_same(again, first);
 }
 
@@ -251,7 +251,7 @@ TEST_CASE("resume: other settings are refused, naming the first difference") {
   o.schedule = Terminate{6};
   const Outcome first = run<Bottom>(o);
   o.schedule = esp::Constant{};
-  const std::string file = o.checkpoint + ".resume: ";
+  const std::string file = o.checkpoint.text() + ".resume: ";
   const std::string end = "; resume with the same settings, or remove the file to start anew";
   const auto refused = [&](auto change) {
     esp::TrainerOptions other = o;
@@ -303,7 +303,7 @@ TEST_CASE("resume: other settings are refused, naming the first difference") {
         file + "the run was started with rate of 'shared/dropout1': 0.1, now it is rate of 'shared/dropout1': 0.2" + end);
 
   // None of that touched the file: the run goes on.
-  CHECK(esp::read_file(o.checkpoint + ".resume") == first.state);
+  CHECK(esp::read_file(o.checkpoint.text() + ".resume") == first.state);
   CHECK(run<Bottom>(o).result.epochs == 3);
 }
 
@@ -315,11 +315,11 @@ TEST_CASE("interrupt: what is said, and what is kept without a checkpoint") {
   o.schedule = Terminate{6};
   const Outcome cut = run<Bottom>(o);
   const std::string said = captured.text();
-  CHECK(said.find("interrupted after step 6; saved " + o.checkpoint + ".resume: run again with resume to go on\n") !=
+  CHECK(said.find("interrupted after step 6; saved " + o.checkpoint.text() + ".resume: run again with resume to go on\n") !=
         std::string::npos);
   o.schedule = esp::Constant{};
   run<Bottom>(o);
-  CHECK(captured.text().find("resuming " + o.checkpoint + ".resume: epoch 2, after 128 of 230 samples\n") != std::string::npos);
+  CHECK(captured.text().find("resuming " + o.checkpoint.text() + ".resume: epoch 2, after 128 of 230 samples\n") != std::string::npos);
 
   esp::TrainerOptions bare = quick_options();
   bare.handle_interrupts = true;

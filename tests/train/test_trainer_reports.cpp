@@ -71,7 +71,7 @@ TEST_CASE("reports: event files hold the same") {
   o.events = folder / "events";
   const std::vector<Seen> seen = watch(o);
   std::vector<std::filesystem::path> files;
-  for (const auto& entry : std::filesystem::directory_iterator(o.events)) files.push_back(entry.path());
+  for (const auto& entry : std::filesystem::directory_iterator(o.events.text())) files.push_back(entry.path());
   REQUIRE(files.size() == 1);
   const esp::EventLog log = esp::read_event_file(files[0].string());
   CHECK_FALSE(log.cut_off);

@@ -103,11 +103,9 @@ class GradientBalance {
     const auto n = static_cast<Index>(tasks_);
     if (gramian.rows() != n || gramian.cols() != n || out.size() != n ||
         (!losses.empty() && losses.size() != tasks_)) {
-      throw ConfigError("balance '" + std::string(name()) + "': a Gramian of " +
-                        std::to_string(gramian.rows()) + " × " + std::to_string(gramian.cols()) +
-                        ", " + std::to_string(losses.size()) + " losses and " +
-                        std::to_string(out.size()) + " weights, expected " +
-                        std::to_string(tasks_) + " of each (as told to reset)");
+      throw_error<ConfigError>({"balance '", name(), "': a Gramian of ", gramian.rows(), " × ",
+                                gramian.cols(), ", ", losses.size(), " losses and ", out.size(),
+                                " weights, expected ", tasks_, " of each (as told to reset)"});
     }
     present_.clear();
     losses_.clear();
@@ -135,9 +133,8 @@ class GradientBalance {
   void restore(std::span<const double> state) {
     const std::size_t expected = model_->state().size();
     if (state.size() != expected) {
-      throw CheckpointError("balance '" + std::string(name()) + "': a state of " +
-                            std::to_string(state.size()) + " numbers, expected " +
-                            std::to_string(expected));
+      throw_error<CheckpointError>({"balance '", name(), "': a state of ", state.size(),
+                                    " numbers, expected ", expected});
     }
     model_->restore(state);
   }

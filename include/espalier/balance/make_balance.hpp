@@ -31,7 +31,7 @@ inline constexpr std::array<NamedBalance, 3> named_balances{{
     if (entry.name == name) return entry.make();
     known += (known.empty() ? "" : ", ") + std::string(entry.name);
   }
-  throw ConfigError("balance is '" + std::string(name) + "', expected one of: " + known);
+  throw_error<ConfigError>({"balance is '", name, "', expected one of: ", known});
 }
 
 }  // namespace espalier

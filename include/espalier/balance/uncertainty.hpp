@@ -115,8 +115,7 @@ struct Uncertainty {
   }
   static void check(bool right, const char* what, double value, const char* expected) {
     if (right) return;
-    throw ConfigError("uncertainty: " + std::string(what) + " is " + text(value) + ", expected " +
-                      expected);
+    throw_error<ConfigError>({"uncertainty: ", what, " is ", text(value), ", expected ", expected});
   }
 };
 

@@ -88,9 +88,8 @@ class Balance {
   void restore(std::span<const double> state) {
     const std::size_t expected = model_->state().size();
     if (state.size() != expected) {
-      throw CheckpointError("balance '" + std::string(name()) + "': a state of " +
-                            std::to_string(state.size()) + " numbers, expected " +
-                            std::to_string(expected));
+      throw_error<CheckpointError>({"balance '", name(), "': a state of ", state.size(),
+                                    " numbers, expected ", expected});
     }
     model_->restore(state);
   }
@@ -136,9 +135,8 @@ class Balance {
 
   void check(std::size_t count, const char* what) const {
     if (count == tasks_) return;
-    throw ConfigError("balance '" + std::string(name()) + "': " + std::to_string(count) + " " +
-                      what + ", expected one for each of " + std::to_string(tasks_) +
-                      " tasks (as told to reset)");
+    throw_error<ConfigError>({"balance '", name(), "': ", count, " ", what, ", expected one for each of ",
+                              tasks_, " tasks (as told to reset)"});
   }
 
   std::unique_ptr<Concept> model_;

@@ -51,7 +51,7 @@ inline void sync(std::FILE* file, const std::string& path) {
 inline void replace(const std::string& from, const std::string& to) {
   std::error_code error;
   std::filesystem::rename(from, to, error);
-  if (error) throw IoError("cannot replace " + to + ": " + error.message());
+  if (error) throw_error<IoError>({"cannot replace ", to, ": ", error.message()});
 }
 inline void keep_mode(std::FILE*, const std::string&) {}
 
@@ -130,7 +130,7 @@ inline void keep_mode(std::FILE* file, const std::string& target) {
   struct stat status {};
   if (::stat(target.c_str(), &status) != 0) return;
   if (S_ISDIR(status.st_mode)) fail("replace", target, EISDIR);
-  if (!S_ISREG(status.st_mode)) throw IoError("cannot replace " + target + ": not a regular file");
+  if (!S_ISREG(status.st_mode)) throw_error<IoError>({"cannot replace ", target, ": not a regular file"});
   static_cast<void>(::fchmod(::fileno(file), status.st_mode & 07777U));
 }
 

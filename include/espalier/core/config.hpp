@@ -15,8 +15,10 @@
 
 #if defined(__GNUC__) || defined(__clang__)
 #define ESPALIER_RESTRICT __restrict__
+#define ESPALIER_COLD __attribute__((cold, noinline))  // runs rarely: small code, kept out of its callers
 #else
 #define ESPALIER_RESTRICT
+#define ESPALIER_COLD
 #endif
 
 #include <cstddef>

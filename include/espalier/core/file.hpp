@@ -44,8 +44,8 @@ using Handle = std::unique_ptr<std::FILE, Close>;
 /// "cannot <doing> <path>: <the system's reason>"
 [[noreturn]] inline void fail(const std::string& doing, const std::string& path,
                               int reason = errno) {
-  throw IoError("cannot " + doing + " " + path + ": " +
-                (reason == 0 ? "unknown reason" : std::strerror(reason)));
+  throw_error<IoError>({"cannot ", doing, " ", path, ": ",
+                        (reason == 0 ? "unknown reason" : std::strerror(reason))});
 }
 
 /// The folder of `path` with its slash ("" when it has none), and what comes after.
@@ -80,7 +80,7 @@ class InputFile {
     struct stat status {};
     if (::fstat(::fileno(file_.get()), &status) != 0) file_detail::fail("read", path_);
     if (S_ISDIR(status.st_mode)) file_detail::fail("read", path_, EISDIR);
-    if (!S_ISREG(status.st_mode)) throw IoError("cannot read " + path_ + ": not a regular file");
+    if (!S_ISREG(status.st_mode)) throw_error<IoError>({"cannot read ", path_, ": not a regular file"});
     size_ = static_cast<std::uint64_t>(status.st_size);
 #endif
   }
@@ -106,7 +106,7 @@ class InputFile {
 
  private:
   [[noreturn]] void end_reached() const {
-    throw IoError("cannot read " + path_ + ": it ends before it should");
+    throw_error<IoError>({"cannot read ", path_, ": it ends before it should"});
   }
 
   std::string path_;
@@ -122,12 +122,22 @@ class InputFile {
   return bytes;
 }
 
+/// Whether there is something at `path` (through links).
+[[nodiscard]] inline bool file_exists(const std::string& path) noexcept {
+#if defined(_WIN32)
+  return _access(path.c_str(), 0) == 0;
+#else
+  struct stat status {};
+  return ::stat(path.c_str(), &status) == 0;
+#endif
+}
+
 /// Makes a folder and those above it; one that exists is fine. Throws IoError.
 inline void make_folders(const std::string& path) {
 #if defined(_WIN32)
   std::error_code error;
   std::filesystem::create_directories(path, error);
-  if (error) throw IoError("cannot make folder " + path + ": " + error.message());
+  if (error) throw_error<IoError>({"cannot make folder ", path, ": ", error.message()});
 #else
   for (std::size_t slash = 0; slash != std::string::npos;) {
     slash = path.find('/', slash + 1);

@@ -37,8 +37,8 @@ class Json {
     requires(!std::same_as<T, bool>)
   Json(T value) : kind_(Kind::number), number_(static_cast<double>(value)) {
     if (!(std::abs(number_) <= max_integer)) {
-      throw ConfigError("JSON: integer " + std::to_string(value) +
-                        " is not exact as a number, expected at most 2^53; write it as a string");
+      throw_error<ConfigError>({"JSON: integer ", value,
+                                " is not exact as a number, expected at most 2^53; write it as a string"});
     }
   }
   Json(std::string value) : kind_(Kind::string), text_(std::move(value)) {}
@@ -84,7 +84,7 @@ class Json {
   [[nodiscard]] std::int64_t as_integer() const {
     require(Kind::number);
     if (number_ != std::floor(number_) || std::abs(number_) > max_integer) {
-      throw DataError("JSON: expected an integer within 2^53, found " + dump());
+      throw_error<DataError>({"JSON: expected an integer within 2^53, found ", dump()});
     }
     return static_cast<std::int64_t>(number_);
   }
@@ -109,7 +109,7 @@ class Json {
   [[nodiscard]] const Json& at(std::string_view key) const {
     require(Kind::object);
     if (const Json* found = find(key)) return *found;
-    throw DataError("JSON: expected a member '" + std::string(key) + "', found none");
+    throw_error<DataError>({"JSON: expected a member '", key, "', found none"});
   }
 
   /// Sets a member of an object (a null becomes an object first). Returns itself, to chain.
@@ -156,8 +156,7 @@ class Json {
 
   void require(Kind kind) const {
     if (kind_ == kind) return;
-    throw DataError("JSON: expected " + std::string(name(kind)) + ", found " +
-                    std::string(name(kind_)));
+    throw_error<DataError>({"JSON: expected ", name(kind), ", found ", name(kind_)});
   }
 
   void write(std::string& out) const {

@@ -22,7 +22,7 @@ class Json::Parser {
 
  private:
   [[noreturn]] void fail(const std::string& message, std::size_t at) const {
-    throw DataError(std::string(what_) + ": byte " + std::to_string(at) + ": " + message);
+    throw_error<DataError>({what_, ": byte ", at, ": ", message});
   }
   [[noreturn]] void fail(const std::string& message) const { fail(message, at_); }
 

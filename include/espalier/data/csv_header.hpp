@@ -32,23 +32,24 @@ inline void check(const CsvOptions& options) {
   }
   for (const char c : {options.separator, options.quote}) {
     if (c != '\0' && std::string_view("0123456789+-.eE").find(c) != std::string_view::npos) {
-      throw ConfigError("CSV: the " + std::string(c == options.quote ? "quote" : "separator") + " '" +
-                        std::string(1, c) + "' is part of numbers");
+      throw_error<ConfigError>({"CSV: the ", c == options.quote ? "quote" : "separator", " '",
+                                std::string(1, c), "' is part of numbers"});
     }
   }
   if (options.header && !options.names.empty()) {
     throw ConfigError("CSV: names are for files without a header line; set header = false");
   }
   if (options.max_bad_rows < 0) {
-    throw ConfigError("CSV: max_bad_rows is " + std::to_string(options.max_bad_rows) + ", expected 0 or more");
+    throw_error<ConfigError>({"CSV: max_bad_rows is ", options.max_bad_rows, ", expected 0 or more"});
   }
   std::vector<std::string> wanted;
   for (const CsvColumn& column : options.columns) wanted.push_back(column.name);
   if (const auto place = twins(wanted).second; place < wanted.size()) {
-    throw ConfigError("CSV: column '" + wanted[place] + "' is asked for twice");
+    throw_error<ConfigError>({"CSV: column '", wanted[place], "' is asked for twice"});
   }
   if (const auto place = twins(options.names).second; place < options.names.size()) {
-    throw ConfigError("CSV: two columns are called '" + options.names[place] + "' in names, expected different names");
+    throw_error<ConfigError>({"CSV: two columns are called '", options.names[place],
+                              "' in names, expected different names"});
   }
 }
 
@@ -60,7 +61,7 @@ inline void check(const CsvOptions& options) {
   static_cast<void>(scanner.begin_row());
   for (End end = End::separator; end == End::separator;) {
     end = scanner.field(field, quoted);
-    if (end == End::error) throw DataError(scanner.where(scanner.error_line()) + scanner.error());
+    if (end == End::error) throw_error<DataError>({scanner.where(scanner.error_line()), scanner.error()});
     if (end == End::more) {
       texts.clear();
       scanner.retry_row();
@@ -82,13 +83,13 @@ inline void check(const CsvOptions& options) {
     names = row_texts(scanner);
     const auto [one, other] = twins(names);
     if (other < names.size()) {
-      throw DataError(scanner.where(1) + "columns " + std::to_string(one + 1) + " and " + std::to_string(other + 1) +
-                      " are both called '" + shown(names[one]) + "', expected different names");
+      throw_error<DataError>({scanner.where(1), "columns ", one + 1, " and ", other + 1, " are both called '",
+                              shown(names[one]), "', expected different names"});
     }
     for (std::size_t i = 0; i < names.size(); ++i) {
       if (is_text(names[i])) continue;
-      throw DataError(scanner.where(1) + "the name of column " + std::to_string(i + 1) + ", '" + shown(names[i]) +
-                      "', is not UTF-8, expected the file in UTF-8");
+      throw_error<DataError>({scanner.where(1), "the name of column ", i + 1, ", '", shown(names[i]),
+                              "', is not UTF-8, expected the file in UTF-8"});
     }
     return names;
   }
@@ -111,8 +112,8 @@ inline void check(const CsvOptions& options) {
   std::string listed;
   for (std::size_t i = 0; i < names.size() && i < most; ++i) listed += (i > 0 ? ", '" : "'") + shown(names[i]) + "'";
   if (names.size() > most) listed += " and " + std::to_string(names.size() - most) + " more";
-  throw DataError((options.header ? scanner.where(1) : scanner.name() + ": ") + "no column '" + shown(name) +
-                  "', expected it among " + listed);
+  throw_error<DataError>({(options.header ? scanner.where(1) : scanner.name() + ": "), "no column '",
+                          shown(name), "', expected it among ", listed});
 }
 
 }  // namespace espalier::csv_detail

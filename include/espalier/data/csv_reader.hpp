@@ -96,7 +96,7 @@ class Reader {
       place_outputs(scanner);
       while (scanner.begin_row()) {
         if (rows_ >= limit) {
-          if (limit == max_rows) throw DataError(input.name + ": more than 2^31 − 1 rows");
+          if (limit == max_rows) throw_error<DataError>({input.name, ": more than 2^31 − 1 rows"});
           return false;
         }
         read_row(scanner);
@@ -121,7 +121,8 @@ class Reader {
     }
     if (!options_.columns.empty() || names_.size() == outputs_.size()) return;
     const auto extra = static_cast<std::size_t>(std::find(place_.begin(), place_.end(), -1) - place_.begin());
-    throw DataError(scanner.where(1) + "column '" + shown(names_[extra]) + "', which the first file does not have");
+    throw_error<DataError>({scanner.where(1), "column '", shown(names_[extra]),
+                            "', which the first file does not have"});
   }
 
   void add_output(const std::string& name, ColumnKind kind, bool inferred) {

@@ -41,12 +41,12 @@ class Scanner {
     load();
     const std::string_view start = rest();
     if (start.empty() || start == "\xEF\xBB\xBF") {
-      throw DataError(name_ + ": the file is empty, expected " +
-                      (options.header ? "a line that names the columns" : "rows"));
+      throw_error<DataError>({name_, ": the file is empty, expected ",
+                              (options.header ? "a line that names the columns" : "rows")});
     }
     if (start.starts_with("\xEF\xBB\xBF")) at_ += 3;
     if (start.starts_with("\xFF\xFE") || start.starts_with("\xFE\xFF")) {
-      throw DataError(name_ + ": the file is UTF-16, expected UTF-8");
+      throw_error<DataError>({name_, ": the file is UTF-16, expected UTF-8"});
     }
   }
 
@@ -263,7 +263,8 @@ class Scanner {
     if (used > 0 && kept > 0) std::memmove(buffer_.data(), row_, kept);
     if (kept + padding >= buffer_.size()) {
       if (kept > longest_row) {
-        throw DataError(where(row_line_) + "a row longer than 64 MiB, expected a quote to be closed or a line to end");
+        throw_error<DataError>({where(row_line_),
+                                "a row longer than 64 MiB, expected a quote to be closed or a line to end"});
       }
       buffer_.resize((std::min)(2 * buffer_.size(), longest_row + 1 + padding));
     }

@@ -27,7 +27,7 @@ class Dataset {
   /// All rows of a table. At most 2^31 − 1.
   explicit Dataset(Table table) : table_(std::make_shared<const Table>(std::move(table))) {
     if (table_->rows() > std::numeric_limits<std::int32_t>::max()) {
-      throw DataError(table_->source + ": more than 2^31 − 1 rows");
+      throw_error<DataError>({table_->source, ": more than 2^31 − 1 rows"});
     }
     rows_.resize(static_cast<std::size_t>(table_->rows()));
     std::iota(rows_.begin(), rows_.end(), 0);
@@ -39,7 +39,7 @@ class Dataset {
     const Index end = table_ ? table_->rows() : 0;
     for (const std::int32_t row : rows_) {
       if (row < 0 || row >= end) {
-        throw ConfigError("dataset: row " + std::to_string(row) + ", expected 0 to " + std::to_string(end - 1));
+        throw_error<ConfigError>({"dataset: row ", row, ", expected 0 to ", end - 1});
       }
     }
   }
@@ -118,8 +118,8 @@ class Dataset {
     check_times(valid_from <= test_from, std::string(valid_from), std::string(test_from));
     const Column& time = table().column(column);
     if (time.kind != ColumnKind::text) {
-      throw DataError(table().source + ": column '" + column + "' holds numbers, expected text as '" +
-                      std::string(valid_from) + "'");
+      throw_error<DataError>({table().source, ": column '", column, "' holds numbers, expected text as '",
+                              valid_from, "'"});
     }
     return split_by([&](Index row) {
       const std::string_view t = time.at(row);
@@ -149,15 +149,15 @@ class Dataset {
  private:
   static void check_times(bool in_order, const std::string& valid_from, const std::string& test_from) {
     if (in_order) return;
-    throw ConfigError("split_by_time: validation from " + valid_from + ", test from " + test_from +
-                      ", expected the test not to begin before");
+    throw_error<ConfigError>({"split_by_time: validation from ", valid_from, ", test from ", test_from,
+                              ", expected the test not to begin before"});
   }
 
   static void check_shares(double train, double valid, double test) {
     const double sum = train + valid + test;
     if (!(train >= 0 && valid >= 0 && test >= 0 && sum <= 1 + 1e-9)) {
-      throw ConfigError("split: shares " + number_text(train) + ", " + number_text(valid) + ", " + number_text(test) +
-                        "; expected numbers from 0 that sum to at most 1");
+      throw_error<ConfigError>({"split: shares ", number_text(train), ", ", number_text(valid), ", ",
+                                number_text(test), "; expected numbers from 0 that sum to at most 1"});
     }
   }
 

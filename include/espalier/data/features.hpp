@@ -122,17 +122,18 @@ class Features {
         double number = std::numeric_limits<double>::quiet_NaN();
         if (v != nullptr) {
           if (std::get_if<double>(&v->value) == nullptr) {
-            throw ConfigError("input '" + name + "' is '" + std::string(std::get<std::string_view>(v->value)) +
-                              "', expected a number");
+            throw_error<ConfigError>({"input '", name, "' is '", std::get<std::string_view>(v->value),
+                                      "', expected a number"});
           }
           number = std::get<double>(v->value);
         }
         const auto input = features_detail::as_input(f, number, state_.means[row], state_.deviations[row]);
-        if (!input) throw ConfigError("input '" + name + "' is " + number_text(number) + ", expected a finite number");
+        if (!input) throw_error<ConfigError>({"input '", name, "' is ", number_text(number),
+                                              ", expected a finite number"});
         out.numeric.push_back(*input);
       }
     }
-    if (used != values.size()) throw ConfigError("row: " + unknown_name(values));
+    if (used != values.size()) throw_error<ConfigError>({"row: ", unknown_name(values)});
     return out;
   }
 
@@ -142,9 +143,9 @@ class Features {
   void restore(FeaturesState state) {
     if (state.vocabularies.size() != tables_.size() || state.means.size() != static_cast<std::size_t>(numeric_rows_) ||
         state.deviations.size() != state.means.size()) {
-      throw CheckpointError("features: " + std::to_string(state.vocabularies.size()) + " vocabularies and " +
-                            std::to_string(state.means.size()) + " numeric columns, expected " +
-                            std::to_string(tables_.size()) + " and " + std::to_string(numeric_rows_));
+      throw_error<CheckpointError>({"features: ", state.vocabularies.size(), " vocabularies and ",
+                                    state.means.size(), " numeric columns, expected ", tables_.size(),
+                                    " and ", numeric_rows_});
     }
     for (std::size_t i = 0; i < state.means.size(); ++i) {
       if (!std::isfinite(state.means[i])) throw CheckpointError("features: a mean is not finite");
@@ -215,7 +216,7 @@ class Features {
       lookup_[v] = Dictionary();
       for (const std::string& value : state_.vocabularies[v]) static_cast<void>(lookup_[v].code(value));
       if (lookup_[v].values().size() != state_.vocabularies[v].size()) {
-        throw CheckpointError("features: vocabulary '" + std::string(tables_[v]->table) + "' has a value twice");
+        throw_error<CheckpointError>({"features: vocabulary '", tables_[v]->table, "' has a value twice"});
       }
     }
   }
@@ -233,8 +234,8 @@ class Features {
           moments.add(x);
         }
         if (!moments.finite()) {
-          throw DataError(train.table().source + ": column '" + column_name(f, i) +
-                          "' has numbers too large for a mean and a deviation");
+          throw_error<DataError>({train.table().source, ": column '", column_name(f, i),
+                                  "' has numbers too large for a mean and a deviation"});
         }
         state_.means[row] = moments.mean();
         state_.deviations[row] = moments.deviation();
@@ -272,9 +273,9 @@ class Features {
 
   [[noreturn]] static void refuse(const Table& table, std::int32_t row, const FieldInfo& f, int i) {
     const std::string name = column_name(f, i);
-    throw DataError(table.where(row) + ": column '" + name + "' is " +
-                    number_text(table.numbers(name)[static_cast<std::size_t>(row)]) +
-                    ", expected a finite number that a float can hold");
+    throw_error<DataError>({table.where(row), ": column '", name, "' is ",
+                            number_text(table.numbers(name)[static_cast<std::size_t>(row)]),
+                            ", expected a finite number that a float can hold"});
   }
 
   void add_ids(const FieldInfo& f, std::size_t v, bool present, std::string_view text,
@@ -319,7 +320,8 @@ class Features {
     for (const std::int32_t row : rows) {
       const std::size_t c = cell(row);
       if (out.ids.size() + begin[c + 1] - begin[c] > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max())) {
-        throw DataError(table.source + ": column '" + std::string(f.name) + "' has more than 2^31 − 1 values in all");
+        throw_error<DataError>({table.source, ": column '", f.name,
+                                "' has more than 2^31 − 1 values in all"});
       }
       out.ids.insert(out.ids.end(), ids.begin() + static_cast<std::ptrdiff_t>(begin[c]),
                      ids.begin() + static_cast<std::ptrdiff_t>(begin[c + 1]));

@@ -42,7 +42,8 @@ namespace features_detail {
     unsigned byte = 0;
     const char* const end = hex.data() + (std::min)(i + 2, hex.size());
     const auto read = std::from_chars(hex.data() + i, end, byte, 16);
-    if (read.ec != std::errc() || read.ptr != hex.data() + i + 2) throw DataError(json.dump() + ": expected pairs of hex digits");
+    if (read.ec != std::errc() || read.ptr != hex.data() + i + 2) throw_error<DataError>({json.dump(),
+                                                                                          ": expected pairs of hex digits"});
     bytes += static_cast<char>(byte);
   }
   return bytes;

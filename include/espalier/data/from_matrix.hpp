@@ -32,8 +32,8 @@ template <MatrixLike M>
     }
   }
   if (static_cast<Index>(names.size()) != matrix.cols()) {
-    throw DataError("matrix: " + std::to_string(matrix.cols()) + " columns, expected " + std::to_string(names.size()) +
-                    ", one for each name");
+    throw_error<DataError>({"matrix: ", matrix.cols(), " columns, expected ", names.size(),
+                            ", one for each name"});
   }
   std::vector<std::vector<double>> columns(names.size(), std::vector<double>(static_cast<std::size_t>(matrix.rows())));
   constexpr Index block = 64;  // rows that stay in the cache, whichever way the matrix is stored

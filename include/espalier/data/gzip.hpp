@@ -18,7 +18,7 @@ class GzipSource final : public ByteSource {
  public:
   GzipSource(std::unique_ptr<ByteSource> compressed, std::string path)
       : compressed_(std::move(compressed)), path_(std::move(path)), block_(std::size_t{1} << 16U) {
-    if (inflateInit2(&stream_, 15 + 16) != Z_OK) throw IoError(path_ + ": zlib cannot be started");
+    if (inflateInit2(&stream_, 15 + 16) != Z_OK) throw_error<IoError>({path_, ": zlib cannot be started"});
   }
   ~GzipSource() override { inflateEnd(&stream_); }
 
@@ -56,9 +56,8 @@ class GzipSource final : public ByteSource {
 
  private:
   [[noreturn]] void fail(const std::string& what) const {
-    throw DataError(path_ + ": " + what + " after " + std::to_string(total_) +
-                    " bytes of content" +
-                    (stream_.msg != nullptr ? std::string(" (") + stream_.msg + ")" : ""));
+    throw_error<DataError>({path_, ": ", what, " after ", total_, " bytes of content",
+                            (stream_.msg != nullptr ? std::string(" (") + stream_.msg + ")" : "")});
   }
 
   std::unique_ptr<ByteSource> compressed_;

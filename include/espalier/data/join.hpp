@@ -41,8 +41,8 @@ inline JoinReport join(Table& left, const Table& right, const std::string& key, 
   const Column& right_key = right.as_text(key, right_made);
   for (const Column& c : right.columns()) {
     if (c.name != key && left.has(options.prefix + c.name)) {
-      throw DataError(right.source + ": column '" + options.prefix + c.name + "' is in " + left.source +
-                      " too, expected another name (a prefix makes one)");
+      throw_error<DataError>({right.source, ": column '", options.prefix, c.name, "' is in ", left.source,
+                              " too, expected another name (a prefix makes one)"});
     }
   }
   std::vector<Index> place(right_key.dictionary.size(), -1);  // by the right's code
@@ -51,8 +51,8 @@ inline JoinReport join(Table& left, const Table& right, const std::string& key, 
     if (code < 0) continue;
     Index& at = place[static_cast<std::size_t>(code)];
     if (at >= 0) {
-      throw DataError(right.where(row) + ": '" + key + "' is '" + std::string(right_key.at(row)) + "' as in " +
-                      right.where(at) + ", expected each value once");
+      throw_error<DataError>({right.where(row), ": '", key, "' is '", right_key.at(row), "' as in ",
+                              right.where(at), ", expected each value once"});
     }
     at = row;
   }

@@ -51,9 +51,9 @@ inline void encode_labels(const Schema& schema, const Table& table, const std::v
       const double y = values[static_cast<std::size_t>(rows[j])];
       if (std::isnan(y)) continue;
       if (!fits(label, y)) {
-        throw DataError(table.where(rows[j]) + ": label '" + std::string(label.column) + "' of task '" +
-                        std::string(label.name) + "' is " + number_text(y) + ", expected " + expected(label) +
-                        " or a missing value");
+        throw_error<DataError>({table.where(rows[j]), ": label '", label.column, "' of task '", label.name,
+                                "' is ", number_text(y), ", expected ", expected(label),
+                                " or a missing value"});
       }
       out.labels[k * rows.size() + j] = static_cast<float>(y);
     }
@@ -68,8 +68,9 @@ inline void encode_weights(const std::string& column, const Table& table, const 
   for (const std::int32_t row : rows) {
     const double w = weights[static_cast<std::size_t>(row)];
     if (!(w >= 0 && is_float(w))) {
-      throw DataError(table.where(row) + ": weight '" + column + "' is " +
-                      (std::isnan(w) ? "missing" : number_text(w)) + ", expected a finite number from 0");
+      throw_error<DataError>({table.where(row), ": weight '", column, "' is ",
+                              (std::isnan(w) ? "missing" : number_text(w)),
+                              ", expected a finite number from 0"});
     }
     out.weights.push_back(static_cast<float>(w));
   }

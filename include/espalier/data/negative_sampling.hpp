@@ -133,16 +133,18 @@ class Sampler {
 
 inline void check(const Table& positives, const NegativeSamplingOptions& options) {
   if (options.per_positive < 0) {
-    throw ConfigError("per_positive is " + std::to_string(options.per_positive) + ", expected 0 or more");
+    throw_error<ConfigError>({"per_positive is ", options.per_positive, ", expected 0 or more"});
   }
   if (!(options.popularity >= 0 && options.popularity <= 10)) {
-    throw ConfigError("popularity is " + number_text(options.popularity) + ", expected 0 to 10");
+    throw_error<ConfigError>({"popularity is ", number_text(options.popularity), ", expected 0 to 10"});
   }
   if (options.user == options.item) {
-    throw ConfigError("user and item are both the column '" + options.user + "', expected two columns");
+    throw_error<ConfigError>({"user and item are both the column '", options.user,
+                              "', expected two columns"});
   }
   if (positives.has(options.label)) {
-    throw ConfigError("label is '" + options.label + "', expected a name that " + positives.source + " does not have");
+    throw_error<ConfigError>({"label is '", options.label, "', expected a name that ", positives.source,
+                              " does not have"});
   }
   for (const std::string& name : options.keep) static_cast<void>(positives.column(name));
 }

@@ -77,8 +77,8 @@ inline std::atomic<GzipOpener> gzip_opener{nullptr};
   if (!marked && !path.ends_with(".gz")) return bytes;
   const GzipOpener open = gzip_opener;
   if (open == nullptr) {
-    throw IoError(path + ": compressed; include <espalier/data/gzip.hpp> and link zlib (target "
-                         "espalier::gzip)");
+    throw_error<IoError>({path,
+                          ": compressed; include <espalier/data/gzip.hpp> and link zlib (target " "espalier::gzip)"});
   }
   return open(std::move(bytes), path);
 }

@@ -38,8 +38,8 @@ class Table {
   void add(Column column) {
     expect_free(column.name);
     if (!columns_.empty() && column.size() != rows()) {
-      throw DataError(source + ": column '" + column.name + "' has " + std::to_string(column.size()) +
-                      " rows, expected " + std::to_string(rows()));
+      throw_error<DataError>({source, ": column '", column.name, "' has ", column.size(), " rows, expected ",
+                              rows()});
     }
     const auto values = static_cast<std::int64_t>(column.dictionary.size());
     std::int32_t low = 0, high = -1;
@@ -48,14 +48,15 @@ class Table {
       high = (std::max)(high, code);
     }
     if (low < -1 || high >= values) {
-      throw DataError(source + ": column '" + column.name + "' has the code " + std::to_string(low < -1 ? low : high) +
-                      ", expected −1 (missing) to " + std::to_string(values - 1));
+      throw_error<DataError>({source, ": column '", column.name, "' has the code ", low < -1 ? low : high,
+                              ", expected −1 (missing) to ", values - 1});
     }
     Dictionary distinct;
     for (const std::string& value : column.dictionary) {
       const std::size_t before = distinct.size();
       if (static_cast<std::size_t>(distinct.code(value)) == before) continue;
-      throw DataError(source + ": column '" + column.name + "' has '" + value + "' twice in its dictionary, expected once");
+      throw_error<DataError>({source, ": column '", column.name, "' has '", value,
+                              "' twice in its dictionary, expected once"});
     }
     columns_.push_back(std::move(column));
   }
@@ -79,13 +80,15 @@ class Table {
     if (const Column* c = find(name)) return *c;
     std::string known;
     for (const Column& c : columns_) known += (known.empty() ? "'" : ", '") + c.name + "'";
-    throw DataError(source + ": no column '" + std::string(name) + "'; there are " + (known.empty() ? "none" : known));
+    throw_error<DataError>({source, ": no column '", name, "'; there are ",
+                            (known.empty() ? "none" : known)});
   }
 
   /// The numbers of a column; throws DataError when it holds text.
   [[nodiscard]] const std::vector<double>& numbers(std::string_view name) const {
     const Column& c = column(name);
-    if (c.kind != ColumnKind::number) throw DataError(source + ": column '" + c.name + "' holds text, expected numbers");
+    if (c.kind != ColumnKind::number) throw_error<DataError>({source, ": column '", c.name,
+                                                              "' holds text, expected numbers"});
     return c.numbers;
   }
 
@@ -113,7 +116,7 @@ class Table {
   [[nodiscard]] Table take(std::span<const std::int32_t> chosen) const {
     for (const std::int32_t row : chosen) {
       if (row < 0 || row >= rows()) {
-        throw DataError(source + ": no row " + std::to_string(Index{row} + 1) + ", expected 1 to " + std::to_string(rows()));
+        throw_error<DataError>({source, ": no row ", Index{row} + 1, ", expected 1 to ", rows()});
       }
     }
     Table made = like_this();
@@ -151,12 +154,12 @@ class Table {
       return;
     }
     if (other.columns_.size() != columns_.size()) {
-      throw DataError(other.source + ": " + std::to_string(other.columns_.size()) + " columns, expected " +
-                      std::to_string(columns_.size()) + " as in " + source);
+      throw_error<DataError>({other.source, ": ", other.columns_.size(), " columns, expected ",
+                              columns_.size(), " as in ", source});
     }
     for (const Column& c : columns_) {
       if (other.column(c.name).kind != c.kind) {
-        throw DataError(other.source + ": column '" + c.name + "' is of another kind than in " + source);
+        throw_error<DataError>({other.source, ": column '", c.name, "' is of another kind than in ", source});
       }
     }
     origins.append(rows(), other.origins);
@@ -185,7 +188,7 @@ class Table {
   }
 
   void expect_free(std::string_view name) const {
-    if (has(name)) throw DataError(source + ": there already is a column '" + std::string(name) + "'");
+    if (has(name)) throw_error<DataError>({source, ": there already is a column '", name, "'"});
   }
 
   [[nodiscard]] Table like_this() const {

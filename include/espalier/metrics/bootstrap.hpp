@@ -47,11 +47,10 @@ class Resampler {
       : samples_(samples), options_(options) {
     const std::size_t n = samples.labels.size();
     if (options.resamples < 2)
-      throw ConfigError("bootstrap: resamples is " + std::to_string(options.resamples) +
-                        "; expected 2 or more");
+      throw_error<ConfigError>({"bootstrap: resamples is ", options.resamples, "; expected 2 or more"});
     if (!(options.confidence > 0 && options.confidence < 1))
-      throw ConfigError("bootstrap: confidence is " + number(options.confidence) +
-                        "; expected a number in (0, 1)");
+      throw_error<ConfigError>({"bootstrap: confidence is ", number(options.confidence),
+                                "; expected a number in (0, 1)"});
     if (n != 0 && samples.predictions.size() % n != 0)
       require_size("bootstrap", "predictions", samples.predictions.size(), n);
     if (!samples.weights.empty()) require_size("bootstrap", "weights", samples.weights.size(), n);

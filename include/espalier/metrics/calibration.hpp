@@ -31,7 +31,7 @@ struct ReliabilityBin {
   constexpr std::string_view metric = "reliability_bins";
   require_sizes(metric, probabilities, labels, weights);
   if (bins < 1)
-    throw ConfigError("reliability_bins: bins is " + std::to_string(bins) + "; expected 1 or more");
+    throw_error<ConfigError>({"reliability_bins: bins is ", bins, "; expected 1 or more"});
   const auto count = static_cast<double>(bins);
   std::vector<ReliabilityBin> result(static_cast<std::size_t>(bins));
   for (std::size_t b = 0; b < result.size(); ++b)

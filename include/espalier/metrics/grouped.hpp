@@ -23,27 +23,33 @@ struct GroupedValue {
 
 namespace metrics_detail {
 
-/// Calls `visit(ranked samples)` for every group in the order of the groups' numbers; the labels
-/// are yet to be checked.
-template <class Check, class Visit>
-void for_each_group(std::string_view metric, Values scores, Values labels, Groups groups,
-                    Values weights, Check check, Visit visit) {
+struct Member {
+  std::int64_t group;
+  Scored scored;
+};
+
+/// The labelled samples by group, ranked within it; `check` says whether a label can be.
+inline std::vector<Member> rank_groups(std::string_view metric, Values scores, Values labels,
+                                       Groups groups, Values weights,
+                                       void (*check)(std::string_view, std::size_t, double)) {
   require_sizes(metric, scores, labels, weights);
   require_size(metric, "groups", groups.size(), labels.size());
-  struct Member {
-    std::int64_t group;
-    Scored scored;
-  };
   std::vector<Member> members;
   members.reserve(labels.size());
   for_each_labelled(metric, labels, weights, [&](std::size_t i, double y, double) {
-    check(i, y);
+    check(metric, i, y);
     require_ordered(metric, i, scores[i]);
     members.push_back({groups[i], {scores[i], i}});
   });
   std::sort(members.begin(), members.end(), [](const Member& a, const Member& b) {
     return a.group != b.group ? a.group < b.group : ranks_before(a.scored, b.scored);
   });
+  return members;
+}
+
+/// Calls `visit(ranked samples)` for every group in the order of the groups' numbers.
+template <class Visit>
+void for_each_group(const std::vector<Member>& members, Visit visit) {
   std::vector<Scored> ranked;
   for (std::size_t i = 0; i < members.size();) {
     const std::int64_t group = members[i].group;
@@ -60,7 +66,7 @@ inline void require_relevance(std::string_view metric, std::size_t i, double y) 
 
 inline void require_cutoff(std::string_view metric, Index k) {
   if (k < 1)
-    throw ConfigError(std::string(metric) + ": k is " + std::to_string(k) + "; expected 1 or more");
+    throw_error<ConfigError>({metric, ": k is ", k, "; expected 1 or more"});
 }
 
 /// Calls `visit(first rank, last rank + 1, sum of gains)` for every run of equal scores that starts
@@ -90,8 +96,7 @@ void for_each_top_tie(std::span<const Scored> ranked, std::size_t k, Gain gain, 
   double sum = 0;
   double total = 0;
   for_each_group(
-      "grouped_auc", scores, labels, groups, weights,
-      [](std::size_t i, double y) { require_binary("grouped_auc", i, y); },
+      rank_groups("grouped_auc", scores, labels, groups, weights, &require_binary),
       [&](std::span<const Scored> ranked) {
         ++result.groups;
         const double auc = roc_auc_of(ranked, labels, weights);
@@ -133,15 +138,15 @@ enum class Gain : std::uint8_t {
   std::vector<double> ideal;
   double sum = 0;
   for_each_group(
-      "ndcg_at_k", scores, labels, groups, {},
-      [](std::size_t i, double y) { require_relevance("ndcg_at_k", i, y); },
+      rank_groups("ndcg_at_k", scores, labels, groups, {}, &require_relevance),
       [&](std::span<const Scored> ranked) {
         ++result.groups;
         ideal.clear();
         for (const auto& sample : ranked) ideal.push_back(worth(sample.index));
-        std::sort(ideal.rbegin(), ideal.rend());
+        std::sort(ideal.begin(), ideal.end());
         double best = 0;
-        for (std::size_t r = 0; r < ideal.size() && r < top; ++r) best += ideal[r] * discount(r);
+        for (std::size_t r = 0; r < ideal.size() && r < top; ++r)
+          best += ideal[ideal.size() - 1 - r] * discount(r);
         if (!(best > 0)) return;
         double dcg = 0;
         for_each_top_tie(ranked, top, worth, [&](std::size_t begin, std::size_t end, double gains) {
@@ -168,8 +173,7 @@ enum class Gain : std::uint8_t {
   GroupedValue result;
   double sum = 0;
   for_each_group(
-      "recall_at_k", scores, labels, groups, {},
-      [](std::size_t i, double y) { require_relevance("recall_at_k", i, y); },
+      rank_groups("recall_at_k", scores, labels, groups, {}, &require_relevance),
       [&](std::span<const Scored> ranked) {
         ++result.groups;
         double all = 0;

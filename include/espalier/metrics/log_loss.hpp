@@ -20,8 +20,7 @@ inline double clip_of(std::string_view metric, Values probabilities, std::option
                          : std::numeric_limits<double>::epsilon();
   const double result = clip.value_or(own);
   if (!(result >= 0 && result < 0.5))
-    throw ConfigError(std::string(metric) + ": clip is " + number(result) +
-                      "; expected a number in [0, 0.5)");
+    throw_error<ConfigError>({metric, ": clip is ", number(result), "; expected a number in [0, 0.5)"});
   return result;
 }
 
@@ -31,13 +30,11 @@ template <class Visit>
 void for_each_class_label(std::string_view metric, Values predictions, Values labels, Index classes,
                           Values weights, Visit visit) {
   if (classes < 2)
-    throw ConfigError(std::string(metric) + ": classes is " + std::to_string(classes) +
-                      "; expected 2 or more");
+    throw_error<ConfigError>({metric, ": classes is ", classes, "; expected 2 or more"});
   const auto k = static_cast<std::size_t>(classes);
   if (predictions.size() != labels.size() * k)
-    throw ConfigError(std::string(metric) + ": " + std::to_string(predictions.size()) +
-                      " predictions for " + std::to_string(labels.size()) + " labels; expected " +
-                      std::to_string(classes) + " for each");
+    throw_error<ConfigError>({metric, ": ", predictions.size(), " predictions for ", labels.size(),
+                              " labels; expected ", classes, " for each"});
   if (!weights.empty()) require_size(metric, "weights", weights.size(), labels.size());
   for_each_labelled(metric, labels, weights, [&](std::size_t i, double y, double w) {
     if (!(y >= 0 && y < static_cast<double>(classes)) || y != std::floor(y))

@@ -45,8 +45,7 @@ struct TaskReport {
   std::string names;
   for (const auto name : higher) names += std::string(name) + ", ";
   for (const auto name : lower) names += std::string(name) + ", ";
-  throw ConfigError("unknown metric '" + std::string(metric) + "'; expected one of " + names +
-                    "ndcg@k, recall@k");
+  throw_error<ConfigError>({"unknown metric '", metric, "'; expected one of ", names, "ndcg@k, recall@k"});
 }
 
 /// One row per task. Converts to text by to_string() and by << on any stream that takes a
@@ -68,11 +67,11 @@ struct Report {
         if (entry.name == metric) return entry;
         metrics += (metrics.empty() ? "" : ", ") + entry.name;
       }
-      throw ConfigError("task '" + row.task + "' has no metric '" + std::string(metric) +
-                        "'; it has " + (metrics.empty() ? "none" : metrics));
+      throw_error<ConfigError>({"task '", row.task, "' has no metric '", metric, "'; it has ",
+                                (metrics.empty() ? "none" : metrics)});
     }
-    throw ConfigError("the report has no task '" + std::string(task) + "'; it has " +
-                      (known.empty() ? "none" : known));
+    throw_error<ConfigError>({"the report has no task '", task, "'; it has ",
+                              (known.empty() ? "none" : known)});
   }
 
   /// Its value; throws as at().

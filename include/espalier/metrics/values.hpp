@@ -80,15 +80,13 @@ inline std::string number(double value) {
 
 [[noreturn]] inline void reject(std::string_view metric, std::string_view what, std::size_t i,
                                 double value, std::string_view expected) {
-  throw ConfigError(std::string(metric) + ": " + std::string(what) + " " + std::to_string(i) +
-                    " is " + number(value) + "; expected " + std::string(expected));
+  throw_error<ConfigError>({metric, ": ", what, " ", i, " is ", number(value), "; expected ", expected});
 }
 
 inline void require_size(std::string_view metric, std::string_view what, std::size_t size,
                          std::size_t labels) {
   if (size == labels) return;
-  throw ConfigError(std::string(metric) + ": " + std::to_string(size) + " " + std::string(what) +
-                    " for " + std::to_string(labels) + " labels; expected as many");
+  throw_error<ConfigError>({metric, ": ", size, " ", what, " for ", labels, " labels; expected as many"});
 }
 
 inline void require_sizes(std::string_view metric, Values predictions, Values labels,

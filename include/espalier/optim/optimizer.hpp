@@ -34,10 +34,9 @@ class Optimizer {
       : model_(std::make_shared<const Model<Rule>>(rule)) {
     for (const HyperParameter& h : rule.hyper_parameters()) {
       if (h.value >= h.low && h.value < h.high) continue;
-      throw ConfigError(std::string(Rule::name) + ": " + std::string(h.name) + " is " +
-                        optim_detail::shortest(h.value) + "; expected a number in [" +
-                        optim_detail::shortest(h.low) + ", " + optim_detail::shortest(h.high) +
-                        ")");
+      throw_error<ConfigError>({Rule::name, ": ", h.name, " is ", optim_detail::shortest(h.value),
+                                "; expected a number in [", optim_detail::shortest(h.low), ", ",
+                                optim_detail::shortest(h.high), ")"});
     }
   }
 

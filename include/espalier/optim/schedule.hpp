@@ -28,14 +28,13 @@ namespace optim_detail {
 
 inline void check_range(std::string_view what, double value, double low, double high) {
   if (value >= low && value <= high) return;
-  throw ConfigError(std::string(what) + " is " + shortest(value) + "; expected a number in [" +
-                    shortest(low) + ", " + shortest(high) + "]");
+  throw_error<ConfigError>({what, " is ", shortest(value), "; expected a number in [", shortest(low), ", ",
+                            shortest(high), "]"});
 }
 
 inline void check_count(std::string_view what, std::int64_t value, std::int64_t least) {
   if (value >= least) return;
-  throw ConfigError(std::string(what) + " is " + std::to_string(value) + "; expected " +
-                    std::to_string(least) + " or more");
+  throw_error<ConfigError>({what, " is ", value, "; expected ", least, " or more"});
 }
 
 /// Share of the training that lies behind at step `step`, in [0, 1]: (step − 1) / total_steps.

@@ -2,7 +2,7 @@
 // Options that cannot be are refused before anything is learnt.
 #pragma once
 
-#include <filesystem>
+#include <limits>
 #include <string>
 #include <string_view>
 
@@ -17,8 +17,8 @@ namespace espalier {
 inline void check_options(const TrainerOptions& o) {
   const auto within = [](std::string_view name, double value, double least, double most) {
     if (value >= least && value <= most) return;
-    throw ConfigError(std::string(name) + " is " + number_text(value) + ", expected " + number_text(least) +
-                      (most < 1e9 ? " to " + number_text(most) : " or more"));
+    throw_error<ConfigError>({name, " is ", number_text(value), ", expected ", number_text(least),
+                              (most < 1e9 ? " to " + number_text(most) : " or more")});
   };
   constexpr double any = std::numeric_limits<double>::infinity();
   within("epochs", o.epochs, 1, any);
@@ -26,20 +26,22 @@ inline void check_options(const TrainerOptions& o) {
   within("threads", o.threads, 0, 1024);
   within("patience", o.patience, 0, any);
   within("max_gradient_norm", o.max_gradient_norm, 0, any);
-  const std::string_view history = o.history, curves = o.curves;
+  const std::string_view history = o.history.text(), curves = o.curves.text();
   if (!history.empty() && !history.ends_with(".jsonl") && !history.ends_with(".csv")) {
-    throw ConfigError("history file '" + o.history + "': expected a name that ends in .csv or .jsonl");
+    throw_error<ConfigError>({"history file '", o.history.text(),
+                              "': expected a name that ends in .csv or .jsonl"});
   }
   if (!curves.empty() && !curves.ends_with(".svg")) {
-    throw ConfigError("curves file '" + o.curves + "': expected a name that ends in .svg");
+    throw_error<ConfigError>({"curves file '", o.curves.text(), "': expected a name that ends in .svg"});
   }
   if (o.resume && o.checkpoint.empty()) throw ConfigError("resume is set, but no checkpoint to resume from");
 }
 
 /// Makes the folders that the options' files go to: what cannot be made is known now. Throws IoError.
 inline void make_folders_of(const TrainerOptions& o) {
-  for (const std::string& file : {o.checkpoint, o.history, o.curves}) {
-    const std::string folder = std::filesystem::path(file).parent_path().string();
+  for (const std::string* file : {&o.checkpoint.text(), &o.history.text(), &o.curves.text()}) {
+    std::string folder = file_detail::split(*file).folder;
+    if (folder.size() > 1) folder.pop_back();
     if (!folder.empty()) make_folders(folder);
   }
   if (!o.events.empty()) make_folders(o.events);

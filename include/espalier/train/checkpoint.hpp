@@ -65,13 +65,15 @@ inline void add_description(SafetensorsWriter& writer, const PlanView& plan, con
 inline void check_description(const SafetensorsFile& file, const PlanView& plan) {
   const std::string& version = file.metadata("espalier");
   if (version != checkpoint_version) {
-    throw CheckpointError(file.path() + ": layout version " + version + ", expected " + std::string(checkpoint_version));
+    throw_error<CheckpointError>({file.path(), ": layout version ", version, ", expected ",
+                                  checkpoint_version});
   }
   const std::string& found = file.metadata("description");
   const std::string expected = join_lines(describe_plan(plan));
   if (found == expected) return;
   const auto [theirs, ours] = first_difference(found, expected);
-  throw CheckpointError(file.path() + ": made for another model: the file has " + theirs + "; this model has " + ours);
+  throw_error<CheckpointError>({file.path(), ": made for another model: the file has ", theirs,
+                                "; this model has ", ours});
 }
 
 /// A text of the metadata as JSON. Throws CheckpointError.
@@ -80,7 +82,7 @@ template <class Read>
   try {
     return read(Json::parse(file.metadata(key)));
   } catch (const DataError& error) {
-    throw CheckpointError(file.path() + ": metadata '" + std::string(key) + "': " + error.what());
+    throw_error<CheckpointError>({file.path(), ": metadata '", key, "': ", error.what()});
   }
 }
 
@@ -90,7 +92,7 @@ void naming(const SafetensorsFile& file, Action action) {
   try {
     action();
   } catch (const CheckpointError& error) {
-    throw CheckpointError(file.path() + ": " + error.what());
+    throw_error<CheckpointError>({file.path(), ": ", error.what()});
   }
 }
 

@@ -31,9 +31,9 @@ inline void require_finite(const PlanView& plan, std::span<const double> losses,
     const auto n = static_cast<std::size_t>(batch.size);
     const std::span<const float> weights(batch.weights, batch.weights == nullptr ? 0 : n);
     if (!any_labelled({batch.labels.column(static_cast<Index>(k)), n}, weights)) continue;
-    throw DivergenceError("training diverged: the loss of task '" + std::string(plan.tasks[k].name) + "' is " +
-                          std::to_string(losses[k]) + " at step " + std::to_string(loop.step) + " (epoch " +
-                          std::to_string(loop.epoch + 1) + "); a lower learning rate or max_gradient_norm may help");
+    throw_error<DivergenceError>({"training diverged: the loss of task '", plan.tasks[k].name, "' is ",
+                                  losses[k], " at step ", loop.step, " (epoch ", loop.epoch + 1,
+                                  "); a lower learning rate or max_gradient_norm may help"});
   }
 }
 
@@ -44,9 +44,9 @@ inline void require_finite(const PlanView& plan, const Predictions& predictions,
     bool finite = std::isfinite(predictions.losses[k]) || !any_labelled(data.label(k), data.weights);
     for (const float p : predictions.values[k]) finite = finite && std::isfinite(p);
     if (finite) continue;
-    throw DivergenceError("training diverged: what task '" + std::string(plan.tasks[k].name) +
-                          "' predicts on the validation split is not finite after epoch " + std::to_string(loop.epoch) +
-                          "; a lower learning rate or max_gradient_norm may help");
+    throw_error<DivergenceError>({"training diverged: what task '", plan.tasks[k].name,
+                                  "' predicts on the validation split is not finite after epoch ", loop.epoch,
+                                  "; a lower learning rate or max_gradient_norm may help"});
   }
 }
 

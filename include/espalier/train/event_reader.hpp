@@ -34,7 +34,7 @@ class Fields {
       case Wire::fixed64: field.bytes = take(8); break;
       case Wire::fixed32: field.bytes = take(4); break;
       case Wire::bytes: field.bytes = take(varint()); break;
-      default: throw DataError("unknown wire type " + std::to_string(key & 7U));
+      default: throw_error<DataError>({"unknown wire type ", key & 7U});
     }
     if (field.number == 0) throw DataError("field number 0");
     return true;
@@ -112,7 +112,7 @@ class Fields {
   EventLog log;
   for (std::size_t at = 0; at < bytes.size();) {
     const auto fail = [&](const std::string& message) {
-      throw DataError(what + ": record at byte " + std::to_string(at) + ": " + message);
+      throw_error<DataError>({what, ": record at byte ", at, ": ", message});
     };
     const std::string_view rest = bytes.substr(at);
     if (rest.size() < head) {

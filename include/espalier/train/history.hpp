@@ -119,7 +119,7 @@ class History {
           place(row, line.keys()[i], item.is_null() ? std::nan("") : item.as_number(), where);
         }
       }
-      if (!numbers) throw DataError(where + ": expected an object of numbers, found something else");
+      if (!numbers) throw_error<DataError>({where, ": expected an object of numbers, found something else"});
       history.add(std::move(row));
       at = end + 1;
     }
@@ -137,8 +137,7 @@ class History {
         continue;
       }
       if (cells.size() != names.size()) {
-        throw DataError(where + ": " + std::to_string(cells.size()) + " values, expected " +
-                        std::to_string(names.size()));
+        throw_error<DataError>({where, ": ", cells.size(), " values, expected ", names.size()});
       }
       HistoryRow row;
       for (std::size_t i = 0; i < cells.size(); ++i) {
@@ -154,7 +153,7 @@ class History {
  private:
   static void check_name(const std::string& path) {
     if (!path.ends_with(".csv") && !path.ends_with(".jsonl")) {
-      throw ConfigError("history file '" + path + "': expected a name that ends in .csv or .jsonl");
+      throw_error<ConfigError>({"history file '", path, "': expected a name that ends in .csv or .jsonl"});
     }
   }
 
@@ -165,7 +164,7 @@ class History {
     }
     const double most = name == "epoch" ? (std::numeric_limits<int>::max)() : Json::max_integer;
     if (!(value >= 0 && value <= most && value == std::floor(value))) {
-      throw DataError(where + ": " + name + ": expected a whole number, found " + Json(value).dump());
+      throw_error<DataError>({where, ": ", name, ": expected a whole number, found ", Json(value).dump()});
     }
     if (name == "epoch") {
       row.epoch = static_cast<int>(value);
@@ -199,7 +198,7 @@ class History {
         cells.back() += c;
       }
     }
-    if (inside) throw DataError(where + ": a quote is not closed");
+    if (inside) throw_error<DataError>({where, ": a quote is not closed"});
     ++at;
     return cells;
   }

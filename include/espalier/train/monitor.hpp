@@ -19,9 +19,10 @@ namespace espalier {
 /// "task/metric": one metric of one task.
 class Monitor {
  public:
-  /// `grouped`: whether there are groups, and so metrics by group. Throws ConfigError for anything else, and for a metric
+  /// `grouping`: whether there are groups, and so metrics by group. `evaluate`: of the kinds of labels that the tasks have. Throws ConfigError for anything else, and for a metric
   /// that the task does not have.
-  Monitor(const PlanView& plan, std::string_view what, bool grouped = false) : plan_(plan), what_(what) {
+  Monitor(const PlanView& plan, std::string_view what, Grouping grouping = {}, Evaluate evaluate = &espalier::evaluate<>)
+      : plan_(plan), what_(what), grouping_(grouping), evaluate_(evaluate) {
     if (what == "loss") return;
     if (what == "mean_auc") {
       higher_ = true;
@@ -37,12 +38,12 @@ class Monitor {
       if (slash != std::string_view::npos && task.name == what.substr(0, slash)) {
         task_ = task.name;
         metric_ = what.substr(slash + 1);
-        find_metric(k, grouped);
+        find_metric(k);
         return;
       }
       names += ", '" + std::string(task.name) + "/<metric>'";
     }
-    throw ConfigError("monitor is '" + what_ + "', expected 'loss', 'mean_auc'" + names);
+    throw_error<ConfigError>({"monitor is '", what_, "', expected 'loss', 'mean_auc'", names});
   }
 
   /// Throws DataError when what is watched is undefined on the validation split whatever the model says: there are no
@@ -55,8 +56,9 @@ class Monitor {
       if (plan_.tasks[k].weight > 0) labelled += std::isnan(report.tasks.back().mean) ? 0 : 1;
     }
     if (std::isnan(value(report, labelled > 0 ? 0 : std::nan("")))) {
-      throw DataError("monitor '" + what_ + "' is undefined on the validation split: it has no labels for it, or " +
-                      "only one class of them");
+      throw_error<DataError>({"monitor '", what_,
+                              "' is undefined on the validation split: it has no labels for it, or ",
+                              "only one class of them"});
     }
   }
 
@@ -92,20 +94,20 @@ class Monitor {
                                       label.kind == LabelKind::classes ? 1.0F / static_cast<float>(outputs) : 0.5F);
     EvaluateOptions options;
     options.weights = weights;
-    options.groups = groups;
-    return evaluate(label, constant, labels, options);
+    options.groups = grouping_(groups);
+    return evaluate_(label, constant, labels, options);
   }
 
-  void find_metric(std::size_t task, bool grouped) {
+  void find_metric(std::size_t task) {
     const std::vector<float> label{std::nanf("")};
     const std::vector<std::int32_t> group{0};
     Report report;
-    report.tasks.push_back(of_constants(task, label, {}, grouped ? Groups(group) : Groups()));
+    report.tasks.push_back(of_constants(task, label, {}, grouping_ ? Groups(group) : Groups()));
     try {
       static_cast<void>(report.at(task_, metric_));
       higher_ = better_is_higher(metric_);
     } catch (const ConfigError& error) {
-      throw ConfigError("monitor '" + what_ + "': " + error.what());
+      throw_error<ConfigError>({"monitor '", what_, "': ", error.what()});
     }
   }
 
@@ -113,6 +115,8 @@ class Monitor {
   std::string what_;
   std::string task_, metric_;
   bool higher_ = false;
+  Grouping grouping_;
+  Evaluate evaluate_;
 };
 
 }  // namespace espalier

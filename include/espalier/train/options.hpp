@@ -13,6 +13,7 @@
 #include "espalier/optim/adam.hpp"
 #include "espalier/optim/optimizer.hpp"
 #include "espalier/optim/schedule.hpp"
+#include "espalier/train/text_option.hpp"
 
 namespace espalier {
 
@@ -43,7 +44,7 @@ struct TrainerOptions {
   Balance balance = Equal{};
   std::vector<std::string> freeze{};   ///< patterns of tensors that do not learn: "shared/*", "embedding/*"
   std::string sample_weight{};         ///< column of sample weights; none: all one
-  std::string group{};                 ///< column (a user, say) for metrics by group
+  TextOption<GroupFunctions> group{};  ///< column (a user, say) for metrics by group
   std::uint64_t seed = 1;
   int threads = 0;                   ///< 0: as many as there are cores. Results do not depend on it
 
@@ -55,11 +56,11 @@ struct TrainerOptions {
 
   /// File for the model, after each epoch: of the best so far, or without a validation split of the last. All that a run
   /// needs to go on lies beside, in `<file>.resume`.
-  std::string checkpoint{};
+  TextOption<CheckpointFunctions> checkpoint{};
   bool resume = false;               ///< go on from `<file>.resume` if it is there
-  std::string history{};               ///< file.jsonl or file.csv: a row per epoch
-  std::string events{};                ///< folder for TensorBoard
-  std::string curves{};                ///< file.svg: losses and metrics over epochs
+  TextOption<HistoryFunctions> history{};  ///< file.jsonl or file.csv: a row per epoch
+  TextOption<EventFunctions> events{};     ///< folder for TensorBoard
+  TextOption<CurveFunctions> curves{};     ///< file.svg: losses and metrics over epochs
   ShowProgress progress = ShowProgress::automatic;
   bool handle_interrupts = false;    ///< SIGINT and SIGTERM: finish the batch, save, return
   std::vector<std::function<void(EpochInfo&)>> callbacks{};

@@ -27,8 +27,8 @@ struct Parameters {
     for (const TableInfo& table : plan.tables) {
       const auto vocabulary = static_cast<std::size_t>(table.vocabulary);
       if (vocabulary >= vocabulary_rows.size() || vocabulary_rows[vocabulary] < 1) {
-        throw ConfigError("table '" + std::string(table.name.view()) +
-                          "': no number of rows given for its vocabulary, expected 1 or more");
+        throw_error<ConfigError>({"table '", table.name.view(),
+                                  "': no number of rows given for its vocabulary, expected 1 or more"});
       }
       table_rows.push_back(vocabulary_rows[vocabulary]);
       tables.emplace_back(static_cast<std::size_t>(table_rows.back() * table.width));

@@ -39,12 +39,13 @@ namespace espalier {
   return p;
 }
 
-/// The metrics of every task. Weights and groups are the data's, unless the options bring their own.
+/// The metrics of every task. Weights and groups (where there may be some) are the data's, unless the options bring their own.
 [[nodiscard]] inline Report report_of(const PlanView& plan, const EncodedData& data, const Predictions& predictions,
-                                      EvaluateOptions options = {}) {
+                                      EvaluateOptions options = {}, Grouping grouping = true,
+                                      Evaluate evaluate = &espalier::evaluate<>) {
   Report made;
   if (options.weights.empty() && !data.weights.empty()) options.weights = data.weights;
-  if (options.groups.empty() && !data.groups.empty()) options.groups = data.groups;
+  if (options.groups.view.empty() && !data.groups.empty()) options.groups = grouping(data.groups);
   for (std::size_t k = 0; k < plan.tasks.size(); ++k) {
     made.tasks.push_back(evaluate(plan.schema.labels[k], predictions.values[k], data.label(k), options));
   }

@@ -30,7 +30,7 @@ struct Predictions {
     for (std::size_t k = 0; k < tasks.size(); ++k) {
       if (tasks[k] == task) return values[k];
     }
-    throw ConfigError("no predictions for a task '" + std::string(task) + "'");
+    throw_error<ConfigError>({"no predictions for a task '", task, "'"});
   }
 };
 

@@ -3,19 +3,17 @@
 #pragma once
 
 #include <cstdio>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "espalier/plan/plan.hpp"
-#include "espalier/train/curves.hpp"
-#include "espalier/train/event_file.hpp"
 #include "espalier/train/history.hpp"
 #include "espalier/train/loop_state.hpp"
 #include "espalier/train/options.hpp"
 #include "espalier/train/progress.hpp"
+#include "espalier/train/run_files.hpp"
 
 namespace espalier {
 
@@ -26,13 +24,13 @@ class Recorder {
 
   /// A resumed run's history goes on after the finished epochs of `loop`.
   Recorder(const TrainerOptions& options, const PlanView& plan, const LoopState& loop, bool resumed)
-      : history_file_(options.history), curves_file_(options.curves) {
+      : history_file_(options.history), curves_file_(options.curves), event_folder_(options.events) {
     for (const TaskInfo& task : plan.tasks) tasks_.emplace_back(task.name);
-    if (!history_file_.empty() && resumed && std::filesystem::exists(history_file_)) {
-      history_ = History::read(history_file_);
+    if (const auto* file = history_file_.functions(); file != nullptr && resumed) {
+      history_ = file->read(history_file_);
       history_.truncate(loop.epoch);
     }
-    if (!options.events.empty()) events_ = std::make_unique<EventFile>(options.events, resumed ? loop.step + 1 : 0);
+    if (const auto* folder = event_folder_.functions()) events_ = folder->open(event_folder_, resumed ? loop.step + 1 : 0);
     if (options.progress != ShowProgress::never) progress_ = std::make_unique<Progress>(tasks_, options.epochs);
     losses_.resize(tasks_.size());
   }
@@ -69,17 +67,16 @@ class Recorder {
         for (const MetricValue& m : task.metrics) add("valid/" + task.task + "/" + m.name, m.value);
       }
     }
-    if (events_) {
-      for (const auto& [name, value] : row.values) events_->scalar(name, value, loop.step);
-    }
+    if (events_) event_folder_.functions()->write(*events_, row);
     history_.add(std::move(row));
-    if (!history_file_.empty()) history_.write(history_file_);
+    if (const auto* file = history_file_.functions()) file->write(history_, history_file_);
     if (progress_ && info.validation != nullptr) say(summary(info));
   }
 
   /// The curves, at the end.
   void finish(const LoopState& loop) {
-    if (!curves_file_.empty() && !history_.rows().empty()) write_curves(curves_file_, history_, "Training", loop.best_epoch);
+    const auto* file = curves_file_.functions();
+    if (file != nullptr && !history_.rows().empty()) file->write(curves_file_, history_, loop.best_epoch);
   }
 
   /// A line on standard error, unless progress is off.
@@ -106,10 +103,12 @@ class Recorder {
     return line + (info.best ? "  (best so far)" : "");
   }
 
-  std::string history_file_, curves_file_;
+  TextOption<HistoryFunctions> history_file_;
+  TextOption<CurveFunctions> curves_file_;
+  TextOption<EventFunctions> event_folder_;
   std::vector<std::string> tasks_;
   History history_;
-  std::unique_ptr<EventFile> events_;
+  std::shared_ptr<EventFile> events_;
   std::unique_ptr<Progress> progress_;
   std::vector<double> losses_;
 };

@@ -2,10 +2,8 @@
 // Saving and loading all that a run needs to go on bit for bit.
 #pragma once
 
-#include <filesystem>
 #include <limits>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -32,10 +30,7 @@ struct ResumeView {
 
 [[nodiscard]] inline std::string resume_path(const std::string& checkpoint) { return checkpoint + ".resume"; }
 
-[[nodiscard]] inline bool resume_exists(const std::string& checkpoint) {
-  std::error_code ignored;
-  return std::filesystem::exists(resume_path(checkpoint), ignored);
-}
+[[nodiscard]] inline bool resume_exists(const std::string& checkpoint) { return file_exists(resume_path(checkpoint)); }
 
 namespace resume_detail {
 
@@ -68,7 +63,7 @@ void for_each_state(const PlanView& plan, State& state, Visit visit) {
   const auto count = [&](std::string_view key, std::int64_t most) {
     const std::int64_t value = json.at(key).as_integer();
     if (value >= 0 && value <= most) return value;
-    throw DataError(std::string(key) + " is " + std::to_string(value) + ", expected 0 to " + std::to_string(most));
+    throw_error<DataError>({key, " is ", value, ", expected 0 to ", most});
   };
   constexpr std::int64_t most = std::int64_t{1} << 53U;
   LoopState loop;
@@ -110,8 +105,8 @@ inline void save_resume(const std::string& checkpoint, const PlanView& plan, con
   const std::string settings = join_lines(view.settings);
   if (const std::string& found = file.metadata("settings"); found != settings) {
     const auto [before, now] = first_difference(found, settings);
-    throw CheckpointError(file.path() + ": the run was started with " + before + ", now it is " + now +
-                          "; resume with the same settings, or remove the file to start anew");
+    throw_error<CheckpointError>({file.path(), ": the run was started with ", before, ", now it is ", now,
+                                  "; resume with the same settings, or remove the file to start anew"});
   }
   LoopState loop = checkpoint_detail::read_json(file, "loop", resume_detail::loop_from_json);
   checkpoint_detail::read_parameters(file, plan, view.parameters, "");
@@ -123,8 +118,8 @@ inline void save_resume(const std::string& checkpoint, const PlanView& plan, con
   const std::vector<double> numbers = file.values<double>("loop");
   const std::size_t tasks = plan.tasks.size();
   if (numbers.size() != 1 && numbers.size() != 1 + 2 * tasks) {
-    throw CheckpointError(file.path() + ": tensor 'loop' has " + std::to_string(numbers.size()) + " values, expected 1 or " +
-                          std::to_string(1 + 2 * tasks));
+    throw_error<CheckpointError>({file.path(), ": tensor 'loop' has ", numbers.size(),
+                                  " values, expected 1 or ", 1 + 2 * tasks});
   }
   loop.best_value = numbers[0];
   if (numbers.size() == 1) return loop;

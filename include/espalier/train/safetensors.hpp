@@ -20,10 +20,10 @@ class SafetensorsWriter {
   /// A text beside the tensors; both must be UTF-8. Throws CheckpointError otherwise, or when the key is there already.
   void metadata(std::string key, std::string value) {
     if (!is_utf8(key) || !is_utf8(value)) {
-      throw CheckpointError("metadata '" + key + "' is not UTF-8: store bytes as a U8 tensor");
+      throw_error<CheckpointError>({"metadata '", key, "' is not UTF-8: store bytes as a U8 tensor"});
     }
     for (const auto& known : header_.metadata) {
-      if (known.first == key) throw CheckpointError("metadata '" + key + "' is set twice");
+      if (known.first == key) throw_error<CheckpointError>({"metadata '", key, "' is set twice"});
     }
     header_.metadata.emplace_back(std::move(key), std::move(value));
   }
@@ -32,16 +32,15 @@ class SafetensorsWriter {
   /// many as shape and type say.
   void add(std::string name, Dtype dtype, Shape shape, std::span<const std::byte> bytes) {
     if (name == "__metadata__" || !is_utf8(name)) {
-      throw CheckpointError("tensor '" + name + "': expected a UTF-8 name other than __metadata__");
+      throw_error<CheckpointError>({"tensor '", name, "': expected a UTF-8 name other than __metadata__"});
     }
     std::uint64_t expected = 0;
     if (!safetensors_detail::byte_count(shape, dtype, expected) || expected != bytes.size()) {
-      throw CheckpointError("tensor '" + name + "': " + std::to_string(bytes.size()) +
-                            " bytes do not fill " + std::string(dtype_name(dtype)) + " " +
-                            to_string(shape));
+      throw_error<CheckpointError>({"tensor '", name, "': ", bytes.size(), " bytes do not fill ",
+                                    dtype_name(dtype), " ", to_string(shape)});
     }
     if (!names_.insert(name).second) {
-      throw CheckpointError("tensor '" + name + "' is added twice");
+      throw_error<CheckpointError>({"tensor '", name, "' is added twice"});
     }
     header_.tensors.push_back({std::move(name), dtype, std::move(shape), data_.size(), 0});
     data_.push_back(bytes);
@@ -69,8 +68,8 @@ class SafetensorsWriter {
     }
     const std::string head = header.dump();
     if (head.size() - 8 > SafetensorsHeader::max_bytes) {
-      throw CheckpointError(path + ": a header of " + std::to_string(head.size() - 8) + " bytes, expected at most " +
-                            std::to_string(SafetensorsHeader::max_bytes));
+      throw_error<CheckpointError>({path, ": a header of ", head.size() - 8, " bytes, expected at most ",
+                                    SafetensorsHeader::max_bytes});
     }
     write_file_atomically(path, [&](OutputFile& out) {
       out.write(head);
@@ -93,15 +92,14 @@ class SafetensorsFile {
     std::array<unsigned char, 8> length_bytes{};
     const std::uint64_t size = file_.size();
     if (size < length_bytes.size()) {
-      throw CheckpointError(path + ": " + std::to_string(size) +
-                            " bytes are no safetensors file, expected 8 or more");
+      throw_error<CheckpointError>({path, ": ", size, " bytes are no safetensors file, expected 8 or more"});
     }
     file_.read(0, std::as_writable_bytes(std::span(length_bytes)));
     std::uint64_t length = 0;
     for (unsigned i = 0; i < 8; ++i) length |= std::uint64_t{length_bytes[i]} << (8 * i);
     if (length > size - 8 || length > SafetensorsHeader::max_bytes) {
-      throw CheckpointError(path + ": a header of " + std::to_string(length) + " bytes, expected at most " +
-                            std::to_string((std::min)(size - 8, SafetensorsHeader::max_bytes)));
+      throw_error<CheckpointError>({path, ": a header of ", length, " bytes, expected at most ",
+                                    (std::min)(size - 8, SafetensorsHeader::max_bytes)});
     }
     std::string json(static_cast<std::size_t>(length), '\0');
     file_.read(8, std::as_writable_bytes(std::span(json)));
@@ -123,7 +121,7 @@ class SafetensorsFile {
   /// Throws CheckpointError when there is none.
   [[nodiscard]] const TensorInfo& at(std::string_view name) const {
     if (const TensorInfo* found = find(name)) return *found;
-    throw CheckpointError(path() + ": expected a tensor '" + std::string(name) + "', found none");
+    throw_error<CheckpointError>({path(), ": expected a tensor '", name, "', found none"});
   }
 
   [[nodiscard]] const std::vector<std::pair<std::string, std::string>>& metadata() const noexcept {
@@ -139,7 +137,7 @@ class SafetensorsFile {
   /// Throws CheckpointError when there is none.
   [[nodiscard]] const std::string& metadata(std::string_view key) const {
     if (const std::string* found = find_metadata(key)) return *found;
-    throw CheckpointError(path() + ": expected metadata '" + std::string(key) + "', found none");
+    throw_error<CheckpointError>({path(), ": expected metadata '", key, "', found none"});
   }
 
   /// Fills `out` with a tensor. Throws CheckpointError, naming both, unless type and shape are those expected.
@@ -148,9 +146,9 @@ class SafetensorsFile {
     const TensorInfo& tensor = at(name);
     require(tensor, dtype_of<T>);
     if (tensor.shape != shape || tensor.elements() != out.size()) {
-      throw CheckpointError(path() + ": tensor '" + tensor.name + "' has shape " +
-                            to_string(tensor.shape) + ", expected " + to_string(shape) + " (" +
-                            std::to_string(out.size()) + " values)");
+      throw_error<CheckpointError>({path(), ": tensor '", tensor.name, "' has shape ",
+                                    to_string(tensor.shape), ", expected ", to_string(shape), " (",
+                                    out.size(), " values)"});
     }
     read_bytes(tensor, std::as_writable_bytes(out));
   }
@@ -168,9 +166,8 @@ class SafetensorsFile {
   /// The bytes of a tensor of any type; `out` must have room for exactly those.
   void read_bytes(const TensorInfo& tensor, std::span<std::byte> out) const {
     if (out.size() != tensor.bytes()) {
-      throw CheckpointError(path() + ": tensor '" + tensor.name + "' has " +
-                            std::to_string(tensor.bytes()) + " bytes, expected " +
-                            std::to_string(out.size()));
+      throw_error<CheckpointError>({path(), ": tensor '", tensor.name, "' has ", tensor.bytes(),
+                                    " bytes, expected ", out.size()});
     }
     file_.read(header_.data_start + tensor.begin, out);
   }
@@ -178,9 +175,8 @@ class SafetensorsFile {
  private:
   void require(const TensorInfo& tensor, Dtype expected) const {
     if (tensor.dtype == expected) return;
-    throw CheckpointError(path() + ": tensor '" + tensor.name + "' is " +
-                          std::string(dtype_name(tensor.dtype)) + ", expected " +
-                          std::string(dtype_name(expected)));
+    throw_error<CheckpointError>({path(), ": tensor '", tensor.name, "' is ", dtype_name(tensor.dtype),
+                                  ", expected ", dtype_name(expected)});
   }
 
   InputFile file_;

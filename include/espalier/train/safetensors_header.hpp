@@ -179,7 +179,7 @@ class EntryReader {
 
  private:
   [[noreturn]] void fail(const std::string& message) const {
-    throw CheckpointError(where_ + message);
+    throw_error<CheckpointError>({where_, message});
   }
 
   [[nodiscard]] static std::string shown(const Json* value) {
@@ -231,7 +231,7 @@ inline SafetensorsHeader SafetensorsHeader::parse(std::string_view json, std::ui
     if (json.empty() || json.front() != '{') throw DataError("expected '{' after the length");
     root = Json::parse(json, "header");
   } catch (const DataError& error) {
-    throw CheckpointError(what + ": not a safetensors file: " + error.what());
+    throw_error<CheckpointError>({what, ": not a safetensors file: ", error.what()});
   }
   SafetensorsHeader header;
   for (std::size_t i = 0; i < root.size(); ++i) {
@@ -243,7 +243,7 @@ inline SafetensorsHeader SafetensorsHeader::parse(std::string_view json, std::ui
     }
     for (std::size_t m = 0; m < entry.size() || !entry.is_object(); ++m) {
       if (!entry.is_object() || !entry.items()[m].is_string()) {
-        throw CheckpointError(what + ": __metadata__: expected an object of strings");
+        throw_error<CheckpointError>({what, ": __metadata__: expected an object of strings"});
       }
       header.metadata.emplace_back(entry.keys()[m], entry.items()[m].as_string());
     }
@@ -255,16 +255,14 @@ inline SafetensorsHeader SafetensorsHeader::parse(std::string_view json, std::ui
   std::uint64_t filled = 0;
   for (const TensorInfo& tensor : header.tensors) {
     if (tensor.begin != filled) {
-      throw CheckpointError(what + ": tensor '" + tensor.name + "' begins at byte " +
-                            std::to_string(tensor.begin) + " of the data, expected " +
-                            std::to_string(filled) + ", where the one before ends");
+      throw_error<CheckpointError>({what, ": tensor '", tensor.name, "' begins at byte ", tensor.begin,
+                                    " of the data, expected ", filled, ", where the one before ends"});
     }
     filled = tensor.end;
   }
   if (filled != data_bytes) {
-    throw CheckpointError(what + ": the tensors end at byte " + std::to_string(filled) +
-                          " of the data, expected " + std::to_string(data_bytes) +
-                          ", the end of the file");
+    throw_error<CheckpointError>({what, ": the tensors end at byte ", filled, " of the data, expected ",
+                                  data_bytes, ", the end of the file"});
   }
   return header;
 }

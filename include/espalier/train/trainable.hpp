@@ -48,7 +48,8 @@ class Trainable {
     for (const TableInfo& t : plan.tables) tables_.push_back(frozen(t.name.view()));
     for (std::size_t i = 0; i < freeze.size(); ++i) {
       if (!used[i]) {
-        throw ConfigError("freeze pattern '" + freeze[i] + "' fits no tensor; there are e.g. " + some_names(plan));
+        throw_error<ConfigError>({"freeze pattern '", freeze[i], "' fits no tensor; there are e.g. ",
+                                  some_names(plan)});
       }
     }
   }

@@ -22,8 +22,7 @@
 #include "espalier/train/predict.hpp"
 #include "espalier/train/prefetch.hpp"
 #include "espalier/train/recorder.hpp"
-#include "espalier/train/resume.hpp"
-#include "espalier/train/run_settings.hpp"
+#include "espalier/train/run_files.hpp"
 
 namespace espalier {
 
@@ -33,10 +32,12 @@ class PlanTrainer {
   using CpuProgram = Program<float, cpu::Device>;
 
   /// Throws ConfigError for options that cannot be.
-  PlanTrainer(const CpuProgram& program, TrainerOptions options)
+  /// `evaluate_task`: for the kinds of labels that the tasks have.
+  PlanTrainer(const CpuProgram& program, TrainerOptions options, Evaluate evaluate_task = &espalier::evaluate<>)
       : program_(program),
         options_(std::move(options)),
-        monitor_(program.plan, options_.monitor, !options_.group.empty()),
+        evaluate_(evaluate_task),
+        monitor_(program.plan, options_.monitor, grouping(), evaluate_task),
         features_(program.plan.schema, options_.sample_weight, options_.group) {
     check_options(options_);
     static_cast<void>(Trainable(program.plan, options_.freeze));
@@ -57,11 +58,12 @@ class PlanTrainer {
     make_folders_of(options_);
     if (train.size() == 0) throw DataError("the training split is empty");
     for (const LabelInfo& label : program_.plan.schema.labels) static_cast<void>(train.table().column(label.column));
-    std::optional<SafetensorsFile> resumed;
-    if (options_.resume && resume_exists(options_.checkpoint)) resumed.emplace(resume_path(options_.checkpoint));
+    const CheckpointFunctions* const files = options_.checkpoint.functions();
+    std::shared_ptr<const SafetensorsFile> resumed;
+    if (options_.resume && files != nullptr) resumed = files->open_resumed(options_.checkpoint);
     Features features = features_;
     if (resumed) {
-      restore_features(*resumed, program_.plan, features);
+      files->restore_features(*resumed, program_.plan, features);
     } else if (!executor_) {
       features.fit(train);
     }
@@ -83,13 +85,7 @@ class PlanTrainer {
     auto best = std::make_unique<Parameters<float>>(executor.parameters());
     LoopState loop;
     if (resumed) {
-      ResumeView view{executor.parameters(), executor.optimizer_state(), *best, {}, settings(splits)};
-      loop = load_resume(*resumed, program_.plan, view);
-      checkpoint_detail::naming(*resumed, [&] { balance.restore(view.balance); });
-      if (loop.position >= splits.train.size() || loop.position % batch != 0) {
-        throw CheckpointError(resumed->path() + ": position is " + std::to_string(loop.position) +
-                              ", expected the start of a batch");
-      }
+      loop = files->load(*resumed, parts(executor, *best, splits), balance, batch);
       if (loop.out_of_patience) loop.stopped = out_of_patience(loop);  // there may be more of it now
     }
     // From here on it is this run's.
@@ -97,7 +93,7 @@ class PlanTrainer {
     features_ = std::move(features);
     balance_ = std::move(balance);
     best_ = std::move(best);
-    recorder_ = Recorder(options_, program_.plan, loop, resumed.has_value());
+    recorder_ = Recorder(options_, program_.plan, loop, resumed != nullptr);
     say_notes(train, valid, splits);
     if (resumed) recorder_.say("resuming " + resumed->path() + ": " + where(loop, splits));
     resumed.reset();
@@ -113,7 +109,7 @@ class PlanTrainer {
   [[nodiscard]] Report evaluate(const Dataset& data, const EvaluateOptions& options = {}) {
     require_trained();
     const EncodedData encoded = features_.encode(data);
-    return report_of(program_.plan, encoded, espalier::predict(*executor_, encoded), options);
+    return report_of(program_.plan, encoded, espalier::predict(*executor_, encoded), options, grouping(), evaluate_);
   }
 
   /// Predictions for every row of `data`; labels, weights and groups may be absent.
@@ -159,6 +155,11 @@ class PlanTrainer {
     EncodedData train, valid;
   };
 
+  [[nodiscard]] Grouping grouping() const {
+    const GroupFunctions* const groups = options_.group.functions();
+    return groups == nullptr ? Grouping() : groups->grouping;
+  }
+
   void require_trained() const {
     if (!executor_) throw ConfigError("the model has no weights yet: call fit() or load() first");
   }
@@ -173,13 +174,13 @@ class PlanTrainer {
 
   [[nodiscard]] bool finished(const LoopState& loop) const { return loop.stopped || loop.epoch >= options_.epochs; }
 
-  [[nodiscard]] std::vector<std::string> settings(const Splits& splits) const {
-    return run_settings(program_, options_, splits.train.size(), splits.valid.size());
+  [[nodiscard]] RunParts parts(TrainExecutor<float>& executor, Parameters<float>& best, const Splits& splits) const {
+    return {program_, options_, executor.parameters(), executor.optimizer_state(), best,
+            splits.train.size(), splits.valid.size()};
   }
 
   void save_state(const Splits& splits, const LoopState& loop) {
-    save_resume(options_.checkpoint, program_.plan, features_.state(),
-                {executor_->parameters(), executor_->optimizer_state(), *best_, balance_->state(), settings(splits)}, loop);
+    options_.checkpoint.functions()->save_state(parts(*executor_, *best_, splits), features_, *balance_, loop);
   }
 
   [[nodiscard]] std::string where(const LoopState& loop, const Splits& splits) const {
@@ -280,7 +281,7 @@ class PlanTrainer {
     if (splits.valid.size() > 0) {
       const Predictions predictions = espalier::predict(*executor_, splits.valid);
       require_finite(program_.plan, predictions, splits.valid, loop);
-      validation = report_of(program_.plan, splits.valid, predictions);
+      validation = report_of(program_.plan, splits.valid, predictions, {}, grouping(), evaluate_);
       info.validation = &validation;
       info.validation_loss = weighted(predictions.losses);
       info.monitored = monitor_.value(validation, info.validation_loss);
@@ -322,7 +323,8 @@ class PlanTrainer {
 
   /// The model as the checkpoint has it: of the best epoch, or without validation of the last.
   void save_checkpoint(const LoopState& loop) const {
-    save_model(options_.checkpoint, program_.plan, loop.best_epoch > 0 ? *best_ : executor_->parameters(), features_.state());
+    options_.checkpoint.functions()->save_weights(options_.checkpoint, program_.plan,
+                                                  loop.best_epoch > 0 ? *best_ : executor_->parameters(), features_);
   }
 
   void save_interrupted(const Splits& splits, const LoopState& loop) {
@@ -334,6 +336,7 @@ class PlanTrainer {
 
   CpuProgram program_;
   TrainerOptions options_;
+  Evaluate evaluate_;
   Monitor monitor_;
   Features features_;
   std::vector<double> base_weights_;  ///< the tasks' own
@@ -357,7 +360,13 @@ template <class Model>
 class Trainer : public PlanTrainer {
  public:
   explicit Trainer(TrainerOptions options = {})
-      : PlanTrainer(program_of<Model, float, cpu::Device>(), std::move(options)) {}
+      : PlanTrainer(program_of<Model, float, cpu::Device>(), std::move(options), evaluate_of(typename Model::TaskList{})) {}
+
+ private:
+  template <class... Tasks>
+  static constexpr Evaluate evaluate_of(TypeList<Tasks...>) {
+    return &espalier::evaluate<Tasks::Loss::label...>;
+  }
 };
 
 }  // namespace espalier

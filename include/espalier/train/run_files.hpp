@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+// The functions behind the files that a run may keep, and behind groups. A `TextOption` refers to them once it is set.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "espalier/data/features.hpp"
+#include "espalier/metrics/evaluate.hpp"
+#include "espalier/ops/program.hpp"
+#include "espalier/train/curves.hpp"
+#include "espalier/train/event_file.hpp"
+#include "espalier/train/text_option.hpp"
+#include "espalier/train/history.hpp"
+#include "espalier/train/options.hpp"
+#include "espalier/train/resume.hpp"
+#include "espalier/train/run_settings.hpp"
+
+namespace espalier {
+
+/// What a run of training is made of, for the files that keep it.
+struct RunParts {
+  const Program<float, cpu::Device>& program;
+  const TrainerOptions& options;
+  Parameters<float>& parameters;
+  OptimizerState<float>& optimizer;
+  Parameters<float>& best;
+  Index training_rows = 0, validation_rows = 0;
+
+  [[nodiscard]] std::vector<std::string> settings() const {
+    return run_settings(program, options, training_rows, validation_rows);
+  }
+};
+
+struct CheckpointFunctions {
+  using File = std::shared_ptr<const SafetensorsFile>;
+
+  /// The file to resume from; null when there is none.
+  static File open(const std::string& checkpoint) {
+    return resume_exists(checkpoint) ? std::make_shared<const SafetensorsFile>(resume_path(checkpoint)) : File();
+  }
+
+  static void save_run(const RunParts& run, const Features& features, const Balance& balance, const LoopState& loop) {
+    save_resume(run.options.checkpoint, run.program.plan, features.state(),
+                {run.parameters, run.optimizer, run.best, balance.state(), run.settings()}, loop);
+  }
+
+  /// `batch`: samples of a step, on whose multiples a run can go on.
+  static LoopState load_run(const SafetensorsFile& file, const RunParts& run, Balance& balance, Index batch) {
+    ResumeView view{run.parameters, run.optimizer, run.best, {}, run.settings()};
+    LoopState loop = load_resume(file, run.program.plan, view);
+    checkpoint_detail::naming(file, [&] { balance.restore(view.balance); });
+    if (loop.position >= run.training_rows || loop.position % batch != 0) {
+      throw_error<CheckpointError>({file.path(), ": position is ", loop.position,
+                                    ", expected the start of a batch"});
+    }
+    return loop;
+  }
+
+  static void save(const std::string& path, const PlanView& plan, const Parameters<float>& parameters,
+                   const Features& features) {
+    save_model(path, plan, parameters, features.state());
+  }
+
+  decltype(&open) open_resumed;
+  void (*restore_features)(const SafetensorsFile&, const PlanView&, Features&);
+  decltype(&load_run) load;
+  decltype(&save_run) save_state;
+  decltype(&save) save_weights;
+
+  [[nodiscard]] static const CheckpointFunctions& all() {
+    static constexpr CheckpointFunctions functions{&open, &espalier::restore_features, &load_run, &save_run, &save};
+    return functions;
+  }
+};
+
+struct GroupFunctions {
+  Grouping grouping;
+
+  [[nodiscard]] static const GroupFunctions& all() {
+    static constexpr GroupFunctions functions{true};
+    return functions;
+  }
+};
+
+struct HistoryFunctions {
+  static void write_file(const History& history, const std::string& path) { history.write(path); }
+
+  /// What the file has; nothing when there is none.
+  static History read_file(const std::string& path) { return file_exists(path) ? History::read(path) : History(); }
+
+  decltype(&write_file) write;
+  decltype(&read_file) read;
+
+  [[nodiscard]] static const HistoryFunctions& all() {
+    static constexpr HistoryFunctions functions{&write_file, &read_file};
+    return functions;
+  }
+};
+
+struct EventFunctions {
+  static std::shared_ptr<EventFile> make(const std::string& folder, std::int64_t resumed_step) {
+    return std::make_shared<EventFile>(folder, resumed_step);
+  }
+  static void write_row(EventFile& file, const HistoryRow& row) {
+    for (const auto& [name, value] : row.values) file.scalar(name, value, row.step);
+  }
+
+  decltype(&make) open;
+  decltype(&write_row) write;
+
+  [[nodiscard]] static const EventFunctions& all() {
+    static constexpr EventFunctions functions{&make, &write_row};
+    return functions;
+  }
+};
+
+struct CurveFunctions {
+  static void draw(const std::string& path, const History& history, int best_epoch) {
+    write_curves(path, history, "Training", best_epoch);
+  }
+
+  decltype(&draw) write;
+
+  [[nodiscard]] static const CurveFunctions& all() {
+    static constexpr CurveFunctions functions{&draw};
+    return functions;
+  }
+};
+
+}  // namespace espalier

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// `TextOption`: a file or column that an option may name, together with the functions that make use of it.
+#pragma once
+
+#include <string>
+#include <type_traits>
+
+namespace espalier {
+
+/// A text, set from whatever converts to a std::string; empty for none. Setting it also takes the address of `Functions`,
+/// which nothing else refers to: a program that never names such a file does not contain the code for it, and its compiler
+/// has nothing to do.
+template <class Functions>
+class TextOption {
+ public:
+  TextOption() = default;
+
+  template <class Text>
+    requires(!std::is_same_v<Text, TextOption> && std::is_convertible_v<const Text&, std::string>)
+  TextOption(const Text& text)  // NOLINT(google-explicit-constructor): an option is spelled as the text it is.
+      : text_(text), functions_(&Functions::all()) {}
+
+  operator const std::string&() const noexcept { return text_; }  // NOLINT(google-explicit-constructor)
+  [[nodiscard]] const std::string& text() const noexcept { return text_; }
+  [[nodiscard]] bool empty() const noexcept { return text_.empty(); }
+  void clear() { text_.clear(); }
+
+  /// Null when there is no text.
+  [[nodiscard]] const Functions* functions() const noexcept { return text_.empty() ? nullptr : functions_; }
+
+ private:
+  std::string text_;
+  const Functions* functions_ = nullptr;
+};
+
+// Defined in run_files.hpp.
+struct CheckpointFunctions;
+struct GroupFunctions;
+struct HistoryFunctions;
+struct EventFunctions;
+struct CurveFunctions;
+
+}  // namespace espalier
