@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <stdexcept>
+#include <thread>
 #include <vector>
 
 #include "espalier/core/glob.hpp"
@@ -39,6 +41,25 @@ TEST_CASE("an exception in a piece arrives at the caller, and the pool lives on"
     std::atomic<int> sum{0};
     pool.run(16, [&](Index piece, int) { sum += static_cast<int>(piece); });
     CHECK(sum == 120);
+  }
+}
+
+TEST_CASE("something is done once on every thread of a pool") {
+  for (const int threads : {1, 2, 5}) {
+    espalier::ThreadPool pool(threads);
+    for (int round = 0; round < 20; ++round) {
+      std::vector<std::thread::id> seen(static_cast<std::size_t>(threads));
+      std::atomic<int> calls{0};
+      pool.on_every_thread([&](int worker) {
+        seen[static_cast<std::size_t>(worker)] = std::this_thread::get_id();
+        ++calls;
+      });
+      CHECK(calls == threads);
+      std::sort(seen.begin(), seen.end());
+      CHECK(std::adjacent_find(seen.begin(), seen.end()) == seen.end());  // no thread twice
+      CHECK(seen.front() != std::thread::id{});
+    }
+    CHECK_THROWS_AS(pool.on_every_thread([](int) { throw std::runtime_error("no room"); }), std::runtime_error);
   }
 }
 

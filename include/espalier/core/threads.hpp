@@ -76,6 +76,17 @@ class ThreadPool {
     if (error_) std::rethrow_exception(error_);
   }
 
+  /// Calls function(worker) once on every thread of the pool, the calling one among them.
+  template <class Function>
+  void on_every_thread(Function&& function) {
+    std::atomic<int> arrived{0};
+    run(threads_, [&](Index, int worker) {
+      arrived.fetch_add(1);
+      while (arrived.load() < threads_) std::this_thread::yield();  // so that each takes one piece
+      function(worker);
+    });
+  }
+
   [[nodiscard]] static int hardware_threads() noexcept {
     const unsigned n = std::thread::hardware_concurrency();
     return n == 0 ? 1 : static_cast<int>(n);

@@ -68,6 +68,7 @@ class TrainExecutor {
     merged_ = Buffer<T>(static_cast<std::size_t>(sizes.scratch));
     slice_losses_.assign(static_cast<std::size_t>(tasks_ * max_slices_), 0.0);
     chunk_norms_.assign(trainable_.chunks().size(), 0.0);
+    pool_.on_every_thread([](int) { prepare_thread<T>(cpu::Device{}); });
   }
 
   [[nodiscard]] const PlanView& plan() const { return program_.plan; }

@@ -8,21 +8,29 @@
 
 namespace espalier::cpu {
 
-/// y = act(W x + b). W: outputs × inputs, row after row. b: one an output, or null. x: inputs × n, y: outputs × n.
-/// pre = W x + b, where its data is not null: only for activations that need it.
+/// y = act(x), value by value. y may be x.
 template <class T>
-void dense_forward(Device, const T* w, const T* bias, View<const T> x, Activation activation, View<T> pre, View<T> y) {
-  const bool in_registers = activation == Activation::identity || activation == Activation::relu ||
-                            activation == Activation::leaky_relu;
-  const View<T> first = pre.data != nullptr ? pre : y;
-  gemm<T>(y.rows, x.cols, x.rows, {w, x.rows, 1}, {x.data, 1, x.stride},
-          {first.data, first.stride, false, bias, in_registers ? activation : Activation::identity});
-  if (in_registers) return;
+void activation_forward(Device, Activation activation, View<const T> x, View<T> y) {
   for (Index j = 0; j < y.cols; ++j) {
-    const T* from = first.column(j);
+    const T* from = x.column(j);
     T* to = y.column(j);
     for (Index i = 0; i < y.rows; ++i) to[i] = activate(activation, from[i]);
   }
+}
+
+/// y = act(W x + b). W: outputs × inputs, row after row. b: one an output, or null. x: inputs × n,
+/// y: outputs × n.
+/// pre = W x + b, where its data is not null: only for activations that need it.
+template <class T>
+void dense_forward(Device device, const T* w, const T* bias, View<const T> x, Activation activation,
+                   View<T> pre, View<T> y) {
+  const bool in_registers = activation == Activation::identity || activation == Activation::relu ||
+                            activation == Activation::leaky_relu;
+  const View<T> first = pre.data != nullptr ? pre : y;
+  gemm<T>(
+      y.rows, x.cols, x.rows, {w, x.rows, 1}, {x.data, 1, x.stride},
+      {first.data, first.stride, false, bias, in_registers ? activation : Activation::identity});
+  if (!in_registers) activation_forward(device, activation, as_const(first), y);
 }
 
 /// dx = Wᵀ dy, or dx += Wᵀ dy.
@@ -47,7 +55,8 @@ void dense_weight_gradient(Device, View<const T> dy, View<const T> x, T* dw, T* 
 
 /// dy = dy ∘ act′. `pre` is read only where the activation needs it.
 template <class T>
-void activation_backward(Device, Activation activation, View<const T> pre, View<const T> y, View<T> dy) {
+void activation_backward(Device, Activation activation, View<const T> pre, View<const T> y,
+                         View<T> dy) {
   if (activation == Activation::identity) return;
   for (Index j = 0; j < dy.cols; ++j) {
     const T* post = y.column(j);
@@ -57,7 +66,8 @@ void activation_backward(Device, Activation activation, View<const T> pre, View<
       continue;
     }
     const T* before = pre.data != nullptr ? pre.column(j) : post;
-    for (Index i = 0; i < dy.rows; ++i) d[i] *= activation_derivative(activation, before[i], post[i]);
+    for (Index i = 0; i < dy.rows; ++i)
+      d[i] *= activation_derivative(activation, before[i], post[i]);
   }
 }
 
