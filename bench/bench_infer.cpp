@@ -20,7 +20,8 @@ struct Setting {
   explicit Setting(Index samples) {
     esp::initialize(esp::plan_of<Model>(), 1, parameters);
     for (std::uint64_t i = 0; i < 64; ++i) {
-      data.push_back(std::make_unique<esp::RandomBatch<float>>(esp::plan_of<Model>(), samples, rows, i + 1));
+      data.push_back(
+          std::make_unique<esp::RandomBatch<float>>(esp::plan_of<Model>(), samples, rows, i + 1));
       if (samples > 1 && i == 7) break;
     }
   }
@@ -29,7 +30,8 @@ struct Setting {
 template <class Model>
 void infer(benchmark::State& state, Index samples, int threads) {
   const Setting<Model> setting(samples);
-  const esp::InferenceExecutor<float> executor(esp::program_of<Model, float, esp::cpu::Device>(), setting.parameters);
+  const esp::InferenceExecutor<float> executor(esp::program_of<Model, float, esp::cpu::Device>(),
+                                               setting.parameters);
   // Threads share a batch by samples; each has a workspace of its own.
   esp::ThreadPool pool(threads);
   std::vector<esp::InferenceExecutor<float>::Workspace> workspaces;
@@ -54,11 +56,14 @@ void infer(benchmark::State& state, Index samples, int threads) {
       part.numeric.data += first * part.numeric.stride;
       part.numeric.cols = part.size;
       std::array<esp::IdColumn, 64> ids;
-      for (std::size_t i = 0; i < batch.ids.size(); ++i) ids[i] = {batch.ids[i].ids + first, nullptr};
+      for (std::size_t i = 0; i < batch.ids.size(); ++i)
+        ids[i] = {batch.ids[i].ids + first, nullptr};
       part.ids = {ids.data(), batch.ids.size()};
       std::array<float*, 8> to{};
-      for (std::size_t k = 0; k < out.size(); ++k) to[k] = out[k] + first * executor.plan().tasks[k].outputs;
-      executor.run(part, workspaces[static_cast<std::size_t>(worker)], std::span<float* const>(to.data(), out.size()));
+      for (std::size_t k = 0; k < out.size(); ++k)
+        to[k] = out[k] + first * executor.plan().tasks[k].outputs;
+      executor.run(part, workspaces[static_cast<std::size_t>(worker)],
+                   std::span<float* const>(to.data(), out.size()));
     });
   };
   for (int i = 0; i < 3; ++i) predict();
@@ -82,8 +87,9 @@ void add() {
   for (const auto& [batch, threads] : {std::pair<Index, int>{1, 1}, {1024, 1}, {1024, 2}}) {
     const Index samples = batch;
     const int count = threads;
-    benchmark::RegisterBenchmark(bench::case_name("Infer", Model::label, batch, threads).c_str(),
-                                 [samples, count](benchmark::State& state) { infer<Model>(state, samples, count); })
+    benchmark::RegisterBenchmark(
+        bench::case_name("Infer", Model::label, batch, threads).c_str(),
+        [samples, count](benchmark::State& state) { infer<Model>(state, samples, count); })
         ->Unit(benchmark::kMicrosecond);
   }
 }

@@ -13,22 +13,26 @@ namespace esp = espalier;
 template <class Model>
 void train_step(benchmark::State& state, Index samples, int threads) {
   const auto rows = bench::vocabulary_rows<Model>();
-  esp::TrainExecutor<float> executor(esp::program_of<Model, float, esp::cpu::Device>(), rows, samples, threads);
+  esp::TrainExecutor<float> executor(esp::program_of<Model, float, esp::cpu::Device>(), rows,
+                                     samples, threads);
   esp::initialize(executor.plan(), 1, executor.parameters());
   executor.prepare(esp::Adam{.learning_rate = 1e-3}, {});
   std::vector<double> weights;
   for (const esp::TaskInfo& task : executor.plan().tasks) weights.push_back(task.weight);
-  // Batches take turns, so that tables are not found in the cache because the last step left them there.
+  // Batches take turns, so that tables are not found in the cache because the last step left them
+  // there.
   const bool tables = !executor.plan().tables.empty();
   std::vector<std::unique_ptr<esp::RandomBatch<float>>> data;
   for (std::uint64_t i = 0; i < (tables ? 8U : 1U); ++i) {
-    data.push_back(std::make_unique<esp::RandomBatch<float>>(executor.plan(), samples, rows, i + 1));
+    data.push_back(
+        std::make_unique<esp::RandomBatch<float>>(executor.plan(), samples, rows, i + 1));
   }
   std::int64_t step = 0;
   const auto learn = [&] {
     const esp::Batch<float>& batch = data[static_cast<std::size_t>(step) % data.size()]->batch();
     ++step;
-    const auto losses = executor.forward_backward(batch, weights, esp::mix(1, static_cast<std::uint64_t>(step)));
+    const auto losses =
+        executor.forward_backward(batch, weights, esp::mix(1, static_cast<std::uint64_t>(step)));
     benchmark::DoNotOptimize(losses.data());
     executor.update({step, 1, 1});
   };

@@ -27,7 +27,8 @@ class Latencies {
     if (seconds_.empty()) return;
     std::sort(seconds_.begin(), seconds_.end());
     const auto at = [&](double share) {
-      return 1e6 * seconds_[static_cast<std::size_t>(share * static_cast<double>(seconds_.size() - 1))];
+      return 1e6 *
+             seconds_[static_cast<std::size_t>(share * static_cast<double>(seconds_.size() - 1))];
     };
     state.counters["p50_us"] = at(0.5);
     state.counters["p99_us"] = at(0.99);

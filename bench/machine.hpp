@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the machine can do, measured: multiply-adds a second in registers, bytes a second from memory. The floor of a case is
+// What the machine can do, measured: multiply-adds a second in registers, bytes a second from
+// memory. The floor of a case is
 //   flops / peak + bytes / bandwidth
 // with both taken on as many threads as the case has.
 #pragma once
@@ -31,7 +32,8 @@ inline double seconds_of(const auto& work) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-/// Chains of multiply-adds that do not wait for each other: as many as two units with a latency of 4 to 5 need.
+/// Chains of multiply-adds that do not wait for each other: as many as two units with a latency of
+/// 4 to 5 need.
 template <class T>
 [[gnu::noinline]] T multiply_adds(Index rounds) {
   using espalier::cpu::Vector;
@@ -111,22 +113,29 @@ inline void add_context(std::initializer_list<int> thread_counts) {
     const Machine& m = machine(threads);
     char text[80];
     std::snprintf(text, sizeof text, "%.1f GFLOP/s, triad %.1f GB/s", m.flops / 1e9, m.bytes / 1e9);
-    benchmark::AddCustomContext("peak_" + std::to_string(threads) + (threads == 1 ? "_thread" : "_threads"), text);
+    benchmark::AddCustomContext(
+        "peak_" + std::to_string(threads) + (threads == 1 ? "_thread" : "_threads"), text);
   }
 }
 
-/// Adds what a case reaches: fraction_of_floor, GFLOP/s and GB/s, given what one iteration needs at least.
+/// Adds what a case reaches: fraction_of_floor, GFLOP/s and GB/s, given what one iteration needs at
+/// least.
 class FloorCounter {
  public:
   FloorCounter(benchmark::State& state, double flops, double bytes, int threads)
-      : state_(state), flops_(flops), bytes_(bytes), threads_(threads), start_(std::chrono::steady_clock::now()) {}
+      : state_(state),
+        flops_(flops),
+        bytes_(bytes),
+        threads_(threads),
+        start_(std::chrono::steady_clock::now()) {}
   FloorCounter(const FloorCounter&) = delete;
   FloorCounter& operator=(const FloorCounter&) = delete;
 
   /// Right after the loop.
   void stop() {
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count() /
-                           static_cast<double>((std::max)(state_.iterations(), benchmark::IterationCount{1}));
+    const double seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count() /
+        static_cast<double>((std::max)(state_.iterations(), benchmark::IterationCount{1}));
     state_.counters["fraction_of_floor"] = floor_seconds(flops_, bytes_, threads_) / seconds;
     if (flops_ > 0) state_.counters["GFLOP/s"] = flops_ / seconds / 1e9;
     if (bytes_ > 0) state_.counters["GB/s"] = bytes_ / seconds / 1e9;
@@ -142,7 +151,8 @@ class FloorCounter {
 /// The main function of a benchmark.
 inline int run(int argc, char** argv) {
   bool only_list = false;
-  for (int i = 1; i < argc; ++i) only_list = only_list || std::string_view(argv[i]).starts_with("--benchmark_list");
+  for (int i = 1; i < argc; ++i)
+    only_list = only_list || std::string_view(argv[i]).starts_with("--benchmark_list");
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
   if (!only_list) add_context({1, 2});

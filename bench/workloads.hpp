@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The models that are measured, and what a step of each needs at least. bench/peers/ has the same on other libraries.
+// The models that are measured, and what a step of each needs at least. bench/peers/ has the same
+// on other libraries.
 #pragma once
 
 #include <string>
@@ -23,18 +24,20 @@ using Clicks = esp::Task<Name, esp::BinaryCrossEntropy, W, esp::Tower<Units>>;
 
 /// 256 dense inputs → 512 → 256, three towers 64 → 1.
 struct SharedBottom
-    : esp::MultiTaskModel<esp::Inputs<esp::NumericVector<"x", 256>>, esp::SharedBottom<esp::Mlp<512, 256>>,
-                          Clicks<"click">, Clicks<"buy">,
-                          esp::Task<"time", esp::MeanSquaredError, esp::Weight{0.5}, esp::Tower<64>>> {
+    : esp::MultiTaskModel<
+          esp::Inputs<esp::NumericVector<"x", 256>>, esp::SharedBottom<esp::Mlp<512, 256>>,
+          Clicks<"click">, Clicks<"buy">,
+          esp::Task<"time", esp::MeanSquaredError, esp::Weight{0.5}, esp::Tower<64>>> {
   static constexpr const char* label = "shared_bottom";
   static constexpr Index rows = 0;
 };
 
 /// 499 dense inputs, 8 experts of one layer, a gate and a tower 8 → 1 for each of two tasks.
 template <int Units>
-struct BasicMmoe : esp::MultiTaskModel<esp::Inputs<esp::NumericVector<"x", 499>>, esp::Mmoe<8, esp::Mlp<Units>>,
-                                       Clicks<"income", esp::Weight{1.0}, 8>,
-                                       Clicks<"married", esp::Weight{1.0}, 8>> {
+struct BasicMmoe
+    : esp::MultiTaskModel<esp::Inputs<esp::NumericVector<"x", 499>>, esp::Mmoe<8, esp::Mlp<Units>>,
+                          Clicks<"income", esp::Weight{1.0}, 8>,
+                          Clicks<"married", esp::Weight{1.0}, 8>> {
   static constexpr Index rows = 0;
 };
 struct Mmoe : BasicMmoe<16> {
@@ -46,17 +49,19 @@ struct MmoeWide : BasicMmoe<256> {
 
 template <int I>
 struct FieldName {
-  static constexpr char text[4] = {'c', static_cast<char>('0' + I / 10), static_cast<char>('0' + I % 10), '\0'};
+  static constexpr char text[4] = {'c', static_cast<char>('0' + I / 10),
+                                   static_cast<char>('0' + I % 10), '\0'};
 };
 
 template <std::size_t... I>
 auto ctr_inputs(std::index_sequence<I...>)
-    -> esp::Inputs<esp::NumericVector<"x", 13>, esp::Categorical<FieldName<static_cast<int>(I)>::text, 16>...>;
+    -> esp::Inputs<esp::NumericVector<"x", 13>,
+                   esp::Categorical<FieldName<static_cast<int>(I)>::text, 16>...>;
 
 /// 26 categorical fields of 100,000 rows × 16 and 13 dense inputs → 512 → 256, two towers 64 → 1.
 struct EmbeddingCtr
-    : esp::MultiTaskModel<decltype(ctr_inputs(std::make_index_sequence<26>{})), esp::SharedBottom<esp::Mlp<512, 256>>,
-                          Clicks<"click">, Clicks<"buy">> {
+    : esp::MultiTaskModel<decltype(ctr_inputs(std::make_index_sequence<26>{})),
+                          esp::SharedBottom<esp::Mlp<512, 256>>, Clicks<"click">, Clicks<"buy">> {
   static constexpr const char* label = "embedding_ctr";
   static constexpr Index rows = 100000;
 };
@@ -79,7 +84,8 @@ inline Index touched_rows(const esp::PlanView& plan, const esp::Batch<float>& ba
     if (node.lookup < 0) continue;
     std::vector<bool> seen(static_cast<std::size_t>(rows), false);
     for (Index j = 0; j < batch.size; ++j) {
-      const auto id = static_cast<std::size_t>(batch.ids[static_cast<std::size_t>(node.field)].ids[j]);
+      const auto id =
+          static_cast<std::size_t>(batch.ids[static_cast<std::size_t>(node.field)].ids[j]);
       if (!seen[id]) ++touched;
       seen[id] = true;
     }
@@ -93,15 +99,18 @@ int table_width() {
   return plan.tables.empty() ? 0 : plan.tables[0].width;
 }
 
-/// A training step with Adam: inputs and labels are read once; a parameter and its two moments are read and written.
+/// A training step with Adam: inputs and labels are read once; a parameter and its two moments are
+/// read and written.
 template <class Model>
 Needs step_needs(const esp::Batch<float>& batch) {
   const esp::PlanView plan = esp::plan_of<Model>();
   const esp::PlanCost cost = esp::plan_cost(plan, esp::node_costs<Model>());
   const double samples = static_cast<double>(batch.size);
-  const double learnt = static_cast<double>(cost.parameters) +
-                        static_cast<double>(touched_rows(plan, batch, Model::rows) * table_width<Model>());
-  const double inputs = static_cast<double>(batch.numeric.rows) + static_cast<double>(plan.sizes.lookups) +
+  const double learnt =
+      static_cast<double>(cost.parameters) +
+      static_cast<double>(touched_rows(plan, batch, Model::rows) * table_width<Model>());
+  const double inputs = static_cast<double>(batch.numeric.rows) +
+                        static_cast<double>(plan.sizes.lookups) +
                         static_cast<double>(plan.tasks.size());
   return {samples * cost.flops(), 4 * (samples * inputs + 6 * learnt)};
 }
@@ -112,15 +121,19 @@ Needs inference_needs(const esp::Batch<float>& batch) {
   const esp::PlanView plan = esp::plan_of<Model>();
   const esp::PlanCost cost = esp::plan_cost(plan, esp::node_costs<Model>());
   const double samples = static_cast<double>(batch.size);
-  const double rows = static_cast<double>(touched_rows(plan, batch, Model::rows) * table_width<Model>());
-  const double inputs = static_cast<double>(batch.numeric.rows) + static_cast<double>(plan.sizes.lookups) +
+  const double rows =
+      static_cast<double>(touched_rows(plan, batch, Model::rows) * table_width<Model>());
+  const double inputs = static_cast<double>(batch.numeric.rows) +
+                        static_cast<double>(plan.sizes.lookups) +
                         static_cast<double>(plan.tasks.size());
-  return {samples * cost.forward_flops, 4 * (samples * inputs + static_cast<double>(cost.parameters) + rows)};
+  return {samples * cost.forward_flops,
+          4 * (samples * inputs + static_cast<double>(cost.parameters) + rows)};
 }
 
 /// "TrainStep/mmoe/batch:256/threads:2"
 inline std::string case_name(const char* kind, const char* workload, Index batch, int threads) {
-  return std::string(kind) + "/" + workload + "/batch:" + std::to_string(batch) + "/threads:" + std::to_string(threads);
+  return std::string(kind) + "/" + workload + "/batch:" + std::to_string(batch) +
+         "/threads:" + std::to_string(threads);
 }
 
 }  // namespace bench

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The same training steps and inference on libtorch, in two forms: --form=plain is the idiomatic program, a module for each
-// layer; --form=fused does by hand what a fast program would: experts, gates and towers of all tasks in one product each, all
-// tables in one. scripts/compare sets the environment in which libtorch is fastest.
+// The same training steps and inference on libtorch, in two forms: --form=plain is the idiomatic
+// program, a module for each layer; --form=fused does by hand what a fast program would: experts,
+// gates and towers of all tasks in one product each, all tables in one. scripts/compare sets the
+// environment in which libtorch is fastest.
 #include <torch/torch.h>
 
 #include <cmath>
@@ -30,14 +31,21 @@ struct Input {
 /// Whatever is trained: forward gives one column of logits a task.
 struct Net : nn::Module {
   virtual std::vector<Tensor> forward(const Input& in) = 0;
-  virtual std::vector<Tensor> tables() { return {}; }  // not among parameters(): their gradients are sparse
+  virtual std::vector<Tensor> tables() {
+    return {};
+  }  // not among parameters(): their gradients are sparse
 };
 
-Tensor bce(const Tensor& z, const Tensor& y) { return torch::binary_cross_entropy_with_logits(z, y, {}, {}, at::Reduction::Mean); }
+Tensor bce(const Tensor& z, const Tensor& y) {
+  return torch::binary_cross_entropy_with_logits(z, y, {}, {}, at::Reduction::Mean);
+}
 
-nn::Sequential tower(int in, int units) { return nn::Sequential(nn::Linear(in, units), nn::ReLU(), nn::Linear(units, 1)); }
+nn::Sequential tower(int in, int units) {
+  return nn::Sequential(nn::Linear(in, units), nn::ReLU(), nn::Linear(units, 1));
+}
 
-/// Towers of one hidden layer of `units` on the same input, or on inputs of their own: two products for all tasks.
+/// Towers of one hidden layer of `units` on the same input, or on inputs of their own: two products
+/// for all tasks.
 struct FusedTowers : nn::Module {
   Tensor w1, b1, w2, b2;
   int tasks, in, units;
@@ -46,9 +54,11 @@ struct FusedTowers : nn::Module {
   FusedTowers(int task_count, int inputs, int hidden, bool share)
       : tasks(task_count), in(inputs), units(hidden), shared(share) {
     const double bound = 1 / std::sqrt(static_cast<double>(in));
-    w1 = register_parameter("w1", shared ? torch::empty({tasks * units, in}).uniform_(-bound, bound)
-                                         : torch::empty({tasks, in, units}).uniform_(-bound, bound));
-    b1 = register_parameter("b1", shared ? torch::zeros({tasks * units}) : torch::zeros({tasks, 1, units}));
+    w1 =
+        register_parameter("w1", shared ? torch::empty({tasks * units, in}).uniform_(-bound, bound)
+                                        : torch::empty({tasks, in, units}).uniform_(-bound, bound));
+    b1 = register_parameter(
+        "b1", shared ? torch::zeros({tasks * units}) : torch::zeros({tasks, 1, units}));
     w2 = register_parameter("w2", torch::empty({tasks, units}).uniform_(-bound, bound));
     b2 = register_parameter("b2", torch::zeros({tasks}));
   }
@@ -71,12 +81,14 @@ struct SharedBottom : Net {
   std::shared_ptr<FusedTowers> fused_towers;
 
   SharedBottom(int inputs, int tasks, bool fused) {
-    bottom = register_module("bottom", nn::Sequential(nn::Linear(inputs, 512), nn::ReLU(), nn::Linear(512, 256), nn::ReLU()));
+    bottom = register_module("bottom", nn::Sequential(nn::Linear(inputs, 512), nn::ReLU(),
+                                                      nn::Linear(512, 256), nn::ReLU()));
     if (fused) {
       fused_towers = register_module("towers", std::make_shared<FusedTowers>(tasks, 256, 64, true));
       return;
     }
-    for (int k = 0; k < tasks; ++k) towers.push_back(register_module("tower" + std::to_string(k), tower(256, 64)));
+    for (int k = 0; k < tasks; ++k)
+      towers.push_back(register_module("tower" + std::to_string(k), tower(256, 64)));
   }
   std::vector<Tensor> forward(const Input& in) override { return from(in.dense); }
   std::vector<Tensor> from(const Tensor& x) {
@@ -101,9 +113,11 @@ struct Mmoe : Net {
       fused_towers = register_module("towers", std::make_shared<FusedTowers>(2, units, 8, false));
       return;
     }
-    for (int e = 0; e < 8; ++e) experts.push_back(register_module("expert" + std::to_string(e), nn::Linear(499, units)));
+    for (int e = 0; e < 8; ++e)
+      experts.push_back(register_module("expert" + std::to_string(e), nn::Linear(499, units)));
     for (int k = 0; k < 2; ++k) {
-      gates.push_back(register_module("gate" + std::to_string(k), nn::Linear(nn::LinearOptions(499, 8).bias(false))));
+      gates.push_back(register_module("gate" + std::to_string(k),
+                                      nn::Linear(nn::LinearOptions(499, 8).bias(false))));
       towers.push_back(register_module("tower" + std::to_string(k), tower(units, 8)));
     }
   }
@@ -215,18 +229,21 @@ void set_threads(int threads) {
   at::set_num_threads(threads);
 }
 
-void train_step(benchmark::State& state, const Workload& w, std::int64_t samples, int threads, bool fused) {
+void train_step(benchmark::State& state, const Workload& w, std::int64_t samples, int threads,
+                bool fused) {
   set_threads(threads);
   const std::shared_ptr<Net> net = w.make(fused);
   const std::vector<Tensor> tables = net->tables();
-  torch::optim::Adam adam(net->parameters(), torch::optim::AdamOptions(1e-3).betas({0.9, 0.999}).eps(1e-8));
+  torch::optim::Adam adam(net->parameters(),
+                          torch::optim::AdamOptions(1e-3).betas({0.9, 0.999}).eps(1e-8));
   std::vector<Input> data;
   std::vector<std::vector<Tensor>> labels;
   for (int i = 0; i < (w.with_tables ? 8 : 1); ++i) {
     data.push_back(random_input(w, samples));
     labels.emplace_back();
     for (const bool binary : w.losses.binary) {
-      labels.back().push_back(binary ? torch::bernoulli(torch::full({samples, 1}, 0.4)) : torch::randn({samples, 1}));
+      labels.back().push_back(binary ? torch::bernoulli(torch::full({samples, 1}, 0.4))
+                                     : torch::randn({samples, 1}));
     }
   }
   SparseAdam lazy(tables);
@@ -253,7 +270,8 @@ void train_step(benchmark::State& state, const Workload& w, std::int64_t samples
   state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations()) * samples);
 }
 
-void infer(benchmark::State& state, const Workload& w, std::int64_t samples, int threads, bool fused) {
+void infer(benchmark::State& state, const Workload& w, std::int64_t samples, int threads,
+           bool fused) {
   set_threads(threads);
   const std::shared_ptr<Net> net = w.make(fused);
   net->eval();
@@ -293,22 +311,25 @@ void loss_kernel(benchmark::State& state, int threads) {
 }
 
 std::string case_name(const char* kind, const char* workload, std::int64_t batch, int threads) {
-  return std::string(kind) + "/" + workload + "/batch:" + std::to_string(batch) + "/threads:" + std::to_string(threads);
+  return std::string(kind) + "/" + workload + "/batch:" + std::to_string(batch) +
+         "/threads:" + std::to_string(threads);
 }
 
 void add(const Workload& w, bool fused) {
   for (const int threads : {1, 2}) {
     for (const std::int64_t batch : w.batches) {
-      benchmark::RegisterBenchmark(
-          case_name("TrainStep", w.name, batch, threads).c_str(),
-          [&w, batch, threads, fused](benchmark::State& state) { train_step(state, w, batch, threads, fused); })
+      benchmark::RegisterBenchmark(case_name("TrainStep", w.name, batch, threads).c_str(),
+                                   [&w, batch, threads, fused](benchmark::State& state) {
+                                     train_step(state, w, batch, threads, fused);
+                                   })
           ->Unit(benchmark::kMillisecond);
     }
     for (const std::int64_t batch : {std::int64_t{1}, std::int64_t{1024}}) {
       if (batch == 1 && threads > 1) continue;
-      benchmark::RegisterBenchmark(
-          case_name("Infer", w.name, batch, threads).c_str(),
-          [&w, batch, threads, fused](benchmark::State& state) { infer(state, w, batch, threads, fused); })
+      benchmark::RegisterBenchmark(case_name("Infer", w.name, batch, threads).c_str(),
+                                   [&w, batch, threads, fused](benchmark::State& state) {
+                                     infer(state, w, batch, threads, fused);
+                                   })
           ->Unit(benchmark::kMicrosecond);
     }
   }
@@ -316,14 +337,30 @@ void add(const Workload& w, bool fused) {
 
 const std::vector<Workload>& workloads() {
   static const std::vector<Workload> all{
-      {"shared_bottom", {32, 256, 1024, 4096}, [](bool f) -> std::shared_ptr<Net> { return std::make_shared<SharedBottom>(256, 3, f); },
-       256, false, {{1, 1, 0.5}, {true, true, false}}},
-      {"mmoe", {32, 256, 1024, 4096}, [](bool f) -> std::shared_ptr<Net> { return std::make_shared<Mmoe>(16, f); },
-       499, false, {{1, 1}, {true, true}}},
-      {"mmoe_wide", {256, 1024, 4096}, [](bool f) -> std::shared_ptr<Net> { return std::make_shared<Mmoe>(256, f); },
-       499, false, {{1, 1}, {true, true}}},
-      {"embedding_ctr", {1024, 4096}, [](bool f) -> std::shared_ptr<Net> { return std::make_shared<EmbeddingCtr>(f); },
-       13, true, {{1, 1}, {true, true}}},
+      {"shared_bottom",
+       {32, 256, 1024, 4096},
+       [](bool f) -> std::shared_ptr<Net> { return std::make_shared<SharedBottom>(256, 3, f); },
+       256,
+       false,
+       {{1, 1, 0.5}, {true, true, false}}},
+      {"mmoe",
+       {32, 256, 1024, 4096},
+       [](bool f) -> std::shared_ptr<Net> { return std::make_shared<Mmoe>(16, f); },
+       499,
+       false,
+       {{1, 1}, {true, true}}},
+      {"mmoe_wide",
+       {256, 1024, 4096},
+       [](bool f) -> std::shared_ptr<Net> { return std::make_shared<Mmoe>(256, f); },
+       499,
+       false,
+       {{1, 1}, {true, true}}},
+      {"embedding_ctr",
+       {1024, 4096},
+       [](bool f) -> std::shared_ptr<Net> { return std::make_shared<EmbeddingCtr>(f); },
+       13,
+       true,
+       {{1, 1}, {true, true}}},
   };
   return all;
 }
@@ -346,8 +383,9 @@ int main(int argc, char** argv) {
   benchmark::AddCustomContext("libtorch", TORCH_VERSION);
   for (const Workload& w : workloads()) add(w, fused);
   for (const int threads : {1, 2}) {
-    benchmark::RegisterBenchmark(("Loss/binary_cross_entropy/threads:" + std::to_string(threads)).c_str(),
-                                 [threads](benchmark::State& state) { loss_kernel(state, threads); })
+    benchmark::RegisterBenchmark(
+        ("Loss/binary_cross_entropy/threads:" + std::to_string(threads)).c_str(),
+        [threads](benchmark::State& state) { loss_kernel(state, threads); })
         ->Unit(benchmark::kMillisecond);
   }
   benchmark::RunSpecifiedBenchmarks();
