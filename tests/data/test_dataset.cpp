@@ -190,7 +190,7 @@ TEST_CASE("split: by time as text, which sorts as ISO 8601 does") {
   CHECK(failure<ConfigError>([&] { static_cast<void>(data.split_by_time("day", "2022-05-07", "2022-05-05")); }) ==
         "split_by_time: validation from 2022-05-07, test from 2022-05-05, expected the test not to begin before");
   CHECK(failure<DataError>([&] { static_cast<void>(data.split_by_time("number", "2022-05-05", "2022-05-07")); }) ==
-        "log: column 'number' holds numbers, expected text as '2022-05-05'");
+        "log: column 'number' holds numbers, expected text as '2022-05-05': give the bounds as numbers");
 }
 
 TEST_CASE("a dataset is some rows of a table: the first, those that a rule keeps, a table of their own") {

@@ -369,8 +369,8 @@ TEST_CASE("features: raw values that do not fit are refused by name") {
   const auto message = [&](std::vector<NamedValue> row) {
     return failure<ConfigError>([&] { static_cast<void>(f.encode(row)); });
   };
-  CHECK(message({{"agee", 1.0}}) == "row: 'agee' is not an input of the model");
-  CHECK(message({{"v", 1.0}}) == "row: 'v' is not an input of the model");
+  CHECK(message({{"agee", 1.0}}) == "row: 'agee' is not an input of the model, which reads 'age', 'city', 'v_0', 'v_1'");
+  CHECK(message({{"v", 1.0}}) == "row: 'v' is not an input of the model, which reads 'age', 'city', 'v_0', 'v_1'");
   CHECK(message({{"age", 1.0}, {"age", 2.0}}) == "row: 'age' is given twice");
   CHECK(message({{"age", "old"}}) == "input 'age' is 'old', expected a number");
   CHECK(message({{"age", std::numeric_limits<double>::infinity()}}) == "input 'age' is inf, expected a finite number");

@@ -76,9 +76,9 @@ TEST_CASE("join: a key twice on the right is an error with both places") {
   CHECK(failure<DataError>([&] { join(log, users_of("user,age\nu1,1\nu2,2\nu1,3\n"), "user"); }) ==
         "users.csv:4: 'user' is 'u1' as in users.csv:2, expected each value once");
   CHECK(failure<DataError>([&] { join(log, users_of("id,age\nu1,1\n"), "user"); }) ==
-        "users.csv: no column 'user'; there are 'id', 'age'");
+        "users.csv: no column 'user'; there are 'id', 'age' (read were those that the model and CsvOptions::columns name)");
   CHECK(failure<DataError>([&] { join(log, users_of("user,age\nu1,1\n"), "age"); }) ==
-        "log.csv: no column 'age'; there are 'user', 'click'");
+        "log.csv: no column 'age'; there are 'user', 'click' (read were those that the model and CsvOptions::columns name)");
   CHECK(dump(log) == before);
 }
 

@@ -129,9 +129,10 @@ TEST_CASE("predictor: names in any order, left out, unseen, unknown, twice, of t
   CHECK(same_bits(predictor.predict_row({}), predictor.predict_row({{"x", std::nan("")}, {"tags", std::string_view()}})));
   // A number where a text is expected is the text of that number.
   CHECK(same_bits(predictor.predict_row({{"url", 12.0}}), predictor.predict_row({{"url", std::string_view("12")}})));
-  CHECK(refused({{"age", 31.0}}) == "row: 'age' is not an input of the model");
-  CHECK(refused({{"x", 1.0}, {"v", 1.0}}) == "row: 'v' is not an input of the model");  // v_0 and v_1 are
-  CHECK(refused({{"click", 1.0}}) == "row: 'click' is not an input of the model");
+  CHECK(same_bits(predictor.predict_row({{"url", 12}, {"x", 1}}), predictor.predict_row({{"url", "12"}, {"x", 1.0F}})));
+  CHECK(refused({{"age", 31}}).starts_with("row: 'age' is not an input of the model, which reads 'x', "));
+  CHECK(refused({{"x", 1.0}, {"v", 1.0}}) .starts_with("row: 'v' is not an input of the model"));  // v_0 and v_1 are
+  CHECK(refused({{"click", 1.0}}) .starts_with("row: 'click' is not an input of the model"));
   CHECK(refused({{"x", 1.0}, {"x", 2.0}}) == "row: 'x' is given twice");
   CHECK(refused({{"x", std::string_view("much")}}) == "input 'x' is 'much', expected a number");
   CHECK(refused({{"v_1", std::numeric_limits<double>::infinity()}}).find("input 'v_1' is ") == 0);

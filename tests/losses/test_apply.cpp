@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "espalier/core/random.hpp"
@@ -106,7 +108,7 @@ struct Slice {
   [[nodiscard]] View<T> g() { return {gradient.data(), outputs, n, stride}; }
 };
 
-/// apply_loss against the definition, one sample at a time.
+/// apply_loss against the definition, one sample at a time, in double.
 template <class L, class T>
 void check_apply(Index n, Index stride, std::uint64_t labels_below, bool weighted) {
   CAPTURE(n);
@@ -120,15 +122,18 @@ void check_apply(Index n, Index stride, std::uint64_t labels_below, bool weighte
   for (Index j = 0; j < n; ++j) {
     const auto at = static_cast<std::size_t>(j);
     const T w = weighted ? s.weights[at] : T{1};
-    T g[static_cast<std::size_t>(L::outputs)] = {};
+    double g[static_cast<std::size_t>(L::outputs)] = {};
     if (!std::isnan(s.labels[at])) {
-      T value;
+      double value;
+      const auto label = static_cast<double>(s.labels[at]);
       if constexpr (ScalarLoss<L>) {
-        value = L::template evaluate<T>(s.z()(0, j), s.labels[at], g[0]);
+        value = L::template evaluate<double>(static_cast<double>(s.z()(0, j)), label, g[0]);
       } else {
-        value = L::template evaluate<T>(s.z().column(j), s.labels[at], g);
+        double z[static_cast<std::size_t>(L::outputs)];
+        std::copy_n(s.z().column(j), L::outputs, z);
+        value = L::template evaluate<double>(z, label, g);
       }
-      expected += static_cast<double>(w) * static_cast<double>(value);
+      expected += static_cast<double>(w) * value;
     }
     for (Index i = 0; i < stride; ++i) {
       const T found = s.gradient[static_cast<std::size_t>(j * stride + i)];
@@ -138,12 +143,12 @@ void check_apply(Index n, Index stride, std::uint64_t labels_below, bool weighte
       } else if (std::isnan(s.labels[at])) {
         CHECK(found == 0);
       } else {
-        const double want = static_cast<double>(scale * w * g[i]);
-        CHECK(static_cast<double>(found) == doctest::Approx(want).epsilon(1e-6));
+        const double want = static_cast<double>(scale * w) * g[i];
+        CHECK(static_cast<double>(found) == doctest::Approx(want).epsilon(std::is_same_v<T, float> ? 1e-6 : 1e-14));
       }
     }
   }
-  CHECK(sum == doctest::Approx(expected).epsilon(1e-14));
+  CHECK(sum == doctest::Approx(expected).epsilon(std::is_same_v<T, float> ? 1e-6 : 1e-14));
 }
 
 template <class L>
@@ -169,6 +174,20 @@ TEST_CASE("losses: a slice with masks, weights, strides and a poisoned gradient"
   check_all_shapes<SoftmaxCrossEntropy<5>>(5);
   check_all_shapes<LogCosh>(9);
   check_all_shapes<Normal>(9);
+}
+
+TEST_CASE("losses: a sample's gradient is the same bits wherever it lies in a slice") {
+  Slice<float> s(1, 53, 1, 2);
+  apply_loss<BinaryCrossEntropy, float>(s.z(), s.labels.data(), s.weights.data(), 0.25F, s.g());
+  for (std::size_t j = 0; j < 53; ++j) {
+    for (const std::size_t n : {std::size_t{1}, std::size_t{19}}) {
+      if (j + n > 53) continue;
+      std::vector<float> g(n);
+      apply_loss<BinaryCrossEntropy, float>({s.logits.data() + j, 1, static_cast<Index>(n), 1}, s.labels.data() + j,
+                                            s.weights.data() + j, 0.25F, {g.data(), 1, static_cast<Index>(n), 1});
+      CHECK(std::equal(g.begin(), g.end(), s.gradient.begin() + static_cast<std::ptrdiff_t>(j)));
+    }
+  }
 }
 
 TEST_CASE("losses: values by hand") {

@@ -66,7 +66,8 @@ TEST_CASE("trainer: metrics and losses are over the whole split, whatever the ba
   CHECK(p.losses[0] == doctest::Approx(sum / clicks).epsilon(1e-5));
   CHECK(p.losses[1] == doctest::Approx(squares / watched / 2).epsilon(1e-5));
   CHECK(trainer.evaluate(data).value("watch", "rmse") == doctest::Approx(std::sqrt(squares / watched)).epsilon(1e-5));
-  CHECK(message_of([&] { static_cast<void>(p.of("buy")); }) == "no predictions for a task 'buy'");
+  CHECK(message_of([&] { static_cast<void>(p.of("buy")); }) ==
+        "no predictions for a task 'buy', expected one of 'click', 'watch'");
 }
 
 TEST_CASE("trainer: missing labels mask their task, and a task without any does not move") {

@@ -119,7 +119,7 @@ class Dataset {
     const Column& time = table().column(column);
     if (time.kind != ColumnKind::text) {
       throw_error<DataError>({table().source, ": column '", column, "' holds numbers, expected text as '",
-                              valid_from, "'"});
+                              valid_from, "': give the bounds as numbers"});
     }
     return split_by([&](Index row) {
       const std::string_view t = time.at(row);

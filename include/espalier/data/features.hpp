@@ -9,7 +9,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "espalier/data/dataset.hpp"
@@ -25,8 +24,17 @@ namespace espalier {
 
 /// One raw value of a row to be predicted: a number (NaN: missing) or a text.
 struct NamedValue {
+  template <class Number>
+  requires std::is_arithmetic_v<Number>
+  constexpr NamedValue(std::string_view called, Number value)
+      : name(called), number(static_cast<double>(value)) {}
+  constexpr NamedValue(std::string_view called, std::string_view value)
+      : name(called), text(value), is_text(true) {}
+
   std::string_view name;
-  std::variant<double, std::string_view> value;
+  double number = std::numeric_limits<double>::quiet_NaN();
+  std::string_view text;
+  bool is_text = false;
 };
 
 class Features {
@@ -105,10 +113,9 @@ class Features {
     for (const FieldInfo& f : schema_.fields) {
       if (!f.is_numeric()) {
         const NamedValue* v = find(f.name);
-        const double* number = v != nullptr ? std::get_if<double>(&v->value) : nullptr;
         std::string text;
-        if (v != nullptr) text = number != nullptr ? number_text(*number) : std::string(std::get<std::string_view>(v->value));
-        const bool present = v != nullptr && (number == nullptr || !std::isnan(*number));
+        if (v != nullptr) text = v->is_text ? std::string(v->text) : number_text(v->number);
+        const bool present = v != nullptr && (v->is_text || !std::isnan(v->number));
         EncodedData::Ids ids;
         if (f.pool != Pool::none) ids.offsets.push_back(0);
         add_ids(f, vocabulary_of_[categorical++], present, text, ids.ids);
@@ -119,14 +126,10 @@ class Features {
       for (int i = 0; i < f.width; ++i, ++row) {
         const std::string name = column_name(f, i);
         const NamedValue* v = find(name);
-        double number = std::numeric_limits<double>::quiet_NaN();
-        if (v != nullptr) {
-          if (std::get_if<double>(&v->value) == nullptr) {
-            throw_error<ConfigError>({"input '", name, "' is '", std::get<std::string_view>(v->value),
-                                      "', expected a number"});
-          }
-          number = std::get<double>(v->value);
+        if (v != nullptr && v->is_text) {
+          throw_error<ConfigError>({"input '", name, "' is '", v->text, "', expected a number"});
         }
+        const double number = v != nullptr ? v->number : std::numeric_limits<double>::quiet_NaN();
         const auto input = features_detail::as_input(f, number, state_.means[row], state_.deviations[row]);
         if (!input) throw_error<ConfigError>({"input '", name, "' is ", number_text(number),
                                               ", expected a finite number"});
@@ -333,10 +336,15 @@ class Features {
   [[nodiscard]] std::string unknown_name(std::span<const NamedValue> values) const {
     for (std::size_t i = 0; i < values.size(); ++i) {
       bool known = false;
+      std::string inputs;
       for (const FieldInfo& f : schema_.fields) {
-        for (int k = 0; k < column_count(f); ++k) known = known || values[i].name == column_name(f, k);
+        for (int k = 0; k < column_count(f); ++k) {
+          const std::string name = column_name(f, k);
+          known = known || values[i].name == name;
+          inputs += (inputs.empty() ? "'" : ", '") + name + "'";
+        }
       }
-      if (!known) return "'" + std::string(values[i].name) + "' is not an input of the model";
+      if (!known) return "'" + std::string(values[i].name) + "' is not an input of the model, which reads " + inputs;
       for (std::size_t j = 0; j < i; ++j) {
         if (values[i].name == values[j].name) return "'" + std::string(values[i].name) + "' is given twice";
       }

@@ -27,6 +27,8 @@ class RowOrigins {
     next_line_ = line + 1;
   }
 
+  [[nodiscard]] bool empty() const { return files_.empty(); }
+
   /// "events.csv:18"; nothing when it is not known.
   [[nodiscard]] std::optional<std::string> find(Index row) const {
     const auto after = std::upper_bound(marks_.begin(), marks_.end(), row,

@@ -80,8 +80,8 @@ class Table {
     if (const Column* c = find(name)) return *c;
     std::string known;
     for (const Column& c : columns_) known += (known.empty() ? "'" : ", '") + c.name + "'";
-    throw_error<DataError>({source, ": no column '", name, "'; there are ",
-                            (known.empty() ? "none" : known)});
+    throw_error<DataError>({source, ": no column '", name, "'; there are ", known.empty() ? "none" : known,
+                            origins.empty() ? "" : " (read were those that the model and CsvOptions::columns name)"});
   }
 
   /// The numbers of a column; throws DataError when it holds text.

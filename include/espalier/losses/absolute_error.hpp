@@ -2,8 +2,7 @@
 // Absolute error: the median of a number.
 #pragma once
 
-#include <cmath>
-
+#include "espalier/kernels/elements.hpp"
 #include "espalier/losses/loss.hpp"
 
 namespace espalier {
@@ -13,12 +12,14 @@ struct AbsoluteError {
   static constexpr std::string_view name = "absolute_error";
   static constexpr LabelKind label = LabelKind::real;
   static constexpr int outputs = 1;
+  static constexpr bool takes_registers = true;
 
   template <class T>
   ESPALIER_HD static T evaluate(T z, T y, T& gradient) {
     const T d = z - y;
-    gradient = d > 0 ? T{1} : (d < 0 ? T{-1} : d);
-    return std::abs(d);
+    using E = Element<T>;
+    gradient = d > E{0} ? splat<T>(1) : (d < E{0} ? splat<T>(-1) : d);
+    return magnitude(d);
   }
   template <class T>
   ESPALIER_HD static T predict(T z) {

@@ -3,14 +3,73 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cassert>
+#include <concepts>
+#include <limits>
 
 #include "espalier/core/view.hpp"
+#include "espalier/kernels/cpu/vector_math.hpp"
 #include "espalier/losses/loss.hpp"
 
 namespace espalier {
 
-/// Returns Σ_j w_j · loss(z_j, y_j) over the samples that have a label, added in double, in order.
+namespace detail {
+
+template <class L>
+concept TakesRegisters = requires {
+  requires L::takes_registers;
+};
+
+/// A register of samples: writes their gradients and their values, 0 where there is no label.
+template <class L>
+inline void apply_register(const float* z, const float* labels, const float* weights, float scale, float* gradient,
+                           float* values) {
+  const FloatRegister y = cpu::load(labels), zero{};
+  const auto labelled = y == y;
+  FloatRegister g;
+  FloatRegister value = L::template evaluate<FloatRegister>(cpu::load(z), labelled ? y : zero, g);
+  if (weights != nullptr) {
+    const FloatRegister weight = cpu::load(weights);
+    value *= weight;
+    g *= weight;
+  }
+  cpu::store(gradient, labelled ? g * scale : zero);
+  cpu::store(values, labelled ? value : zero);
+}
+
+/// apply_loss for samples side by side. What a sample's gradient is does not depend on where it lies.
+template <class L>
+double apply_registers(const float* z, const float* labels, const float* weights, float scale, float* gradient,
+                       Index n) {
+  constexpr Index lanes = cpu::lanes<float>, block = 16 * lanes;
+  float values[std::size_t{block}];
+  cpu::DoubleSum sum;
+  for (Index j = 0; j < n;) {
+    const Index begin = j, end = (std::min)(j + block, n);
+    for (; j + lanes <= end; j += lanes) {
+      apply_register<L>(z + j, labels + j, weights == nullptr ? nullptr : weights + j, scale, gradient + j,
+                        values + (j - begin));
+    }
+    if (j < end) {
+      std::array<float, std::size_t{lanes}> last_z{}, last_labels, last_weights{}, last_gradient;
+      last_labels.fill(std::numeric_limits<float>::quiet_NaN());
+      std::copy(z + j, z + end, last_z.data());
+      std::copy(labels + j, labels + end, last_labels.data());
+      if (weights != nullptr) std::copy(weights + j, weights + end, last_weights.data());
+      apply_register<L>(last_z.data(), last_labels.data(), weights == nullptr ? nullptr : last_weights.data(), scale,
+                        last_gradient.data(), values + (j - begin));
+      std::copy_n(last_gradient.data(), end - j, gradient + j);
+      j = end;
+    }
+    for (Index i = 0; i < end - begin; i += lanes) sum.add(values + i);
+  }
+  return sum.total();
+}
+
+}  // namespace detail
+
+/// Returns Σ_j w_j · loss(z_j, y_j) over the samples that have a label, added in double, in a fixed order.
 /// Writes gradient_j = scale · w_j · ∂loss/∂z_j, and 0 where the label is missing (NaN); what the
 /// buffer held before is not read. `z` and `gradient`: outputs × n; `labels`: n; `weights`: n, or
 /// null for all one.
@@ -21,6 +80,11 @@ double apply_loss(View<const T> z, const T* labels, const T* weights, T scale, V
   if constexpr (Loss<L>) {
     constexpr Index outputs = L::outputs;
     assert(z.rows == outputs && gradient.rows == outputs && gradient.cols == z.cols);
+    if constexpr (std::same_as<T, float> && detail::TakesRegisters<L>) {
+      if (z.stride == 1 && gradient.stride == 1) {
+        return detail::apply_registers<L>(z.data, labels, weights, scale, gradient.data, z.cols);
+      }
+    }
     for (Index j = 0; j < z.cols; ++j) {
       const T y = labels[j];
       T* const g = gradient.column(j);

@@ -32,11 +32,14 @@ struct BasicBinaryCrossEntropy {
   static constexpr std::string_view name = "binary_cross_entropy";
   static constexpr LabelKind label = LabelKind::binary;
   static constexpr int outputs = 1;
+  static constexpr bool takes_registers = true;
 
   template <class T>
   ESPALIER_HD static T evaluate(T z, T y, T& gradient) {
-    constexpr T weight = static_cast<T>(W.value), smoothing = static_cast<T>(S.value);
-    const T target = y * (1 - smoothing) + smoothing / 2;
+    using E = Element<T>;
+    constexpr E weight = static_cast<E>(W.value), smoothing = static_cast<E>(S.value);
+    T target = y;
+    if constexpr (S.value != 0) target = y * (1 - smoothing) + smoothing / 2;
     const T positive = weight * target, negative = 1 - target;
     const Logistic<T> l = logistic(z);
     gradient = negative * l.up - positive * l.down;

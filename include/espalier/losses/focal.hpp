@@ -30,13 +30,15 @@ struct Focal {
   static constexpr std::string_view name = "focal";
   static constexpr LabelKind label = LabelKind::binary;
   static constexpr int outputs = 1;
+  static constexpr bool takes_registers = G.value == 0 || G.value == 1 || G.value == 2;
 
   template <class T>
   ESPALIER_HD static T evaluate(T z, T y, T& gradient) {
-    constexpr T gamma = static_cast<T>(G.value), alpha = static_cast<T>(A.value);
-    const bool positive = y > T{0.5};
+    using E = Element<T>;
+    constexpr E gamma = static_cast<E>(G.value), alpha = static_cast<E>(A.value);
+    const auto positive = y > E{0.5};
     const Logistic<T> l = logistic(positive ? z : -z);
-    const T focus = (positive ? alpha : 1 - alpha) * power(l.down);
+    const T focus = (positive ? splat<T>(alpha) : splat<T>(1 - alpha)) * power(l.down);
     const T slope = focus * (l.down + gamma * l.up * l.log_up);
     gradient = positive ? -slope : slope;
     return focus * l.log_up;
@@ -51,10 +53,15 @@ struct Focal {
   /// miss^γ.
   template <class T>
   ESPALIER_HD static T power(T miss) {
-    if constexpr (G.value == 0) return T{1};
-    if constexpr (G.value == 1) return miss;
-    if constexpr (G.value == 2) return miss * miss;
-    return std::pow(miss, static_cast<T>(G.value));
+    if constexpr (G.value == 0) {
+      return splat<T>(1);
+    } else if constexpr (G.value == 1) {
+      return miss;
+    } else if constexpr (G.value == 2) {
+      return miss * miss;
+    } else {
+      return std::pow(miss, static_cast<T>(G.value));
+    }
   }
 };
 

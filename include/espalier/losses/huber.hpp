@@ -2,8 +2,7 @@
 // Huber loss: squared error near the label, absolute error far from it.
 #pragma once
 
-#include <cmath>
-
+#include "espalier/kernels/elements.hpp"
 #include "espalier/losses/loss.hpp"
 
 namespace espalier {
@@ -24,12 +23,13 @@ struct Huber {
   static constexpr std::string_view name = "huber";
   static constexpr LabelKind label = LabelKind::real;
   static constexpr int outputs = 1;
+  static constexpr bool takes_registers = true;
 
   template <class T>
   ESPALIER_HD static T evaluate(T z, T y, T& gradient) {
-    constexpr T delta = static_cast<T>(D.value);
-    const T d = z - y, size = std::abs(d);
-    gradient = d > delta ? delta : (d < -delta ? -delta : d);
+    constexpr Element<T> delta = static_cast<Element<T>>(D.value);
+    const T d = z - y, size = magnitude(d);
+    gradient = d > delta ? splat<T>(delta) : (d < -delta ? splat<T>(-delta) : d);
     return size > delta ? delta * (size - delta / 2) : d * d / 2;
   }
   template <class T>

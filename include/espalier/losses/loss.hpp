@@ -71,6 +71,9 @@ concept VectorLossOf = EvaluatesVector<L, T> && PredictsVector<L, T>;
 ///
 /// `evaluate` returns the value and writes its derivative by z; `predict` returns what z means: a
 /// probability, a mean. Both must be finite for every finite z, and `y` is never missing.
+///
+/// One that says `static constexpr bool takes_registers = true` is also evaluated with T a register of floats, many
+/// samples at once: its formula is then written with the functions of kernels/elements.hpp.
 template <class L>
 concept ScalarLoss = detail::LossHasName<L> && detail::LossHasLabel<L> && detail::HasOneOutput<L> &&
     detail::ScalarLossOf<L, float> && detail::ScalarLossOf<L, double>;

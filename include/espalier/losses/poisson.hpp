@@ -19,13 +19,15 @@ struct Poisson {
   static constexpr std::string_view name = "poisson";
   static constexpr LabelKind label = LabelKind::count;
   static constexpr int outputs = 1;
+  static constexpr bool takes_registers = true;
 
   template <class T>
   ESPALIER_HD static T evaluate(T z, T y, T& gradient) {
-    const T excess = z > T{30} ? z - 30 : T{0};
-    const T slope = std::exp(z > T{30} ? T{30} : z);
+    using E = Element<T>;
+    const T excess = z > E{30} ? z - E{30} : T{};
+    const T slope = exponential<T>(z > E{30} ? splat<T>(30) : z);
     gradient = slope - y;
-    return slope * (1 + excess) - y * z;
+    return slope * (E{1} + excess) - y * z;
   }
   template <class T>
   ESPALIER_HD static T predict(T z) {

@@ -12,6 +12,7 @@ struct SquaredError {
   static constexpr std::string_view name = "squared_error";
   static constexpr LabelKind label = LabelKind::real;
   static constexpr int outputs = 1;
+  static constexpr bool takes_registers = true;
 
   template <class T>
   ESPALIER_HD static T evaluate(T z, T y, T& gradient) {

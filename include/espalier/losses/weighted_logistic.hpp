@@ -31,10 +31,12 @@ struct BasicWeightedLogistic {
   static constexpr std::string_view name = "weighted_logistic";
   static constexpr LabelKind label = LabelKind::count;
   static constexpr int outputs = 1;
+  static constexpr bool takes_registers = true;
 
   template <class T>
   ESPALIER_HD static T evaluate(T z, T y, T& gradient) {
-    const T negative = N == Negatives::every_impression || y <= 0 ? T{1} : T{0};
+    T negative = splat<T>(1);
+    if constexpr (N == Negatives::unwatched) negative = y <= Element<T>{0} ? negative : T{};
     const Logistic<T> l = logistic(z);
     gradient = negative * l.up - y * l.down;
     return y * l.log_up + negative * l.log_down;

@@ -83,7 +83,7 @@ struct Fold {
     return w;
   }();
 
-  static_assert(ModelCheck<filled.plan.sizes.problem, where>::ok);
+  static_assert(ModelCheck<filled.plan.sizes.problem, where>::ok, "espalier: the model does not fit together, as said above");
 
   static constexpr PlanView view{
       Model::architecture,

@@ -30,7 +30,9 @@ struct Predictions {
     for (std::size_t k = 0; k < tasks.size(); ++k) {
       if (tasks[k] == task) return values[k];
     }
-    throw_error<ConfigError>({"no predictions for a task '", task, "'"});
+    std::string known;
+    for (const std::string& name : tasks) known += (known.empty() ? "'" : ", '") + name + "'";
+    throw_error<ConfigError>({"no predictions for a task '", task, "', expected one of ", known});
   }
 };
 

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// What formulas are written with so that they hold for one number and for a register of numbers alike.
+#pragma once
+
+#include <cmath>
+
+#include "espalier/core/config.hpp"
+
+namespace espalier {
+
+namespace detail {
+template <class T>
+struct ElementOf {
+  using type = T;
+};
+}  // namespace detail
+
+/// float for a register of floats, T for a number.
+template <class T>
+using Element = typename detail::ElementOf<T>::type;
+
+/// `x` in every place.
+template <class T>
+[[nodiscard]] ESPALIER_HD constexpr T splat(Element<T> x) {
+  return T{} + x;
+}
+
+/// |x|; NaN gives NaN.
+template <class T>
+[[nodiscard]] ESPALIER_HD constexpr T magnitude(T x) {
+  return x < Element<T>{0} ? -x : x;
+}
+
+/// e^x. Specialised for registers in kernels/cpu/vector_math.hpp.
+template <class T>
+[[nodiscard]] ESPALIER_HD T exponential(T x) {
+  return std::exp(x);
+}
+
+}  // namespace espalier
