@@ -30,4 +30,13 @@ template <class T>
   return v;
 }
 
+/// Tells the memory that these values will be wanted soon.
+template <class T>
+inline void prefetch_row([[maybe_unused]] const T* row, [[maybe_unused]] Index width) {
+#if defined(__GNUC__)
+  constexpr Index line = 64 / static_cast<Index>(sizeof(T));
+  for (Index i = 0; i < width; i += line) __builtin_prefetch(row + i);
+#endif
+}
+
 }  // namespace espalier

@@ -14,6 +14,7 @@
 
 #include "espalier/core/config.hpp"
 #include "espalier/core/error.hpp"
+#include "espalier/core/view.hpp"
 #include "espalier/optim/format.hpp"
 #include "espalier/optim/rule.hpp"
 
@@ -147,9 +148,15 @@ class Optimizer {
     void step_rows(T* table, T* const* s, const std::int32_t* rows, const T* g, Index count,
                    Index width, const UpdateStep& step) const {
       run<T>(s, step, [&](const auto& formula, const auto& states) {
+        constexpr Index ahead = 8;  // rows lie anywhere in memory: it is told of them beforehand
         auto at = states;
         for (Index r = 0; r < count; ++r) {
           const Index offset = rows[r] * width;
+          if (r + ahead < count) {
+            const Index next = rows[r + ahead] * width;
+            prefetch_row(table + next, width);
+            for (const T* state : states) prefetch_row(state + next, width);
+          }
           for (std::size_t i = 0; i < at.size(); ++i) at[i] = states[i] + offset;
           optim_detail::update_range(formula, table + offset, g + r * width, at, width);
         }

@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "espalier/core/threads.hpp"
@@ -338,14 +339,22 @@ class TrainExecutor {
   /// Sums the lanes of a chunk into the first, in order, and clears the others.
   void reduce_chunk(Index i, bool norm) {
     const Trainable::Chunk& chunk = trainable_.chunks()[static_cast<std::size_t>(i)];
-    T* ESPALIER_RESTRICT sum = lanes_[0].data() + chunk.begin;
-    const Index n = chunk.end - chunk.begin;
-    for (Index lane = 1; lane < slicing_.lanes; ++lane) {
-      T* ESPALIER_RESTRICT part = lanes_[static_cast<std::size_t>(lane)].data() + chunk.begin;
-      for (Index j = 0; j < n; ++j) {
-        sum[j] += part[j];
-        part[j] = 0;
+    T* const sum = lanes_[0].data() + chunk.begin;
+    const Index n = chunk.end - chunk.begin, whole = n / pack_size<T> * pack_size<T>;
+    T* parts[Slicing::max_lanes]{};
+    for (Index lane = 0; lane < slicing_.lanes; ++lane) {
+      parts[lane] = lanes_[static_cast<std::size_t>(lane)].data() + chunk.begin;
+    }
+    for (Index j = 0; j < whole; j += pack_size<T>) {
+      Pack<T> total = load_pack(sum + j);
+      for (Index lane = 1; lane < slicing_.lanes; ++lane) {
+        total += load_pack(parts[lane] + j);
+        store_pack(parts[lane] + j, Pack<T>{});
       }
+      store_pack(sum + j, total);
+    }
+    for (Index j = whole; j < n; ++j) {
+      for (Index lane = 1; lane < slicing_.lanes; ++lane) sum[j] += std::exchange(parts[lane][j], T{0});
     }
     if (norm && !chunk.frozen) chunk_norms_[static_cast<std::size_t>(i)] = sum_of_squares(sum, n);
   }

@@ -6,6 +6,7 @@
 
 #include "espalier/core/buffer.hpp"
 #include "espalier/data/batch.hpp"
+#include "espalier/kernels/cpu/simd.hpp"
 #include "espalier/plan/plan.hpp"
 
 namespace espalier {
@@ -21,7 +22,7 @@ class SparseGradients {
     int part = 0;
     Index width = 0;
     std::vector<std::int32_t> rows;
-    std::vector<T> sums;
+    std::vector<T> sums;  ///< room for as many as there can be; `count()` rows hold
     double squared_norm = 0;
 
     [[nodiscard]] Index count() const { return static_cast<Index>(rows.size()); }
@@ -32,7 +33,7 @@ class SparseGradients {
   SparseGradients(const PlanView& plan, const std::vector<Index>& table_rows, Index batch_capacity)
       : plan_(plan) {
     const int tables = plan.sizes.tables;
-    parts_ = tables == 0 ? 1 : (target_shards + tables - 1) / tables;
+    while (parts_ * tables < target_shards && tables > 0) parts_ *= 2;
     for (int t = 0; t < tables; ++t) {
       const auto at = static_cast<std::size_t>(t);
       slots_.emplace_back(static_cast<std::size_t>(table_rows[at]));
@@ -45,7 +46,7 @@ class SparseGradients {
         shard.width = plan.tables[at].width;
         const Index most = (std::min)(table_rows[at] / parts_ + 1, lookups * batch_capacity);
         shard.rows.reserve(static_cast<std::size_t>(most));
-        shard.sums.reserve(static_cast<std::size_t>(most * shard.width));
+        shard.sums.resize(static_cast<std::size_t>(most * shard.width));
         shards_.push_back(std::move(shard));
       }
     }
@@ -60,13 +61,13 @@ class SparseGradients {
     Shard& s = shard(i);
     std::int32_t* slots = slots_[static_cast<std::size_t>(s.table)].data();
     s.rows.clear();
-    s.sums.clear();
     for (const Node& node : plan_.nodes) {
       if (node.lookup < 0 || node.table != s.table) continue;
       const IdColumn& column = batch.ids[static_cast<std::size_t>(node.field)];
       const T* gradient = lookup_gradients + node.lookup_base * capacity;
       for (Index j = 0; j < batch.size; ++j, gradient += s.width) {
         if (column.offsets == nullptr) {
+          if (j + ahead < batch.size) prefetch_row(slots + column.ids[j + ahead], 1);
           add(s, slots, column.ids[j], gradient, T{1});
           continue;
         }
@@ -76,27 +77,32 @@ class SparseGradients {
       }
     }
     s.squared_norm = 0;
-    for (const T v : s.sums) s.squared_norm += static_cast<double>(v) * static_cast<double>(v);
+    for (Index k = 0; k < s.count() * s.width; ++k) {
+      const auto v = static_cast<double>(s.sums[static_cast<std::size_t>(k)]);
+      s.squared_norm += v * v;
+    }
     for (const std::int32_t row : s.rows) slots[row] = 0;
   }
 
  private:
   static constexpr int target_shards = 16;
+  static constexpr Index ahead = 16;
 
   void add(Shard& s, std::int32_t* slots, std::int32_t row, const T* gradient, T scale) const {
-    if (parts_ > 1 && row % parts_ != s.part) return;
-    if (slots[row] == 0) {
+    if ((row & (parts_ - 1)) != s.part) return;
+    std::int32_t& slot = slots[row];
+    if (slot == 0) {
       s.rows.push_back(row);
-      slots[row] = static_cast<std::int32_t>(s.rows.size());
-      for (Index k = 0; k < s.width; ++k) s.sums.push_back(scale * gradient[k]);
-      return;
+      slot = static_cast<std::int32_t>(s.rows.size());
+      cpu::combine(s.sums.data() + (slot - 1) * s.width, gradient, s.width, [scale](auto, auto g) { return scale * g; });
+    } else {
+      cpu::combine(s.sums.data() + (slot - 1) * s.width, gradient, s.width,
+                   [scale](auto sum, auto g) { return sum + scale * g; });
     }
-    T* sum = s.sums.data() + (slots[row] - 1) * s.width;
-    for (Index k = 0; k < s.width; ++k) sum[k] += scale * gradient[k];
   }
 
   PlanView plan_;
-  int parts_ = 1;
+  int parts_ = 1;                            ///< a power of two
   std::vector<Buffer<std::int32_t>> slots_;  ///< per table row: 1 + its place among the shard's rows, or 0
   std::vector<Shard> shards_;
 };

@@ -7,6 +7,7 @@
 
 #include "espalier/core/view.hpp"
 #include "espalier/kernels/cpu/device.hpp"
+#include "espalier/kernels/cpu/simd.hpp"
 
 namespace espalier::cpu {
 
@@ -17,7 +18,7 @@ void copy(Device, View<const T> x, View<T> y, bool accumulate) {
     const T* from = x.column(j);
     T* to = y.column(j);
     if (accumulate) {
-      for (Index i = 0; i < x.rows; ++i) to[i] += from[i];
+      combine(to, from, x.rows, [](auto sum, auto more) { return sum + more; });
     } else {
       std::copy_n(from, x.rows, to);
     }
@@ -29,9 +30,7 @@ template <class T>
 void gather(Device, const T* table, const std::int32_t* ids, View<T> y) {
   constexpr Index ahead = 8;
   for (Index j = 0; j < y.cols; ++j) {
-#if defined(__GNUC__)
-    if (j + ahead < y.cols) __builtin_prefetch(table + ids[j + ahead] * y.rows);
-#endif
+    if (j + ahead < y.cols) prefetch_row(table + ids[j + ahead] * y.rows, y.rows);
     std::copy_n(table + ids[j] * y.rows, y.rows, y.column(j));
   }
 }
@@ -45,7 +44,7 @@ void gather_pooled(Device, const T* table, const std::int32_t* ids, const std::i
     const std::int32_t begin = offsets[j], end = offsets[j + 1];
     for (std::int32_t k = begin; k < end; ++k) {
       const T* row = table + ids[k] * y.rows;
-      for (Index i = 0; i < y.rows; ++i) to[i] += row[i];
+      combine(to, row, y.rows, [](auto sum, auto more) { return sum + more; });
     }
     if (!mean || end - begin < 2) continue;
     const T scale = T{1} / static_cast<T>(end - begin);

@@ -48,8 +48,7 @@ void dense_weight_gradient(Device, View<const T> dy, View<const T> x, T* dw, T* 
           {dw, x.rows, true, nullptr, Activation::identity});
   if (db == nullptr) return;
   for (Index j = 0; j < dy.cols; ++j) {
-    const T* column = dy.column(j);
-    for (Index i = 0; i < dy.rows; ++i) db[i] += column[i];
+    combine(db, dy.column(j), dy.rows, [](auto sum, auto d) { return sum + d; });
   }
 }
 
@@ -62,7 +61,10 @@ void activation_backward(Device, Activation activation, View<const T> pre, View<
     const T* post = y.column(j);
     T* d = dy.column(j);
     if (activation == Activation::relu) {
-      for (Index i = 0; i < dy.rows; ++i) d[i] = post[i] > 0 ? d[i] : T{0};
+      combine(d, post, dy.rows, [](auto gradient, auto after) {
+        const decltype(gradient) zero{};
+        return after > zero ? gradient : zero;
+      });
       continue;
     }
     const T* before = pre.data != nullptr ? pre.column(j) : post;

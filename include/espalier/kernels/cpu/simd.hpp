@@ -63,6 +63,14 @@ inline void store(T* p, const Vector<T>& v) {
   std::memcpy(p, &v, sizeof v);
 }
 
+/// to[i] = f(to[i], from[i]), a register at a time and what is left value by value: f takes either.
+template <class T, class Function>
+[[gnu::always_inline]] inline void combine(T* to, const T* from, Index n, const Function& f) {
+  Index i = 0;
+  for (; i + lanes<T> <= n; i += lanes<T>) store<T>(to + i, f(load(to + i), load(from + i)));
+  for (; i < n; ++i) to[i] = f(to[i], from[i]);
+}
+
 namespace detail {
 
 template <class T, std::size_t... I>
