@@ -9,6 +9,12 @@
 
 namespace espalier {
 
+/// What a gradient method's task gradients are taken by.
+enum class BalanceOn : unsigned char {
+  parameters,      ///< the shared tensors and tables: exact, a backward pass of the shared part for each task
+  representation,  ///< the values that towers read: one backward pass of the shared part
+};
+
 struct GradientDriver;
 
 /// In task_gradients.hpp.
