@@ -3,7 +3,7 @@
 """Golden values of tests/balance/test_golden.cpp: weights by independent implementations, for 216 problems of 2, 3 and 8
 tasks. Both sides make the problems from the same random stream, so only weights are stored.
 
-    python3 -m pip install numpy scipy torch torchjd cvxpy clarabel quadprog qpsolvers
+    python3 -m pip install numpy scipy torch torchjd cvxpy clarabel ecos quadprog qpsolvers
     python3 tests/golden/balance.py > tests/balance/golden.inc
 """
 import itertools
@@ -213,18 +213,15 @@ def fair(alpha):
 
 
 class Nash:
+    agreed = {True: 0, False: 0}
     """TorchJD's NashMTL (the authors' convex programs) gives the direction; the length is |d|² = n."""
     def __call__(self, g, losses, kind):
-        exact = fair(1)(g, losses, GENERAL if kind in PLAIN else kind)
+        exact = fair(1)(g, losses, kind)
         if kind in PLAIN:
-            try:
-                m = jd.NashMTL(n_tasks=len(g), max_norm=0.0, optim_niter=200)
-                d = m(t(g)).numpy()
-                e = exact @ g
-                agree = d @ e / np.linalg.norm(d) / np.linalg.norm(e)
-                print(f"nash {KINDS[kind]} {len(g)}: cosine to TorchJD 1 - {1 - agree:.1e}", file=sys.stderr)
-            except Exception as error:  # noqa: BLE001
-                print("nash", error, file=sys.stderr)
+            d = jd.NashMTL(n_tasks=len(g), max_norm=0.0, optim_niter=200)(t(g)).numpy()
+            e = exact @ g
+            agrees = d @ e > (1 - 1e-9) * np.linalg.norm(d) * np.linalg.norm(e)
+            Nash.agreed[bool(agrees)] += 1  # its sequence of convex programs may end early, at another point
         return exact
 
 
@@ -279,8 +276,8 @@ class ExcessMtl:
         excess = np.where(self.squares > 0, square / np.sqrt(np.where(self.squares > 0, self.squares, 1)), 0)
         self.first = np.where(self.first == 0, excess, self.first)
         ratio = np.where(self.first > 0, excess / np.where(self.first > 0, self.first, 1), 0)
-        self.w = self.w * np.exp(0.1 * np.minimum(ratio, 1e6))
-        self.w = np.maximum(self.w / self.w.max(), 1e-30)
+        logs = np.log(self.w) + 0.1 * np.minimum(ratio, 1e6)
+        self.w = np.maximum(np.exp(logs - logs.max()), 1e-30)
         self.w /= self.w.sum()
         return self.w.copy()
 
@@ -329,7 +326,7 @@ METHODS = [
     ("ca_grad", TJ + " CAGrad (CVXPY); where it gives 0 the authors' convention", ca_grad),
     ("grad_norm", "the paper's formula, PyTorch autograd", GradNorm()),
     ("imtl_g", TJ + " IMTLG; singular or scaled: the paper's formula, NumPy", imtl_g),
-    ("nash_mtl", "the paper's equation, CVXPY and SciPy's root", Nash()),
+    ("nash_mtl", "the paper's equation, CVXPY and SciPy's root (" + TJ + " NashMTL's direction in 93 of 96 plain ones)", Nash()),
     ("aligned_mtl", TJ + " AlignedMTL; scaled: the paper's formula by NumPy's SVD", aligned),
     ("fair_grad", TJ + " FairGrad, refined; degenerate: the paper's equation, CVXPY and SciPy's root", fair(2)),
     ("up_grad", TJ + " UPGrad (quadprog); zero or scaled: SciPy NNLS", up_grad),
@@ -433,7 +430,7 @@ def main():
                     line = ""
                 line += v + ","
             print("\n" + "\n".join(lines + [line]) + "}},")
-            print(name, "done", file=sys.stderr)
+            print(name, "done", Nash.agreed if name == "nash_mtl" else "", file=sys.stderr)
         print("};")
 
 
