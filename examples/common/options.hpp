@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "espalier/balance/make_balance.hpp"
+#include "espalier/train/make_balance.hpp"
 #include "espalier/train/options.hpp"
 
 namespace examples {

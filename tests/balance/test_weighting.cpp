@@ -245,25 +245,6 @@ TEST_CASE("balance: a weighting of one's own, by this step's losses") {
         "balance 'inverse': 0 losses, expected one for each of 3 tasks (as told to reset)");
 }
 
-TEST_CASE("balance: by name") {
-  CHECK(make_balance("equal").name() == "equal");
-  CHECK(make_balance("uncertainty").describe() ==
-        "uncertainty(learning_rate=0.01, revised=false, max_weight=10000)");
-  CHECK(make_balance("uncertainty_revised").describe() ==
-        "uncertainty(learning_rate=0.01, revised=true, max_weight=10000)");
-  for (const NamedBalance& entry : named_balances) {
-    Balance balance = make_balance(entry.name);
-    CHECK(entry.name.starts_with(balance.name()));
-    balance.reset(2);
-    CHECK(weights_of(balance, 2) == Numbers{1, 1});
-  }
-  for (const std::string_view wrong : {"", "Equal", "equa", "equally"}) {
-    CHECK_THROWS_AS(static_cast<void>(make_balance(wrong)), ConfigError);
-  }
-  CHECK(message_of([] { static_cast<void>(make_balance("mgdb")); }) ==
-        "balance is 'mgdb', expected one of: equal, uncertainty, uncertainty_revised");
-}
-
 TEST_CASE("balance: errors say what and what was expected") {
   Balance balance = Uncertainty{};
   balance.reset(2);

@@ -6,6 +6,7 @@
 #include <numeric>
 #include <vector>
 
+#include "espalier/train/make_balance.hpp"
 #include "espalier/train/random_batch.hpp"
 #include "support/allocations.hpp"
 #include "support/made_up.hpp"
@@ -95,6 +96,41 @@ TEST_CASE("allocations: none in a step, for every architecture, balance and opti
   CHECK(Steps<Everything>(esp::Uncertainty{}).count() == 0);
   CHECK(Steps<Bottom>(Current{}).count() == 0);
   CHECK(Steps<Everything>(Current{}).count() == 0);
+}
+
+TEST_CASE("allocations: none in a step of a gradient method") {
+  const auto count = [](auto model, const esp::BalanceOption& method, esp::BalanceOn on) {
+    using Model = decltype(model);
+    esp::TrainExecutor<float> executor(esp::program_of<Model, float, esp::cpu::Device>(), rows, 300, 2);
+    esp::initialize(executor.plan(), 3, executor.parameters());
+    executor.prepare(esp::Adam{}, {});
+    esp::TaskGradientPass<float> pass(executor, on);
+    esp::Balance balance = method;
+    balance.reset(2);
+    const esp::RandomBatch<float> large(executor.plan(), 300, rows, 5, 0.1, true), small(executor.plan(), 61, rows, 6, 0.1, true);
+    std::int64_t step = 0;
+    const auto round = [&] {
+      for (const auto* data : {&large, &small}) {
+        ++step;
+        pass.forward_backward(data->batch(), std::vector<double>{1, 0.5}, static_cast<std::uint64_t>(step), *balance.gradients());
+        executor.update({step, 1, 1}, step % 2 == 0 ? 1 : 0);
+      }
+    };
+    round();
+    round();
+    const long before = allocations();
+    round();
+    round();
+    return allocations() - before - 4;  // the vectors of weights above
+  };
+  for (const esp::NamedBalance& entry : esp::named_balances) {
+    const esp::BalanceOption method = entry.make();
+    if (method.driver() == nullptr) continue;
+    CAPTURE(entry.name);
+    CHECK(count(Bottom{}, method, esp::BalanceOn::parameters) == 0);
+    CHECK(count(Everything{}, method, esp::BalanceOn::parameters) == 0);
+    CHECK(count(Everything{}, method, esp::BalanceOn::representation) == 0);
+  }
 }
 
 TEST_CASE("allocations: none while batches are gathered ahead, whatever their order") {

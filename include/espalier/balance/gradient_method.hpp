@@ -3,7 +3,7 @@
 // gradients and gives weights.
 #pragma once
 
-#include <Eigen/Core>
+#include <algorithm>
 #include <cmath>
 #include <concepts>
 #include <cstddef>
@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "espalier/balance/weighting.hpp"
 #include "espalier/core/config.hpp"
 #include "espalier/core/error.hpp"
 
@@ -22,26 +23,42 @@ namespace espalier {
 
 /// What a gradient method sees of n tasks, all of them present in the batch.
 struct TaskGradients {
-  /// G Gᵀ, n × n: the inner products of the gradients by the shared parameters. Finite, symmetric.
-  Eigen::Ref<const Eigen::MatrixXd> gramian;
-  std::span<const Index> tasks;    ///< which task each row is; rises
+  /// G Gᵀ, n × n, row after row: the inner products of the gradients by the shared parameters.
+  /// Finite and symmetric; no product is greater than the lengths allow.
+  std::span<const double> gramian;
+  std::span<const std::size_t> tasks;  ///< which task each row is; rises
   std::span<const double> losses;  ///< one a row; or empty, where the caller does not know them
   std::uint64_t key = 0;           ///< of this step's random numbers, for methods that draw any
+
+  [[nodiscard]] std::size_t size() const { return tasks.size(); }
+  /// g_iᵀ g_j
+  [[nodiscard]] double operator()(std::size_t i, std::size_t j) const {
+    return gramian[i * tasks.size() + j];
+  }
+  /// |g_i|
+  [[nodiscard]] double norm(std::size_t i) const { return std::sqrt((*this)(i, i)); }
+  /// Of the angle between g_i and g_j; 0 where one of them is 0.
+  [[nodiscard]] double cosine(std::size_t i, std::size_t j) const {
+    if (i == j) return (*this)(i, i) > 0 ? 1 : 0;
+    const double length = norm(i) * norm(j);
+    return length > 0 ? (std::min)((std::max)((*this)(i, j) / length, -1.0), 1.0) : 0.0;
+  }
 };
 
 /// A gradient method is a small copyable struct:
 ///
 ///     static constexpr std::string_view name;
 ///     static constexpr bool needs_coordinates = false;  // true is reserved: wants G, not G Gᵀ
-///     void weights(const TaskGradients& gradients, Eigen::Ref<Eigen::VectorXd> out);
+///     void weights(const TaskGradients& gradients, std::span<double> out);
+///     std::string describe() const;                     // optional: name and settings
 ///
 /// and, where it keeps something from step to step: `void reset(std::size_t tasks)`,
 /// `std::vector<double> state() const`, `void restore(std::span<const double>)`, as a
 /// WeightingMethod has them. The step then follows Σ_k out_k g_k. weights() writes finite numbers
-/// whatever the Gramian: zero, singular, of any scale.
+/// whatever the Gramian: zero, singular, of any scale. It does not allocate.
 template <class M>
 concept GradientMethod = std::copyable<M> &&
-    requires(M m, const TaskGradients& gradients, Eigen::Ref<Eigen::VectorXd> out) {
+    requires(M m, const TaskGradients& gradients, std::span<double> out) {
   { M::name } -> std::convertible_to<std::string_view>;
   { M::needs_coordinates } -> std::convertible_to<bool>;
   m.weights(gradients, out);
@@ -61,6 +78,8 @@ concept GradientMethodWithState = requires(M m, const M& c, std::size_t n,
 /// Nothing allocates after reset().
 class GradientBalance {
  public:
+  static constexpr std::size_t max_tasks = 32;
+
   template <class M>
   requires(!std::same_as<M, GradientBalance> && GradientMethod<M>)
       // NOLINTNEXTLINE(google-explicit-constructor): an option is given as the method itself.
@@ -85,9 +104,15 @@ class GradientBalance {
   ~GradientBalance() = default;
 
   [[nodiscard]] std::string_view name() const { return model_->name(); }
+  /// "mgda" or "cagrad(c=0.4, …)": equal texts mean that one run can continue the other.
+  [[nodiscard]] std::string describe() const { return model_->describe(); }
 
-  /// Before the first step: forgets, and makes room for `tasks` tasks.
+  /// Before the first step: forgets, and makes room for `tasks` tasks. Throws ConfigError where a
+  /// setting is out of its range, or for more than max_tasks tasks.
   void reset(std::size_t tasks) {
+    if (tasks > max_tasks) {
+      throw_error<ConfigError>({"balance '", name(), "': ", tasks, " tasks, expected at most ", max_tasks});
+    }
     model_->reset(tasks);
     tasks_ = tasks;
     make_room();
@@ -97,35 +122,44 @@ class GradientBalance {
   /// their static weights. A task that is absent from the batch has NaN (or infinity) on the
   /// diagonal; it is not shown to the method and its weight is 0. That is not the same as a
   /// gradient of 0, which says that the task is at its optimum. `losses`: one a task, or empty.
-  /// Throws ConfigError on other sizes.
-  void weights(const Eigen::Ref<const Eigen::MatrixXd>& gramian, std::span<const double> losses,
-               std::uint64_t key, Eigen::Ref<Eigen::VectorXd> out) {
-    const auto n = static_cast<Index>(tasks_);
-    if (gramian.rows() != n || gramian.cols() != n || out.size() != n ||
+  /// With one task in all there is nothing to balance: its weight is 1. Throws ConfigError on other
+  /// sizes.
+  void weights(std::span<const double> gramian, std::span<const double> losses, std::uint64_t key,
+               std::span<double> out) {
+    if (gramian.size() != tasks_ * tasks_ || out.size() != tasks_ ||
         (!losses.empty() && losses.size() != tasks_)) {
-      throw_error<ConfigError>({"balance '", name(), "': a Gramian of ", gramian.rows(), " × ",
-                                gramian.cols(), ", ", losses.size(), " losses and ", out.size(),
-                                " weights, expected ", tasks_, " of each (as told to reset)"});
+      throw_error<ConfigError>({"balance '", name(), "': a Gramian of ", gramian.size(),
+                                " values, ", losses.size(), " losses and ", out.size(),
+                                " weights, expected ", tasks_ * tasks_, ", ", tasks_, " (or none) and ",
+                                tasks_, " (as told to reset)"});
     }
     present_.clear();
     losses_.clear();
-    for (Index k = 0; k < n; ++k) {
-      if (!std::isfinite(gramian(k, k))) continue;
+    for (std::size_t k = 0; k < tasks_; ++k) {
+      out[k] = 0;
+      if (!std::isfinite(gramian[k * tasks_ + k])) continue;
       present_.push_back(k);
-      if (!losses.empty()) losses_.push_back(losses[static_cast<std::size_t>(k)]);
+      if (!losses.empty()) losses_.push_back(losses[k]);
     }
-    out.setZero();
-    const auto count = static_cast<Index>(present_.size());
+    const std::size_t count = present_.size();
     if (count == 0) return;
-    for (Index j = 0; j < count; ++j) {
-      for (Index i = 0; i < count; ++i) {
-        const double product = gramian(at(i), at(j));
-        gramian_(i, j) = std::isfinite(product) ? product : 0.0;
+    if (tasks_ == 1) {
+      out[0] = 1;
+      return;
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::size_t row = present_[i] * tasks_;
+      gramian_[i * count + i] = (std::max)(gramian[row + present_[i]], 0.0);
+      for (std::size_t j = 0; j < i; ++j) {
+        const double product = gramian[row + present_[j]];
+        const double most = std::sqrt(gramian_[i * count + i]) * std::sqrt(gramian_[j * count + j]);
+        gramian_[i * count + j] = gramian_[j * count + i] =
+            std::isfinite(product) ? (std::min)((std::max)(product, -most), most) : 0.0;
       }
     }
-    model_->weights({gramian_.topLeftCorner(count, count), present_, losses_, key},
-                    weights_.head(count));
-    for (Index i = 0; i < count; ++i) out(at(i)) = weights_(i);
+    const std::span<double> found(weights_.data(), count);
+    model_->weights({{gramian_.data(), count * count}, present_, losses_, key}, found);
+    for (std::size_t i = 0; i < count; ++i) out[present_[i]] = found[i];
   }
 
   [[nodiscard]] std::vector<double> state() const { return model_->state(); }
@@ -144,8 +178,9 @@ class GradientBalance {
     virtual ~Concept() = default;
     [[nodiscard]] virtual std::unique_ptr<Concept> clone() const = 0;
     [[nodiscard]] virtual std::string_view name() const = 0;
+    [[nodiscard]] virtual std::string describe() const = 0;
     virtual void reset(std::size_t tasks) = 0;
-    virtual void weights(const TaskGradients& gradients, Eigen::Ref<Eigen::VectorXd> out) = 0;
+    virtual void weights(const TaskGradients& gradients, std::span<double> out) = 0;
     [[nodiscard]] virtual std::vector<double> state() const = 0;
     virtual void restore(std::span<const double> state) = 0;
   };
@@ -158,10 +193,17 @@ class GradientBalance {
       return std::make_unique<Model>(method);
     }
     [[nodiscard]] std::string_view name() const override { return M::name; }
+    [[nodiscard]] std::string describe() const override {
+      if constexpr (requires { method.describe(); }) {
+        return method.describe();
+      } else {
+        return std::string(std::string_view(M::name));
+      }
+    }
     void reset([[maybe_unused]] std::size_t tasks) override {
       if constexpr (has_state) method.reset(tasks);
     }
-    void weights(const TaskGradients& gradients, Eigen::Ref<Eigen::VectorXd> out) override {
+    void weights(const TaskGradients& gradients, std::span<double> out) override {
       method.weights(gradients, out);
     }
     [[nodiscard]] std::vector<double> state() const override {
@@ -177,20 +219,42 @@ class GradientBalance {
     M method;
   };
 
-  [[nodiscard]] Index at(Index row) const { return present_[static_cast<std::size_t>(row)]; }
   void make_room() {
     present_.reserve(tasks_);
     losses_.reserve(tasks_);
-    gramian_.resize(static_cast<Index>(tasks_), static_cast<Index>(tasks_));
-    weights_.resize(static_cast<Index>(tasks_));
+    gramian_.resize(tasks_ * tasks_);
+    weights_.resize(tasks_);
   }
 
   std::unique_ptr<Concept> model_;
   std::size_t tasks_ = 0;
-  std::vector<Index> present_;  ///< the tasks in this batch, and below what the method sees of them
-  std::vector<double> losses_;
-  Eigen::MatrixXd gramian_;
-  Eigen::VectorXd weights_;
+  std::vector<std::size_t> present_;  ///< the tasks in this batch; below, what the method sees
+  std::vector<double> losses_, gramian_, weights_;
+};
+
+/// A gradient method within a Balance.
+template <class M>
+struct detail::GradientModelOf {
+  static_assert(GradientMethod<M>, "espalier: not a gradient method: see balance/gradient_method.hpp");
+
+  struct Model final : BalanceConcept {
+    explicit Model(M m) : balance(std::move(m)) {}
+    [[nodiscard]] std::unique_ptr<BalanceConcept> clone() const override {
+      return std::make_unique<Model>(*this);
+    }
+    [[nodiscard]] std::string_view name() const override { return M::name; }
+    [[nodiscard]] std::string describe() const override { return balance.describe(); }
+    [[nodiscard]] bool needs_current_losses() const override { return false; }
+    [[nodiscard]] GradientBalance* gradients() override { return &balance; }
+    void reset(std::size_t tasks) override { balance.reset(tasks); }
+    void weights(std::span<const double>, std::span<double> out) override {
+      std::fill(out.begin(), out.end(), 1.0);
+    }
+    void observe(std::span<const double>) override {}
+    [[nodiscard]] std::vector<double> state() const override { return balance.state(); }
+    void restore(std::span<const double> state) override { balance.restore(state); }
+    GradientBalance balance;
+  };
 };
 
 }  // namespace espalier

@@ -2,6 +2,7 @@
 // The mean of the task gradients: what the gradient methods are compared with.
 #pragma once
 
+#include <algorithm>
 #include <string_view>
 
 #include "espalier/balance/gradient_method.hpp"
@@ -13,8 +14,8 @@ struct MeanGradient {
   static constexpr std::string_view name = "mean_gradient";
   static constexpr bool needs_coordinates = false;
 
-  void weights(const TaskGradients& gradients, Eigen::Ref<Eigen::VectorXd> out) const {
-    out.setConstant(1.0 / static_cast<double>(gradients.gramian.rows()));
+  void weights(const TaskGradients& gradients, std::span<double> out) const {
+    std::fill(out.begin(), out.end(), 1.0 / static_cast<double>(gradients.size()));
   }
 };
 

@@ -45,10 +45,45 @@ concept WeightingMethod = std::copyable<M> &&
   m.restore(in);
 };
 
+class GradientBalance;
+
+namespace detail {
+
+struct BalanceConcept {
+  virtual ~BalanceConcept() = default;
+  [[nodiscard]] virtual std::unique_ptr<BalanceConcept> clone() const = 0;
+  [[nodiscard]] virtual std::string_view name() const = 0;
+  [[nodiscard]] virtual std::string describe() const = 0;
+  [[nodiscard]] virtual bool needs_current_losses() const = 0;
+  [[nodiscard]] virtual GradientBalance* gradients() { return nullptr; }
+  virtual void reset(std::size_t tasks) = 0;
+  virtual void weights(std::span<const double> losses, std::span<double> out) = 0;
+  virtual void observe(std::span<const double> losses) = 0;
+  [[nodiscard]] virtual std::vector<double> state() const = 0;
+  virtual void restore(std::span<const double> state) = 0;
+};
+
+/// In gradient_method.hpp.
+template <class M>
+struct GradientModelOf;
+
+/// Every gradient method says so, and nothing else does.
+template <class M>
+inline constexpr bool is_gradient_method = requires { M::needs_coordinates; };
+
+}  // namespace detail
+
 /// Holds a method and its state; a copy has a state of its own. Not for two threads at once.
-/// reset() comes first; a call with another number of tasks throws ConfigError.
+/// reset() comes first; a call with another number of tasks throws ConfigError. A gradient method
+/// (balance/gradient_method.hpp) may be held too: it weighs all losses by 1, and gradients() is
+/// what there is to ask.
 class Balance {
  public:
+  template <class M>
+  requires(detail::is_gradient_method<M>)
+      // NOLINTNEXTLINE(google-explicit-constructor): an option is given as the method itself.
+      Balance(M method)
+      : model_(std::make_unique<typename detail::GradientModelOf<M>::Model>(std::move(method))) {}
   template <class M>
   requires(!std::same_as<M, Balance> && WeightingMethod<M>)
       // NOLINTNEXTLINE(google-explicit-constructor): an option is given as the method itself.
@@ -67,6 +102,9 @@ class Balance {
   /// "uncertainty(learning_rate=0.01, …)": equal texts mean that one run can continue the other.
   [[nodiscard]] std::string describe() const { return model_->describe(); }
   [[nodiscard]] bool needs_current_losses() const { return model_->needs_current_losses(); }
+
+  /// The gradient method within; null when it is a loss weighting.
+  [[nodiscard]] GradientBalance* gradients() { return model_->gradients(); }
 
   /// Throws ConfigError where a setting is out of its range.
   void reset(std::size_t tasks) {
@@ -95,23 +133,10 @@ class Balance {
   }
 
  private:
-  struct Concept {
-    virtual ~Concept() = default;
-    [[nodiscard]] virtual std::unique_ptr<Concept> clone() const = 0;
-    [[nodiscard]] virtual std::string_view name() const = 0;
-    [[nodiscard]] virtual std::string describe() const = 0;
-    [[nodiscard]] virtual bool needs_current_losses() const = 0;
-    virtual void reset(std::size_t tasks) = 0;
-    virtual void weights(std::span<const double> losses, std::span<double> out) = 0;
-    virtual void observe(std::span<const double> losses) = 0;
-    [[nodiscard]] virtual std::vector<double> state() const = 0;
-    virtual void restore(std::span<const double> state) = 0;
-  };
-
   template <class M>
-  struct Model final : Concept {
+  struct Model final : detail::BalanceConcept {
     explicit Model(M m) : method(std::move(m)) {}
-    [[nodiscard]] std::unique_ptr<Concept> clone() const override {
+    [[nodiscard]] std::unique_ptr<detail::BalanceConcept> clone() const override {
       return std::make_unique<Model>(method);
     }
     [[nodiscard]] std::string_view name() const override { return M::name; }
@@ -139,7 +164,7 @@ class Balance {
                               tasks_, " tasks (as told to reset)"});
   }
 
-  std::unique_ptr<Concept> model_;
+  std::unique_ptr<detail::BalanceConcept> model_;
   std::size_t tasks_ = 0;
 };
 

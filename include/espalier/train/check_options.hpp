@@ -34,6 +34,10 @@ inline void check_options(const TrainerOptions& o) {
   if (!curves.empty() && !curves.ends_with(".svg")) {
     throw_error<ConfigError>({"curves file '", o.curves.text(), "': expected a name that ends in .svg"});
   }
+  if (Balance(o.balance).gradients() != nullptr && o.balance.driver() == nullptr) {
+    throw_error<ConfigError>({"balance is '", o.balance.name(), "' held as a Balance, expected the method itself or make_balance(\"",
+                              o.balance.name(), "\")"});
+  }
   if (o.resume && o.checkpoint.empty()) throw ConfigError("resume is set, but no checkpoint to resume from");
 }
 

@@ -22,6 +22,9 @@
 
 namespace espalier {
 
+template <class T>
+class TaskGradientPass;
+
 /// One model in training on the CPU. Every call's result is the same, bit for bit, for any number of threads.
 /// After the first batch of the largest size nothing allocates.
 template <class T>
@@ -92,15 +95,9 @@ class TrainExecutor {
   /// Returns the losses (NaN where the batch has no label of a task).
   std::span<const double> forward_backward(const Batch<T>& batch, std::span<const double> weights, std::uint64_t key,
                                            Weigh weigh = nullptr, void* weigh_context = nullptr) {
-    batch_ = batch;
-    slicing_ = Slicing::of(batch.size);
-    key_ = key;
-    std::copy(weights.begin(), weights.end(), weights_.begin());
-    sum_label_weights();
+    begin_step(batch, weights, key);
     if (segmented_ || weigh != nullptr) {
-      if (static_cast<Index>(workspaces_.size()) < slicing_.slices) {
-        while (static_cast<Index>(workspaces_.size()) < max_slices_) workspaces_.emplace_back(program_.plan, max_slice_);
-      }
+      make_workspace_for_each_slice();
       run_segmented(weigh, weigh_context);
     } else {
       pool_.run(slicing_.lanes, [this](Index lane, int worker) { run_lane(lane, worker); });
@@ -205,6 +202,21 @@ class TrainExecutor {
   }
 
  private:
+  friend class TaskGradientPass<T>;
+
+  void begin_step(const Batch<T>& batch, std::span<const double> weights, std::uint64_t key) {
+    batch_ = batch;
+    slicing_ = Slicing::of(batch.size);
+    key_ = key;
+    std::copy(weights.begin(), weights.end(), weights_.begin());
+    sum_label_weights();
+  }
+
+  void make_workspace_for_each_slice() {
+    if (static_cast<Index>(workspaces_.size()) >= slicing_.slices) return;
+    while (static_cast<Index>(workspaces_.size()) < max_slices_) workspaces_.emplace_back(program_.plan, max_slice_);
+  }
+
   Context<T, cpu::Device> context(Index slice, Index workspace, Index lane) {
     Workspace<T>& w = workspaces_[static_cast<std::size_t>(workspace)];
     Context<T, cpu::Device> c;
@@ -252,15 +264,16 @@ class TrainExecutor {
   }
 
   void losses(const Context<T, cpu::Device>& c, Index slice) {
-    for (Index k = 0; k < tasks_; ++k) {
-      const auto at = static_cast<std::size_t>(k);
-      const TaskInfo& task = program_.plan.tasks[at];
-      const double scale = totals_[at] > 0 ? weights_[at] / totals_[at] : 0.0;
-      slice_losses_[static_cast<std::size_t>(slice * tasks_ + k)] = program_.losses[at].evaluate(
-          as_const(c.value(task.logits)), batch_.labels.column(k) + c.first,
-          batch_.weights == nullptr ? nullptr : batch_.weights + c.first, static_cast<T>(scale),
-          c.gradient(task.logits));
-    }
+    for (Index k = 0; k < tasks_; ++k) loss(c, slice, k);
+  }
+
+  void loss(const Context<T, cpu::Device>& c, Index slice, Index k) {
+    const auto at = static_cast<std::size_t>(k);
+    const TaskInfo& task = program_.plan.tasks[at];
+    const double scale = totals_[at] > 0 ? weights_[at] / totals_[at] : 0.0;
+    slice_losses_[static_cast<std::size_t>(slice * tasks_ + k)] = program_.losses[at].evaluate(
+        as_const(c.value(task.logits)), batch_.labels.column(k) + c.first,
+        batch_.weights == nullptr ? nullptr : batch_.weights + c.first, static_cast<T>(scale), c.gradient(task.logits));
   }
 
   void zero(const Context<T, cpu::Device>& c) {
@@ -270,20 +283,24 @@ class TrainExecutor {
     }
   }
 
+  template <class Work>
+  void each_slice(Work&& work) {
+    pool_.run(slicing_.lanes, [&](Index lane, int) {
+      for (Index slice = slicing_.first_slice(lane); slice < slicing_.first_slice(lane + 1); ++slice) {
+        work(context(slice, slice, lane), slice);
+      }
+    });
+  }
+
+  template <class Merge>
+  void merge(Merge run, const Node& node) {
+    run(node, scratch_.data() + node.scratch, program_.plan.sizes.scratch, slicing_.slices, parameters_.dense.data(),
+        merged_.data() + node.scratch);
+  }
+
   /// All slices run a segment, then what they gathered is merged, then the next.
-  void run_segmented(Weigh weigh, void* weigh_context) {
+  void forward_segments() {
     const Index nodes = static_cast<Index>(program_.operations.size());
-    const auto each_slice = [&](auto&& work) {
-      pool_.run(slicing_.lanes, [&](Index lane, int) {
-        for (Index slice = slicing_.first_slice(lane); slice < slicing_.first_slice(lane + 1); ++slice) {
-          work(context(slice, slice, lane), slice);
-        }
-      });
-    };
-    const auto merge = [&](auto run, const Node& node) {
-      run(node, scratch_.data() + node.scratch, program_.plan.sizes.scratch, slicing_.slices,
-          parameters_.dense.data(), merged_.data() + node.scratch);
-    };
     for (Index begin = 0; begin < nodes;) {
       Index end = begin;
       while (end < nodes && program_.operations[static_cast<std::size_t>(end++)].merge_forward == nullptr) {
@@ -295,6 +312,11 @@ class TrainExecutor {
       }
       begin = end;
     }
+  }
+
+  void run_segmented(Weigh weigh, void* weigh_context) {
+    const Index nodes = static_cast<Index>(program_.operations.size());
+    forward_segments();
     each_slice([&](const auto& c, Index slice) { losses(c, slice); });
     sum_losses();
     if (weigh != nullptr) {

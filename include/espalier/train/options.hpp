@@ -8,11 +8,11 @@
 
 #include "espalier/balance/equal.hpp"
 #include "espalier/balance/uncertainty.hpp"
-#include "espalier/balance/weighting.hpp"
 #include "espalier/metrics/report.hpp"
 #include "espalier/optim/adam.hpp"
 #include "espalier/optim/optimizer.hpp"
 #include "espalier/optim/schedule.hpp"
+#include "espalier/train/balance_option.hpp"
 #include "espalier/train/text_option.hpp"
 
 namespace espalier {
@@ -41,7 +41,8 @@ struct TrainerOptions {
   Optimizer optimizer = Adam{};
   Schedule schedule = Constant{};
   double max_gradient_norm = 0;      ///< above 0: gradients are scaled so that their global norm is at most this
-  Balance balance = Equal{};
+  BalanceOption balance = Equal{};   ///< a loss weighting, or a gradient method of balance/
+  BalanceOn balance_on = BalanceOn::parameters;  ///< for gradient methods
   std::vector<std::string> freeze{};   ///< patterns of tensors that do not learn: "shared/*", "embedding/*"
   std::string sample_weight{};         ///< column of sample weights; none: all one
   TextOption<GroupFunctions> group{};  ///< column (a user, say) for metrics by group

@@ -45,7 +45,8 @@ template <class T, class Device>
                                  "optimizer: " + o.optimizer.describe(),
                                  "schedule: " + schedule,
                                  "max_gradient_norm: " + number_text(o.max_gradient_norm),
-                                 "balance: " + o.balance.describe(),
+                                 "balance: " + o.balance.describe() +
+                                     (o.balance_on == BalanceOn::representation ? " on representations" : ""),
                                  "freeze: " + or_none(frozen),
                                  "monitor: " + o.monitor,
                                  "sample_weight: " + or_none(o.sample_weight),

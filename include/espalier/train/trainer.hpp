@@ -23,6 +23,7 @@
 #include "espalier/train/prefetch.hpp"
 #include "espalier/train/recorder.hpp"
 #include "espalier/train/run_files.hpp"
+#include "espalier/train/task_gradients.hpp"
 
 namespace espalier {
 
@@ -80,6 +81,8 @@ class PlanTrainer {
     TrainExecutor<float>& executor = fresh ? *fresh : *executor_;
     executor.clear_gradient();
     executor.prepare(options_.optimizer, options_.freeze);
+    std::unique_ptr<GradientDriver::Pass> task_gradients;
+    if (const GradientDriver* driver = options_.balance.driver()) task_gradients = driver->make(executor, options_.balance_on);
     Balance balance = options_.balance;
     balance.reset(base_weights_.size());
     auto best = std::make_unique<Parameters<float>>(executor.parameters());
@@ -92,6 +95,7 @@ class PlanTrainer {
     if (fresh) executor_ = std::move(fresh);
     features_ = std::move(features);
     balance_ = std::move(balance);
+    task_gradients_ = std::move(task_gradients);
     best_ = std::move(best);
     recorder_ = Recorder(options_, program_.plan, loop, resumed != nullptr);
     say_notes(train, valid, splits);
@@ -261,8 +265,9 @@ class PlanTrainer {
     loop_ = &loop;
     if (!current) weigh(this, {}, weights_);
     ++loop.step;
-    const auto losses = executor_->forward_backward(batch, weights_, mix(options_.seed, static_cast<std::uint64_t>(loop.step)),
-                                                    current ? +weigh : nullptr, this);
+    const std::uint64_t key = mix(options_.seed, static_cast<std::uint64_t>(loop.step));
+    const auto losses = task_gradients_ ? task_gradients_->forward_backward(batch, weights_, key, *balance_->gradients())
+                                        : executor_->forward_backward(batch, weights_, key, current ? +weigh : nullptr, this);
     require_finite(program_.plan, losses, batch, loop);
     executor_->update({loop.step, rate_, 1}, options_.max_gradient_norm);
     balance_->observe(losses);
@@ -343,6 +348,7 @@ class PlanTrainer {
   std::unique_ptr<TrainExecutor<float>> executor_;
   std::unique_ptr<Parameters<float>> best_;
   std::optional<Balance> balance_;
+  std::unique_ptr<GradientDriver::Pass> task_gradients_;  ///< of executor_, for a gradient method
   Recorder recorder_;
   // Of the step:
   std::vector<double> weights_;

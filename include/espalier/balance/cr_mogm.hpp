@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// CR-MOGM: another method's weights, smoothed over steps.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "espalier/balance/mgda.hpp"
+#include "espalier/balance/settings.hpp"
+
+namespace espalier {
+
+/// λ ← α λ + (1 − α) λ̂ with λ̂ the weights of `Method`; the first λ is λ̂. Weights then depend little
+/// on the batch that they multiply, without which stochastic multi-objective methods need not converge.
+/// Zhou et al., On the convergence of stochastic multi-objective gradient manipulation and beyond,
+/// NeurIPS 2022.
+///
+/// Costs what `Method` costs; keeps λ. Conventions: α is fixed (0.9); the paper lets it grow to 1 as the learning rate falls.
+/// A task that is absent keeps its λ.
+template <class Method = Mgda>
+struct CrMogm {
+  Method method{};
+  double alpha = 0.9;
+
+  static constexpr std::string_view name = "cr_mogm";
+  static constexpr bool needs_coordinates = false;
+  static constexpr bool inner_state = detail::GradientMethodWithState<Method>;
+
+  std::vector<double> smooth{};  ///< λ; NaN before the task's first
+
+  void reset(std::size_t tasks) {
+    detail::require_within(name, {"alpha", alpha}, 0, 1);
+    if constexpr (inner_state) method.reset(tasks);
+    smooth.assign(tasks, std::nan(""));
+  }
+
+  void weights(const TaskGradients& gradients, std::span<double> out) {
+    method.weights(gradients, out);
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      double& s = smooth[gradients.tasks[i]];
+      out[i] = s = s == s ? alpha * s + (1 - alpha) * out[i] : out[i];
+    }
+  }
+
+  [[nodiscard]] std::vector<double> state() const {
+    std::vector<double> all = smooth;
+    if constexpr (inner_state) {
+      const std::vector<double> inner = method.state();
+      all.insert(all.end(), inner.begin(), inner.end());
+    }
+    return all;
+  }
+  void restore(std::span<const double> state) {
+    smooth.assign(state.begin(), state.begin() + static_cast<std::ptrdiff_t>(smooth.size()));
+    if constexpr (inner_state) method.restore(state.subspan(smooth.size()));
+  }
+  [[nodiscard]] std::string describe() const {
+    std::string inner(Method::name);
+    if constexpr (requires { method.describe(); }) inner = method.describe();
+    return detail::describe_settings(name, {{"alpha", alpha}}) + " of " + inner;
+  }
+};
+
+}  // namespace espalier

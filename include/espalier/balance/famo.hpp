@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// FAMO: all losses fall at one rate, judged by the losses alone.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "espalier/balance/settings.hpp"
+#include "espalier/balance/task_adam.hpp"
+
+namespace espalier {
+
+/// The objective is c Σ_k z_k log L_k with z = softmax(ξ), c = 1 / Σ (z_k / L_k), so that
+/// w_k = c z_k / L_k sum to 1. ξ learns from what a step did: with δ_k = log L_k before − log L_k after, it takes a step of Adam
+/// along −Jᵀ δ, J the Jacobian of the softmax: a loss that fell more than others gets less weight.
+/// Liu et al., FAMO: fast adaptive multitask optimization, NeurIPS 2023.
+///
+/// O(n), no gradients by task; wants this step's losses, so a barrier between forward and backward. Scaling a loss changes
+/// nothing. Losses must be positive. Conventions: "after" is the next step's loss, of the next batch; the authors run
+/// the same batch again, which costs a forward pass (with full batches it is the same). learning_rate 0.025 and
+/// weight_decay 1e-3 as in the paper. Losses below 1e-8 count as that; a task that is absent from one of the
+/// two batches has δ = 0, and in its own batch weight 1.
+struct Famo {
+  double learning_rate = 0.025;
+  double weight_decay = 1e-3;
+
+  static constexpr std::string_view name = "famo";
+  static constexpr bool needs_current_losses = true;
+
+  detail::TaskAdam xi{};
+  std::vector<double> before{};  ///< log L of the last step; NaN where there was none
+
+  void reset(std::size_t tasks) {
+    detail::require_positive(name, {"learning_rate", learning_rate});
+    detail::require_not_negative(name, {"weight_decay", weight_decay});
+    xi.reset(tasks);
+    before.assign(tasks, std::nan(""));
+  }
+
+  void weights(std::span<const double> losses, std::span<double> out) {
+    const std::size_t n = out.size();
+    softmax(out);
+    bool any = false;
+    double mean = 0;
+    for (std::size_t k = 0; k < n; ++k) {
+      const double delta = before[k] - log_of(losses[k]);
+      if (!(delta == delta)) continue;
+      any = true;
+      mean += out[k] * delta;
+    }
+    for (std::size_t k = 0; k < n && any; ++k) {
+      const double delta = before[k] - log_of(losses[k]);
+      xi.step(k, out[k] * ((delta == delta ? delta : 0.0) - mean) + weight_decay * xi.value[k], learning_rate);
+    }
+    softmax(out);
+    double greatest = -1e300;
+    for (std::size_t k = 0; k < n; ++k) {
+      out[k] = std::log(out[k]) - log_of(losses[k]);
+      if (out[k] == out[k]) greatest = (std::max)(greatest, out[k]);
+    }
+    double sum = 0;
+    for (double& w : out) sum += w == w ? w = std::exp(w - greatest) : 0.0;
+    for (double& w : out) w = w == w ? w / sum : 1.0;
+  }
+  void observe(std::span<const double> losses) {
+    for (std::size_t k = 0; k < losses.size(); ++k) before[k] = log_of(losses[k]);
+  }
+
+  [[nodiscard]] std::vector<double> state() const {
+    std::vector<double> all = before;
+    xi.append_to(all);
+    return all;
+  }
+  void restore(std::span<const double> state) {
+    std::copy_n(state.begin(), before.size(), before.begin());
+    xi.restore(state.subspan(before.size()));
+  }
+  [[nodiscard]] std::string describe() const {
+    return detail::describe_settings(name, {{"learning_rate", learning_rate}, {"weight_decay", weight_decay}});
+  }
+
+ private:
+  /// NaN for what is no loss.
+  [[nodiscard]] static double log_of(double loss) {
+    return loss >= 0 && std::isfinite(loss) ? std::log((std::max)(loss, 1e-8)) : std::nan("");
+  }
+  void softmax(std::span<double> out) const {
+    const double greatest = *std::max_element(xi.value.begin(), xi.value.end());
+    double sum = 0;
+    for (std::size_t k = 0; k < out.size(); ++k) sum += out[k] = std::exp(xi.value[k] - greatest);
+    for (double& w : out) w /= sum;
+  }
+};
+
+}  // namespace espalier

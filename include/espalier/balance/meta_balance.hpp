@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// MetaBalance: auxiliary tasks' gradients as long as the target's.
+#pragma once
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "espalier/balance/settings.hpp"
+#include "espalier/balance/gradient_method.hpp"
+
+namespace espalier {
+
+/// Which auxiliary gradients are scaled: those longer than the target's, the shorter ones, or all.
+enum class MetaScale { longer, shorter, all };
+
+/// With m_k a moving average of |g_k| and t the target task, the others' weights are
+/// r m_t / m_k + 1 − r; the target's is 1. He et al., MetaBalance: improving multi-task recommendations
+/// via adapting gradient magnitudes of auxiliary tasks, WWW 2022.
+///
+/// O(n); keeps m. For one task that counts and others that help it. The losses' scales matter only where r < 1.
+/// Conventions: one length for all shared parameters, where the paper has one a layer; m starts at the first |g_k|
+/// (the authors start at 0, which cancels); a task that is absent keeps its m. r = 0.7, β = 0.9.
+struct MetaBalance {
+  std::size_t target = 0;  ///< the task that counts, by its place in the model
+  MetaScale scale = MetaScale::all;
+  double relax = 0.7;
+  double beta = 0.9;
+
+  static constexpr std::string_view name = "meta_balance";
+  static constexpr bool needs_coordinates = false;
+
+  std::vector<double> lengths{};  ///< m; NaN before the first
+
+  void reset(std::size_t tasks) {
+    detail::require_within(name, {"relax", relax}, 0, 1);
+    detail::require_within(name, {"beta", beta}, 0, 0.9999);
+    if (tasks > 0) detail::require_within(name, {"target", double(target)}, 0, static_cast<double>(tasks - 1));
+    lengths.assign(tasks, std::nan(""));
+  }
+
+  void weights(const TaskGradients& g, std::span<double> out) {
+    for (std::size_t i = 0; i < g.size(); ++i) {
+      double& m = lengths[g.tasks[i]];
+      m = m == m ? beta * m + (1 - beta) * g.norm(i) : g.norm(i);
+    }
+    const double goal = lengths[target];
+    for (std::size_t i = 0; i < g.size(); ++i) {
+      const double m = lengths[g.tasks[i]];
+      const bool scaled = g.tasks[i] != target && goal == goal && m > 0 &&
+                          (scale == MetaScale::all || (scale == MetaScale::longer ? m > goal : m < goal));
+      out[i] = scaled ? (std::min)(relax * goal / m + 1 - relax, 1e30) : 1.0;
+    }
+  }
+
+  [[nodiscard]] std::vector<double> state() const { return lengths; }
+  void restore(std::span<const double> state) { lengths.assign(state.begin(), state.end()); }
+  [[nodiscard]] std::string describe() const {
+    return detail::describe_settings(name, {{"target", double(target)}, {"scale", double(scale)}, {"relax", relax}, {"beta", beta}});
+  }
+};
+
+}  // namespace espalier

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// MoDo: the weights of the shortest direction, one step at a time.
+#pragma once
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "espalier/balance/nonnegative_program.hpp"
+#include "espalier/balance/settings.hpp"
+
+namespace espalier {
+
+/// λ ← Π(λ − γ (G Gᵀ + ρ I) λ), Π the projection on the simplex; the step follows Σ λ_k g_k. λ comes
+/// near `Mgda`'s weights, but slowly: noise averages out.
+/// Chen et al., Three-way trade-off in multi-objective learning, NeurIPS 2023.
+///
+/// O(n²); keeps λ, 1 / n at first. The smaller γ, the nearer to equal weights. The losses' scale matters to γ.
+/// Conventions: γ = ρ = 0.1; λ is updated before it is used, as in TorchJD. The paper multiplies gradients of two
+/// separate batches (hence "double"), so that the product is unbiased; here the batch's own Gramian
+/// serves, which favours weights on less noisy tasks.
+struct MoDo {
+  double gamma = 0.1;
+  double rho = 0.1;
+
+  static constexpr std::string_view name = "mo_do";
+  static constexpr bool needs_coordinates = false;
+
+  std::vector<double> lambda{};
+
+  void reset(std::size_t tasks) {
+    detail::require_positive(name, {"gamma", gamma});
+    detail::require_not_negative(name, {"rho", rho});
+    lambda.assign(tasks, tasks > 0 ? 1 / static_cast<double>(tasks) : 0.0);
+  }
+
+  void weights(const TaskGradients& g, std::span<double> out) {
+    const std::size_t n = g.size();
+    double sum = 0;
+    for (const std::size_t task : g.tasks) sum += lambda[task];
+    detail::TaskVector before;
+    // Where tasks are absent, the others share what there is.
+    for (std::size_t i = 0; i < n; ++i) before[i] = sum > 0 ? lambda[g.tasks[i]] / sum : 1 / static_cast<double>(n);
+    for (std::size_t i = 0; i < n; ++i) {
+      double slope = rho * before[i];
+      for (std::size_t j = 0; j < n; ++j) slope += g(i, j) * before[j];
+      out[i] = before[i] - gamma * slope;
+      if (!std::isfinite(out[i])) out[i] = before[i];  // gradients beyond 1e150
+    }
+    detail::project_on_simplex(out);
+    for (std::size_t i = 0; i < n; ++i) lambda[g.tasks[i]] = n == lambda.size() ? out[i] : out[i] * sum;
+  }
+
+  [[nodiscard]] std::vector<double> state() const { return lambda; }
+  void restore(std::span<const double> state) { lambda.assign(state.begin(), state.end()); }
+  [[nodiscard]] std::string describe() const {
+    return detail::describe_settings(name, {{"gamma", gamma}, {"rho", rho}});
+  }
+};
+
+}  // namespace espalier

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+// `BackwardPath`: the part of a plan that a gradient reaches, with its own answer to who writes a gradient first.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "espalier/fwd.hpp"
+#include "espalier/plan/plan.hpp"
+
+namespace espalier {
+
+/// The nodes that run backward when a gradient starts at some blocks, in the plan's order.
+struct BackwardPath {
+  std::vector<Node> nodes;
+  std::vector<std::size_t> places;  ///< of each node within the plan
+  std::vector<Block> zeroed;        ///< gradients to be zeroed beforehand
+};
+
+namespace detail {
+
+[[nodiscard]] inline bool overlap(const Block& a, const Block& b) {
+  return a.exists() && b.exists() && a.base == b.base && a.row < b.row + b.rows && b.row < a.row + a.rows;
+}
+
+/// Which values of a sample have a gradient by now.
+class WrittenValues {
+ public:
+  explicit WrittenValues(int values) : flags_(static_cast<std::size_t>(values), 0) {}
+
+  void mark(const Block& b) {
+    for (int s = 0; s < b.steps; ++s) {
+      for (int i = 0; i < b.rows; ++i) flags_[at(b, s, i)] = 1;
+    }
+  }
+  [[nodiscard]] int count(const Block& b) const {
+    int n = 0;
+    for (int s = 0; s < b.steps; ++s) {
+      for (int i = 0; i < b.rows; ++i) n += flags_[at(b, s, i)];
+    }
+    return n;
+  }
+  /// The first of the block's rows that has one, and how many follow it in a row.
+  [[nodiscard]] Block run(const Block& b) const {
+    int first = 0;
+    while (first < b.rows && flags_[at(b, 0, first)] == 0) ++first;
+    int end = first;
+    while (end < b.rows && flags_[at(b, 0, end)] != 0) ++end;
+    return b.slice(first, end - first);
+  }
+
+ private:
+  static std::size_t at(const Block& b, int step, int i) {
+    return static_cast<std::size_t>(b.base + step * b.stride + b.row + i);
+  }
+  std::vector<std::uint8_t> flags_;
+};
+
+/// Leaves of a joint node (the first layers of towers, the gates of all tasks) only the rows in `part`, if it can be
+/// cut there: it then costs what that part alone would.
+[[nodiscard]] inline bool narrow(Node& node, const Block& part) {
+  const int first = part.row - node.out.row;
+  const int width = node.out.rows / node.groups;
+  const bool whole_groups = first % width == 0 && part.rows % width == 0;
+  if (node.op == op_id<ops::Dense> && node.groups == 1) {
+    node.parameters[0] += static_cast<Index>(first) * node.in.rows;
+    if (node.parameters[1] >= 0) node.parameters[1] += first;
+  } else if (node.op == op_id<ops::Dense> && whole_groups) {
+    const int inputs = node.in.rows / node.groups;
+    node.parameters[0] += static_cast<Index>(first) * inputs;
+    if (node.parameters[1] >= 0) node.parameters[1] += first;
+    node.in = node.in.slice(first / width * inputs, part.rows / width * inputs);
+    node.groups = part.rows / width;
+  } else if (node.op == op_id<ops::Softmax> && whole_groups) {
+    node.in = node.in.slice(first, part.rows);
+    node.groups = part.rows / width;
+  } else {
+    return false;
+  }
+  if (node.cache.exists() && node.op == op_id<ops::Dense>) node.cache = node.cache.slice(first, part.rows);
+  node.out = part;
+  return true;
+}
+
+}  // namespace detail
+
+/// From the blocks `seeds` back, but not beyond the blocks `boundary`: a node that writes one of those is left out.
+/// As plan/gradient_flow.hpp does it for all tasks at once: the first writer of a gradient overwrites, later ones add, and a
+/// gradient that is only partly written when it is read is zeroed beforehand.
+[[nodiscard]] inline BackwardPath backward_path(const PlanView& plan, std::span<const Block> seeds,
+                                                std::span<const Block> boundary = {}) {
+  BackwardPath path;
+  const auto is_zeroed = [&](const Block& b) {
+    for (const Block& z : path.zeroed) {
+      if (z.base == b.base) return true;
+    }
+    return false;
+  };
+  const auto zero = [&](Block whole) {
+    whole.row = 0;
+    whole.rows = whole.stride;
+    path.zeroed.push_back(whole);
+  };
+  for (bool again = true; again;) {
+    again = false;
+    path.nodes.clear();
+    path.places.clear();
+    detail::WrittenValues written(plan.sizes.values);
+    for (const Block& seed : seeds) written.mark(seed);
+    for (std::size_t i = plan.nodes.size(); i-- > 0 && !again;) {
+      Node node = plan.nodes[i];
+      bool beyond = !node.out.gradient;
+      for (const Block& b : boundary) beyond = beyond || detail::overlap(node.out, b);
+      const int reached = beyond ? 0 : written.count(node.out);
+      if (reached == 0) continue;
+      if (reached != node.out.rows * node.out.steps && !is_zeroed(node.out)) {
+        const Block part = written.run(node.out);
+        if (part.rows * part.steps != reached || !detail::narrow(node, part)) {
+          zero(node.out);
+          again = true;
+          break;
+        }
+      }
+      for (int k = 0; k < 2 && !again; ++k) {
+        const Block& in = k == 0 ? node.in : node.in2;
+        if (!in.exists() || !in.gradient) continue;
+        const int before = written.count(in);
+        if (before != 0 && before != in.rows * in.steps && !is_zeroed(in)) {
+          zero(in);
+          again = true;
+        } else {
+          (k == 0 ? node.accumulate_in : node.accumulate_in2) = is_zeroed(in) || before != 0;
+          written.mark(in);
+        }
+      }
+      path.nodes.push_back(node);
+      path.places.push_back(i);
+    }
+  }
+  std::reverse(path.nodes.begin(), path.nodes.end());
+  std::reverse(path.places.begin(), path.places.end());
+  return path;
+}
+
+}  // namespace espalier

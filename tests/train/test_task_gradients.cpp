@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: Apache-2.0
+// The gradients by task, the Gramian and their combination against separate runs of forward and backward, a task each.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <map>
+#include <vector>
+
+#include "espalier/balance/mean_gradient.hpp"
+#include "espalier/balance/pc_grad.hpp"
+#include "espalier/losses/losses.hpp"
+#include "espalier/train/random_batch.hpp"
+#include "espalier/train/task_gradients.hpp"
+#include "support/made_up.hpp"
+
+using namespace espalier_test;
+
+namespace {
+
+using esp::Index;
+
+const std::vector<Index> rows{50, 30};
+
+/// Weights that no two tasks share, one of them negative.
+struct Fixed {
+  static constexpr std::string_view name = "fixed";
+  static constexpr bool needs_coordinates = false;
+  void weights(const esp::TaskGradients& g, std::span<double> out) const {
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] = g.tasks[i] == 1 ? -0.7 : 1.5 + static_cast<double>(g.tasks[i]);
+  }
+};
+
+using Like = esp::Task<"like", esp::BinaryCrossEntropy, esp::Weight{2.0}, esp::Tower<8>>;
+using Deep = esp::Task<"deep", esp::Huber<>, esp::Weight{0.3}, esp::Layers<esp::Dense<8, esp::Activation::gelu>, esp::Dropout<esp::Rate{0.2}>, esp::Dense<4>>>;
+using Smooth = esp::Layers<esp::Dense<12, esp::Activation::gelu>, esp::Dropout<esp::Rate{0.1}>, esp::Dense<8, esp::Activation::tanh>>;
+using Normal = esp::Layers<esp::Dense<12>, esp::BatchNorm, esp::Residual<esp::LayerNorm, esp::Dense<12, esp::Activation::gelu>>>;
+struct ThreeBottom : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<Smooth>, Click, Watch, Like> {};
+struct ThreeMmoe : esp::MultiTaskModel<MadeUpInputs, esp::Mmoe<4, Smooth>, Click, Watch, Like> {};
+struct Uneven : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<Smooth>, Click, Deep, Like> {};
+struct ThreeNormed : esp::MultiTaskModel<MadeUpInputs, esp::Mmoe<2, Normal>, Click, Watch, Deep> {};
+struct ThreeApart : esp::MultiTaskModel<MadeUpInputs, esp::SingleTask<Smooth>, Click, Watch, Like> {};
+struct Shallow : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<esp::Layers<>>, Click, Watch, Like> {};
+using Other = esp::Task<"other", esp::MeanSquaredError, esp::Weight{1.0}, esp::Layers<esp::Dense<6>, esp::BatchNorm>>;
+struct NormedTower : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<Smooth>, Click, Other> {};
+
+/// Dense gradients and those of tables by (table, row).
+struct Gradient {
+  std::vector<double> dense;
+  std::map<std::pair<int, int>, std::vector<double>> tables;
+};
+
+Gradient gradient_of(esp::TrainExecutor<double>& executor) {
+  Gradient g;
+  g.dense.resize(static_cast<std::size_t>(executor.plan().sizes.parameters));
+  executor.read_gradient(g.dense);
+  auto& sparse = executor.collect_sparse();
+  for (Index s = 0; s < sparse.shards(); ++s) {
+    const auto& shard = sparse.shard(s);
+    for (std::size_t i = 0; i < shard.rows.size(); ++i) {
+      const auto from = shard.sums.begin() + static_cast<std::ptrdiff_t>(i) * shard.width;
+      g.tables[{shard.table, shard.rows[i]}].assign(from, from + shard.width);
+    }
+  }
+  executor.clear_gradient();
+  return g;
+}
+
+/// Whether dense parameter i is everyone's.
+std::vector<bool> shared_of(const esp::PlanView& plan) {
+  std::vector<bool> shared(static_cast<std::size_t>(plan.sizes.parameters), false);
+  for (const esp::ParameterInfo& t : plan.tensors) {
+    if (!t.trainable || t.task != esp::shared_by_tasks) continue;
+    std::fill_n(shared.begin() + t.offset, t.size(), true);
+  }
+  return shared;
+}
+
+double dot(const std::vector<double>& a, const std::vector<double>& b, auto&& counts) {
+  double sum = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) sum += counts(i) ? a[i] * b[i] : 0.0;
+  return sum;
+}
+
+template <class Model>
+struct Setup {
+  esp::TrainExecutor<double> executor{esp::program_of<Model, double, esp::cpu::Device>(), rows, 300, 2};
+  std::size_t tasks = executor.plan().tasks.size();
+  std::vector<double> base;
+  std::vector<bool> shared = shared_of(executor.plan());
+
+  explicit Setup(const std::vector<std::string>& freeze = {}) {
+    esp::initialize(executor.plan(), 3, executor.parameters());
+    executor.prepare(esp::Adam{}, freeze);
+    for (const esp::TaskInfo& task : executor.plan().tasks) base.push_back(task.weight);
+  }
+
+  std::vector<Gradient> one_by_one(const esp::Batch<double>& batch) {
+    std::vector<Gradient> all;
+    for (std::size_t k = 0; k < tasks; ++k) {
+      std::vector<double> weights(tasks, 0.0);
+      weights[k] = base[k];
+      executor.poison(std::nan(""));
+      executor.forward_backward(batch, weights, 7);
+      all.push_back(gradient_of(executor));
+    }
+    return all;
+  }
+
+  double product(const Gradient& a, const Gradient& b) const {
+    double sum = dot(a.dense, b.dense, [&](std::size_t i) { return shared[i]; });
+    for (const auto& [at, row] : a.tables) {
+      if (executor.plan().tables[static_cast<std::size_t>(at.first)].task != esp::shared_by_tasks) continue;
+      if (const auto other = b.tables.find(at); other != b.tables.end()) sum += dot(row, other->second, [](std::size_t) { return true; });
+    }
+    return sum;
+  }
+};
+
+bool near(double a, double b, double size) { return std::abs(a - b) <= 1e-10 * size + 1e-13; }
+
+template <class Model>
+void check_parameters(Index samples, double missing = 0.1) {
+  CAPTURE(samples);
+  Setup<Model> s;
+  const esp::RandomBatch<double> data(s.executor.plan(), samples, rows, 11, missing, true);
+  const esp::Batch<double>& batch = data.batch();
+  const std::vector<Gradient> separate = s.one_by_one(batch);
+  esp::TaskGradientPass<double> pass(s.executor, esp::BalanceOn::parameters);
+  esp::GradientBalance balance = Fixed{};
+  balance.reset(s.tasks);
+  for (int round = 0; round < 2; ++round) {  // the second finds clean buffers
+    s.executor.poison(std::nan(""));
+    pass.forward_backward(batch, s.base, 7, balance);
+    for (std::size_t i = 0; i < s.tasks; ++i) {
+      for (std::size_t j = 0; j < s.tasks; ++j) {
+        CAPTURE(i);
+        CAPTURE(j);
+        const double expected = s.product(separate[i], separate[j]);
+        const double size = std::sqrt(s.product(separate[i], separate[i]) * s.product(separate[j], separate[j]));
+        CHECK(near(pass.gramian()[i * s.tasks + j], expected, size));
+      }
+    }
+    const Gradient combined = gradient_of(s.executor);
+    long wrong = 0;
+    for (std::size_t i = 0; i < combined.dense.size(); ++i) {
+      double expected = 0, size = 0;
+      for (std::size_t k = 0; k < s.tasks; ++k) {
+        const double term = (s.shared[i] ? pass.weights()[k] : 1.0) * separate[k].dense[i];
+        expected += term;
+        size += std::abs(term);
+      }
+      wrong += near(combined.dense[i], expected, size) ? 0 : 1;
+    }
+    CHECK(wrong == 0);
+    for (const auto& [at, row] : combined.tables) {
+      const bool everyones = s.executor.plan().tables[static_cast<std::size_t>(at.first)].task == esp::shared_by_tasks;
+      for (std::size_t i = 0; i < row.size(); ++i) {
+        double expected = 0, size = 0;
+        for (std::size_t k = 0; k < s.tasks; ++k) {
+          const double term = (everyones ? pass.weights()[k] : 1.0) * separate[k].tables.at(at)[i];
+          expected += term;
+          size += std::abs(term);
+        }
+        wrong += near(row[i], expected, size) ? 0 : 1;
+      }
+    }
+    CHECK(wrong == 0);
+  }
+}
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("task gradients: each against a run of its own", Model, ThreeBottom, ThreeMmoe, Uneven, ThreeNormed, ThreeApart,
+                   Shallow, NormedTower, Experts) {
+  for (const Index samples : {1, 17, 64, 131, 300}) check_parameters<Model>(samples);
+}
+
+TEST_CASE("task gradients: by representations, one shared backward pass with the combined gradient") {
+  // Where all tasks read one block, combining there is the same as combining the parameters' gradients below it.
+  const auto check = [&](auto model, Index samples) {
+    CAPTURE(samples);
+    using Model = decltype(model);
+    Setup<Model> s;
+    const esp::RandomBatch<double> data(s.executor.plan(), samples, rows, 5, 0.1, true);
+    const std::vector<Gradient> separate = s.one_by_one(data.batch());
+    esp::TaskGradientPass<double> pass(s.executor, esp::BalanceOn::representation);
+    esp::GradientBalance balance = Fixed{};
+    balance.reset(s.tasks);
+    s.executor.poison(std::nan(""));
+    pass.forward_backward(data.batch(), s.base, 7, balance);
+    const Gradient combined = gradient_of(s.executor);
+    long wrong = 0;
+    for (std::size_t i = 0; i < combined.dense.size(); ++i) {
+      double expected = 0, size = 0;
+      for (std::size_t k = 0; k < s.tasks; ++k) {
+        const double term = (s.shared[i] ? pass.weights()[k] : 1.0) * separate[k].dense[i];
+        expected += term;
+        size += std::abs(term);
+      }
+      wrong += near(combined.dense[i], expected, size) ? 0 : 1;
+    }
+    for (const auto& [at, row] : combined.tables) {
+      for (std::size_t i = 0; i < row.size(); ++i) {
+        double expected = 0, size = 0;
+        for (std::size_t k = 0; k < s.tasks; ++k) {
+          const double term = pass.weights()[k] * separate[k].tables.at(at)[i];
+          expected += term;
+          size += std::abs(term);
+        }
+        wrong += near(row[i], expected, size) ? 0 : 1;
+      }
+    }
+    CHECK(wrong == 0);
+    for (std::size_t i = 0; i < s.tasks && samples > 1; ++i) CHECK(pass.gramian()[i * s.tasks + i] > 0);
+  };
+  for (const Index samples : {1, 17, 131, 300}) {
+    check(ThreeBottom{}, samples);
+    check(Uneven{}, samples);
+    check(Shallow{}, samples);
+    check(NormedTower{}, samples);
+    check(Normed{}, samples);
+  }
+}
+
+TEST_CASE("task gradients: by representations, gates learn their own task's part with its weight") {
+  Setup<ThreeMmoe> s;
+  const esp::RandomBatch<double> data(s.executor.plan(), 131, rows, 5, 0.1, true);
+  const std::vector<Gradient> separate = s.one_by_one(data.batch());
+  esp::TaskGradientPass<double> pass(s.executor, esp::BalanceOn::representation);
+  esp::GradientBalance balance = Fixed{};
+  balance.reset(s.tasks);
+  pass.forward_backward(data.batch(), s.base, 7, balance);
+  const Gradient combined = gradient_of(s.executor);
+  for (const esp::ParameterInfo& t : s.executor.plan().tensors) {
+    const bool tower = t.task != esp::shared_by_tasks && t.name.view().find("gate") == std::string_view::npos;
+    long wrong = 0;
+    for (auto i = static_cast<std::size_t>(t.offset); i < static_cast<std::size_t>(t.offset + t.size()); ++i) {
+      double expected = 0, size = 0;
+      for (std::size_t k = 0; k < s.tasks; ++k) {
+        const double term = (tower ? 1.0 : pass.weights()[k]) * separate[k].dense[i];
+        expected += term;
+        size += std::abs(term);
+      }
+      wrong += near(combined.dense[i], expected, size) ? 0 : 1;
+    }
+    CAPTURE(t.name.view());
+    CHECK(wrong == 0);
+  }
+}
+
+TEST_CASE("task gradients: towers that read different widths, or nothing that is learnt, cannot be compared") {
+  Setup<ThreeApart> apart;  // of one width: it can be, though there is nothing shared
+  CHECK_NOTHROW(esp::TaskGradientPass<double>(apart.executor, esp::BalanceOn::representation));
+  struct Raw : esp::MultiTaskModel<esp::Inputs<esp::Numeric<"x">>, esp::SharedBottom<esp::Layers<>>, Click, Watch> {};
+  Setup<Raw> raw;
+  CHECK(message_of([&] { esp::TaskGradientPass<double>(raw.executor, esp::BalanceOn::representation); }) ==
+        "balance on representations: the tower of 'click' reads 0 learnt values, that of 'click' 1; expected as many");
+}
+
+TEST_CASE("task gradients: frozen tensors and tables take no part in the Gramian") {
+  Setup<ThreeBottom> s({"shared/dense0/*", "*user*"});
+  const esp::RandomBatch<double> data(s.executor.plan(), 64, rows, 5, 0, true);
+  std::vector<Gradient> separate = s.one_by_one(data.batch());
+  for (const esp::ParameterInfo& t : s.executor.plan().tensors) {
+    if (!t.name.view().starts_with("shared/dense0/")) continue;
+    for (Gradient& g : separate) std::fill_n(g.dense.begin() + t.offset, t.size(), 0.0);
+  }
+  for (std::size_t table = 0; table < s.executor.plan().tables.size(); ++table) {
+    if (s.executor.plan().tables[table].name.view().find("user") == std::string_view::npos) continue;
+    for (Gradient& g : separate) std::erase_if(g.tables, [&](const auto& row) { return row.first.first == static_cast<int>(table); });
+  }
+  esp::TaskGradientPass<double> pass(s.executor, esp::BalanceOn::parameters);
+  esp::GradientBalance balance = Fixed{};
+  balance.reset(s.tasks);
+  pass.forward_backward(data.batch(), s.base, 7, balance);
+  for (std::size_t i = 0; i < s.tasks; ++i) {
+    const double expected = s.product(separate[i], separate[i]);
+    CHECK(near(pass.gramian()[i * s.tasks + i], expected, expected));
+  }
+}
+
+TEST_CASE("task gradients: a task without labels or without weight is absent") {
+  Setup<ThreeMmoe> s;
+  esp::RandomBatch<double> data(s.executor.plan(), 40, rows, 5, 0, true);
+  std::vector<double> labels(3 * 40);
+  esp::Batch<double> batch = data.batch();
+  for (Index k = 0; k < 3; ++k) {
+    for (Index j = 0; j < 40; ++j) labels[static_cast<std::size_t>(k * 40 + j)] = k == 1 ? std::nan("") : batch.labels(j, k);
+  }
+  batch.labels = {labels.data(), 40, 3, 40};
+  esp::GradientBalance balance = esp::MeanGradient{};
+  balance.reset(3);
+  for (const bool weightless : {false, true}) {
+    if (weightless) s.base[2] = 0;
+    for (const esp::BalanceOn on : {esp::BalanceOn::parameters, esp::BalanceOn::representation}) {
+      esp::TaskGradientPass<double> pass(s.executor, on);
+      const auto losses = pass.forward_backward(batch, s.base, 7, balance);
+      CHECK(std::isnan(losses[1]));
+      CHECK(std::isfinite(losses[2]));
+      CHECK(std::isnan(pass.gramian()[4]));
+      CHECK(std::isnan(pass.gramian()[8]) == weightless);
+      CHECK(pass.weights()[1] == 0);
+      CHECK(pass.weights()[0] == (weightless ? 1 : 0.5));
+      for (const double g : gradient_of(s.executor).dense) CHECK(std::isfinite(g));
+    }
+  }
+}
+
+TEST_CASE("task gradients: the same bits for any number of threads") {
+  const auto trained = [](int threads, esp::BalanceOn on, auto model) {
+    using Model = decltype(model);
+    esp::TrainExecutor<float> executor(esp::program_of<Model, float, esp::cpu::Device>(), rows, 300, threads);
+    esp::initialize(executor.plan(), 3, executor.parameters());
+    executor.prepare(esp::Adam{.learning_rate = 1e-2}, {});
+    esp::TaskGradientPass<float> pass(executor, on);
+    esp::GradientBalance balance = esp::PcGrad{};
+    balance.reset(executor.plan().tasks.size());
+    const std::vector<double> base(executor.plan().tasks.size(), 1.0);
+    for (std::int64_t step = 1; step <= 4; ++step) {
+      const esp::RandomBatch<float> data(executor.plan(), step % 2 == 0 ? 300 : 77, rows, static_cast<std::uint64_t>(step), 0.1, true);
+      pass.forward_backward(data.batch(), base, static_cast<std::uint64_t>(step), balance);
+      executor.update({step, 1, 1}, step == 3 ? 0.5 : 0);
+    }
+    return executor.parameters();
+  };
+  for (const esp::BalanceOn on : {esp::BalanceOn::parameters, esp::BalanceOn::representation}) {
+    const auto once = trained(1, on, ThreeMmoe{});
+    const auto normed = trained(1, on, ThreeNormed{});
+    for (const int threads : {2, 3, 8}) {
+      CHECK(same_bits(once, trained(threads, on, ThreeMmoe{})));
+      CHECK(same_bits(normed, trained(threads, on, ThreeNormed{})));
+    }
+  }
+}
