@@ -16,6 +16,12 @@ struct BatchMoments;
 struct BatchNormalize;
 struct Softmax;
 struct Mix;
+struct MixOnto;
+struct Multiply;
+struct Stitch;
+struct AttentionPool;
+struct ProductLogit;
+struct Calibrate;
 struct Copy;
 }  // namespace ops
 

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// All ways to share.
+#pragma once
+
+#include "espalier/describe/sharing.hpp"
+#include "espalier/describe/sharing/adatt.hpp"
+#include "espalier/describe/sharing/aitm.hpp"
+#include "espalier/describe/sharing/branches.hpp"
+#include "espalier/describe/sharing/cross_stitch.hpp"
+#include "espalier/describe/sharing/dbmtl.hpp"
+#include "espalier/describe/sharing/esmm.hpp"
+#include "espalier/describe/sharing/one_gate_moe.hpp"
+#include "espalier/describe/sharing/ple.hpp"
+#include "espalier/describe/sharing/stem.hpp"
