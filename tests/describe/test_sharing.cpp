@@ -2,75 +2,24 @@
 // What holds for every sharing architecture: gradients against differences, who learns from whom, how many parameters.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
 #include <limits>
+#include <map>
 #include <set>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
+#include "describe/sharing_models.hpp"
 #include "espalier/deploy/inference.hpp"
-#include "espalier/describe/model.hpp"
-#include "espalier/describe/sharing/all.hpp"
-#include "espalier/ops/summary.hpp"
 #include "espalier/train/check_gradients.hpp"
 
-namespace esp = espalier;
+using namespace espalier_test;
 
 namespace {
-
-using Click = esp::Task<"click", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Tower<4>>;
-using Buy = esp::Task<"buy", esp::BinaryCrossEntropy, esp::Weight{0.7}, esp::Tower<4>>;
-using Watch = esp::Task<"watch", esp::MeanSquaredError, esp::Weight{0.5}, esp::Tower<3>>;
-/// 6 values: 2 tables of 2 + 2, 2 numbers.
-using Inputs = esp::Inputs<esp::Numeric<"age">, esp::Categorical<"user", 2>, esp::Numeric<"hour">, esp::Categorical<"item", 2>>;
-using Act = esp::Layers<esp::Dense<5, esp::Activation::tanh>>;
-
-template <class Sharing>
-struct Model : esp::MultiTaskModel<Inputs, Sharing, Click, Buy, Watch> {};
-
-struct Entry {
-  std::string name;
-  esp::Program<double, esp::cpu::Device> program;
-  std::string (*summary)();
-  esp::Index parameters;  ///< by the paper's formula, without tables
-  bool stops = false;     ///< gradients between tasks: checked task by task
-};
-
-template <class Sharing>
-Entry entry(esp::Index parameters, bool stops = false) {
-  return {std::string(Sharing::name), esp::program_of<Model<Sharing>, double, esp::cpu::Device>(),
-          [] { return esp::summary<Model<Sharing>>(); }, parameters, stops};
-}
-
-/// A Dense of `out` units on `in` values.
-constexpr esp::Index dense(int in, int out) { return in * out + out; }
-/// Towers of the three tasks on `in` values each, with heads.
-constexpr esp::Index towers(int in) { return 2 * (dense(in, 4) + dense(4, 1)) + dense(in, 3) + dense(3, 1); }
-
-const std::vector<Entry>& models() {
-  using namespace esp;
-  static const std::vector<Entry> all{
-      entry<SingleTask<Act>>(3 * dense(6, 5) + towers(5)),
-      entry<SharedBottom<Act>>(dense(6, 5) + towers(5)),
-      entry<Branches<Act, Branch<Mlp<4>, "buy", "click">, Branch<Layers<>, "watch">>>(dense(6, 5) + dense(5, 4) + towers(4) +
-                                                                                      3),
-      entry<OneGateMoe<3, Act>>(3 * dense(6, 5) + 3 * 6 + towers(5)),
-      entry<Mmoe<3, Act>>(3 * dense(6, 5) + 3 * 3 * 6 + towers(5)),
-      entry<Cgc<2, 1, Act>>(7 * dense(6, 5) + 3 * 3 * 6 + towers(5)),
-      // Two levels: 3 · 2 + 1 experts each; three gates over 2 + 1 each, and below a shared one over all 7.
-      entry<Ple<2, 1, Act, Layers<Dense<4, Activation::tanh>>>>(7 * dense(6, 5) + 3 * 3 * 6 + 7 * 6 + 7 * dense(5, 4) + 3 * 3 * 5 + towers(4)),
-      entry<CrossStitch<Act, Layers<Dense<4, Activation::tanh>>>>(3 * dense(6, 5) + 9 + 3 * dense(5, 4) + 9 + towers(4)),
-      // Two levels of 3 · 2 + 1 experts; a gate over 7 and two weights for each task, a gate for what is shared below.
-      entry<AdaTT<2, 1, Act, Act>>(7 * dense(6, 5) + 4 * 7 * 6 + 3 * 2 + 7 * dense(5, 5) + 3 * 7 * 5 + 3 * 2 + towers(5)),
-      entry<AdaTT<1, 0, Act>>(3 * dense(6, 5) + 3 * 3 * 6 + towers(5)),
-      entry<Stem<2, 1, Act>>(7 * dense(6, 5) + 3 * 7 * 6 + towers(5), true),
-      entry<Esmm<Act, "click", "buy">>(dense(6, 5) + towers(5)),
-      // T: 4 × 4 and bias; V, K, Q: 4 × 4.
-      entry<Aitm<Act, "click", "buy">>(dense(6, 5) + towers(5) + dense(4, 4) + 3 * 16),
-      entry<Aitm<Mmoe<2, Act>, "buy", "click">>(2 * dense(6, 5) + 3 * 2 * 6 + towers(5) + dense(4, 4) + 3 * 16),
-      entry<Dbmtl<Act, Mlp<4>, Reads<"watch", "buy", "click">, Reads<"click", "buy">>>(dense(6, 5) + towers(5) + dense(8, 4) + dense(11, 4) + 1),
-  };
-  return all;
-}
 
 using Values = std::vector<double>;
 
@@ -87,7 +36,91 @@ Values predictions(const esp::PlanView& plan, esp::Index samples, Run run) {
   return all;
 }
 
+/// The values that tests/golden/architectures.py gives a tensor.
+void from_name(std::string_view name, double* values, esp::Index count) {
+  const double start = static_cast<double>(esp::detail::hash_name(name) % 1000) / 10;
+  for (esp::Index i = 0; i < count; ++i) values[i] = 0.5 * std::sin(start + 1.3 * static_cast<double>(i));
+}
+
+/// Its samples.
+struct Fixture {
+  Values numeric, labels;
+  std::vector<std::int32_t> ids[2];
+  esp::IdColumn columns[2];
+  esp::Batch<double> batch;
+
+  explicit Fixture(esp::Index samples) {
+    for (int j = 0; j < samples; ++j) {
+      for (int i = 0; i < 2; ++i) {
+        numeric.push_back(std::cos(0.7 * j + 1.1 * i));
+        ids[i].push_back((3 * j + 2 * i + 1) % 5);
+      }
+    }
+    for (int j = 0; j < samples; ++j) labels.push_back(j == 4 ? std::nan("") : j % 2);
+    for (int j = 0; j < samples; ++j) labels.push_back(j % 4 == 3 ? 1 : 0);
+    for (int j = 0; j < samples; ++j) labels.push_back(std::sin(static_cast<double>(j)));
+    for (int i = 0; i < 2; ++i) columns[i] = {ids[i].data(), nullptr};
+    batch.size = samples;
+    batch.numeric = {numeric.data(), 2, samples, 2};
+    batch.ids = columns;
+    batch.labels = {labels.data(), samples, 3, samples};
+  }
+};
+
 }  // namespace
+
+TEST_CASE("sharing: predictions and gradients are those of the same formulae in PyTorch") {
+  struct Golden {
+    std::string model;
+    Values predictions;
+    std::vector<std::pair<std::string, double>> gradients;  ///< of each tensor, Σ cos(i) · gradient_i
+  };
+  const std::vector<Golden> golden{
+#include "describe/golden.inc"
+  };
+  const esp::Index samples = 9;
+  const Fixture data(samples);
+  for (const Golden& g : golden) {
+    CAPTURE(g.model);
+    const auto found = std::find_if(models().begin(), models().end(), [&](const Entry& m) { return m.golden == g.model; });
+    REQUIRE(found != models().end());
+    const esp::PlanView& plan = found->program.plan;
+    const std::vector<esp::Index> rows(esp::vocabulary_count(plan), 5);
+    esp::TrainExecutor<double> executor(found->program, rows, samples, 1);
+    esp::Parameters<double>& p = executor.parameters();
+    for (const esp::ParameterInfo& t : plan.tensors) from_name(t.name.view(), p.dense.data() + t.offset, t.size());
+    for (std::size_t t = 0; t < p.tables.size(); ++t) from_name(plan.tables[t].name.view(), p.tables[t].data(), 10);
+
+    const Values says = predictions(plan, samples, [&](const auto& out) { executor.predict(data.batch, out); });
+    REQUIRE(says.size() == g.predictions.size());
+    for (std::size_t i = 0; i < says.size(); ++i) CHECK(says[i] == doctest::Approx(g.predictions[i]).epsilon(1e-9));
+
+    const std::vector<double> weights{1.0, 0.7, 0.5};
+    executor.forward_backward(data.batch, weights, 1);
+    Values gradient(static_cast<std::size_t>(plan.sizes.parameters));
+    executor.read_gradient(gradient);
+    std::map<std::string, double> sums;
+    for (const esp::ParameterInfo& t : plan.tensors) {
+      double& sum = sums[std::string(t.name.view())];
+      for (esp::Index i = 0; i < t.size(); ++i) sum += std::cos(static_cast<double>(i)) * gradient[static_cast<std::size_t>(t.offset + i)];
+    }
+    auto& sparse = executor.collect_sparse();
+    for (esp::Index s = 0; s < sparse.shards(); ++s) {
+      const auto& shard = sparse.shard(s);
+      double& sum = sums[std::string(plan.tables[static_cast<std::size_t>(shard.table)].name.view())];
+      for (esp::Index i = 0; i < 2 * shard.count(); ++i) {
+        sum += std::cos(2.0 * static_cast<double>(shard.rows[static_cast<std::size_t>(i / 2)]) + static_cast<double>(i % 2)) *
+               shard.sums[static_cast<std::size_t>(i)];
+      }
+    }
+    CHECK(sums.size() == g.gradients.size());
+    for (const auto& [name, expected] : g.gradients) {
+      CAPTURE(name);
+      CHECK(sums.count(name) == 1);
+      CHECK(std::abs(sums[name] - expected) < 1e-9 + 1e-9 * std::abs(expected));
+    }
+  }
+}
 
 TEST_CASE("sharing: every gradient, against differences") {
   for (const Entry& m : models()) {
