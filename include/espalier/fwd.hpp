@@ -22,6 +22,8 @@ struct Stitch;
 struct AttentionPool;
 struct ProductLogit;
 struct Calibrate;
+struct InversePropensity;
+struct DoublyRobust;
 struct Copy;
 }  // namespace ops
 

@@ -25,17 +25,24 @@ using Act = esp::Layers<esp::Dense<5, esp::Activation::tanh>>;
 template <class Sharing>
 struct Model : esp::MultiTaskModel<Inputs, Sharing, Click, Buy, Watch> {};
 
+/// Which gradients the model stops: what it leaves out no difference tells.
+enum class Stops {
+  nothing,
+  between_tasks,  ///< checked task by task
+  propensity,     ///< checked against PyTorch alone
+};
+
 struct Entry {
   std::string name;
   esp::Program<double, esp::cpu::Device> program;
   std::string (*summary)();
   esp::Index parameters;  ///< by the paper's formula, without tables
   std::string golden;     ///< its name in tests/golden/architectures.py
-  bool stops = false;     ///< gradients between tasks: checked task by task
+  Stops stops = Stops::nothing;
 };
 
 template <class Sharing>
-Entry entry(esp::Index parameters, std::string golden = "", bool stops = false) {
+Entry entry(esp::Index parameters, std::string golden = "", Stops stops = Stops::nothing) {
   return {std::string(Sharing::name), esp::program_of<Model<Sharing>, double, esp::cpu::Device>(),
           [] { return esp::summary<Model<Sharing>>(); }, parameters, std::move(golden), stops};
 }
@@ -61,8 +68,11 @@ inline const std::vector<Entry>& models() {
       // Two levels of 3 · 2 + 1 experts; a gate over 7 and two weights for each task, a gate for what is shared below.
       entry<AdaTT<2, 1, Act, Act>>(7 * dense(6, 5) + 4 * 7 * 6 + 3 * 2 + 7 * dense(5, 5) + 3 * 7 * 5 + 3 * 2 + towers(5), "adatt"),
       entry<AdaTT<1, 0, Act>>(3 * dense(6, 5) + 3 * 3 * 6 + towers(5), "adatt_sp"),
-      entry<Stem<2, 1, Act>>(7 * dense(6, 5) + 3 * 7 * 6 + towers(5), "stem", true),
+      entry<Stem<2, 1, Act>>(7 * dense(6, 5) + 3 * 7 * 6 + towers(5), "stem", Stops::between_tasks),
       entry<Esmm<Act, "click", "buy">>(dense(6, 5) + towers(5), "esmm"),
+      entry<Escm2<Act, Ipw<>, "click", "buy">>(dense(6, 5) + towers(5), "escm2_ipw", Stops::propensity),
+      entry<Escm2<Act, Dr<Weight{0.8}, Floor{0.5}>, "click", "buy">>(dense(6, 5) + towers(5) + dense(5, 4) + dense(4, 1),
+                                                                     "escm2_dr", Stops::propensity),
       // T: 4 × 4 and bias; V, K, Q: 4 × 4.
       entry<Aitm<Act, "click", "buy">>(dense(6, 5) + towers(5) + dense(4, 4) + 3 * 16, "aitm"),
       entry<Aitm<Mmoe<2, Act>, "buy", "click">>(2 * dense(6, 5) + 3 * 2 * 6 + towers(5) + dense(4, 4) + 3 * 16),

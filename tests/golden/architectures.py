@@ -168,6 +168,31 @@ def esmm(n):
     return z
 
 
+def labels():
+    j = torch.arange(SAMPLES)
+    return (j % 2 == 1).double(), (j % 4 == 3).double(), torch.sin(j.double())
+
+
+def escm2(n, robust):
+    h = bottom(n)
+    z = n.towers(h)
+    click, buy, _ = labels()
+    click = torch.where(torch.arange(SAMPLES) == 4, 0, click)
+    error = F.binary_cross_entropy_with_logits(z["buy"], buy, reduction="none")
+    floor, strength = (0.5, 0.8) if robust else (0.05, 1.0)
+    p = torch.sigmoid(z["click"]).detach().clamp(min=floor)
+    if robust:
+        i = n.dense("buy/imputation/dense1", n.dense("buy/imputation/dense0", h["buy"], 4, torch.relu), 1, lambda v: v)
+        imputed = F.softplus(i[:, 0])
+        held = imputed.detach()
+        term = held + click * (error - held) / p + click * (error.detach() - imputed) ** 2 / p
+    else:
+        term = click * error / p
+    n.extra = OWN["buy"] * strength * term.mean()
+    z["buy"] = log_odds(torch.sigmoid(z["click"]) * torch.sigmoid(z["buy"]))
+    return z
+
+
 def attention(n, name, p, q):
     w = p.shape[1]
     v, k, a = (n.w(f"{name}/{m}", w, w) for m in ["value", "key", "query"])
@@ -196,9 +221,8 @@ def dbmtl(n):
 
 
 def total_loss(n, z):
-    j = torch.arange(SAMPLES)
-    click, buy, watch = (j % 2 == 1).double(), (j % 4 == 3).double(), torch.sin(j.double())
-    labelled = j != 4  # of click
+    click, buy, watch = labels()
+    labelled = torch.arange(SAMPLES) != 4  # of click
     terms = {
         "click": F.binary_cross_entropy_with_logits(z["click"][labelled], click[labelled]),
         "buy": F.binary_cross_entropy_with_logits(z["buy"], buy),
@@ -218,6 +242,8 @@ MODELS = [
     ("adatt_sp", lambda n: adatt(n, 1, 0, 1)),
     ("stem", stem),
     ("esmm", esmm),
+    ("escm2_ipw", lambda n: escm2(n, False)),
+    ("escm2_dr", lambda n: escm2(n, True)),
     ("aitm", aitm),
     ("dbmtl", dbmtl),
 ]

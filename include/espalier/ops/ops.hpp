@@ -13,4 +13,5 @@
 #include "espalier/ops/inputs.hpp"
 #include "espalier/ops/multiply.hpp"
 #include "espalier/ops/normalize.hpp"
+#include "espalier/ops/propensity.hpp"
 #include "espalier/ops/stitch.hpp"

@@ -110,7 +110,8 @@ struct Node {
   int lookup = -1;     ///< which of the plan's look-ups this is
   int lookup_base = 0; ///< where its gradient is kept for the tables' update, in values per sample
   Pool pool = Pool::none;
-  double real = 0;     ///< dropout's rate, a normalisation's epsilon
+  double real = 0;     ///< dropout's rate, a normalisation's epsilon, an auxiliary loss's weight
+  double bound = 0;    ///< the least that is divided by
   int scratch = -1;    ///< offset of values gathered from all slices (batch statistics)
   int scratch_size = 0;
   bool accumulate_in = false;   ///< backward adds to in's gradient (another node wrote it before)

@@ -8,6 +8,7 @@
 #include "espalier/describe/sharing/branches.hpp"
 #include "espalier/describe/sharing/cross_stitch.hpp"
 #include "espalier/describe/sharing/dbmtl.hpp"
+#include "espalier/describe/sharing/escm2.hpp"
 #include "espalier/describe/sharing/esmm.hpp"
 #include "espalier/describe/sharing/one_gate_moe.hpp"
 #include "espalier/describe/sharing/ple.hpp"

@@ -10,4 +10,5 @@
 #include "espalier/kernels/cpu/gate.hpp"
 #include "espalier/kernels/cpu/multiply.hpp"
 #include "espalier/kernels/cpu/normalize.hpp"
+#include "espalier/kernels/cpu/propensity.hpp"
 #include "espalier/kernels/cpu/stitch.hpp"
