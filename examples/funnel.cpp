@@ -33,11 +33,13 @@ using Buy = esp::Task<"buy", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Tow
 using Conversion = esp::Task<"conversion", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Tower<32>>;  // labelled by clicks
 using Inputs = esp::Inputs<esp::Categorical<"user", 8>, esp::Categorical<"item", 8>>;
 using Encoder = esp::Mlp<32>;
+constexpr esp::Weight strength{0.1};  // of Escm2's conversion loss: it counts every click several times over
+constexpr esp::Floor least{0.1};
 
 struct ClicksAlone : esp::MultiTaskModel<Inputs, esp::SharedBottom<Encoder>, Conversion> {};
 struct Esmm : esp::MultiTaskModel<Inputs, esp::Esmm<Encoder, "click", "buy">, Click, Buy> {};
-struct Ipw : esp::MultiTaskModel<Inputs, esp::Escm2<Encoder, esp::Ipw<>, "click", "buy">, Click, Buy> {};
-struct Dr : esp::MultiTaskModel<Inputs, esp::Escm2<Encoder, esp::Dr<>, "click", "buy">, Click, Buy> {};
+struct Ipw : esp::MultiTaskModel<Inputs, esp::Escm2<Encoder, esp::Ipw<strength, least>, "click", "buy">, Click, Buy> {};
+struct Dr : esp::MultiTaskModel<Inputs, esp::Escm2<Encoder, esp::Dr<strength, least>, "click", "buy">, Click, Buy> {};
 struct Independent : esp::MultiTaskModel<Inputs, esp::SingleTask<Encoder>, Click, Buy> {};
 struct Aitm : esp::MultiTaskModel<Inputs, esp::Aitm<Encoder, "click", "buy">, Click, Buy> {};
 

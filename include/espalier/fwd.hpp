@@ -19,6 +19,8 @@ struct Mix;
 struct MixOnto;
 struct Multiply;
 struct Stitch;
+struct Route;
+struct Select;
 struct AttentionPool;
 struct ProductLogit;
 struct Calibrate;

@@ -29,7 +29,7 @@ struct Model : esp::MultiTaskModel<Inputs, Sharing, Click, Buy, Watch> {};
 enum class Stops {
   nothing,
   between_tasks,  ///< checked task by task
-  propensity,     ///< checked against PyTorch alone
+  within_task,    ///< checked against PyTorch alone
 };
 
 struct Entry {
@@ -70,12 +70,21 @@ inline const std::vector<Entry>& models() {
       entry<AdaTT<1, 0, Act>>(3 * dense(6, 5) + 3 * 3 * 6 + towers(5), "adatt_sp"),
       entry<Stem<2, 1, Act>>(7 * dense(6, 5) + 3 * 7 * 6 + towers(5), "stem", Stops::between_tasks),
       entry<Esmm<Act, "click", "buy">>(dense(6, 5) + towers(5), "esmm"),
-      entry<Escm2<Act, Ipw<>, "click", "buy">>(dense(6, 5) + towers(5), "escm2_ipw", Stops::propensity),
+      entry<Escm2<Act, Ipw<>, "click", "buy">>(dense(6, 5) + towers(5), "escm2_ipw", Stops::within_task),
       entry<Escm2<Act, Dr<Weight{0.8}, Floor{0.5}>, "click", "buy">>(dense(6, 5) + towers(5) + dense(5, 4) + dense(4, 1),
-                                                                     "escm2_dr", Stops::propensity),
+                                                                     "escm2_dr", Stops::within_task),
       // T: 4 × 4 and bias; V, K, Q: 4 × 4.
       entry<Aitm<Act, "click", "buy">>(dense(6, 5) + towers(5) + dense(4, 4) + 3 * 16, "aitm"),
       entry<Aitm<Mmoe<2, Act>, "buy", "click">>(2 * dense(6, 5) + 3 * 2 * 6 + towers(5) + dense(4, 4) + 3 * 16),
+      // Each task masks two blocks: of h^1, then of h^2 beside its own a^1.
+      entry<Mtan<Act, Layers<Dense<4, Activation::tanh>>>>(
+          dense(6, 5) + dense(5, 4) + 3 * (2 * dense(5, 5) + dense(4 + 5, 4) + dense(4, 4)) + towers(4), "mtan"),
+      entry<SubNetworkRouting<3, Act, Layers<Dense<4, Activation::tanh>>>>(3 * dense(6, 5) + 9 + 3 * dense(5, 4) + 3 * 3 + towers(4), "snr"),
+      entry<DselectK<4, 2, Act>>(4 * dense(6, 5) + 3 * 2 * (2 + 1) * 6 + towers(5), "dselect_k"),
+      // A gate on the 6 inputs from 2 + 6 values, then for each task a layer and its gate from 2 + 6.
+      entry<PepNet<Domain<"item">, Person<"user">, 5>>(dense(8, 6) + dense(6, 6) + 3 * (dense(6, 5) + dense(8, 5) + dense(5, 5)) + towers(5),
+                                                       "pepnet", Stops::within_task),
+      entry<Hmoe<Mmoe<2, Act>, "click", "buy">>(2 * dense(6, 5) + 3 * 2 * 6 + towers(5) + 2 * 2 * 5, "hmoe", Stops::within_task),
       entry<Dbmtl<Act, Mlp<4>, Reads<"watch", "buy", "click">, Reads<"click", "buy">>>(dense(6, 5) + towers(5) + dense(8, 4) + dense(11, 4) + 1, "dbmtl"),
   };
   return all;

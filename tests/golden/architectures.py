@@ -168,6 +168,79 @@ def esmm(n):
     return z
 
 
+def mtan(n):
+    trunk, h = [], n.inputs()
+    for block, units in enumerate([5, 4]):
+        h = n.dense(f"block{block}/dense0", h, units)
+        trunk.append(h)
+    seen = {}
+    for t in TASKS:
+        for l, h in enumerate(trunk):
+            read = h if l == 0 else torch.cat([h, seen[t]], 1)
+            hidden = n.dense(f"{t}/attention{l}/dense0", read, h.shape[1], torch.relu)
+            seen[t] = n.dense(f"{t}/attention{l}/dense1", hidden, h.shape[1], torch.sigmoid) * h
+    return n.towers(seen)
+
+
+def snr(n):
+    # As it infers: the gates in their middle.
+    def route(name, u, outputs):
+        z = torch.clamp(torch.sigmoid(n.w(name + "route/log_alpha", outputs, 3)) * 1.2 - 0.1, 0, 1)
+        return [sum(z[o, i] * u[i] for i in range(3)) for o in range(outputs)]
+
+    x = n.inputs()
+    u = [n.dense(f"level0/network{i}/dense0", x, 5) for i in range(3)]
+    u = [n.dense(f"level1/network{i}/dense0", v, 4) for i, v in enumerate(route("level1/", u, 3))]
+    return n.towers({t: route(f"{t}/", u, 1)[0] for t in TASKS})
+
+
+def smooth_step(t):
+    inside = -2 * t**3 + 1.5 * t + 0.5
+    return torch.where(t <= -0.5, torch.zeros_like(t), torch.where(t >= 0.5, torch.ones_like(t), inside))
+
+
+def dselect_k(n, selected=2, bits=2):
+    x = n.inputs()
+    experts = n.experts("", x, 4, 5)
+    h = {}
+    for t in TASKS:
+        v = n.linear(f"{t}/gate", x, selected * (bits + 1))
+        alpha = torch.softmax(v[:, selected * bits :], 1)
+        h[t] = 0
+        for e, f in enumerate(experts):
+            weight = 0
+            for i in range(selected):
+                s = smooth_step(v[:, i * bits : (i + 1) * bits])
+                code = [s[:, b] if e >> b & 1 else 1 - s[:, b] for b in range(bits)]
+                weight = weight + alpha[:, i] * math.prod(code[1:], start=code[0])
+            h[t] = h[t] + weight[:, None] * f
+    return n.towers(h)
+
+
+def pepnet(n):
+    x = n.inputs()  # a number, user, a number, item
+    user, item = x[:, 1:3], x[:, 4:6]
+
+    def gate(name, who, rest, units):
+        hidden = n.dense(name + "/dense0", torch.cat([who, rest.detach()], 1), units, torch.relu)
+        return 2 * n.dense(name + "/dense1", hidden, units, torch.sigmoid)
+
+    e = gate("domain", item, x, 6) * x
+    return n.towers({t: gate(f"{t}/layer0/gate", user, e, 5) * n.dense(f"{t}/layer0/dense0", e, 5, torch.relu) for t in TASKS})
+
+
+def hmoe(n):
+    x = n.inputs()
+    experts = n.experts("", x, 2, 5)
+    h = {t: n.gated(f"{t}/", x, experts) for t in TASKS}
+    z = n.towers(h)
+    out = dict(z)
+    for t in ["click", "buy"]:
+        gate = torch.softmax(n.linear(f"{t}/others/gate", h[t], 2), 1)
+        out[t] = sum(gate[:, j] * (z[u] if u == t else z[u].detach()) for j, u in enumerate(["click", "buy"]))
+    return out
+
+
 def labels():
     j = torch.arange(SAMPLES)
     return (j % 2 == 1).double(), (j % 4 == 3).double(), torch.sin(j.double())
@@ -246,19 +319,27 @@ MODELS = [
     ("escm2_dr", lambda n: escm2(n, True)),
     ("aitm", aitm),
     ("dbmtl", dbmtl),
+    ("mtan", mtan),
+    ("snr", snr),
+    ("dselect_k", dselect_k),
+    ("pepnet", pepnet),
+    ("hmoe", hmoe),
 ]
 
 
 def main():
     print("// Written by tests/golden/architectures.py.")
-    print("// {model, predictions task after task, {tensor or table, Σ cos(i) · gradient_i}}")
+    print("// {model, predictions task after task, total loss, {tensor or table, Σ cos(i) · gradient_i}}")
     for name, model in MODELS:
         n = Net()
         z = model(n)
-        total_loss(n, z).backward()
+        loss = total_loss(n, z)
+        loss.backward()
         says = [torch.sigmoid(z["click"]), torch.sigmoid(z["buy"]), z["watch"]]
         values = ", ".join(f"{v:.12g}" for t in says for v in t.tolist())
-        print(f'{{"{name}",\n {{{values}}},\n {{')
+        print(f'{{"{name}",\n {{{values}}},\n {loss.item():.12g}, {{')
+        if name == "snr":  # trains with random gates
+            n.w.made.clear()
         for tensor, w in sorted(n.w.made.items()):
             g = w.grad.flatten()
             print(f'  {{"{tensor}", {(torch.cos(torch.arange(g.numel())) * g).sum().item():.12g}}},')

@@ -14,4 +14,6 @@
 #include "espalier/ops/multiply.hpp"
 #include "espalier/ops/normalize.hpp"
 #include "espalier/ops/propensity.hpp"
+#include "espalier/ops/route.hpp"
+#include "espalier/ops/select.hpp"
 #include "espalier/ops/stitch.hpp"

@@ -131,6 +131,7 @@ enum class Init : std::uint8_t {
   pytorch,         ///< U(±1 / √fan_in), torch.nn.Linear's default
   embedding,       ///< N(0, 0.01²), for tables
   stitch,          ///< 0.9 on the diagonal, the rest of 1 spread over its row
+  small,           ///< U(±0.05)
   mean,            ///< 1 / columns: a row of a matrix takes the mean
 };
 

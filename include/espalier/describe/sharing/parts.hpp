@@ -46,6 +46,24 @@ constexpr Block linear(Builder& b, Block x, int units, Activation act = Activati
   return b.template emit<ops::Dense>(node);
 }
 
+/// act(W x + b), its tensors under `dense{position}`.
+template <class Builder>
+constexpr Block dense(Builder& b, Block x, int units, Activation act, int position) {
+  const int path = b.enter("dense", position);
+  Node node;
+  node.in = x;
+  node.activation = act;
+  b.align();
+  node.parameters[0] = b.tensor("weight", units, x.rows, Dense<1>::resolve_init(Init::automatic, act));
+  b.align();
+  node.parameters[1] = b.tensor("bias", units, 0, Init::zeros);
+  if (needs_pre_activation(act)) node.cache = b.block(units, x.steps);
+  node.out = b.block(units, x.steps);
+  b.template emit<ops::Dense>(node);
+  b.leave(path);
+  return node.out;
+}
+
 template <class Builder>
 constexpr Block softmax(Builder& b, Block x, int groups = 1) {
   Node node;

@@ -11,4 +11,6 @@
 #include "espalier/kernels/cpu/multiply.hpp"
 #include "espalier/kernels/cpu/normalize.hpp"
 #include "espalier/kernels/cpu/propensity.hpp"
+#include "espalier/kernels/cpu/route.hpp"
+#include "espalier/kernels/cpu/select.hpp"
 #include "espalier/kernels/cpu/stitch.hpp"
