@@ -206,7 +206,7 @@ int main(int argc, char** argv) {
   examples::Options o;
   o.seeds = 20;
   CLI::App app{"Models of a funnel, exposure to click to purchase, in a made-up shop whose probabilities are known.", "funnel"};
-  const esp::TrainerOptions recipe{.epochs = 20, .batch_size = 512, .optimizer = esp::Adam{.learning_rate = 1e-3}, .patience = 2};
+  const esp::TrainerOptions recipe{.epochs = 20, .batch_size = 512, .optimizer = esp::Adam{.learning_rate = 1e-3}, .patience = 5};
   Size size;
   examples::add_training_options(app, o, recipe);
   app.add_option("--users", size.users, "Users of the shop")->check(CLI::PositiveNumber);
