@@ -16,6 +16,7 @@
 #include "describe/sharing_models.hpp"
 #include "espalier/deploy/inference.hpp"
 #include "espalier/train/check_gradients.hpp"
+#include "espalier/train/gate_usage.hpp"
 
 using namespace espalier_test;
 
@@ -117,10 +118,10 @@ TEST_CASE("sharing: predictions and gradients are those of the same formulae in 
       }
     }
     CHECK(sums.size() == g.gradients.size());
-    for (const auto& [name, expected] : g.gradients) {
-      CAPTURE(name);
-      CHECK(sums.count(name) == 1);
-      CHECK(std::abs(sums[name] - expected) < 1e-9 + 1e-9 * std::abs(expected));
+    for (const auto& expected : g.gradients) {
+      CAPTURE(expected.first);
+      CHECK(sums.count(expected.first) == 1);
+      CHECK(std::abs(sums[expected.first] - expected.second) < 1e-9 + 1e-9 * std::abs(expected.second));
     }
   }
 }
@@ -234,5 +235,46 @@ TEST_CASE("sharing: the executor that infers says what the one that trains does"
     }
     CHECK(worst < 1e-12);
     CHECK(inference.values_per_sample() <= plan.sizes.values);
+  }
+}
+
+TEST_CASE("sharing: the load and entropy of gates") {
+  for (const Entry& m : models()) {
+    CAPTURE(m.name);
+    const esp::PlanView& plan = m.program.plan;
+    const std::vector<esp::Index> rows(esp::vocabulary_count(plan), 5);
+    const esp::RandomBatch<double> data(plan, 300, rows, 3);  // more than one slice
+    esp::Parameters<double> parameters(plan, rows);
+    const auto reports = [&] {
+      esp::GateUsage<double> usage(m.program, parameters);
+      usage.add(data.batch());
+      usage.add(data.batch());
+      return usage.reports();
+    };
+    if (m.name == "mmoe") CHECK(reports().size() == 3);
+    if (m.name == "mmoe") CHECK(reports()[1].where == "gates/buy");
+    if (m.name == "ple") CHECK(reports().size() == 7);
+    if (m.name == "dselect_k") CHECK(reports()[2].where == "watch/gate");
+    // All parameters 0: no gate prefers any expert.
+    for (const esp::GateReport& gate : reports()) {
+      const auto experts = static_cast<double>(gate.load.size());
+      for (const double load : gate.load) CHECK(load == doctest::Approx(1 / experts));
+      CHECK(gate.entropy == doctest::Approx(std::log(experts)));
+    }
+    // Large ones: each sample is decided, though not for the same expert.
+    esp::Random random(4);
+    for (double& v : parameters.dense) v = 300 * random.normal();
+    for (esp::Buffer<double>& table : parameters.tables) {
+      for (double& v : table) v = random.normal();
+    }
+    for (const esp::GateReport& gate : reports()) {
+      double sum = 0;
+      for (const double load : gate.load) sum += load;
+      CHECK(sum == doctest::Approx(1));
+      CHECK(gate.entropy >= 0);
+      CHECK(gate.entropy <= gate.load_entropy + 1e-9);
+      if (m.name == "mmoe") CHECK(gate.entropy < 0.05);
+      if (m.name == "mmoe") CHECK(gate.load_entropy > 0.2);
+    }
   }
 }
