@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Census-Income (KDD): does this person earn more than 50,000 dollars, and were they never married? The benchmark of the
 // mixture-of-experts paper (Ma et al., KDD 2018), on the part that is published as census-income.test.
-#include "common/experiment.hpp"
 #include "common/find_data.hpp"
+#include "common/sharing.hpp"
 #include "espalier/data/gzip.hpp"
 
 namespace {
@@ -36,9 +36,18 @@ using Inputs = esp::Inputs<
 using Income = esp::Task<"income", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Tower<64, 32>>;
 using NeverMarried = esp::Task<"never_married", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Tower<64, 32>>;
 
-using Single = esp::MultiTaskModel<Inputs, esp::SingleTask<Encoder<128, 64>>, Income, NeverMarried>;
-using Shared = esp::MultiTaskModel<Inputs, esp::SharedBottom<Encoder<128, 64>>, Income, NeverMarried>;
-using Mmoe = esp::MultiTaskModel<Inputs, esp::Mmoe<experts, Encoder<64, 64>>, Income, NeverMarried>;
+template <class Sharing>
+struct Model : esp::MultiTaskModel<Inputs, Sharing, Income, NeverMarried> {};
+
+using Lower = esp::Layers<esp::Dense<128>, esp::Dropout<dropout>>;
+
+std::vector<examples::NamedModel> models() {
+  using examples::named;
+  return joined(
+      examples::sharing_models<Model, experts, Encoder<128, 64>, Encoder<64, 64>, Lower, esp::Mlp<64>>(),
+      {named<Model<esp::Dbmtl<Encoder<128, 64>, esp::Mlp<32>, esp::Reads<"income", "never_married">>>>("dbmtl"),
+       named<Model<esp::PepNet<esp::Domain<"year">, esp::Person<"occupation", "education">, 128, 64>>>("pepnet")});
+}
 
 /// The file has no header; this is the order that its documentation gives.
 const std::vector<std::string> columns{
@@ -80,7 +89,7 @@ int main(int argc, char** argv) {
   examples::Example example{
       .name = "census_income",
       .about = "Predicts income and marital status from a census: a mixture of experts against a shared encoder.",
-      .model_names = {"single", "shared", "mmoe"},
+      .model_names = names_of(models()),
       .default_model = "mmoe",
       .recipe = {.epochs = 20,
                  .batch_size = 512,
@@ -89,9 +98,7 @@ int main(int argc, char** argv) {
                  .monitor = "mean_auc"},
       .optimizer = [](double rate) -> esp::Optimizer { return esp::Adam{.learning_rate = rate}; },
   };
-  example.models = [] {
-    return std::vector{examples::named<Single>("single"), examples::named<Shared>("shared"), examples::named<Mmoe>("mmoe")};
-  };
+  example.models = models;
   example.load = load;
   return examples::run(argc, argv, std::move(example));
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Short videos: will this user click, watch on, and for how long? Real impressions (KuaiRand-Pure), three tasks or all
-// eight kinds of feedback, with an encoder for each task, a shared one, or a mixture of experts.
-#include "common/experiment.hpp"
+// eight kinds of feedback, with any way to share.
 #include "common/kuairand.hpp"
+#include "common/sharing.hpp"
 
 namespace {
 
@@ -11,7 +11,11 @@ namespace esp = espalier;
 constexpr int embedding_width = 8;
 constexpr int experts = 4;
 constexpr esp::Rate dropout{0.2};
+using Ipw = esp::Ipw<esp::Weight{0.1}, esp::Floor{0.1}>;
+using Dr = esp::Dr<esp::Weight{0.1}, esp::Floor{0.1}>;
 
+using Lower = esp::Layers<esp::Dense<128>, esp::Dropout<dropout>>;
+using Upper = esp::Mlp<64>;
 using Encoder = esp::Layers<esp::Dense<128>, esp::Dropout<dropout>, esp::Dense<64>>;
 using Tower = esp::Tower<32>;
 using Inputs = examples::kuairand::Inputs<embedding_width>;
@@ -35,9 +39,16 @@ struct Eight : esp::MultiTaskModel<Inputs, Sharing, Click, LongView, Watch, Like
 
 template <template <class> class Model>
 std::vector<examples::NamedModel> models() {
-  return {examples::named<Model<esp::SingleTask<Encoder>>>("single"),
-          examples::named<Model<esp::SharedBottom<Encoder>>>("shared"),
-          examples::named<Model<esp::Mmoe<experts, Encoder>>>("mmoe")};
+  using examples::named;
+  return joined(examples::sharing_models<Model, experts, Encoder, Encoder, Lower, Upper>(),
+                {named<Model<esp::Branches<Lower, esp::Branch<Upper, "click", "long_view">, esp::Branch<Upper, "watch">>>>("branches"),
+                 named<Model<esp::Esmm<Encoder, "click", "long_view">>>("esmm"),
+                 named<Model<esp::Escm2<Encoder, Ipw, "click", "long_view">>>("escm2_ipw"),
+                 named<Model<esp::Escm2<Encoder, Dr, "click", "long_view">>>("escm2_dr"),
+                 named<Model<esp::Aitm<Encoder, "click", "long_view">>>("aitm"),
+                 named<Model<esp::Dbmtl<Encoder, esp::Mlp<32>, esp::Reads<"long_view", "click">, esp::Reads<"watch", "long_view">>>>("dbmtl"),
+                 named<Model<esp::PepNet<esp::Domain<"tab">, esp::Person<"user_id", "video_id">, 128, 64>>>("pepnet"),
+                 named<Model<esp::Hmoe<esp::Mmoe<experts, Encoder>, "click", "long_view">>>("hmoe")});
 }
 
 }  // namespace
@@ -47,7 +58,7 @@ int main(int argc, char** argv) {
   examples::Example example{
       .name = "short_video",
       .about = "Predicts click, long view and watch time (or all eight kinds of feedback) of short videos.",
-      .model_names = {"single", "shared", "mmoe"},
+      .model_names = names_of(models<Three>()),
       .default_model = "mmoe",
       .recipe = {.epochs = 10, .batch_size = 1024, .optimizer = esp::Adam{.learning_rate = 1e-3}, .patience = 2},
       .optimizer = [](double rate) -> esp::Optimizer { return esp::Adam{.learning_rate = rate}; },

@@ -27,13 +27,28 @@ struct Options {
   std::vector<std::string> compare;
 };
 
-/// Adds them to `app`, with the recipe's values as defaults.
-inline void add_options(CLI::App& app, Options& o, const std::vector<std::string>& models,
-                        const espalier::TrainerOptions& recipe) {
+/// Adds those of training, with the recipe's values as defaults.
+inline void add_training_options(CLI::App& app, Options& o, const espalier::TrainerOptions& recipe) {
   o.epochs = recipe.epochs;
   o.patience = recipe.patience;
   o.batch_size = recipe.batch_size;
   o.learning_rate = recipe.optimizer.learning_rate();
+  app.option_defaults()->always_capture_default();
+  app.add_option("--epochs", o.epochs, "At most this many passes over the training split")->check(CLI::PositiveNumber);
+  app.add_option("--patience", o.patience, "Stop after so many epochs without a better validation loss; 0: never")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--batch-size", o.batch_size, "Samples in a step")->check(CLI::PositiveNumber);
+  app.add_option("--learning-rate", o.learning_rate, "Of the optimiser")->check(CLI::PositiveNumber);
+  app.add_option("--seed", o.seed, "Of initial values, shuffling, dropout, sampling");
+  app.add_option("--seeds", o.seeds, "How many seeds a comparison takes, from --seed on")->check(CLI::PositiveNumber);
+  app.add_option("--threads", o.threads, "0: one a core. The result does not depend on it")->check(CLI::NonNegativeNumber);
+  app.add_flag("--json", o.json, "Print one JSON object as the last line");
+  app.add_flag("--quiet", o.quiet, "No progress");
+}
+
+/// Adds all of them.
+inline void add_options(CLI::App& app, Options& o, const std::vector<std::string>& models,
+                        const espalier::TrainerOptions& recipe) {
   std::vector<std::string> balances;
   for (const espalier::NamedBalance& b : espalier::named_balances) balances.emplace_back(b.name);
 
@@ -42,13 +57,7 @@ inline void add_options(CLI::App& app, Options& o, const std::vector<std::string
   app.add_flag("--download", o.download, "Download the data set from its publisher if it is found nowhere");
   app.add_option("--model", o.model, "How the tasks share")->check(CLI::IsMember(models));
   app.add_option("--balance", o.balance, "How the tasks' losses are weighted")->check(CLI::IsMember(balances));
-  app.add_option("--epochs", o.epochs, "At most this many passes over the training split")->check(CLI::PositiveNumber);
-  app.add_option("--patience", o.patience, "Stop after so many epochs without a better validation loss; 0: never")
-      ->check(CLI::NonNegativeNumber);
-  app.add_option("--batch-size", o.batch_size, "Samples in a step")->check(CLI::PositiveNumber);
-  app.add_option("--learning-rate", o.learning_rate, "Of the optimiser")->check(CLI::PositiveNumber);
-  app.add_option("--seed", o.seed, "Of initial values, shuffling, dropout, sampling");
-  app.add_option("--threads", o.threads, "0: one a core. The result does not depend on it")->check(CLI::NonNegativeNumber);
+  add_training_options(app, o, recipe);
   app.add_option("--checkpoint", o.checkpoint, "Save the model to this file (safetensors), and how far the training is beside it");
   app.add_flag("--resume", o.resume, "Go on from the checkpoint where an interrupted run stopped");
   app.add_option("--log", o.log, "Folder for history.jsonl, TensorBoard events and curves.svg");
@@ -57,9 +66,6 @@ inline void add_options(CLI::App& app, Options& o, const std::vector<std::string
       ->check(CLI::NonNegativeNumber);
   app.add_flag("--compare", o.compare_all, "Train every model with several seeds and print mean ± deviation, paired by seed");
   app.add_option("--compare-models", o.compare, "Compare these models only")->delimiter(',')->check(CLI::IsMember(models));
-  app.add_option("--seeds", o.seeds, "How many seeds a comparison takes, from --seed on")->check(CLI::PositiveNumber);
-  app.add_flag("--json", o.json, "Print one JSON object as the last line");
-  app.add_flag("--quiet", o.quiet, "No progress");
 }
 
 }  // namespace examples

@@ -16,6 +16,16 @@ struct BatchMoments;
 struct BatchNormalize;
 struct Softmax;
 struct Mix;
+struct MixOnto;
+struct Multiply;
+struct Stitch;
+struct Route;
+struct Select;
+struct AttentionPool;
+struct ProductLogit;
+struct Calibrate;
+struct InversePropensity;
+struct DoublyRobust;
 struct Copy;
 }  // namespace ops
 

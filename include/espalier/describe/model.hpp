@@ -41,7 +41,7 @@ struct MultiTaskModel {
   template <class Builder>
   static constexpr void fold(Builder& b) {
     const auto in = Sharing::template fold<InputsType, Tasks...>(b);
-    const auto logits = Towers<Tasks...>::fold(b, in);
+    const auto logits = towers(b, in);
     std::size_t k = 0;
     const auto add = [&](TaskInfo info) {
       info.logits = logits[k];
@@ -51,6 +51,17 @@ struct MultiTaskModel {
     (add(TaskInfo{Tasks::name, Tasks::Loss::name, Tasks::weight, {}, Tasks::Loss::outputs,
                   Tasks::Loss::label, Tasks::Loss::outputs, {}}),
      ...);
+  }
+
+ private:
+  /// The towers are the model's, unless the way to share puts more between them: `fold_towers<Tasks...>(b, in)`.
+  template <class Builder>
+  static constexpr auto towers(Builder& b, const std::array<Block, sizeof...(Tasks)>& in) {
+    if constexpr (requires { Sharing::template fold_towers<Tasks...>(b, in); }) {
+      return Sharing::template fold_towers<Tasks...>(b, in);
+    } else {
+      return Towers<Tasks...>::fold(b, in);
+    }
   }
 };
 

@@ -89,7 +89,8 @@ constexpr Block fold_parallel_layer(Builder& b, Block in, int count, std::string
 }  // namespace detail
 
 /// `Encoder`, a `Layers<…>`, `Count` times side by side on `in`, with parameters of their own. The result has
-/// Count · width rows, copy after copy; the tensors are called `name{i}/…`.
+/// Count · width rows, copy after copy; the tensors are called `name{i}/…`. All copies read `in` whole (`joint`), or copy i
+/// its i-th part.
 template <class Encoder>
 struct Parallel;
 
@@ -98,11 +99,11 @@ struct Parallel<Layers<Ls...>> {
   using Operations = JoinUnique<typename Ls::Operations..., TypeList<ops::Copy>>;
 
   template <int Count, class Builder>
-  static constexpr Block fold(Builder& b, Block in, std::string_view name) {
+  static constexpr Block fold(Builder& b, Block in, std::string_view name, bool joint = true) {
     static_assert(Count > 0 && Count <= 256, "espalier: 1 to 256 copies of an encoder");
     static_assert(sizeof...(Ls) > 0, "espalier: an expert needs at least one layer");
     int position = 0;
-    bool joint = true;  // all copies still have the same values
+    // joint: all copies still have the same values
     ((in = detail::fold_parallel_layer<Ls>(b, in, Count, name, position, joint),
       joint = joint && detail::is_elementwise<Ls>, ++position),
      ...);
@@ -176,7 +177,7 @@ struct Towers {
     return logits;
   }
 
- private:
+  /// `Chain`, the tower of task T or a part of it, on `in`; its layers are numbered from `position`.
   template <class T, class Chain, class Builder>
   static constexpr Block one(Builder& b, Block in, int task, int position) {
     const int path = b.enter(T::name);
@@ -187,6 +188,7 @@ struct Towers {
     return out;
   }
 
+ private:
   template <class T, class Builder>
   static constexpr Index first_tensor(Builder& b, int task, int inputs, bool weight) {
     using L = First<T>;

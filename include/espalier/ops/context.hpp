@@ -42,6 +42,11 @@ struct Context {
   T* lookup_gradients = nullptr; ///< of the whole batch, kept for the tables' update
   Index batch_capacity = 0;
 
+  // Auxiliary losses: terms of a task's loss that operations add, Σ_j w_j · term_j / Σ_j w_j over all samples.
+  double* auxiliary = nullptr;                ///< this slice's sums, one a task; null where they are not wanted
+  const double* auxiliary_weights = nullptr;  ///< the tasks' weights, 0 where the batch has no label of the task
+  double batch_weight = 0;                    ///< Σ_j w_j over the whole batch
+
   [[nodiscard]] View<T> value(const Block& b) const { return at(values, b); }
   [[nodiscard]] View<T> gradient(const Block& b) const { return at(gradients, b); }
   [[nodiscard]] const T* parameter(Index offset) const {
@@ -56,6 +61,15 @@ struct Context {
     return {lookup_gradients + node.lookup_base * batch_capacity + first * width, width, count,
             width};
   }
+  /// What d(Σ_j w_j · term_j) counts in the gradient of an auxiliary loss of `task`.
+  [[nodiscard]] double auxiliary_scale(int task) const { return auxiliary_weights[task] / batch_weight; }
+  /// The slice's sample weights, or null for all one.
+  [[nodiscard]] const T* sample_weights() const {
+    return batch->weights == nullptr ? nullptr : batch->weights + first;
+  }
+  /// The slice's labels of a task.
+  [[nodiscard]] const T* labels(int task) const { return batch->labels.column(task) + first; }
+
   /// A key for random numbers of one node in this step.
   [[nodiscard]] std::uint64_t key_of(const Node& node) const {
     return mix(key, static_cast<std::uint64_t>(node.out.base));

@@ -38,13 +38,32 @@ struct Mix {
 
   template <class C>
   static void backward(const Node& n, const C& c) {
+    using Nothing = View<typename C::Scalar>;
     mix_backward(c.device, as_const(c.value(n.in)), as_const(c.value(n.in2)), as_const(c.gradient(n.out)),
-                 c.gradient(n.in), n.accumulate_in, c.gradient(n.in2), n.accumulate_in2);
+                 n.in.gradient ? c.gradient(n.in) : Nothing{}, n.accumulate_in,
+                 n.in2.gradient ? c.gradient(n.in2) : Nothing{}, n.accumulate_in2);
   }
 
   static constexpr Cost cost(const Node& n) {
     return {2.0 * n.in.rows, 4.0 * n.in.rows, 4.0 * (n.in.rows + n.in2.rows + n.out.rows)};
   }
+};
+
+/// y += Σ_e g_e f_e: further experts onto the mixture that Mix, a node before, wrote to the same block.
+struct MixOnto {
+  static constexpr std::string_view name = "mix_onto";
+
+  template <class C>
+  static void forward(const Node& n, const C& c) {
+    mix_forward(c.device, as_const(c.value(n.in)), as_const(c.value(n.in2)), c.value(n.out), true);
+  }
+
+  template <class C>
+  static void backward(const Node& n, const C& c) {
+    Mix::backward(n, c);  // dy is the same for all who add to y
+  }
+
+  static constexpr Cost cost(const Node& n) { return Mix::cost(n); }
 };
 
 }  // namespace espalier::ops

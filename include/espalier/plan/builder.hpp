@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 #include "espalier/plan/plan.hpp"
@@ -104,7 +105,15 @@ class PlanBuilder {
   /// What is made until the next call belongs to `task` alone (shared_by_tasks: to all).
   constexpr int belongs_to(int task) {
     const int before = task_;
-    task_ = task;
+    task_ = task >= 0 && (read_by_others_ >> task & 1U) != 0 ? shared_by_tasks : task;
+    return before;
+  }
+
+  /// What is `task`'s own also serves other tasks, so it is shared: until set back. Returns what was set before.
+  constexpr bool read_by_others(int task, bool is = true) {
+    const std::uint64_t bit = std::uint64_t{1} << task;
+    const bool before = (read_by_others_ & bit) != 0;
+    read_by_others_ = is ? read_by_others_ | bit : read_by_others_ & ~bit;
     return before;
   }
 
@@ -153,6 +162,7 @@ class PlanBuilder {
 
   Name path_;
   int task_ = shared_by_tasks;
+  std::uint64_t read_by_others_ = 0;
   Index parameters_ = 0;
   Index state_ = 0;
 };

@@ -21,6 +21,7 @@ template <Problem P, Where W>
 struct ModelCheck {
   static_assert(P != Problem::residual_width,
                 "espalier: the layers inside Residual must give as many values as they take");
+  static_assert(P != Problem::chain_width, "espalier: the towers of Aitm's steps must end in one width");
   static_assert(P != Problem::duplicate_tensor, "espalier: two tensors have the same name");
   static_assert(P != Problem::operation_not_listed,
                 "espalier: a layer emits an operation that it does not list in `Operations`");

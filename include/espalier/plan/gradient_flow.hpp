@@ -3,6 +3,9 @@
 #pragma once
 
 #include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
 
 #include "espalier/plan/plan.hpp"
 
@@ -10,25 +13,36 @@ namespace espalier {
 
 namespace detail {
 
-/// Per value of a sample: whether its gradient was written by what lies after.
+/// Per value of a sample: whether its gradient was written by what lies after. Sixty-four to a word: compilers count the
+/// steps of what they evaluate, and a model may have many wide blocks.
 template <int Values>
 struct Written {
-  std::array<bool, static_cast<std::size_t>(Values) + 1> flags{};
+  std::array<std::uint64_t, static_cast<std::size_t>(Values) / 64 + 1> words{};
 
   [[nodiscard]] constexpr int count(const Block& b) const {
     int n = 0;
     for (int s = 0; s < b.steps; ++s) {
-      for (int i = 0; i < b.rows; ++i) n += flags[index(b, s, i)] ? 1 : 0;
+      each_word(b, s, [&](std::size_t word, std::uint64_t mask) { n += std::popcount(words[word] & mask); });
     }
     return n;
   }
   constexpr void mark(const Block& b) {
     for (int s = 0; s < b.steps; ++s) {
-      for (int i = 0; i < b.rows; ++i) flags[index(b, s, i)] = true;
+      each_word(b, s, [&](std::size_t word, std::uint64_t mask) { words[word] |= mask; });
     }
   }
-  static constexpr std::size_t index(const Block& b, int step, int i) {
-    return static_cast<std::size_t>(b.base + step * b.stride + b.row + i);
+
+ private:
+  /// f(word, the bits of it that step `step` of `b` has).
+  template <class F>
+  static constexpr void each_word(const Block& b, int step, F f) {
+    const int begin = b.base + step * b.stride + b.row, end = begin + b.rows;
+    for (int at = begin; at < end;) {
+      const int bit = at % 64, take = end - at < 64 - bit ? end - at : 64 - bit;
+      const std::uint64_t ones = take == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << take) - 1;
+      f(static_cast<std::size_t>(at / 64), ones << bit);
+      at += take;
+    }
   }
 };
 

@@ -106,10 +106,12 @@ struct Node {
   int groups = 1;
   int field = -1;      ///< index of the input field (of its kind) that is read
   int table = -1;      ///< embedding table
+  int loss = -1;       ///< the task whose loss an auxiliary loss is part of
   int lookup = -1;     ///< which of the plan's look-ups this is
   int lookup_base = 0; ///< where its gradient is kept for the tables' update, in values per sample
   Pool pool = Pool::none;
-  double real = 0;     ///< dropout's rate, a normalisation's epsilon
+  double real = 0;     ///< dropout's rate, a normalisation's epsilon, an auxiliary loss's weight
+  double bound = 0;    ///< the least that is divided by
   int scratch = -1;    ///< offset of values gathered from all slices (batch statistics)
   int scratch_size = 0;
   bool accumulate_in = false;   ///< backward adds to in's gradient (another node wrote it before)
@@ -128,6 +130,9 @@ enum class Init : std::uint8_t {
   lecun_normal,    ///< N(0, 1 / fan_in), LeCun et al. 1998
   pytorch,         ///< U(±1 / √fan_in), torch.nn.Linear's default
   embedding,       ///< N(0, 0.01²), for tables
+  stitch,          ///< 0.9 on the diagonal, the rest of 1 spread over its row
+  small,           ///< U(±0.05)
+  mean,            ///< 1 / columns: a row of a matrix takes the mean
 };
 
 /// A named range of the parameter buffer: a row-major matrix, or a vector when `columns` is 0.
@@ -174,6 +179,7 @@ enum class Problem : std::uint8_t {
   duplicate_tensor,
   operation_not_listed,
   gradient_not_written,
+  chain_width,
 };
 
 struct PlanSizes {

@@ -71,6 +71,7 @@ class TrainExecutor {
     scratch_ = Buffer<T>(static_cast<std::size_t>(sizes.scratch * max_slices_));
     merged_ = Buffer<T>(static_cast<std::size_t>(sizes.scratch));
     slice_losses_.assign(static_cast<std::size_t>(tasks_ * max_slices_), 0.0);
+    auxiliary_.assign(static_cast<std::size_t>(2 * tasks_ * max_slices_), 0.0);
     chunk_norms_.assign(trainable_.chunks().size(), 0.0);
     pool_.on_every_thread([](int) { prepare_thread<T>(cpu::Device{}); });
   }
@@ -151,6 +152,7 @@ class TrainExecutor {
       for (Index slice = slicing_.first_slice(lane); slice < slicing_.first_slice(lane + 1); ++slice) {
         Context<T, cpu::Device> c = context(slice, worker, lane);
         c.training = false;
+        c.auxiliary = nullptr;
         forward(c, 0, static_cast<Index>(program_.operations.size()));
         for (std::size_t k = 0; k < program_.plan.tasks.size(); ++k) {
           const TaskInfo& task = program_.plan.tasks[k];
@@ -235,6 +237,9 @@ class TrainExecutor {
     c.merged = merged_.data();
     c.lookup_gradients = lookup_gradients_.data();
     c.batch_capacity = capacity_;
+    c.auxiliary = auxiliary_.data() + 2 * slice * tasks_;
+    c.auxiliary_weights = c.auxiliary + tasks_;
+    c.batch_weight = batch_weight_;
     return c;
   }
 
@@ -250,6 +255,7 @@ class TrainExecutor {
   }
 
   void forward(const Context<T, cpu::Device>& c, Index begin, Index end) {
+    if (begin == 0 && c.auxiliary != nullptr) std::fill_n(c.auxiliary, tasks_, 0.0);
     for (Index i = begin; i < end; ++i) {
       const auto at = static_cast<std::size_t>(i);
       program_.operations[at].forward(program_.plan.nodes[at], c);
@@ -271,9 +277,13 @@ class TrainExecutor {
     const auto at = static_cast<std::size_t>(k);
     const TaskInfo& task = program_.plan.tasks[at];
     const double scale = totals_[at] > 0 ? weights_[at] / totals_[at] : 0.0;
-    slice_losses_[static_cast<std::size_t>(slice * tasks_ + k)] = program_.losses[at].evaluate(
+    double& value = slice_losses_[static_cast<std::size_t>(slice * tasks_ + k)];
+    value = program_.losses[at].evaluate(
         as_const(c.value(task.logits)), batch_.labels.column(k) + c.first,
         batch_.weights == nullptr ? nullptr : batch_.weights + c.first, static_cast<T>(scale), c.gradient(task.logits));
+    if (c.auxiliary == nullptr) return;
+    value += c.auxiliary[k] * (totals_[at] / batch_weight_);
+    c.auxiliary[tasks_ + k] = totals_[at] > 0 ? weights_[at] : 0.0;
   }
 
   void zero(const Context<T, cpu::Device>& c) {
@@ -337,8 +347,10 @@ class TrainExecutor {
     }
   }
 
-  /// Σ sample weight over the labelled samples of each task.
+  /// Σ sample weight over the labelled samples of each task, and over all samples.
   void sum_label_weights() {
+    batch_weight_ = batch_.weights == nullptr ? static_cast<double>(batch_.size) : 0;
+    for (Index j = 0; batch_.weights != nullptr && j < batch_.size; ++j) batch_weight_ += static_cast<double>(batch_.weights[j]);
     for (Index k = 0; k < tasks_; ++k) {
       const T* labels = batch_.labels.column(k);
       double sum = 0;
@@ -415,6 +427,8 @@ class TrainExecutor {
   std::vector<Buffer<T>> lanes_;          ///< gradients of the dense parameters
   Buffer<T> scratch_, merged_, lookup_gradients_;
   std::vector<double> losses_, weights_, totals_, slice_losses_, chunk_norms_;
+  std::vector<double> auxiliary_;  ///< a slice: sums of the tasks' auxiliary losses, and the tasks' weights
+  double batch_weight_ = 0;
   Index capacity_ = 0, tasks_ = 0, max_slices_ = 0, max_slice_ = 0, max_lanes_ = 0;
   bool segmented_ = false;
 

@@ -74,6 +74,14 @@ void initialize_range(T* values, Index count, Init init, Index fan_in, Index fan
     case Init::lecun_normal: normal(std::sqrt(1 / in)); break;
     case Init::pytorch: uniform(std::sqrt(1 / in)); break;
     case Init::embedding: normal(0.01); break;
+    case Init::small: uniform(0.05); break;
+    case Init::stitch:
+      for (Index i = 0; i < count; ++i) {
+        const double others = fan_in > 1 ? 0.1 / static_cast<double>(fan_in - 1) : 0;
+        values[i] = static_cast<T>(i / fan_in == i % fan_in ? 1 - others * static_cast<double>(fan_in - 1) : others);
+      }
+      break;
+    case Init::mean: std::fill_n(values, count, static_cast<T>(1 / in)); break;
   }
 }
 

@@ -89,9 +89,9 @@ class TaskGradientPass {
 
   static constexpr Index chunk_size = 8192;
 
-  [[nodiscard]] Path path_of(std::span<const Block> seeds, std::span<const Block> boundary = {}) {
+  [[nodiscard]] Path path_of(std::span<const Block> seeds, std::span<const Block> boundary = {}, int task = -1) {
     const PlanView& plan = e_.program_.plan;
-    Path path{backward_path(plan, seeds, boundary), {}, {}, false};
+    Path path{backward_path(plan, seeds, boundary, task), {}, {}, false};
     for (std::size_t i = 0; i < path.nodes.size(); ++i) {
       const Node& node = path.nodes[i];
       path.own.push_back(owned(node));
@@ -135,7 +135,7 @@ class TaskGradientPass {
     const PlanView& plan = e_.program_.plan;
     bool mixed = false;
     for (const TaskInfo& task : plan.tasks) {
-      paths_.push_back(path_of({&task.logits, 1}));
+      paths_.push_back(path_of({&task.logits, 1}, {}, static_cast<int>(paths_.size())));
       const Path& path = paths_.back();
       for (std::size_t i = 0; i < path.nodes.size(); ++i) {
         if (path.own[i]) continue;
@@ -205,7 +205,7 @@ class TaskGradientPass {
       if (!known) blocks_.push_back(block);
     }
     for (const TaskInfo& task : plan.tasks) {
-      paths_.push_back(path_of({&task.logits, 1}, blocks_));
+      paths_.push_back(path_of({&task.logits, 1}, blocks_, static_cast<int>(paths_.size())));
       if (!paths_.back().lookups.empty()) {
         throw_error<ConfigError>({"balance on representations: the tower of '", task.name,
                                   "' reads embedding tables besides; balance on parameters instead"});

@@ -88,9 +88,9 @@ class WrittenValues {
 
 /// From the blocks `seeds` back, but not beyond the blocks `boundary`: a node that writes one of those is left out.
 /// As plan/gradient_flow.hpp does it for all tasks at once: the first writer of a gradient overwrites, later ones add, and a
-/// gradient that is only partly written when it is read is zeroed beforehand.
+/// gradient that is only partly written when it is read is zeroed beforehand. The auxiliary losses of `task` begin here too.
 [[nodiscard]] inline BackwardPath backward_path(const PlanView& plan, std::span<const Block> seeds,
-                                                std::span<const Block> boundary = {}) {
+                                                std::span<const Block> boundary = {}, int task = -1) {
   BackwardPath path;
   const auto is_zeroed = [&](const Block& b) {
     for (const Block& z : path.zeroed) {
@@ -111,11 +111,12 @@ class WrittenValues {
     for (const Block& seed : seeds) written.mark(seed);
     for (std::size_t i = plan.nodes.size(); i-- > 0 && !again;) {
       Node node = plan.nodes[i];
+      const bool source = task >= 0 && node.loss == task;
       bool beyond = !node.out.gradient;
       for (const Block& b : boundary) beyond = beyond || detail::overlap(node.out, b);
       const int reached = beyond ? 0 : written.count(node.out);
-      if (reached == 0) continue;
-      if (reached != node.out.rows * node.out.steps && !is_zeroed(node.out)) {
+      if (reached == 0 && !source) continue;
+      if (!source && reached != node.out.rows * node.out.steps && !is_zeroed(node.out)) {
         const Block part = written.run(node.out);
         if (part.rows * part.steps != reached || !detail::narrow(node, part)) {
           zero(node.out);

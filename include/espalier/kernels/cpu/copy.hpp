@@ -25,6 +25,12 @@ void copy(Device, View<const T> x, View<T> y, bool accumulate) {
   }
 }
 
+/// y = value.
+template <class T>
+void fill(Device, T value, View<T> y) {
+  for (Index j = 0; j < y.cols; ++j) std::fill_n(y.column(j), y.rows, value);
+}
+
 /// y_j = table row ids[j]. Rows are y.rows wide.
 template <class T>
 void gather(Device, const T* table, const std::int32_t* ids, View<T> y) {

@@ -49,22 +49,26 @@ void softmax_backward(Device, View<const T> y, View<const T> dy, Index groups, V
   }
 }
 
-/// y = Σ_e gates_e · experts_e, the experts being gates.rows runs of y.rows rows.
+/// y (+)= Σ_e gates_e · experts_e, the experts being gates.rows runs of y.rows rows.
 template <class T>
-void mix_forward(Device, View<const T> experts, View<const T> gates, View<T> y) {
+void mix_forward(Device, View<const T> experts, View<const T> gates, View<T> y, bool accumulate = false) {
   for (Index j = 0; j < y.cols; ++j) {
     T* ESPALIER_RESTRICT to = y.column(j);
     const T* gate = gates.column(j);
     const T* ESPALIER_RESTRICT expert = experts.column(j);
-    for (Index i = 0; i < y.rows; ++i) to[i] = gate[0] * expert[i];
-    for (Index e = 1; e < gates.rows; ++e) {
-      expert += y.rows;
-      for (Index i = 0; i < y.rows; ++i) to[i] += gate[e] * expert[i];
+    Index e = 0;
+    if (!accumulate) {
+      for (Index i = 0; i < y.rows; ++i) to[i] = gate[0] * expert[i];
+      ++e;
+    }
+    for (; e < gates.rows; ++e) {
+      const T* ESPALIER_RESTRICT from = expert + e * y.rows;
+      for (Index i = 0; i < y.rows; ++i) to[i] += gate[e] * from[i];
     }
   }
 }
 
-/// dexperts_e (+)= gates_e · dy;  dgates_e (+)= ⟨experts_e, dy⟩.
+/// dexperts_e (+)= gates_e · dy;  dgates_e (+)= ⟨experts_e, dy⟩. Either is left out where its data is null.
 template <class T>
 void mix_backward(Device, View<const T> experts, View<const T> gates, View<const T> dy, View<T> dexperts,
                   bool accumulate_experts, View<T> dgates, bool accumulate_gates) {
@@ -75,12 +79,15 @@ void mix_backward(Device, View<const T> experts, View<const T> gates, View<const
     for (Index e = 0; e < gates.rows; ++e) {
       const T gate = gates(e, j);
       const T* ESPALIER_RESTRICT expert = experts.column(j) + e * rows;
-      T* ESPALIER_RESTRICT to = dexperts.column(j) + e * rows;
-      if (accumulate_experts) {
-        for (Index i = 0; i < rows; ++i) to[i] += gate * d[i];
-      } else {
-        for (Index i = 0; i < rows; ++i) to[i] = gate * d[i];
+      if (dexperts.data != nullptr) {
+        T* ESPALIER_RESTRICT to = dexperts.column(j) + e * rows;
+        if (accumulate_experts) {
+          for (Index i = 0; i < rows; ++i) to[i] += gate * d[i];
+        } else {
+          for (Index i = 0; i < rows; ++i) to[i] = gate * d[i];
+        }
       }
+      if (dgates.data == nullptr) continue;
       T sums[parts]{};
       Index i = 0;
       for (; i + parts <= rows; i += parts) {

@@ -2,8 +2,15 @@
 // All kernels of the CPU.
 #pragma once
 
+#include "espalier/kernels/cpu/attention_pool.hpp"
 #include "espalier/kernels/cpu/copy.hpp"
 #include "espalier/kernels/cpu/dense.hpp"
 #include "espalier/kernels/cpu/dropout.hpp"
+#include "espalier/kernels/cpu/funnel.hpp"
 #include "espalier/kernels/cpu/gate.hpp"
+#include "espalier/kernels/cpu/multiply.hpp"
 #include "espalier/kernels/cpu/normalize.hpp"
+#include "espalier/kernels/cpu/propensity.hpp"
+#include "espalier/kernels/cpu/route.hpp"
+#include "espalier/kernels/cpu/select.hpp"
+#include "espalier/kernels/cpu/stitch.hpp"

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+// Aitm: each step of a chain tells the next what it knows.
+#pragma once
+
+#include "espalier/describe/sharing/chain.hpp"
+#include "espalier/describe/task.hpp"
+
+namespace espalier {
+
+/// Adaptive information transfer (Xi et al., KDD 2021) above any way to share. `Steps` names the tasks of the chain, in
+/// order; their towers end in one width w. With q_k the tower's values of step k,
+///
+///   z_1 = q_1,   p_k = relu(T_k z_{k−1} + t_k),   z_k = attention over p_k and q_k,   ŷ_k = σ(head(z_k)).
+/// The attention has matrices V_k, K_k, Q_k (w × w, no bias): Σ_u softmax(⟨K u, Q u⟩ / √w)_u · V u. The calibrator, part of
+/// step k's loss, is Strength · mean max(ŷ_k − ŷ_{k−1}, 0), over all samples; the paper's strength is 0.6.
+template <class Sharing, Weight Strength, FixedString... Steps>
+struct AitmWith {
+  static_assert(sizeof...(Steps) >= 2, "espalier: Aitm names the steps of the chain, two tasks at least");
+  static_assert(Strength.value >= 0, "espalier: the weight of Aitm's calibrator must not be negative");
+  using Below = typename detail::SharingBelow<Sharing>::type;
+  using Names = detail::NameList<Steps...>;
+  static_assert(Names::differ, "espalier: Aitm names a task twice");
+  using Operations = JoinUnique<typename Below::Operations,
+                                TypeList<ops::Dense, ops::Copy, ops::AttentionPool, ops::Calibrate>>;
+  static constexpr std::string_view name = "aitm";
+
+  template <class InputsType, class... Tasks, class Builder>
+  static constexpr std::array<Block, sizeof...(Tasks)> fold(Builder& b) {
+    static_assert(Names::template are_tasks<Tasks...>, "espalier: Aitm names a task that the model does not have");
+    static_assert(detail::chain_is_binary<Names, Tasks...>,
+                  "espalier: the steps of Aitm are probabilities: tasks with BinaryCrossEntropy");
+    constexpr std::array<int, sizeof...(Steps)> steps{detail::task_number<Tasks...>(Steps.view())...};
+    for (std::size_t i = 0; i + 1 < steps.size(); ++i) b.read_by_others(steps[i]);  // by the steps after it
+    return Below::template fold<InputsType, Tasks...>(b);
+  }
+
+  template <class... Tasks, class Builder>
+  static constexpr std::array<Block, sizeof...(Tasks)> fold_towers(
+      Builder& b, const std::array<Block, sizeof...(Tasks)>& in) {
+    constexpr std::array<int, sizeof...(Steps)> steps{detail::task_number<Tasks...>(Steps.view())...};
+    std::array<Block, sizeof...(Tasks)> h{}, logits{};
+    detail::with_each<Tasks...>([&]<class Task>(int k) {
+      h[static_cast<std::size_t>(k)] = detail::fold_tower<Task>(b, in[static_cast<std::size_t>(k)], k);
+    });
+    for (std::size_t i = 1; i < steps.size(); ++i) {
+      const auto k = static_cast<std::size_t>(steps[i]);
+      const Block before = h[static_cast<std::size_t>(steps[i - 1])];
+      if (h[k].rows != before.rows) b.problem(Problem::chain_width);
+      constexpr std::array<std::string_view, sizeof...(Tasks)> names{Tasks::name...};
+      const int path = b.enter(names[k]);
+      const int owner = b.belongs_to(steps[i]);
+      h[k] = transfer(b, before, h[k]);
+      b.belongs_to(owner);
+      b.leave(path);
+    }
+    // Through the calibrator a step's head learns from the next step's loss, too.
+    for (const int k : steps) b.read_by_others(k, Strength.value > 0 && k != steps[steps.size() - 1]);
+    detail::with_each<Tasks...>([&]<class Task>(int k) {
+      logits[static_cast<std::size_t>(k)] = detail::fold_head<Task>(b, h[static_cast<std::size_t>(k)], k);
+    });
+    for (std::size_t i = 1; i < steps.size() && Strength.value > 0; ++i) {
+      Node node;
+      node.in = logits[static_cast<std::size_t>(steps[i - 1])];
+      node.in2 = logits[static_cast<std::size_t>(steps[i])];
+      node.real = Strength.value;
+      node.loss = steps[i];
+      const int path = b.enter("calibrator", static_cast<int>(i));
+      b.template emit<ops::Calibrate>(node);
+      b.leave(path);
+    }
+    return logits;
+  }
+
+ private:
+  /// `before`: z of the step before; `own`: q of this one.
+  template <class Builder>
+  static constexpr Block transfer(Builder& b, Block before, Block own) {
+    const int width = own.rows;
+    // Two tokens, seen by the attention as two steps of one sample.
+    Block both = b.block(width, 2);
+    Block told = both, self = both;
+    told.stride = self.stride = 2 * width;
+    told.steps = self.steps = 1;
+    self.row = width;
+    const int path = b.enter("transfer");
+    Node info;
+    info.in = before;
+    info.activation = Activation::relu;
+    b.align();
+    info.parameters[0] = b.tensor("weight", width, before.rows, Init::he_uniform);
+    b.align();
+    info.parameters[1] = b.tensor("bias", width, 0, Init::zeros);
+    info.out = told;
+    b.template emit<ops::Dense>(info);
+    Node copy;
+    copy.in = own;
+    copy.out = self;
+    b.template emit<ops::Copy>(copy);
+
+    Node tokens;
+    tokens.in = both;
+    b.align();
+    tokens.parameters[0] = b.tensor("value", width, width, Init::glorot_uniform);
+    b.tensor("key", width, width, Init::glorot_uniform);
+    b.tensor("query", width, width, Init::glorot_uniform);
+    tokens.out = b.block(3 * width, 2);
+    b.template emit<ops::Dense>(tokens);
+    Node pool;
+    pool.in = tokens.out;
+    pool.cache = b.block(2);
+    pool.out = b.block(width);
+    b.template emit<ops::AttentionPool>(pool);
+    b.leave(path);
+    return pool.out;
+  }
+};
+
+template <class Sharing, FixedString... Steps>
+using Aitm = AitmWith<Sharing, Weight{0.6}, Steps...>;
+
+}  // namespace espalier

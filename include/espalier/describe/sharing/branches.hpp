@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// Branches: groups of tasks with layers of their own above a shared trunk.
+#pragma once
+
+#include "espalier/describe/sharing/names.hpp"
+#include "espalier/describe/sharing/parts.hpp"
+
+namespace espalier {
+
+/// `Encoder` above the trunk, read by the tasks that are named.
+template <class Encoder, FixedString... Tasks>
+struct Branch {
+  static_assert(sizeof...(Tasks) > 0, "espalier: a Branch names the tasks that read it");
+  using Layers = Encoder;
+  using Names = detail::NameList<Tasks...>;
+};
+
+/// One trunk for all (`Trunk`, layers), and above it the branches: Branches<Mlp<64>, Branch<Mlp<32>, "click", "buy">,
+/// Branch<Mlp<16>, "content">>. A task that no branch names reads the trunk.
+template <class Trunk, class... Bs>
+struct Branches {
+  static_assert(sizeof...(Bs) > 0, "espalier: Branches needs at least one Branch");
+  using Operations = JoinUnique<typename Trunk::Operations, typename Bs::Layers::Operations...>;
+  static constexpr std::string_view name = "branches";
+
+  template <class InputsType, class... Tasks, class Builder>
+  static constexpr std::array<Block, sizeof...(Tasks)> fold(Builder& b) {
+    static_assert((Bs::Names::template are_tasks<Tasks...> && ...),
+                  "espalier: a Branch names a task that the model does not have");
+    static_assert(((branches_of(Tasks::name) <= 1) && ...), "espalier: a task is named by two branches");
+    const Block x = InputsType::fold(b);
+    const Block trunk = detail::under(b, "shared", [&] { return Trunk::fold(b, x); });
+    std::array<Block, sizeof...(Tasks)> out{};
+    out.fill(trunk);
+    int branch = 0;
+    ((one<Bs, Tasks...>(b, trunk, branch++, out)), ...);
+    return out;
+  }
+
+ private:
+  static constexpr int branches_of(std::string_view task) {
+    return ((Bs::Names::place(task) >= 0 ? 1 : 0) + ...);
+  }
+
+  template <class B, class... Tasks, class Builder>
+  static constexpr void one(Builder& b, Block trunk, int branch, std::array<Block, sizeof...(Tasks)>& out) {
+    constexpr std::array<std::string_view, sizeof...(Tasks)> names{Tasks::name...};
+    int only = shared_by_tasks;
+    for (std::size_t k = 0; k < names.size() && B::Names::count == 1; ++k) {
+      if (B::Names::place(names[k]) >= 0) only = static_cast<int>(k);
+    }
+    const int path = b.enter("branch", branch);
+    const int before = b.belongs_to(only);
+    const Block h = B::Layers::fold(b, trunk);
+    b.belongs_to(before);
+    b.leave(path);
+    for (std::size_t k = 0; k < names.size(); ++k) {
+      if (B::Names::place(names[k]) >= 0) out[k] = h;
+    }
+  }
+};
+
+}  // namespace espalier

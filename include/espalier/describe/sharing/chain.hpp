@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the architectures for tasks in a row have in common: the sharing below them, and towers taken apart.
+#pragma once
+
+#include <array>
+#include <string_view>
+#include <tuple>
+
+#include "espalier/describe/sharing.hpp"
+#include "espalier/describe/sharing/names.hpp"
+#include "espalier/describe/sharing/parts.hpp"
+
+namespace espalier::detail {
+
+/// The sharing below: any architecture, or layers for SharedBottom<layers>.
+template <class Sharing>
+struct SharingBelow {
+  using type = Sharing;
+};
+template <class... Ls>
+struct SharingBelow<Layers<Ls...>> {
+  using type = SharedBottom<Layers<Ls...>>;
+};
+
+/// f.template operator()<Task>(k) for each task.
+template <class... Tasks, class F>
+constexpr void with_each(F f) {
+  int task = 0;
+  ((f.template operator()<Tasks>(task), ++task), ...);
+}
+
+/// The layers of a task's tower, without its head.
+template <class Task, class Builder>
+constexpr Block fold_tower(Builder& b, Block in, int task) {
+  return Towers<Task>::template one<Task, typename Task::TowerType>(b, in, task, 0);
+}
+
+/// Its head alone.
+template <class Task, class Builder>
+constexpr Block fold_head(Builder& b, Block in, int task) {
+  using Head = Layers<Dense<Task::Loss::outputs, Activation::identity>>;
+  return Towers<Task>::template one<Task, Head>(b, in, task, Task::TowerType::count);
+}
+
+/// Whether the tasks that `Names` lists predict the probability of one event, from one logit.
+template <class Names, class... Tasks>
+inline constexpr bool chain_is_binary = ((Names::place(Tasks::name) < 0 ||
+                                          (Tasks::Loss::label == LabelKind::binary && Tasks::Loss::outputs == 1)) &&
+                                         ...);
+
+}  // namespace espalier::detail

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// Dbmtl: task towers that read other tasks' towers, along a graph given by name.
+#pragma once
+
+#include "espalier/describe/sharing/chain.hpp"
+
+namespace espalier {
+
+/// Task `Task` reads the towers of the tasks `From`.
+template <FixedString Task, FixedString... From>
+struct Reads {
+  static_assert(sizeof...(From) > 0, "espalier: Reads names a task and those that it reads");
+  static constexpr std::string_view task = Task.view();
+  using Names = detail::NameList<From...>;
+  using All = detail::NameList<Task, From...>;
+  static_assert(All::differ, "espalier: Reads names a task twice");
+};
+
+/// Deep Bayesian multi-target learning (Wang et al., 2019) above any way to share: with q_k the tower's values of task k,
+/// r_k = Relation([q_k, r_j for each task j that k reads]), r_k = q_k where it reads none, and the head reads r_k. In
+/// probabilities: p(y_k | x, what is known of the y_j). Dbmtl<Mlp<64>, Mlp<32>, Reads<"buy", "click">>.
+template <class Sharing, class Relation, class... Edges>
+struct Dbmtl {
+  static_assert(sizeof...(Edges) > 0, "espalier: Dbmtl needs at least one Reads");
+  using Below = typename detail::SharingBelow<Sharing>::type;
+  using Operations = JoinUnique<typename Below::Operations, typename Relation::Operations, TypeList<ops::Dense, ops::Copy>>;
+  static constexpr std::string_view name = "dbmtl";
+
+  template <class InputsType, class... Tasks, class Builder>
+  static constexpr std::array<Block, sizeof...(Tasks)> fold(Builder& b) {
+    static_assert((Edges::All::template are_tasks<Tasks...> && ...),
+                  "espalier: Reads names a task that the model does not have");
+    static_assert(((edges_of(Tasks::name) <= 1) && ...), "espalier: two Reads of one task: name all that it reads in one");
+    static_assert(order<Tasks...>[sizeof...(Tasks) - 1] >= 0, "espalier: Dbmtl's tasks read each other in a circle");
+    int k = 0;
+    ((b.read_by_others(k++, is_read(Tasks::name))), ...);
+    return Below::template fold<InputsType, Tasks...>(b);
+  }
+
+  template <class... Tasks, class Builder>
+  static constexpr std::array<Block, sizeof...(Tasks)> fold_towers(
+      Builder& b, const std::array<Block, sizeof...(Tasks)>& in) {
+    constexpr std::size_t tasks = sizeof...(Tasks);
+    constexpr std::array<std::string_view, tasks> names{Tasks::name...};
+    std::array<Block, tasks> r{}, logits{};
+    detail::with_each<Tasks...>([&]<class Task>(int k) {
+      const auto at = static_cast<std::size_t>(k);
+      r[at] = detail::fold_tower<Task>(b, in[at], k);
+    });
+    for (const int k : order<Tasks...>) {
+      const auto at = static_cast<std::size_t>(k);
+      if (edges_of(names[at]) == 0) continue;
+      const int path = b.enter(names[at]);
+      const int inner = b.enter("relation");
+      const int before = b.belongs_to(k);
+      int rows = r[at].rows;
+      for (std::size_t j = 0; j < tasks; ++j) rows += reads(names[at], names[j]) ? r[j].rows : 0;
+      const Block all = b.block(rows);
+      int row = 0;
+      const auto append = [&](Block part) {
+        Node node;
+        node.in = part;
+        node.out = all.slice(row, part.rows);
+        b.template emit<ops::Copy>(node);
+        row += part.rows;
+      };
+      append(r[at]);
+      for (std::size_t j = 0; j < tasks; ++j) {
+        if (reads(names[at], names[j])) append(r[j]);
+      }
+      r[at] = Relation::fold(b, all);
+      b.belongs_to(before);
+      b.leave(inner);
+      b.leave(path);
+    }
+    detail::with_each<Tasks...>([&]<class Task>(int k) {
+      b.read_by_others(k, false);  // a head is its task's own
+      logits[static_cast<std::size_t>(k)] = detail::fold_head<Task>(b, r[static_cast<std::size_t>(k)], k);
+    });
+    return logits;
+  }
+
+ private:
+  static constexpr bool is_read(std::string_view task) { return ((Edges::Names::place(task) >= 0) || ...); }
+  static constexpr int edges_of(std::string_view task) { return ((Edges::task == task ? 1 : 0) + ...); }
+  static constexpr bool reads(std::string_view task, std::string_view from) {
+    return ((Edges::task == task && Edges::Names::place(from) >= 0) || ...);
+  }
+
+  /// The tasks so that each comes after those that it reads; −1s at the end where there is no such order.
+  template <class... Tasks>
+  static constexpr auto order = [] {
+    constexpr std::size_t tasks = sizeof...(Tasks);
+    constexpr std::array<std::string_view, tasks> names{Tasks::name...};
+    std::array<int, tasks> sorted{};
+    sorted.fill(-1);
+    std::array<bool, tasks> done{};
+    std::size_t count = 0;
+    for (bool more = true; more;) {
+      more = false;
+      for (std::size_t k = 0; k < tasks; ++k) {
+        bool ready = !done[k];
+        for (std::size_t j = 0; j < tasks; ++j) ready = ready && (done[j] || !reads(names[k], names[j]));
+        if (!ready) continue;
+        done[k] = true;
+        sorted[count++] = static_cast<int>(k);
+        more = true;
+      }
+    }
+    return sorted;
+  }();
+};
+
+}  // namespace espalier

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// DselectK: a mixture of experts of which each task reads a few.
+#pragma once
+
+#include "espalier/describe/sharing/parts.hpp"
+
+namespace espalier {
+
+/// DSelect-k (Hazimeh et al., NeurIPS 2021): Mmoe whose gates are `Selected` selectors that name their expert in binary, for
+/// each sample, by W_k x: Selected · log2(Experts) code values and Selected weights (ops::Select has the formula). The
+/// entropy penalty of the paper is left out. W starts small, so that every code can still turn.
+template <int Experts, int Selected, class Encoder>
+struct DselectK {
+  static constexpr int bits = [] {
+    int n = 0;
+    while (1 << n < Experts) ++n;
+    return n;
+  }();
+  static_assert(Experts > 1 && Experts <= 256 && 1 << bits == Experts,
+                "espalier: DselectK's number of experts must be a power of 2, from 2 to 256");
+  static_assert(Selected > 0 && Selected <= Experts, "espalier: DselectK selects 1 expert or more, but no more than there are");
+  using Operations = JoinUnique<typename Parallel<Encoder>::Operations, TypeList<ops::Dense, ops::Select, ops::Mix>>;
+  static constexpr std::string_view name = "dselect_k";
+
+  template <class InputsType, class... Tasks, class Builder>
+  static constexpr std::array<Block, sizeof...(Tasks)> fold(Builder& b) {
+    const Block x = InputsType::fold(b);
+    const Block experts = Parallel<Encoder>::template fold<Experts>(b, x, "expert");
+    std::array<Block, sizeof...(Tasks)> out{};
+    detail::each_task<Tasks...>(b, true, [&](int k) {
+      const int path = b.enter("gate");
+      Node gate;
+      gate.in = x;
+      b.align();
+      gate.parameters[0] = b.tensor("weight", Selected * (bits + 1), x.rows, Init::small);
+      gate.out = b.block(Selected * (bits + 1));
+      b.template emit<ops::Dense>(gate);
+      Node select;
+      select.in = gate.out;
+      select.groups = Selected;
+      select.out = b.block(Experts);
+      b.template emit<ops::Select>(select);
+      b.leave(path);
+      const detail::Group group{experts, Experts};
+      out[static_cast<std::size_t>(k)] = detail::mix_groups(b, &group, 1, select.out);
+    });
+    return out;
+  }
+};
+
+}  // namespace espalier

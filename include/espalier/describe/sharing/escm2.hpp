@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// Escm2: conversion given a click, learnt without the bias of who clicks.
+#pragma once
+
+#include "espalier/describe/sharing/esmm.hpp"
+
+namespace espalier {
+
+/// The least propensity that Escm2 divides by.
+struct Floor {
+  double value = 0.05;
+};
+
+/// Escm2's loss of the conversion rate: clicked samples count 1 / pCTR.
+template <Weight Strength = Weight{1.0}, Floor Least = Floor{}>
+struct Ipw {
+  static_assert(Strength.value > 0, "espalier: the weight of Escm2's conversion loss must be greater than 0");
+  static_assert(Least.value > 0 && Least.value <= 1, "espalier: Escm2's floor of the propensity must lie in (0, 1]");
+  static constexpr double strength = Strength.value, floor = Least.value;
+  static constexpr bool imputes = false;
+  using Operations = TypeList<ops::InversePropensity>;
+};
+
+/// The doubly robust one: a second tower imputes the error of every exposure, and clicked ones correct it.
+template <Weight Strength = Weight{1.0}, Floor Least = Floor{}>
+struct Dr : Ipw<Strength, Least> {
+  static constexpr bool imputes = true;
+  using Operations = TypeList<ops::DoublyRobust, ops::Copy, ops::Dense>;
+};
+
+/// Entire space counterfactual multi-task model (Wang et al., SIGIR 2022): Esmm of `Click` and `Buy`, whose loss has one more
+/// term that holds the conversion rate itself to the clicked samples: `Method` is Ipw<> or Dr<> (ops/propensity.hpp has the
+/// formulae). The propensity is the model's own click rate, held constant. With weights of the tasks 1 and λ_g,
+/// Strength = λ_c / λ_g of the paper.
+template <class Sharing, class Method, FixedString Click, FixedString Buy>
+struct Escm2 {
+  using Base = Esmm<Sharing, Click, Buy>;
+  using Operations = JoinUnique<typename Base::Operations, typename Method::Operations>;
+  static constexpr std::string_view name = Method::imputes ? "escm2_dr" : "escm2_ipw";
+
+  template <class InputsType, class... Tasks, class Builder>
+  static constexpr std::array<Block, sizeof...(Tasks)> fold(Builder& b) {
+    return Base::template fold<InputsType, Tasks...>(b);
+  }
+
+  template <class... Tasks, class Builder>
+  static constexpr std::array<Block, sizeof...(Tasks)> fold_towers(
+      Builder& b, const std::array<Block, sizeof...(Tasks)>& in) {
+    constexpr int click = detail::task_number<Tasks...>(Click.view());
+    constexpr int buy = detail::task_number<Tasks...>(Buy.view());
+    const auto logits = Towers<Tasks...>::fold(b, in);
+    Node node;
+    node.in = logits[buy];
+    node.in2 = logits[click].stopped();
+    node.field = click;
+    node.loss = buy;
+    node.real = Method::strength;
+    node.bound = Method::floor;
+    const int path = b.enter(Buy.view());
+    if constexpr (Method::imputes) {
+      const int owner = b.belongs_to(buy);
+      Block imputed;
+      detail::with_each<Tasks...>([&]<class Task>(int k) {
+        if constexpr (Task::name == Buy.view()) {
+          const int inner = b.enter("imputation");
+          imputed = Task::Chain::fold(b, in[static_cast<std::size_t>(k)], 0);
+          b.leave(inner);
+        }
+      });
+      node.in = detail::concatenate(b, {logits[buy], imputed});
+      b.belongs_to(owner);
+    }
+    const int inner = b.enter("propensity");
+    if constexpr (Method::imputes) {
+      b.template emit<ops::DoublyRobust>(node);
+    } else {
+      b.template emit<ops::InversePropensity>(node);
+    }
+    b.leave(inner);
+    b.leave(path);
+    return Base::template multiply<Tasks...>(b, logits);
+  }
+};
+
+}  // namespace espalier

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// Esmm: the steps of a funnel as products of probabilities over all exposures.
+#pragma once
+
+#include "espalier/describe/sharing/chain.hpp"
+
+namespace espalier {
+
+/// Entire space multi-task model (Ma et al., SIGIR 2018) above any way to share. `Steps` names the tasks of the funnel, in
+/// order, each labelled over all exposures: "click", then "buy" = clicked and bought. With z_k the towers' outputs, step k
+/// predicts σ(z_1) · … · σ(z_k), so z_2 is the logit of the conversion rate given a click, though that has no label of its
+/// own. What a task gives is the logit of the product, made of logits (ops::ProductLogit); its loss is BinaryCrossEntropy.
+/// The paper's model is Esmm<Layers<>, "click", "buy">: towers on the shared embeddings.
+template <class Sharing, FixedString... Steps>
+struct Esmm {
+  static_assert(sizeof...(Steps) >= 2, "espalier: Esmm names the steps of the funnel, two tasks at least");
+  using Below = typename detail::SharingBelow<Sharing>::type;
+  using Names = detail::NameList<Steps...>;
+  static_assert(Names::differ, "espalier: Esmm names a task twice");
+  using Operations = JoinUnique<typename Below::Operations, TypeList<ops::ProductLogit>>;
+  static constexpr std::string_view name = "esmm";
+
+  template <class InputsType, class... Tasks, class Builder>
+  static constexpr std::array<Block, sizeof...(Tasks)> fold(Builder& b) {
+    static_assert(Names::template are_tasks<Tasks...>, "espalier: Esmm names a task that the model does not have");
+    static_assert(detail::chain_is_binary<Names, Tasks...>,
+                  "espalier: the steps of Esmm are probabilities: tasks with BinaryCrossEntropy");
+    constexpr std::array<int, sizeof...(Steps)> steps{detail::task_number<Tasks...>(Steps.view())...};
+    for (std::size_t i = 0; i + 1 < steps.size(); ++i) b.read_by_others(steps[i]);  // by the steps after it
+    return Below::template fold<InputsType, Tasks...>(b);
+  }
+
+  template <class... Tasks, class Builder>
+  static constexpr std::array<Block, sizeof...(Tasks)> fold_towers(
+      Builder& b, const std::array<Block, sizeof...(Tasks)>& in) {
+    return multiply<Tasks...>(b, Towers<Tasks...>::fold(b, in));
+  }
+
+  /// From the towers' logits to those of the steps.
+  template <class... Tasks, class Builder>
+  static constexpr std::array<Block, sizeof...(Tasks)> multiply(Builder& b,
+                                                                std::array<Block, sizeof...(Tasks)> logits) {
+    int before = -1;
+    const auto step = [&](std::string_view task) {
+      const int k = detail::task_number<Tasks...>(task);
+      if (before >= 0) {
+        const int path = b.enter(task);
+        const int inner = b.enter("product");
+        Node node;
+        node.in = logits[static_cast<std::size_t>(before)];
+        node.in2 = logits[static_cast<std::size_t>(k)];
+        node.out = b.block(1);
+        logits[static_cast<std::size_t>(k)] = b.template emit<ops::ProductLogit>(node);
+        b.leave(inner);
+        b.leave(path);
+      }
+      before = k;
+    };
+    (step(Steps.view()), ...);
+    return logits;
+  }
+};
+
+}  // namespace espalier

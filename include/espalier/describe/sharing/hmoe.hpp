@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// Hmoe: tasks of one kind, such as the same label in several domains, that also mix what their towers say.
+#pragma once
+
+#include "espalier/describe/sharing/chain.hpp"
+
+namespace espalier {
+
+/// Hierarchical mixture of experts in the label space (Li et al. 2020) above any way to share. For the tasks that are named,
+/// the same question in several domains, say, with z_k the towers' logits and r_k what tower k reads:
+///
+///   ŷ_k = σ(Σ_j softmax(W_k r_k)_j · z_j),
+/// where task k teaches its own tower and W_k; the other towers' z_j count as constants.
+template <class Sharing, FixedString... Alike>
+struct Hmoe {
+  static_assert(sizeof...(Alike) >= 2, "espalier: Hmoe names the tasks that are alike, two at least");
+  using Below = typename detail::SharingBelow<Sharing>::type;
+  using Names = detail::NameList<Alike...>;
+  static_assert(Names::differ, "espalier: Hmoe names a task twice");
+  using Operations = JoinUnique<typename Below::Operations, detail::GateOperations, detail::MixOperations>;
+  static constexpr std::string_view name = "hmoe";
+
+  template <class InputsType, class... Tasks, class Builder>
+  static constexpr std::array<Block, sizeof...(Tasks)> fold(Builder& b) {
+    static_assert(Names::template are_tasks<Tasks...>, "espalier: Hmoe names a task that the model does not have");
+    static_assert(detail::chain_is_binary<Names, Tasks...>,
+                  "espalier: the tasks of Hmoe are probabilities: tasks with BinaryCrossEntropy");
+    return Below::template fold<InputsType, Tasks...>(b);
+  }
+
+  template <class... Tasks, class Builder>
+  static constexpr std::array<Block, sizeof...(Tasks)> fold_towers(
+      Builder& b, const std::array<Block, sizeof...(Tasks)>& in) {
+    const std::array<Block, sizeof...(Tasks)> logits = Towers<Tasks...>::fold(b, in);
+    std::array<Block, sizeof...(Tasks)> out = logits;
+    constexpr std::array<int, sizeof...(Alike)> tasks{detail::task_number<Tasks...>(Alike.view())...};
+    constexpr std::array<std::string_view, sizeof...(Tasks)> names{Tasks::name...};
+    for (const int k : tasks) {
+      const auto at = static_cast<std::size_t>(k);
+      std::array<detail::Group, sizeof...(Alike)> groups{};
+      for (std::size_t j = 0; j < tasks.size(); ++j) {
+        const Block z = logits[static_cast<std::size_t>(tasks[j])];
+        groups[j] = {tasks[j] == k ? z : z.stopped(), 1};
+      }
+      const int path = b.enter(names[at]);
+      const int inner = b.enter("others");
+      const int before = b.belongs_to(k);
+      out[at] = detail::mix_groups(b, groups.data(), static_cast<int>(groups.size()),
+                                   detail::fold_gate(b, in[at], static_cast<int>(groups.size())));
+      b.belongs_to(before);
+      b.leave(inner);
+      b.leave(path);
+    }
+    return out;
+  }
+};
+
+}  // namespace espalier

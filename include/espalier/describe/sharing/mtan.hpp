@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// Mtan: a shared trunk, of whose features every task lets through what it attends to.
+#pragma once
+
+#include "espalier/describe/sharing/parts.hpp"
+
+namespace espalier {
+
+/// Multi-task attention network (Liu, Johns & Davison, CVPR 2019) on dense layers. The trunk's blocks, `Encoders`, give
+/// h^1, h^2, …; task k masks each of them,
+///
+///   a^l = σ(V relu(U [h^l, a^{l−1}] + u) + v) ∘ h^l      (a^1 reads h^1 alone; U gives as many values as h^l has),
+/// and its tower reads the last. Masks belong to their task, the trunk to all.
+template <class... Encoders>
+struct Mtan {
+  static_assert(sizeof...(Encoders) > 0, "espalier: Mtan needs at least one block of layers");
+  using Operations = JoinUnique<typename Encoders::Operations..., TypeList<ops::Dense, ops::Copy, ops::Multiply>>;
+  static constexpr std::string_view name = "mtan";
+
+  template <class InputsType, class... Tasks, class Builder>
+  static constexpr std::array<Block, sizeof...(Tasks)> fold(Builder& b) {
+    constexpr int count = static_cast<int>(sizeof...(Encoders));
+    std::array<Block, sizeof...(Encoders)> trunk{};
+    Block h = InputsType::fold(b);
+    int block = 0;
+    ((trunk[static_cast<std::size_t>(block)] = h = one<Encoders>(b, h, block), ++block), ...);
+    std::array<Block, sizeof...(Tasks)> out{};
+    detail::each_task<Tasks...>(b, true, [&](int k) {
+      Block& seen = out[static_cast<std::size_t>(k)];
+      for (int l = 0; l < count; ++l) {
+        const Block shared = trunk[static_cast<std::size_t>(l)];
+        const int path = b.enter("attention", l);
+        const Block in = l == 0 ? shared : detail::concatenate(b, {shared, seen});
+        const Block hidden = detail::dense(b, in, shared.rows, Activation::relu, 0);
+        const Block mask = detail::dense(b, hidden, shared.rows, Activation::sigmoid, 1);
+        seen = detail::multiply(b, mask, shared);
+        b.leave(path);
+      }
+    });
+    return out;
+  }
+
+ private:
+  template <class Encoder, class Builder>
+  static constexpr Block one(Builder& b, Block in, int block) {
+    const int path = b.enter("block", block);
+    const Block out = Encoder::fold(b, in);
+    b.leave(path);
+    return out;
+  }
+};
+
+}  // namespace espalier

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// PepNet: gates from who and where on the embeddings and on each task's layers.
+#pragma once
+
+#include "espalier/core/fixed_string.hpp"
+#include "espalier/describe/sharing/parts.hpp"
+
+namespace espalier {
+
+/// Inputs, by name, that say where an exposure happens: PepNet's gate on the embeddings reads them.
+template <FixedString... Names>
+struct Domain {
+  static constexpr std::array<std::string_view, sizeof...(Names)> names{Names.view()...};
+};
+/// Inputs, by name, that say who sees what: PepNet's gates on the layers read them.
+template <FixedString... Names>
+struct Person {
+  static constexpr std::array<std::string_view, sizeof...(Names)> names{Names.view()...};
+};
+
+/// PEPNet (Chang et al., KDD 2023). With x the inputs, x_D and x_P those of them that `Where` and `Who` name, and the gate
+/// g(v) = 2 σ(B relu(A v + a) + b), whose inner layer is as wide as what it gates:
+///
+///   e = g_0([x_D, stop(x)]) ∘ x;   h^0 = e;   h^l = g_kl([x_P, stop(e)]) ∘ relu(W_kl h^{l−1} + b_kl)
+/// for task k's own layers of `Units`. stop: no gradient, so that gates do not turn the embeddings that all share.
+template <class Where, class Who, int... Units>
+struct PepNet {
+  static_assert(sizeof...(Units) > 0, "espalier: PepNet needs at least one layer of units");
+  static_assert(Where::names.size() > 0 && Who::names.size() > 0, "espalier: PepNet's Domain and Person each name an input");
+  using Operations = TypeList<ops::Dense, ops::Copy, ops::Multiply>;
+  static constexpr std::string_view name = "pepnet";
+
+  template <class InputsType, class... Tasks, class Builder>
+  static constexpr std::array<Block, sizeof...(Tasks)> fold(Builder& b) {
+    static_assert(has_all<InputsType>(Where::names) && has_all<InputsType>(Who::names),
+                  "espalier: PepNet names an input that the model does not have");
+    const Block x = InputsType::fold(b);
+    int path = b.enter("domain");
+    const Block e = gated<InputsType>(b, x, Where::names, x.stopped(), x);
+    b.leave(path);
+    std::array<Block, sizeof...(Tasks)> out{};
+    detail::each_task<Tasks...>(b, true, [&](int k) {
+      Block h = e;
+      int layer = 0;
+      for (const int units : {Units...}) {
+        const int inner = b.enter("layer", layer++);
+        h = detail::dense(b, h, units, Activation::relu, 0);
+        const int gate = b.enter("gate");
+        h = gated<InputsType>(b, x, Who::names, e.stopped(), h);
+        b.leave(gate);
+        b.leave(inner);
+      }
+      out[static_cast<std::size_t>(k)] = h;
+    });
+    return out;
+  }
+
+ private:
+  template <class InputsType, std::size_t N>
+  static constexpr bool has_all(const std::array<std::string_view, N>& names) {
+    for (const std::string_view name_of : names) {
+      bool found = false;
+      for (const FieldInfo& f : InputsType::fields) found = found || f.name == name_of;
+      if (!found) return false;
+    }
+    return true;
+  }
+
+  /// g([the named inputs, rest]) ∘ h.
+  template <class InputsType, class Builder, std::size_t N>
+  static constexpr Block gated(Builder& b, Block x, const std::array<std::string_view, N>& names, Block rest, Block h) {
+    int rows = rest.rows;
+    for (const FieldInfo& f : InputsType::fields) rows += names_it(names, f) ? f.width : 0;
+    const Block in = b.block(rows);
+    int row = 0, at = 0;
+    const auto append = [&](Block part) {
+      Node node;
+      node.in = part;
+      node.out = in.slice(row, part.rows);
+      b.template emit<ops::Copy>(node);
+      row += part.rows;
+    };
+    for (const FieldInfo& f : InputsType::fields) {
+      if (names_it(names, f)) append(f.is_numeric() ? x.slice(at, f.width).stopped() : x.slice(at, f.width));
+      at += f.width;
+    }
+    append(rest);
+    const Block hidden = detail::dense(b, in, h.rows, Activation::relu, 0);
+    return detail::multiply(b, detail::dense(b, hidden, h.rows, Activation::sigmoid, 1), h, 2);
+  }
+
+  template <std::size_t N>
+  static constexpr bool names_it(const std::array<std::string_view, N>& names, const FieldInfo& f) {
+    for (const std::string_view name_of : names) {
+      if (name_of == f.name) return true;
+    }
+    return false;
+  }
+};
+
+}  // namespace espalier

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// Cgc and Ple: experts of each task beside shared ones, in one level or several.
+#pragma once
+
+#include "espalier/describe/sharing/parts.hpp"
+
+namespace espalier {
+
+namespace detail {
+
+/// One level of customised gate control, with `Above` more above it. h holds what each task reads, and last what is shared; so does the result.
+template <int Own, int Shared, class Encoder, int Above, class... Tasks, class Builder, std::size_t N>
+constexpr std::array<Block, N> fold_cgc_level(Builder& b, const std::array<Block, N>& h) {
+  static_assert(Own > 0 && Shared > 0, "espalier: Cgc and Ple need at least one expert of each task and one shared");
+  constexpr int tasks = static_cast<int>(sizeof...(Tasks));
+  std::array<Group, N> groups{};  // a task's own experts; last the shared ones
+  const int path = b.enter("shared");
+  groups[N - 1] = {Parallel<Encoder>::template fold<Shared>(b, h[N - 1], "expert"), Shared};
+  b.leave(path);
+  // Below the last level a task's experts reach the other tasks through what is shared above them.
+  each_task<Tasks...>(b, Above == 0, [&](int k) {
+    const auto at = static_cast<std::size_t>(k);
+    groups[at] = {Parallel<Encoder>::template fold<Own>(b, h[at], "expert"), Own};
+  });
+  std::array<Block, N> out{};
+  if constexpr (Above > 0) {
+    out[N - 1] = under(b, "shared", [&] {
+      return mix_groups(b, groups.data(), tasks + 1, fold_gate(b, h[N - 1], tasks * Own + Shared));
+    });
+  }
+  each_task<Tasks...>(b, Above <= 1, [&](int k) {
+    const auto at = static_cast<std::size_t>(k);
+    const std::array<Group, 2> both{groups[at], groups[N - 1]};
+    out[at] = mix_groups(b, both.data(), 2, fold_gate(b, h[at], Own + Shared));
+  });
+  return out;
+}
+
+template <class... Encoders>
+using PleOperations = JoinUnique<typename Parallel<Encoders>::Operations..., GateOperations, MixOperations>;
+
+}  // namespace detail
+
+/// Customised gate control (Tang et al., RecSys 2020): `Own` experts for each task and `Shared` for all; task k reads
+/// Σ_i g_k(x)_i · f_i(x) over its own and the shared experts, g_k(x) = softmax(W_k x).
+template <int Own, int Shared, class Encoder>
+struct Cgc {
+  using Operations = detail::PleOperations<Encoder>;
+  static constexpr std::string_view name = "cgc";
+
+  template <class InputsType, class... Tasks, class Builder>
+  static constexpr std::array<Block, sizeof...(Tasks)> fold(Builder& b) {
+    constexpr std::size_t tasks = sizeof...(Tasks);
+    std::array<Block, tasks + 1> h{};
+    h.fill(InputsType::fold(b));
+    h = detail::fold_cgc_level<Own, Shared, Encoder, 0, Tasks...>(b, h);
+    std::array<Block, tasks> out{};
+    for (std::size_t k = 0; k < tasks; ++k) out[k] = h[k];
+    return out;
+  }
+};
+
+/// Progressive layered extraction (Tang et al., RecSys 2020): a level of customised gate control for each of `Encoders`.
+/// Task k's experts of a level read the task's mixture of the level below, the shared experts a mixture of all experts below.
+template <int Own, int Shared, class... Encoders>
+struct Ple {
+  static_assert(sizeof...(Encoders) > 0, "espalier: Ple needs an encoder for each level, one at least");
+  using Operations = detail::PleOperations<Encoders...>;
+  static constexpr std::string_view name = "ple";
+
+  template <class InputsType, class... Tasks, class Builder>
+  static constexpr std::array<Block, sizeof...(Tasks)> fold(Builder& b) {
+    constexpr std::size_t tasks = sizeof...(Tasks);
+    std::array<Block, tasks + 1> h{};
+    h.fill(InputsType::fold(b));
+    levels<TypeList<Tasks...>, Encoders...>(b, h, 0);
+    std::array<Block, tasks> out{};
+    for (std::size_t k = 0; k < tasks; ++k) out[k] = h[k];
+    return out;
+  }
+
+ private:
+  template <class TaskList, class Encoder, class... Above, class Builder, std::size_t N>
+  static constexpr void levels(Builder& b, std::array<Block, N>& h, int level) {
+    const int path = b.enter("level", level);
+    h = one<Encoder, static_cast<int>(sizeof...(Above))>(TaskList{}, b, h);
+    b.leave(path);
+    if constexpr (sizeof...(Above) > 0) levels<TaskList, Above...>(b, h, level + 1);
+  }
+  template <class Encoder, int Above, class... Tasks, class Builder, std::size_t N>
+  static constexpr std::array<Block, N> one(TypeList<Tasks...>, Builder& b, const std::array<Block, N>& h) {
+    return detail::fold_cgc_level<Own, Shared, Encoder, Above, Tasks...>(b, h);
+  }
+};
+
+}  // namespace espalier

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// Steps of a funnel: the logit of the product of two probabilities, and what holds a step below the one before.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+
+#include "espalier/core/view.hpp"
+#include "espalier/kernels/cpu/device.hpp"
+
+namespace espalier::cpu {
+
+/// With p = σ(a) σ(b): (1 − p) / p = e^−a + e^−b + e^−(a + b), so z = −log of it, with the largest term taken off first.
+/// Returns z; its derivatives by a and b are those terms' shares.
+template <class T>
+[[nodiscard]] T product_logit(T a, T b, T& by_a, T& by_b) {
+  constexpr T most = static_cast<T>(1e30);  // a sum of two is still a number
+  const T x = -std::clamp(a, -most, most), y = -std::clamp(b, -most, most);
+  const T largest = (std::max)((std::max)(x, y), x + y);
+  const T ex = std::exp(x - largest), ey = std::exp(y - largest), both = std::exp(x + y - largest);
+  const T sum = ex + ey + both;
+  by_a = (ex + both) / sum;
+  by_b = (ey + both) / sum;
+  return -(largest + std::log(sum));
+}
+
+template <class T>
+void product_logit_forward(Device, View<const T> a, View<const T> b, View<T> z) {
+  for (Index j = 0; j < z.cols; ++j) {
+    for (Index i = 0; i < z.rows; ++i) {
+      T by_a, by_b;
+      z(i, j) = product_logit(a(i, j), b(i, j), by_a, by_b);
+    }
+  }
+}
+
+/// da (+)= dz · ∂z/∂a, db (+)= dz · ∂z/∂b. Either is left out where its data is null.
+template <class T>
+void product_logit_backward(Device, View<const T> a, View<const T> b, View<const T> dz, View<T> da, bool add_a, View<T> db,
+                            bool add_b) {
+  for (Index j = 0; j < dz.cols; ++j) {
+    for (Index i = 0; i < dz.rows; ++i) {
+      T by_a, by_b;
+      static_cast<void>(product_logit(a(i, j), b(i, j), by_a, by_b));
+      if (da.data != nullptr) da(i, j) = (add_a ? da(i, j) : T{0}) + dz(i, j) * by_a;
+      if (db.data != nullptr) db(i, j) = (add_b ? db(i, j) : T{0}) + dz(i, j) * by_b;
+    }
+  }
+}
+
+/// σ(z) and σ′(z).
+template <class T>
+[[nodiscard]] T probability(T z, T& slope) {
+  const T e = std::exp(-std::abs(z)), large = 1 / (1 + e), small = e * large;
+  slope = large * small;
+  return z >= 0 ? large : small;
+}
+
+/// Σ_j w_j max(σ(later_j) − σ(earlier_j), 0).   weights: null for all one.
+template <class T>
+[[nodiscard]] double calibrate_forward(Device, View<const T> earlier, View<const T> later, const T* weights) {
+  double sum = 0;
+  for (Index j = 0; j < later.cols; ++j) {
+    T slope;
+    const T more = probability(later(0, j), slope) - probability(earlier(0, j), slope);
+    if (more > 0) sum += static_cast<double>(more) * (weights == nullptr ? 1.0 : static_cast<double>(weights[j]));
+  }
+  return sum;
+}
+
+/// scale times its derivatives, added to d(earlier) and d(later).
+template <class T>
+void calibrate_backward(Device, View<const T> earlier, View<const T> later, const T* weights, T scale, View<T> d_earlier,
+                        View<T> d_later) {
+  for (Index j = 0; j < later.cols; ++j) {
+    T of_later, of_earlier;
+    if (!(probability(later(0, j), of_later) > probability(earlier(0, j), of_earlier))) continue;
+    const T weight = weights == nullptr ? scale : scale * weights[j];
+    d_later(0, j) += weight * of_later;
+    d_earlier(0, j) -= weight * of_earlier;
+  }
+}
+
+}  // namespace espalier::cpu

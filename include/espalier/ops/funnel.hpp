@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// Steps of a funnel: click, then purchase.
+#pragma once
+
+#include "espalier/ops/context.hpp"
+
+namespace espalier::ops {
+
+/// The logit of the product of two probabilities, from their logits: both happen.
+///
+///   z = log(p / (1 − p)), p = σ(a) σ(b)  ⇒  z = −log(e^−a + e^−b + e^−(a + b))
+///   ∂z/∂a = (e^−a + e^−(a + b)) / (e^−a + e^−b + e^−(a + b)), and alike for b
+/// No probability is made on the way, so nothing underflows and no digits cancel, in single precision either.
+/// pCTCVR = pCTR · pCVR: Ma et al., Entire space multi-task model, SIGIR 2018.
+struct ProductLogit {
+  static constexpr std::string_view name = "product_logit";
+
+  template <class C>
+  static void forward(const Node& n, const C& c) {
+    product_logit_forward(c.device, as_const(c.value(n.in)), as_const(c.value(n.in2)), c.value(n.out));
+  }
+
+  template <class C>
+  static void backward(const Node& n, const C& c) {
+    using Nothing = View<typename C::Scalar>;
+    product_logit_backward(c.device, as_const(c.value(n.in)), as_const(c.value(n.in2)), as_const(c.gradient(n.out)),
+                           n.in.gradient ? c.gradient(n.in) : Nothing{}, n.accumulate_in,
+                           n.in2.gradient ? c.gradient(n.in2) : Nothing{}, n.accumulate_in2);
+  }
+
+  static constexpr Cost cost(const Node& n) { return {50.0 * n.out.rows, 55.0 * n.out.rows, 12.0 * n.out.rows}; }
+};
+
+/// An auxiliary loss of the later step: real · mean of max(σ(b) − σ(a), 0), a the logit of the earlier step (`in`), b of
+/// the later one (`in2`): who buys has clicked. Both are logits of tasks, whose losses write their gradients first.
+/// The calibrator of Xi et al., KDD 2021.
+struct Calibrate {
+  static constexpr std::string_view name = "calibrate";
+
+  template <class C>
+  static void forward(const Node& n, const C& c) {
+    if (c.auxiliary == nullptr) return;
+    c.auxiliary[n.loss] += n.real * calibrate_forward(c.device, as_const(c.value(n.in)), as_const(c.value(n.in2)),
+                                                      c.sample_weights());
+  }
+
+  template <class C>
+  static void backward(const Node& n, const C& c) {
+    calibrate_backward(c.device, as_const(c.value(n.in)), as_const(c.value(n.in2)), c.sample_weights(),
+                       static_cast<typename C::Scalar>(n.real * c.auxiliary_scale(n.loss)), c.gradient(n.in),
+                       c.gradient(n.in2));
+  }
+
+  static constexpr Cost cost(const Node&) { return {40, 45, 8}; }
+};
+
+}  // namespace espalier::ops

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// Conversion over all exposures, learnt from the clicked ones: auxiliary losses that undo how they were selected.
+#pragma once
+
+#include "espalier/ops/context.hpp"
+
+namespace espalier::ops {
+
+/// With z the conversion's logit (`in`), p = max(σ(click's logit, `in2`), `bound`), o the label of task `field` (clicked),
+/// δ the cross-entropy of z and the label of task `loss`:   real · mean_j o_j δ_j / p_j
+/// p is a constant here. Inverse propensity weighting: Wang et al., ESCM², SIGIR 2022.
+struct InversePropensity {
+  static constexpr std::string_view name = "inverse_propensity";
+
+  template <class C>
+  static void forward(const Node& n, const C& c) {
+    using T = typename C::Scalar;
+    if (c.auxiliary == nullptr) return;
+    c.auxiliary[n.loss] +=
+        n.real * inverse_propensity_forward(c.device, as_const(c.value(n.in)), as_const(c.value(n.in2)), c.labels(n.field),
+                                            c.labels(n.loss), c.sample_weights(), static_cast<T>(n.bound));
+  }
+
+  template <class C>
+  static void backward(const Node& n, const C& c) {
+    using T = typename C::Scalar;
+    const auto d = c.gradient(n.in);
+    if (!n.accumulate_in) fill(c.device, T{0}, d);
+    inverse_propensity_backward(c.device, as_const(c.value(n.in)), as_const(c.value(n.in2)), c.labels(n.field),
+                                c.labels(n.loss), c.sample_weights(), static_cast<T>(n.bound),
+                                static_cast<T>(n.real * c.auxiliary_scale(n.loss)), d);
+  }
+
+  static constexpr Cost cost(const Node&) { return {60, 60, 8}; }
+};
+
+/// The same, doubly robust: row 0 of `in` is z, row 1 imputes the error of every sample, clicked or not, as δ̂ = log(1 + e^i):
+///
+///   real · mean_j (δ̂_j + o_j (δ_j − δ̂_j) / p_j + o_j (δ_j − δ̂_j)² / p_j)
+/// z learns from the first two terms with δ̂ held, δ̂ from the last with δ held (Wang et al., ICML 2019: joint learning).
+struct DoublyRobust {
+  static constexpr std::string_view name = "doubly_robust";
+
+  template <class C>
+  static void forward(const Node& n, const C& c) {
+    using T = typename C::Scalar;
+    if (c.auxiliary == nullptr) return;
+    c.auxiliary[n.loss] +=
+        n.real * doubly_robust_forward(c.device, as_const(c.value(n.in)), as_const(c.value(n.in2)), c.labels(n.field),
+                                       c.labels(n.loss), c.sample_weights(), static_cast<T>(n.bound));
+  }
+
+  template <class C>
+  static void backward(const Node& n, const C& c) {
+    using T = typename C::Scalar;
+    doubly_robust_backward(c.device, as_const(c.value(n.in)), as_const(c.value(n.in2)), c.labels(n.field),
+                           c.labels(n.loss), c.sample_weights(), static_cast<T>(n.bound),
+                           static_cast<T>(n.real * c.auxiliary_scale(n.loss)), c.gradient(n.in), n.accumulate_in);
+  }
+
+  static constexpr Cost cost(const Node&) { return {90, 90, 12}; }
+};
+
+}  // namespace espalier::ops

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// DSelect-k: gates that can be sparse and still have a gradient.
+#pragma once
+
+#include "espalier/ops/context.hpp"
+
+namespace espalier::ops {
+
+/// x: `groups` = k selectors of m rows each, then k rows; y: 2^m experts' weights, which sum to 1.
+///
+///   y_e = Σ_i softmax(α)_i · Π_b (S(x_ib) if bit b of e is set, else 1 − S(x_ib)),   S(t) = −2 t³ + 3/2 t + ½ within ±½
+/// Beyond ±½ S is 0 or 1: once all bits are, k experts at most have any weight. Hazimeh et al., NeurIPS 2021 (γ = 1).
+struct Select {
+  static constexpr std::string_view name = "select";
+
+  template <class C>
+  static void forward(const Node& n, const C& c) {
+    select_forward(c.device, as_const(c.value(n.in)), Index{n.groups}, bits(n), c.value(n.out));
+  }
+
+  template <class C>
+  static void backward(const Node& n, const C& c) {
+    if (!n.in.gradient) return;
+    select_backward(c.device, as_const(c.value(n.in)), Index{n.groups}, bits(n), as_const(c.gradient(n.out)),
+                    c.gradient(n.in), n.accumulate_in);
+  }
+
+  static constexpr Cost cost(const Node& n) {
+    const double products = static_cast<double>(n.groups) * static_cast<double>(bits(n)) * n.out.rows;
+    return {2 * products, 4 * products * static_cast<double>(bits(n)), 4.0 * (n.in.rows + n.out.rows)};
+  }
+
+ private:
+  static constexpr Index bits(const Node& n) { return n.in.rows / n.groups - 1; }
+};
+
+}  // namespace espalier::ops

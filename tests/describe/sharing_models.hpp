@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// A small model of every sharing architecture, for tests that hold for all of them.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "espalier/describe/model.hpp"
+#include "espalier/describe/sharing/all.hpp"
+#include "espalier/ops/program.hpp"
+#include "espalier/ops/summary.hpp"
+
+namespace espalier_test {
+
+namespace esp = espalier;
+
+using Click = esp::Task<"click", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Tower<4>>;
+using Buy = esp::Task<"buy", esp::BinaryCrossEntropy, esp::Weight{0.7}, esp::Tower<4>>;
+using Watch = esp::Task<"watch", esp::MeanSquaredError, esp::Weight{0.5}, esp::Tower<3>>;
+/// 6 values: 2 tables of 2 + 2, 2 numbers.
+using Inputs = esp::Inputs<esp::Numeric<"age">, esp::Categorical<"user", 2>, esp::Numeric<"hour">, esp::Categorical<"item", 2>>;
+using Act = esp::Layers<esp::Dense<5, esp::Activation::tanh>>;
+
+template <class Sharing>
+struct Model : esp::MultiTaskModel<Inputs, Sharing, Click, Buy, Watch> {};
+
+/// Which gradients the model stops: what it leaves out no difference tells.
+enum class Stops {
+  nothing,
+  between_tasks,  ///< checked task by task
+  within_task,    ///< checked against PyTorch alone
+};
+
+struct Entry {
+  std::string name;
+  esp::Program<double, esp::cpu::Device> program;
+  std::string (*summary)();
+  esp::Index parameters;  ///< by the paper's formula, without tables
+  std::string golden;     ///< its name in tests/golden/architectures.py
+  Stops stops = Stops::nothing;
+};
+
+template <class Sharing>
+Entry entry(esp::Index parameters, std::string golden = "", Stops stops = Stops::nothing) {
+  return {std::string(Sharing::name), esp::program_of<Model<Sharing>, double, esp::cpu::Device>(),
+          [] { return esp::summary<Model<Sharing>>(); }, parameters, std::move(golden), stops};
+}
+
+/// A Dense of `out` units on `in` values.
+constexpr esp::Index dense(int in, int out) { return in * out + out; }
+/// Towers of the three tasks on `in` values each, with heads.
+constexpr esp::Index towers(int in) { return 2 * (dense(in, 4) + dense(4, 1)) + dense(in, 3) + dense(3, 1); }
+
+inline const std::vector<Entry>& models() {
+  using namespace esp;
+  static const std::vector<Entry> all{
+      entry<SingleTask<Act>>(3 * dense(6, 5) + towers(5)),
+      entry<SharedBottom<Act>>(dense(6, 5) + towers(5)),
+      entry<Branches<Act, Branch<Mlp<4>, "buy", "click">, Branch<Layers<>, "watch">>>(dense(6, 5) + dense(5, 4) + towers(4) +
+                                                                                      3, "branches"),
+      entry<OneGateMoe<3, Act>>(3 * dense(6, 5) + 3 * 6 + towers(5), "one_gate_moe"),
+      entry<Mmoe<3, Act>>(3 * dense(6, 5) + 3 * 3 * 6 + towers(5), "mmoe"),
+      entry<Cgc<2, 1, Act>>(7 * dense(6, 5) + 3 * 3 * 6 + towers(5), "cgc"),
+      // Two levels: 3 · 2 + 1 experts each; three gates over 2 + 1 each, and below a shared one over all 7.
+      entry<Ple<2, 1, Act, Layers<Dense<4, Activation::tanh>>>>(7 * dense(6, 5) + 3 * 3 * 6 + 7 * 6 + 7 * dense(5, 4) + 3 * 3 * 5 + towers(4), "ple"),
+      entry<CrossStitch<Act, Layers<Dense<4, Activation::tanh>>>>(3 * dense(6, 5) + 9 + 3 * dense(5, 4) + 9 + towers(4), "cross_stitch"),
+      // Two levels of 3 · 2 + 1 experts; a gate over 7 and two weights for each task, a gate for what is shared below.
+      entry<AdaTT<2, 1, Act, Act>>(7 * dense(6, 5) + 4 * 7 * 6 + 3 * 2 + 7 * dense(5, 5) + 3 * 7 * 5 + 3 * 2 + towers(5), "adatt"),
+      entry<AdaTT<1, 0, Act>>(3 * dense(6, 5) + 3 * 3 * 6 + towers(5), "adatt_sp"),
+      entry<Stem<2, 1, Act>>(7 * dense(6, 5) + 3 * 7 * 6 + towers(5), "stem", Stops::between_tasks),
+      entry<Esmm<Act, "click", "buy">>(dense(6, 5) + towers(5), "esmm"),
+      entry<Escm2<Act, Ipw<>, "click", "buy">>(dense(6, 5) + towers(5), "escm2_ipw", Stops::within_task),
+      entry<Escm2<Act, Dr<Weight{0.8}, Floor{0.5}>, "click", "buy">>(dense(6, 5) + towers(5) + dense(5, 4) + dense(4, 1),
+                                                                     "escm2_dr", Stops::within_task),
+      // T: 4 × 4 and bias; V, K, Q: 4 × 4.
+      entry<Aitm<Act, "click", "buy">>(dense(6, 5) + towers(5) + dense(4, 4) + 3 * 16, "aitm"),
+      entry<Aitm<Mmoe<2, Act>, "buy", "click">>(2 * dense(6, 5) + 3 * 2 * 6 + towers(5) + dense(4, 4) + 3 * 16),
+      // Each task masks two blocks: of h^1, then of h^2 beside its own a^1.
+      entry<Mtan<Act, Layers<Dense<4, Activation::tanh>>>>(
+          dense(6, 5) + dense(5, 4) + 3 * (2 * dense(5, 5) + dense(4 + 5, 4) + dense(4, 4)) + towers(4), "mtan"),
+      entry<SubNetworkRouting<3, Act, Layers<Dense<4, Activation::tanh>>>>(3 * dense(6, 5) + 9 + 3 * dense(5, 4) + 3 * 3 + towers(4), "snr"),
+      entry<DselectK<4, 2, Act>>(4 * dense(6, 5) + 3 * 2 * (2 + 1) * 6 + towers(5), "dselect_k"),
+      // A gate on the 6 inputs from 2 + 6 values, then for each task a layer and its gate from 2 + 6.
+      entry<PepNet<Domain<"item">, Person<"user">, 5>>(dense(8, 6) + dense(6, 6) + 3 * (dense(6, 5) + dense(8, 5) + dense(5, 5)) + towers(5),
+                                                       "pepnet", Stops::within_task),
+      entry<Hmoe<Mmoe<2, Act>, "click", "buy">>(2 * dense(6, 5) + 3 * 2 * 6 + towers(5) + 2 * 2 * 5, "hmoe", Stops::within_task),
+      entry<Dbmtl<Act, Mlp<4>, Reads<"watch", "buy", "click">, Reads<"click", "buy">>>(dense(6, 5) + towers(5) + dense(8, 4) + dense(11, 4) + 1, "dbmtl"),
+  };
+  return all;
+}
+
+}  // namespace espalier_test
