@@ -8,6 +8,7 @@
 
 #include "espalier/balance/mean_gradient.hpp"
 #include "espalier/balance/pc_grad.hpp"
+#include "espalier/describe/sharing/aitm.hpp"
 #include "espalier/losses/losses.hpp"
 #include "espalier/train/random_batch.hpp"
 #include "espalier/train/task_gradients.hpp"
@@ -42,6 +43,10 @@ struct ThreeApart : esp::MultiTaskModel<MadeUpInputs, esp::SingleTask<Smooth>, C
 struct Shallow : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<esp::Layers<>>, Click, Watch, Like> {};
 using Other = esp::Task<"other", esp::MeanSquaredError, esp::Weight{1.0}, esp::Layers<esp::Dense<6>, esp::BatchNorm>>;
 struct NormedTower : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<Smooth>, Click, Other> {};
+
+using Tap = esp::Task<"click", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Tower<8>>;
+/// With an auxiliary loss between two tasks.
+struct Chained : esp::MultiTaskModel<MadeUpInputs, esp::Aitm<esp::SharedBottom<Smooth>, "click", "like">, Tap, Watch, Like> {};
 
 /// Dense gradients and those of tables by (table, row).
 struct Gradient {
@@ -171,7 +176,7 @@ void check_parameters(Index samples, double missing = 0.1) {
 }  // namespace
 
 TEST_CASE_TEMPLATE("task gradients: each against a run of its own", Model, ThreeBottom, ThreeMmoe, Uneven, ThreeNormed, ThreeApart,
-                   Shallow, NormedTower, Experts) {
+                   Shallow, NormedTower, Experts, Chained) {
   for (const Index samples : {1, 17, 64, 131, 300}) check_parameters<Model>(samples);
 }
 

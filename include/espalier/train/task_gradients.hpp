@@ -335,7 +335,7 @@ class TaskGradientPass {
     std::vector<T>* const sums = rows_.data() + static_cast<std::size_t>(worker) * tasks_;
     for (const std::size_t k : present_) {
       e_.sparse_.collect(shard, e_.batch_, lookups_[k].data(), e_.capacity_);
-      sums[k].assign(rows.sums.begin(), rows.sums.end());
+      sums[k].assign(rows.sums.data(), rows.sums.data() + rows.count() * rows.width);
       for (const std::size_t other : present_) {
         if (other > k) break;
         products[k * tasks_ + other] = dot(sums[k].data(), sums[other].data(), static_cast<Index>(sums[k].size()));

@@ -128,7 +128,9 @@ class WrittenValues {
         const Block& in = k == 0 ? node.in : node.in2;
         if (!in.exists() || !in.gradient) continue;
         const int before = written.count(in);
-        if (before != 0 && before != in.rows * in.steps && !is_zeroed(in)) {
+        const bool partly = before != 0 && before != in.rows * in.steps;
+        // An auxiliary loss adds to what its inputs have.
+        if ((partly || (source && before == 0)) && !is_zeroed(in)) {
           zero(in);
           again = true;
         } else {
