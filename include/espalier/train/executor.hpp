@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "espalier/core/config.hpp"
 #include "espalier/core/threads.hpp"
 #include "espalier/ops/program.hpp"
 #include "espalier/optim/clip.hpp"
@@ -31,7 +32,8 @@ class TrainExecutor {
   using Weigh = void (*)(void* context, std::span<const double> losses, std::span<double> weights);
 
   /// `vocabulary_rows`: rows of each vocabulary's tables. Throws ConfigError.
-  TrainExecutor(const CpuProgram& program, const std::vector<Index>& vocabulary_rows, Index max_batch, int threads)
+  ESPALIER_COLD TrainExecutor(const CpuProgram& program, const std::vector<Index>& vocabulary_rows,
+                              Index max_batch, int threads)
       : program_(program),
         pool_(threads),
         parameters_(program.plan, vocabulary_rows),
@@ -79,7 +81,7 @@ class TrainExecutor {
   [[nodiscard]] Index capacity() const { return capacity_; }
 
   /// Which optimiser learns, and which tensors it leaves alone (`freeze`: patterns with *, on tensor and table names).
-  void prepare(const Optimizer& optimizer, std::span<const std::string> freeze) {
+  ESPALIER_COLD void prepare(const Optimizer& optimizer, std::span<const std::string> freeze) {
     optimizer_ = optimizer;
     trainable_ = Trainable(program_.plan, freeze);
     chunk_norms_.assign(trainable_.chunks().size(), 0.0);
@@ -272,7 +274,8 @@ class TrainExecutor {
   /// All slices run a segment, then what they gathered is merged, then the next.
   void run_segmented(Weigh weigh, void* weigh_context) {
     const Index nodes = static_cast<Index>(program_.operations.size());
-    const auto each_slice = [&](auto&& work) {
+    using EachSlice = FunctionRef<void(const Context<T, cpu::Device>& c, Index slice)>;
+    const auto each_slice = [&](EachSlice work) {
       pool_.run(slicing_.lanes, [&](Index lane, int) {
         for (Index slice = slicing_.first_slice(lane); slice < slicing_.first_slice(lane + 1); ++slice) {
           work(context(slice, slice, lane), slice);
