@@ -140,7 +140,7 @@ class Balance {
       return std::make_unique<Model>(method);
     }
     [[nodiscard]] std::string_view name() const override { return M::name; }
-    [[nodiscard]] std::string describe() const override {
+    [[nodiscard]] ESPALIER_COLD std::string describe() const override {
       if constexpr (requires { method.describe(); }) {
         return method.describe();
       } else {

@@ -2,6 +2,7 @@
 // `write_file_atomically`: a temporary file beside the target, synced, renamed over it, the folder synced.
 #pragma once
 
+#include "espalier/core/config.hpp"
 #include "espalier/core/file.hpp"
 
 namespace espalier {
@@ -11,7 +12,7 @@ namespace file_detail {
 /// Temporaries are called <name>.tmp-<process>-<number>.
 constexpr std::string_view temporary_mark = ".tmp-";
 
-[[nodiscard]] inline std::string temporary_name(const std::string& target) {
+[[nodiscard]] ESPALIER_COLD inline std::string temporary_name(const std::string& target) {
   static std::atomic<unsigned> counter{0};
 #if defined(_WIN32)
   const auto process = static_cast<unsigned long>(_getpid());
@@ -66,7 +67,8 @@ inline void keep_mode(std::FILE*, const std::string&) {}
 }
 
 /// Whether `name` is what temporary_name() makes for `target`.
-[[nodiscard]] inline bool is_temporary_of(std::string_view name, std::string_view target) {
+[[nodiscard]] ESPALIER_COLD inline bool is_temporary_of(std::string_view name,
+                                                        std::string_view target) {
   if (!name.starts_with(target)) return false;
   name.remove_prefix(target.size());
   if (!name.starts_with(temporary_mark)) return false;
@@ -80,7 +82,7 @@ inline void keep_mode(std::FILE*, const std::string&) {}
 
 /// Removes the temporaries of writers that died. A living one holds a lock on its file, whatever machine it runs on;
 /// so one whose lock can be had is nobody's. Failing to clean up is no reason to fail.
-inline void remove_stale(const std::string& target) {
+ESPALIER_COLD inline void remove_stale(const std::string& target) {
   const Parts parts = split(target);
   const std::unique_ptr<DIR, int (*)(DIR*)> folder(
       ::opendir(parts.folder.empty() ? "." : parts.folder.c_str()), &::closedir);
@@ -96,7 +98,7 @@ inline void remove_stale(const std::string& target) {
 }
 
 /// A new file, locked; null when the name is taken.
-[[nodiscard]] inline Handle create(const std::string& path) {
+[[nodiscard]] ESPALIER_COLD inline Handle create(const std::string& path) {
   const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (file < 0) return nullptr;
   static_cast<void>(::flock(file, LOCK_EX | LOCK_NB));
@@ -113,7 +115,7 @@ inline void sync(std::FILE* file, const std::string& path) {
   if (std::fflush(file) != 0 || ::fsync(::fileno(file)) != 0) fail("write", path);
 }
 
-inline void replace(const std::string& from, const std::string& to) {
+ESPALIER_COLD inline void replace(const std::string& from, const std::string& to) {
   if (std::rename(from.c_str(), to.c_str()) != 0) fail("replace", to);
   const Parts parts = split(to);
   const std::string folder = parts.folder.empty() ? "." : parts.folder;
@@ -142,8 +144,8 @@ inline void keep_mode(std::FILE* file, const std::string& target) {
 /// after a crash or loss of power at any moment, finds the old file whole or the new one whole. Needs room for both.
 /// What an earlier writer left behind when it was killed is removed. Throws IoError, and whatever `writer` throws; then
 /// the old file is untouched and the temporary removed.
-inline void write_file_atomically(const std::string& path,
-                                  const std::function<void(OutputFile&)>& writer) {
+ESPALIER_COLD inline void write_file_atomically(const std::string& path,
+                                                const std::function<void(OutputFile&)>& writer) {
   using namespace file_detail;
   const std::string target = resolve(path);
   remove_stale(target);

@@ -68,7 +68,7 @@ struct Parts {
 class InputFile {
  public:
   /// Throws IoError when it cannot be opened or is no regular file.
-  explicit InputFile(std::string path) : path_(std::move(path)) {
+  ESPALIER_COLD explicit InputFile(std::string path) : path_(std::move(path)) {
     file_.reset(std::fopen(path_.c_str(), "rb"));
     if (!file_) file_detail::fail("open", path_);
     static_cast<void>(std::setvbuf(file_.get(), nullptr, _IONBF, 0));  // parts are large: no copy of them
@@ -89,7 +89,7 @@ class InputFile {
   [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
 
   /// Fills `out` with the bytes from `offset` on. Throws IoError when there are fewer.
-  void read(std::uint64_t offset, std::span<std::byte> out) const {
+  ESPALIER_COLD void read(std::uint64_t offset, std::span<std::byte> out) const {
     if (out.empty()) return;
     if (offset > size_ || out.size() > size_ - offset) end_reached();
 #if defined(_WIN32)
@@ -133,7 +133,7 @@ class InputFile {
 }
 
 /// Makes a folder and those above it; one that exists is fine. Throws IoError.
-inline void make_folders(const std::string& path) {
+ESPALIER_COLD inline void make_folders(const std::string& path) {
 #if defined(_WIN32)
   std::error_code error;
   std::filesystem::create_directories(path, error);

@@ -113,7 +113,7 @@ class Json {
   }
 
   /// Sets a member of an object (a null becomes an object first). Returns itself, to chain.
-  Json& set(std::string_view key, Json value) {
+  ESPALIER_COLD Json& set(std::string_view key, Json value) {
     if (is_null()) kind_ = Kind::object;
     require(Kind::object);
     for (std::size_t i = 0; i < keys_.size(); ++i) {
@@ -159,7 +159,7 @@ class Json {
     throw_error<DataError>({"JSON: expected ", name(kind), ", found ", name(kind_)});
   }
 
-  void write(std::string& out) const {
+  ESPALIER_COLD void write(std::string& out) const {
     switch (kind_) {
       case Kind::null: out += "null"; break;
       case Kind::boolean: out += number_ != 0 ? "true" : "false"; break;
@@ -181,7 +181,7 @@ class Json {
     }
   }
 
-  static void write_number(std::string& out, double value) {
+  ESPALIER_COLD static void write_number(std::string& out, double value) {
     if (!std::isfinite(value)) {
       out += "null";
       return;
@@ -196,7 +196,7 @@ class Json {
     out.append(text, end.ptr);
   }
 
-  static void write_string(std::string& out, std::string_view text) {
+  ESPALIER_COLD static void write_string(std::string& out, std::string_view text) {
     constexpr char hex[] = "0123456789abcdef";
     out += '"';
     for (std::size_t i = 0; i < text.size();) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "espalier/core/config.hpp"
 #include "espalier/core/json.hpp"
 
 namespace espalier {
@@ -48,7 +49,7 @@ class Json::Parser {
     while (next_is(' ') || next_is('\n') || next_is('\r') || next_is('\t')) ++at_;
   }
 
-  Json parse_value(int depth) {
+  ESPALIER_COLD Json parse_value(int depth) {
     if (at_ >= text_.size()) fail("expected a value, found the end");
     if (depth >= max_depth && (next_is('{') || next_is('['))) {
       fail("nested deeper than " + std::to_string(max_depth) + " levels");
@@ -70,7 +71,7 @@ class Json::Parser {
     return value;
   }
 
-  Json parse_array(int depth) {
+  ESPALIER_COLD Json parse_array(int depth) {
     Json made = array();
     ++at_;
     skip_space();
@@ -84,7 +85,7 @@ class Json::Parser {
     }
   }
 
-  Json parse_object(int depth) {
+  ESPALIER_COLD Json parse_object(int depth) {
     Json made = object();
     std::vector<std::size_t> starts;
     ++at_;
@@ -108,8 +109,8 @@ class Json::Parser {
   }
 
   /// By sorting, so that a long header takes n log n.
-  void refuse_twins(const std::vector<std::string>& keys,
-                    const std::vector<std::size_t>& starts) const {
+  ESPALIER_COLD void refuse_twins(const std::vector<std::string>& keys,
+                                  const std::vector<std::size_t>& starts) const {
     std::vector<std::size_t> order(keys.size());
     for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
     std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
@@ -124,7 +125,7 @@ class Json::Parser {
     }
   }
 
-  std::string parse_string() {
+  ESPALIER_COLD std::string parse_string() {
     const std::size_t start = at_++;
     std::string out;
     for (;;) {
@@ -144,7 +145,7 @@ class Json::Parser {
     }
   }
 
-  void parse_escape(std::string& out) {
+  ESPALIER_COLD void parse_escape(std::string& out) {
     constexpr std::string_view letters = "\"\\/bfnrt", meant = "\"\\/\b\f\n\r\t";
     if (take('u')) {
       const std::size_t start = at_ - 2;
@@ -165,7 +166,7 @@ class Json::Parser {
     ++at_;
   }
 
-  std::uint32_t parse_hex() {
+  ESPALIER_COLD std::uint32_t parse_hex() {
     std::uint32_t code = 0;
     for (int i = 0; i < 4; ++i, ++at_) {
       const char c = at_ < text_.size() ? text_[at_] : '\0';

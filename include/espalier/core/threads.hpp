@@ -7,10 +7,10 @@
 #include <exception>
 #include <mutex>
 #include <thread>
-#include <type_traits>
 #include <vector>
 
 #include "espalier/core/config.hpp"
+#include "espalier/core/function_ref.hpp"
 
 namespace espalier {
 
@@ -43,18 +43,12 @@ class ThreadPool {
 
   /// Calls function(piece, worker) for every piece in [0, count); worker is in [0, threads()) and no two calls with one
   /// worker overlap. Returns when all are done. The first exception thrown is thrown again here. One run at a time.
-  template <class Function>
-  void run(Index count, Function&& function) {
-    if (count <= 0) return;
-    if (threads_ == 1 || count == 1) {
+  void run(Index count, FunctionRef<void(Index piece, int worker)> function) {
+    if (threads_ == 1 || count <= 1) {
       for (Index piece = 0; piece < count; ++piece) function(piece, 0);
       return;
     }
-    using Plain = std::remove_reference_t<Function>;
-    call_ = [](void* context, Index piece, int worker) {
-      (*static_cast<Plain*>(context))(piece, worker);
-    };
-    context_ = const_cast<void*>(static_cast<const void*>(&function));
+    function_ = &function;
     error_ = nullptr;
     next_.store(0, std::memory_order_relaxed);
     count_ = count;
@@ -77,8 +71,7 @@ class ThreadPool {
   }
 
   /// Calls function(worker) once on every thread of the pool, the calling one among them.
-  template <class Function>
-  void on_every_thread(Function&& function) {
+  void on_every_thread(FunctionRef<void(int worker)> function) {
     std::atomic<int> arrived{0};
     run(threads_, [&](Index, int worker) {
       arrived.fetch_add(1);
@@ -108,7 +101,7 @@ class ThreadPool {
       const Index piece = next_.fetch_add(1, std::memory_order_relaxed);
       if (piece >= count_) return;
       try {
-        call_(context_, piece, worker);
+        (*function_)(piece, worker);
       } catch (...) {
         const std::lock_guard lock(mutex_);
         if (!error_) error_ = std::current_exception();
@@ -148,8 +141,7 @@ class ThreadPool {
   std::atomic<int> busy_{0};
   std::atomic<Index> next_{0};
   Index count_ = 0;
-  void (*call_)(void*, Index, int) = nullptr;
-  void* context_ = nullptr;
+  const FunctionRef<void(Index, int)>* function_ = nullptr;
   std::exception_ptr error_;
   bool stop_ = false;
 };

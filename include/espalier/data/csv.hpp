@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "espalier/core/config.hpp"
 #include "espalier/data/csv_reader.hpp"
 
 namespace espalier {
@@ -23,7 +24,8 @@ namespace espalier {
 
 /// Several files with the same columns, in any order, one behind the other. Files are read in blocks, so memory is what the
 /// columns need. Plain or .gz (see espalier/data/gzip.hpp). Throws IoError, DataError, ConfigError.
-[[nodiscard]] inline Table read_csv(const std::vector<std::string>& paths, const CsvOptions& options = {}) {
+[[nodiscard]] ESPALIER_COLD inline Table read_csv(const std::vector<std::string>& paths,
+                                                  const CsvOptions& options = {}) {
   std::vector<csv_detail::Input> inputs;
   inputs.reserve(paths.size());
   for (const std::string& path : paths) inputs.push_back({path, [path] { return open_source(path); }});

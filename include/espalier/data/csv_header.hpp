@@ -9,12 +9,14 @@
 #include <utility>
 #include <vector>
 
+#include "espalier/core/config.hpp"
 #include "espalier/data/csv_scanner.hpp"
 
 namespace espalier::csv_detail {
 
 /// The place of the first value that stood before, and that of the earlier one; {size, size} when all differ.
-[[nodiscard]] inline std::pair<std::size_t, std::size_t> twins(const std::vector<std::string>& names) {
+[[nodiscard]] ESPALIER_COLD inline std::pair<std::size_t, std::size_t> twins(
+    const std::vector<std::string>& names) {
   std::unordered_map<std::string_view, std::size_t> known;
   for (std::size_t i = 0; i < names.size(); ++i) {
     const auto [at, fresh] = known.emplace(names[i], i);
@@ -24,7 +26,7 @@ namespace espalier::csv_detail {
 }
 
 /// Throws ConfigError for options that contradict one another.
-inline void check(const CsvOptions& options) {
+ESPALIER_COLD inline void check(const CsvOptions& options) {
   const auto ends_line = [](char c) { return c == '\n' || c == '\r'; };
   if (options.separator == options.quote || ends_line(options.separator) || ends_line(options.quote) ||
       options.separator == '\0') {
@@ -54,7 +56,7 @@ inline void check(const CsvOptions& options) {
 }
 
 /// The values of the row that begins here. Throws DataError.
-[[nodiscard]] inline std::vector<std::string> row_texts(Scanner& scanner) {
+[[nodiscard]] ESPALIER_COLD inline std::vector<std::string> row_texts(Scanner& scanner) {
   std::vector<std::string> texts;
   std::string_view field;
   bool quoted = false;
@@ -75,8 +77,9 @@ inline void check(const CsvOptions& options) {
 
 /// The names of a file's columns: those in its first line, those given, or "0", "1", … for as many as the first row has, or
 /// as the file before had (`known`, 0 if there is none). Throws DataError.
-[[nodiscard]] inline std::vector<std::string> file_columns(Scanner& scanner, const CsvOptions& options,
-                                                           std::size_t known) {
+[[nodiscard]] ESPALIER_COLD inline std::vector<std::string> file_columns(Scanner& scanner,
+                                                                         const CsvOptions& options,
+                                                                         std::size_t known) {
   if (!options.header && !options.names.empty()) return options.names;
   std::vector<std::string> names;
   if (options.header) {
@@ -104,8 +107,10 @@ inline void check(const CsvOptions& options) {
 }
 
 /// Where a column is in a file. Throws DataError when it is not there.
-[[nodiscard]] inline std::size_t place_of(const std::string& name, const std::vector<std::string>& names,
-                                          const Scanner& scanner, const CsvOptions& options) {
+[[nodiscard]] ESPALIER_COLD inline std::size_t place_of(const std::string& name,
+                                                        const std::vector<std::string>& names,
+                                                        const Scanner& scanner,
+                                                        const CsvOptions& options) {
   const auto found = std::find(names.begin(), names.end(), name);
   if (found != names.end()) return static_cast<std::size_t>(found - names.begin());
   constexpr std::size_t most = 60;

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "espalier/core/config.hpp"
 #include "espalier/data/csv_header.hpp"
 #include "espalier/data/csv_scanner.hpp"
 #include "espalier/data/dictionary.hpp"
@@ -27,10 +28,13 @@ struct Input {
 
 class Reader {
  public:
-  explicit Reader(const CsvOptions& options) : options_(options), missing_(options.missing) { check(options); }
+  ESPALIER_COLD explicit Reader(const CsvOptions& options)
+      : options_(options), missing_(options.missing) {
+    check(options);
+  }
 
   /// One behind the other.
-  [[nodiscard]] Table read(const std::vector<Input>& inputs) {
+  [[nodiscard]] ESPALIER_COLD Table read(const std::vector<Input>& inputs) {
     if (inputs.empty()) throw ConfigError("CSV: no file to read");
     constexpr Index sample = 1000;
     if (!pass(inputs, options_.columns.empty() ? sample : max_rows)) {
@@ -78,7 +82,7 @@ class Reader {
   };
 
   /// Reads all inputs, or the first `limit` rows. False when it has to be done again.
-  bool pass(const std::vector<Input>& inputs, Index limit) {
+  ESPALIER_COLD bool pass(const std::vector<Input>& inputs, Index limit) {
     rows_ = bad_rows_ = 0;
     new_rows_ = 0;
     first_errors_.clear();
@@ -107,7 +111,7 @@ class Reader {
   }
 
   /// Where each of the file's columns goes.
-  void place_outputs(const Scanner& scanner) {
+  ESPALIER_COLD void place_outputs(const Scanner& scanner) {
     if (outputs_.empty()) {
       for (const CsvColumn& wanted : options_.columns) add_output(wanted.name, wanted.kind, false);
       if (options_.columns.empty()) {
@@ -194,7 +198,7 @@ class Reader {
     return End::error;  // not reached
   }
 
-  End finish(const Scanner& scanner, std::size_t fields, bool blank, bool wrong) {
+  ESPALIER_COLD End finish(const Scanner& scanner, std::size_t fields, bool blank, bool wrong) {
     if (fields == place_.size()) return wrong ? End::error : End::line;
     const std::string expected = ", expected " + std::to_string(place_.size());
     error_ = scanner.where(scanner.row_line());
@@ -244,7 +248,8 @@ class Reader {
     return true;
   }
 
-  void say(const Scanner& scanner, const Output& out, std::string_view field, const char* what) {
+  ESPALIER_COLD void say(const Scanner& scanner, const Output& out, std::string_view field,
+                         const char* what) {
     error_ = scanner.where(scanner.row_line()) + "column '" + shown(out.name) + "': '" + shown(field) + "' " + what;
   }
 
@@ -291,7 +296,7 @@ class Reader {
     new_rows_ = 0;
   }
 
-  [[nodiscard]] std::string note(const std::vector<Input>& inputs) const {
+  [[nodiscard]] ESPALIER_COLD std::string note(const std::vector<Input>& inputs) const {
     std::string text = inputs.front().name + (inputs.size() > 1 ? " and others" : "") + ": skipped " +
                        std::to_string(bad_rows_) + " malformed row" + (bad_rows_ > 1 ? "s" : "") + ", first: ";
     for (std::size_t i = 0; i < first_errors_.size(); ++i) text += (i > 0 ? "; " : "") + first_errors_[i];

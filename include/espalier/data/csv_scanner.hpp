@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "espalier/core/config.hpp"
 #include "espalier/data/csv_options.hpp"
 #include "espalier/data/csv_values.hpp"
 #include "espalier/data/csv_words.hpp"
@@ -32,9 +33,14 @@ class Scanner {
   static constexpr std::size_t padding = 16;  ///< what can be read beyond the end, one of it written
 
   /// Throws DataError for an empty file and for UTF-16.
-  Scanner(std::unique_ptr<ByteSource> source, std::string name, const CsvOptions& options)
-      : source_(std::move(source)), name_(std::move(name)), separator_(options.separator),
-        quote_(options.quote), trim_(options.trim), stops_(separator_, quote_) {
+  ESPALIER_COLD Scanner(std::unique_ptr<ByteSource> source, std::string name,
+                        const CsvOptions& options)
+      : source_(std::move(source)),
+        name_(std::move(name)),
+        separator_(options.separator),
+        quote_(options.quote),
+        trim_(options.trim),
+        stops_(separator_, quote_) {
     const Index block = std::clamp(options.block_bytes, Index{16}, static_cast<Index>(longest_row));
     buffer_.resize(static_cast<std::size_t>(block) + padding);
     at_ = row_ = end_ = buffer_.data();
@@ -72,7 +78,7 @@ class Scanner {
   }
 
   /// Gives up the row: to the line after the one where it began.
-  void skip_line() {
+  ESPALIER_COLD void skip_line() {
     at_ = row_;
     line_ = row_line_ + 1;
     for (;;) {
@@ -249,7 +255,7 @@ class Scanner {
                            "', expected the whole value in quotes and those in it doubled");
   }
 
-  End nul_byte(const char* at) {
+  ESPALIER_COLD End nul_byte(const char* at) {
     return fail(line_, "a NUL byte at byte " + std::to_string(dropped_ + static_cast<std::uint64_t>(at - buffer_.data())) +
                            ", expected text");
   }

@@ -13,12 +13,13 @@
 #include <utility>
 #include <vector>
 
+#include "espalier/core/config.hpp"
 #include "espalier/core/utf8.hpp"
 
 namespace espalier::csv_detail {
 
 /// A value as it appears in a message: short, one line, UTF-8.
-[[nodiscard]] inline std::string shown(std::string_view value) {
+[[nodiscard]] ESPALIER_COLD inline std::string shown(std::string_view value) {
   constexpr std::size_t most = 40;
   std::string text;
   for (std::size_t i = 0; i < value.size();) {
@@ -36,7 +37,7 @@ namespace espalier::csv_detail {
 }
 
 /// A separator in a message.
-[[nodiscard]] inline std::string shown_separator(char separator) {
+[[nodiscard]] ESPALIER_COLD inline std::string shown_separator(char separator) {
   return separator == '\t' ? "a tab" : "'" + shown({&separator, 1}) + "'";
 }
 

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "espalier/core/config.hpp"
 #include "espalier/core/random.hpp"
 #include "espalier/data/dictionary.hpp"
 #include "espalier/data/table.hpp"
@@ -83,8 +84,10 @@ class Dataset {
 
   /// All rows with one value of `column` (a user, say) fall into the same part: by a hash of the value, so that a value's part
   /// depends on seed and shares alone, not on what else is in the data. Shares hold for values; of rows they are near.
-  [[nodiscard]] std::array<Dataset, 3> split_by_hash(const std::string& column, double train, double valid, double test,
-                                                     std::uint64_t seed = 0) const {
+  [[nodiscard]] ESPALIER_COLD std::array<Dataset, 3> split_by_hash(const std::string& column,
+                                                                   double train, double valid,
+                                                                   double test,
+                                                                   std::uint64_t seed = 0) const {
     check_shares(train, valid, test);
     Column made;
     const Column& key = table().as_text(column, made);
@@ -113,8 +116,8 @@ class Dataset {
   }
 
   /// The same for times in text that sorts as they do: "2022-05-05", "2022-05-05 18:30". Throws ConfigError, DataError.
-  [[nodiscard]] std::array<Dataset, 3> split_by_time(const std::string& column, std::string_view valid_from,
-                                                     std::string_view test_from) const {
+  [[nodiscard]] ESPALIER_COLD std::array<Dataset, 3> split_by_time(
+      const std::string& column, std::string_view valid_from, std::string_view test_from) const {
     check_times(valid_from <= test_from, std::string(valid_from), std::string(test_from));
     const Column& time = table().column(column);
     if (time.kind != ColumnKind::text) {

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "espalier/core/config.hpp"
 #include "espalier/data/dataset.hpp"
 #include "espalier/data/dictionary.hpp"
 #include "espalier/data/encoded.hpp"
@@ -39,8 +40,11 @@ struct NamedValue {
 
 class Features {
  public:
-  explicit Features(const Schema& schema, std::string weight_column = {}, std::string group_column = {})
-      : schema_(schema), weight_column_(std::move(weight_column)), group_column_(std::move(group_column)) {
+  ESPALIER_COLD explicit Features(const Schema& schema, std::string weight_column = {},
+                                  std::string group_column = {})
+      : schema_(schema),
+        weight_column_(std::move(weight_column)),
+        group_column_(std::move(group_column)) {
     for (const FieldInfo& f : schema_.fields) {
       if (f.is_numeric()) {
         numeric_rows_ += f.width;
@@ -143,7 +147,7 @@ class Features {
   [[nodiscard]] const FeaturesState& state() const { return state_; }
 
   /// Takes over what was saved. Throws CheckpointError when it does not fit the schema.
-  void restore(FeaturesState state) {
+  ESPALIER_COLD void restore(FeaturesState state) {
     if (state.vocabularies.size() != tables_.size() || state.means.size() != static_cast<std::size_t>(numeric_rows_) ||
         state.deviations.size() != state.means.size()) {
       throw_error<CheckpointError>({"features: ", state.vocabularies.size(), " vocabularies and ",
@@ -214,7 +218,7 @@ class Features {
     index_vocabularies();
   }
 
-  void index_vocabularies() {
+  ESPALIER_COLD void index_vocabularies() {
     for (std::size_t v = 0; v < tables_.size(); ++v) {
       lookup_[v] = Dictionary();
       for (const std::string& value : state_.vocabularies[v]) static_cast<void>(lookup_[v].code(value));
@@ -333,7 +337,7 @@ class Features {
     return out;
   }
 
-  [[nodiscard]] std::string unknown_name(std::span<const NamedValue> values) const {
+  [[nodiscard]] ESPALIER_COLD std::string unknown_name(std::span<const NamedValue> values) const {
     for (std::size_t i = 0; i < values.size(); ++i) {
       bool known = false;
       std::string inputs;

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "espalier/core/config.hpp"
 #include "espalier/core/json_parser.hpp"
 
 namespace espalier {
@@ -23,7 +24,7 @@ struct FeaturesState {
 namespace features_detail {
 
 /// Any bytes as JSON: text as it is, what is no UTF-8 (a Latin-1 file's words) as {"hex": "…"}.
-[[nodiscard]] inline Json bytes_to_json(const std::string& bytes) {
+[[nodiscard]] ESPALIER_COLD inline Json bytes_to_json(const std::string& bytes) {
   if (is_utf8(bytes)) return bytes;
   std::string hex;
   for (const char c : bytes) {
@@ -34,7 +35,7 @@ namespace features_detail {
   return Json::object().set("hex", std::move(hex));
 }
 
-[[nodiscard]] inline std::string bytes_from_json(const Json& json) {
+[[nodiscard]] ESPALIER_COLD inline std::string bytes_from_json(const Json& json) {
   if (!json.is_object()) return json.as_string();
   const std::string& hex = json.at("hex").as_string();
   std::string bytes;
@@ -52,7 +53,7 @@ namespace features_detail {
 }  // namespace features_detail
 
 /// As JSON, for a checkpoint's metadata.
-[[nodiscard]] inline Json to_json(const FeaturesState& state) {
+[[nodiscard]] ESPALIER_COLD inline Json to_json(const FeaturesState& state) {
   std::vector<Json> vocabularies;
   for (const auto& vocabulary : state.vocabularies) {
     std::vector<Json> values;
@@ -68,7 +69,7 @@ namespace features_detail {
 }
 
 /// Throws DataError where the JSON is of another shape.
-[[nodiscard]] inline FeaturesState features_from_json(const Json& json) {
+[[nodiscard]] ESPALIER_COLD inline FeaturesState features_from_json(const Json& json) {
   FeaturesState state;
   for (const Json& vocabulary : json.at("vocabularies").items()) {
     state.vocabularies.emplace_back();

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "espalier/core/config.hpp"
 #include "espalier/core/random.hpp"
 #include "espalier/data/dictionary.hpp"
 #include "espalier/data/table.hpp"
@@ -131,7 +132,7 @@ class Sampler {
   return codes;
 }
 
-inline void check(const Table& positives, const NegativeSamplingOptions& options) {
+ESPALIER_COLD inline void check(const Table& positives, const NegativeSamplingOptions& options) {
   if (options.per_positive < 0) {
     throw_error<ConfigError>({"per_positive is ", options.per_positive, ", expected 0 or more"});
   }

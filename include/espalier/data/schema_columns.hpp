@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "espalier/core/config.hpp"
 #include "espalier/data/csv_options.hpp"
 #include "espalier/plan/schema.hpp"
 
@@ -32,7 +33,8 @@ namespace espalier {
 
 /// What a schema's columns are: numbers for numeric fields and labels, text for the rest. `also` are further columns to
 /// read (a time to split by, a user to group by).
-[[nodiscard]] inline std::vector<CsvColumn> csv_columns(const Schema& schema, const std::vector<CsvColumn>& also = {}) {
+[[nodiscard]] ESPALIER_COLD inline std::vector<CsvColumn> csv_columns(
+    const Schema& schema, const std::vector<CsvColumn>& also = {}) {
   std::vector<CsvColumn> columns;
   const auto add = [&](CsvColumn column) {
     const auto same = [&](const CsvColumn& c) { return c.name == column.name; };

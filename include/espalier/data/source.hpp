@@ -70,7 +70,8 @@ using GzipOpener = std::unique_ptr<ByteSource> (*)(std::unique_ptr<ByteSource> c
 inline std::atomic<GzipOpener> gzip_opener{nullptr};
 
 /// The content of a file; of one that is called *.gz, or begins as gzip files do, what it holds. Throws IoError.
-[[nodiscard]] inline std::unique_ptr<ByteSource> open_source(const std::string& path) {
+[[nodiscard]] ESPALIER_COLD inline std::unique_ptr<ByteSource> open_source(
+    const std::string& path) {
   char magic[2] = {};
   const bool marked = FileSource(path).read(magic) == 2 && magic[0] == '\x1f' && magic[1] == '\x8b';
   auto bytes = std::make_unique<FileSource>(path);

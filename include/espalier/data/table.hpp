@@ -35,7 +35,7 @@ class Table {
 
   /// Throws DataError when the name is taken, the length differs, a text's code is outside its dictionary, or a value is twice
   /// in that.
-  void add(Column column) {
+  ESPALIER_COLD void add(Column column) {
     expect_free(column.name);
     if (!columns_.empty() && column.size() != rows()) {
       throw_error<DataError>({source, ": column '", column.name, "' has ", column.size(), " rows, expected ",
@@ -76,7 +76,7 @@ class Table {
   }
 
   /// Throws DataError, naming the columns there are, when there is none of that name.
-  [[nodiscard]] const Column& column(std::string_view name) const {
+  [[nodiscard]] ESPALIER_COLD const Column& column(std::string_view name) const {
     if (const Column* c = find(name)) return *c;
     std::string known;
     for (const Column& c : columns_) known += (known.empty() ? "'" : ", '") + c.name + "'";

@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "espalier/core/config.hpp"
 #include "espalier/ops/program.hpp"
 #include "espalier/train/parameters.hpp"
 
@@ -17,7 +18,8 @@ struct CompactPlan {
   std::vector<Block> logits;
   Index values = 0;  ///< per sample
 
-  explicit CompactPlan(const PlanView& plan) : nodes(plan.nodes.begin(), plan.nodes.end()) {
+  ESPALIER_COLD explicit CompactPlan(const PlanView& plan)
+      : nodes(plan.nodes.begin(), plan.nodes.end()) {
     struct Life {
       int base, size, first, last, offset;
     };

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "espalier/core/config.hpp"
 #include "espalier/core/random.hpp"
 #include "espalier/metrics/grouped.hpp"
 #include "espalier/metrics/values.hpp"
@@ -43,7 +44,7 @@ namespace metrics_detail {
 /// Draws resamples; resample r depends on the seed and r alone.
 class Resampler {
  public:
-  Resampler(const Samples& samples, const BootstrapOptions& options)
+  ESPALIER_COLD Resampler(const Samples& samples, const BootstrapOptions& options)
       : samples_(samples), options_(options) {
     const std::size_t n = samples.labels.size();
     if (options.resamples < 2)
@@ -88,7 +89,7 @@ class Resampler {
   }
 
  private:
-  void sort_groups() {
+  ESPALIER_COLD void sort_groups() {
     order_.resize(samples_.labels.size());
     std::iota(order_.begin(), order_.end(), std::size_t{0});
     std::sort(order_.begin(), order_.end(), [this](std::size_t a, std::size_t b) {

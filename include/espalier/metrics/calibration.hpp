@@ -7,6 +7,7 @@
 #include <cmath>
 #include <vector>
 
+#include "espalier/core/config.hpp"
 #include "espalier/metrics/values.hpp"
 
 namespace espalier {
@@ -56,8 +57,10 @@ struct ReliabilityBin {
 /// bins: 0 is perfect. Arguments and errors as in reliability_bins. Undefined (NaN) when nothing is
 /// labelled. Naeini, Cooper & Hauskrecht, Obtaining well calibrated probabilities using Bayesian
 /// binning, AAAI 2015.
-[[nodiscard]] inline double expected_calibration_error(Values probabilities, Values labels,
-                                                       Values weights = {}, Index bins = 10) {
+[[nodiscard]] ESPALIER_COLD inline double expected_calibration_error(Values probabilities,
+                                                                     Values labels,
+                                                                     Values weights = {},
+                                                                     Index bins = 10) {
   double sum = 0;
   double total = 0;
   for (const auto& bin : reliability_bins(probabilities, labels, weights, bins)) {

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "espalier/core/config.hpp"
 #include "espalier/metrics/auc.hpp"
 #include "espalier/metrics/bootstrap.hpp"
 #include "espalier/metrics/calibration.hpp"
@@ -92,7 +93,7 @@ struct EvaluateOptions {
 
 namespace metrics_detail {
 
-inline Metrics binary_metrics(const Samples& s, const EvaluateOptions& o, Index) {
+ESPALIER_COLD inline Metrics binary_metrics(const Samples& s, const EvaluateOptions& o, Index) {
   const auto ranked =
       rank_binary("auc", s.predictions, s.labels, s.weights);  // one sort serves both areas
   const Confusion counts = confusion(s.predictions, s.labels, s.weights, o.threshold);
@@ -124,7 +125,7 @@ inline void add_group_metrics(Metrics& metrics, const Samples& s, const Evaluate
   metrics.push_back({"recall@" + k, recall_at_k(s.predictions, s.labels, s.groups, o.k).value});
 }
 
-inline Metrics real_metrics(const Samples& s, const EvaluateOptions&, Index) {
+ESPALIER_COLD inline Metrics real_metrics(const Samples& s, const EvaluateOptions&, Index) {
   return {{"rmse", rmse(s.predictions, s.labels, s.weights)},
           {"mae", mae(s.predictions, s.labels, s.weights)},
           {"r2", r2(s.predictions, s.labels, s.weights)}};
@@ -158,8 +159,9 @@ inline void add_intervals(TaskReport& report, const Samples& samples, const Eval
 }
 
 /// The metrics of all samples, and, when asked, of resamples.
-inline TaskReport evaluate_with(std::string task, Values predictions, Values labels,
-                                const EvaluateOptions& options, Compute compute, Index classes = 0) {
+ESPALIER_COLD inline TaskReport evaluate_with(std::string task, Values predictions, Values labels,
+                                              const EvaluateOptions& options, Compute compute,
+                                              Index classes = 0) {
   const Samples samples{predictions, labels, options.weights, options.groups.view};
   if (!samples.groups.empty())
     require_size("evaluate", "groups", samples.groups.size(), samples.labels.size());

@@ -32,7 +32,7 @@ struct TaskReport {
 /// Whether a higher value of the metric is better: what early stopping on it has to know. NDCG and
 /// recall at any k. Throws ConfigError for an unknown name, and for "ratio" (predicted over
 /// observed), which is best at 1.
-[[nodiscard]] inline bool better_is_higher(std::string_view metric) {
+[[nodiscard]] ESPALIER_COLD inline bool better_is_higher(std::string_view metric) {
   constexpr std::string_view higher[] = {"auc",       "pr_auc", "gauc", "accuracy",
                                          "precision", "recall", "f1",   "r2"};
   constexpr std::string_view lower[] = {"loss", "log_loss",         "rmse",
@@ -55,7 +55,8 @@ struct Report {
 
   /// The metric of the task. Throws ConfigError, naming those there are, when the task or the
   /// metric is unknown.
-  [[nodiscard]] const MetricValue& at(std::string_view task, std::string_view metric) const {
+  [[nodiscard]] ESPALIER_COLD const MetricValue& at(std::string_view task,
+                                                    std::string_view metric) const {
     std::string known;
     for (const auto& row : tasks) {
       if (row.task != task) {
@@ -82,7 +83,7 @@ struct Report {
   /// A plain table: a row per task, a column per metric in order of first appearance, "-" where a
   /// task lacks it, "n/a" where it is undefined, intervals in brackets. Every line ends in '\n'.
   /// Empty without tasks.
-  [[nodiscard]] std::string to_string() const {
+  [[nodiscard]] ESPALIER_COLD std::string to_string() const {
     if (tasks.empty()) return {};
     std::vector<std::vector<std::string>> cells{{"task", "labelled", "mean"}};
     for (const auto& row : tasks)
@@ -103,7 +104,7 @@ struct Report {
   }
 
  private:
-  static std::string format(double value) {
+  ESPALIER_COLD static std::string format(double value) {
     if (std::isnan(value)) return "n/a";
     const double size = std::abs(value);
     char text[32];
@@ -127,7 +128,7 @@ struct Report {
   }
 
   /// The first column to the left, the others to the right, two spaces between.
-  static std::string align(const std::vector<std::vector<std::string>>& cells) {
+  ESPALIER_COLD static std::string align(const std::vector<std::vector<std::string>>& cells) {
     std::vector<std::size_t> widths(cells[0].size(), 0);
     for (const auto& line : cells)
       for (std::size_t c = 0; c < line.size(); ++c)

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "espalier/core/config.hpp"
 #include "espalier/ops/cost.hpp"
 
 namespace espalier {
@@ -16,7 +17,7 @@ namespace espalier {
 namespace detail {
 
 /// 1234567 as "1,234,567".
-[[nodiscard]] inline std::string grouped_digits(double number) {
+[[nodiscard]] ESPALIER_COLD inline std::string grouped_digits(double number) {
   char digits[64];
   int left = std::snprintf(digits, sizeof digits, "%.0f", number);
   std::string text;
@@ -36,7 +37,8 @@ namespace detail {
 }
 
 /// Rows of cells under a header; the first `left` columns are flush left, the others right.
-[[nodiscard]] inline std::string align_columns(const std::vector<std::vector<std::string>>& rows, std::size_t left) {
+[[nodiscard]] ESPALIER_COLD inline std::string align_columns(
+    const std::vector<std::vector<std::string>>& rows, std::size_t left) {
   std::vector<std::size_t> widths(rows.front().size(), 0);
   for (const auto& row : rows) {
     for (std::size_t i = 0; i < row.size(); ++i) widths[i] = (std::max)(widths[i], row[i].size());
@@ -55,7 +57,7 @@ namespace detail {
 }
 
 /// Learnt values of each node: a tensor belongs to the node whose parameters begin nearest at or before it.
-[[nodiscard]] inline std::vector<Index> parameters_of_nodes(const PlanView& plan) {
+[[nodiscard]] ESPALIER_COLD inline std::vector<Index> parameters_of_nodes(const PlanView& plan) {
   std::vector<Index> sums(plan.nodes.size(), 0);
   for (const ParameterInfo& tensor : plan.tensors) {
     if (!tensor.trainable) continue;
@@ -76,8 +78,9 @@ namespace detail {
 }  // namespace detail
 
 /// `operations[i]` is the name of node i's operation.
-[[nodiscard]] inline std::string summary(const PlanView& plan, std::span<const Cost> costs,
-                                         std::span<const std::string_view> operations) {
+[[nodiscard]] ESPALIER_COLD inline std::string summary(
+    const PlanView& plan, std::span<const Cost> costs,
+    std::span<const std::string_view> operations) {
   using detail::grouped_digits;
   using Rows = std::vector<std::vector<std::string>>;
   const PlanCost total = plan_cost(plan, costs);

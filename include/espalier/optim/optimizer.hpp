@@ -106,7 +106,7 @@ class Optimizer {
       else
         return 0;
     }
-    [[nodiscard]] std::string describe() const override {
+    [[nodiscard]] ESPALIER_COLD std::string describe() const override {
       std::string text;
       for (const HyperParameter& h : rule.hyper_parameters())
         text += (text.empty() ? "" : ", ") + std::string(h.name) + "=" +

@@ -14,7 +14,7 @@
 namespace espalier {
 
 /// Throws ConfigError naming the option, its value and what is expected.
-inline void check_options(const TrainerOptions& o) {
+ESPALIER_COLD inline void check_options(const TrainerOptions& o) {
   const auto within = [](std::string_view name, double value, double least, double most) {
     if (value >= least && value <= most) return;
     throw_error<ConfigError>({name, " is ", number_text(value), ", expected ", number_text(least),
@@ -42,7 +42,7 @@ inline void check_options(const TrainerOptions& o) {
 }
 
 /// Makes the folders that the options' files go to: what cannot be made is known now. Throws IoError.
-inline void make_folders_of(const TrainerOptions& o) {
+ESPALIER_COLD inline void make_folders_of(const TrainerOptions& o) {
   for (const std::string* file : {&o.checkpoint.text(), &o.history.text(), &o.curves.text()}) {
     std::string folder = file_detail::split(*file).folder;
     if (folder.size() > 1) folder.pop_back();

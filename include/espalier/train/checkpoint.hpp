@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "espalier/core/config.hpp"
 #include "espalier/core/json.hpp"
 #include "espalier/core/json_parser.hpp"
 #include "espalier/data/features.hpp"
@@ -62,7 +63,7 @@ inline void add_description(SafetensorsWriter& writer, const PlanView& plan, con
 }
 
 /// Throws CheckpointError naming the first line in which the file's model and this one differ.
-inline void check_description(const SafetensorsFile& file, const PlanView& plan) {
+ESPALIER_COLD inline void check_description(const SafetensorsFile& file, const PlanView& plan) {
   const std::string& version = file.metadata("espalier");
   if (version != checkpoint_version) {
     throw_error<CheckpointError>({file.path(), ": layout version ", version, ", expected ",

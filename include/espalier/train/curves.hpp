@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "espalier/core/config.hpp"
 #include "espalier/core/file.hpp"
 #include "espalier/train/history.hpp"
 #include "espalier/train/svg_chart.hpp"
@@ -30,9 +31,10 @@ namespace chart_detail {
 /// The chart of a history whose columns are called "train/<task>/<metric>" and "valid/<task>/<metric>", as the trainer
 /// does: a panel per split and metric, a line per task, a task in the same colour everywhere. `metrics` are those shown,
 /// in this order; one that the history lacks is passed over. `best_epoch` > 0 is marked by a vertical line.
-[[nodiscard]] inline SvgChart chart_of(
-    const History& history, std::string title, int best_epoch = 0,
-    const std::vector<std::string>& metrics = {"loss", "auc", "rmse", "accuracy"}) {
+[[nodiscard]] ESPALIER_COLD inline SvgChart chart_of(const History& history, std::string title,
+                                                     int best_epoch = 0,
+                                                     const std::vector<std::string>& metrics = {
+                                                         "loss", "auc", "rmse", "accuracy"}) {
   struct Curve {
     std::string name, split, task, metric;
   };

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "espalier/core/config.hpp"
 #include "espalier/core/json.hpp"
 #include "espalier/plan/plan.hpp"
 
@@ -27,7 +28,7 @@ namespace espalier {
 }
 
 /// "numeric × 1, log1p, standardize" or "categorical × 16, table 'movie', mean over '|'".
-[[nodiscard]] inline std::string describe_field(const FieldInfo& f) {
+[[nodiscard]] ESPALIER_COLD inline std::string describe_field(const FieldInfo& f) {
   std::string text;
   if (f.is_numeric()) {
     text = "numeric × " + std::to_string(f.width);
@@ -55,7 +56,7 @@ namespace espalier {
 
 /// The model as lines "what: value": architecture, fields, tasks, tensors. Two plans are the same model when these are.
 /// What matters to learning alone is not in it: weights of tasks, dropout.
-[[nodiscard]] inline std::vector<std::string> describe_plan(const PlanView& plan) {
+[[nodiscard]] ESPALIER_COLD inline std::vector<std::string> describe_plan(const PlanView& plan) {
   std::vector<std::string> lines;
   lines.push_back("sharing: " + std::string(plan.model));
   for (const FieldInfo& f : plan.schema.fields) {
@@ -84,7 +85,8 @@ namespace espalier {
 }
 
 /// The first line in which two texts differ, as each has it; "nothing more" where one has ended. Both empty: no difference.
-[[nodiscard]] inline std::pair<std::string, std::string> first_difference(std::string_view a, std::string_view b) {
+[[nodiscard]] ESPALIER_COLD inline std::pair<std::string, std::string> first_difference(
+    std::string_view a, std::string_view b) {
   if (a == b) return {};
   std::size_t line = 0;
   for (std::size_t i = 0; i < a.size() && i < b.size() && a[i] == b[i]; ++i) {

@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "espalier/core/config.hpp"
 #include "espalier/core/crc32c.hpp"
 #include "espalier/core/file.hpp"
 
@@ -135,7 +136,7 @@ class EventFile {
  public:
   /// Makes `folder` (and those above) and a new file in it. A resumed run says the first step that it writes again:
   /// TensorBoard then drops what earlier files hold from there on. Throws IoError.
-  explicit EventFile(const std::string& folder, std::int64_t resumed_step = 0) {
+  ESPALIER_COLD explicit EventFile(const std::string& folder, std::int64_t resumed_step = 0) {
     make_folders(folder);
     const double now = wall_time();
     const std::string stem = folder + (folder.ends_with('/') ? "" : "/") + "events.out.tfevents." +

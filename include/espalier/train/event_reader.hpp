@@ -2,6 +2,7 @@
 // `read_event_file`: the scalars of a TensorBoard event file, whoever wrote it. Safe on any bytes.
 #pragma once
 
+#include "espalier/core/config.hpp"
 #include "espalier/train/event_file.hpp"
 
 namespace espalier {
@@ -61,7 +62,8 @@ class Fields {
   std::string_view bytes_;
 };
 
-[[nodiscard]] inline ScalarEvent decode_value(std::string_view bytes, bool& is_scalar) {
+[[nodiscard]] ESPALIER_COLD inline ScalarEvent decode_value(std::string_view bytes,
+                                                            bool& is_scalar) {
   ScalarEvent scalar;
   Fields fields(bytes);
   for (Field field; fields.next(field);) {
@@ -75,7 +77,7 @@ class Fields {
 }
 
 /// Fields that are not ours (images, histograms) are passed over.
-[[nodiscard]] inline Event decode(std::string_view bytes) {
+[[nodiscard]] ESPALIER_COLD inline Event decode(std::string_view bytes) {
   Event event;
   Fields fields(bytes);
   for (Field field; fields.next(field);) {
@@ -107,7 +109,8 @@ class Fields {
 
 /// The events in the bytes of an event file. A record cut off at the end is left out and said so. Throws DataError,
 /// naming `what` and the byte, for a wrong checksum or a record that is no Event.
-[[nodiscard]] inline EventLog parse_events(std::string_view bytes, const std::string& what = "events") {
+[[nodiscard]] ESPALIER_COLD inline EventLog parse_events(std::string_view bytes,
+                                                         const std::string& what = "events") {
   constexpr std::size_t head = 12, tail = 4;  // length and its checksum; the data's checksum
   EventLog log;
   for (std::size_t at = 0; at < bytes.size();) {

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "espalier/core/config.hpp"
 #include "espalier/core/threads.hpp"
 #include "espalier/ops/program.hpp"
 #include "espalier/optim/clip.hpp"
@@ -35,7 +36,8 @@ class TrainExecutor {
   using Weigh = void (*)(void* context, std::span<const double> losses, std::span<double> weights);
 
   /// `vocabulary_rows`: rows of each vocabulary's tables. Throws ConfigError.
-  TrainExecutor(const CpuProgram& program, const std::vector<Index>& vocabulary_rows, Index max_batch, int threads)
+  ESPALIER_COLD TrainExecutor(const CpuProgram& program, const std::vector<Index>& vocabulary_rows,
+                              Index max_batch, int threads)
       : program_(program),
         pool_(threads),
         parameters_(program.plan, vocabulary_rows),
@@ -84,7 +86,7 @@ class TrainExecutor {
   [[nodiscard]] Index capacity() const { return capacity_; }
 
   /// Which optimiser learns, and which tensors it leaves alone (`freeze`: patterns with *, on tensor and table names).
-  void prepare(const Optimizer& optimizer, std::span<const std::string> freeze) {
+  ESPALIER_COLD void prepare(const Optimizer& optimizer, std::span<const std::string> freeze) {
     optimizer_ = optimizer;
     trainable_ = Trainable(program_.plan, freeze);
     chunk_norms_.assign(trainable_.chunks().size(), 0.0);
@@ -293,8 +295,7 @@ class TrainExecutor {
     }
   }
 
-  template <class Work>
-  void each_slice(Work&& work) {
+  void each_slice(FunctionRef<void(const Context<T, cpu::Device>& c, Index slice)> work) {
     pool_.run(slicing_.lanes, [&](Index lane, int) {
       for (Index slice = slicing_.first_slice(lane); slice < slicing_.first_slice(lane + 1); ++slice) {
         work(context(slice, slice, lane), slice);

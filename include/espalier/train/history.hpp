@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "espalier/core/config.hpp"
 #include "espalier/core/file.hpp"
 #include "espalier/core/json.hpp"
 
@@ -49,7 +50,7 @@ class History {
   }
 
   /// Names of all values, in order of first appearance.
-  [[nodiscard]] std::vector<std::string> columns() const {
+  [[nodiscard]] ESPALIER_COLD std::vector<std::string> columns() const {
     std::vector<std::string> names;
     for (const HistoryRow& row : rows_) {
       for (const auto& value : row.values) {
@@ -62,7 +63,7 @@ class History {
   }
 
   /// One object a line: {"epoch":1,"step":200,"train/click/loss":0.51}. NaN and infinities are null.
-  [[nodiscard]] std::string to_jsonl() const {
+  [[nodiscard]] ESPALIER_COLD std::string to_jsonl() const {
     std::string out;
     for (const HistoryRow& row : rows_) {
       Json line = Json::object();
@@ -74,7 +75,7 @@ class History {
   }
 
   /// A header line, then a line per row (RFC 4180). A value that is missing, NaN or infinite is an empty cell.
-  [[nodiscard]] std::string to_csv() const {
+  [[nodiscard]] ESPALIER_COLD std::string to_csv() const {
     const std::vector<std::string> names = columns();
     std::string out = "epoch,step";
     for (const std::string& name : names) out += "," + quoted(name);
@@ -104,7 +105,8 @@ class History {
     return path.ends_with(".csv") ? parse_csv(text, path) : parse_jsonl(text, path);
   }
 
-  [[nodiscard]] static History parse_jsonl(std::string_view text, const std::string& what = "history") {
+  [[nodiscard]] ESPALIER_COLD static History parse_jsonl(std::string_view text,
+                                                         const std::string& what = "history") {
     History history;
     for (std::size_t at = 0, number = 1; at < text.size(); ++number) {
       const std::size_t end = (std::min)(text.find('\n', at), text.size());
@@ -126,7 +128,8 @@ class History {
     return history;
   }
 
-  [[nodiscard]] static History parse_csv(std::string_view text, const std::string& what = "history") {
+  [[nodiscard]] ESPALIER_COLD static History parse_csv(std::string_view text,
+                                                       const std::string& what = "history") {
     History history;
     std::vector<std::string> names;
     for (std::size_t at = 0, number = 1; at < text.size(); ++number) {
@@ -157,7 +160,8 @@ class History {
     }
   }
 
-  static void place(HistoryRow& row, const std::string& name, double value, const std::string& where) {
+  ESPALIER_COLD static void place(HistoryRow& row, const std::string& name, double value,
+                                  const std::string& where) {
     if (name != "epoch" && name != "step") {
       row.values.emplace_back(name, value);
       return;
@@ -181,8 +185,9 @@ class History {
   }
 
   /// The cells of the line at `at`, which moves behind it.
-  [[nodiscard]] static std::vector<std::string> take_cells(std::string_view text, std::size_t& at,
-                                                           const std::string& where) {
+  [[nodiscard]] ESPALIER_COLD static std::vector<std::string> take_cells(std::string_view text,
+                                                                         std::size_t& at,
+                                                                         const std::string& where) {
     std::vector<std::string> cells(1);
     bool inside = false;
     for (; at < text.size() && (inside || text[at] != '\n'); ++at) {

@@ -21,7 +21,8 @@ class Monitor {
  public:
   /// `grouping`: whether there are groups, and so metrics by group. `evaluate`: of the kinds of labels that the tasks have. Throws ConfigError for anything else, and for a metric
   /// that the task does not have.
-  Monitor(const PlanView& plan, std::string_view what, Grouping grouping = {}, Evaluate evaluate = &espalier::evaluate<>)
+  ESPALIER_COLD Monitor(const PlanView& plan, std::string_view what, Grouping grouping = {},
+                        Evaluate evaluate = &espalier::evaluate<>)
       : plan_(plan), what_(what), grouping_(grouping), evaluate_(evaluate) {
     if (what == "loss") return;
     if (what == "mean_auc") {
@@ -48,7 +49,7 @@ class Monitor {
 
   /// Throws DataError when what is watched is undefined on the validation split whatever the model says: there are no
   /// labels, or only one class of them.
-  void check(const EncodedData& validation) const {
+  ESPALIER_COLD void check(const EncodedData& validation) const {
     Report report;
     double labelled = 0;
     for (std::size_t k = 0; k < plan_.tasks.size(); ++k) {
@@ -62,7 +63,7 @@ class Monitor {
     }
   }
 
-  [[nodiscard]] double value(const Report& report, double loss) const {
+  [[nodiscard]] ESPALIER_COLD double value(const Report& report, double loss) const {
     if (what_ == "loss") return loss;
     if (!task_.empty()) return report.value(task_, metric_);
     double sum = 0;
@@ -87,7 +88,9 @@ class Monitor {
 
  private:
   /// The metrics that a model would have which says the same of every sample.
-  [[nodiscard]] TaskReport of_constants(std::size_t task, std::span<const float> labels, Values weights, Groups groups) const {
+  [[nodiscard]] ESPALIER_COLD TaskReport of_constants(std::size_t task,
+                                                      std::span<const float> labels, Values weights,
+                                                      Groups groups) const {
     const LabelInfo& label = plan_.schema.labels[task];
     const auto outputs = static_cast<std::size_t>(plan_.tasks[task].outputs);
     const std::vector<float> constant(labels.size() * outputs,

@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "espalier/core/config.hpp"
 #include "espalier/optim/optimizer.hpp"
 #include "espalier/train/parameters.hpp"
 
@@ -20,7 +21,8 @@ struct OptimizerState {
 
   OptimizerState() = default;
 
-  OptimizerState(const Parameters<T>& parameters, Index dense_size, const Optimizer& optimizer)
+  ESPALIER_COLD OptimizerState(const Parameters<T>& parameters, Index dense_size,
+                               const Optimizer& optimizer)
       : count(optimizer.states()) {
     for (int s = 0; s < count; ++s) {
       const T initial = static_cast<T>(optimizer.initial_state(s));

@@ -22,7 +22,7 @@ struct Parameters {
   Parameters() = default;
 
   /// Zeroed. `vocabulary_rows[v]` rows for the tables of vocabulary v.
-  Parameters(const PlanView& plan, const std::vector<Index>& vocabulary_rows)
+  ESPALIER_COLD Parameters(const PlanView& plan, const std::vector<Index>& vocabulary_rows)
       : dense(static_cast<std::size_t>(plan.sizes.parameter_values)) {
     for (const TableInfo& table : plan.tables) {
       const auto vocabulary = static_cast<std::size_t>(table.vocabulary);

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "espalier/core/config.hpp"
 #include "espalier/data/encoded.hpp"
 #include "espalier/metrics/evaluate.hpp"
 #include "espalier/train/executor.hpp"
@@ -17,7 +18,8 @@
 namespace espalier {
 
 /// What the model says of every sample, and the mean losses of those that have labels.
-[[nodiscard]] inline Predictions predict(TrainExecutor<float>& executor, const EncodedData& data) {
+[[nodiscard]] ESPALIER_COLD inline Predictions predict(TrainExecutor<float>& executor,
+                                                       const EncodedData& data) {
   const std::span<const TaskInfo> tasks = executor.plan().tasks;
   Predictions p(executor.plan(), data.size());
   std::vector<double> loss_sums(tasks.size(), 0.0), weight_sums(tasks.size(), 0.0);
@@ -40,9 +42,11 @@ namespace espalier {
 }
 
 /// The metrics of every task. Weights and groups (where there may be some) are the data's, unless the options bring their own.
-[[nodiscard]] inline Report report_of(const PlanView& plan, const EncodedData& data, const Predictions& predictions,
-                                      EvaluateOptions options = {}, Grouping grouping = true,
-                                      Evaluate evaluate = &espalier::evaluate<>) {
+[[nodiscard]] ESPALIER_COLD inline Report report_of(const PlanView& plan, const EncodedData& data,
+                                                    const Predictions& predictions,
+                                                    EvaluateOptions options = {},
+                                                    Grouping grouping = true,
+                                                    Evaluate evaluate = &espalier::evaluate<>) {
   Report made;
   if (options.weights.empty() && !data.weights.empty()) options.weights = data.weights;
   if (options.groups.view.empty() && !data.groups.empty()) options.groups = grouping(data.groups);

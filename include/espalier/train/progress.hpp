@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "espalier/core/config.hpp"
 #include "espalier/train/progress_format.hpp"
 
 #if defined(_WIN32)
@@ -100,7 +101,7 @@ class Progress {
   }
 
   /// Columns of the terminal; $COLUMNS or 80 when it does not say.
-  [[nodiscard]] static int terminal_width(std::FILE* stream) {
+  [[nodiscard]] ESPALIER_COLD static int terminal_width(std::FILE* stream) {
 #if !defined(_WIN32)
     winsize size{};
     if (::ioctl(::fileno(stream), TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
@@ -119,7 +120,7 @@ class Progress {
   }
 
   /// Whether the user's locale shows more than ASCII: the first of these that is set decides, as POSIX has it.
-  [[nodiscard]] static bool speaks_utf8() {
+  [[nodiscard]] ESPALIER_COLD static bool speaks_utf8() {
     for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
       const char* value = std::getenv(name);
       if (value == nullptr || *value == '\0') continue;

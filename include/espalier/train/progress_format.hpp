@@ -27,7 +27,7 @@ struct ProgressState {
 };
 
 /// "950", "12.3k", "1.24M": three digits, four at most.
-[[nodiscard]] inline std::string short_number(double value) {
+[[nodiscard]] ESPALIER_COLD inline std::string short_number(double value) {
   constexpr std::string_view units[] = {"", "k", "M", "G", "T"};
   if (!std::isfinite(value)) return "?";
   std::size_t unit = 0;
@@ -42,7 +42,7 @@ struct ProgressState {
 }
 
 /// "0:07", "12:34", "3:25:00".
-[[nodiscard]] inline std::string short_time(double seconds) {
+[[nodiscard]] ESPALIER_COLD inline std::string short_time(double seconds) {
   if (!(seconds >= 0) || seconds > 3.6e8) return "?";
   const auto whole = static_cast<long long>(seconds + 0.5);
   const long long hours = whole / 3600, minutes = whole / 60 % 60;
@@ -65,8 +65,9 @@ enum class BarStyle : std::uint8_t {
 /// last task on, the rate, the time left; the bar takes what is over.
 ///
 ///     epoch 3/20  62% ━━━━━━━━━━━╸────────  184k/s  0:12 left  click 0.5123  buy 0.0831
-[[nodiscard]] inline std::string format_progress(const ProgressState& state, int width,
-                                                 BarStyle style = BarStyle::ascii) {
+[[nodiscard]] ESPALIER_COLD inline std::string format_progress(const ProgressState& state,
+                                                               int width,
+                                                               BarStyle style = BarStyle::ascii) {
   constexpr std::size_t least_bar = 8, most_bar = 30, gap = 2;
   const auto room = static_cast<std::size_t>((std::max)(width, 0));
   const double part = state.total > 0 ? (std::clamp)(static_cast<double>(state.done) /

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "espalier/core/config.hpp"
 #include "espalier/plan/plan.hpp"
 #include "espalier/train/history.hpp"
 #include "espalier/train/loop_state.hpp"
@@ -23,8 +24,11 @@ class Recorder {
   Recorder() = default;
 
   /// A resumed run's history goes on after the finished epochs of `loop`.
-  Recorder(const TrainerOptions& options, const PlanView& plan, const LoopState& loop, bool resumed)
-      : history_file_(options.history), curves_file_(options.curves), event_folder_(options.events) {
+  ESPALIER_COLD Recorder(const TrainerOptions& options, const PlanView& plan, const LoopState& loop,
+                         bool resumed)
+      : history_file_(options.history),
+        curves_file_(options.curves),
+        event_folder_(options.events) {
     for (const TaskInfo& task : plan.tasks) tasks_.emplace_back(task.name);
     if (const auto* file = history_file_.functions(); file != nullptr && resumed) {
       history_ = file->read(history_file_);
@@ -53,7 +57,7 @@ class Recorder {
     progress_->finish_epoch(loop.position, losses_);
   }
 
-  void epoch(const EpochInfo& info, const LoopState& loop) {
+  ESPALIER_COLD void epoch(const EpochInfo& info, const LoopState& loop) {
     HistoryRow row;
     row.epoch = info.epoch;
     row.step = loop.step;
@@ -88,7 +92,7 @@ class Recorder {
 
  private:
   /// "epoch 3: validation loss 1.0512, click auc 0.7312, watch rmse 1.2101 (best so far)"
-  static std::string summary(const EpochInfo& info) {
+  ESPALIER_COLD static std::string summary(const EpochInfo& info) {
     char number[40];
     const auto format = [&](double value) {
       std::snprintf(number, sizeof number, "%.4f", value);

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "espalier/core/config.hpp"
 #include "espalier/train/checkpoint.hpp"
 #include "espalier/train/loop_state.hpp"
 #include "espalier/train/optimizer_state.hpp"
@@ -48,7 +49,7 @@ void for_each_state(const PlanView& plan, State& state, Visit visit) {
 
 [[nodiscard]] inline Shape vector_shape(std::size_t size) { return {static_cast<std::int64_t>(size)}; }
 
-[[nodiscard]] inline Json to_json(const LoopState& loop) {
+[[nodiscard]] ESPALIER_COLD inline Json to_json(const LoopState& loop) {
   Json json = Json::object();
   json.set("epoch", loop.epoch);
   json.set("position", loop.position);
@@ -59,7 +60,7 @@ void for_each_state(const PlanView& plan, State& state, Visit visit) {
   return json;
 }
 
-[[nodiscard]] inline LoopState loop_from_json(const Json& json) {
+[[nodiscard]] ESPALIER_COLD inline LoopState loop_from_json(const Json& json) {
   const auto count = [&](std::string_view key, std::int64_t most) {
     const std::int64_t value = json.at(key).as_integer();
     if (value >= 0 && value <= most) return value;
@@ -79,8 +80,9 @@ void for_each_state(const PlanView& plan, State& state, Visit visit) {
 }  // namespace resume_detail
 
 /// Writes <checkpoint>.resume, whole or not at all. Throws IoError.
-inline void save_resume(const std::string& checkpoint, const PlanView& plan, const FeaturesState& features,
-                        const ResumeView& view, const LoopState& loop) {
+ESPALIER_COLD inline void save_resume(const std::string& checkpoint, const PlanView& plan,
+                                      const FeaturesState& features, const ResumeView& view,
+                                      const LoopState& loop) {
   SafetensorsWriter writer;
   checkpoint_detail::add_description(writer, plan, features);
   writer.metadata("settings", join_lines(view.settings));
@@ -100,7 +102,8 @@ inline void save_resume(const std::string& checkpoint, const PlanView& plan, con
 
 /// Reads back what save_resume wrote; `view.balance` is replaced. Throws CheckpointError when the file is another model's
 /// or the settings differ, naming the first difference; what `view` refers to is then in no particular state.
-[[nodiscard]] inline LoopState load_resume(const SafetensorsFile& file, const PlanView& plan, ResumeView& view) {
+[[nodiscard]] ESPALIER_COLD inline LoopState load_resume(const SafetensorsFile& file,
+                                                         const PlanView& plan, ResumeView& view) {
   checkpoint_detail::check_description(file, plan);
   const std::string settings = join_lines(view.settings);
   if (const std::string& found = file.metadata("settings"); found != settings) {

@@ -6,16 +6,17 @@
 #include <string>
 #include <vector>
 
+#include "espalier/core/config.hpp"
 #include "espalier/data/features.hpp"
 #include "espalier/metrics/evaluate.hpp"
 #include "espalier/ops/program.hpp"
 #include "espalier/train/curves.hpp"
 #include "espalier/train/event_file.hpp"
-#include "espalier/train/text_option.hpp"
 #include "espalier/train/history.hpp"
 #include "espalier/train/options.hpp"
 #include "espalier/train/resume.hpp"
 #include "espalier/train/run_settings.hpp"
+#include "espalier/train/text_option.hpp"
 
 namespace espalier {
 
@@ -47,7 +48,8 @@ struct CheckpointFunctions {
   }
 
   /// `batch`: samples of a step, on whose multiples a run can go on.
-  static LoopState load_run(const SafetensorsFile& file, const RunParts& run, Balance& balance, Index batch) {
+  ESPALIER_COLD static LoopState load_run(const SafetensorsFile& file, const RunParts& run,
+                                          Balance& balance, Index batch) {
     ResumeView view{run.parameters, run.optimizer, run.best, {}, run.settings()};
     LoopState loop = load_resume(file, run.program.plan, view);
     checkpoint_detail::naming(file, [&] { balance.restore(view.balance); });

@@ -6,6 +6,7 @@
 #include <set>
 #include <span>
 
+#include "espalier/core/config.hpp"
 #include "espalier/core/file.hpp"
 #include "espalier/train/safetensors_header.hpp"
 
@@ -30,7 +31,8 @@ class SafetensorsWriter {
 
   /// A tensor. Throws CheckpointError when the name is taken, "__metadata__" or no UTF-8, or when the bytes are not as
   /// many as shape and type say.
-  void add(std::string name, Dtype dtype, Shape shape, std::span<const std::byte> bytes) {
+  ESPALIER_COLD void add(std::string name, Dtype dtype, Shape shape,
+                         std::span<const std::byte> bytes) {
     if (name == "__metadata__" || !is_utf8(name)) {
       throw_error<CheckpointError>({"tensor '", name, "': expected a UTF-8 name other than __metadata__"});
     }
@@ -53,7 +55,7 @@ class SafetensorsWriter {
 
   /// Writes the file, whole or not at all: a reader never sees half of it. Tensors of wide elements come first, so that
   /// each begins at a multiple of its element's size. Throws IoError.
-  void write(const std::string& path) const {
+  ESPALIER_COLD void write(const std::string& path) const {
     SafetensorsHeader header = header_;  // its tensors' `begin` is their number so far
     std::stable_sort(header.tensors.begin(), header.tensors.end(),
                      [](const TensorInfo& a, const TensorInfo& b) {
@@ -88,7 +90,7 @@ class SafetensorsWriter {
 class SafetensorsFile {
  public:
   /// Throws IoError when the file cannot be read, CheckpointError when it is no well-formed safetensors file.
-  explicit SafetensorsFile(const std::string& path) : file_(path) {
+  ESPALIER_COLD explicit SafetensorsFile(const std::string& path) : file_(path) {
     std::array<unsigned char, 8> length_bytes{};
     const std::uint64_t size = file_.size();
     if (size < length_bytes.size()) {

@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "espalier/core/config.hpp"
 #include "espalier/core/json.hpp"
 
 namespace espalier {
@@ -126,7 +127,8 @@ struct SafetensorsHeader {
 namespace safetensors_detail {
 
 /// Product of the lengths times the size of an element; false when that does not fit into 63 bits.
-[[nodiscard]] inline bool byte_count(const Shape& shape, Dtype dtype, std::uint64_t& out) {
+[[nodiscard]] ESPALIER_COLD inline bool byte_count(const Shape& shape, Dtype dtype,
+                                                   std::uint64_t& out) {
   constexpr std::uint64_t most = 0x7FFF'FFFF'FFFF'FFFFULL;
   out = dtype_size(dtype);
   if (std::find(shape.begin(), shape.end(), 0) != shape.end()) {
@@ -148,7 +150,7 @@ class EntryReader {
     info_.name = name;
   }
 
-  [[nodiscard]] TensorInfo read(std::uint64_t data_bytes) {
+  [[nodiscard]] ESPALIER_COLD TensorInfo read(std::uint64_t data_bytes) {
     if (!entry_.is_object()) fail("expected an object, found " + shown(&entry_));
     for (const std::string& key : entry_.keys()) {
       if (key != "dtype" && key != "shape" && key != "data_offsets") {
@@ -189,7 +191,7 @@ class EntryReader {
     return text;
   }
 
-  void read_dtype() {
+  ESPALIER_COLD void read_dtype() {
     const Json* dtype = entry_.find("dtype");
     for (std::size_t i = 0; dtype != nullptr && dtype->is_string() && i < dtypes.size(); ++i) {
       if (dtypes[i].name != dtype->as_string()) continue;
@@ -201,7 +203,7 @@ class EntryReader {
     fail("dtype: expected one of" + names + ", found " + shown(dtype));
   }
 
-  [[nodiscard]] std::vector<std::int64_t> integers(std::string_view key) const {
+  [[nodiscard]] ESPALIER_COLD std::vector<std::int64_t> integers(std::string_view key) const {
     const Json* list = entry_.find(key);
     std::vector<std::int64_t> out;
     bool good = list != nullptr && list->is_array();

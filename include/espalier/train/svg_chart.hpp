@@ -39,7 +39,7 @@ struct ChartPanel {
 namespace chart_detail {
 
 /// Text as XML character data: markup escaped; what XML 1.0 forbids becomes U+FFFD.
-[[nodiscard]] inline std::string escape(std::string_view text) {
+[[nodiscard]] ESPALIER_COLD inline std::string escape(std::string_view text) {
   std::string out;
   for (std::size_t i = 0; i < text.size();) {
     const std::size_t length = utf8_length(text, i);
@@ -79,7 +79,8 @@ struct Axis {
   double low = 0, high = 1, step = 0.2;
 
   /// Covers [least, most] with about `ticks` ticks, `margin` (a part of the range) free at both ends.
-  [[nodiscard]] static Axis over(double least, double most, int ticks, double margin, bool whole) {
+  [[nodiscard]] ESPALIER_COLD static Axis over(double least, double most, int ticks, double margin,
+                                               bool whole) {
     Axis axis;
     if (!(least <= most)) return axis;
     const double size = (std::max)(std::abs(least), std::abs(most));
@@ -112,7 +113,7 @@ struct Axis {
   }
 
   /// As many decimals as the step has, thousands as k, M or G; outside of that with an exponent.
-  [[nodiscard]] std::string label(double tick) const {
+  [[nodiscard]] ESPALIER_COLD std::string label(double tick) const {
     const double size = (std::max)(std::abs(low), std::abs(high));
     if (std::abs(tick) < step * 1e-6) tick = 0;
     char text[64];

@@ -22,7 +22,7 @@ class Trainable {
   };
 
   /// Throws ConfigError for a pattern that fits nothing, naming a few names that there are.
-  Trainable(const PlanView& plan, std::span<const std::string> freeze) {
+  ESPALIER_COLD Trainable(const PlanView& plan, std::span<const std::string> freeze) {
     std::vector<bool> used(freeze.size(), false);
     const auto frozen = [&](std::string_view name) {
       bool any = false;
@@ -66,7 +66,7 @@ class Trainable {
     }
   }
 
-  static std::string some_names(const PlanView& plan) {
+  ESPALIER_COLD static std::string some_names(const PlanView& plan) {
     std::string names;
     for (std::size_t i = 0; i < plan.tensors.size() && i < 4; ++i) {
       names += (i == 0 ? "'" : ", '") + std::string(plan.tensors[i].name.view()) + "'";

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "espalier/core/config.hpp"
 #include "espalier/data/dataset.hpp"
 #include "espalier/data/features.hpp"
 #include "espalier/train/check_options.hpp"
@@ -34,7 +35,8 @@ class PlanTrainer {
 
   /// Throws ConfigError for options that cannot be.
   /// `evaluate_task`: for the kinds of labels that the tasks have.
-  PlanTrainer(const CpuProgram& program, TrainerOptions options, Evaluate evaluate_task = &espalier::evaluate<>)
+  ESPALIER_COLD PlanTrainer(const CpuProgram& program, TrainerOptions options,
+                            Evaluate evaluate_task = &espalier::evaluate<>)
       : program_(program),
         options_(std::move(options)),
         evaluate_(evaluate_task),
@@ -55,7 +57,7 @@ class PlanTrainer {
   /// Throws DataError and ConfigError before anything has changed; CheckpointError when the run cannot be resumed;
   /// DivergenceError when a loss is no number any more, with the weights of the best epoch in place if there is one;
   /// IoError; and what callbacks throw.
-  FitResult fit(const Dataset& train, const Dataset& valid = {}) {
+  ESPALIER_COLD FitResult fit(const Dataset& train, const Dataset& valid = {}) {
     make_folders_of(options_);
     if (train.size() == 0) throw DataError("the training split is empty");
     for (const LabelInfo& label : program_.plan.schema.labels) static_cast<void>(train.table().column(label.column));
@@ -110,7 +112,8 @@ class PlanTrainer {
   }
 
   /// Metrics of every task over the whole of `data`.
-  [[nodiscard]] Report evaluate(const Dataset& data, const EvaluateOptions& options = {}) {
+  [[nodiscard]] ESPALIER_COLD Report evaluate(const Dataset& data,
+                                              const EvaluateOptions& options = {}) {
     require_trained();
     const EncodedData encoded = features_.encode(data);
     return report_of(program_.plan, encoded, espalier::predict(*executor_, encoded), options, grouping(), evaluate_);
@@ -168,7 +171,8 @@ class PlanTrainer {
     if (!executor_) throw ConfigError("the model has no weights yet: call fit() or load() first");
   }
 
-  [[nodiscard]] std::unique_ptr<TrainExecutor<float>> make_executor(const Features& features, Index batch) const {
+  [[nodiscard]] ESPALIER_COLD std::unique_ptr<TrainExecutor<float>> make_executor(
+      const Features& features, Index batch) const {
     return std::make_unique<TrainExecutor<float>>(program_, features.vocabulary_rows(), batch, options_.threads);
   }
 
@@ -187,7 +191,7 @@ class PlanTrainer {
     options_.checkpoint.functions()->save_state(parts(*executor_, *best_, splits), features_, *balance_, loop);
   }
 
-  [[nodiscard]] std::string where(const LoopState& loop, const Splits& splits) const {
+  [[nodiscard]] ESPALIER_COLD std::string where(const LoopState& loop, const Splits& splits) const {
     if (loop.stopped) return "it had stopped after epoch " + std::to_string(loop.epoch) + ", there is nothing to do";
     if (finished(loop)) return "it had finished all " + std::to_string(loop.epoch) + " epochs, there is nothing to do";
     return "epoch " + std::to_string(loop.epoch + 1) + ", after " + std::to_string(loop.position) + " of " +
@@ -195,7 +199,8 @@ class PlanTrainer {
   }
 
   /// What the reader of the data noted, and tasks that cannot learn.
-  void say_notes(const Dataset& train, const Dataset& valid, const Splits& splits) const {
+  ESPALIER_COLD void say_notes(const Dataset& train, const Dataset& valid,
+                               const Splits& splits) const {
     for (const std::string& note : train.table().notes) recorder_.say(note);
     if (valid.size() > 0 && &valid.table() != &train.table()) {
       for (const std::string& note : valid.table().notes) recorder_.say(note);
@@ -207,7 +212,7 @@ class PlanTrainer {
     }
   }
 
-  FitResult run(const Splits& splits, LoopState& loop, Index batch) {
+  ESPALIER_COLD FitResult run(const Splits& splits, LoopState& loop, Index batch) {
     const Index rows = splits.train.size();
     const std::int64_t total_steps = static_cast<std::int64_t>((rows + batch - 1) / batch) * options_.epochs;
     std::optional<InterruptGuard> interrupts;
@@ -275,7 +280,7 @@ class PlanTrainer {
     loop.position += batch.size;
   }
 
-  void finish_epoch(const Splits& splits, LoopState& loop) {
+  ESPALIER_COLD void finish_epoch(const Splits& splits, LoopState& loop) {
     ++loop.epoch;
     EpochInfo info;
     info.epoch = loop.epoch;
@@ -315,7 +320,7 @@ class PlanTrainer {
   }
 
   /// Σ weight_k · loss_k over the tasks that have one; NaN when none has.
-  [[nodiscard]] double weighted(std::span<const double> losses) const {
+  [[nodiscard]] ESPALIER_COLD double weighted(std::span<const double> losses) const {
     double sum = 0;
     bool any = false;
     for (std::size_t k = 0; k < losses.size(); ++k) {
@@ -332,7 +337,7 @@ class PlanTrainer {
                                                   loop.best_epoch > 0 ? *best_ : executor_->parameters(), features_);
   }
 
-  void save_interrupted(const Splits& splits, const LoopState& loop) {
+  ESPALIER_COLD void save_interrupted(const Splits& splits, const LoopState& loop) {
     const std::string begin = "interrupted after step " + std::to_string(loop.step) + "; ";
     if (options_.checkpoint.empty()) return recorder_.say(begin + "nothing saved, as there is no checkpoint file");
     save_state(splits, loop);
