@@ -24,7 +24,7 @@ constexpr int experts = 8, units = 16, tower = 8;
 constexpr int sines = 5;              // sin(α_i s + β_i), α_i = i / 2, β_i = i: the same for all seeds
 constexpr double scale = 1;          // c of the paper
 constexpr double noise = 0.1;        // deviation: the paper's variance of 0.01
-constexpr esp::Index rows = 20'000;  // half to train, a quarter each to validate and to test
+constexpr esp::Index rows = 40'000;  // half to train, a quarter each to validate and to test
 constexpr double correlations[] = {0.5, 0.9, 1.0};
 
 using First = esp::Task<"first", esp::MeanSquaredError, esp::Weight{1.0}, esp::Tower<tower>>;

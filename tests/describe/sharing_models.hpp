@@ -76,6 +76,10 @@ inline const std::vector<Entry>& models() {
       // T: 4 × 4 and bias; V, K, Q: 4 × 4.
       entry<Aitm<Act, "click", "buy">>(dense(6, 5) + towers(5) + dense(4, 4) + 3 * 16, "aitm"),
       entry<Aitm<Mmoe<2, Act>, "buy", "click">>(2 * dense(6, 5) + 3 * 2 * 6 + towers(5) + dense(4, 4) + 3 * 16),
+      entry<Gated<Mmoe<3, Act>, BalancedLoad<Weight{0.3}>>>(3 * dense(6, 5) + 3 * 3 * 6 + towers(5), "mmoe_balanced"),
+      entry<Gated<OneGateMoe<3, Act>, GateDropout<Rate{0.4}>, BalancedLoad<Weight{0.2}>>>(3 * dense(6, 5) + 3 * 6 + towers(5)),
+      entry<Gated<Ple<1, 1, Act>, GateDropout<Rate{0.2}>, BalancedLoad<Weight{0.2}>>>(4 * dense(6, 5) + 3 * 2 * 6 + towers(5)),
+      entry<Gated<Aitm<Mmoe<2, Act>, "buy", "click">, BalancedLoad<Weight{0.2}>>>(2 * dense(6, 5) + 3 * 2 * 6 + towers(5) + dense(4, 4) + 3 * 16),
       // Each task masks two blocks: of h^1, then of h^2 beside its own a^1.
       entry<Mtan<Act, Layers<Dense<4, Activation::tanh>>>>(
           dense(6, 5) + dense(5, 4) + 3 * (2 * dense(5, 5) + dense(4 + 5, 4) + dense(4, 4)) + towers(4), "mtan"),

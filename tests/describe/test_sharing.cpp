@@ -251,10 +251,10 @@ TEST_CASE("sharing: the load and entropy of gates") {
       usage.add(data.batch());
       return usage.reports();
     };
-    if (m.name == "mmoe") CHECK(reports().size() == 3);
-    if (m.name == "mmoe") CHECK(reports()[1].where == "gates/buy");
-    if (m.name == "ple") CHECK(reports().size() == 7);
-    if (m.name == "dselect_k") CHECK(reports()[2].where == "watch/gate");
+    if (m.golden == "mmoe") CHECK(reports().size() == 3);
+    if (m.golden == "mmoe") CHECK(reports()[1].where == "gates/buy");
+    if (m.golden == "ple") CHECK(reports().size() == 7);
+    if (m.golden == "dselect_k") CHECK(reports()[2].where == "watch/gate");
     // All parameters 0: no gate prefers any expert.
     for (const esp::GateReport& gate : reports()) {
       const auto experts = static_cast<double>(gate.load.size());
@@ -273,8 +273,8 @@ TEST_CASE("sharing: the load and entropy of gates") {
       CHECK(sum == doctest::Approx(1));
       CHECK(gate.entropy >= 0);
       CHECK(gate.entropy <= gate.load_entropy + 1e-9);
-      if (m.name == "mmoe") CHECK(gate.entropy < 0.05);
-      if (m.name == "mmoe") CHECK(gate.load_entropy > 0.2);
+      if (m.golden == "mmoe") CHECK(gate.entropy < 0.05);
+      if (m.golden == "mmoe") CHECK(gate.load_entropy > 0.2);
     }
   }
 }

@@ -86,6 +86,15 @@ def mmoe(n):
     return n.towers({t: n.gated(f"{t}/", x, experts) for t in TASKS})
 
 
+def mmoe_balanced(n):
+    x = n.inputs()
+    experts = n.experts("", x, 3, 5)
+    for t in TASKS:
+        load = torch.softmax(n.linear(f"{t}/gate", x, 3), 1).mean(0)
+        n.extra = n.extra + OWN[t] * 0.3 * load.var(correction=0) / load.mean() ** 2
+    return n.towers({t: n.gated(f"{t}/", x, experts) for t in TASKS})
+
+
 def one_gate(n):
     x = n.inputs()
     h = n.gated("", x, n.experts("", x, 3, 5))
@@ -308,6 +317,7 @@ MODELS = [
     ("branches", branches),
     ("one_gate_moe", one_gate),
     ("mmoe", mmoe),
+    ("mmoe_balanced", mmoe_balanced),
     ("cgc", cgc),
     ("ple", ple),
     ("cross_stitch", cross_stitch),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Gates that choose: DSelect-k's codes, hard concrete routes.
+// Gates that choose: DSelect-k's codes, hard concrete routes, experts left out, their load.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "espalier/kernels/cpu/gate_options.hpp"
 #include "espalier/kernels/cpu/route.hpp"
 #include "espalier/kernels/cpu/select.hpp"
 #include "kernels/padded.hpp"
@@ -132,5 +133,108 @@ TEST_CASE_TEMPLATE("hard concrete gates: their middle, their slopes, and how oft
     esp::cpu::hard_concrete(device, up.data(), Index{1}, key, true, a.data(), static_cast<double*>(nullptr));
     esp::cpu::hard_concrete(device, down.data(), Index{1}, key, true, b.data(), static_cast<double*>(nullptr));
     CHECK(slope[0] == doctest::Approx((a[0] - b[0]) / 2e-6).epsilon(1e-5));
+  }
+}
+
+TEST_CASE_TEMPLATE("gate dropout: weights that stay sum to 1, some go, and the gradient is that of the same draw", T, float, double) {
+  for (Index experts = 1; experts <= 11; ++experts) {
+    const Index groups = 1 + experts % 3, cols = 1 + experts % 4, rows = experts * groups;
+    CAPTURE(experts);
+    Padded<T> g(rows, cols, 2, 1), y(rows, cols, 1, 3), dy(rows, cols, 1, 1);
+    esp::Random draw(static_cast<std::uint64_t>(experts));
+    for (Index j = 0; j < cols; ++j) {
+      for (Index i = 0; i < rows; ++i) g.at(i, j) = static_cast<T>(draw.uniform(0.1, 1));
+    }
+    dy.randomize(3);
+    for (std::uint64_t key = 0; key < 20; ++key) {
+      esp::cpu::gate_dropout_forward(device, std::as_const(g).view(), groups, 0.4, key, 5, y.view());
+      CHECK(y.fenced());
+      for (Index j = 0; j < cols; ++j) {
+        for (Index at = 0; at < rows; at += experts) {
+          double kept = 0, sum = 0;
+          bool untouched = true;
+          for (Index e = at; e < at + experts; ++e) {
+            kept += y(e, j) != 0 ? g(e, j) : 0;
+            sum += y(e, j);
+            untouched = untouched && y(e, j) == g(e, j);
+          }
+          if (untouched) continue;  // all would have gone
+          CHECK(sum == doctest::Approx(1).epsilon(1e-5));
+          for (Index e = at; e < at + experts; ++e) {
+            if (y(e, j) != 0) CHECK(y(e, j) == doctest::Approx(g(e, j) / kept).epsilon(1e-5));
+          }
+        }
+      }
+      if constexpr (std::is_same_v<T, double>) {
+        Padded<T> dg(rows, cols, 3, 2);
+        esp::cpu::gate_dropout_backward(device, std::as_const(g).view(), std::as_const(y).view(), std::as_const(dy).view(), groups, 0.4,
+                                        key, 5, dg.view(), false);
+        CHECK(dg.fenced());
+        CHECK(worst_error(dg,
+                          [&](Index i, Index j) {
+                            const auto loss = [&](double step) {
+                              Padded<T> moved = g, out(rows, cols);
+                              moved.at(i, j) += step;
+                              esp::cpu::gate_dropout_forward(device, std::as_const(moved).view(), groups, 0.4, key, 5, out.view());
+                              double sum = 0;
+                              for (Index e = 0; e < rows; ++e) sum += dy(e, j) * out(e, j);
+                              return sum;
+                            };
+                            return (loss(1e-6) - loss(-1e-6)) / 2e-6;
+                          },
+                          [](Index, Index) { return 1e-7; }) <= 1);
+      }
+    }
+  }
+}
+
+TEST_CASE("gate dropout: as often as its rate says, whatever slice a sample is in") {
+  const Index cols = 4000;
+  Padded<double> g(4, cols), y(4, cols);
+  g.fill(0.25);
+  esp::cpu::gate_dropout_forward(device, std::as_const(g).view(), 1, 0.3, 9, 0, y.view());
+  double gone = 0;
+  for (Index j = 0; j < cols; ++j) {
+    for (Index e = 0; e < 4; ++e) gone += y(e, j) == 0 ? 1 : 0;
+  }
+  gone += 4 * cols * std::pow(0.3, 4);  // where all would have gone, all stay
+  CHECK(std::abs(gone / (4 * cols) - 0.3) < 0.02);
+  Padded<double> part(4, 10);
+  const esp::View<const double> later{g.data() + 4 * 700, 4, 10, 4};
+  esp::cpu::gate_dropout_forward(device, later, 1, 0.3, 9, 700, part.view());
+  for (Index j = 0; j < 10; ++j) {
+    for (Index e = 0; e < 4; ++e) CHECK(part(e, j) == y(e, 700 + j));
+  }
+}
+
+TEST_CASE_TEMPLATE("gate load: weighted sums, and the gradient of a balanced one", T, float, double) {
+  for (Index rows = 2; rows <= 14; rows += 2) {
+    const Index cols = 1 + rows % 5;
+    Padded<T> g(rows, cols, 1, 2);
+    g.randomize(static_cast<std::uint64_t>(rows));
+    std::vector<T> weights, load;
+    for (Index j = 0; j < cols; ++j) weights.push_back(static_cast<T>(1 + j));
+    for (Index e = 0; e < rows; ++e) load.push_back(static_cast<T>(0.1 * static_cast<double>(e)));
+    std::vector<T> sums(static_cast<std::size_t>(rows + 1));
+    esp::cpu::gate_load(device, std::as_const(g).view(), weights.data(), sums.data());
+    CHECK(static_cast<double>(sums[0]) == doctest::Approx(static_cast<double>(cols * (cols + 1)) / 2));
+    for (Index e = 0; e < rows; ++e) {
+      double sum = 0;
+      for (Index j = 0; j < cols; ++j) sum += static_cast<double>(1 + j) * g(e, j);
+      CHECK(static_cast<double>(sums[static_cast<std::size_t>(1 + e)]) == doctest::Approx(sum).epsilon(1e-4));
+    }
+    const T scales[2] = {T{2}, T{3}};
+    for (const bool accumulate : {false, true}) {
+      Padded<T> dg(rows, cols, 2, 1);
+      if (accumulate) dg.randomize(8);
+      const Padded<T> before = dg;
+      esp::cpu::load_balance_backward(device, load.data(), scales, Index{2}, weights.data(), dg.view(), accumulate);
+      CHECK(worst_error(dg,
+                        [&](Index e, Index j) {
+                          return (accumulate ? before(e, j) : 0) + (e < rows / 2 ? 2 : 3) * static_cast<double>(1 + j) * 0.1 * static_cast<double>(e);
+                        },
+                        [](Index, Index) { return 100 * epsilon_of<T>; }) <= 1);
+      CHECK(dg.fenced());
+    }
   }
 }

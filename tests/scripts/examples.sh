@@ -37,6 +37,24 @@ for program in quickstart short_video census_income movielens; do
 done
 refuses "scripts/fetch-data census-income" "$bin/census_income"
 
+# Programs that make up their data.
+for program in synthetic_tasks funnel; do
+  "$bin/$program" --help >out
+  for option in --epochs --patience --batch-size --learning-rate --seed --seeds --threads --json --quiet; do
+    grep -q -- "$option" out || fail "$program --help does not list $option"
+  done
+  refuses "--epochs" "$bin/$program" --epochs 0
+done
+refuses "--exposures" "$bin/funnel" --exposures 10
+"$bin/synthetic_tasks" --epochs 1 --seeds 1 --quiet --json >out 2>err || fail "$(cat err)"
+tail -n 1 out | grep -q '^{"example":"synthetic_tasks","seeds":1,"results":\[{"correlation":0.5,"shared_bottom":\[[0-9.]*\],"mmoe":\[' ||
+  fail "the JSON line is $(tail -n 1 out)"
+for threads in 1 3; do
+  "$bin/funnel" --exposures 2000 --users 40 --items 20 --epochs 2 --seeds 2 --threads "$threads" --quiet --json >"out$threads" 2>err || fail "$(cat err)"
+done
+cmp out1 out3 || fail "funnel says other things with three threads"
+tail -n 1 out1 | grep -q '^{"example":"funnel","seeds":2,"conversion_rate_error":\[{"model":"clicks_alone","values":\[' || fail "the JSON line is $(tail -n 1 out1)"
+
 # A few users and films: enough to train on.
 mkdir films
 ratings() {

@@ -7,6 +7,7 @@
 
 #include "espalier/describe/inputs.hpp"
 #include "espalier/describe/parallel.hpp"
+#include "espalier/describe/sharing/gates.hpp"
 
 namespace espalier {
 
@@ -92,11 +93,7 @@ struct Mmoe {
     const int path = b.enter("gates");
     gate.out = b.block(Experts * tasks);
     b.template emit<ops::Dense>(gate);
-    Node softmax;
-    softmax.in = gate.out;
-    softmax.groups = tasks;
-    softmax.out = b.block(Experts * tasks);
-    b.template emit<ops::Softmax>(softmax);
+    const Block gates = detail::softmax(b, gate.out, tasks);
     b.leave(path);
 
     std::array<Block, sizeof...(Tasks)> out{};
@@ -104,7 +101,7 @@ struct Mmoe {
       const int mix_path = b.enter("mix", k);
       Node mix;
       mix.in = experts;
-      mix.in2 = softmax.out.slice(k * Experts, Experts);
+      mix.in2 = gates.slice(k * Experts, Experts);
       mix.groups = Experts;
       mix.out = b.block(experts.rows / Experts);
       out[static_cast<std::size_t>(k)] = b.template emit<ops::Mix>(mix);

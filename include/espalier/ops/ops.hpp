@@ -10,6 +10,7 @@
 #include "espalier/ops/dropout.hpp"
 #include "espalier/ops/funnel.hpp"
 #include "espalier/ops/gate.hpp"
+#include "espalier/ops/gate_options.hpp"
 #include "espalier/ops/inputs.hpp"
 #include "espalier/ops/multiply.hpp"
 #include "espalier/ops/normalize.hpp"

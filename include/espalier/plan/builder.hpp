@@ -11,6 +11,12 @@
 
 namespace espalier {
 
+/// What softmax gates are asked for (describe/sharing/gates.hpp).
+struct GateOptions {
+  double dropout = 0;
+  double load_balance = 0;
+};
+
 /// Used twice by the compiler: first to count (N = 0 arrays), then to fill arrays of that size.
 template <std::size_t Nodes, std::size_t Tensors, std::size_t Tables, std::size_t Tasks>
 class PlanBuilder {
@@ -109,6 +115,9 @@ class PlanBuilder {
     return before;
   }
 
+  /// The task that things belong to now, or shared_by_tasks.
+  [[nodiscard]] constexpr int owner() const { return task_; }
+
   /// What is `task`'s own also serves other tasks, so it is shared: until set back. Returns what was set before.
   constexpr bool read_by_others(int task, bool is = true) {
     const std::uint64_t bit = std::uint64_t{1} << task;
@@ -139,6 +148,8 @@ class PlanBuilder {
 
   /// State offsets are relative until the number of parameters is known, which it is in the second pass.
   Index state_base = 0;
+
+  GateOptions gate_options;
 
  private:
   constexpr Index add_tensor(std::string_view name, int rows, int columns, Init init,

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "espalier/describe/parallel.hpp"
+#include "espalier/describe/sharing/gates.hpp"
 
 namespace espalier::detail {
 
@@ -62,15 +63,6 @@ constexpr Block dense(Builder& b, Block x, int units, Activation act, int positi
   b.template emit<ops::Dense>(node);
   b.leave(path);
   return node.out;
-}
-
-template <class Builder>
-constexpr Block softmax(Builder& b, Block x, int groups = 1) {
-  Node node;
-  node.in = x;
-  node.groups = groups;
-  node.out = b.block(x.rows);
-  return b.template emit<ops::Softmax>(node);
 }
 
 using GateOperations = TypeList<ops::Dense, ops::Softmax>;

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// Softmax gates, and what may be asked of them: dropout, a balanced load.
+#pragma once
+
+#include "espalier/describe/layers.hpp"
+#include "espalier/describe/task.hpp"
+
+namespace espalier {
+
+namespace detail {
+
+/// softmax of x in `groups` parts; where the builder says so, with dropout and a balanced load.
+template <class Builder>
+constexpr Block softmax(Builder& b, Block x, int groups = 1) {
+  Node node;
+  node.in = x;
+  node.groups = groups;
+  node.out = b.block(x.rows);
+  Block gates = b.template emit<ops::Softmax>(node);
+  if (b.gate_options.load_balance > 0) {
+    Node load = node;
+    load.in = gates.stopped();
+    load.out = {};
+    load.real = b.gate_options.load_balance;
+    load.scratch_size = x.rows + 1;
+    load.scratch = b.scratch(load.scratch_size);
+    load.loss = b.owner();  // a shared gate's term is spread over all tasks
+    b.template emit<ops::GateLoad>(load);
+    load.in = gates;
+    b.template emit<ops::LoadBalance>(load);
+  }
+  if (b.gate_options.dropout > 0) {
+    node.in = gates;
+    node.real = b.gate_options.dropout;
+    node.out = b.block(x.rows);
+    gates = b.template emit<ops::GateDropout>(node);
+  }
+  return gates;
+}
+
+}  // namespace detail
+
+/// In training each expert is left out of a gate with probability `R`, for each sample; the other weights grow so that they
+/// sum to 1 (Zhao et al., RecSys 2019). A gate that would lose all keeps all.
+template <Rate R>
+struct GateDropout {
+  static_assert(R.value >= 0 && R.value < 1, "espalier: GateDropout's rate must lie in [0, 1)");
+  using Operations = TypeList<ops::GateDropout>;
+  static constexpr double dropout = R.value, load_balance = 0;
+};
+
+/// One more term of the loss for each gate: Strength · CV² of its experts' load in the batch, the squared coefficient of
+/// variation, 0 where all have the same and E − 1 where one has all (Shazeer et al., ICLR 2017). A task's gate adds to
+/// the task's loss, a shared one to all alike. The whole batch takes part, so training has one more barrier.
+template <Weight Strength>
+struct BalancedLoad {
+  static_assert(Strength.value >= 0, "espalier: BalancedLoad's weight must not be negative");
+  using Operations = TypeList<ops::GateLoad, ops::LoadBalance>;
+  static constexpr double dropout = 0, load_balance = Strength.value;
+};
+
+/// `Sharing` whose softmax gates have `Options`: Gated<Mmoe<8, Mlp<64>>, GateDropout<Rate{0.1}>, BalancedLoad<Weight{0.01}>>.
+template <class Sharing, class... Options>
+struct Gated {
+  static_assert(sizeof...(Options) > 0, "espalier: Gated needs GateDropout, BalancedLoad or both");
+  using Operations = JoinUnique<typename Sharing::Operations, typename Options::Operations...>;
+  static constexpr std::string_view name = Sharing::name;
+
+  template <class InputsType, class... Tasks, class Builder>
+  static constexpr auto fold(Builder& b) {
+    b.gate_options = {(Options::dropout + ...), (Options::load_balance + ...)};
+    return Sharing::template fold<InputsType, Tasks...>(b);
+  }
+
+  template <class... Tasks, class Builder, class In>
+  static constexpr auto fold_towers(Builder& b, const In& in) requires(
+      requires { Sharing::template fold_towers<Tasks...>(b, in); }) {
+    return Sharing::template fold_towers<Tasks...>(b, in);
+  }
+};
+
+}  // namespace espalier

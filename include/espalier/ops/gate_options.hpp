@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a softmax gate may have besides: experts left out at random, a loss that spreads the load.
+#pragma once
+
+#include <array>
+
+#include "espalier/ops/context.hpp"
+
+namespace espalier::ops {
+
+/// In training y = m ∘ g / Σ m g in each of `groups` parts, m_e 0 with probability `real`; else y = g.
+struct GateDropout {
+  static constexpr std::string_view name = "gate_dropout";
+
+  template <class C>
+  static void forward(const Node& n, const C& c) {
+    const auto g = as_const(c.value(n.in));
+    if (c.training) {
+      gate_dropout_forward(c.device, g, Index{n.groups}, n.real, c.key_of(n), c.first, c.value(n.out));
+    } else {
+      copy(c.device, g, c.value(n.out), false);
+    }
+  }
+
+  template <class C>
+  static void backward(const Node& n, const C& c) {
+    if (!n.in.gradient) return;
+    gate_dropout_backward(c.device, as_const(c.value(n.in)), as_const(c.value(n.out)), as_const(c.gradient(n.out)),
+                          Index{n.groups}, n.real, c.key_of(n), c.first, c.gradient(n.in), n.accumulate_in);
+  }
+
+  static constexpr Cost cost(const Node& n) { return {6.0 * n.out.rows, 8.0 * n.out.rows, 8.0 * n.out.rows}; }
+};
+
+/// The load of gates in the whole batch, L_e = Σ_j w_j g_ej / Σ_j w_j: merged behind the weight's place. For LoadBalance.
+struct GateLoad {
+  static constexpr std::string_view name = "gate_load";
+
+  template <class C>
+  static void forward(const Node& n, const C& c) {
+    if (c.training) gate_load(c.device, as_const(c.value(n.in)), c.sample_weights(), c.scratch + n.scratch);
+  }
+
+  template <class T>
+  static void merge_forward(const Node& n, const T* parts, Index stride, Index count, T*, T* merged) {
+    for (Index e = 0; e <= n.in.rows; ++e) {
+      double sum = 0;
+      for (Index s = 0; s < count; ++s) sum += static_cast<double>(parts[s * stride + e]);
+      merged[e] = static_cast<T>(e == 0 ? sum : sum / static_cast<double>(merged[0]));
+    }
+  }
+
+  template <class C>
+  static void backward(const Node&, const C&) {}
+
+  static constexpr Cost cost(const Node& n) { return {2.0 * n.in.rows, 0, 4.0 * n.in.rows}; }
+};
+
+/// An auxiliary loss: real · CV² = real · (E Σ_e L_e² − 1) in each of `groups` parts.   dg_ej = real · 2 E L_e w_j / Σ w
+/// It is part of the loss of task `loss`; with −1, one group is one task's each, or the only one spread over all tasks.
+/// Shazeer et al., Outrageously large neural networks, ICLR 2017.
+struct LoadBalance {
+  static constexpr std::string_view name = "load_balance";
+  static constexpr std::size_t most = 64;  ///< groups: as many as a model may have tasks
+
+  template <class C>
+  static void forward(const Node& n, const C& c) {
+    if (!c.training || c.auxiliary == nullptr || c.first != 0) return;  // once a batch
+    const auto* load = c.merged + n.scratch + 1;
+    const int experts = n.in.rows / n.groups;
+    for (int g = 0; g < n.groups; ++g) {
+      double squares = 0;
+      for (int e = 0; e < experts; ++e) squares += static_cast<double>(load[g * experts + e]) * static_cast<double>(load[g * experts + e]);
+      const double value = n.real * (experts * squares - 1) * c.batch_weight;
+      const Index tasks = c.batch->labels.cols;
+      if (n.loss >= 0 || n.groups > 1) {
+        c.auxiliary[n.loss >= 0 ? n.loss : g] += value;
+      } else {
+        for (Index k = 0; k < tasks; ++k) c.auxiliary[k] += value / static_cast<double>(tasks);
+      }
+    }
+  }
+
+  template <class C>
+  static void backward(const Node& n, const C& c) {
+    using T = typename C::Scalar;
+    const int experts = n.in.rows / n.groups;
+    std::array<T, most> scales{};
+    for (int g = 0; g < n.groups; ++g) {
+      double scale = 0;
+      const int tasks = static_cast<int>(c.batch->labels.cols);
+      if (n.loss >= 0 || n.groups > 1) {
+        scale = c.auxiliary_scale(n.loss >= 0 ? n.loss : g);
+      } else {
+        for (int k = 0; k < tasks; ++k) scale += c.auxiliary_scale(k) / tasks;
+      }
+      scales[static_cast<std::size_t>(g)] = static_cast<T>(n.real * 2 * experts * scale);
+    }
+    load_balance_backward(c.device, c.merged + n.scratch + 1, scales.data(), Index{n.groups}, c.sample_weights(),
+                          c.gradient(n.in), n.accumulate_in);
+  }
+
+  static constexpr Cost cost(const Node& n) { return {0, 3.0 * n.in.rows, 0}; }
+};
+
+}  // namespace espalier::ops
