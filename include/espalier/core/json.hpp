@@ -159,7 +159,7 @@ class Json {
     throw_error<DataError>({"JSON: expected ", name(kind), ", found ", name(kind_)});
   }
 
-  ESPALIER_COLD void write(std::string& out) const {
+  void write(std::string& out) const {
     switch (kind_) {
       case Kind::null: out += "null"; break;
       case Kind::boolean: out += number_ != 0 ? "true" : "false"; break;
@@ -196,7 +196,7 @@ class Json {
     out.append(text, end.ptr);
   }
 
-  ESPALIER_COLD static void write_string(std::string& out, std::string_view text) {
+  static void write_string(std::string& out, std::string_view text) {
     constexpr char hex[] = "0123456789abcdef";
     out += '"';
     for (std::size_t i = 0; i < text.size();) {

@@ -49,7 +49,7 @@ class Json::Parser {
     while (next_is(' ') || next_is('\n') || next_is('\r') || next_is('\t')) ++at_;
   }
 
-  ESPALIER_COLD Json parse_value(int depth) {
+  Json parse_value(int depth) {
     if (at_ >= text_.size()) fail("expected a value, found the end");
     if (depth >= max_depth && (next_is('{') || next_is('['))) {
       fail("nested deeper than " + std::to_string(max_depth) + " levels");
@@ -71,7 +71,7 @@ class Json::Parser {
     return value;
   }
 
-  ESPALIER_COLD Json parse_array(int depth) {
+  Json parse_array(int depth) {
     Json made = array();
     ++at_;
     skip_space();
@@ -85,7 +85,7 @@ class Json::Parser {
     }
   }
 
-  ESPALIER_COLD Json parse_object(int depth) {
+  Json parse_object(int depth) {
     Json made = object();
     std::vector<std::size_t> starts;
     ++at_;
@@ -125,7 +125,7 @@ class Json::Parser {
     }
   }
 
-  ESPALIER_COLD std::string parse_string() {
+  std::string parse_string() {
     const std::size_t start = at_++;
     std::string out;
     for (;;) {

@@ -82,7 +82,7 @@ class Reader {
   };
 
   /// Reads all inputs, or the first `limit` rows. False when it has to be done again.
-  ESPALIER_COLD bool pass(const std::vector<Input>& inputs, Index limit) {
+  bool pass(const std::vector<Input>& inputs, Index limit) {
     rows_ = bad_rows_ = 0;
     new_rows_ = 0;
     first_errors_.clear();
@@ -198,7 +198,7 @@ class Reader {
     return End::error;  // not reached
   }
 
-  ESPALIER_COLD End finish(const Scanner& scanner, std::size_t fields, bool blank, bool wrong) {
+  End finish(const Scanner& scanner, std::size_t fields, bool blank, bool wrong) {
     if (fields == place_.size()) return wrong ? End::error : End::line;
     const std::string expected = ", expected " + std::to_string(place_.size());
     error_ = scanner.where(scanner.row_line());
