@@ -35,13 +35,17 @@ struct TaskMatrix {
   return c;
 }
 
-/// √(xᵀ M x), at least 0.
+/// √(xᵀ M x); 0 where the terms cancel within rounding.
 [[nodiscard]] inline double length_of(const TaskMatrix& m, std::span<const double> x) {
-  double sum = 0;
+  double sum = 0, size = 0;
   for (std::size_t i = 0; i < m.size; ++i) {
-    for (std::size_t j = 0; j < m.size; ++j) sum += x[i] * m(i, j) * x[j];
+    for (std::size_t j = 0; j < m.size; ++j) {
+      const double term = x[i] * m(i, j) * x[j];
+      sum += term;
+      size += std::abs(term);
+    }
   }
-  return sum > 0 ? std::sqrt(sum) : 0.0;
+  return sum > 4 * std::numeric_limits<double>::epsilon() * size ? std::sqrt(sum) : 0.0;
 }
 
 /// A = V diag(values) Vᵀ of a symmetric matrix by Jacobi's rotations; eigenvectors are columns.
