@@ -280,7 +280,7 @@ class GradVac(Stateful):
                     continue
                 now = w @ g
                 left, goal = np.linalg.norm(now), self.phi[i, j]
-                c = now @ g[j] / left / length[j] if left > 1e-6 * length[i] else 0.0
+                c = np.clip(now @ g[j] / left / length[j], -1, 1) if left > 1e-6 * length[i] else 0.0
                 if c < goal and left > 1e-6 * length[i]:
                     turn = goal * np.sqrt(1 - c * c) - c * np.sqrt(1 - goal * goal)
                     w[j] += np.linalg.norm(now) * turn / length[j] / np.sqrt(1 - goal * goal)

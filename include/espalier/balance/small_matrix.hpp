@@ -2,6 +2,7 @@
 // Small dense matrices on the stack, as large as there may be tasks; eigenvalues of symmetric ones.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstddef>
@@ -21,6 +22,8 @@ struct TaskMatrix {
   explicit TaskMatrix(std::size_t n) : size(n) {
     for (std::size_t i = 0; i < n * n; ++i) values[i] = 0;
   }
+  TaskMatrix(const TaskMatrix& other) : size(other.size) { std::copy_n(other.values.begin(), size * size, values.begin()); }
+  TaskMatrix& operator=(const TaskMatrix&) = delete;
   double& operator()(std::size_t i, std::size_t j) { return values[i * size + j]; }
   double operator()(std::size_t i, std::size_t j) const { return values[i * size + j]; }
 };
