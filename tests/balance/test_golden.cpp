@@ -94,7 +94,7 @@ std::vector<double> direction(const Matrix& g, const std::vector<double>& w) {
 template <class Reset, class Check>
 void each_problem(const GoldenMethod& method, Reset&& reset, Check&& check) {
   std::size_t at = 0;
-  for (const std::size_t tasks : {2, 3, 8}) {
+  for (const std::size_t tasks : {2U, 3U, 8U}) {
     for (int kind = 0; kind < kinds; ++kind) {
       reset(tasks);
       for (std::size_t index = 0; index < 8; ++index) {
@@ -126,7 +126,7 @@ GradientBalance gradient_method(const std::string& name) {
   if (name == "dual_proj") return DualProj{};
   if (name == "con_fig") return ConFig{};
   if (name == "sdm_grad") return SdmGrad{.lambda = 0.3};
-  if (name == "sdm_grad_steps") return SdmGrad{.lambda = 0.3, .steps = 20};
+  if (name == "sdm_grad_steps") return SdmGrad{.lambda = 0.3, .steps = 20, .learning_rate = 0.5};
   if (name == "mo_do") return MoDo{};
   if (name == "db_mtl") return DbMtl{};
   if (name == "cr_mogm") return CrMogm<PcGrad>{.method = {.random_order = false}, .alpha = 0.9};

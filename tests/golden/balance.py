@@ -146,8 +146,24 @@ def ca_grad(g, losses, kind):
     n = len(g)
     if not g.any():
         return np.full(n, 1 / n)
-    w = jd.CAGradWeighting(c=0.4, norm_eps=1e-4)(t(g @ g.T) / np.trace(g @ g.T)).numpy()
-    return w if w.any() else np.full(n, 1 / n)  # Pareto-stationary: the authors' convention
+    if kind in (GENERAL, AGREEING, FEW, IDENTICAL):
+        w = jd.CAGradWeighting(c=0.4, norm_eps=1e-4)(t(g @ g.T) / np.trace(g @ g.T)).numpy()
+        return w if w.any() else np.full(n, 1 / n)  # Pareto-stationary: the authors' convention
+    # CVXPY is not exact enough. A point, however found, is the optimum if the primal and the dual value agree.
+    mean = g.mean(axis=0)
+    radius = 0.4 * np.linalg.norm(mean)
+    size = np.linalg.norm(g, axis=1).max()
+    if radius < 1e-12 * size or np.linalg.norm(shortest(g) @ g) < 1e-10 * size:
+        return np.full(n, 1 / n)
+    low, high = 0.0, size / radius
+    for _ in range(200):
+        s = (low + high) / 2
+        w = shortest(g + s * mean)
+        low, high = (s, high) if np.linalg.norm(w @ g) > s * radius else (low, s)
+    d = mean + radius * (w @ g) / np.linalg.norm(w @ g)
+    primal, dual = (g @ d).min(), (w @ g) @ mean + radius * np.linalg.norm(w @ g)
+    assert abs(primal - dual) < 1e-6 * np.linalg.norm(d) * np.linalg.norm(g, axis=1).min() + 1e-12 * size * size, (kind, primal, dual)
+    return 1 / n + radius / np.linalg.norm(w @ g) * w
 
 
 def cosines(g):
@@ -162,7 +178,8 @@ def imtl_g(g, losses, kind):
     c, norm = cosines(g)
     x = np.linalg.pinv(c, rcond=1e-10, hermitian=True) @ (norm > 0)
     x = np.where(norm > 0, x / np.where(norm > 0, norm, 1), 0)
-    return x / x.sum() if abs(x.sum()) > 1e-9 * np.abs(x).sum() else 0 * x
+    defined = np.abs(x * norm).max() > 1e-9 and abs(x.sum()) > 1e-9 * np.abs(x).sum()
+    return x / x.sum() if defined else 0 * x
 
 
 def con_fig(g, losses, kind):
@@ -242,8 +259,34 @@ class GradVac(Stateful):
         super().__init__(lambda n: jd.GradVacWeighting(beta=0.5))
 
     def __call__(self, g, losses, kind):
+        if kind in (ZERO, OPPOSED) or (kind == SINGULAR and len(g) == 2):
+            return self.by_hand(g)
         self.method.eps = 1e-30 if kind == SCALED else 1e-8
         return super().__call__(g, losses, kind)
+
+    def reset(self, tasks):
+        super().reset(tasks)
+        self.phi = np.zeros((tasks, tasks))
+
+    def by_hand(self, g):
+        """Gradients of 0 take no part, and what is left of one that others cancel has no angle: c = 0. (In TorchJD rounding
+        and epsilon decide.)"""
+        n, total = len(g), np.zeros(len(g))
+        length = np.linalg.norm(g, axis=1)
+        for i in range(n):
+            w = np.eye(n)[i]
+            for j in range(n):
+                if i == j or length[i] == 0 or length[j] == 0:
+                    continue
+                now = w @ g
+                left, goal = np.linalg.norm(now), self.phi[i, j]
+                c = np.clip(now @ g[j] / left / length[j], -1, 1) if left > 1e-6 * length[i] else 0.0
+                if c < goal and left > 1e-6 * length[i]:
+                    turn = goal * np.sqrt(1 - c * c) - c * np.sqrt(1 - goal * goal)
+                    w[j] += np.linalg.norm(now) * turn / length[j] / np.sqrt(1 - goal * goal)
+                self.phi[i, j] = 0.5 * goal + 0.5 * c
+            total += w
+        return total
 
 
 class GradNorm:
@@ -322,18 +365,18 @@ TJ = "TorchJD 0.18"
 METHODS = [
     ("mgda", "NumPy: every support tried", lambda g, losses, kind: shortest(g)),
     ("pc_grad", TJ + " PCGrad", weighting(jd.PCGradWeighting)),
-    ("grad_vac", TJ + " GradVac", GradVac()),
-    ("ca_grad", TJ + " CAGrad (CVXPY); where it gives 0 the authors' convention", ca_grad),
+    ("grad_vac", TJ + " GradVac; zero or opposed: the paper's formula, NumPy", GradVac()),
+    ("ca_grad", TJ + " CAGrad (CVXPY); degenerate: a point with no duality gap, NumPy", ca_grad),
     ("grad_norm", "the paper's formula, PyTorch autograd", GradNorm()),
     ("imtl_g", TJ + " IMTLG; singular or scaled: the paper's formula, NumPy", imtl_g),
-    ("nash_mtl", "the paper's equation, CVXPY and SciPy's root (" + TJ + " NashMTL's direction in 93 of 96 plain ones)", Nash()),
+    ("nash_mtl", "the paper's equation, CVXPY and SciPy's root (" + TJ + " NashMTL's direction in 95 of 96 plain ones)", Nash()),
     ("aligned_mtl", TJ + " AlignedMTL; scaled: the paper's formula by NumPy's SVD", aligned),
     ("fair_grad", TJ + " FairGrad, refined; degenerate: the paper's equation, CVXPY and SciPy's root", fair(2)),
     ("up_grad", TJ + " UPGrad (quadprog); zero or scaled: SciPy NNLS", up_grad),
     ("dual_proj", TJ + " DualProj (quadprog); zero or scaled: SciPy NNLS", dual_proj),
     ("con_fig", TJ + " ConFIG", con_fig),
     ("sdm_grad", "NumPy: every support tried", sdm_exact),
-    ("sdm_grad_steps", TJ + " SDMGrad", Stateful(lambda n: jd.SDMGradWeighting())),
+    ("sdm_grad_steps", TJ + " SDMGrad", Stateful(lambda n: jd.SDMGradWeighting(lr=0.5))),
     ("mo_do", TJ + " MoDo", Stateful(lambda n: jd.MoDoWeighting())),
     ("db_mtl", "the paper's formula, NumPy", db_mtl),
     ("cr_mogm", TJ + " CRMOGM of PCGrad", Stateful(lambda n: jd.CRMOGMWeighting(jd.PCGradWeighting(), alpha=0.9))),

@@ -16,7 +16,7 @@ namespace espalier {
 ///
 /// For c < 1 it converges to a minimum of the mean loss; c = 0 is `MeanGradient`, c → ∞ points like
 /// `Mgda`. Scaling all gradients by one factor scales the step. Solved exactly: the w of a given |g_w| is a
-/// shortest vector in a hull, and |g_w| is found by bisection; O(n³) times about a hundred.
+/// shortest vector in a hull, and |g_w| is found by regula falsi; O(n³) times some tens.
 /// Conventions: `rescale` 0: d as it is (the paper's algorithm, TorchJD); 1: d / (1 + c²) (the authors'
 /// code); 2: d / (1 + c). Where g_w = 0, at a Pareto-stationary point, d = g₀, as in the authors' code.
 struct CaGrad {
@@ -49,7 +49,7 @@ struct CaGrad {
     for (std::size_t i = 0; i < n; ++i) shift[i] = equal;
     const double mean = detail::length_of(gramian, {shift.data(), n});
     const double radius = c * mean;
-    if (!(radius > 1e-12)) return;
+    if (!(radius > 0)) return;
     // √q = min over μ of ½ (q / μ + μ): for a given μ = radius · s, w is the shortest of g_k + s g₀;
     // the best μ is |g_w|. |g_w(s)| − radius · s falls in s.
     const auto length_at = [&](double s) {
@@ -57,15 +57,28 @@ struct CaGrad {
       detail::shortest_in_hull(detail::shifted_gramian(g, 1, {shift.data(), n}), {w.data(), n});
       return detail::length_of(gramian, {w.data(), n});
     };
-    double low = 0, high = 1 / radius;  // no |g_w| is above 1
-    for (int i = 0; i < 80 && high - low > 1e-15 * high; ++i) {
-      // Halves of the exponent first, as s may be tiny.
-      const double middle = low > 0 && high > 4 * low ? std::sqrt(low * high) : low > 0 ? (low + high) / 2 : high / 1024;
-      (length_at(middle) > radius * middle ? low : high) = middle;
-      if (high < 1e-13 / radius) return;  // |g_w| = 0
+    double length = length_at(0);
+    if (!(length > 0)) return;  // Pareto-stationary
+    // Regula falsi, with the Illinois rule: no |g_w| is below the shortest, or above 1.
+    double low = length / radius, high = 1 / radius;
+    double above = length_at(low) - radius * low, below = length_at(high) - radius * high;
+    for (int i = 0, side = 0; i < 100 && above > 0 && below < 0 && high - low > 1e-14 * high; ++i) {
+      const double middle = (above * high - below * low) / (above - below);
+      length = length_at(middle);
+      const double value = length - radius * middle;
+      if (std::abs(value) <= 1e-14 * length) break;
+      if (value > 0) {
+        low = middle, above = value;
+        if (side == 1) below /= 2;
+        side = 1;
+      } else {
+        high = middle, below = value;
+        if (side == -1) above /= 2;
+        side = -1;
+      }
     }
-    const double length = length_at((low + high) / 2);
-    if (!(length > 1e-12)) return;
+    if (!(above > 0)) length = length_at(low);
+    if (!(length > 0)) return;
     for (std::size_t i = 0; i < n; ++i) out[i] = shrink * (equal + radius / length * w[i]);
   }
 

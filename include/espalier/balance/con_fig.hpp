@@ -31,7 +31,7 @@ struct ConFig {
       for (std::size_t j = 0; j < n; ++j) along += g.norm(i) * c(i, j) * x[j];
       most = (std::max)(most, std::abs(x[i]));
     }
-    const bool none = !(length > 1e-9 * most);
+    const bool none = !(most > 1e-9) || !(length > 1e-9 * most);
     for (std::size_t i = 0; i < n; ++i) {
       out[i] = none || !(g(i, i) > 0) ? 0.0 : along / length * (x[i] / length) / g.norm(i);
     }

@@ -63,13 +63,16 @@ inline void fair_weights(const TaskGradients& g, double alpha, double ridge, std
       slope += rhs[i] * step[i];
       if (step[i] < 0) length = (std::min)(length, 0.95 * x[i] / -step[i]);
     }
+    if (worst < 1e-6 && slope <= 1e-15 * (1 + std::abs(value))) {
+      for (std::size_t i = 0; i < n; ++i) x[i] += length * step[i];
+      break;  // the value cannot tell any more
+    }
     TaskVector next{};
     bool found = false;
     for (int halving = 0; halving < 60 && !found; ++halving, length /= 2) {
       for (std::size_t i = 0; i < n; ++i) next[i] = x[i] + length * step[i];
       const double there = objective(next);
-      // Where only rounding is left the value may not fall any more.
-      found = there <= value - 0.1 * length * slope || (worst < 1e-6 && there <= value + 1e-12 * std::abs(value));
+      found = there <= value - 0.1 * length * slope;
       if (found) value = there;
     }
     if (!found) break;

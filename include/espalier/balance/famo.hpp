@@ -16,7 +16,7 @@
 namespace espalier {
 
 /// The objective is c Σ_k z_k log L_k with z = softmax(ξ), c = 1 / Σ (z_k / L_k), so that
-/// w_k = c z_k / L_k sum to 1. ξ learns from what a step did: with δ_k = log L_k before − log L_k after, it takes a step of Adam
+/// w_k = c z_k / L_k sum to 1. (L_k stands for the loss above `ideal_k`, which is 0 unless given.) ξ learns from what a step did: with δ_k = log L_k before − log L_k after, it takes a step of Adam
 /// along −Jᵀ δ, J the Jacobian of the softmax: a loss that fell more than others gets less weight.
 /// Liu et al., FAMO: fast adaptive multitask optimization, NeurIPS 2023.
 ///
@@ -28,6 +28,7 @@ namespace espalier {
 struct Famo {
   double learning_rate = 0.025;
   double weight_decay = 1e-3;
+  std::vector<double> ideal{};  ///< a lower bound of each loss, or none
 
   static constexpr std::string_view name = "famo";
   static constexpr bool needs_current_losses = true;
@@ -38,6 +39,9 @@ struct Famo {
   void reset(std::size_t tasks) {
     detail::require_positive(name, {"learning_rate", learning_rate});
     detail::require_not_negative(name, {"weight_decay", weight_decay});
+    if (!ideal.empty() && ideal.size() != tasks) {
+      throw_error<ConfigError>({name, ": ideal has ", ideal.size(), " values, expected ", tasks, ", one a task"});
+    }
     xi.reset(tasks);
     before.assign(tasks, std::nan(""));
   }
@@ -48,19 +52,19 @@ struct Famo {
     bool any = false;
     double mean = 0;
     for (std::size_t k = 0; k < n; ++k) {
-      const double delta = before[k] - log_of(losses[k]);
+      const double delta = before[k] - log_of(losses, k);
       if (!(delta == delta)) continue;
       any = true;
       mean += out[k] * delta;
     }
     for (std::size_t k = 0; k < n && any; ++k) {
-      const double delta = before[k] - log_of(losses[k]);
+      const double delta = before[k] - log_of(losses, k);
       xi.step(k, out[k] * ((delta == delta ? delta : 0.0) - mean) + weight_decay * xi.value[k], learning_rate);
     }
     softmax(out);
     double greatest = -1e300;
     for (std::size_t k = 0; k < n; ++k) {
-      out[k] = std::log(out[k]) - log_of(losses[k]);
+      out[k] = std::log(out[k]) - log_of(losses, k);
       if (out[k] == out[k]) greatest = (std::max)(greatest, out[k]);
     }
     double sum = 0;
@@ -68,7 +72,7 @@ struct Famo {
     for (double& w : out) w = w == w ? w / sum : 1.0;
   }
   void observe(std::span<const double> losses) {
-    for (std::size_t k = 0; k < losses.size(); ++k) before[k] = log_of(losses[k]);
+    for (std::size_t k = 0; k < losses.size(); ++k) before[k] = log_of(losses, k);
   }
 
   [[nodiscard]] std::vector<double> state() const {
@@ -81,12 +85,15 @@ struct Famo {
     xi.restore(state.subspan(before.size()));
   }
   [[nodiscard]] std::string describe() const {
-    return detail::describe_settings(name, {{"learning_rate", learning_rate}, {"weight_decay", weight_decay}});
+    std::string text = detail::describe_settings(name, {{"learning_rate", learning_rate}, {"weight_decay", weight_decay}});
+    for (const double z : ideal) text += " ideal " + detail::setting_text(z);
+    return text;
   }
 
  private:
   /// NaN for what is no loss.
-  [[nodiscard]] static double log_of(double loss) {
+  [[nodiscard]] double log_of(std::span<const double> losses, std::size_t k) const {
+    const double loss = losses[k] - (ideal.empty() ? 0.0 : ideal[k]);
     return loss >= 0 && std::isfinite(loss) ? std::log((std::max)(loss, 1e-8)) : std::nan("");
   }
   void softmax(std::span<double> out) const {

@@ -20,7 +20,8 @@ namespace espalier {
 /// O(n³); keeps n² means, 0 at first. Invariant to the scale of all gradients. Conventions: c is of the
 /// gradient as changed so far (as in the authors' algorithm); one mean for all shared parameters, where the paper has
 /// one a group of layers; β = 0.5 as in LibMTL and TorchJD (the paper's 0.01 suits its millions of
-/// steps). The others' order is drawn anew, or `random_order = false`: by number.
+/// steps); what is left of a gradient below 1e-6 of it has no angle (c = 0), a gradient of 0 takes no part. The others'
+/// order is drawn anew, or `random_order = false`: by number.
 struct GradVac {
   double beta = 0.5;
   bool random_order = true;
@@ -53,9 +54,9 @@ struct GradVac {
         const double length = detail::length_of(cosines, {own.data(), n});
         double product = 0;
         for (std::size_t k = 0; k < n; ++k) product += cosines(j, k) * own[k];
-        const double cosine = length > 1e-8 ? (std::min)((std::max)(product / length, -1.0), 1.0) : 0.0;
+        const double cosine = length > 1e-6 ? (std::min)((std::max)(product / length, -1.0), 1.0) : 0.0;
         double& goal = goals[g.tasks[i] * tasks + g.tasks[j]];
-        if (cosine < goal && goal < 1) {
+        if (cosine < goal && goal < 1 && length > 1e-6) {
           const double across = std::sqrt(1 - goal * goal);
           own[j] += length * (goal * std::sqrt(1 - cosine * cosine) - cosine * across) / across;
         }

@@ -122,8 +122,9 @@ class GradientBalance {
   /// their static weights. A task that is absent from the batch has NaN (or infinity) on the
   /// diagonal; it is not shown to the method and its weight is 0. That is not the same as a
   /// gradient of 0, which says that the task is at its optimum. `losses`: one a task, or empty.
-  /// With one task in all there is nothing to balance: its weight is 1. Throws ConfigError on other
-  /// sizes.
+  /// With one task in all there is nothing to balance: its weight is 1. Where the method's numbers
+  /// overflow, for gradients whose lengths lie 1e150 apart, every weight is 1 / n. Throws ConfigError
+  /// on other sizes.
   void weights(std::span<const double> gramian, std::span<const double> losses, std::uint64_t key,
                std::span<double> out) {
     if (gramian.size() != tasks_ * tasks_ || out.size() != tasks_ ||
@@ -159,7 +160,9 @@ class GradientBalance {
     }
     const std::span<double> found(weights_.data(), count);
     model_->weights({{gramian_.data(), count * count}, present_, losses_, key}, found);
-    for (std::size_t i = 0; i < count; ++i) out[present_[i]] = found[i];
+    bool finite = true;
+    for (const double w : found) finite = finite && std::isfinite(w);
+    for (std::size_t i = 0; i < count; ++i) out[present_[i]] = finite ? found[i] : 1 / static_cast<double>(count);
   }
 
   [[nodiscard]] std::vector<double> state() const { return model_->state(); }

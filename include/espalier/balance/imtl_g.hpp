@@ -30,13 +30,14 @@ struct ImtlG {
       if (g(i, i) > 0 && (shortest == 0 || g.norm(i) < shortest)) shortest = g.norm(i);
     }
     detail::pseudo_solve(detail::cosines_of(g), {ones.data(), n}, out, 1e-10);
-    double sum = 0, size = 0;
+    double sum = 0, size = 0, most = 0;
+    for (const double x : out) most = (std::max)(most, std::abs(x));
     for (std::size_t i = 0; i < n; ++i) {
       out[i] = g(i, i) > 0 ? out[i] * (shortest / g.norm(i)) : 0.0;
       sum += out[i];
       size += std::abs(out[i]);
     }
-    const bool none = !(std::abs(sum) > 1e-9 * size);
+    const bool none = !(most > 1e-9) || !(std::abs(sum) > 1e-9 * size);
     for (std::size_t i = 0; i < n; ++i) out[i] = none ? 0.0 : out[i] / sum;
   }
 };

@@ -20,8 +20,8 @@ enum class MetaScale { longer, shorter, all };
 /// via adapting gradient magnitudes of auxiliary tasks, WWW 2022.
 ///
 /// O(n); keeps m. For one task that counts and others that help it. The losses' scales matter only where r < 1.
-/// Conventions: one length for all shared parameters, where the paper has one a layer; m starts at the first |g_k|
-/// (the authors start at 0, which cancels); a task that is absent keeps its m. r = 0.7, β = 0.9.
+/// Conventions: one length for all shared parameters, where the paper has one a layer; m starts at 0, as the
+/// authors', and is corrected for that (m / (1 − β^t) after t steps: it cancels where no task is ever absent). r = 0.7, β = 0.9.
 struct MetaBalance {
   std::size_t target = 0;  ///< the task that counts, by its place in the model
   MetaScale scale = MetaScale::all;
@@ -31,31 +31,35 @@ struct MetaBalance {
   static constexpr std::string_view name = "meta_balance";
   static constexpr bool needs_coordinates = false;
 
-  std::vector<double> lengths{};  ///< m; NaN before the first
+  std::vector<double> learnt{};  ///< m, then 1 − β^t; one a task each
 
   void reset(std::size_t tasks) {
     detail::require_within(name, {"relax", relax}, 0, 1);
     detail::require_within(name, {"beta", beta}, 0, 0.9999);
     if (tasks > 0) detail::require_within(name, {"target", double(target)}, 0, static_cast<double>(tasks - 1));
-    lengths.assign(tasks, std::nan(""));
+    learnt.assign(2 * tasks, 0.0);
   }
 
   void weights(const TaskGradients& g, std::span<double> out) {
+    const std::size_t all = learnt.size() / 2;
     for (std::size_t i = 0; i < g.size(); ++i) {
-      double& m = lengths[g.tasks[i]];
-      m = m == m ? beta * m + (1 - beta) * g.norm(i) : g.norm(i);
+      double &m = learnt[g.tasks[i]], &seen = learnt[all + g.tasks[i]];
+      m = beta * m + (1 - beta) * g.norm(i);
+      seen = beta * seen + 1 - beta;
     }
-    const double goal = lengths[target];
+    const auto length = [&](std::size_t task) { return learnt[all + task] > 0 ? learnt[task] / learnt[all + task] : 0.0; };
+    const double goal = length(target);
+    const bool known = learnt[all + target] > 0;
     for (std::size_t i = 0; i < g.size(); ++i) {
-      const double m = lengths[g.tasks[i]];
-      const bool scaled = g.tasks[i] != target && goal == goal && m > 0 &&
+      const double m = length(g.tasks[i]);
+      const bool scaled = g.tasks[i] != target && known && m > 0 &&
                           (scale == MetaScale::all || (scale == MetaScale::longer ? m > goal : m < goal));
       out[i] = scaled ? (std::min)(relax * goal / m + 1 - relax, 1e30) : 1.0;
     }
   }
 
-  [[nodiscard]] std::vector<double> state() const { return lengths; }
-  void restore(std::span<const double> state) { lengths.assign(state.begin(), state.end()); }
+  [[nodiscard]] std::vector<double> state() const { return learnt; }
+  void restore(std::span<const double> state) { learnt.assign(state.begin(), state.end()); }
   [[nodiscard]] std::string describe() const {
     return detail::describe_settings(name, {{"target", double(target)}, {"scale", double(scale)}, {"relax", relax}, {"beta", beta}});
   }

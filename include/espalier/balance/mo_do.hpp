@@ -46,7 +46,7 @@ struct MoDo {
       double slope = rho * before[i];
       for (std::size_t j = 0; j < n; ++j) slope += g(i, j) * before[j];
       out[i] = before[i] - gamma * slope;
-      if (!std::isfinite(out[i])) out[i] = before[i];  // gradients beyond 1e150
+      if (!(std::abs(out[i]) < 1e100)) out[i] = before[i];
     }
     detail::project_on_simplex(out);
     for (std::size_t i = 0; i < n; ++i) lambda[g.tasks[i]] = n == lambda.size() ? out[i] : out[i] * sum;

@@ -2,6 +2,7 @@
 // Small dense matrices on the stack, as large as there may be tasks; eigenvalues of symmetric ones.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstddef>
@@ -21,6 +22,8 @@ struct TaskMatrix {
   explicit TaskMatrix(std::size_t n) : size(n) {
     for (std::size_t i = 0; i < n * n; ++i) values[i] = 0;
   }
+  TaskMatrix(const TaskMatrix& other) : size(other.size) { std::copy_n(other.values.begin(), size * size, values.begin()); }
+  TaskMatrix& operator=(const TaskMatrix&) = delete;
   double& operator()(std::size_t i, std::size_t j) { return values[i * size + j]; }
   double operator()(std::size_t i, std::size_t j) const { return values[i * size + j]; }
 };
@@ -35,13 +38,17 @@ struct TaskMatrix {
   return c;
 }
 
-/// √(xᵀ M x), at least 0.
+/// √(xᵀ M x); 0 where the terms cancel within rounding.
 [[nodiscard]] inline double length_of(const TaskMatrix& m, std::span<const double> x) {
-  double sum = 0;
+  double sum = 0, size = 0;
   for (std::size_t i = 0; i < m.size; ++i) {
-    for (std::size_t j = 0; j < m.size; ++j) sum += x[i] * m(i, j) * x[j];
+    for (std::size_t j = 0; j < m.size; ++j) {
+      const double term = x[i] * m(i, j) * x[j];
+      sum += term;
+      size += std::abs(term);
+    }
   }
-  return sum > 0 ? std::sqrt(sum) : 0.0;
+  return sum > 4 * std::numeric_limits<double>::epsilon() * size ? std::sqrt(sum) : 0.0;
 }
 
 /// A = V diag(values) Vᵀ of a symmetric matrix by Jacobi's rotations; eigenvectors are columns.

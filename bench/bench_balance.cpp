@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// A training step with each balancing method, three tasks; what it takes over Equal.
+#include <memory>
+
+#include "machine.hpp"
+#include "workloads.hpp"
+
+#include "espalier/train/executor.hpp"
+#include "espalier/train/make_balance.hpp"
+#include "espalier/train/task_gradients.hpp"
+
+namespace {
+
+using bench::Index;
+namespace esp = espalier;
+
+/// 256 dense inputs → 4 experts 256 → 128, three towers 64 → 1.
+struct Experts : esp::MultiTaskModel<esp::Inputs<esp::NumericVector<"x", 256>>, esp::Mmoe<4, esp::Mlp<256, 128>>,
+                                     bench::Clicks<"click">, bench::Clicks<"buy">, bench::Clicks<"like">> {
+  static constexpr const char* label = "experts";
+  static constexpr Index rows = 0;
+};
+
+template <class Model>
+void step(benchmark::State& state, const esp::NamedBalance& method, esp::BalanceOn on, int threads) {
+  constexpr Index samples = 1024;
+  const auto rows = bench::vocabulary_rows<Model>();
+  esp::TrainExecutor<float> executor(esp::program_of<Model, float, esp::cpu::Device>(), rows, samples, threads);
+  esp::initialize(executor.plan(), 1, executor.parameters());
+  executor.prepare(esp::Adam{.learning_rate = 1e-3}, {});
+  const esp::RandomBatch<float> data(executor.plan(), samples, rows, 1);
+  esp::BalanceOption option = method.make();
+  esp::Balance balance = option;
+  balance.reset(executor.plan().tasks.size());
+  std::unique_ptr<esp::GradientDriver::Pass> pass;
+  if (option.driver() != nullptr) pass = option.driver()->make(executor, on);
+  std::vector<double> weights(executor.plan().tasks.size(), 1.0);
+  const auto weigh = [](void* context, std::span<const double> losses, std::span<double> out) {
+    static_cast<esp::Balance*>(context)->weights(losses, out);
+  };
+  std::int64_t number = 0;
+  const auto learn = [&] {
+    const std::uint64_t key = esp::mix(1, static_cast<std::uint64_t>(++number));
+    const bool current = balance.needs_current_losses();
+    if (!current) balance.weights({}, weights);
+    const auto losses = pass ? pass->forward_backward(data.batch(), weights, key, *balance.gradients())
+                             : executor.forward_backward(data.batch(), weights, key, current ? +weigh : nullptr, &balance);
+    executor.update({number, 1, 1});
+    balance.observe(losses);
+  };
+  for (int i = 0; i < 3; ++i) learn();
+  for (auto _ : state) learn();
+  state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations()) * samples);
+}
+
+template <class Model>
+void add(int threads) {
+  for (const esp::NamedBalance& method : esp::named_balances) {
+    for (const esp::BalanceOn on : {esp::BalanceOn::parameters, esp::BalanceOn::representation}) {
+      const bool gradients = method.make().driver() != nullptr;
+      if (!gradients && on == esp::BalanceOn::representation) continue;
+      const std::string name = "Balance/" + std::string(method.name) +
+                               (on == esp::BalanceOn::representation ? "_on_representation" : "") + "/" + Model::label +
+                               "/tasks:3/threads:" + std::to_string(threads);
+      benchmark::RegisterBenchmark(name.c_str(), [&method, on, threads](benchmark::State& state) {
+        step<Model>(state, method, on, threads);
+      })->Unit(benchmark::kMillisecond);
+    }
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  for (const int threads : {1, 2}) {
+    add<bench::SharedBottom>(threads);
+    add<Experts>(threads);
+  }
+  return bench::run(argc, argv);
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// What balancing methods do where gradients conflict: two parameters, two losses, five starts, after the figures of the
+// CAGrad and Nash-MTL papers. Writes the trajectories and the Pareto front to an SVG image.
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "common/two_objectives.hpp"
+#include "espalier/core/atomic_file.hpp"
+#include "espalier/train/make_balance.hpp"
+#include "espalier/train/svg_chart.hpp"
+
+namespace {
+
+namespace esp = espalier;
+
+/// FAMO needs to know how low the losses can be, as they are negative.
+esp::Balance method_of(const std::string& name, const examples::TwoObjectives& problem) {
+  if (name == "famo") return esp::Famo{.ideal = {-21 * problem.scale, -21}};
+  if (name == "ca_grad") return esp::CaGrad{.c = 0.5};
+  return esp::make_balance(name);
+}
+
+/// x up to 12 above the axis of the picture, the losses of every point of the trajectory.
+esp::ChartPanel panel_of(const std::string& title, const examples::TwoObjectives& problem,
+                         const std::vector<std::vector<examples::Point>>& paths) {
+  esp::ChartPanel panel{title, "first loss", "second loss", {}};
+  const auto series = [&](std::string name, const std::vector<examples::Point>& points, esp::Mark mark, int color) {
+    esp::ChartSeries s{std::move(name), {}, {}, mark, color};
+    for (const examples::Point& p : points) {
+      const auto losses = problem.at(p).losses;
+      s.x.push_back(losses[0]);
+      s.y.push_back(losses[1]);
+    }
+    panel.series.push_back(std::move(s));
+  };
+  series("Pareto front", problem.front(), esp::Mark::line, 9);
+  for (std::size_t i = 0; i < paths.size(); ++i) {
+    const int color = static_cast<int>(i);
+    const examples::Point& start = paths[i].front();
+    char name[64];
+    std::snprintf(name, sizeof name, "from (%g, %g)", start[0], start[1]);
+    series(name, paths[i], esp::Mark::line, color);
+    series("end", {paths[i].back()}, esp::Mark::points, color);
+  }
+  return panel;
+}
+
+int run(int argc, char** argv) {
+  std::vector<std::string> methods{"equal", "pc_grad", "mgda", "ca_grad", "nash_mtl", "aligned_mtl", "up_grad", "famo"};
+  std::vector<std::string> names;
+  for (const esp::NamedBalance& b : esp::named_balances) names.emplace_back(b.name);
+  std::string output = "pareto_toy.svg";
+  int steps = 100000;
+  double rate = 1e-3, scale = 0.1;
+  bool json = false;
+  CLI::App app{"Two losses of two parameters, from five starts: who reaches the Pareto front?", "pareto_toy"};
+  app.option_defaults()->always_capture_default();
+  app.add_option("--balance", methods, "Methods, each a panel of the picture")->delimiter(',')->check(CLI::IsMember(names));
+  app.add_option("--output", output, "The picture");
+  app.add_option("--steps", steps, "Steps of Adam")->check(CLI::PositiveNumber);
+  app.add_option("--learning-rate", rate, "Of Adam")->check(CLI::PositiveNumber);
+  app.add_option("--scale", scale, "Of the first loss: 0.1 in the Nash-MTL paper, 1 in the CAGrad paper")->check(CLI::PositiveNumber);
+  app.add_flag("--json", json, "Print one JSON object as the last line");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp& help) {
+    return app.exit(help);
+  } catch (const CLI::ParseError& error) {
+    std::cerr << "pareto_toy: " << error.what() << " (see --help)\n";
+    return 1;
+  }
+  const examples::TwoObjectives problem{scale};
+  esp::SvgChart chart("Two losses from five starts");
+  nlohmann::ordered_json line;
+  line["example"] = "pareto_toy";
+  line["steps"] = steps;
+  line["above_front"] = nlohmann::ordered_json::object();
+  std::printf("how far each start's end lies above the Pareto front, in units of the losses; 0 is on it\n");
+  for (const std::string& name : methods) {
+    std::vector<std::vector<examples::Point>> paths;
+    std::printf("%-22s", name.c_str());
+    for (const examples::Point& start : examples::two_objectives_starts) {
+      paths.push_back(examples::trajectory(problem, method_of(name, problem), start, steps, rate, 500));
+      const double above = problem.above_front(paths.back().back());
+      std::printf(" %8.3f", above);
+      line["above_front"][name].push_back(above);
+    }
+    std::printf("\n");
+    chart.add(panel_of(name, problem, paths));
+  }
+  esp::write_file_atomically(output, chart.to_svg());
+  std::printf("picture: %s\n", output.c_str());
+  if (json) std::cout << line.dump() << '\n';
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {
+    std::cerr << "pareto_toy: " << error.what() << '\n';
+    return 1;
+  }
+}
