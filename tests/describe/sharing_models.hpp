@@ -25,6 +25,11 @@ using Act = esp::Layers<esp::Dense<5, esp::Activation::tanh>>;
 template <class Sharing>
 struct Model : esp::MultiTaskModel<Inputs, Sharing, Click, Buy, Watch> {};
 
+/// Three steps in a row.
+using Cart = esp::Task<"cart", esp::BinaryCrossEntropy, esp::Weight{0.7}, esp::Tower<4>>;
+template <class Sharing>
+struct Chain : esp::MultiTaskModel<Inputs, Sharing, Click, Cart, Buy> {};
+
 /// Which gradients the model stops: what it leaves out no difference tells.
 enum class Stops {
   nothing,
@@ -41,10 +46,10 @@ struct Entry {
   Stops stops = Stops::nothing;
 };
 
-template <class Sharing>
+template <class Sharing, template <class> class Of = Model>
 Entry entry(esp::Index parameters, std::string golden = "", Stops stops = Stops::nothing) {
-  return {std::string(Sharing::name), esp::program_of<Model<Sharing>, double, esp::cpu::Device>(),
-          [] { return esp::summary<Model<Sharing>>(); }, parameters, std::move(golden), stops};
+  return {std::string(Sharing::name), esp::program_of<Of<Sharing>, double, esp::cpu::Device>(),
+          [] { return esp::summary<Of<Sharing>>(); }, parameters, std::move(golden), stops};
 }
 
 /// A Dense of `out` units on `in` values.
@@ -89,6 +94,10 @@ inline const std::vector<Entry>& models() {
       entry<PepNet<Domain<"item">, Person<"user">, 5>>(dense(8, 6) + dense(6, 6) + 3 * (dense(6, 5) + dense(8, 5) + dense(5, 5)) + towers(5),
                                                        "pepnet", Stops::within_task),
       entry<Hmoe<Mmoe<2, Act>, "click", "buy">>(2 * dense(6, 5) + 3 * 2 * 6 + towers(5) + 2 * 2 * 5, "hmoe", Stops::within_task),
+      entry<Esmm<Act, "click", "cart", "buy">, Chain>(dense(6, 5) + 3 * (dense(5, 4) + dense(4, 1))),
+      entry<Aitm<Act, "click", "cart", "buy">, Chain>(dense(6, 5) + 3 * (dense(5, 4) + dense(4, 1)) + 2 * (dense(4, 4) + 3 * 16)),
+      entry<AitmWith<Act, Weight{0}, "buy", "cart", "click">, Chain>(dense(6, 5) + 3 * (dense(5, 4) + dense(4, 1)) +
+                                                                    2 * (dense(4, 4) + 3 * 16)),
       entry<Dbmtl<Act, Mlp<4>, Reads<"watch", "buy", "click">, Reads<"click", "buy">>>(dense(6, 5) + towers(5) + dense(8, 4) + dense(11, 4) + 1, "dbmtl"),
   };
   return all;

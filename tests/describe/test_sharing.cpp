@@ -8,6 +8,7 @@
 #include <limits>
 #include <map>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -235,6 +236,30 @@ TEST_CASE("sharing: the executor that infers says what the one that trains does"
     }
     CHECK(worst < 1e-12);
     CHECK(inference.values_per_sample() <= plan.sizes.values);
+  }
+}
+
+TEST_CASE("sharing: auxiliary losses follow the weights that a balance gives after the forward pass") {
+  const auto weigh = [](void*, std::span<const double> losses, std::span<double> weights) {
+    for (std::size_t k = 0; k < weights.size(); ++k) weights[k] = 1 / (1 + losses[k]);
+  };
+  for (const Entry& m : models()) {
+    CAPTURE(m.name);
+    const esp::PlanView& plan = m.program.plan;
+    const std::vector<esp::Index> rows(esp::vocabulary_count(plan), 5);
+    const esp::RandomBatch<double> data(plan, 37, rows, 3, 0.2, true);
+    esp::TrainExecutor<double> executor(m.program, rows, 37, 2);
+    esp::initialize(plan, 2, executor.parameters());
+    Values weights(plan.tasks.size(), 3), given(static_cast<std::size_t>(plan.sizes.parameters)), expected(given.size());
+    const auto losses = executor.forward_backward(data.batch(), weights, 5, weigh, nullptr);
+    for (std::size_t k = 0; k < weights.size(); ++k) weights[k] = 1 / (1 + losses[k]);
+    executor.read_gradient(given);
+    executor.clear_gradient();
+    executor.forward_backward(data.batch(), weights, 5);
+    executor.read_gradient(expected);
+    double worst = 0;
+    for (std::size_t i = 0; i < given.size(); ++i) worst = (std::max)(worst, std::abs(given[i] - expected[i]));
+    CHECK(worst < 1e-12);
   }
 }
 
