@@ -16,9 +16,10 @@ namespace {
 
 namespace esp = espalier;
 
-/// FAMO needs to know how low the losses can be, as they are negative.
+/// FAMO needs to know how low the losses can be, as they are negative; its weight decay is that of its authors' code,
+/// CAGrad's radius that of its authors' problem.
 esp::Balance method_of(const std::string& name, const examples::TwoObjectives& problem) {
-  if (name == "famo") return esp::Famo{.ideal = {-21 * problem.scale, -21}};
+  if (name == "famo") return esp::Famo{.weight_decay = 1e-5, .ideal = {-21 * problem.scale, -21}};
   if (name == "ca_grad") return esp::CaGrad{.c = 0.5};
   return esp::make_balance(name);
 }

@@ -23,7 +23,7 @@ namespace espalier {
 /// O(n), no gradients by task; wants this step's losses, so a barrier between forward and backward. Scaling a loss changes
 /// nothing. Losses must be positive. Conventions: "after" is the next step's loss, of the next batch; the authors run
 /// the same batch again, which costs a forward pass (with full batches it is the same). learning_rate 0.025 and
-/// weight_decay 1e-3 as in the paper. Losses below 1e-8 count as that; a task that is absent from one of the
+/// weight_decay 1e-3 as in the paper (1e-5 in the authors' code: ξ then moves further). Losses below 1e-8 count as that; a task that is absent from one of the
 /// two batches has δ = 0, and in its own batch weight 1.
 struct Famo {
   double learning_rate = 0.025;
