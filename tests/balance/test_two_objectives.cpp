@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The two-objective problem of the CAGrad and Nash-MTL papers: who reaches the Pareto front, and who does not.
+// The two-objective problem of the CAGrad and Nash-MTL papers: who reaches the Pareto front, and
+// who does not.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -48,7 +49,8 @@ std::vector<double> ends(const Balance& method, int steps) {
   const examples::TwoObjectives problem{0.1};
   std::vector<double> above;
   for (const Point& start : examples::two_objectives_starts) {
-    above.push_back(problem.above_front(examples::trajectory(problem, method, start, steps, 1e-3, steps).back()));
+    above.push_back(problem.above_front(
+        examples::trajectory(problem, method, start, steps, 1e-3, steps).back()));
   }
   return above;
 }
@@ -61,8 +63,10 @@ struct Run {
 }  // namespace
 
 TEST_CASE("two objectives: the front is reached from all five starts") {
-  const Run runs[] = {{Mgda{}, 50000}, {CaGrad{.c = 0.5}, 100000}, {NashMtl{}, 50000}, {AlignedMtl{}, 50000}, {UpGrad{}, 100000},
-                      {Famo{.weight_decay = 1e-5, .ideal = {-2.1, -21}}, 100000}};
+  const Run runs[] = {
+      {Mgda{}, 50000},    {CaGrad{.c = 0.5}, 100000},
+      {NashMtl{}, 50000}, {AlignedMtl{}, 50000},
+      {UpGrad{}, 100000}, {Famo{.weight_decay = 1e-5, .ideal = {-2.1, -21}}, 100000}};
   for (const Run& run : runs) {
     const std::string name = run.method.describe();
     CAPTURE(name);
