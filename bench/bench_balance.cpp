@@ -15,17 +15,20 @@ using bench::Index;
 namespace esp = espalier;
 
 /// 256 dense inputs → 4 experts 256 → 128, three towers 64 → 1.
-struct Experts : esp::MultiTaskModel<esp::Inputs<esp::NumericVector<"x", 256>>, esp::Mmoe<4, esp::Mlp<256, 128>>,
-                                     bench::Clicks<"click">, bench::Clicks<"buy">, bench::Clicks<"like">> {
+struct Experts : esp::MultiTaskModel<esp::Inputs<esp::NumericVector<"x", 256>>,
+                                     esp::Mmoe<4, esp::Mlp<256, 128>>, bench::Clicks<"click">,
+                                     bench::Clicks<"buy">, bench::Clicks<"like">> {
   static constexpr const char* label = "experts";
   static constexpr Index rows = 0;
 };
 
 template <class Model>
-void step(benchmark::State& state, const esp::NamedBalance& method, esp::BalanceOn on, int threads) {
+void step(benchmark::State& state, const esp::NamedBalance& method, esp::BalanceOn on,
+          int threads) {
   constexpr Index samples = 1024;
   const auto rows = bench::vocabulary_rows<Model>();
-  esp::TrainExecutor<float> executor(esp::program_of<Model, float, esp::cpu::Device>(), rows, samples, threads);
+  esp::TrainExecutor<float> executor(esp::program_of<Model, float, esp::cpu::Device>(), rows,
+                                     samples, threads);
   esp::initialize(executor.plan(), 1, executor.parameters());
   executor.prepare(esp::Adam{.learning_rate = 1e-3}, {});
   const esp::RandomBatch<float> data(executor.plan(), samples, rows, 1);
@@ -43,8 +46,10 @@ void step(benchmark::State& state, const esp::NamedBalance& method, esp::Balance
     const std::uint64_t key = esp::mix(1, static_cast<std::uint64_t>(++number));
     const bool current = balance.needs_current_losses();
     if (!current) balance.weights({}, weights);
-    const auto losses = pass ? pass->forward_backward(data.batch(), weights, key, *balance.gradients())
-                             : executor.forward_backward(data.batch(), weights, key, current ? +weigh : nullptr, &balance);
+    const auto losses =
+        pass ? pass->forward_backward(data.batch(), weights, key, *balance.gradients())
+             : executor.forward_backward(data.batch(), weights, key, current ? +weigh : nullptr,
+                                         &balance);
     executor.update({number, 1, 1});
     balance.observe(losses);
   };
@@ -60,8 +65,8 @@ void add(int threads) {
       const bool gradients = method.make().driver() != nullptr;
       if (!gradients && on == esp::BalanceOn::representation) continue;
       const std::string name = "Balance/" + std::string(method.name) +
-                               (on == esp::BalanceOn::representation ? "_on_representation" : "") + "/" + Model::label +
-                               "/tasks:3/threads:" + std::to_string(threads);
+                               (on == esp::BalanceOn::representation ? "_on_representation" : "") +
+                               "/" + Model::label + "/tasks:3/threads:" + std::to_string(threads);
       benchmark::RegisterBenchmark(name.c_str(), [&method, on, threads](benchmark::State& state) {
         step<Model>(state, method, on, threads);
       })->Unit(benchmark::kMillisecond);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What balancing methods do where gradients conflict: two parameters, two losses, five starts, after the figures of the
+// What balancing methods do where gradients conflict: two parameters, two losses, five starts,
+// after the figures of the
 // CAGrad and Nash-MTL papers. Writes the trajectories and the Pareto front to an SVG image.
 #include <CLI/CLI.hpp>
 #include <iostream>
@@ -16,9 +17,10 @@ namespace {
 
 namespace esp = espalier;
 
-/// FAMO needs to know how low the losses can be, as they are negative.
+/// FAMO needs to know how low the losses can be, as they are negative; its weight decay is that of
+/// its authors' code, CAGrad's radius that of its authors' problem.
 esp::Balance method_of(const std::string& name, const examples::TwoObjectives& problem) {
-  if (name == "famo") return esp::Famo{.ideal = {-21 * problem.scale, -21}};
+  if (name == "famo") return esp::Famo{.weight_decay = 1e-5, .ideal = {-21 * problem.scale, -21}};
   if (name == "ca_grad") return esp::CaGrad{.c = 0.5};
   return esp::make_balance(name);
 }
@@ -27,7 +29,8 @@ esp::Balance method_of(const std::string& name, const examples::TwoObjectives& p
 esp::ChartPanel panel_of(const std::string& title, const examples::TwoObjectives& problem,
                          const std::vector<std::vector<examples::Point>>& paths) {
   esp::ChartPanel panel{title, "first loss", "second loss", {}};
-  const auto series = [&](std::string name, const std::vector<examples::Point>& points, esp::Mark mark, int color) {
+  const auto series = [&](std::string name, const std::vector<examples::Point>& points,
+                          esp::Mark mark, int color) {
     esp::ChartSeries s{std::move(name), {}, {}, mark, color};
     for (const examples::Point& p : points) {
       const auto losses = problem.at(p).losses;
@@ -49,20 +52,26 @@ esp::ChartPanel panel_of(const std::string& title, const examples::TwoObjectives
 }
 
 int run(int argc, char** argv) {
-  std::vector<std::string> methods{"equal", "pc_grad", "mgda", "ca_grad", "nash_mtl", "aligned_mtl", "up_grad", "famo"};
+  std::vector<std::string> methods{"equal",    "pc_grad",     "mgda",    "ca_grad",
+                                   "nash_mtl", "aligned_mtl", "up_grad", "famo"};
   std::vector<std::string> names;
   for (const esp::NamedBalance& b : esp::named_balances) names.emplace_back(b.name);
   std::string output = "pareto_toy.svg";
   int steps = 100000;
   double rate = 1e-3, scale = 0.1;
   bool json = false;
-  CLI::App app{"Two losses of two parameters, from five starts: who reaches the Pareto front?", "pareto_toy"};
+  CLI::App app{"Two losses of two parameters, from five starts: who reaches the Pareto front?",
+               "pareto_toy"};
   app.option_defaults()->always_capture_default();
-  app.add_option("--balance", methods, "Methods, each a panel of the picture")->delimiter(',')->check(CLI::IsMember(names));
+  app.add_option("--balance", methods, "Methods, each a panel of the picture")
+      ->delimiter(',')
+      ->check(CLI::IsMember(names));
   app.add_option("--output", output, "The picture");
   app.add_option("--steps", steps, "Steps of Adam")->check(CLI::PositiveNumber);
   app.add_option("--learning-rate", rate, "Of Adam")->check(CLI::PositiveNumber);
-  app.add_option("--scale", scale, "Of the first loss: 0.1 in the Nash-MTL paper, 1 in the CAGrad paper")->check(CLI::PositiveNumber);
+  app.add_option("--scale", scale,
+                 "Of the first loss: 0.1 in the Nash-MTL paper, 1 in the CAGrad paper")
+      ->check(CLI::PositiveNumber);
   app.add_flag("--json", json, "Print one JSON object as the last line");
   try {
     app.parse(argc, argv);
@@ -78,12 +87,14 @@ int run(int argc, char** argv) {
   line["example"] = "pareto_toy";
   line["steps"] = steps;
   line["above_front"] = nlohmann::ordered_json::object();
-  std::printf("how far each start's end lies above the Pareto front, in units of the losses; 0 is on it\n");
+  std::printf(
+      "how far each start's end lies above the Pareto front, in units of the losses; 0 is on it\n");
   for (const std::string& name : methods) {
     std::vector<std::vector<examples::Point>> paths;
     std::printf("%-22s", name.c_str());
     for (const examples::Point& start : examples::two_objectives_starts) {
-      paths.push_back(examples::trajectory(problem, method_of(name, problem), start, steps, rate, 500));
+      paths.push_back(
+          examples::trajectory(problem, method_of(name, problem), start, steps, rate, 500));
       const double above = problem.above_front(paths.back().back());
       std::printf(" %8.3f", above);
       line["above_front"][name].push_back(above);

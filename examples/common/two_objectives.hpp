@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The problem of two parameters and two losses on which the CAGrad and Nash-MTL papers show what methods do:
+// The problem of two parameters and two losses on which the CAGrad and Nash-MTL papers show what
+// methods do:
 // a valley where the gradients conflict and differ in length, and a Pareto front at its end.
 #pragma once
 
@@ -16,8 +17,8 @@ namespace examples {
 
 using Point = std::array<double, 2>;
 
-/// Losses, and their gradients by (x, y). Liu et al., NeurIPS 2021, appendix; Navon et al., ICML 2022, scale the first
-/// loss by 0.1.
+/// Losses, and their gradients by (x, y). Liu et al., NeurIPS 2021, appendix; Navon et al., ICML
+/// 2022, scale the first loss by 0.1.
 struct TwoObjectives {
   double scale = 0.1;
 
@@ -31,7 +32,8 @@ struct TwoObjectives {
     const double t = std::tanh(-y), slope = -(1 - t * t);  // of tanh(−y) by y
     const double up = std::tanh(0.5 * y), down = std::tanh(-0.5 * y);
     const double c1 = (std::max)(up, 0.0), c2 = (std::max)(down, 0.0);
-    const double c1_y = up >= 0 ? 0.5 * (1 - up * up) : 0.0, c2_y = down >= 0 ? -0.5 * (1 - down * down) : 0.0;
+    const double c1_y = up >= 0 ? 0.5 * (1 - up * up) : 0.0,
+                 c2_y = down >= 0 ? -0.5 * (1 - down * down) : 0.0;
     Value v;
     for (std::size_t k = 0; k < 2; ++k) {
       const double inner = k == 0 ? 0.5 * (-x - 7) - t : 0.5 * (-x + 3) + t + 2;
@@ -53,7 +55,8 @@ struct TwoObjectives {
     std::vector<Point> points;
     for (int i = 0; i <= 280; ++i) {
       const double x = -7 + 0.05 * i;
-      // At the front (7 + x) ∇(L₁ / scale) + (7 − x) ∇L₂ = 0 by x; by y a one-dimensional search does it.
+      // At the front (7 + x) ∇(L₁ / scale) + (7 − x) ∇L₂ = 0 by x; by y a one-dimensional search
+      // does it.
       double low = -20, high = -2;
       for (int step = 0; step < 100; ++step) {
         const double y = (low + high) / 2;
@@ -66,14 +69,15 @@ struct TwoObjectives {
     return points;
   }
 
-  /// How far above the front: the least t such that some point of the front has both losses ≥ those here − t, each
-  /// in units of its own scale.
+  /// How far above the front: the least t such that some point of the front has both losses ≥ those
+  /// here − t, each in units of its own scale.
   [[nodiscard]] double above_front(Point p) const {
     const Value v = at(p);
     double best = 1e300;
     for (const Point& f : front()) {
       const Value w = at(f);
-      best = (std::min)(best, (std::max)((v.losses[0] - w.losses[0]) / scale, v.losses[1] - w.losses[1]));
+      best = (std::min)(best,
+                        (std::max)((v.losses[0] - w.losses[0]) / scale, v.losses[1] - w.losses[1]));
     }
     return best;
   }
@@ -83,10 +87,12 @@ struct TwoObjectives {
 };
 
 /// The starts of the Nash-MTL paper.
-inline constexpr std::array<Point, 5> two_objectives_starts{{{-8.5, 7.5}, {0, 0}, {9, 9}, {-7.5, -0.5}, {9, -1}}};
+inline constexpr std::array<Point, 5> two_objectives_starts{
+    {{-8.5, 7.5}, {0, 0}, {9, 9}, {-7.5, -0.5}, {9, -1}}};
 
 /// Where Adam goes with the method's steps: every `keep`-th point and the last.
-[[nodiscard]] inline std::vector<Point> trajectory(const TwoObjectives& problem, espalier::Balance balance, Point p, int steps,
+[[nodiscard]] inline std::vector<Point> trajectory(const TwoObjectives& problem,
+                                                   espalier::Balance balance, Point p, int steps,
                                                    double learning_rate, int keep = 100) {
   balance.reset(2);
   std::vector<double> weights(2), gramian(4);
@@ -107,7 +113,8 @@ inline constexpr std::array<Point, 5> two_objectives_starts{{{-8.5, 7.5}, {0, 0}
       const double g = weights[0] * v.gradients[0][i] + weights[1] * v.gradients[1][i];
       first[i] = 0.9 * first[i] + 0.1 * g;
       second[i] = 0.999 * second[i] + 0.001 * g * g;
-      const double mean = first[i] / (1 - std::pow(0.9, step)), square = second[i] / (1 - std::pow(0.999, step));
+      const double mean = first[i] / (1 - std::pow(0.9, step)),
+                   square = second[i] / (1 - std::pow(0.999, step));
       p[i] -= learning_rate * mean / (std::sqrt(square) + 1e-8);
     }
     balance.observe(v.losses);

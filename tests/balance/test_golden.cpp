@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every method against an independent implementation over 216 problems of 2, 3 and 8 tasks, degenerate ones among them.
+// Every method against an independent implementation over 216 problems of 2, 3 and 8 tasks,
+// degenerate ones among them.
 // What was held against what is printed.
 #include <doctest/doctest.h>
 
@@ -38,7 +39,9 @@ struct Problem {
 /// As tests/golden/balance.py makes them.
 Problem problem(std::size_t tasks, Kind kind, std::size_t index) {
   Random random(1000 * tasks + 10 * static_cast<std::uint64_t>(kind) + index);
-  const std::size_t width = kind == few ? tasks + 2 : kind == singular ? (tasks > 3 ? tasks / 2 : tasks - 1) : 20;
+  const std::size_t width = kind == few        ? tasks + 2
+                            : kind == singular ? (tasks > 3 ? tasks / 2 : tasks - 1)
+                                               : 20;
   Problem p{tasks, kind, Matrix(tasks, std::vector<double>(width)), {}, {}};
   Matrix& g = p.gradients;
   for (auto& row : g) {
@@ -53,7 +56,8 @@ Problem problem(std::size_t tasks, Kind kind, std::size_t index) {
       std::fill(g[k].begin(), g[k].end(), 0.0);
       g[k][k] = size;
     }
-    if (kind == zero && (index == 7 || index % tasks == k)) std::fill(g[k].begin(), g[k].end(), 0.0);
+    if (kind == zero && (index == 7 || index % tasks == k))
+      std::fill(g[k].begin(), g[k].end(), 0.0);
     if (kind == scaled && index % tasks == k) {
       for (double& x : g[k]) x *= index % 2 == 0 ? 1e6 : 1e-6;
     }
@@ -174,10 +178,12 @@ TEST_CASE("gradient methods: the step agrees to 1e-4 with an independent impleme
           CHECK(error <= 1e-4 * step + 2e-5 * longest);
           worst = (std::max)(worst, error / (step + 0.2 * longest + 1e-300));
           // Where only one choice of weights gives the step, they are the same, too.
-          if (p.kind == general || p.kind == agreeing || p.kind == few || p.kind == orthogonal) CHECK(length(difference) <= 1e-4 * size);
+          if (p.kind == general || p.kind == agreeing || p.kind == few || p.kind == orthogonal)
+            CHECK(length(difference) <= 1e-4 * size);
           ++problems;
         });
-    std::printf("%-24s %d problems, worst %.1e; against %s\n", method.name, problems, worst, method.reference);
+    std::printf("%-24s %d problems, worst %.1e; against %s\n", method.name, problems, worst,
+                method.reference);
   }
 }
 
@@ -203,6 +209,7 @@ TEST_CASE("loss weightings: the weights agree to 1e-4 with an independent implem
           worst = (std::max)(worst, error / size);
           ++problems;
         });
-    std::printf("%-24s %d problems, worst %.1e; against %s\n", method.name, problems, worst, method.reference);
+    std::printf("%-24s %d problems, worst %.1e; against %s\n", method.name, problems, worst,
+                method.reference);
   }
 }

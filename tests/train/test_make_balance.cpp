@@ -27,13 +27,15 @@ TEST_CASE("make_balance: every name makes its method, ready for use") {
     const std::vector<double> losses{0.5, 2};
     balance.weights(losses, weights);
     balance.observe(losses);
-    if (balance.gradients() != nullptr) balance.gradients()->weights(std::vector<double>{1, 0.5, 0.5, 4}, losses, 1, weights);
+    if (balance.gradients() != nullptr)
+      balance.gradients()->weights(std::vector<double>{1, 0.5, 0.5, 4}, losses, 1, weights);
     for (const double w : weights) CHECK((std::isfinite(w) && w >= 0));
     CHECK(weights[0] + weights[1] > 0);
     balance.restore(balance.state());
   }
   CHECK(names.size() == 31);
-  CHECK(esp::make_balance("uncertainty").describe() == "uncertainty(learning_rate=0.01, revised=false, max_weight=10000)");
+  CHECK(esp::make_balance("uncertainty").describe() ==
+        "uncertainty(learning_rate=0.01, revised=false, max_weight=10000)");
   CHECK(esp::make_balance("uncertainty_revised").describe() ==
         "uncertainty(learning_rate=0.01, revised=true, max_weight=10000)");
 }
@@ -43,12 +45,14 @@ TEST_CASE("make_balance: another name is refused with a list of those that there
     CHECK_THROWS_AS(static_cast<void>(esp::make_balance(wrong)), esp::ConfigError);
   }
   CHECK(message_of([] { static_cast<void>(esp::make_balance("mgdb")); })
-            .starts_with("balance is 'mgdb', expected one of: equal, uncertainty, uncertainty_revised, "));
+            .starts_with(
+                "balance is 'mgdb', expected one of: equal, uncertainty, uncertainty_revised, "));
 }
 
 TEST_CASE("make_balance: a gradient method needs the code that drives it") {
   esp::TrainerOptions options = quick_options();
   options.balance = esp::Balance(esp::Mgda{});
-  CHECK(message_of([&] { esp::Trainer<Bottom> trainer(options); }) ==
-        "balance is 'mgda' held as a Balance, expected the method itself or make_balance(\"mgda\")");
+  CHECK(
+      message_of([&] { esp::Trainer<Bottom> trainer(options); }) ==
+      "balance is 'mgda' held as a Balance, expected the method itself or make_balance(\"mgda\")");
 }

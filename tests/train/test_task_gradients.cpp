@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The gradients by task, the Gramian and their combination against separate runs of forward and backward, a task each.
+// The gradients by task, the Gramian and their combination against separate runs of forward and
+// backward, a task each.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -27,21 +28,30 @@ struct Fixed {
   static constexpr std::string_view name = "fixed";
   static constexpr bool needs_coordinates = false;
   void weights(const esp::TaskGradients& g, std::span<double> out) const {
-    for (std::size_t i = 0; i < out.size(); ++i) out[i] = g.tasks[i] == 1 ? -0.7 : 1.5 + static_cast<double>(g.tasks[i]);
+    for (std::size_t i = 0; i < out.size(); ++i)
+      out[i] = g.tasks[i] == 1 ? -0.7 : 1.5 + static_cast<double>(g.tasks[i]);
   }
 };
 
 using Like = esp::Task<"like", esp::BinaryCrossEntropy, esp::Weight{2.0}, esp::Tower<8>>;
-using Deep = esp::Task<"deep", esp::Huber<>, esp::Weight{0.3}, esp::Layers<esp::Dense<8, esp::Activation::gelu>, esp::Dropout<esp::Rate{0.2}>, esp::Dense<4>>>;
-using Smooth = esp::Layers<esp::Dense<12, esp::Activation::gelu>, esp::Dropout<esp::Rate{0.1}>, esp::Dense<8, esp::Activation::tanh>>;
-using Normal = esp::Layers<esp::Dense<12>, esp::BatchNorm, esp::Residual<esp::LayerNorm, esp::Dense<12, esp::Activation::gelu>>>;
-struct ThreeBottom : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<Smooth>, Click, Watch, Like> {};
+using Deep = esp::Task<
+    "deep", esp::Huber<>, esp::Weight{0.3},
+    esp::Layers<esp::Dense<8, esp::Activation::gelu>, esp::Dropout<esp::Rate{0.2}>, esp::Dense<4>>>;
+using Smooth = esp::Layers<esp::Dense<12, esp::Activation::gelu>, esp::Dropout<esp::Rate{0.1}>,
+                           esp::Dense<8, esp::Activation::tanh>>;
+using Normal = esp::Layers<esp::Dense<12>, esp::BatchNorm,
+                           esp::Residual<esp::LayerNorm, esp::Dense<12, esp::Activation::gelu>>>;
+struct ThreeBottom
+    : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<Smooth>, Click, Watch, Like> {};
 struct ThreeMmoe : esp::MultiTaskModel<MadeUpInputs, esp::Mmoe<4, Smooth>, Click, Watch, Like> {};
 struct Uneven : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<Smooth>, Click, Deep, Like> {};
 struct ThreeNormed : esp::MultiTaskModel<MadeUpInputs, esp::Mmoe<2, Normal>, Click, Watch, Deep> {};
-struct ThreeApart : esp::MultiTaskModel<MadeUpInputs, esp::SingleTask<Smooth>, Click, Watch, Like> {};
-struct Shallow : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<esp::Layers<>>, Click, Watch, Like> {};
-using Other = esp::Task<"other", esp::MeanSquaredError, esp::Weight{1.0}, esp::Layers<esp::Dense<6>, esp::BatchNorm>>;
+struct ThreeApart : esp::MultiTaskModel<MadeUpInputs, esp::SingleTask<Smooth>, Click, Watch, Like> {
+};
+struct Shallow
+    : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<esp::Layers<>>, Click, Watch, Like> {};
+using Other = esp::Task<"other", esp::MeanSquaredError, esp::Weight{1.0},
+                        esp::Layers<esp::Dense<6>, esp::BatchNorm>>;
 struct NormedTower : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<Smooth>, Click, Other> {};
 
 using Tap = esp::Task<"click", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Tower<8>>;
@@ -88,7 +98,8 @@ double dot(const std::vector<double>& a, const std::vector<double>& b, auto&& co
 
 template <class Model>
 struct Setup {
-  esp::TrainExecutor<double> executor{esp::program_of<Model, double, esp::cpu::Device>(), rows, 300, 2};
+  esp::TrainExecutor<double> executor{esp::program_of<Model, double, esp::cpu::Device>(), rows, 300,
+                                      2};
   std::size_t tasks = executor.plan().tasks.size();
   std::vector<double> base;
   std::vector<bool> shared = shared_of(executor.plan());
@@ -114,8 +125,10 @@ struct Setup {
   double product(const Gradient& a, const Gradient& b) const {
     double sum = dot(a.dense, b.dense, [&](std::size_t i) { return shared[i]; });
     for (const auto& [at, row] : a.tables) {
-      if (executor.plan().tables[static_cast<std::size_t>(at.first)].task != esp::shared_by_tasks) continue;
-      if (const auto other = b.tables.find(at); other != b.tables.end()) sum += dot(row, other->second, [](std::size_t) { return true; });
+      if (executor.plan().tables[static_cast<std::size_t>(at.first)].task != esp::shared_by_tasks)
+        continue;
+      if (const auto other = b.tables.find(at); other != b.tables.end())
+        sum += dot(row, other->second, [](std::size_t) { return true; });
     }
     return sum;
   }
@@ -141,7 +154,8 @@ void check_parameters(Index samples, double missing = 0.1) {
         CAPTURE(i);
         CAPTURE(j);
         const double expected = s.product(separate[i], separate[j]);
-        const double size = std::sqrt(s.product(separate[i], separate[i]) * s.product(separate[j], separate[j]));
+        const double size =
+            std::sqrt(s.product(separate[i], separate[i]) * s.product(separate[j], separate[j]));
         CHECK(near(pass.gramian()[i * s.tasks + j], expected, size));
       }
     }
@@ -158,7 +172,8 @@ void check_parameters(Index samples, double missing = 0.1) {
     }
     CHECK(wrong == 0);
     for (const auto& [at, row] : combined.tables) {
-      const bool everyones = s.executor.plan().tables[static_cast<std::size_t>(at.first)].task == esp::shared_by_tasks;
+      const bool everyones =
+          s.executor.plan().tables[static_cast<std::size_t>(at.first)].task == esp::shared_by_tasks;
       for (std::size_t i = 0; i < row.size(); ++i) {
         double expected = 0, size = 0;
         for (std::size_t k = 0; k < s.tasks; ++k) {
@@ -175,13 +190,16 @@ void check_parameters(Index samples, double missing = 0.1) {
 
 }  // namespace
 
-TEST_CASE_TEMPLATE("task gradients: each against a run of its own", Model, ThreeBottom, ThreeMmoe, Uneven, ThreeNormed, ThreeApart,
-                   Shallow, NormedTower, Experts, Chained) {
+TEST_CASE_TEMPLATE("task gradients: each against a run of its own", Model, ThreeBottom, ThreeMmoe,
+                   Uneven, ThreeNormed, ThreeApart, Shallow, NormedTower, Experts,
+                   Chained) {
   for (const Index samples : {1, 17, 64, 131, 300}) check_parameters<Model>(samples);
 }
 
-TEST_CASE("task gradients: by representations, one shared backward pass with the combined gradient") {
-  // Where all tasks read one block, combining there is the same as combining the parameters' gradients below it.
+TEST_CASE(
+    "task gradients: by representations, one shared backward pass with the combined gradient") {
+  // Where all tasks read one block, combining there is the same as combining the parameters'
+  // gradients below it.
   const auto check = [&](auto model, Index samples) {
     CAPTURE(samples);
     using Model = decltype(model);
@@ -216,7 +234,8 @@ TEST_CASE("task gradients: by representations, one shared backward pass with the
       }
     }
     CHECK(wrong == 0);
-    for (std::size_t i = 0; i < s.tasks && samples > 1; ++i) CHECK(pass.gramian()[i * s.tasks + i] > 0);
+    for (std::size_t i = 0; i < s.tasks && samples > 1; ++i)
+      CHECK(pass.gramian()[i * s.tasks + i] > 0);
   };
   for (const Index samples : {1, 17, 131, 300}) {
     check(ThreeBottom{}, samples);
@@ -237,9 +256,11 @@ TEST_CASE("task gradients: by representations, gates learn their own task's part
   pass.forward_backward(data.batch(), s.base, 7, balance);
   const Gradient combined = gradient_of(s.executor);
   for (const esp::ParameterInfo& t : s.executor.plan().tensors) {
-    const bool tower = t.task != esp::shared_by_tasks && t.name.view().find("gate") == std::string_view::npos;
+    const bool tower =
+        t.task != esp::shared_by_tasks && t.name.view().find("gate") == std::string_view::npos;
     long wrong = 0;
-    for (auto i = static_cast<std::size_t>(t.offset); i < static_cast<std::size_t>(t.offset + t.size()); ++i) {
+    for (auto i = static_cast<std::size_t>(t.offset);
+         i < static_cast<std::size_t>(t.offset + t.size()); ++i) {
       double expected = 0, size = 0;
       for (std::size_t k = 0; k < s.tasks; ++k) {
         const double term = (tower ? 1.0 : pass.weights()[k]) * separate[k].dense[i];
@@ -253,13 +274,18 @@ TEST_CASE("task gradients: by representations, gates learn their own task's part
   }
 }
 
-TEST_CASE("task gradients: towers that read different widths, or nothing that is learnt, cannot be compared") {
+TEST_CASE(
+    "task gradients: towers that read different widths, or nothing that is learnt, cannot be "
+    "compared") {
   Setup<ThreeApart> apart;  // of one width: it can be, though there is nothing shared
   CHECK_NOTHROW(esp::TaskGradientPass<double>(apart.executor, esp::BalanceOn::representation));
-  struct Raw : esp::MultiTaskModel<esp::Inputs<esp::Numeric<"x">>, esp::SharedBottom<esp::Layers<>>, Click, Watch> {};
+  struct Raw : esp::MultiTaskModel<esp::Inputs<esp::Numeric<"x">>, esp::SharedBottom<esp::Layers<>>,
+                                   Click, Watch> {};
   Setup<Raw> raw;
-  CHECK(message_of([&] { esp::TaskGradientPass<double>(raw.executor, esp::BalanceOn::representation); }) ==
-        "balance on representations: the tower of 'click' reads 0 learnt values, that of 'click' 1; expected as many");
+  CHECK(message_of(
+            [&] { esp::TaskGradientPass<double>(raw.executor, esp::BalanceOn::representation); }) ==
+        "balance on representations: the tower of 'click' reads 0 learnt values, that of 'click' "
+        "1; expected as many");
 }
 
 TEST_CASE("task gradients: frozen tensors and tables take no part in the Gramian") {
@@ -271,8 +297,11 @@ TEST_CASE("task gradients: frozen tensors and tables take no part in the Gramian
     for (Gradient& g : separate) std::fill_n(g.dense.begin() + t.offset, t.size(), 0.0);
   }
   for (std::size_t table = 0; table < s.executor.plan().tables.size(); ++table) {
-    if (s.executor.plan().tables[table].name.view().find("user") == std::string_view::npos) continue;
-    for (Gradient& g : separate) std::erase_if(g.tables, [&](const auto& row) { return row.first.first == static_cast<int>(table); });
+    if (s.executor.plan().tables[table].name.view().find("user") == std::string_view::npos)
+      continue;
+    for (Gradient& g : separate)
+      std::erase_if(g.tables,
+                    [&](const auto& row) { return row.first.first == static_cast<int>(table); });
   }
   esp::TaskGradientPass<double> pass(s.executor, esp::BalanceOn::parameters);
   esp::GradientBalance balance = Fixed{};
@@ -290,7 +319,8 @@ TEST_CASE("task gradients: a task without labels or without weight is absent") {
   std::vector<double> labels(3 * 40);
   esp::Batch<double> batch = data.batch();
   for (Index k = 0; k < 3; ++k) {
-    for (Index j = 0; j < 40; ++j) labels[static_cast<std::size_t>(k * 40 + j)] = k == 1 ? std::nan("") : batch.labels(j, k);
+    for (Index j = 0; j < 40; ++j)
+      labels[static_cast<std::size_t>(k * 40 + j)] = k == 1 ? std::nan("") : batch.labels(j, k);
   }
   batch.labels = {labels.data(), 40, 3, 40};
   esp::GradientBalance balance = esp::MeanGradient{};
@@ -314,7 +344,8 @@ TEST_CASE("task gradients: a task without labels or without weight is absent") {
 TEST_CASE("task gradients: the same bits for any number of threads") {
   const auto trained = [](int threads, esp::BalanceOn on, auto model) {
     using Model = decltype(model);
-    esp::TrainExecutor<float> executor(esp::program_of<Model, float, esp::cpu::Device>(), rows, 300, threads);
+    esp::TrainExecutor<float> executor(esp::program_of<Model, float, esp::cpu::Device>(), rows, 300,
+                                       threads);
     esp::initialize(executor.plan(), 3, executor.parameters());
     executor.prepare(esp::Adam{.learning_rate = 1e-2}, {});
     esp::TaskGradientPass<float> pass(executor, on);
@@ -322,7 +353,8 @@ TEST_CASE("task gradients: the same bits for any number of threads") {
     balance.reset(executor.plan().tasks.size());
     const std::vector<double> base(executor.plan().tasks.size(), 1.0);
     for (std::int64_t step = 1; step <= 4; ++step) {
-      const esp::RandomBatch<float> data(executor.plan(), step % 2 == 0 ? 300 : 77, rows, static_cast<std::uint64_t>(step), 0.1, true);
+      const esp::RandomBatch<float> data(executor.plan(), step % 2 == 0 ? 300 : 77, rows,
+                                         static_cast<std::uint64_t>(step), 0.1, true);
       pass.forward_backward(data.batch(), base, static_cast<std::uint64_t>(step), balance);
       executor.update({step, 1, 1}, step == 3 ? 0.5 : 0);
     }

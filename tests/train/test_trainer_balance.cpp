@@ -44,7 +44,8 @@ TEST_CASE("trainer: one task is trained as without balancing, whatever the metho
     trainer.fit(train);
     double worst = 0;
     for (std::size_t i = 0; i < plain.parameters().dense.size(); ++i) {
-      worst = (std::max)(worst, static_cast<double>(std::abs(plain.parameters().dense[i] - trainer.parameters().dense[i])));
+      worst = (std::max)(worst, static_cast<double>(std::abs(plain.parameters().dense[i] -
+                                                             trainer.parameters().dense[i])));
     }
     CHECK(worst < 1e-6);
   }
@@ -87,7 +88,9 @@ TEST_CASE("trainer: a run with a gradient method that remembers is resumed bit f
     CHECK(same_bits(whole.parameters(), resumed.parameters()));
     options.balance_on = esp::BalanceOn::representation;
     if (options.balance.driver() != nullptr) {
-      CHECK(message_of([&] { esp::Trainer<Experts>(options).fit(train, valid); }).find("on representations") != std::string::npos);
+      CHECK(message_of([&] {
+              esp::Trainer<Experts>(options).fit(train, valid);
+            }).find("on representations") != std::string::npos);
     }
   }
 }

@@ -10,15 +10,16 @@
 
 namespace espalier {
 
-/// d = argmax min_k g_kᵀ d over |d − g₀| ≤ c |g₀|, with g₀ the mean gradient. By its dual: w ≥ 0,
-/// Σ w_k = 1 minimises g_wᵀ g₀ + c |g₀| |g_w| with g_w = Σ w_k g_k, and d = g₀ + c |g₀| g_w / |g_w|.
+/// d = argmax min_k g_kᵀ d over |d − g₀| ≤ c |g₀|, with g₀ the mean gradient. By its dual: w ≥ 0, Σ
+/// w_k = 1 minimises g_wᵀ g₀ + c |g₀| |g_w| with g_w = Σ w_k g_k, and d = g₀ + c |g₀| g_w / |g_w|.
 /// Liu et al., Conflict-averse gradient descent for multi-task learning, NeurIPS 2021.
 ///
 /// For c < 1 it converges to a minimum of the mean loss; c = 0 is `MeanGradient`, c → ∞ points like
-/// `Mgda`. Scaling all gradients by one factor scales the step. Solved exactly: the w of a given |g_w| is a
-/// shortest vector in a hull, and |g_w| is found by regula falsi; O(n³) times some tens.
-/// Conventions: `rescale` 0: d as it is (the paper's algorithm, TorchJD); 1: d / (1 + c²) (the authors'
-/// code); 2: d / (1 + c). Where g_w = 0, at a Pareto-stationary point, d = g₀, as in the authors' code.
+/// `Mgda`. Scaling all gradients by one factor scales the step. Solved exactly: the w of a given
+/// |g_w| is a shortest vector in a hull, and |g_w| is found by regula falsi; O(n³) times some tens.
+/// Conventions: `rescale` 0: d as it is (the paper's algorithm, TorchJD); 1: d / (1 + c²) (the
+/// authors' code); 2: d / (1 + c). Where g_w = 0, at a Pareto-stationary point, d = g₀, as in the
+/// authors' code.
 struct CaGrad {
   double c = 0.4;
   int rescale = 0;
@@ -50,7 +51,8 @@ struct CaGrad {
     const double mean = detail::length_of(gramian, {shift.data(), n});
     const double radius = c * mean;
     if (!(radius > 0)) return;
-    // √q = min over μ of ½ (q / μ + μ): for a given μ = radius · s, w is the shortest of g_k + s g₀;
+    // √q = min over μ of ½ (q / μ + μ): for a given μ = radius · s, w is the shortest of g_k + s
+    // g₀;
     // the best μ is |g_w|. |g_w(s)| − radius · s falls in s.
     const auto length_at = [&](double s) {
       for (std::size_t i = 0; i < n; ++i) shift[i] = s * equal;

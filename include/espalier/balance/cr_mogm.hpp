@@ -11,13 +11,13 @@
 
 namespace espalier {
 
-/// λ ← α λ + (1 − α) λ̂ with λ̂ the weights of `Method`; the first λ is λ̂. Weights then depend little
-/// on the batch that they multiply, without which stochastic multi-objective methods need not converge.
-/// Zhou et al., On the convergence of stochastic multi-objective gradient manipulation and beyond,
-/// NeurIPS 2022.
+/// λ ← α λ + (1 − α) λ̂ with λ̂ the weights of `Method`; the first λ is λ̂. Weights then depend
+/// little on the batch that they multiply, without which stochastic multi-objective methods need
+/// not converge. Zhou et al., On the convergence of stochastic multi-objective gradient
+/// manipulation and beyond, NeurIPS 2022.
 ///
-/// Costs what `Method` costs; keeps λ. Conventions: α is fixed (0.9); the paper lets it grow to 1 as the learning rate falls.
-/// A task that is absent keeps its λ.
+/// Costs what `Method` costs; keeps λ. Conventions: α is fixed (0.9); the paper lets it grow to 1
+/// as the learning rate falls. A task that is absent keeps its λ.
 template <class Method = Mgda>
 struct CrMogm {
   Method method{};

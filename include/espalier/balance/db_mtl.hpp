@@ -14,7 +14,8 @@ namespace espalier {
 ///
 /// O(n). Scaling a loss changes nothing. Helps when losses differ in scale. Conventions: the
 /// gradients of this step; the paper may average them over steps first (its β > 0), which needs the
-/// gradients themselves and not their products. A loss ≤ 0, or unknown, counts as 1; a gradient of 0 has weight 0.
+/// gradients themselves and not their products. A loss ≤ 0, or unknown, counts as 1; a gradient of
+/// 0 has weight 0.
 struct DbMtl {
   static constexpr std::string_view name = "db_mtl";
   static constexpr bool needs_coordinates = false;

@@ -11,10 +11,10 @@ namespace espalier {
 
 namespace detail {
 
-/// Adds to `out` the weights v ≥ u of the projection of Σ u_k g_k onto {d : g_kᵀ d ≥ 0}: they minimise
-/// vᵀ G Gᵀ v. In units of the gradients' lengths.
-inline void project_on_dual_cone(const TaskGradients& g, const TaskMatrix& cosines, std::span<const double> u,
-                                 std::span<double> out) {
+/// Adds to `out` the weights v ≥ u of the projection of Σ u_k g_k onto {d : g_kᵀ d ≥ 0}: they
+/// minimise vᵀ G Gᵀ v. In units of the gradients' lengths.
+inline void project_on_dual_cone(const TaskGradients& g, const TaskMatrix& cosines,
+                                 std::span<const double> u, std::span<double> out) {
   const std::size_t n = g.size();
   double longest = 0;
   for (std::size_t i = 0; i < n; ++i) longest = (std::max)(longest, g.norm(i) * u[i]);
@@ -25,18 +25,20 @@ inline void project_on_dual_cone(const TaskGradients& g, const TaskMatrix& cosin
     for (std::size_t j = 0; j < n; ++j) pull[i] -= cosines(i, j) * (g.norm(j) * u[j] / longest);
   }
   minimize_nonnegative(cosines, {pull.data(), n}, {more.data(), n});
-  for (std::size_t i = 0; i < n; ++i) out[i] += u[i] + (more[i] > 0 ? more[i] * longest / g.norm(i) : 0.0);
+  for (std::size_t i = 0; i < n; ++i)
+    out[i] += u[i] + (more[i] > 0 ? more[i] * longest / g.norm(i) : 0.0);
 }
 
 }  // namespace detail
 
-/// Each gradient is projected onto the dual cone {d : g_kᵀ d ≥ 0 for all k}; the step is the mean of
-/// the projections. Quinton & Rey, Jacobian descent for multi-objective optimization, 2024.
+/// Each gradient is projected onto the dual cone {d : g_kᵀ d ≥ 0 for all k}; the step is the mean
+/// of the projections. Quinton & Rey, Jacobian descent for multi-objective optimization, 2024.
 ///
-/// No task is made worse; without conflicts it is `MeanGradient`; a task's own share of the step grows with
-/// its gradient ("linear under scaling"). n quadratic programs of n variables, solved exactly by an active set: O(n⁴) times
-/// a few. Conventions: the mean, as in the paper (`sum = true`: the sum); no regularisation of the
-/// Gramian (TorchJD adds 1e-4 of its trace to the diagonal by default).
+/// No task is made worse; without conflicts it is `MeanGradient`; a task's own share of the step
+/// grows with its gradient ("linear under scaling"). n quadratic programs of n variables, solved
+/// exactly by an active set: O(n⁴) times a few. Conventions: the mean, as in the paper (`sum =
+/// true`: the sum); no regularisation of the Gramian (TorchJD adds 1e-4 of its trace to the
+/// diagonal by default).
 struct UpGrad {
   bool sum = false;
 
@@ -54,12 +56,14 @@ struct UpGrad {
       detail::project_on_dual_cone(g, cosines, {u.data(), n}, out);
     }
   }
-  [[nodiscard]] std::string describe() const { return std::string(name) + (sum ? "(sum=true)" : ""); }
+  [[nodiscard]] std::string describe() const {
+    return std::string(name) + (sum ? "(sum=true)" : "");
+  }
 };
 
-/// The mean gradient is projected onto the dual cone {d : g_kᵀ d ≥ 0 for all k}: the step nearest to it
-/// that makes no task worse. Lopez-Paz & Ranzato, Gradient episodic memory for continual learning,
-/// NeurIPS 2017 (equation 11); named by Quinton & Rey, 2024.
+/// The mean gradient is projected onto the dual cone {d : g_kᵀ d ≥ 0 for all k}: the step nearest
+/// to it that makes no task worse. Lopez-Paz & Ranzato, Gradient episodic memory for continual
+/// learning, NeurIPS 2017 (equation 11); named by Quinton & Rey, 2024.
 ///
 /// One quadratic program, solved exactly. A long gradient may decide alone, which UpGrad avoids.
 /// Conventions as for UpGrad.
@@ -76,7 +80,9 @@ struct DualProj {
     for (double& w : out) w = 0;
     detail::project_on_dual_cone(g, detail::cosines_of(g), {u.data(), n}, out);
   }
-  [[nodiscard]] std::string describe() const { return std::string(name) + (sum ? "(sum=true)" : ""); }
+  [[nodiscard]] std::string describe() const {
+    return std::string(name) + (sum ? "(sum=true)" : "");
+  }
 };
 
 }  // namespace espalier

@@ -17,9 +17,10 @@ namespace espalier {
 /// w_k ∝ −(1 − κ_k)^γ log κ_k, the focal weight of how well a task does, κ_k in (0, 1).
 /// Guo et al., Dynamic task prioritization for multitask learning, ECCV 2018.
 ///
-/// O(n), no extra pass. Puts weight on tasks that do badly, where `Uncertainty` takes it off them. Conventions: κ_k is a moving
-/// average (`rate`) of e^(−L_k), for cross-entropy the geometric mean of the probabilities given to the truth (the
-/// paper's κ is a metric such as accuracy); the weights' sum is n. A task not yet seen has κ = ½.
+/// O(n), no extra pass. Puts weight on tasks that do badly, where `Uncertainty` takes it off them.
+/// Conventions: κ_k is a moving average (`rate`) of e^(−L_k), for cross-entropy the geometric mean
+/// of the probabilities given to the truth (the paper's κ is a metric such as accuracy); the
+/// weights' sum is n. A task not yet seen has κ = ½.
 struct DynamicTaskPriority {
   double gamma = 1;
   double rate = 0.1;
@@ -37,7 +38,8 @@ struct DynamicTaskPriority {
   void weights(std::span<const double>, std::span<double> out) const {
     double sum = 0;
     for (std::size_t k = 0; k < out.size(); ++k) {
-      const double kappa = skill[k] == skill[k] ? (std::min)((std::max)(skill[k], 1e-6), 1 - 1e-6) : 0.5;
+      const double kappa =
+          skill[k] == skill[k] ? (std::min)((std::max)(skill[k], 1e-6), 1 - 1e-6) : 0.5;
       sum += out[k] = -std::pow(1 - kappa, gamma) * std::log(kappa);
     }
     for (double& w : out) w *= static_cast<double>(out.size()) / sum;

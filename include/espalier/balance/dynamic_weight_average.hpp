@@ -14,13 +14,13 @@
 
 namespace espalier {
 
-/// w_k = n exp(r_k / T) / Σ_j exp(r_j / T) with r_k = L_k(t − 1) / L_k(t − 2), the ratio of the task's
-/// mean losses over the two last periods. Weights are 1 for the first two.
-/// Liu, Johns & Davison, End-to-end multi-task learning with attention, CVPR 2019.
+/// w_k = n exp(r_k / T) / Σ_j exp(r_j / T) with r_k = L_k(t − 1) / L_k(t − 2), the ratio of the
+/// task's mean losses over the two last periods. Weights are 1 for the first two. Liu, Johns &
+/// Davison, End-to-end multi-task learning with attention, CVPR 2019.
 ///
-/// O(n), no extra pass. Sees how fast losses fall, not how large they are. Conventions: a period is `period`
-/// steps (the paper: an epoch); T = 2; a task without losses in one of the two periods, or with one that is not
-/// positive, has r = 1.
+/// O(n), no extra pass. Sees how fast losses fall, not how large they are. Conventions: a period is
+/// `period` steps (the paper: an epoch); T = 2; a task without losses in one of the two periods, or
+/// with one that is not positive, has r = 1.
 struct DynamicWeightAverage {
   double temperature = 2;
   int period = 100;
@@ -29,7 +29,8 @@ struct DynamicWeightAverage {
   static constexpr bool needs_current_losses = false;
 
   struct State {
-    std::vector<double> sum, count, newer, older;  ///< of this period; means of the two before (0: none)
+    std::vector<double> sum, count, newer,
+        older;  ///< of this period; means of the two before (0: none)
     double steps = 0;
   };
   State learnt{};
@@ -38,7 +39,8 @@ struct DynamicWeightAverage {
     detail::require_positive(name, {"temperature", temperature});
     detail::require_within(name, {"period", double(period)}, 1, 1e9);
     learnt.steps = 0;
-    for (auto* part : {&learnt.sum, &learnt.count, &learnt.newer, &learnt.older}) part->assign(tasks, 0.0);
+    for (auto* part : {&learnt.sum, &learnt.count, &learnt.newer, &learnt.older})
+      part->assign(tasks, 0.0);
   }
 
   void weights(std::span<const double>, std::span<double> out) const {
@@ -82,7 +84,8 @@ struct DynamicWeightAverage {
     }
   }
   [[nodiscard]] std::string describe() const {
-    return detail::describe_settings(name, {{"temperature", temperature}, {"period", double(period)}});
+    return detail::describe_settings(name,
+                                     {{"temperature", temperature}, {"period", double(period)}});
   }
 };
 

@@ -17,9 +17,9 @@ namespace espalier {
 /// w_k ← w_k exp(η e_k / e_k⁰), scaled so that Σ w_k = 1, e⁰ the first estimate.
 /// He et al., Robust multi-task learning with excess risks, ICML 2024.
 ///
-/// O(n); keeps w, Σ|g|² and e⁰. Robust to noisy labels: a task whose loss is high but cannot fall is not favoured, for its
-/// gradient is short. Conventions: H_k is one number, Σ|g_k|², so that the Gramian suffices (the paper's
-/// has one a parameter); e is divided by e⁰ from the first step on.
+/// O(n); keeps w, Σ|g|² and e⁰. Robust to noisy labels: a task whose loss is high but cannot fall
+/// is not favoured, for its gradient is short. Conventions: H_k is one number, Σ|g_k|², so that the
+/// Gramian suffices (the paper's has one a parameter); e is divided by e⁰ from the first step on.
 struct ExcessMtl {
   double step_size = 0.1;
 
@@ -43,7 +43,8 @@ struct ExcessMtl {
       const double excess = squares > 0 ? (std::min)(g(i, i), 1e300) / std::sqrt(squares) : 0.0;
       if (first == 0) first = excess;
       before += learnt[g.tasks[i]];
-      out[i] = std::log(learnt[g.tasks[i]]) + step_size * (first > 0 ? (std::min)(excess / first, 1e6) : 0.0);
+      out[i] = std::log(learnt[g.tasks[i]]) +
+               step_size * (first > 0 ? (std::min)(excess / first, 1e6) : 0.0);
       greatest = i == 0 ? out[i] : (std::max)(greatest, out[i]);
     }
     double sum = 0;
@@ -56,7 +57,9 @@ struct ExcessMtl {
 
   [[nodiscard]] std::vector<double> state() const { return learnt; }
   void restore(std::span<const double> state) { learnt.assign(state.begin(), state.end()); }
-  [[nodiscard]] std::string describe() const { return detail::describe_settings(name, {{"step_size", step_size}}); }
+  [[nodiscard]] std::string describe() const {
+    return detail::describe_settings(name, {{"step_size", step_size}});
+  }
 };
 
 }  // namespace espalier

@@ -8,11 +8,12 @@
 
 namespace espalier::detail {
 
-/// w > 0 with G Gᵀ w = w^(−1/α), element by element: the minimum of the convex function
-/// ½ wᵀ G Gᵀ w − Σ_k ∫ w_k^(−1/α), by Newton's method with a line search, to 1e-12. In units of the gradients' lengths,
-/// and with `ridge` added to the cosines' diagonal, without which there is no minimum where the
-/// gradients can cancel. A gradient of 0 gets the weight 0.
-inline void fair_weights(const TaskGradients& g, double alpha, double ridge, std::span<double> out) {
+/// w > 0 with G Gᵀ w = w^(−1/α), element by element: the minimum of the convex function ½ wᵀ G Gᵀ w
+/// − Σ_k ∫ w_k^(−1/α), by Newton's method with a line search, to 1e-12. In units of the gradients'
+/// lengths, and with `ridge` added to the cosines' diagonal, without which there is no minimum
+/// where the gradients can cancel. A gradient of 0 gets the weight 0.
+inline void fair_weights(const TaskGradients& g, double alpha, double ridge,
+                         std::span<double> out) {
   const std::size_t n = g.size();
   TaskMatrix c = cosines_of(g);
   const double power = 1 / alpha;
@@ -31,7 +32,8 @@ inline void fair_weights(const TaskGradients& g, double alpha, double ridge, std
   for (std::size_t i = 0; i < n; ++i) out[i] = 0;
   if (count == 0) return;
   mean /= count;
-  for (std::size_t i = 0; i < n; ++i) f[i] = present[i] ? std::exp(f[i] - mean) : 0, x[i] = present[i] ? 1 : 0;
+  for (std::size_t i = 0; i < n; ++i)
+    f[i] = present[i] ? std::exp(f[i] - mean) : 0, x[i] = present[i] ? 1 : 0;
   const auto objective = [&](const TaskVector& at) {
     double value = 0;
     for (std::size_t i = 0; i < n; ++i) {
@@ -39,7 +41,8 @@ inline void fair_weights(const TaskGradients& g, double alpha, double ridge, std
       if (!(at[i] > 0)) return std::numeric_limits<double>::infinity();
       double product = 0;
       for (std::size_t j = 0; j < n; ++j) product += c(i, j) * at[j];
-      value += at[i] * product / 2 - f[i] * (alpha == 1 ? std::log(at[i]) : std::pow(at[i], 1 - power) / (1 - power));
+      value += at[i] * product / 2 -
+               f[i] * (alpha == 1 ? std::log(at[i]) : std::pow(at[i], 1 - power) / (1 - power));
     }
     return value;
   };

@@ -15,16 +15,18 @@
 
 namespace espalier {
 
-/// The objective is c Σ_k z_k log L_k with z = softmax(ξ), c = 1 / Σ (z_k / L_k), so that
-/// w_k = c z_k / L_k sum to 1. (L_k stands for the loss above `ideal_k`, which is 0 unless given.) ξ learns from what a step did: with δ_k = log L_k before − log L_k after, it takes a step of Adam
-/// along −Jᵀ δ, J the Jacobian of the softmax: a loss that fell more than others gets less weight.
-/// Liu et al., FAMO: fast adaptive multitask optimization, NeurIPS 2023.
+/// The objective is c Σ_k z_k log L_k with z = softmax(ξ), c = 1 / Σ (z_k / L_k), so that w_k = c
+/// z_k / L_k sum to 1. (L_k stands for the loss above `ideal_k`, which is 0 unless given.) ξ learns
+/// from what a step did: with δ_k = log L_k before − log L_k after, it takes a step of Adam along
+/// −Jᵀ δ, J the Jacobian of the softmax: a loss that fell more than others gets less weight. Liu et
+/// al., FAMO: fast adaptive multitask optimization, NeurIPS 2023.
 ///
-/// O(n), no gradients by task; wants this step's losses, so a barrier between forward and backward. Scaling a loss changes
-/// nothing. Losses must be positive. Conventions: "after" is the next step's loss, of the next batch; the authors run
-/// the same batch again, which costs a forward pass (with full batches it is the same). learning_rate 0.025 and
-/// weight_decay 1e-3 as in the paper. Losses below 1e-8 count as that; a task that is absent from one of the
-/// two batches has δ = 0, and in its own batch weight 1.
+/// O(n), no gradients by task; wants this step's losses, so a barrier between forward and backward.
+/// Scaling a loss changes nothing. Losses must be positive. Conventions: "after" is the next step's
+/// loss, of the next batch; the authors run the same batch again, which costs a forward pass (with
+/// full batches it is the same). learning_rate 0.025 and weight_decay 1e-3 as in the paper (1e-5 in
+/// the authors' code: ξ then moves further). Losses below 1e-8 count as that; a task that is absent
+/// from one of the two batches has δ = 0, and in its own batch weight 1.
 struct Famo {
   double learning_rate = 0.025;
   double weight_decay = 1e-3;
@@ -40,7 +42,8 @@ struct Famo {
     detail::require_positive(name, {"learning_rate", learning_rate});
     detail::require_not_negative(name, {"weight_decay", weight_decay});
     if (!ideal.empty() && ideal.size() != tasks) {
-      throw_error<ConfigError>({name, ": ideal has ", ideal.size(), " values, expected ", tasks, ", one a task"});
+      throw_error<ConfigError>(
+          {name, ": ideal has ", ideal.size(), " values, expected ", tasks, ", one a task"});
     }
     xi.reset(tasks);
     before.assign(tasks, std::nan(""));
@@ -59,7 +62,8 @@ struct Famo {
     }
     for (std::size_t k = 0; k < n && any; ++k) {
       const double delta = before[k] - log_of(losses, k);
-      xi.step(k, out[k] * ((delta == delta ? delta : 0.0) - mean) + weight_decay * xi.value[k], learning_rate);
+      xi.step(k, out[k] * ((delta == delta ? delta : 0.0) - mean) + weight_decay * xi.value[k],
+              learning_rate);
     }
     softmax(out);
     double greatest = -1e300;
@@ -85,7 +89,8 @@ struct Famo {
     xi.restore(state.subspan(before.size()));
   }
   [[nodiscard]] std::string describe() const {
-    std::string text = detail::describe_settings(name, {{"learning_rate", learning_rate}, {"weight_decay", weight_decay}});
+    std::string text = detail::describe_settings(
+        name, {{"learning_rate", learning_rate}, {"weight_decay", weight_decay}});
     for (const double z : ideal) text += " ideal " + detail::setting_text(z);
     return text;
   }

@@ -10,15 +10,15 @@
 #include <string_view>
 #include <vector>
 
-
 namespace espalier {
 
 /// The objective is (Π L_k)^(1/n), so w_k = (Π L_j)^(1/n) / (n L_k).
 /// Chennupati et al., MultiNet++, CVPR workshops 2019.
 ///
-/// O(n); wants this step's losses, so a barrier between forward and backward. Scaling one loss scales
-/// the step but not its direction. Losses must be positive. Conventions: over the tasks in the batch; one whose loss
-/// is not positive keeps weight 1 and takes no part; losses below 1e-12 count as that.
+/// O(n); wants this step's losses, so a barrier between forward and backward. Scaling one loss
+/// scales the step but not its direction. Losses must be positive. Conventions: over the tasks in
+/// the batch; one whose loss is not positive keeps weight 1 and takes no part; losses below 1e-12
+/// count as that.
 struct GeometricMean {
   static constexpr std::string_view name = "geometric_mean";
   static constexpr bool needs_current_losses = true;
@@ -33,7 +33,9 @@ struct GeometricMean {
       ++count;
     }
     for (std::size_t k = 0; k < out.size(); ++k) {
-      out[k] = usable(losses[k]) ? std::exp(logs / count - std::log((std::max)(losses[k], 1e-12))) / count : 1.0;
+      out[k] = usable(losses[k])
+                   ? std::exp(logs / count - std::log((std::max)(losses[k], 1e-12))) / count
+                   : 1.0;
     }
   }
   void observe(std::span<const double>) const {}

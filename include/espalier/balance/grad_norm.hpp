@@ -12,15 +12,16 @@
 
 namespace espalier {
 
-/// Weights w are learnt: with N_k = w_k |g_k|, their mean N̄ and the relative inverse rate
-/// r_k = (L_k / L_k⁰) / mean_j (L_j / L_j⁰), they go down the gradient of Σ_k |N_k − N̄ r_k^α|, N̄ r_k^α held fixed, and
-/// are then scaled so that Σ w_k = n. L⁰ is a task's first loss.
-/// Chen et al., GradNorm, ICML 2018.
+/// Weights w are learnt: with N_k = w_k |g_k|, their mean N̄ and the relative inverse rate r_k =
+/// (L_k / L_k⁰) / mean_j (L_j / L_j⁰), they go down the gradient of Σ_k |N_k − N̄ r_k^α|, N̄ r_k^α
+/// held fixed, and are then scaled so that Σ w_k = n. L⁰ is a task's first loss. Chen et al.,
+/// GradNorm, ICML 2018.
 ///
 /// O(n); keeps w and L⁰. With α = 0 all weighted gradients become equally long; the greater α, the
-/// more a slow task gets. Helps when losses differ in scale. Conventions: plain gradient descent at `learning_rate`,
-/// with lengths in units of their mean so that the losses' common scale does not matter; no weight below
-/// 1e-3; a step uses the weights from before it (as in the paper). A loss ≤ 0 has r = 1.
+/// more a slow task gets. Helps when losses differ in scale. Conventions: plain gradient descent at
+/// `learning_rate`, with lengths in units of their mean so that the losses' common scale does not
+/// matter; no weight below 1e-3; a step uses the weights from before it (as in the paper). A loss ≤
+/// 0 has r = 1.
 struct GradNorm {
   double alpha = 1.5;
   double learning_rate = 0.025;

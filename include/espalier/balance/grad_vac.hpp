@@ -17,11 +17,12 @@ namespace espalier {
 /// makes it φ; then φ ← (1 − β) φ + β c. The step is the sum.
 /// Wang et al., Gradient vaccine, ICLR 2021.
 ///
-/// O(n³); keeps n² means, 0 at first. Invariant to the scale of all gradients. Conventions: c is of the
-/// gradient as changed so far (as in the authors' algorithm); one mean for all shared parameters, where the paper has
-/// one a group of layers; β = 0.5 as in LibMTL and TorchJD (the paper's 0.01 suits its millions of
-/// steps); what is left of a gradient below 1e-6 of it has no angle (c = 0), a gradient of 0 takes no part. The others'
-/// order is drawn anew, or `random_order = false`: by number.
+/// O(n³); keeps n² means, 0 at first. Invariant to the scale of all gradients. Conventions: c is of
+/// the gradient as changed so far (as in the authors' algorithm); one mean for all shared
+/// parameters, where the paper has one a group of layers; β = 0.5 as in LibMTL and TorchJD (the
+/// paper's 0.01 suits its millions of steps); what is left of a gradient below 1e-6 of it has no
+/// angle (c = 0), a gradient of 0 takes no part. The others' order is drawn anew, or `random_order
+/// = false`: by number.
 struct GradVac {
   double beta = 0.5;
   bool random_order = true;
@@ -54,7 +55,8 @@ struct GradVac {
         const double length = detail::length_of(cosines, {own.data(), n});
         double product = 0;
         for (std::size_t k = 0; k < n; ++k) product += cosines(j, k) * own[k];
-        const double cosine = length > 1e-6 ? (std::min)((std::max)(product / length, -1.0), 1.0) : 0.0;
+        const double cosine =
+            length > 1e-6 ? (std::min)((std::max)(product / length, -1.0), 1.0) : 0.0;
         double& goal = goals[g.tasks[i] * tasks + g.tasks[j]];
         if (cosine < goal && goal < 1 && length > 1e-6) {
           const double across = std::sqrt(1 - goal * goal);
@@ -71,7 +73,8 @@ struct GradVac {
   [[nodiscard]] std::vector<double> state() const { return goals; }
   void restore(std::span<const double> state) { goals.assign(state.begin(), state.end()); }
   [[nodiscard]] std::string describe() const {
-    return detail::describe_settings(name, {{"beta", beta}, {"random_order", random_order ? 1.0 : 0.0}});
+    return detail::describe_settings(name,
+                                     {{"beta", beta}, {"random_order", random_order ? 1.0 : 0.0}});
   }
 };
 

@@ -27,8 +27,8 @@ struct TaskGradients {
   /// Finite and symmetric; no product is greater than the lengths allow.
   std::span<const double> gramian;
   std::span<const std::size_t> tasks;  ///< which task each row is; rises
-  std::span<const double> losses;  ///< one a row; or empty, where the caller does not know them
-  std::uint64_t key = 0;           ///< of this step's random numbers, for methods that draw any
+  std::span<const double> losses;      ///< one a row; or empty, where the caller does not know them
+  std::uint64_t key = 0;               ///< of this step's random numbers, for methods that draw any
 
   [[nodiscard]] std::size_t size() const { return tasks.size(); }
   /// g_iᵀ g_j
@@ -83,7 +83,8 @@ class GradientBalance {
   template <class M>
   requires(!std::same_as<M, GradientBalance> && GradientMethod<M>)
       // NOLINTNEXTLINE(google-explicit-constructor): an option is given as the method itself.
-      GradientBalance(M method) : model_(std::make_unique<Model<M>>(std::move(method))) {
+      GradientBalance(M method)
+      : model_(std::make_unique<Model<M>>(std::move(method))) {
     static_assert(!M::needs_coordinates,
                   "espalier: gradient methods that need coordinates are not supported yet");
   }
@@ -111,7 +112,8 @@ class GradientBalance {
   /// setting is out of its range, or for more than max_tasks tasks.
   void reset(std::size_t tasks) {
     if (tasks > max_tasks) {
-      throw_error<ConfigError>({"balance '", name(), "': ", tasks, " tasks, expected at most ", max_tasks});
+      throw_error<ConfigError>(
+          {"balance '", name(), "': ", tasks, " tasks, expected at most ", max_tasks});
     }
     model_->reset(tasks);
     tasks_ = tasks;
@@ -123,16 +125,16 @@ class GradientBalance {
   /// diagonal; it is not shown to the method and its weight is 0. That is not the same as a
   /// gradient of 0, which says that the task is at its optimum. `losses`: one a task, or empty.
   /// With one task in all there is nothing to balance: its weight is 1. Where the method's numbers
-  /// overflow, for gradients whose lengths lie 1e150 apart, every weight is 1 / n. Throws ConfigError
-  /// on other sizes.
+  /// overflow, for gradients whose lengths lie 1e150 apart, every weight is 1 / n. Throws
+  /// ConfigError on other sizes.
   void weights(std::span<const double> gramian, std::span<const double> losses, std::uint64_t key,
                std::span<double> out) {
     if (gramian.size() != tasks_ * tasks_ || out.size() != tasks_ ||
         (!losses.empty() && losses.size() != tasks_)) {
       throw_error<ConfigError>({"balance '", name(), "': a Gramian of ", gramian.size(),
                                 " values, ", losses.size(), " losses and ", out.size(),
-                                " weights, expected ", tasks_ * tasks_, ", ", tasks_, " (or none) and ",
-                                tasks_, " (as told to reset)"});
+                                " weights, expected ", tasks_ * tasks_, ", ", tasks_,
+                                " (or none) and ", tasks_, " (as told to reset)"});
     }
     present_.clear();
     losses_.clear();
@@ -162,7 +164,8 @@ class GradientBalance {
     model_->weights({{gramian_.data(), count * count}, present_, losses_, key}, found);
     bool finite = true;
     for (const double w : found) finite = finite && std::isfinite(w);
-    for (std::size_t i = 0; i < count; ++i) out[present_[i]] = finite ? found[i] : 1 / static_cast<double>(count);
+    for (std::size_t i = 0; i < count; ++i)
+      out[present_[i]] = finite ? found[i] : 1 / static_cast<double>(count);
   }
 
   [[nodiscard]] std::vector<double> state() const { return model_->state(); }
@@ -170,8 +173,8 @@ class GradientBalance {
   void restore(std::span<const double> state) {
     const std::size_t expected = model_->state().size();
     if (state.size() != expected) {
-      throw_error<CheckpointError>({"balance '", name(), "': a state of ", state.size(),
-                                    " numbers, expected ", expected});
+      throw_error<CheckpointError>(
+          {"balance '", name(), "': a state of ", state.size(), " numbers, expected ", expected});
     }
     model_->restore(state);
   }
@@ -238,7 +241,8 @@ class GradientBalance {
 /// A gradient method within a Balance.
 template <class M>
 struct detail::GradientModelOf {
-  static_assert(GradientMethod<M>, "espalier: not a gradient method: see balance/gradient_method.hpp");
+  static_assert(GradientMethod<M>,
+                "espalier: not a gradient method: see balance/gradient_method.hpp");
 
   struct Model final : BalanceConcept {
     explicit Model(M m) : balance(std::move(m)) {}

@@ -15,12 +15,13 @@
 
 namespace espalier {
 
-/// w_k = e^(s_k), s learnt along: Σ_k e^(s_k) L_k − s_k is minimised over s, too; w_k settles at 1 / L_k.
-/// Liu et al., Towards impartial multi-task learning, ICLR 2021.
+/// w_k = e^(s_k), s learnt along: Σ_k e^(s_k) L_k − s_k is minimised over s, too; w_k settles at 1
+/// / L_k. Liu et al., Towards impartial multi-task learning, ICLR 2021.
 ///
-/// O(n), no extra pass. Like `Uncertainty`, but its weights settle at twice those.
-/// Conventions: s starts at 0 and takes a step of Adam after each step with that step's losses, as in `Uncertainty`; a
-/// task that is absent, or whose loss is infinite or negative, keeps its s; no weight above `max_weight`.
+/// O(n), no extra pass. Like `Uncertainty`, but its weights settle at twice those. Conventions: s
+/// starts at 0 and takes a step of Adam after each step with that step's losses, as in
+/// `Uncertainty`; a task that is absent, or whose loss is infinite or negative, keeps its s; no
+/// weight above `max_weight`.
 struct ImtlL {
   double learning_rate = 1e-2;
   double max_weight = 1e4;
@@ -53,7 +54,8 @@ struct ImtlL {
   }
   void restore(std::span<const double> state) { s.restore(state); }
   [[nodiscard]] std::string describe() const {
-    return detail::describe_settings(name, {{"learning_rate", learning_rate}, {"max_weight", max_weight}});
+    return detail::describe_settings(
+        name, {{"learning_rate", learning_rate}, {"max_weight", max_weight}});
   }
 };
 

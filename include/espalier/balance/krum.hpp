@@ -11,14 +11,14 @@
 
 namespace espalier {
 
-/// Each gradient's score is the sum of its distances to its n − f − 2 nearest others, f = `outliers`;
-/// the step is the mean of the `selected` gradients of lowest score.
-/// Blanchard et al., Machine learning with adversaries: Byzantine tolerant gradient descent, NeurIPS 2017.
+/// Each gradient's score is the sum of its distances to its n − f − 2 nearest others, f =
+/// `outliers`; the step is the mean of the `selected` gradients of lowest score. Blanchard et al.,
+/// Machine learning with adversaries: Byzantine tolerant gradient descent, NeurIPS 2017.
 ///
-/// O(n²). Robust to f gradients that are anything at all; made for many workers on one task, it leaves the other tasks
-/// unlearnt for a step. Scaling all gradients changes no weight. Conventions: distances as in TorchJD (the
-/// paper squares them); with fewer than f + 3 gradients at least one nearest other counts; of equal
-/// scores the earlier task.
+/// O(n²). Robust to f gradients that are anything at all; made for many workers on one task, it
+/// leaves the other tasks unlearnt for a step. Scaling all gradients changes no weight.
+/// Conventions: distances as in TorchJD (the paper squares them); with fewer than f + 3 gradients
+/// at least one nearest other counts; of equal scores the earlier task.
 struct Krum {
   int outliers = 0;
   int selected = 1;
@@ -51,14 +51,16 @@ struct Krum {
       out[i] = 0;
     }
     const std::size_t chosen = (std::min)(n, static_cast<std::size_t>(selected));
-    std::sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(n), [&](std::size_t a, std::size_t b) {
-      return score[a] < score[b] || (score[a] == score[b] && a < b);
-    });
+    std::sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(n),
+              [&](std::size_t a, std::size_t b) {
+                return score[a] < score[b] || (score[a] == score[b] && a < b);
+              });
     for (std::size_t k = 0; k < chosen; ++k) out[order[k]] = 1 / static_cast<double>(chosen);
   }
 
   [[nodiscard]] std::string describe() const {
-    return detail::describe_settings(name, {{"outliers", double(outliers)}, {"selected", double(selected)}});
+    return detail::describe_settings(
+        name, {{"outliers", double(outliers)}, {"selected", double(selected)}});
   }
 };
 

@@ -7,21 +7,22 @@
 #include <string_view>
 #include <vector>
 
-#include "espalier/balance/settings.hpp"
 #include "espalier/balance/gradient_method.hpp"
+#include "espalier/balance/settings.hpp"
 
 namespace espalier {
 
 /// Which auxiliary gradients are scaled: those longer than the target's, the shorter ones, or all.
 enum class MetaScale { longer, shorter, all };
 
-/// With m_k a moving average of |g_k| and t the target task, the others' weights are
-/// r m_t / m_k + 1 − r; the target's is 1. He et al., MetaBalance: improving multi-task recommendations
-/// via adapting gradient magnitudes of auxiliary tasks, WWW 2022.
+/// With m_k a moving average of |g_k| and t the target task, the others' weights are r m_t / m_k +
+/// 1 − r; the target's is 1. He et al., MetaBalance: improving multi-task recommendations via
+/// adapting gradient magnitudes of auxiliary tasks, WWW 2022.
 ///
-/// O(n); keeps m. For one task that counts and others that help it. The losses' scales matter only where r < 1.
-/// Conventions: one length for all shared parameters, where the paper has one a layer; m starts at 0, as the
-/// authors', and is corrected for that (m / (1 − β^t) after t steps: it cancels where no task is ever absent). r = 0.7, β = 0.9.
+/// O(n); keeps m. For one task that counts and others that help it. The losses' scales matter only
+/// where r < 1. Conventions: one length for all shared parameters, where the paper has one a layer;
+/// m starts at 0, as the authors', and is corrected for that (m / (1 − β^t) after t steps: it
+/// cancels where no task is ever absent). r = 0.7, β = 0.9.
 struct MetaBalance {
   std::size_t target = 0;  ///< the task that counts, by its place in the model
   MetaScale scale = MetaScale::all;
@@ -36,7 +37,8 @@ struct MetaBalance {
   void reset(std::size_t tasks) {
     detail::require_within(name, {"relax", relax}, 0, 1);
     detail::require_within(name, {"beta", beta}, 0, 0.9999);
-    if (tasks > 0) detail::require_within(name, {"target", double(target)}, 0, static_cast<double>(tasks - 1));
+    if (tasks > 0)
+      detail::require_within(name, {"target", double(target)}, 0, static_cast<double>(tasks - 1));
     learnt.assign(2 * tasks, 0.0);
   }
 
@@ -47,13 +49,16 @@ struct MetaBalance {
       m = beta * m + (1 - beta) * g.norm(i);
       seen = beta * seen + 1 - beta;
     }
-    const auto length = [&](std::size_t task) { return learnt[all + task] > 0 ? learnt[task] / learnt[all + task] : 0.0; };
+    const auto length = [&](std::size_t task) {
+      return learnt[all + task] > 0 ? learnt[task] / learnt[all + task] : 0.0;
+    };
     const double goal = length(target);
     const bool known = learnt[all + target] > 0;
     for (std::size_t i = 0; i < g.size(); ++i) {
       const double m = length(g.tasks[i]);
-      const bool scaled = g.tasks[i] != target && known && m > 0 &&
-                          (scale == MetaScale::all || (scale == MetaScale::longer ? m > goal : m < goal));
+      const bool scaled =
+          g.tasks[i] != target && known && m > 0 &&
+          (scale == MetaScale::all || (scale == MetaScale::longer ? m > goal : m < goal));
       out[i] = scaled ? (std::min)(relax * goal / m + 1 - relax, 1e30) : 1.0;
     }
   }
@@ -61,7 +66,9 @@ struct MetaBalance {
   [[nodiscard]] std::vector<double> state() const { return learnt; }
   void restore(std::span<const double> state) { learnt.assign(state.begin(), state.end()); }
   [[nodiscard]] std::string describe() const {
-    return detail::describe_settings(name, {{"target", double(target)}, {"scale", double(scale)}, {"relax", relax}, {"beta", beta}});
+    return detail::describe_settings(
+        name,
+        {{"target", double(target)}, {"scale", double(scale)}, {"relax", relax}, {"beta", beta}});
   }
 };
 

@@ -10,13 +10,14 @@ namespace espalier {
 
 /// Weights α ≥ 0 with Σ α_k = 1 that minimise |Σ α_k g_k|² = αᵀ G Gᵀ α. The vector d that they give
 /// has g_kᵀ d ≥ |d|² for every task: a step along −d makes no loss worse, and d = 0 says that the
-/// point is Pareto-stationary. Désidéri, Comptes rendus 2012; Sener & Koltun, Multi-task learning as
-/// multi-objective optimization, NeurIPS 2018.
+/// point is Pareto-stationary. Désidéri, Comptes rendus 2012; Sener & Koltun, Multi-task learning
+/// as multi-objective optimization, NeurIPS 2018.
 ///
 /// Solved exactly, by an active set (the papers use Frank–Wolfe, which comes near): O(n³) times a
-/// few. Scaling all gradients changes nothing; a task whose gradient is far shorter than the others'
-/// gets nearly all the weight. Where several α give the shortest d and equal ones do, those.
-/// Helps when no task may be made worse; slow when one task is nearly learnt and its gradient short.
+/// few. Scaling all gradients changes nothing; a task whose gradient is far shorter than the
+/// others' gets nearly all the weight. Where several α give the shortest d and equal ones do,
+/// those. Helps when no task may be made worse; slow when one task is nearly learnt and its
+/// gradient short.
 struct Mgda {
   static constexpr std::string_view name = "mgda";
   static constexpr bool needs_coordinates = false;

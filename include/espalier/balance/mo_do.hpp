@@ -12,14 +12,14 @@
 
 namespace espalier {
 
-/// λ ← Π(λ − γ (G Gᵀ + ρ I) λ), Π the projection on the simplex; the step follows Σ λ_k g_k. λ comes
-/// near `Mgda`'s weights, but slowly: noise averages out.
-/// Chen et al., Three-way trade-off in multi-objective learning, NeurIPS 2023.
+/// λ ← Π(λ − γ (G Gᵀ + ρ I) λ), Π the projection on the simplex; the step follows Σ λ_k g_k. λ
+/// comes near `Mgda`'s weights, but slowly: noise averages out. Chen et al., Three-way trade-off in
+/// multi-objective learning, NeurIPS 2023.
 ///
-/// O(n²); keeps λ, 1 / n at first. The smaller γ, the nearer to equal weights. The losses' scale matters to γ.
-/// Conventions: γ = ρ = 0.1; λ is updated before it is used, as in TorchJD. The paper multiplies gradients of two
-/// separate batches (hence "double"), so that the product is unbiased; here the batch's own Gramian
-/// serves, which favours weights on less noisy tasks.
+/// O(n²); keeps λ, 1 / n at first. The smaller γ, the nearer to equal weights. The losses' scale
+/// matters to γ. Conventions: γ = ρ = 0.1; λ is updated before it is used, as in TorchJD. The paper
+/// multiplies gradients of two separate batches (hence "double"), so that the product is unbiased;
+/// here the batch's own Gramian serves, which favours weights on less noisy tasks.
 struct MoDo {
   double gamma = 0.1;
   double rho = 0.1;
@@ -41,7 +41,8 @@ struct MoDo {
     for (const std::size_t task : g.tasks) sum += lambda[task];
     detail::TaskVector before;
     // Where tasks are absent, the others share what there is.
-    for (std::size_t i = 0; i < n; ++i) before[i] = sum > 0 ? lambda[g.tasks[i]] / sum : 1 / static_cast<double>(n);
+    for (std::size_t i = 0; i < n; ++i)
+      before[i] = sum > 0 ? lambda[g.tasks[i]] / sum : 1 / static_cast<double>(n);
     for (std::size_t i = 0; i < n; ++i) {
       double slope = rho * before[i];
       for (std::size_t j = 0; j < n; ++j) slope += g(i, j) * before[j];
@@ -49,7 +50,8 @@ struct MoDo {
       if (!(std::abs(out[i]) < 1e100)) out[i] = before[i];
     }
     detail::project_on_simplex(out);
-    for (std::size_t i = 0; i < n; ++i) lambda[g.tasks[i]] = n == lambda.size() ? out[i] : out[i] * sum;
+    for (std::size_t i = 0; i < n; ++i)
+      lambda[g.tasks[i]] = n == lambda.size() ? out[i] : out[i] * sum;
   }
 
   [[nodiscard]] std::vector<double> state() const { return lambda; }

@@ -11,8 +11,10 @@
 
 namespace espalier::detail {
 
-/// Solves Q x = b on the rows where `free`, by Cholesky; x is 0 elsewhere. False where Q is singular.
-[[nodiscard]] inline bool solve_free(const TaskMatrix& q, std::span<const double> b, const std::array<bool, GradientBalance::max_tasks>& free,
+/// Solves Q x = b on the rows where `free`, by Cholesky; x is 0 elsewhere. False where Q is
+/// singular.
+[[nodiscard]] inline bool solve_free(const TaskMatrix& q, std::span<const double> b,
+                                     const std::array<bool, GradientBalance::max_tasks>& free,
                                      std::span<double> x) {
   std::array<std::size_t, GradientBalance::max_tasks> at;
   std::size_t m = 0;
@@ -47,10 +49,12 @@ namespace espalier::detail {
   return true;
 }
 
-/// x = argmin ½ xᵀ Q x − bᵀ x over x ≥ 0, Q positive semi-definite with a diagonal near 1 (or 0: such an
-/// x stays 0), b within the range of Q: an active set of variables that are free, as in Lawson & Hanson's
-/// non-negative least squares (1974, chapter 23). Exact but for rounding; at most 3 n changes are usual.
-inline void minimize_nonnegative(const TaskMatrix& q, std::span<const double> b, std::span<double> x) {
+/// x = argmin ½ xᵀ Q x − bᵀ x over x ≥ 0, Q positive semi-definite with a diagonal near 1 (or 0:
+/// such an x stays 0), b within the range of Q: an active set of variables that are free, as in
+/// Lawson & Hanson's non-negative least squares (1974, chapter 23). Exact but for rounding; at most
+/// 3 n changes are usual.
+inline void minimize_nonnegative(const TaskMatrix& q, std::span<const double> b,
+                                 std::span<double> x) {
   const std::size_t n = q.size;
   std::array<bool, GradientBalance::max_tasks> free{}, blocked{};
   double size = 0;
@@ -101,8 +105,8 @@ inline void minimize_nonnegative(const TaskMatrix& q, std::span<const double> b,
   }
 }
 
-/// The shortest vector Σ_k w_k h_k with w ≥ 0 and Σ w_k = 1, from the Gramian of the h_k. Where equal
-/// weights give it, those.
+/// The shortest vector Σ_k w_k h_k with w ≥ 0 and Σ w_k = 1, from the Gramian of the h_k. Where
+/// equal weights give it, those.
 ///
 /// For x = t w the minimum of |Σ x_k h_k|² + (1 − Σ x_k)² over x ≥ 0 lies at the shortest w
 /// (Lawson & Hanson, chapter 23.4): a program without the constraint on the sum.
@@ -120,7 +124,8 @@ inline void shortest_in_hull(const TaskMatrix& gramian, std::span<double> w) {
   }
   const double equal = 1 / static_cast<double>(n);
   if (zeros > 0) {
-    for (std::size_t i = 0; i < n; ++i) w[i] = gramian(i, i) > 0 ? 0 : 1 / static_cast<double>(zeros);
+    for (std::size_t i = 0; i < n; ++i)
+      w[i] = gramian(i, i) > 0 ? 0 : 1 / static_cast<double>(zeros);
     return;
   }
   // Lengths in units of the shortest, then every variable in units of its own: a unit diagonal.
@@ -135,7 +140,8 @@ inline void shortest_in_hull(const TaskMatrix& gramian, std::span<double> w) {
   for (std::size_t i = 0; i < n; ++i) {
     double product = 0;
     for (std::size_t j = 0; j < n; ++j) {
-      const double cosine = i == j ? 1 : (std::min)((std::max)(gramian(i, j) / norm[i] / norm[j], -1.0), 1.0);
+      const double cosine =
+          i == j ? 1 : (std::min)((std::max)(gramian(i, j) / norm[i] / norm[j], -1.0), 1.0);
       product += equal * cosine * ratio[i] * ratio[j];
       q(i, j) = cosine * (ratio[i] * unit[i]) * (ratio[j] * unit[j]) + unit[i] * unit[j];
     }
@@ -153,7 +159,8 @@ inline void shortest_in_hull(const TaskMatrix& gramian, std::span<double> w) {
 }
 
 /// The Gramian of h_k = scale · g_k + Σ_j shift_j g_j.
-[[nodiscard]] inline TaskMatrix shifted_gramian(const TaskGradients& g, double scale, std::span<const double> shift) {
+[[nodiscard]] inline TaskMatrix shifted_gramian(const TaskGradients& g, double scale,
+                                                std::span<const double> shift) {
   const std::size_t n = g.size();
   TaskMatrix m(n);
   TaskVector along{};
@@ -163,7 +170,8 @@ inline void shortest_in_hull(const TaskMatrix& gramian, std::span<double> w) {
     square += shift[i] * along[i];
   }
   for (std::size_t i = 0; i < n; ++i) {
-    for (std::size_t j = 0; j < n; ++j) m(i, j) = scale * scale * g(i, j) + scale * (along[i] + along[j]) + square;
+    for (std::size_t j = 0; j < n; ++j)
+      m(i, j) = scale * scale * g(i, j) + scale * (along[i] + along[j]) + square;
   }
   return m;
 }
@@ -173,7 +181,8 @@ inline void project_on_simplex(std::span<double> w) {
   TaskVector sorted;
   const std::size_t n = w.size();
   for (std::size_t i = 0; i < n; ++i) sorted[i] = w[i];
-  std::sort(sorted.begin(), sorted.begin() + static_cast<std::ptrdiff_t>(n), [](double a, double b) { return a > b; });
+  std::sort(sorted.begin(), sorted.begin() + static_cast<std::ptrdiff_t>(n),
+            [](double a, double b) { return a > b; });
   double sum = 0, shift = 0;
   for (std::size_t i = 0; i < n; ++i) {
     sum += sorted[i];

@@ -13,14 +13,14 @@
 
 namespace espalier {
 
-/// Weights with Σ w_k = 1 and w_k ≥ c_k that minimise |Σ w_k g_k|²: `Mgda` with a least weight a task.
-/// Lin et al., A Pareto-efficient algorithm for multiple objective optimization in e-commerce
+/// Weights with Σ w_k = 1 and w_k ≥ c_k that minimise |Σ w_k g_k|²: `Mgda` with a least weight a
+/// task. Lin et al., A Pareto-efficient algorithm for multiple objective optimization in e-commerce
 /// recommendation, RecSys 2019.
 ///
-/// O(n³), exact: with w = c + (1 − Σ c) v it is the shortest vector in the hull of (1 − Σ c) g_k + Σ c_j g_j (the
-/// authors solve without w ≥ c and then project, which comes near). Scaling all gradients changes nothing.
-/// Conventions: `least` one a task, or else `least_each` for all; where tasks are absent, the others' c are
-/// kept.
+/// O(n³), exact: with w = c + (1 − Σ c) v it is the shortest vector in the hull of (1 − Σ c) g_k +
+/// Σ c_j g_j (the authors solve without w ≥ c and then project, which comes near). Scaling all
+/// gradients changes nothing. Conventions: `least` one a task, or else `least_each` for all; where
+/// tasks are absent, the others' c are kept.
 struct PeLtr {
   double least_each = 0.05;
   std::vector<double> least{};
@@ -32,7 +32,8 @@ struct PeLtr {
 
   void reset(std::size_t tasks) {
     if (!least.empty() && least.size() != tasks) {
-      throw_error<ConfigError>({name, ": ", least.size(), " least weights, expected ", tasks, ", one a task"});
+      throw_error<ConfigError>(
+          {name, ": ", least.size(), " least weights, expected ", tasks, ", one a task"});
     }
     bounds = least.empty() ? std::vector<double>(tasks, least_each) : least;
     double sum = 0;
@@ -59,7 +60,8 @@ struct PeLtr {
   [[nodiscard]] std::string describe() const {
     if (least.empty()) return detail::describe_settings(name, {{"least_each", least_each}});
     std::string text(name);
-    for (const double c : least) text += (text.size() == name.size() ? "(least=" : " ") + detail::setting_text(c);
+    for (const double c : least)
+      text += (text.size() == name.size() ? "(least=" : " ") + detail::setting_text(c);
     return text + ")";
   }
 };

@@ -15,8 +15,8 @@
 
 namespace espalier {
 
-/// w = n softmax(z), z standard normal, drawn anew each step. Lin et al., Reasonable effectiveness of
-/// random weighting, TMLR 2022: a baseline that a clever method should beat.
+/// w = n softmax(z), z standard normal, drawn anew each step. Lin et al., Reasonable effectiveness
+/// of random weighting, TMLR 2022: a baseline that a clever method should beat.
 ///
 /// O(n), no extra pass. The weights' sum is n.
 struct RandomLoss {
@@ -37,7 +37,9 @@ struct RandomLoss {
   void observe(std::span<const double>) { ++step; }
   [[nodiscard]] std::vector<double> state() const { return {step}; }
   void restore(std::span<const double> state) { step = state[0]; }
-  [[nodiscard]] std::string describe() const { return std::string(name) + "(seed=" + std::to_string(seed) + ")"; }
+  [[nodiscard]] std::string describe() const {
+    return std::string(name) + "(seed=" + std::to_string(seed) + ")";
+  }
 };
 
 }  // namespace espalier

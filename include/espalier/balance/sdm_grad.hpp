@@ -12,14 +12,15 @@
 
 namespace espalier {
 
-/// w ≥ 0, Σ w_k = 1 minimises |Σ_k w_k g_k + λ g₀|², g₀ the mean gradient; d is that vector over 1 + λ.
-/// λ = 0 is `Mgda`, λ → ∞ is `MeanGradient`.
-/// Xiao, Ban & Ji, Direction-oriented multi-objective learning, NeurIPS 2023.
+/// w ≥ 0, Σ w_k = 1 minimises |Σ_k w_k g_k + λ g₀|², g₀ the mean gradient; d is that vector over 1
+/// + λ. λ = 0 is `Mgda`, λ → ∞ is `MeanGradient`. Xiao, Ban & Ji, Direction-oriented
+/// multi-objective learning, NeurIPS 2023.
 ///
-/// The minimum is solved exactly, O(n³). With `steps` > 0 w is instead what so many steps of projected gradient descent with
-/// momentum make of the last step's w, with the Gramian in units of the mean length squared, as the authors do (20 steps;
-/// O(steps n²)). Scaling all gradients changes no weight. Conventions: weights (w + λ / n) / (1 + λ) sum to 1, as in
-/// the authors' code. The paper draws separate batches for w's gradient, so that it is unbiased; here the batch's own
+/// The minimum is solved exactly, O(n³). With `steps` > 0 w is instead what so many steps of
+/// projected gradient descent with momentum make of the last step's w, with the Gramian in units of
+/// the mean length squared, as the authors do (20 steps; O(steps n²)). Scaling all gradients
+/// changes no weight. Conventions: weights (w + λ / n) / (1 + λ) sum to 1, as in the authors' code.
+/// The paper draws separate batches for w's gradient, so that it is unbiased; here the batch's own
 /// Gramian serves.
 struct SdmGrad {
   double lambda = 0.3;
@@ -54,7 +55,8 @@ struct SdmGrad {
         sum += out[i] = w[g.tasks[i]];
       }
       // Where tasks are absent, the others share what there is.
-      for (std::size_t i = 0; i < n; ++i) out[i] = sum > 0 ? out[i] / sum : 1 / static_cast<double>(n);
+      for (std::size_t i = 0; i < n; ++i)
+        out[i] = sum > 0 ? out[i] / sum : 1 / static_cast<double>(n);
       detail::TaskVector velocity{};
       for (int step = 0; step < steps && scale > 0; ++step) {
         detail::TaskVector slope{};
@@ -75,7 +77,9 @@ struct SdmGrad {
   [[nodiscard]] std::vector<double> state() const { return w; }
   void restore(std::span<const double> state) { w.assign(state.begin(), state.end()); }
   [[nodiscard]] std::string describe() const {
-    return detail::describe_settings(name, {{"lambda", lambda}, {"steps", double(steps)}, {"learning_rate", learning_rate},
+    return detail::describe_settings(name, {{"lambda", lambda},
+                                            {"steps", double(steps)},
+                                            {"learning_rate", learning_rate},
                                             {"momentum", momentum}});
   }
 };

@@ -27,7 +27,8 @@ struct Setting {
 }
 
 /// "famo(learning_rate=0.025, weight_decay=0.001)"
-[[nodiscard]] ESPALIER_COLD inline std::string describe_settings(std::string_view method, std::initializer_list<Setting> settings) {
+[[nodiscard]] ESPALIER_COLD inline std::string describe_settings(
+    std::string_view method, std::initializer_list<Setting> settings) {
   std::string text(method);
   char before = '(';
   for (const Setting& s : settings) {
@@ -39,22 +40,29 @@ struct Setting {
   return text += ')';
 }
 
-[[noreturn]] ESPALIER_COLD inline void refuse_setting(std::string_view method, const Setting& setting, std::string_view expected) {
-  throw_error<ConfigError>({method, ": ", setting.name, " is ", setting_text(setting.value), ", expected ", expected});
+[[noreturn]] ESPALIER_COLD inline void refuse_setting(std::string_view method,
+                                                      const Setting& setting,
+                                                      std::string_view expected) {
+  throw_error<ConfigError>(
+      {method, ": ", setting.name, " is ", setting_text(setting.value), ", expected ", expected});
 }
 
 /// Throws ConfigError unless the value is above 0 and finite.
 inline void require_positive(std::string_view method, const Setting& setting) {
-  if (!(setting.value > 0 && std::isfinite(setting.value))) refuse_setting(method, setting, "a number greater than 0");
+  if (!(setting.value > 0 && std::isfinite(setting.value)))
+    refuse_setting(method, setting, "a number greater than 0");
 }
 /// Throws ConfigError unless the value is from `least` to `most`.
-inline void require_within(std::string_view method, const Setting& setting, double least, double most) {
+inline void require_within(std::string_view method, const Setting& setting, double least,
+                           double most) {
   if (setting.value >= least && setting.value <= most) return;
-  refuse_setting(method, setting, "a number from " + setting_text(least) + " to " + setting_text(most));
+  refuse_setting(method, setting,
+                 "a number from " + setting_text(least) + " to " + setting_text(most));
 }
 /// Throws ConfigError unless the value is at least 0 and finite.
 inline void require_not_negative(std::string_view method, const Setting& setting) {
-  if (!(setting.value >= 0 && std::isfinite(setting.value))) refuse_setting(method, setting, "a number from 0");
+  if (!(setting.value >= 0 && std::isfinite(setting.value)))
+    refuse_setting(method, setting, "a number from 0");
 }
 
 }  // namespace espalier::detail

@@ -22,7 +22,9 @@ struct TaskMatrix {
   explicit TaskMatrix(std::size_t n) : size(n) {
     for (std::size_t i = 0; i < n * n; ++i) values[i] = 0;
   }
-  TaskMatrix(const TaskMatrix& other) : size(other.size) { std::copy_n(other.values.begin(), size * size, values.begin()); }
+  TaskMatrix(const TaskMatrix& other) : size(other.size) {
+    std::copy_n(other.values.begin(), size * size, values.begin());
+  }
   TaskMatrix& operator=(const TaskMatrix&) = delete;
   double& operator()(std::size_t i, std::size_t j) { return values[i * size + j]; }
   double operator()(std::size_t i, std::size_t j) const { return values[i * size + j]; }
@@ -65,9 +67,11 @@ struct SymmetricEigen {
     bool moved = false;
     for (std::size_t p = 0; p < n; ++p) {
       for (std::size_t q = p + 1; q < n; ++q) {
-        // Relative to the two diagonals: small eigenvalues come out exact too (Demmel & Veselić 1992).
+        // Relative to the two diagonals: small eigenvalues come out exact too (Demmel & Veselić
+        // 1992).
         const double off = a(p, q);
-        if (!(std::abs(off) > 1e-17 * std::sqrt(std::abs(a(p, p))) * std::sqrt(std::abs(a(q, q))))) continue;
+        if (!(std::abs(off) > 1e-17 * std::sqrt(std::abs(a(p, p))) * std::sqrt(std::abs(a(q, q)))))
+          continue;
         moved = true;
         const double theta = (a(q, q) - a(p, p)) / (2 * off);
         const double t = (theta >= 0 ? 1 : -1) / (std::abs(theta) + std::hypot(1.0, theta));
@@ -104,11 +108,13 @@ struct SymmetricEigen {
 }
 
 /// x = A⁺ b, the shortest least-squares solution of A x = b.
-inline void pseudo_solve(const TaskMatrix& a, std::span<const double> b, std::span<double> x, double relative = 0) {
+inline void pseudo_solve(const TaskMatrix& a, std::span<const double> b, std::span<double> x,
+                         double relative = 0) {
   const SymmetricEigen e = eigen_of(a);
   const std::size_t n = a.size;
   double tolerance = rank_tolerance(e);
-  if (relative > 0) tolerance *= relative / (static_cast<double>(n) * std::numeric_limits<double>::epsilon());
+  if (relative > 0)
+    tolerance *= relative / (static_cast<double>(n) * std::numeric_limits<double>::epsilon());
   for (std::size_t i = 0; i < n; ++i) x[i] = 0;
   for (std::size_t k = 0; k < n; ++k) {
     if (!(e.values[k] > tolerance)) continue;

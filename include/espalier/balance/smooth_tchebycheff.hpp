@@ -14,13 +14,15 @@
 
 namespace espalier {
 
-/// The objective is μ log Σ_k exp(λ_k (L_k − z_k) / μ), which for μ → 0 is max_k λ_k (L_k − z_k): with it every Pareto-optimal
-/// point can be reached, by the choice of λ. Its derivative gives w_k ∝ λ_k softmax_k(λ (L − z) / μ).
-/// Lin et al., Smooth Tchebycheff scalarization for multi-objective optimization, ICML 2024.
+/// The objective is μ log Σ_k exp(λ_k (L_k − z_k) / μ), which for μ → 0 is max_k λ_k (L_k − z_k):
+/// with it every Pareto-optimal point can be reached, by the choice of λ. Its derivative gives w_k
+/// ∝ λ_k softmax_k(λ (L − z) / μ). Lin et al., Smooth Tchebycheff scalarization for multi-objective
+/// optimization, ICML 2024.
 ///
-/// O(n); wants this step's losses, so a barrier between forward and backward. The losses' scales matter. Conventions:
-/// preferences λ_k = 1 / n unless given, ideal losses z_k = 0 unless given; the derivative times n² (λ_k = 1 / n gives
-/// weights whose sum is n); μ = 0.1. A task that is absent has weight 1.
+/// O(n); wants this step's losses, so a barrier between forward and backward. The losses' scales
+/// matter. Conventions: preferences λ_k = 1 / n unless given, ideal losses z_k = 0 unless given;
+/// the derivative times n² (λ_k = 1 / n gives weights whose sum is n); μ = 0.1. A task that is
+/// absent has weight 1.
 struct SmoothTchebycheff {
   double mu = 0.1;
   std::vector<double> preferences{};  ///< one a task, or none
@@ -33,8 +35,8 @@ struct SmoothTchebycheff {
     detail::require_positive(name, {"mu", mu});
     for (const auto* given : {&preferences, &ideal}) {
       if (given->empty() || given->size() == tasks) continue;
-      throw_error<ConfigError>({name, ": ", given == &ideal ? "ideal" : "preferences", " has ", given->size(),
-                                " values, expected ", tasks, ", one a task"});
+      throw_error<ConfigError>({name, ": ", given == &ideal ? "ideal" : "preferences", " has ",
+                                given->size(), " values, expected ", tasks, ", one a task"});
     }
     for (const double p : preferences) detail::require_not_negative(name, {"preferences", p});
   }
@@ -43,7 +45,8 @@ struct SmoothTchebycheff {
     double greatest = -1e300, sum = 0;
     for (std::size_t k = 0; k < out.size(); ++k) {
       const double loss = losses[k] - (ideal.empty() ? 0.0 : ideal[k]);
-      out[k] = std::isfinite(loss) ? (preferences.empty() ? 1 / n : preferences[k]) * loss / mu : std::nan("");
+      out[k] = std::isfinite(loss) ? (preferences.empty() ? 1 / n : preferences[k]) * loss / mu
+                                   : std::nan("");
       if (out[k] == out[k]) greatest = (std::max)(greatest, out[k]);
     }
     for (const double w : out) sum += w == w ? std::exp(w - greatest) : 0.0;

@@ -10,7 +10,6 @@
 #include <string_view>
 #include <vector>
 
-
 namespace espalier::detail {
 
 /// One number a task and its moments; β 0.9 and 0.999, ε 1e-8.
@@ -25,11 +24,13 @@ struct TaskAdam {
     const double t = ++steps[k];
     first[k] = 0.9 * first[k] + 0.1 * gradient;
     second[k] = 0.999 * second[k] + 0.001 * gradient * gradient;
-    const double mean = first[k] / (1 - std::pow(0.9, t)), square = second[k] / (1 - std::pow(0.999, t));
+    const double mean = first[k] / (1 - std::pow(0.9, t)),
+                 square = second[k] / (1 - std::pow(0.999, t));
     value[k] -= learning_rate * mean / (std::sqrt(square) + 1e-8);
   }
   void append_to(std::vector<double>& all) const {
-    for (const auto* part : {&value, &first, &second, &steps}) all.insert(all.end(), part->begin(), part->end());
+    for (const auto* part : {&value, &first, &second, &steps})
+      all.insert(all.end(), part->begin(), part->end());
   }
   /// Returns what is left of `state`.
   std::span<const double> restore(std::span<const double> state) {

@@ -69,7 +69,9 @@ struct GradientModelOf;
 
 /// Every gradient method says so, and nothing else does.
 template <class M>
-inline constexpr bool is_gradient_method = requires { M::needs_coordinates; };
+inline constexpr bool is_gradient_method = requires {
+  M::needs_coordinates;
+};
 
 }  // namespace detail
 
@@ -87,7 +89,8 @@ class Balance {
   template <class M>
   requires(!std::same_as<M, Balance> && WeightingMethod<M>)
       // NOLINTNEXTLINE(google-explicit-constructor): an option is given as the method itself.
-      Balance(M method) : model_(std::make_unique<Model<M>>(std::move(method))) {}
+      Balance(M method)
+      : model_(std::make_unique<Model<M>>(std::move(method))) {}
   Balance(const Balance& other)
       : model_(other.model_ ? other.model_->clone() : nullptr), tasks_(other.tasks_) {}
   Balance(Balance&&) noexcept = default;
@@ -111,7 +114,8 @@ class Balance {
     model_->reset(tasks);
     tasks_ = tasks;
   }
-  /// The weights of the coming step. `losses`: one a task if needs_current_losses, else may be empty.
+  /// The weights of the coming step. `losses`: one a task if needs_current_losses, else may be
+  /// empty.
   void weights(std::span<const double> losses, std::span<double> out) {
     check(out.size(), "weights");
     if (!losses.empty() || needs_current_losses()) check(losses.size(), "losses");
@@ -126,8 +130,8 @@ class Balance {
   void restore(std::span<const double> state) {
     const std::size_t expected = model_->state().size();
     if (state.size() != expected) {
-      throw_error<CheckpointError>({"balance '", name(), "': a state of ", state.size(),
-                                    " numbers, expected ", expected});
+      throw_error<CheckpointError>(
+          {"balance '", name(), "': a state of ", state.size(), " numbers, expected ", expected});
     }
     model_->restore(state);
   }
@@ -160,8 +164,8 @@ class Balance {
 
   void check(std::size_t count, const char* what) const {
     if (count == tasks_) return;
-    throw_error<ConfigError>({"balance '", name(), "': ", count, " ", what, ", expected one for each of ",
-                              tasks_, " tasks (as told to reset)"});
+    throw_error<ConfigError>({"balance '", name(), "': ", count, " ", what,
+                              ", expected one for each of ", tasks_, " tasks (as told to reset)"});
   }
 
   std::unique_ptr<detail::BalanceConcept> model_;

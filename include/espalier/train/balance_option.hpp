@@ -11,7 +11,7 @@ namespace espalier {
 
 /// What a gradient method's task gradients are taken by.
 enum class BalanceOn : unsigned char {
-  parameters,      ///< the shared tensors and tables: exact, a backward pass of the shared part for each task
+  parameters,  ///< shared tensors and tables: exact; a backward pass of the shared part for each task
   representation,  ///< the values that towers read: one backward pass of the shared part
 };
 
@@ -21,8 +21,8 @@ struct GradientDriver;
 template <class Method>
 struct GradientDriverOf;
 
-/// A loss weighting, or a gradient method together with the code that drives it: that is taken where the
-/// method's type is known, so a program without gradient methods does not compile it.
+/// A loss weighting, or a gradient method together with the code that drives it: that is taken
+/// where the method's type is known, so a program without gradient methods does not compile it.
 class BalanceOption : public Balance {
  public:
   // NOLINTBEGIN(google-explicit-constructor): an option is given as the method itself.
@@ -30,7 +30,8 @@ class BalanceOption : public Balance {
 
   template <class M>
   requires(!std::derived_from<M, Balance> && (detail::is_gradient_method<M> || WeightingMethod<M>))
-  BalanceOption(M method) : Balance(std::move(method)) {
+      BalanceOption(M method)
+      : Balance(std::move(method)) {
     if constexpr (detail::is_gradient_method<M>) driver_ = GradientDriverOf<M>::driver();
   }
   // NOLINTEND(google-explicit-constructor)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `TaskGradientPass<T>`: forward and backward with a gradient for each task, which a gradient method combines.
+// `TaskGradientPass<T>`: forward and backward with a gradient for each task, which a gradient
+// method combines.
 #pragma once
 
 #include <algorithm>
@@ -18,19 +19,21 @@ namespace espalier {
 
 /// Drives gradient methods over the steps of a TrainExecutor, instead of its own forward_backward.
 ///
-/// `BalanceOn::parameters`: a slice runs forward once and then, its activations still in the cache, backward once a task,
-/// over the nodes that the task's loss reaches. The gradients of shared tensors and tables that learn go to a
-/// buffer of each task; summed over the batch, they give the Gramian and, by the method's weights, one gradient. A row
-/// of a table counts once, however often the batch holds it. What belongs to one task (its tower, its gate)
-/// learns from Σ_k λ_k L_k, λ the static weights.
+/// `BalanceOn::parameters`: a slice runs forward once and then, its activations still in the cache,
+/// backward once a task, over the nodes that the task's loss reaches. The gradients of shared
+/// tensors and tables that learn go to a buffer of each task; summed over the batch, they give the
+/// Gramian and, by the method's weights, one gradient. A row of a table counts once, however often
+/// the batch holds it. What belongs to one task (its tower, its gate) learns from Σ_k λ_k L_k, λ
+/// the static weights.
 ///
-/// `BalanceOn::representation`: a task's gradient is that by the block which its tower reads; all of them must be of
-/// one width, and where tasks read different blocks (`Mmoe`) these are compared as if they were one. The tower part runs
-/// backward once a task, the shared part once, with the combined gradient. What reaches shared parameters by other ways than
-/// through these blocks learns from Σ_k λ_k L_k.
+/// `BalanceOn::representation`: a task's gradient is that by the block which its tower reads; all
+/// of them must be of one width, and where tasks read different blocks (`Mmoe`) these are compared
+/// as if they were one. The tower part runs backward once a task, the shared part once, with the
+/// combined gradient. What reaches shared parameters by other ways than through these blocks learns
+/// from Σ_k λ_k L_k.
 ///
-/// A task without labels in the batch, or with weight 0, is absent. The same bits for any number of threads; nothing
-/// allocates after the first batch.
+/// A task without labels in the batch, or with weight 0, is absent. The same bits for any number of
+/// threads; nothing allocates after the first batch.
 template <class T>
 class TaskGradientPass {
  public:
@@ -48,10 +51,10 @@ class TaskGradientPass {
     }
   }
 
-  /// Leaves the combined gradient, as TrainExecutor::forward_backward does. `weights`: the static ones. Returns the losses
-  /// (NaN where the batch has no label of a task).
-  std::span<const double> forward_backward(const Batch<T>& batch, std::span<const double> weights, std::uint64_t key,
-                                           GradientBalance& balance) {
+  /// Leaves the combined gradient, as TrainExecutor::forward_backward does. `weights`: the static
+  /// ones. Returns the losses (NaN where the batch has no label of a task).
+  std::span<const double> forward_backward(const Batch<T>& batch, std::span<const double> weights,
+                                           std::uint64_t key, GradientBalance& balance) {
     e_.begin_step(batch, weights, key);
     present_.clear();
     for (std::size_t k = 0; k < tasks_; ++k) {
@@ -65,7 +68,8 @@ class TaskGradientPass {
     return e_.losses_;
   }
 
-  /// Of the last step: G Gᵀ, row after row, NaN on the diagonal for tasks that were absent; and the method's weights.
+  /// Of the last step: G Gᵀ, row after row, NaN on the diagonal for tasks that were absent; and the
+  /// method's weights.
   [[nodiscard]] std::span<const double> gramian() const { return gramian_; }
   [[nodiscard]] std::span<const double> weights() const { return alpha_; }
 
@@ -74,9 +78,10 @@ class TaskGradientPass {
 
   /// A path, and where its gradients of parameters go.
   struct Path : BackwardPath {
-    std::vector<bool> own;  ///< by node: to the executor's lane, as only parameters of single tasks are touched
+    std::vector<bool>
+        own;  ///< by node: to the executor's lane, as only parameters of single tasks are touched
     std::vector<int> lookups;
-    bool merges = false;    ///< some node needs all slices
+    bool merges = false;  ///< some node needs all slices
   };
 
   /// A range of the parameters with one owner: all tasks, or a single one.
@@ -109,11 +114,13 @@ class TaskGradientPass {
       if (begin < 0) continue;
       Index end = begin + 1;
       if (node.op == op_id<ops::Dense>) {
-        end = begin + (p == 0 ? static_cast<Index>(node.out.rows) * (node.in.rows / node.groups) : node.out.rows);
+        end = begin + (p == 0 ? static_cast<Index>(node.out.rows) * (node.in.rows / node.groups)
+                              : node.out.rows);
       } else {
         // As far as tensors are neighbours: an operation may see them as one.
         for (const ParameterInfo& t : e_.program_.plan.tensors) {
-          if (t.trainable && t.offset <= end && end < t.offset + t.size()) end = t.offset + t.size();
+          if (t.trainable && t.offset <= end && end < t.offset + t.size())
+            end = t.offset + t.size();
         }
       }
       for (const ParameterInfo& t : e_.program_.plan.tensors) {
@@ -139,7 +146,8 @@ class TaskGradientPass {
       const Path& path = paths_.back();
       for (std::size_t i = 0; i < path.nodes.size(); ++i) {
         if (path.own[i]) continue;
-        each_tensor(path.nodes[i], [&](const ParameterInfo& t) { mixed = mixed || t.task != shared_by_tasks; });
+        each_tensor(path.nodes[i],
+                    [&](const ParameterInfo& t) { mixed = mixed || t.task != shared_by_tasks; });
       }
       segmented_ = segmented_ || path.merges;
     }
@@ -153,14 +161,16 @@ class TaskGradientPass {
       if (node.lookup >= 0) lookup_nodes_.push_back(node);
     }
     std::size_t most = 0;
-    for (Index i = 0; i < e_.sparse_.shards(); ++i) most = (std::max)(most, e_.sparse_.shard(i).sums.capacity());
+    for (Index i = 0; i < e_.sparse_.shards(); ++i)
+      most = (std::max)(most, e_.sparse_.shard(i).sums.capacity());
     for (int worker = 0; worker < e_.pool_.threads(); ++worker) {
       for (std::size_t k = 0; k < tasks_; ++k) {
         rows_.emplace_back();
         rows_.back().reserve(most);
       }
     }
-    partial_.assign((static_cast<std::size_t>(e_.sparse_.shards()) + chunks_.size()) * tasks_ * tasks_, 0.0);
+    partial_.assign(
+        (static_cast<std::size_t>(e_.sparse_.shards()) + chunks_.size()) * tasks_ * tasks_, 0.0);
   }
 
   void cut_chunks(bool mixed) {
@@ -177,7 +187,8 @@ class TaskGradientPass {
       const Range range{t.offset, t.offset + t.size(), t.task == shared_by_tasks, frozen(t.offset)};
       if (!range.shared && !mixed) continue;
       const bool joins = !ranges.empty() && ranges.back().shared == range.shared &&
-                         ranges.back().frozen == range.frozen && range.begin - ranges.back().end < 16;
+                         ranges.back().frozen == range.frozen &&
+                         range.begin - ranges.back().end < 16;
       if (joins) {
         ranges.back().end = range.end;
       } else {
@@ -186,7 +197,8 @@ class TaskGradientPass {
     }
     for (const Range& range : ranges) {
       for (Index begin = range.begin; begin < range.end; begin += chunk_size) {
-        chunks_.push_back({begin, (std::min)(begin + chunk_size, range.end), range.shared, range.frozen});
+        chunks_.push_back(
+            {begin, (std::min)(begin + chunk_size, range.end), range.shared, range.frozen});
       }
     }
   }
@@ -195,9 +207,11 @@ class TaskGradientPass {
     const PlanView& plan = e_.program_.plan;
     for (const TaskInfo& task : plan.tasks) {
       const Block& block = task.representation;
-      if (!block.exists() || !block.gradient || block.steps != 1 || block.rows != plan.tasks[0].representation.rows) {
-        throw_error<ConfigError>({"balance on representations: the tower of '", task.name, "' reads ",
-                                  block.gradient ? block.rows * block.steps : 0, " learnt values, that of '", plan.tasks[0].name, "' ",
+      if (!block.exists() || !block.gradient || block.steps != 1 ||
+          block.rows != plan.tasks[0].representation.rows) {
+        throw_error<ConfigError>({"balance on representations: the tower of '", task.name,
+                                  "' reads ", block.gradient ? block.rows * block.steps : 0,
+                                  " learnt values, that of '", plan.tasks[0].name, "' ",
                                   plan.tasks[0].representation.rows, "; expected as many"});
       }
       bool known = false;
@@ -207,8 +221,9 @@ class TaskGradientPass {
     for (const TaskInfo& task : plan.tasks) {
       paths_.push_back(path_of({&task.logits, 1}, blocks_, static_cast<int>(paths_.size())));
       if (!paths_.back().lookups.empty()) {
-        throw_error<ConfigError>({"balance on representations: the tower of '", task.name,
-                                  "' reads embedding tables besides; balance on parameters instead"});
+        throw_error<ConfigError>(
+            {"balance on representations: the tower of '", task.name,
+             "' reads embedding tables besides; balance on parameters instead"});
       }
       lookups_.emplace_back(static_cast<std::size_t>(task.representation.rows * e_.capacity_));
     }
@@ -227,7 +242,8 @@ class TaskGradientPass {
     } else {
       e_.pool_.run(e_.slicing_.lanes, [&](Index lane, int worker) {
         const Index nodes = static_cast<Index>(e_.program_.operations.size());
-        for (Index slice = e_.slicing_.first_slice(lane); slice < e_.slicing_.first_slice(lane + 1); ++slice) {
+        for (Index slice = e_.slicing_.first_slice(lane); slice < e_.slicing_.first_slice(lane + 1);
+             ++slice) {
           const C c = e_.context(slice, worker, lane);
           e_.forward(c, 0, nodes);
           for (std::size_t k = 0; k < tasks_; ++k) {
@@ -258,9 +274,13 @@ class TaskGradientPass {
     });
   }
 
-  [[nodiscard]] bool present(std::size_t k) const { return std::find(present_.begin(), present_.end(), k) != present_.end(); }
+  [[nodiscard]] bool present(std::size_t k) const {
+    return std::find(present_.begin(), present_.end(), k) != present_.end();
+  }
 
-  [[nodiscard]] Buffer<T>& lane_of(Index lane, std::size_t k) { return lanes_[static_cast<std::size_t>(lane) * tasks_ + k]; }
+  [[nodiscard]] Buffer<T>& lane_of(Index lane, std::size_t k) {
+    return lanes_[static_cast<std::size_t>(lane) * tasks_ + k];
+  }
 
   [[nodiscard]] C own_buffers(C c, std::size_t k, Index lane) {
     c.parameter_gradients = lane_of(lane, k).data();
@@ -292,19 +312,22 @@ class TaskGradientPass {
       while (begin > 0 && e_.program_.operations[path.places[--begin]].merge_backward == nullptr) {
       }
       e_.pool_.run(e_.slicing_.lanes, [&](Index lane, int) {
-        for (Index slice = e_.slicing_.first_slice(lane); slice < e_.slicing_.first_slice(lane + 1); ++slice) {
+        for (Index slice = e_.slicing_.first_slice(lane); slice < e_.slicing_.first_slice(lane + 1);
+             ++slice) {
           const C own = e_.context(slice, slice, lane);
           walk(path, k == none_ ? own : own_buffers(own, k, lane), own, end, begin);
         }
       });
-      if (const auto run = e_.program_.operations[path.places[begin]].merge_backward; run != nullptr) {
+      if (const auto run = e_.program_.operations[path.places[begin]].merge_backward;
+          run != nullptr) {
         e_.merge(run, path.nodes[begin]);
       }
       end = begin;
     }
   }
 
-  /// Sums every task's lanes into its first; clears the others; the products of what learns and is shared.
+  /// Sums every task's lanes into its first; clears the others; the products of what learns and is
+  /// shared.
   void multiply_chunk(const Range& chunk, double* products) {
     const Index n = chunk.end - chunk.begin;
     std::fill_n(products, tasks_ * tasks_, 0.0);
@@ -322,7 +345,8 @@ class TaskGradientPass {
     for (const std::size_t k : present_) {
       for (const std::size_t other : present_) {
         if (other > k) break;
-        products[k * tasks_ + other] = dot(lane_of(0, k).data() + chunk.begin, lane_of(0, other).data() + chunk.begin, n);
+        products[k * tasks_ + other] =
+            dot(lane_of(0, k).data() + chunk.begin, lane_of(0, other).data() + chunk.begin, n);
       }
     }
   }
@@ -338,7 +362,8 @@ class TaskGradientPass {
       sums[k].assign(rows.sums.data(), rows.sums.data() + rows.count() * rows.width);
       for (const std::size_t other : present_) {
         if (other > k) break;
-        products[k * tasks_ + other] = dot(sums[k].data(), sums[other].data(), static_cast<Index>(sums[k].size()));
+        products[k * tasks_ + other] =
+            dot(sums[k].data(), sums[other].data(), static_cast<Index>(sums[k].size()));
       }
     }
   }
@@ -349,11 +374,13 @@ class TaskGradientPass {
     for (std::size_t piece = 0; piece < pieces; ++piece) {
       const double* products = partial_.data() + piece * tasks_ * tasks_;
       for (std::size_t k = 0; k < tasks_; ++k) {
-        for (std::size_t other = 0; other <= k; ++other) gramian_[k * tasks_ + other] += products[k * tasks_ + other];
+        for (std::size_t other = 0; other <= k; ++other)
+          gramian_[k * tasks_ + other] += products[k * tasks_ + other];
       }
     }
     for (std::size_t k = 0; k < tasks_; ++k) {
-      for (std::size_t other = 0; other < k; ++other) gramian_[other * tasks_ + k] = gramian_[k * tasks_ + other];
+      for (std::size_t other = 0; other < k; ++other)
+        gramian_[other * tasks_ + k] = gramian_[k * tasks_ + other];
       if (!present(k)) gramian_[k * tasks_ + k] = std::nan("");
     }
     balance.weights(gramian_, e_.losses_, key, alpha_);
@@ -372,9 +399,11 @@ class TaskGradientPass {
     }
   }
 
-  /// Rows' gradients are linear in those of the look-ups, so the executor's update needs to know nothing.
+  /// Rows' gradients are linear in those of the look-ups, so the executor's update needs to know
+  /// nothing.
   void combine_lookup(const Node& node) {
-    const bool shared = e_.program_.plan.tables[static_cast<std::size_t>(node.table)].task == shared_by_tasks;
+    const bool shared =
+        e_.program_.plan.tables[static_cast<std::size_t>(node.table)].task == shared_by_tasks;
     const std::size_t begin = static_cast<std::size_t>(node.lookup_base * e_.capacity_);
     const auto n = static_cast<std::size_t>(node.out.rows * e_.batch_.size);
     T* ESPALIER_RESTRICT sum = e_.lookup_gradients_.data() + begin;
@@ -471,7 +500,8 @@ class TaskGradientPass {
       }
       T half[8];
       for (Index p = 0; p < 8; ++p) half[p] = sums[p] + sums[p + 8];
-      sum += static_cast<double>(((half[0] + half[4]) + (half[2] + half[6])) + ((half[1] + half[5]) + (half[3] + half[7])));
+      sum += static_cast<double>(((half[0] + half[4]) + (half[2] + half[6])) +
+                                 ((half[1] + half[5]) + (half[3] + half[7])));
     }
     for (; i < n; ++i) sum += static_cast<double>(a[i] * b[i]);
     return sum;
@@ -483,13 +513,15 @@ class TaskGradientPass {
   BalanceOn on_;
   std::size_t tasks_ = 0;
   bool segmented_ = false;
-  std::vector<Path> paths_;         ///< one a task
+  std::vector<Path> paths_;  ///< one a task
   Path trunk_;
-  std::vector<Block> blocks_;       ///< the representations, each once
+  std::vector<Block> blocks_;  ///< the representations, each once
   std::vector<Range> chunks_;
   std::vector<Node> lookup_nodes_;
-  std::vector<Buffer<T>> lanes_;    ///< lane after lane, in it task after task: gradients of the dense parameters
-  std::vector<Buffer<T>> lookups_;  ///< a task each: gradients of look-ups, or of the representation
+  std::vector<Buffer<T>>
+      lanes_;  ///< lane after lane, in it task after task: gradients of the dense parameters
+  std::vector<Buffer<T>>
+      lookups_;  ///< a task each: gradients of look-ups, or of the representation
   std::vector<std::vector<T>> rows_;
   std::vector<std::size_t> present_;
   std::vector<double> partial_, gramian_, alpha_;
@@ -500,8 +532,10 @@ struct GradientDriver {
   class Pass {
    public:
     virtual ~Pass() = default;
-    virtual std::span<const double> forward_backward(const Batch<float>& batch, std::span<const double> weights,
-                                                     std::uint64_t key, GradientBalance& balance) = 0;
+    virtual std::span<const double> forward_backward(const Batch<float>& batch,
+                                                     std::span<const double> weights,
+                                                     std::uint64_t key,
+                                                     GradientBalance& balance) = 0;
   };
   std::unique_ptr<Pass> (*make)(TrainExecutor<float>& executor, BalanceOn on) = nullptr;
 };
@@ -511,8 +545,8 @@ struct GradientDriverOf {
   template <class T>
   struct PassOf final : GradientDriver::Pass {
     PassOf(TrainExecutor<T>& executor, BalanceOn on) : pass(executor, on) {}
-    std::span<const double> forward_backward(const Batch<T>& batch, std::span<const double> weights, std::uint64_t key,
-                                             GradientBalance& balance) override {
+    std::span<const double> forward_backward(const Batch<T>& batch, std::span<const double> weights,
+                                             std::uint64_t key, GradientBalance& balance) override {
       return pass.forward_backward(batch, weights, key, balance);
     }
     TaskGradientPass<T> pass;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `BackwardPath`: the part of a plan that a gradient reaches, with its own answer to who writes a gradient first.
+// `BackwardPath`: the part of a plan that a gradient reaches, with its own answer to who writes a
+// gradient first.
 #pragma once
 
 #include <algorithm>
@@ -22,7 +23,8 @@ struct BackwardPath {
 namespace detail {
 
 [[nodiscard]] inline bool overlap(const Block& a, const Block& b) {
-  return a.exists() && b.exists() && a.base == b.base && a.row < b.row + b.rows && b.row < a.row + a.rows;
+  return a.exists() && b.exists() && a.base == b.base && a.row < b.row + b.rows &&
+         b.row < a.row + a.rows;
 }
 
 /// Which values of a sample have a gradient by now.
@@ -58,8 +60,8 @@ class WrittenValues {
   std::vector<std::uint8_t> flags_;
 };
 
-/// Leaves of a joint node (the first layers of towers, the gates of all tasks) only the rows in `part`, if it can be
-/// cut there: it then costs what that part alone would.
+/// Leaves of a joint node (the first layers of towers, the gates of all tasks) only the rows in
+/// `part`, if it can be cut there: it then costs what that part alone would.
 [[nodiscard]] inline bool narrow(Node& node, const Block& part) {
   const int first = part.row - node.out.row;
   const int width = node.out.rows / node.groups;
@@ -79,16 +81,18 @@ class WrittenValues {
   } else {
     return false;
   }
-  if (node.cache.exists() && node.op == op_id<ops::Dense>) node.cache = node.cache.slice(first, part.rows);
+  if (node.cache.exists() && node.op == op_id<ops::Dense>)
+    node.cache = node.cache.slice(first, part.rows);
   node.out = part;
   return true;
 }
 
 }  // namespace detail
 
-/// From the blocks `seeds` back, but not beyond the blocks `boundary`: a node that writes one of those is left out.
-/// As plan/gradient_flow.hpp does it for all tasks at once: the first writer of a gradient overwrites, later ones add, and a
-/// gradient that is only partly written when it is read is zeroed beforehand. The auxiliary losses of `task` begin here too.
+/// From the blocks `seeds` back, but not beyond the blocks `boundary`: a node that writes one of
+/// those is left out. As plan/gradient_flow.hpp does it for all tasks at once: the first writer of
+/// a gradient overwrites, later ones add, and a gradient that is only partly written when it is
+/// read is zeroed beforehand. The auxiliary losses of `task` begin here too.
 [[nodiscard]] inline BackwardPath backward_path(const PlanView& plan, std::span<const Block> seeds,
                                                 std::span<const Block> boundary = {}, int task = -1) {
   BackwardPath path;
