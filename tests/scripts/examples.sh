@@ -37,6 +37,11 @@ for program in quickstart short_video census_income movielens; do
 done
 refuses "scripts/fetch-data census-income" "$bin/census_income"
 
+"$bin/pareto_toy" --balance equal,mgda --steps 300 --output toy.svg --json | tail -n 1 | grep -q '"mgda":\[' || fail "pareto_toy --json"
+grep -q "Pareto front" toy.svg || fail "pareto_toy drew no front"
+refuses "--steps" "$bin/pareto_toy" --steps 0
+refuses "nowhere" "$bin/pareto_toy" --balance equal --steps 10 --output nowhere/toy.svg
+
 # A few users and films: enough to train on.
 mkdir films
 ratings() {
