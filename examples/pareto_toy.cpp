@@ -3,29 +3,59 @@
 // after the figures of the
 // CAGrad and Nash-MTL papers. Writes the trajectories and the Pareto front to an SVG image.
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "common/two_objectives.hpp"
+#include "espalier/balance/balance.hpp"
 #include "espalier/core/atomic_file.hpp"
-#include "espalier/train/make_balance.hpp"
 #include "espalier/train/svg_chart.hpp"
 
 namespace {
 
 namespace esp = espalier;
 
-/// FAMO needs to know how low the losses can be, as they are negative; its weight decay is that of
-/// its authors' code, CAGrad's radius that of its authors' problem.
-esp::Balance method_of(const std::string& name, const examples::TwoObjectives& problem) {
-  if (name == "famo") return esp::Famo{.weight_decay = 1e-5, .ideal = {-21 * problem.scale, -21}};
-  if (name == "ca_grad") return esp::CaGrad{.c = 0.5};
-  return esp::make_balance(name);
+struct Method {
+  std::string name;
+  esp::Balance (*make)(const examples::TwoObjectives&);
+};
+
+template <class M>
+esp::Balance plain(const examples::TwoObjectives&) {
+  return M{};
 }
 
-/// x up to 12 above the axis of the picture, the losses of every point of the trajectory.
+/// FAMO needs to know how low the losses can be, as they are negative; its weight decay is that of its
+/// authors' code, CAGrad's radius that of its authors' problem.
+const std::vector<Method> all_methods{
+    {"equal", plain<esp::Equal>},
+    {"pc_grad", plain<esp::PcGrad>},
+    {"mgda", plain<esp::Mgda>},
+    {"ca_grad",
+     [](const examples::TwoObjectives&) -> esp::Balance { return esp::CaGrad{.c = 0.5}; }},
+    {"nash_mtl", plain<esp::NashMtl>},
+    {"aligned_mtl", plain<esp::AlignedMtl>},
+    {"up_grad", plain<esp::UpGrad>},
+    {"famo",
+     [](const examples::TwoObjectives& problem) -> esp::Balance {
+       return esp::Famo{.weight_decay = 1e-5, .ideal = {-21 * problem.scale, -21}};
+     }},
+    {"imtl_g", plain<esp::ImtlG>},
+    {"fair_grad", plain<esp::FairGrad>},
+    {"grad_vac", plain<esp::GradVac>},
+    {"uncertainty", plain<esp::Uncertainty>}};
+
+esp::Balance method_of(const std::string& name, const examples::TwoObjectives& problem) {
+  const auto found = std::find_if(all_methods.begin(), all_methods.end(),
+                                  [&](const Method& m) { return m.name == name; });
+  return found->make(problem);
+}
+
+/// The losses of every point of the trajectories, and the front.
 esp::ChartPanel panel_of(const std::string& title, const examples::TwoObjectives& problem,
                          const std::vector<std::vector<examples::Point>>& paths) {
   esp::ChartPanel panel{title, "first loss", "second loss", {}};
@@ -55,7 +85,7 @@ int run(int argc, char** argv) {
   std::vector<std::string> methods{"equal",    "pc_grad",     "mgda",    "ca_grad",
                                    "nash_mtl", "aligned_mtl", "up_grad", "famo"};
   std::vector<std::string> names;
-  for (const esp::NamedBalance& b : esp::named_balances) names.emplace_back(b.name);
+  for (const Method& m : all_methods) names.push_back(m.name);
   std::string output = "pareto_toy.svg";
   int steps = 100000;
   double rate = 1e-3, scale = 0.1;

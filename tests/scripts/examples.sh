@@ -54,6 +54,10 @@ for threads in 1 3; do
 done
 cmp out1 out3 || fail "funnel says other things with three threads"
 tail -n 1 out1 | grep -q '^{"example":"funnel","seeds":2,"conversion_rate_error":\[{"model":"clicks_alone","values":\[' || fail "the JSON line is $(tail -n 1 out1)"
+"$bin/pareto_toy" --balance equal,mgda --steps 300 --output toy.svg --json | tail -n 1 | grep -q '"mgda":\[' || fail "pareto_toy --json"
+grep -q "Pareto front" toy.svg || fail "pareto_toy drew no front"
+refuses "--steps" "$bin/pareto_toy" --steps 0
+refuses "nowhere" "$bin/pareto_toy" --balance equal --steps 10 --output nowhere/toy.svg
 
 # A few users and films: enough to train on.
 mkdir films
