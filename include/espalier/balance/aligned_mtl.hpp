@@ -40,7 +40,7 @@ struct AlignedMtl {
     for (std::size_t i = 0; i < n * n; ++i) gramian.values[i] = g.gramian[i] / longest;
     const detail::SymmetricEigen e = detail::eigen_of(gramian);
     const double tolerance = detail::rank_tolerance(e);
-    detail::TaskVector kept;
+    detail::TaskVector kept{};
     std::size_t rank = 0;
     double mean = 0;
     for (std::size_t i = 0; i < n; ++i) {

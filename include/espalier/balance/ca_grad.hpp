@@ -46,7 +46,7 @@ struct CaGrad {
     detail::TaskMatrix gramian(n);
     for (std::size_t i = 0; i < n * n; ++i) gramian.values[i] = given.gramian[i] / longest;
     const TaskGradients g{{gramian.values.data(), n * n}, given.tasks, {}, 0};
-    detail::TaskVector shift, w;
+    detail::TaskVector shift{}, w{};
     for (std::size_t i = 0; i < n; ++i) shift[i] = equal;
     const double mean = detail::length_of(gramian, {shift.data(), n});
     const double radius = c * mean;

@@ -24,7 +24,7 @@ struct ConFig {
   void weights(const TaskGradients& g, std::span<double> out) const {
     const std::size_t n = g.size();
     const detail::TaskMatrix c = detail::cosines_of(g);
-    detail::TaskVector ones, x;
+    detail::TaskVector ones{}, x{};
     for (std::size_t i = 0; i < n; ++i) ones[i] = g(i, i) > 0 ? 1 : 0;
     detail::pseudo_solve(c, {ones.data(), n}, {x.data(), n}, 1e-10);
     const double length = detail::length_of(c, {x.data(), n});

@@ -19,7 +19,7 @@ inline void project_on_dual_cone(const TaskGradients& g, const TaskMatrix& cosin
   double longest = 0;
   for (std::size_t i = 0; i < n; ++i) longest = (std::max)(longest, g.norm(i) * u[i]);
   if (!(longest > 0)) longest = 1;
-  TaskVector pull, more;
+  TaskVector pull{}, more{};
   for (std::size_t i = 0; i < n; ++i) {
     pull[i] = 0;
     for (std::size_t j = 0; j < n; ++j) pull[i] -= cosines(i, j) * (g.norm(j) * u[j] / longest);
@@ -49,7 +49,7 @@ struct UpGrad {
     const std::size_t n = g.size();
     const detail::TaskMatrix cosines = detail::cosines_of(g);
     for (double& w : out) w = 0;
-    detail::TaskVector u;
+    detail::TaskVector u{};
     for (std::size_t i = 0; i < n; ++i) {
       for (std::size_t k = 0; k < n; ++k) u[k] = 0;
       u[i] = sum ? 1 : 1 / static_cast<double>(n);
@@ -75,7 +75,7 @@ struct DualProj {
 
   void weights(const TaskGradients& g, std::span<double> out) const {
     const std::size_t n = g.size();
-    detail::TaskVector u;
+    detail::TaskVector u{};
     for (std::size_t k = 0; k < n; ++k) u[k] = sum ? 1 : 1 / static_cast<double>(n);
     for (double& w : out) w = 0;
     detail::project_on_dual_cone(g, detail::cosines_of(g), {u.data(), n}, out);

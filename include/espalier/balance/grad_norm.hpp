@@ -41,7 +41,7 @@ struct GradNorm {
   void weights(const TaskGradients& g, std::span<double> out) {
     const std::size_t n = g.size(), all = learnt.size() / 2;
     const double count = static_cast<double>(n);
-    detail::TaskVector rate, size;
+    detail::TaskVector rate{}, size{};
     double mean_rate = 0, mean_size = 0, mean_norm = 0;
     for (std::size_t i = 0; i < n; ++i) {
       double& first = learnt[all + g.tasks[i]];

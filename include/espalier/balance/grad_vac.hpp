@@ -45,7 +45,7 @@ struct GradVac {
     std::array<std::size_t, GradientBalance::max_tasks> order;
     for (std::size_t i = 0; i < n; ++i) order[i] = i, out[i] = 0;
     const detail::TaskMatrix cosines = detail::cosines_of(g);
-    detail::TaskVector own;  // of g_i in units of |g_i|, by the unit gradients
+    detail::TaskVector own{};  // of g_i in units of |g_i|, by the unit gradients
     for (std::size_t i = 0; i < n; ++i) {
       if (random_order) random.shuffle(std::span(order.data(), n));
       for (std::size_t k = 0; k < n; ++k) own[k] = k == i ? 1 : 0;

@@ -23,7 +23,7 @@ struct ImtlG {
 
   void weights(const TaskGradients& g, std::span<double> out) const {
     const std::size_t n = g.size();
-    detail::TaskVector ones;
+    detail::TaskVector ones{};
     double shortest = 0;
     for (std::size_t i = 0; i < n; ++i) {
       ones[i] = g(i, i) > 0 ? 1 : 0;

@@ -36,7 +36,7 @@ struct Krum {
   void weights(const TaskGradients& g, std::span<double> out) const {
     const std::size_t n = g.size(), away = static_cast<std::size_t>(outliers) + 2;
     const std::size_t nearest = (std::min)(n - 1, n > away ? n - away : std::size_t{1});
-    detail::TaskVector score, distance;
+    detail::TaskVector score{}, distance{};
     std::array<std::size_t, GradientBalance::max_tasks> order;
     for (std::size_t i = 0; i < n; ++i) {
       std::size_t others = 0;

@@ -39,7 +39,7 @@ struct MoDo {
     const std::size_t n = g.size();
     double sum = 0;
     for (const std::size_t task : g.tasks) sum += lambda[task];
-    detail::TaskVector before;
+    detail::TaskVector before{};
     // Where tasks are absent, the others share what there is.
     for (std::size_t i = 0; i < n; ++i)
       before[i] = sum > 0 ? lambda[g.tasks[i]] / sum : 1 / static_cast<double>(n);

@@ -35,7 +35,7 @@ namespace espalier::detail {
       l(i, j) = sum / l(j, j);
     }
   }
-  TaskVector y;
+  TaskVector y{};
   for (std::size_t i = 0; i < m; ++i) {
     double sum = b[at[i]];
     for (std::size_t k = 0; k < i; ++k) sum -= l(i, k) * y[k];
@@ -62,7 +62,7 @@ inline void minimize_nonnegative(const TaskMatrix& q, std::span<const double> b,
     x[i] = 0;
     size = (std::max)(size, std::abs(b[i]));
   }
-  TaskVector solved;
+  TaskVector solved{};
   for (std::size_t round = 0; round < 20 * n + 20; ++round) {
     std::size_t entering = n;
     double most = 1e-13 * size;
@@ -130,7 +130,7 @@ inline void shortest_in_hull(const TaskMatrix& gramian, std::span<double> w) {
   }
   // Lengths in units of the shortest, then every variable in units of its own: a unit diagonal.
   TaskMatrix q(n);
-  TaskVector norm, ratio, unit, x;
+  TaskVector norm{}, ratio{}, unit{}, x{};
   for (std::size_t i = 0; i < n; ++i) {
     norm[i] = std::sqrt(gramian(i, i));
     ratio[i] = norm[i] / std::sqrt(shortest);
@@ -178,7 +178,7 @@ inline void shortest_in_hull(const TaskMatrix& gramian, std::span<double> w) {
 
 /// The point of the simplex (w ≥ 0, Σ w_k = 1) nearest to w (Held, Wolfe & Crowder 1974).
 inline void project_on_simplex(std::span<double> w) {
-  TaskVector sorted;
+  TaskVector sorted{};
   const std::size_t n = w.size();
   for (std::size_t i = 0; i < n; ++i) sorted[i] = w[i];
   std::sort(sorted.begin(), sorted.begin() + static_cast<std::ptrdiff_t>(n),

@@ -30,7 +30,7 @@ struct PcGrad {
     Random random(g.key, 0x9C62AD);
     std::array<std::size_t, GradientBalance::max_tasks> order;
     for (std::size_t i = 0; i < n; ++i) order[i] = i, out[i] = 0;
-    detail::TaskVector own;
+    detail::TaskVector own{};
     for (std::size_t i = 0; i < n; ++i) {
       if (random_order) random.shuffle(std::span(order.data(), n));
       for (std::size_t k = 0; k < n; ++k) own[k] = k == i ? 1 : 0;

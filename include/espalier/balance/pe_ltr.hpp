@@ -48,7 +48,7 @@ struct PeLtr {
 
   void weights(const TaskGradients& g, std::span<double> out) const {
     const std::size_t n = g.size();
-    detail::TaskVector c;
+    detail::TaskVector c{};
     double rest = 1;
     for (std::size_t i = 0; i < n; ++i) rest -= c[i] = bounds[g.tasks[i]];
     rest = (std::max)(rest, 0.0);

@@ -45,7 +45,7 @@ struct SdmGrad {
     const std::size_t n = g.size();
     const double pull = lambda / static_cast<double>(n);
     if (steps == 0) {
-      detail::TaskVector shift;
+      detail::TaskVector shift{};
       for (std::size_t i = 0; i < n; ++i) shift[i] = pull;
       detail::shortest_in_hull(detail::shifted_gramian(g, 1, {shift.data(), n}), out);
     } else {
