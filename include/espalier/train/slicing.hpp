@@ -31,7 +31,6 @@ struct Slicing {
   /// Samples in a slice: enough for the matmuls to be efficient, few enough for activations to stay in the cache.
   static constexpr Index slice_size(Index samples) {
     if (samples <= 64) return 16;
-    if (samples <= 256) return 32;
     if (samples <= 512) return 64;
     return samples <= 2048 ? 128 : 256;
   }
