@@ -96,10 +96,11 @@ inline void pack_columns(const GemmInput<T>& b, Index n, Index k, T* to) {
         std::memcpy(to + t * size + p * width, from + t * width, sizeof(T) * width);
     }
   }
-  for (; j < n; j += width, to += size) {
-    const Index columns = (std::min)(width, n - j);
-    for (Index p = 0; p < k; ++p) std::copy_n(b.data + j + p * b.row, columns, to + p * width);
+  for (; j + width <= n; j += width, to += size) {
+    for (Index p = 0; p < k; ++p)
+      std::memcpy(to + p * width, b.data + j + p * b.row, sizeof(T) * width);
   }
+  for (Index p = 0; j < n && p < k; ++p) std::copy_n(b.data + j + p * b.row, n - j, to + p * width);
 }
 
 /// Room for packed values, the same for any product: a thread's first product makes it.

@@ -20,8 +20,8 @@ inline constexpr Index most_dots = 3;
 
 /// out[r · Many + f] = ⟨many_r, few_f⟩ for Many rows and Few others, all `k` long.
 template <class T, int Many, int Few>
-[[gnu::noinline]] void dot_tile(Index k, const T* many, Index many_step, const T* few,
-                                Index few_step, T* out) {
+[[gnu::noinline]] ESPALIER_ALIGN_LOOPS void dot_tile(Index k, const T* many, Index many_step,
+                                                     const T* few, Index few_step, T* out) {
   constexpr Index n = lanes<T>;
   Vector<T> sum[std::size_t{Many}][std::size_t{Few}];
   ESPALIER_UNROLL

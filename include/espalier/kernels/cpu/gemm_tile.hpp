@@ -17,6 +17,8 @@ namespace espalier::cpu::detail {
 inline constexpr int tile_vectors = 3;
 inline constexpr int tile_columns = vector_registers == 32 ? 8 : 4;
 inline constexpr int narrow_columns = 8;
+template <class T>
+inline constexpr Index cache_line = 64 / static_cast<Index>(sizeof(T));
 
 /// Where a tile goes in C, and what becomes of its sums. Without `across`, vectors lie along the
 /// rows of C; with it, along its columns, and `rows` and `columns` are exchanged.
@@ -175,10 +177,16 @@ template <class T>
 /// `k` steps of Vectors · lanes values of a, `a_step` apart, times b[0] … b[Columns − 1], each
 /// `b_step` apart.
 template <class T, int Vectors, int Columns>
-[[gnu::noinline]] void tile(Index k, const T* ESPALIER_RESTRICT a, Index a_step, const T* const* b,
-                            Index b_step, const TileOutput<T>& c) {
+[[gnu::noinline]] ESPALIER_ALIGN_LOOPS void tile(Index k, const T* ESPALIER_RESTRICT a,
+                                                 Index a_step, const T* const* b, Index b_step,
+                                                 const TileOutput<T>& c) {
   if (c.add && !c.across) {
-    for (int j = 0; j < c.columns; ++j) __builtin_prefetch(c.data + j * c.stride, 1);
+    // Every line: gradients that wait in a far cache would cost as long as the product.
+    for (int j = 0; j < c.columns; ++j) {
+      const T* const column = c.data + j * c.stride;
+      for (Index i = 0; i < c.rows; i += cache_line<T>) __builtin_prefetch(column + i, 1);
+      __builtin_prefetch(column + c.rows - 1, 1);
+    }
   }
   Tile<T, Vectors, Columns> sums;
   sums.clear(sums.every_sum);

@@ -29,6 +29,14 @@ inline constexpr int vector_registers = 16;
 #define ESPALIER_UNROLL _Pragma("GCC unroll 16")
 #endif
 
+// On a function whose one loop is all of the work: the loop begins with a line of the instruction
+// cache. Where it straddled three instead of two, a product took a quarter longer (Zen 3).
+#if defined(__GNUC__) && !defined(__clang__)
+#define ESPALIER_ALIGN_LOOPS [[gnu::optimize("align-loops=64")]]
+#else
+#define ESPALIER_ALIGN_LOOPS
+#endif
+
 template <class T>
 inline constexpr Index lanes = vector_bytes / static_cast<Index>(sizeof(T));
 
