@@ -35,16 +35,18 @@ struct GemmInput {
 
 namespace detail {
 
-// A panel is as many rows of A as a tile is high, `block_depth` deep: it stays in the first cache
-// while all columns of B go by.
-// A few panels are packed at a time, so that memory is read in long runs.
-inline constexpr Index block_depth = 256;
-inline constexpr Index block_panels = 4;
+// A panel is as many rows of A as a tile is high, `block_depth` deep: it is read from front to back
+// for every few columns of B, at the speed of the second cache. A depth that needs a second block
+// costs more: C is read and written again.
+// Two panels are packed at a time: memory is read in longer runs, and the second cache keeps room
+// for B.
+inline constexpr Index block_depth = 512;
+inline constexpr Index block_panels = 2;
 template <class T>
 inline constexpr Index panel_rows = tile_vectors* lanes<T>;
 template <class T>
 inline constexpr Index left_values = block_panels* panel_rows<T>* block_depth;
-inline constexpr Index right_values = 256 * block_depth;
+inline constexpr Index right_values = 128 * block_depth;
 
 /// The height of the next panel in vectors: never one alone where two of two will do.
 [[nodiscard]] constexpr int panel_vectors(Index left) {
