@@ -23,6 +23,13 @@
 
 namespace espalier {
 
+// What takes gradients task by task: see task_gradients.hpp.
+template <class T>
+class TaskBackward;
+template <class T>
+class ParameterGradients;
+template <class T>
+class RepresentationGradients;
 template <class T>
 class TaskGradientPass;
 
@@ -206,6 +213,9 @@ class TrainExecutor {
   }
 
  private:
+  friend class TaskBackward<T>;
+  friend class ParameterGradients<T>;
+  friend class RepresentationGradients<T>;
   friend class TaskGradientPass<T>;
 
   void begin_step(const Batch<T>& batch, std::span<const double> weights, std::uint64_t key) {

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+// `ParameterGradients<T>`: a gradient of the shared parameters for each task.
+#pragma once
+
+#include <algorithm>
+#include <span>
+#include <vector>
+
+#include "espalier/train/task_backward.hpp"
+
+namespace espalier {
+
+/// A slice runs forward once and then, its activations still in the cache, backward once a task,
+/// over the nodes that the task's loss reaches. The gradients of shared tensors and tables that
+/// learn go to a buffer of each task. A row of a table counts once, however often the batch holds
+/// it. What belongs to one task (its tower, its gate) goes where it would without balancing.
+template <class T>
+class ParameterGradients : public TaskBackward<T> {
+ public:
+  explicit ParameterGradients(TrainExecutor<T>& executor) : Base(executor) {
+    const PlanView& plan = e_.program_.plan;
+    bool mixed = false;
+    for (const TaskInfo& task : plan.tasks) {
+      paths_.push_back(path_of({&task.logits, 1}, {}, static_cast<int>(paths_.size())));
+      const Path& path = paths_.back();
+      for (std::size_t i = 0; i < path.nodes.size(); ++i) {
+        if (path.own[i]) continue;
+        each_tensor(path.nodes[i],
+                    [&](const ParameterInfo& t) { mixed = mixed || t.task != shared_by_tasks; });
+      }
+      segmented_ = segmented_ || path.merges;
+    }
+    segmented_ = segmented_ || e_.segmented_;
+    cut_chunks(mixed);
+    for (std::size_t i = 0; i < tasks_ * static_cast<std::size_t>(e_.max_lanes_); ++i) {
+      lanes_.emplace_back(static_cast<std::size_t>(plan.sizes.parameters));
+    }
+    for (std::size_t k = 0; k < tasks_; ++k) lookups_.emplace_back(e_.lookup_gradients_.size());
+    for (const Node& node : plan.nodes) {
+      if (node.lookup >= 0) lookup_nodes_.push_back(node);
+    }
+    std::size_t most = 0;
+    for (Index i = 0; i < e_.sparse_.shards(); ++i)
+      most = (std::max)(most, e_.sparse_.shard(i).sums.capacity());
+    for (int worker = 0; worker < e_.pool_.threads(); ++worker) {
+      for (std::size_t k = 0; k < tasks_; ++k) {
+        rows_.emplace_back();
+        rows_.back().reserve(most);
+      }
+    }
+    partial_.assign(
+        (static_cast<std::size_t>(e_.sparse_.shards()) + chunks_.size()) * tasks_ * tasks_, 0.0);
+  }
+
+  /// Runs the batch that the executor has begun. Returns how many pieces of products there are.
+  std::size_t run() {
+    if (segmented_) {
+      e_.make_workspace_for_each_slice();
+      e_.forward_segments();
+      for (std::size_t k = 0; k < tasks_; ++k) {
+        e_.each_slice([&](const C& c, Index slice) { start(c, slice, k); });
+        if (!present(k)) continue;
+        walk_segments(paths_[k], [&](const C& own, Index lane) { return own_buffers(own, k, lane); });
+      }
+    } else {
+      e_.pool_.run(e_.slicing_.lanes, [&](Index lane, int worker) {
+        const Index nodes = static_cast<Index>(e_.program_.operations.size());
+        for (Index slice = e_.slicing_.first_slice(lane); slice < e_.slicing_.first_slice(lane + 1);
+             ++slice) {
+          const C c = e_.context(slice, worker, lane);
+          e_.forward(c, 0, nodes);
+          for (std::size_t k = 0; k < tasks_; ++k) {
+            start(c, slice, k);
+            if (present(k)) walk(paths_[k], own_buffers(c, k, lane), c, paths_[k].nodes.size(), 0);
+          }
+        }
+      });
+    }
+    e_.sum_losses();
+    const Index shards = e_.sparse_.shards(), chunks = static_cast<Index>(chunks_.size());
+    e_.pool_.run(shards + chunks, [&](Index piece, int worker) {
+      double* const products = partial_.data() + static_cast<std::size_t>(piece) * tasks_ * tasks_;
+      if (piece < shards) {
+        multiply_rows(piece, worker, products);
+      } else {
+        multiply_chunk(chunks_[static_cast<std::size_t>(piece - shards)], products);
+      }
+    });
+    return static_cast<std::size_t>(shards + chunks);
+  }
+
+  /// Leaves Σ_k alpha_k g_k of shared parameters, and the sum of what belongs to single tasks, as
+  /// the executor's gradient.
+  void combine(std::span<const double> alpha) {
+    const Index lookups = static_cast<Index>(lookup_nodes_.size()),
+                chunks = static_cast<Index>(chunks_.size());
+    e_.pool_.run(lookups + chunks, [&](Index piece, int) {
+      if (piece < lookups) {
+        combine_lookup(lookup_nodes_[static_cast<std::size_t>(piece)], alpha);
+      } else {
+        combine_chunk(chunks_[static_cast<std::size_t>(piece - lookups)], alpha);
+      }
+    });
+  }
+
+ private:
+  using Base = TaskBackward<T>;
+  using typename Base::C;
+  using typename Base::Path;
+  using Base::dot, Base::each_tensor, Base::e_, Base::partial_, Base::path_of, Base::paths_;
+  using Base::present, Base::present_, Base::start, Base::tasks_, Base::walk, Base::walk_segments;
+
+  /// A range of the parameters with one owner: all tasks, or a single one.
+  struct Range {
+    Index begin = 0;
+    Index end = 0;
+    bool shared = true;
+    bool frozen = false;
+  };
+
+  static constexpr Index chunk_size = 8192;
+
+  void cut_chunks(bool mixed) {
+    const PlanView& plan = e_.program_.plan;
+    const auto frozen = [&](Index offset) {
+      for (const Trainable::Chunk& chunk : e_.trainable_.chunks()) {
+        if (chunk.begin <= offset && offset < chunk.end) return chunk.frozen;
+      }
+      return false;
+    };
+    std::vector<Range> ranges;
+    for (const ParameterInfo& t : plan.tensors) {
+      if (!t.trainable) continue;
+      const Range range{t.offset, t.offset + t.size(), t.task == shared_by_tasks, frozen(t.offset)};
+      if (!range.shared && !mixed) continue;
+      const bool joins = !ranges.empty() && ranges.back().shared == range.shared &&
+                         ranges.back().frozen == range.frozen &&
+                         range.begin - ranges.back().end < 16;
+      if (joins) {
+        ranges.back().end = range.end;
+      } else {
+        ranges.push_back(range);
+      }
+    }
+    for (const Range& range : ranges) {
+      for (Index begin = range.begin; begin < range.end; begin += chunk_size) {
+        chunks_.push_back(
+            {begin, (std::min)(begin + chunk_size, range.end), range.shared, range.frozen});
+      }
+    }
+  }
+
+  [[nodiscard]] Buffer<T>& lane_of(Index lane, std::size_t k) {
+    return lanes_[static_cast<std::size_t>(lane) * tasks_ + k];
+  }
+
+  [[nodiscard]] C own_buffers(C c, std::size_t k, Index lane) {
+    c.parameter_gradients = lane_of(lane, k).data();
+    c.lookup_gradients = lookups_[k].data();
+    return c;
+  }
+
+  /// Sums every task's lanes into its first; clears the others; the products of what learns and is
+  /// shared.
+  void multiply_chunk(const Range& chunk, double* products) {
+    const Index n = chunk.end - chunk.begin;
+    std::fill_n(products, tasks_ * tasks_, 0.0);
+    for (const std::size_t k : present_) {
+      T* ESPALIER_RESTRICT sum = lane_of(0, k).data() + chunk.begin;
+      for (Index lane = 1; lane < e_.slicing_.lanes; ++lane) {
+        T* ESPALIER_RESTRICT part = lane_of(lane, k).data() + chunk.begin;
+        for (Index j = 0; j < n; ++j) {
+          sum[j] += part[j];
+          part[j] = 0;
+        }
+      }
+    }
+    if (!chunk.shared || chunk.frozen) return;
+    for (const std::size_t k : present_) {
+      for (const std::size_t other : present_) {
+        if (other > k) break;
+        products[k * tasks_ + other] =
+            dot(lane_of(0, k).data() + chunk.begin, lane_of(0, other).data() + chunk.begin, n);
+      }
+    }
+  }
+
+  void multiply_rows(Index shard, int worker, double* products) {
+    std::fill_n(products, tasks_ * tasks_, 0.0);
+    auto& rows = e_.sparse_.shard(shard);
+    const TableInfo& table = e_.program_.plan.tables[static_cast<std::size_t>(rows.table)];
+    if (table.task != shared_by_tasks || e_.trainable_.table_frozen(rows.table)) return;
+    std::vector<T>* const sums = rows_.data() + static_cast<std::size_t>(worker) * tasks_;
+    for (const std::size_t k : present_) {
+      e_.sparse_.collect(shard, e_.batch_, lookups_[k].data(), e_.capacity_);
+      sums[k].assign(rows.sums.data(), rows.sums.data() + rows.count() * rows.width);
+      for (const std::size_t other : present_) {
+        if (other > k) break;
+        products[k * tasks_ + other] =
+            dot(sums[k].data(), sums[other].data(), static_cast<Index>(sums[k].size()));
+      }
+    }
+  }
+
+  void combine_chunk(const Range& chunk, std::span<const double> alpha) {
+    const Index n = chunk.end - chunk.begin;
+    T* ESPALIER_RESTRICT sum = e_.lanes_[0].data() + chunk.begin;
+    for (const std::size_t k : present_) {
+      T* ESPALIER_RESTRICT part = lane_of(0, k).data() + chunk.begin;
+      const T scale = chunk.shared ? static_cast<T>(alpha[k]) : T{1};
+      for (Index j = 0; j < n; ++j) {
+        sum[j] += scale * part[j];
+        part[j] = 0;
+      }
+    }
+  }
+
+  /// Rows' gradients are linear in those of the look-ups, so the executor's update needs to know
+  /// nothing.
+  void combine_lookup(const Node& node, std::span<const double> alpha) {
+    const bool shared =
+        e_.program_.plan.tables[static_cast<std::size_t>(node.table)].task == shared_by_tasks;
+    const std::size_t begin = static_cast<std::size_t>(node.lookup_base * e_.capacity_);
+    const auto n = static_cast<std::size_t>(node.out.rows * e_.batch_.size);
+    T* ESPALIER_RESTRICT sum = e_.lookup_gradients_.data() + begin;
+    std::fill_n(sum, n, T{0});
+    for (const std::size_t k : present_) {
+      const T* ESPALIER_RESTRICT part = lookups_[k].data() + begin;
+      const T scale = shared ? static_cast<T>(alpha[k]) : T{1};
+      for (std::size_t j = 0; j < n; ++j) sum[j] += scale * part[j];
+    }
+  }
+
+  bool segmented_ = false;
+  std::vector<Range> chunks_;
+  std::vector<Node> lookup_nodes_;
+  std::vector<Buffer<T>>
+      lanes_;  ///< lane after lane, in it task after task: gradients of the dense parameters
+  std::vector<Buffer<T>> lookups_;  ///< a task each: gradients of look-ups
+  std::vector<std::vector<T>> rows_;
+};
+
+}  // namespace espalier
