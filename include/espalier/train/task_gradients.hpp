@@ -25,8 +25,8 @@ namespace espalier {
 /// Σ_k λ_k L_k, λ the static weights.
 ///
 /// A task without labels in the batch, or with weight 0, is absent. The same bits for any number of
-/// threads; nothing allocates after the first batch.
-template <class T>
+/// threads; nothing allocates after the first batch. `Coordinates`: for methods that need them.
+template <class T, bool Coordinates = false>
 class TaskGradientPass {
  public:
   /// After TrainExecutor::prepare, as frozen tensors take no part. Throws ConfigError.
@@ -42,10 +42,24 @@ class TaskGradientPass {
     }
   }
 
+  /// Room for what the method remembers; forward_backward makes it, too, if it comes first.
+  void prepare(GradientBalance& balance) const {
+    if (balance.needs_coordinates() != Coordinates) {
+      throw_error<ConfigError>({"balance '", balance.name(), "': expected TaskGradientPass<T, ",
+                                Coordinates ? "false>" : "true>"});
+    }
+    if constexpr (Coordinates) {
+      const std::size_t each =
+          representation_ ? representation_->coordinates() : parameters_->coordinates();
+      balance.remember(tasks_ > 1 ? each : 0);
+    }
+  }
+
   /// Leaves the combined gradient, as TrainExecutor::forward_backward does. `weights`: the static
   /// ones. Returns the losses (NaN where the batch has no label of a task).
   std::span<const double> forward_backward(const Batch<T>& batch, std::span<const double> weights,
                                            std::uint64_t key, GradientBalance& balance) {
+    prepare(balance);
     e_.begin_step(batch, weights, key);
     present_.clear();
     for (std::size_t k = 0; k < tasks_; ++k) {
@@ -68,7 +82,7 @@ class TaskGradientPass {
   template <class Gradients>
   void step(Gradients& gradients, std::uint64_t key, GradientBalance& balance) {
     gradients.set_present(present_);
-    const std::size_t pieces = gradients.run();
+    const std::size_t pieces = gradients.run(&balance);
     sum_products(gradients.products(), pieces);
     balance.weights(gramian_, e_.losses_, key, alpha_);
     gradients.combine(alpha_);
@@ -94,8 +108,8 @@ class TaskGradientPass {
 
   TrainExecutor<T>& e_;
   std::size_t tasks_;
-  std::optional<ParameterGradients<T>> parameters_;
-  std::optional<RepresentationGradients<T>> representation_;
+  std::optional<ParameterGradients<T, Coordinates>> parameters_;
+  std::optional<RepresentationGradients<T, Coordinates>> representation_;
   std::vector<std::size_t> present_;
   std::vector<double> gramian_, alpha_;
 };
@@ -110,7 +124,9 @@ struct GradientDriver {
                                                      std::uint64_t key,
                                                      GradientBalance& balance) = 0;
   };
-  std::unique_ptr<Pass> (*make)(TrainExecutor<float>& executor, BalanceOn on) = nullptr;
+  /// Makes room for what the method remembers, too.
+  std::unique_ptr<Pass> (*make)(TrainExecutor<float>& executor, BalanceOn on,
+                                GradientBalance& balance) = nullptr;
 };
 
 template <class Method>
@@ -122,7 +138,7 @@ struct GradientDriverOf {
                                              std::uint64_t key, GradientBalance& balance) override {
       return pass.forward_backward(batch, weights, key, balance);
     }
-    TaskGradientPass<T> pass;
+    TaskGradientPass<T, Method::needs_coordinates> pass;
   };
 
   [[nodiscard]] static const GradientDriver* driver() {
@@ -130,8 +146,11 @@ struct GradientDriverOf {
     return &made;
   }
   template <class T>
-  static std::unique_ptr<GradientDriver::Pass> make(TrainExecutor<T>& executor, BalanceOn on) {
-    return std::make_unique<PassOf<T>>(executor, on);
+  static std::unique_ptr<GradientDriver::Pass> make(TrainExecutor<T>& executor, BalanceOn on,
+                                                    GradientBalance& balance) {
+    auto made = std::make_unique<PassOf<T>>(executor, on);
+    made->pass.prepare(balance);
+    return made;
   }
 };
 

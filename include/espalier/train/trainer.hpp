@@ -83,10 +83,12 @@ class PlanTrainer {
     TrainExecutor<float>& executor = fresh ? *fresh : *executor_;
     executor.clear_gradient();
     executor.prepare(options_.optimizer, options_.freeze);
-    std::unique_ptr<GradientDriver::Pass> task_gradients;
-    if (const GradientDriver* driver = options_.balance.driver()) task_gradients = driver->make(executor, options_.balance_on);
     Balance balance = options_.balance;
     balance.reset(base_weights_.size());
+    std::unique_ptr<GradientDriver::Pass> task_gradients;
+    if (const GradientDriver* driver = options_.balance.driver()) {
+      task_gradients = driver->make(executor, options_.balance_on, *balance.gradients());
+    }
     auto best = std::make_unique<Parameters<float>>(executor.parameters());
     LoopState loop;
     if (resumed) {
