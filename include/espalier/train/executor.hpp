@@ -32,6 +32,8 @@ template <class T, bool Coordinates>
 class RepresentationGradients;
 template <class T, bool Coordinates>
 class TaskGradientPass;
+template <class T>
+class GradientProbe;
 
 /// One model in training on the CPU. Every call's result is the same, bit for bit, for any number of threads.
 /// After the first batch of the largest size nothing allocates.
@@ -214,6 +216,7 @@ class TrainExecutor {
 
  private:
   friend class TaskBackward<T>;
+  friend class GradientProbe<T>;
   template <class, bool>
   friend class ParameterGradients;
   template <class, bool>

@@ -23,9 +23,11 @@ namespace espalier {
 template <class T, bool Coordinates = false>
 class ParameterGradients : public TaskBackward<T> {
  public:
-  /// `groups`: of each tensor, where products are wanted by group.
+  /// `groups`: of each tensor, then of each table, where products are wanted by group.
   explicit ParameterGradients(TrainExecutor<T>& executor, std::span<const int> groups = {})
       : Base(executor) {
+    const auto tables = groups.empty() ? groups : groups.subspan(executor.plan().tensors.size());
+    table_groups_.assign(tables.begin(), tables.end());
     const PlanView& plan = e_.program_.plan;
     bool mixed = false;
     for (const TaskInfo& task : plan.tasks) {
@@ -101,6 +103,22 @@ class ParameterGradients : public TaskBackward<T> {
       }
     });
     return static_cast<std::size_t>(shards + chunks);
+  }
+
+  /// Which group of `groups` a piece of the products belongs to.
+  [[nodiscard]] int group(std::size_t piece) const {
+    const auto shards = static_cast<std::size_t>(e_.sparse_.shards());
+    if (piece >= shards) return chunks_[piece - shards].group;
+    return table_groups_[static_cast<std::size_t>(
+        e_.sparse_.shard(static_cast<Index>(piece)).table)];
+  }
+
+  /// Forgets the tasks' gradients, where combine() does not follow.
+  void discard() {
+    for (const ParameterRange& c : chunks_) {
+      for (const std::size_t k : present_)
+        std::fill_n(lane_of(0, k).data() + c.begin, c.end - c.begin, T{0});
+    }
   }
 
   /// Leaves Σ_k alpha_k g_k of shared parameters, and the sum of what belongs to single tasks, as
@@ -278,6 +296,7 @@ class ParameterGradients : public TaskBackward<T> {
   bool segmented_ = false;
   GradientBalance* method_ = nullptr;  ///< of this step
   std::vector<ParameterRange> chunks_;
+  std::vector<int> table_groups_;
   Index shared_ = 0;  ///< how many values are everyone's
   std::vector<Node> lookup_nodes_;
   std::vector<Buffer<T>>
