@@ -164,6 +164,7 @@ TEST_CASE("grad_drop: the mean over draws is the sum of the gradients") {
 
 TEST_CASE("grad_drop: one sign a coordinate, without conflicts the sum, with a leak of 1 too") {
   Random random(7);
+  int others = 0;  // steps that another key changes: nearly all
   for (int trial = 0; trial < 50; ++trial) {
     const auto key = static_cast<std::uint64_t>(trial);
     Matrix g = random_gradients(random, 4, 20);
@@ -175,12 +176,13 @@ TEST_CASE("grad_drop: one sign a coordinate, without conflicts the sum, with a l
     }
     CHECK(distance(step_of(GradDrop{.leak = 1}, g, key), sum_of(g)) < 1e-12);
     CHECK(step_of(GradDrop{}, g, key) == step);
-    CHECK(step_of(GradDrop{}, g, key + 1000) != step);
+    others += step_of(GradDrop{}, g, key + 1000) != step ? 1 : 0;
     for (Numbers& row : g) {
       for (double& x : row) x = std::abs(x);
     }
     CHECK(distance(step_of(GradDrop{}, g, key), sum_of(g)) < 1e-12);
   }
+  CHECK(others > 40);
   // A leak of its own for each task: this one always stays whole.
   const Matrix opposed{{1, 1, 1, 1}, {-1, -1, -1, -1}};
   for (const double x : step_of(GradDrop{.leaks = {1, 0}}, opposed)) CHECK((x == 0 || x == 1));

@@ -394,7 +394,7 @@ METHODS = [
 def grad_drop(leak):
     def run(g, key):
         stream = mix(mix(key) ^ 0x6DA9D0)
-        draws = [(mix(stream ^ mix(i)) >> 11) * 2.0**-53 for i in range(g.shape[1])]
+        draws = [(mix(stream ^ i) >> 40) * 2.0**-24 for i in range(g.shape[1])]
         rand, torch.rand = torch.rand, lambda *_, **__: t(draws)
         try:
             return jd.GradDrop(leak=torch.full((len(g),), leak))(t(g)).numpy()

@@ -2,6 +2,8 @@
 // GradDrop: where gradients differ in sign, one sign is drawn and the others are dropped.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <string>
 #include <string_view>
@@ -17,7 +19,7 @@ namespace espalier {
 /// and the negative ones go, else the other way round; the step is the sum of what stayed. Chen et
 /// al., Just pick a sign: optimizing deep multitask models with gradient sign dropout, NeurIPS 2020.
 ///
-/// O(n) a coordinate, and one random number where signs differ. On average over draws the step is
+/// O(n) and one random number a coordinate. On average over draws the step is
 /// Σ_k g_k; without conflicts of sign it is that: `Equal`. The noise drives the model out of points
 /// where tasks pull against each other, towards minima that they share. Scaling all gradients by one
 /// factor scales the step. Conventions: f is the identity; `leak`, ℓ of the paper, is how much of
@@ -45,21 +47,29 @@ struct GradDrop {
 
   template <class T>
   void rewrite(const GradientCoordinates<T>& g) const {
+    constexpr std::size_t run = 64;  // coordinates at a time, for loops without branches
     const std::uint64_t stream = mix(g.key, 0x6DA9D0);
-    for (std::size_t i = 0; i < g.size; ++i) {
-      double sum = 0, size = 0;
+    std::array<T, run> sum, size, sign, factor;
+    for (std::size_t begin = 0; begin < g.size; begin += run) {
+      const std::size_t n = (std::min)(run, g.size - begin);
+      sum.fill(0);
+      size.fill(0);
       for (const T* row : g.rows) {
-        const double value = static_cast<double>(row[i]);
-        sum += value;
-        size += std::abs(value);
+        for (std::size_t i = 0; i < n; ++i) {
+          sum[i] += row[begin + i];
+          size[i] += std::abs(row[begin + i]);
+        }
       }
-      if (std::abs(sum) == size) continue;  // one sign
-      const double draw = static_cast<double>(mix(stream ^ mix(g.first + i)) >> 11U) * 0x1.0p-53;
-      const bool positive = 0.5 * (1 + sum / size) > draw;
+      for (std::size_t i = 0; i < n; ++i) {
+        const std::uint64_t bits = mix(stream ^ (g.first + begin + i)) >> 40U;
+        const T draw = static_cast<T>(static_cast<std::int32_t>(bits)) * static_cast<T>(0x1p-24);
+        sign[i] = static_cast<T>(0.5) * (1 + sum[i] / size[i]) > draw ? T{1} : T{-1};
+      }
       for (std::size_t k = 0; k < g.rows.size(); ++k) {
-        T& value = g.rows[k][i];
-        if ((value > 0) != positive)
-          value *= static_cast<T>(leaks.empty() ? leak : leaks[g.tasks[k]]);
+        const T stays = static_cast<T>(leaks.empty() ? leak : leaks[g.tasks[k]]);
+        T* ESPALIER_RESTRICT row = g.rows[k] + begin;
+        for (std::size_t i = 0; i < n; ++i) factor[i] = row[i] * sign[i] > 0 ? T{1} : stays;
+        for (std::size_t i = 0; i < n; ++i) row[i] *= factor[i];
       }
     }
   }
