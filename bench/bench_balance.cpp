@@ -36,7 +36,7 @@ void step(benchmark::State& state, const esp::NamedBalance& method, esp::Balance
   esp::Balance balance = option;
   balance.reset(executor.plan().tasks.size());
   std::unique_ptr<esp::GradientDriver::Pass> pass;
-  if (option.driver() != nullptr) pass = option.driver()->make(executor, on);
+  if (option.driver() != nullptr) pass = option.driver()->make(executor, on, *balance.gradients());
   std::vector<double> weights(executor.plan().tasks.size(), 1.0);
   const auto weigh = [](void* context, std::span<const double> losses, std::span<double> out) {
     static_cast<esp::Balance*>(context)->weights(losses, out);

@@ -107,6 +107,10 @@ inline int train_one(const Example& example, const Options& o, const NamedModel&
   options.history = (log / "history.jsonl").string();
   options.events = log.string();
   options.curves = (log / "curves.svg").string();
+  if (o.diagnose > 0) {
+    options.diagnose = (log / "diagnosis.jsonl").string();
+    options.diagnose_every = o.diagnose;
+  }
 
   esp::PlanTrainer trainer(model.program, options);
   const esp::FitResult fit = trainer.fit(splits[0], splits[1]);

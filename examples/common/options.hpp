@@ -22,6 +22,7 @@ struct Options {
   double learning_rate = 0;
   std::uint64_t seed = 1;
   std::string checkpoint, log;
+  int diagnose = 0;  ///< steps between measurements; 0: none
   bool resume = false, summary = false, json = false, quiet = false;
   bool compare_all = false;
   std::vector<std::string> compare;
@@ -61,6 +62,9 @@ inline void add_options(CLI::App& app, Options& o, const std::vector<std::string
   app.add_option("--checkpoint", o.checkpoint, "Save the model to this file (safetensors), and how far the training is beside it");
   app.add_flag("--resume", o.resume, "Go on from the checkpoint where an interrupted run stopped");
   app.add_option("--log", o.log, "Folder for history.jsonl, TensorBoard events and curves.svg");
+  app.add_flag("--diagnose{100}", o.diagnose,
+               "Measure every so many steps (--diagnose=N) how the tasks' gradients agree and what gates do: diagnosis.jsonl and .svg beside the log")
+      ->check(CLI::PositiveNumber);
   app.add_flag("--summary", o.summary, "Print the model's layers, parameters and costs before training");
   app.add_option("--resamples", o.resamples, "Bootstrap resamples for confidence intervals in the table; 0: none")
       ->check(CLI::NonNegativeNumber);

@@ -12,8 +12,10 @@
 
 #include "espalier/balance/balance.hpp"
 #include "espalier/core/random.hpp"
+#include "support/coordinate_step.hpp"
 
 using namespace espalier;
+using espalier_test::coordinate_step;
 
 namespace {
 
@@ -24,6 +26,7 @@ struct GoldenMethod {
 };
 
 #include "balance/golden.inc"
+#include "balance/golden_coordinates.inc"
 
 using Matrix = std::vector<std::vector<double>>;
 
@@ -95,21 +98,23 @@ std::vector<double> direction(const Matrix& g, const std::vector<double>& w) {
 }
 
 /// Calls check(problem, golden weights) for all problems; reset() comes before each group of eight.
+/// `each`: how many golden numbers a problem has; 0: one a task.
 template <class Reset, class Check>
-void each_problem(const GoldenMethod& method, Reset&& reset, Check&& check) {
+void each_problem(const GoldenMethod& method, Reset&& reset, Check&& check, std::size_t each = 0) {
   std::size_t at = 0;
   for (const std::size_t tasks : {2U, 3U, 8U}) {
     for (int kind = 0; kind < kinds; ++kind) {
       reset(tasks);
       for (std::size_t index = 0; index < 8; ++index) {
         const Problem p = problem(tasks, static_cast<Kind>(kind), index);
-        REQUIRE(at + tasks <= method.weights.size());
+        const std::size_t numbers = each > 0 ? each : tasks;
+        REQUIRE(at + numbers <= method.weights.size());
         const auto from = method.weights.begin() + static_cast<std::ptrdiff_t>(at);
         CAPTURE(tasks);
         CAPTURE(kind);
         CAPTURE(index);
-        check(p, std::vector<double>(from, from + static_cast<std::ptrdiff_t>(tasks)));
-        at += tasks;
+        check(p, std::vector<double>(from, from + static_cast<std::ptrdiff_t>(numbers)));
+        at += numbers;
       }
     }
   }
@@ -140,6 +145,15 @@ GradientBalance gradient_method(const std::string& name) {
   if (name == "excess_mtl") return ExcessMtl{.step_size = 0.1};
   FAIL("no method for the golden values of ", name);
   return Mgda{};
+}
+
+GradientBalance coordinate_method(const std::string& name) {
+  if (name == "grad_drop") return GradDrop{};
+  if (name == "grad_drop_leak") return GradDrop{.leak = 0.3};
+  if (name == "trimmed_mean") return TrimmedMean{};
+  if (name == "mo_co") return MoCo{.beta = 0.3, .gamma = 0.2, .rho = 0.1};
+  FAIL("no method for the golden values of ", name);
+  return GradDrop{};
 }
 
 Balance loss_method(const std::string& name) {
@@ -182,6 +196,40 @@ TEST_CASE("gradient methods: the step agrees to 1e-4 with an independent impleme
             CHECK(length(difference) <= 1e-4 * size);
           ++problems;
         });
+    std::printf("%-24s %d problems, worst %.1e; against %s\n", method.name, problems, worst,
+                method.reference);
+  }
+}
+
+TEST_CASE("methods that need coordinates: the step agrees to 1e-4 with an independent implementation") {
+  for (const GoldenMethod& method : golden_coordinate_methods) {
+    CAPTURE(method.name);
+    GradientBalance balance = coordinate_method(method.name);
+    double worst = 0;
+    int problems = 0;
+    std::uint64_t index = 0;
+    each_problem(
+        method,
+        [&](std::size_t tasks) {
+          balance.reset(tasks);
+          index = 0;
+        },
+        [&](const Problem& p, const std::vector<double>& expected) {
+          const auto seed = 1000 * p.tasks + 10 * static_cast<std::uint64_t>(p.kind) + index;
+          const std::vector<double> step = coordinate_step(balance, p.gradients, index++);
+          double size = 0;
+          for (const auto& row : p.gradients) size += length(row);
+          Random random(seed, 1);
+          for (const double golden : expected) {
+            double found = 0;
+            for (const double x : step) found += random.uniform(-1, 1) * x;
+            REQUIRE(std::isfinite(found));
+            CHECK(std::abs(found - golden) <= 1e-4 * length(step) + 1e-9 * size);
+            worst = (std::max)(worst, std::abs(found - golden) / (length(step) + 1e-300));
+          }
+          ++problems;
+        },
+        4);
     std::printf("%-24s %d problems, worst %.1e; against %s\n", method.name, problems, worst,
                 method.reference);
   }

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Golden values of tests/balance/test_golden.cpp: weights by independent implementations, for 216 problems of 2, 3 and 8
-tasks. Both sides make the problems from the same random stream, so only weights are stored.
+tasks; for methods that need coordinates steps. Both sides make the problems from the same random stream, so only weights
+are stored.
 
     python3 -m pip install numpy scipy torch torchjd cvxpy clarabel ecos quadprog qpsolvers
     python3 tests/golden/balance.py > tests/balance/golden.inc
+    python3 tests/golden/balance.py coordinate > tests/balance/golden_coordinates.inc
 """
 import itertools
 import sys
@@ -387,6 +389,64 @@ METHODS = [
 ]
 
 
+# Methods that need coordinates. Each takes (gradients, key) and returns the step.
+
+def grad_drop(leak):
+    def run(g, key):
+        stream = mix(mix(key) ^ 0x6DA9D0)
+        draws = [(mix(stream ^ i) >> 40) * 2.0**-24 for i in range(g.shape[1])]
+        rand, torch.rand = torch.rand, lambda *_, **__: t(draws)
+        try:
+            return jd.GradDrop(leak=torch.full((len(g),), leak))(t(g)).numpy()
+        finally:
+            torch.rand = rand
+    return run
+
+
+def trimmed_mean(g, key):
+    return jd.TrimmedMean(trim_number=1 if len(g) > 2 else 0)(t(g)).numpy()
+
+
+class MoCo:
+    """As the authors' code: y, then λ by the Gramian of y, then the step."""
+    def __init__(self, beta, gamma, rho):
+        self.beta, self.gamma, self.rho = beta, gamma, rho
+
+    def reset(self, tasks):
+        self.y, self.lam = None, torch.full((tasks,), 1 / tasks)
+
+    @staticmethod
+    def project(v):
+        """Onto the simplex: the shift that makes the positive parts sum to 1, by bisection."""
+        low, high = v.min() - 1, v.max()
+        for _ in range(200):
+            middle = (low + high) / 2
+            low, high = (middle, high) if (v - middle).clamp(min=0).sum() > 1 else (low, middle)
+        return (v - low).clamp(min=0) / (v - low).clamp(min=0).sum()
+
+    def __call__(self, g, key):
+        g = t(g)
+        self.y = torch.zeros_like(g) if self.y is None or self.y.shape != g.shape else self.y
+        self.y = self.y - self.beta * (self.y - g)
+        gramian = self.y @ self.y.T + self.rho * torch.eye(len(g))
+        self.lam = self.project(self.lam - self.gamma * gramian @ self.lam)
+        return (self.lam @ self.y).numpy()
+
+
+COORDINATES = [
+    ("grad_drop", TJ + " GradDrop, given our random numbers", grad_drop(0.0)),
+    ("grad_drop_leak", TJ + " GradDrop with leaks, given our random numbers", grad_drop(0.3)),
+    ("trimmed_mean", TJ + " TrimmedMean", trimmed_mean),
+    ("mo_co", "the authors' formula, PyTorch", MoCo(0.3, 0.2, 0.1)),
+]
+
+
+def probes(step, tasks, kind, index):
+    """The step by its products with four random vectors."""
+    random = Random(1000 * tasks + 10 * kind + index, 1)
+    return [sum(random.uniform(-1, 1) * x for x in step) for _ in range(4)]
+
+
 # Loss weightings: the weights are the derivatives of the scalarised loss.
 
 class Scalar:
@@ -451,7 +511,8 @@ LOSSES = [
 
 def main():
     print("// SPDX-License-Identifier: Apache-2.0\n// Made by tests/golden/balance.py.\n")
-    for what, methods in (("gradient", METHODS), ("loss", LOSSES)):
+    both = (("gradient", METHODS), ("loss", LOSSES))
+    for what, methods in (("coordinate", COORDINATES),) if "coordinate" in sys.argv else both:
         print(f"const GoldenMethod golden_{what}_methods[] = {{")
         for name, reference, method in methods:
             print(f'{{"{name}", "{reference}", {{', end="")
@@ -462,7 +523,10 @@ def main():
                         method.reset(tasks)
                     for index in range(8):
                         g, losses = problem(tasks, kind, index)
-                        w = method(g, losses, kind) if what == "gradient" else method(losses)
+                        if what == "coordinate":
+                            w = np.array(probes(method(g, index), tasks, kind, index))
+                        else:
+                            w = method(g, losses, kind) if what == "gradient" else method(losses)
                         assert np.isfinite(w).all(), (name, tasks, kind, index, w)
                         values += [f"{x:.6g}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e") if abs(x) > 1e-300 else "0"
                                    for x in w]

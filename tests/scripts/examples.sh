@@ -78,6 +78,11 @@ ratings >films/ratings.csv
 tail -n 1 out | grep -q '^{"example":"movielens","model":"shared","balance":"equal","seed":1,"epochs":2,.*"train_samples_per_second":.*"tasks":{"watched":{"auc":' ||
   fail "the JSON line is $(tail -n 1 out)"
 for file in model.safetensors log/history.jsonl log/curves.svg; do [ -s "$file" ] || fail "no $file"; done
+[ ! -e log/diagnosis.jsonl ] || fail "diagnosis.jsonl without --diagnose"
+"$bin/movielens" --data films --epochs 1 --model mmoe --diagnose=1 --log measured --quiet >out 2>err </dev/null || fail "$(cat err)"
+grep -q '"gradient_cosine/all/watched~rating":.*"gate/gates/rating/entropy":' measured/diagnosis.jsonl || fail "no cosines and gates in diagnosis.jsonl"
+[ -s measured/diagnosis.svg ] || fail "no diagnosis.svg"
+refuses "--diagnose" "$bin/movielens" --data films --diagnose=0
 same() { sed -e 's/"train_samples_per_second":[^,]*,//' <(tail -n 1 "$1"); }
 mv out first
 for threads in 1 2 4; do

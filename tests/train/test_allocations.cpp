@@ -104,15 +104,15 @@ TEST_CASE("allocations: none in a step of a gradient method") {
     esp::TrainExecutor<float> executor(esp::program_of<Model, float, esp::cpu::Device>(), rows, 300, 2);
     esp::initialize(executor.plan(), 3, executor.parameters());
     executor.prepare(esp::Adam{}, {});
-    esp::TaskGradientPass<float> pass(executor, on);
     esp::Balance balance = method;
     balance.reset(2);
+    const auto pass = method.driver()->make(executor, on, *balance.gradients());
     const esp::RandomBatch<float> large(executor.plan(), 300, rows, 5, 0.1, true), small(executor.plan(), 61, rows, 6, 0.1, true);
     std::int64_t step = 0;
     const auto round = [&] {
       for (const auto* data : {&large, &small}) {
         ++step;
-        pass.forward_backward(data->batch(), std::vector<double>{1, 0.5}, static_cast<std::uint64_t>(step), *balance.gradients());
+        pass->forward_backward(data->batch(), std::vector<double>{1, 0.5}, static_cast<std::uint64_t>(step), *balance.gradients());
         executor.update({step, 1, 1}, step % 2 == 0 ? 1 : 0);
       }
     };

@@ -7,8 +7,11 @@
 #include <map>
 #include <vector>
 
+#include "espalier/balance/grad_drop.hpp"
 #include "espalier/balance/mean_gradient.hpp"
+#include "espalier/balance/mo_co.hpp"
 #include "espalier/balance/pc_grad.hpp"
+#include "espalier/balance/trimmed_mean.hpp"
 #include "espalier/describe/sharing/aitm.hpp"
 #include "espalier/losses/losses.hpp"
 #include "espalier/train/random_batch.hpp"
@@ -27,9 +30,23 @@ const std::vector<Index> rows{50, 30};
 struct Fixed {
   static constexpr std::string_view name = "fixed";
   static constexpr bool needs_coordinates = false;
+  static double factor(std::size_t) { return 1; }
   void weights(const esp::TaskGradients& g, std::span<double> out) const {
     for (std::size_t i = 0; i < out.size(); ++i)
       out[i] = g.tasks[i] == 1 ? -0.7 : 1.5 + static_cast<double>(g.tasks[i]);
+  }
+};
+
+/// The same of gradients that are multiplied coordinate by coordinate before.
+struct FixedAfter : Fixed {
+  static constexpr std::string_view name = "fixed_after";
+  static constexpr bool needs_coordinates = true;
+  static double factor(std::size_t task) { return 2 - 0.4 * static_cast<double>(task); }
+  template <class T>
+  void rewrite(const esp::GradientCoordinates<T>& g) const {
+    for (std::size_t k = 0; k < g.rows.size(); ++k) {
+      for (std::size_t i = 0; i < g.size; ++i) g.rows[k][i] *= static_cast<T>(factor(g.tasks[k]));
+    }
   }
 };
 
@@ -57,6 +74,11 @@ struct NormedTower : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<Smooth>
 using Tap = esp::Task<"click", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Tower<8>>;
 /// With an auxiliary loss between two tasks.
 struct Chained : esp::MultiTaskModel<MadeUpInputs, esp::Aitm<esp::SharedBottom<Smooth>, "click", "like">, Tap, Watch, Like> {};
+
+/// A trunk of one layer without an activation.
+struct Flat : esp::MultiTaskModel<
+                  MadeUpInputs, esp::SharedBottom<esp::Layers<esp::Dense<6, esp::Activation::identity>>>,
+                  Click, Watch, Like> {};
 
 /// Dense gradients and those of tables by (table, row).
 struct Gradient {
@@ -136,15 +158,16 @@ struct Setup {
 
 bool near(double a, double b, double size) { return std::abs(a - b) <= 1e-10 * size + 1e-13; }
 
-template <class Model>
+template <class Model, class Method = Fixed>
 void check_parameters(Index samples, double missing = 0.1) {
   CAPTURE(samples);
   Setup<Model> s;
   const esp::RandomBatch<double> data(s.executor.plan(), samples, rows, 11, missing, true);
   const esp::Batch<double>& batch = data.batch();
   const std::vector<Gradient> separate = s.one_by_one(batch);
-  esp::TaskGradientPass<double> pass(s.executor, esp::BalanceOn::parameters);
-  esp::GradientBalance balance = Fixed{};
+  esp::TaskGradientPass<double, Method::needs_coordinates> pass(s.executor,
+                                                                esp::BalanceOn::parameters);
+  esp::GradientBalance balance = Method{};
   balance.reset(s.tasks);
   for (int round = 0; round < 2; ++round) {  // the second finds clean buffers
     s.executor.poison(std::nan(""));
@@ -153,9 +176,10 @@ void check_parameters(Index samples, double missing = 0.1) {
       for (std::size_t j = 0; j < s.tasks; ++j) {
         CAPTURE(i);
         CAPTURE(j);
-        const double expected = s.product(separate[i], separate[j]);
+        const double factor = Method::factor(i) * Method::factor(j);
+        const double expected = factor * s.product(separate[i], separate[j]);
         const double size =
-            std::sqrt(s.product(separate[i], separate[i]) * s.product(separate[j], separate[j]));
+            factor * std::sqrt(s.product(separate[i], separate[i]) * s.product(separate[j], separate[j]));
         CHECK(near(pass.gramian()[i * s.tasks + j], expected, size));
       }
     }
@@ -164,7 +188,7 @@ void check_parameters(Index samples, double missing = 0.1) {
     for (std::size_t i = 0; i < combined.dense.size(); ++i) {
       double expected = 0, size = 0;
       for (std::size_t k = 0; k < s.tasks; ++k) {
-        const double term = (s.shared[i] ? pass.weights()[k] : 1.0) * separate[k].dense[i];
+        const double term = (s.shared[i] ? pass.weights()[k] * Method::factor(k) : 1.0) * separate[k].dense[i];
         expected += term;
         size += std::abs(term);
       }
@@ -177,7 +201,7 @@ void check_parameters(Index samples, double missing = 0.1) {
       for (std::size_t i = 0; i < row.size(); ++i) {
         double expected = 0, size = 0;
         for (std::size_t k = 0; k < s.tasks; ++k) {
-          const double term = (everyones ? pass.weights()[k] : 1.0) * separate[k].tables.at(at)[i];
+          const double term = (everyones ? pass.weights()[k] * Method::factor(k) : 1.0) * separate[k].tables.at(at)[i];
           expected += term;
           size += std::abs(term);
         }
@@ -193,21 +217,26 @@ void check_parameters(Index samples, double missing = 0.1) {
 TEST_CASE_TEMPLATE("task gradients: each against a run of its own", Model, ThreeBottom, ThreeMmoe,
                    Uneven, ThreeNormed, ThreeApart, Shallow, NormedTower, Experts,
                    Chained) {
-  for (const Index samples : {1, 17, 64, 131, 300}) check_parameters<Model>(samples);
+  for (const Index samples : {1, 17, 64, 131, 300}) {
+    check_parameters<Model>(samples);
+    check_parameters<Model, FixedAfter>(samples);
+  }
 }
 
 TEST_CASE(
     "task gradients: by representations, one shared backward pass with the combined gradient") {
   // Where all tasks read one block, combining there is the same as combining the parameters'
   // gradients below it.
-  const auto check = [&](auto model, Index samples) {
+  const auto check = [&](auto model, auto method, Index samples) {
     CAPTURE(samples);
     using Model = decltype(model);
+    using Method = decltype(method);
     Setup<Model> s;
     const esp::RandomBatch<double> data(s.executor.plan(), samples, rows, 5, 0.1, true);
     const std::vector<Gradient> separate = s.one_by_one(data.batch());
-    esp::TaskGradientPass<double> pass(s.executor, esp::BalanceOn::representation);
-    esp::GradientBalance balance = Fixed{};
+    esp::TaskGradientPass<double, Method::needs_coordinates> pass(s.executor,
+                                                                  esp::BalanceOn::representation);
+    esp::GradientBalance balance = method;
     balance.reset(s.tasks);
     s.executor.poison(std::nan(""));
     pass.forward_backward(data.batch(), s.base, 7, balance);
@@ -216,7 +245,7 @@ TEST_CASE(
     for (std::size_t i = 0; i < combined.dense.size(); ++i) {
       double expected = 0, size = 0;
       for (std::size_t k = 0; k < s.tasks; ++k) {
-        const double term = (s.shared[i] ? pass.weights()[k] : 1.0) * separate[k].dense[i];
+        const double term = (s.shared[i] ? pass.weights()[k] * Method::factor(k) : 1.0) * separate[k].dense[i];
         expected += term;
         size += std::abs(term);
       }
@@ -226,7 +255,8 @@ TEST_CASE(
       for (std::size_t i = 0; i < row.size(); ++i) {
         double expected = 0, size = 0;
         for (std::size_t k = 0; k < s.tasks; ++k) {
-          const double term = pass.weights()[k] * separate[k].tables.at(at)[i];
+          const double term =
+              pass.weights()[k] * Method::factor(k) * separate[k].tables.at(at)[i];
           expected += term;
           size += std::abs(term);
         }
@@ -238,11 +268,13 @@ TEST_CASE(
       CHECK(pass.gramian()[i * s.tasks + i] > 0);
   };
   for (const Index samples : {1, 17, 131, 300}) {
-    check(ThreeBottom{}, samples);
-    check(Uneven{}, samples);
-    check(Shallow{}, samples);
-    check(NormedTower{}, samples);
-    check(Normed{}, samples);
+    check(ThreeBottom{}, Fixed{}, samples);
+    check(Uneven{}, Fixed{}, samples);
+    check(Shallow{}, Fixed{}, samples);
+    check(NormedTower{}, Fixed{}, samples);
+    check(Normed{}, Fixed{}, samples);
+    check(ThreeBottom{}, FixedAfter{}, samples);
+    check(NormedTower{}, FixedAfter{}, samples);
   }
 }
 
@@ -342,14 +374,15 @@ TEST_CASE("task gradients: a task without labels or without weight is absent") {
 }
 
 TEST_CASE("task gradients: the same bits for any number of threads") {
-  const auto trained = [](int threads, esp::BalanceOn on, auto model) {
+  const auto trained = [](int threads, esp::BalanceOn on, auto model, auto method) {
     using Model = decltype(model);
+    using Method = decltype(method);
     esp::TrainExecutor<float> executor(esp::program_of<Model, float, esp::cpu::Device>(), rows, 300,
                                        threads);
     esp::initialize(executor.plan(), 3, executor.parameters());
     executor.prepare(esp::Adam{.learning_rate = 1e-2}, {});
-    esp::TaskGradientPass<float> pass(executor, on);
-    esp::GradientBalance balance = esp::PcGrad{};
+    esp::TaskGradientPass<float, Method::needs_coordinates> pass(executor, on);
+    esp::GradientBalance balance = method;
     balance.reset(executor.plan().tasks.size());
     const std::vector<double> base(executor.plan().tasks.size(), 1.0);
     for (std::int64_t step = 1; step <= 4; ++step) {
@@ -361,11 +394,145 @@ TEST_CASE("task gradients: the same bits for any number of threads") {
     return executor.parameters();
   };
   for (const esp::BalanceOn on : {esp::BalanceOn::parameters, esp::BalanceOn::representation}) {
-    const auto once = trained(1, on, ThreeMmoe{});
-    const auto normed = trained(1, on, ThreeNormed{});
-    for (const int threads : {2, 3, 8}) {
-      CHECK(same_bits(once, trained(threads, on, ThreeMmoe{})));
-      CHECK(same_bits(normed, trained(threads, on, ThreeNormed{})));
+    const auto check = [&](auto model, auto method, std::initializer_list<int> all) {
+      const auto once = trained(1, on, model, method);
+      for (const int threads : all) CHECK(same_bits(once, trained(threads, on, model, method)));
+    };
+    check(ThreeMmoe{}, esp::PcGrad{}, {2, 3, 8});
+    check(ThreeNormed{}, esp::PcGrad{}, {2, 3, 8});
+    check(ThreeMmoe{}, esp::GradDrop{}, {3});
+    check(ThreeMmoe{}, esp::MoCo{}, {3});
+    check(ThreeNormed{}, esp::TrimmedMean{}, {3});
+  }
+}
+
+TEST_CASE("task gradients: coordinates are numbered by parameter, then by table, row and value") {
+  Setup<ThreeMmoe> s;
+  const esp::RandomBatch<double> data(s.executor.plan(), 131, rows, 11, 0.1, true);
+  const std::vector<Gradient> separate = s.one_by_one(data.batch());
+  const esp::GradDrop method;
+  esp::TaskGradientPass<double, true> pass(s.executor, esp::BalanceOn::parameters);
+  esp::GradientBalance balance = method;
+  balance.reset(3);
+  pass.forward_backward(data.batch(), s.base, 7, balance);
+  const Gradient combined = gradient_of(s.executor);
+  const std::vector<std::size_t> all{0, 1, 2};
+  long wrong = 0, dropped = 0;
+  const auto check = [&](std::vector<double> g, std::uint64_t number, double found) {
+    const double size = std::abs(g[0]) + std::abs(g[1]) + std::abs(g[2]), sum = g[0] + g[1] + g[2];
+    std::vector<double*> pointers{&g[0], &g[1], &g[2]};
+    method.rewrite(esp::GradientCoordinates<double>{pointers, all, 1, number, 7});
+    wrong += near(found, g[0] + g[1] + g[2], size) ? 0 : 1;
+    dropped += near(found, sum, size) ? 0 : 1;
+  };
+  for (std::size_t i = 0; i < combined.dense.size(); ++i) {
+    if (s.shared[i])
+      check({separate[0].dense[i], separate[1].dense[i], separate[2].dense[i]}, i, combined.dense[i]);
+  }
+  CHECK(wrong == 0);
+  for (const auto& [at, row] : combined.tables) {
+    std::uint64_t first = combined.dense.size();
+    for (int t = 0; t < at.first; ++t) {
+      const auto& table = s.executor.plan().tables[static_cast<std::size_t>(t)];
+      first += static_cast<std::uint64_t>(rows[static_cast<std::size_t>(table.vocabulary)] * table.width);
+    }
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      check({separate[0].tables.at(at)[i], separate[1].tables.at(at)[i], separate[2].tables.at(at)[i]},
+            first + static_cast<std::uint64_t>(at.second) * row.size() + i, row[i]);
     }
   }
+  CHECK(wrong == 0);
+  CHECK(dropped > 100);
+  // The next step, the executor's own, makes its rows' sums again.
+  s.executor.forward_backward(data.batch(), std::vector<double>{s.base[0], 0, 0}, 7);
+  for (const auto& [at, row] : gradient_of(s.executor).tables) {
+    for (std::size_t i = 0; i < row.size(); ++i)
+      CHECK(near(row[i], separate[0].tables.at(at)[i], std::abs(row[i])));
+  }
+}
+
+TEST_CASE("task gradients: MoCo's averages, over steps, are of the dense parameters") {
+  Setup<ThreeMmoe> s;
+  esp::TaskGradientPass<double, true> pass(s.executor, esp::BalanceOn::parameters);
+  esp::GradientBalance balance = esp::MoCo{.beta = 0.3};
+  balance.reset(3);
+  std::vector<std::vector<double>> y(3, std::vector<double>(s.shared.size(), 0.0));
+  for (std::uint64_t step = 0; step < 3; ++step) {
+    const esp::RandomBatch<double> data(s.executor.plan(), 131, rows, step, 0.1, true);
+    const std::vector<Gradient> separate = s.one_by_one(data.batch());
+    pass.forward_backward(data.batch(), s.base, 7, balance);
+    const Gradient combined = gradient_of(s.executor);
+    long wrong = 0;
+    for (std::size_t i = 0; i < s.shared.size(); ++i) {
+      double expected = 0, size = 0;
+      for (std::size_t k = 0; k < 3; ++k) {
+        y[k][i] += 0.3 * (separate[k].dense[i] - y[k][i]);
+        const double term = s.shared[i] ? pass.weights()[k] * y[k][i] : separate[k].dense[i];
+        expected += term;
+        size += std::abs(term);
+      }
+      wrong += near(combined.dense[i], expected, size) ? 0 : 1;
+    }
+    for (const auto& [at, row] : combined.tables) {
+      for (std::size_t i = 0; i < row.size(); ++i) {
+        double expected = 0, size = 0;
+        for (std::size_t k = 0; k < 3; ++k) {
+          expected += pass.weights()[k] * separate[k].tables.at(at)[i];
+          size += std::abs(separate[k].tables.at(at)[i]);
+        }
+        wrong += near(row[i], expected, size) ? 0 : 1;
+      }
+    }
+    CHECK(wrong == 0);
+  }
+  const auto shared = static_cast<std::size_t>(std::count(s.shared.begin(), s.shared.end(), true));
+  CHECK(balance.memory().size() == 3 * shared);
+}
+
+TEST_CASE("task gradients: on representations MoCo's average is of the sums over the batch") {
+  // Those are the gradients by the bias of the trunk's one layer.
+  Setup<Flat> s;
+  esp::TaskGradientPass<double, true> pass(s.executor, esp::BalanceOn::representation);
+  esp::GradientBalance balance = esp::MoCo{.beta = 0.3};
+  balance.reset(3);
+  const esp::ParameterInfo* bias = nullptr;
+  for (const esp::ParameterInfo& t : s.executor.plan().tensors) {
+    if (t.name.view().starts_with("shared/") && t.name.view().ends_with("/bias")) bias = &t;
+  }
+  REQUIRE(bias != nullptr);
+  REQUIRE(bias->size() == 6);
+  std::vector<std::vector<double>> y(3, std::vector<double>(6, 0.0));
+  for (std::uint64_t step = 0; step < 3; ++step) {
+    const esp::RandomBatch<double> data(s.executor.plan(), 131, rows, step, 0.1, true);
+    const std::vector<Gradient> separate = s.one_by_one(data.batch());
+    pass.forward_backward(data.batch(), s.base, 7, balance);
+    const Gradient combined = gradient_of(s.executor);
+    for (std::size_t i = 0; i < 6; ++i) {
+      const auto at = static_cast<std::size_t>(bias->offset) + i;
+      double expected = 0;
+      for (std::size_t k = 0; k < 3; ++k) {
+        y[k][i] += 0.3 * (separate[k].dense[at] - y[k][i]);
+        CHECK(near(balance.memory()[6 * k + i], y[k][i], 1));
+        expected += pass.weights()[k] * separate[k].dense[at];
+      }
+      CHECK(near(combined.dense[at], expected, 1));
+    }
+    for (std::size_t a = 0; a < 3; ++a) {
+      for (std::size_t b = 0; b < 3; ++b)
+        CHECK(near(pass.gramian()[3 * a + b], dot(y[a], y[b], [](std::size_t) { return true; }), 1));
+    }
+  }
+}
+
+TEST_CASE("task gradients: a pass without coordinates refuses a method that needs them") {
+  Setup<ThreeMmoe> s;
+  const esp::RandomBatch<double> data(s.executor.plan(), 40, rows, 5, 0, true);
+  esp::GradientBalance drop = esp::GradDrop{}, mgda = esp::MeanGradient{};
+  for (esp::GradientBalance* b : {&drop, &mgda}) b->reset(3);
+  esp::TaskGradientPass<double> plain(s.executor, esp::BalanceOn::parameters);
+  CHECK(message_of([&] { plain.forward_backward(data.batch(), s.base, 7, drop); }) ==
+        "balance 'grad_drop': expected TaskGradientPass<T, true>");
+  esp::TaskGradientPass<double, true> other(s.executor, esp::BalanceOn::parameters);
+  CHECK(message_of([&] { other.forward_backward(data.batch(), s.base, 7, mgda); }) ==
+        "balance 'mean_gradient': expected TaskGradientPass<T, false>");
 }

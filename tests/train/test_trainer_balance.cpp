@@ -53,22 +53,25 @@ TEST_CASE("trainer: one task is trained as without balancing, whatever the metho
 
 TEST_CASE("trainer: gradient methods give the same bits for any number of threads") {
   const esp::Dataset train = made_up(700, 1, 0.1);
-  const auto run = [&](int threads) {
-    esp::TrainerOptions options = quick_options();
-    options.balance = esp::CaGrad{};
-    options.threads = threads;
-    esp::Trainer<Experts> trainer(options);
-    trainer.fit(train);
-    return trainer.parameters();
-  };
-  const auto one = run(1);
-  CHECK(same_bits(one, run(2)));
-  CHECK(same_bits(one, run(5)));
+  for (const std::string_view name : {"ca_grad", "grad_drop", "trimmed_mean", "mo_co"}) {
+    const auto run = [&](int threads) {
+      esp::TrainerOptions options = quick_options();
+      options.balance = esp::make_balance(name);
+      options.threads = threads;
+      esp::Trainer<Experts> trainer(options);
+      trainer.fit(train);
+      return trainer.parameters();
+    };
+    const auto one = run(1);
+    CHECK(same_bits(one, run(2)));
+    CHECK(same_bits(one, run(5)));
+  }
 }
 
 TEST_CASE("trainer: a run with a gradient method that remembers is resumed bit for bit") {
   const esp::Dataset train = made_up(500, 1), valid = made_up(200, 2);
-  for (const std::string_view name : {"grad_vac", "cr_mogm", "grad_norm", "famo", "excess_mtl"}) {
+  for (const std::string_view name : {"grad_vac", "cr_mogm", "grad_norm", "famo", "excess_mtl",
+                                      "mo_co", "grad_drop"}) {
     CAPTURE(name);
     const TemporaryFolder folder(TemporaryFolder::Where::in_memory);
     esp::TrainerOptions options = quick_options();

@@ -20,6 +20,8 @@ namespace espalier {
 /// as the learning rate falls. A task that is absent keeps its λ.
 template <class Method = Mgda>
 struct CrMogm {
+  static_assert(!Method::needs_coordinates,
+                "espalier: CrMogm smooths weights, and this method's step is more than weights");
   Method method{};
   double alpha = 0.9;
 

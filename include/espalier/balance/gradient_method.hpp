@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "espalier/balance/coordinates.hpp"
 #include "espalier/balance/weighting.hpp"
 #include "espalier/core/config.hpp"
 #include "espalier/core/error.hpp"
@@ -48,7 +49,7 @@ struct TaskGradients {
 /// A gradient method is a small copyable struct:
 ///
 ///     static constexpr std::string_view name;
-///     static constexpr bool needs_coordinates = false;  // true is reserved: wants G, not G Gᵀ
+///     static constexpr bool needs_coordinates = false;  // true: see balance/coordinates.hpp
 ///     void weights(const TaskGradients& gradients, std::span<double> out);
 ///     std::string describe() const;                     // optional: name and settings
 ///
@@ -84,12 +85,15 @@ class GradientBalance {
   requires(!std::same_as<M, GradientBalance> && GradientMethod<M>)
       // NOLINTNEXTLINE(google-explicit-constructor): an option is given as the method itself.
       GradientBalance(M method)
-      : model_(std::make_unique<Model<M>>(std::move(method))) {
-    static_assert(!M::needs_coordinates,
-                  "espalier: gradient methods that need coordinates are not supported yet");
+      : model_(std::make_unique<typename ModelOf<M>::Type>(std::move(method))) {
+    static_assert(!M::needs_coordinates || CoordinateMethod<M>,
+                  "espalier: a gradient method that needs coordinates has a member "
+                  "rewrite(GradientCoordinates): see balance/coordinates.hpp");
   }
   GradientBalance(const GradientBalance& other)
-      : model_(other.model_ ? other.model_->clone() : nullptr), tasks_(other.tasks_) {
+      : model_(other.model_ ? other.model_->clone() : nullptr),
+        tasks_(other.tasks_),
+        memory_(other.memory_) {
     make_room();
   }
   GradientBalance(GradientBalance&&) noexcept = default;
@@ -100,6 +104,7 @@ class GradientBalance {
     losses_.swap(other.losses_);
     gramian_.swap(other.gramian_);
     weights_.swap(other.weights_);
+    memory_.swap(other.memory_);
     return *this;
   }
   ~GradientBalance() = default;
@@ -117,6 +122,7 @@ class GradientBalance {
     }
     model_->reset(tasks);
     tasks_ = tasks;
+    memory_.clear();
     make_room();
   }
 
@@ -168,15 +174,37 @@ class GradientBalance {
       out[present_[i]] = finite ? found[i] : 1 / static_cast<double>(count);
   }
 
-  [[nodiscard]] std::vector<double> state() const { return model_->state(); }
+  /// Whether rewrite() comes before the Gramian is taken: balance/coordinates.hpp.
+  [[nodiscard]] bool needs_coordinates() const { return model_->needs_coordinates(); }
+  /// Whether the method keeps a number for each task and coordinate.
+  [[nodiscard]] bool remembers() const { return model_->remembers(); }
+  /// Room for them, zeros at first; none of it where the method keeps nothing.
+  void remember(std::size_t coordinates) {
+    const std::size_t size = model_->remembers() ? tasks_ * coordinates : 0;
+    if (memory_.size() != size) memory_.assign(size, 0.0);
+  }
+  /// Task after task.
+  [[nodiscard]] std::span<double> memory() { return memory_; }
+  /// May run at the same time for different coordinates.
+  template <class T>
+  void rewrite(const GradientCoordinates<T>& gradients) const {
+    model_->rewrite(gradients);
+  }
+
+  [[nodiscard]] std::vector<double> state() const {
+    std::vector<double> all = model_->state();
+    all.insert(all.end(), memory_.begin(), memory_.end());
+    return all;
+  }
   /// Throws CheckpointError when the state is of another length than the method's.
   void restore(std::span<const double> state) {
-    const std::size_t expected = model_->state().size();
+    const std::size_t own = model_->state().size(), expected = own + memory_.size();
     if (state.size() != expected) {
       throw_error<CheckpointError>(
           {"balance '", name(), "': a state of ", state.size(), " numbers, expected ", expected});
     }
-    model_->restore(state);
+    model_->restore(state.first(own));
+    std::copy(state.begin() + static_cast<std::ptrdiff_t>(own), state.end(), memory_.begin());
   }
 
  private:
@@ -187,12 +215,16 @@ class GradientBalance {
     [[nodiscard]] virtual std::string describe() const = 0;
     virtual void reset(std::size_t tasks) = 0;
     virtual void weights(const TaskGradients& gradients, std::span<double> out) = 0;
+    [[nodiscard]] virtual bool needs_coordinates() const = 0;
+    [[nodiscard]] virtual bool remembers() const { return false; }
+    virtual void rewrite(const GradientCoordinates<float>&) const {}
+    virtual void rewrite(const GradientCoordinates<double>&) const {}
     [[nodiscard]] virtual std::vector<double> state() const = 0;
     virtual void restore(std::span<const double> state) = 0;
   };
 
   template <class M>
-  struct Model final : Concept {
+  struct Model : Concept {
     static constexpr bool has_state = detail::GradientMethodWithState<M>;
     explicit Model(M m) : method(std::move(m)) {}
     [[nodiscard]] std::unique_ptr<Concept> clone() const override {
@@ -222,7 +254,31 @@ class GradientBalance {
     void restore([[maybe_unused]] std::span<const double> state) override {
       if constexpr (has_state) method.restore(state);
     }
+    [[nodiscard]] bool needs_coordinates() const override { return M::needs_coordinates; }
     M method;
+  };
+
+  /// The same for a method that needs coordinates.
+  template <CoordinateMethod M>
+  struct CoordinateModel final : Model<M> {
+    using Model<M>::Model;
+    [[nodiscard]] std::unique_ptr<Concept> clone() const override {
+      return std::make_unique<CoordinateModel>(this->method);
+    }
+    [[nodiscard]] bool remembers() const override {
+      if constexpr (requires { M::remembers; }) return M::remembers;
+      return false;
+    }
+    void rewrite(const GradientCoordinates<float>& g) const override { this->method.rewrite(g); }
+    void rewrite(const GradientCoordinates<double>& g) const override { this->method.rewrite(g); }
+  };
+  template <class M>
+  struct ModelOf {
+    using Type = Model<M>;
+  };
+  template <CoordinateMethod M>
+  struct ModelOf<M> {
+    using Type = CoordinateModel<M>;
   };
 
   void make_room() {
@@ -235,7 +291,7 @@ class GradientBalance {
   std::unique_ptr<Concept> model_;
   std::size_t tasks_ = 0;
   std::vector<std::size_t> present_;  ///< the tasks in this batch; below, what the method sees
-  std::vector<double> losses_, gramian_, weights_;
+  std::vector<double> losses_, gramian_, weights_, memory_;
 };
 
 /// A gradient method within a Balance.

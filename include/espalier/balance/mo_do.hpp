@@ -12,6 +12,31 @@
 
 namespace espalier {
 
+namespace detail {
+
+/// λ ← Π(λ − γ (G Gᵀ + ρ I) λ), Π the projection onto the simplex; out is it.
+inline void descend_on_simplex(const TaskGradients& g, double gamma, double rho,
+                               std::span<double> lambda, std::span<double> out) {
+  const std::size_t n = g.size();
+  double sum = 0;
+  for (const std::size_t task : g.tasks) sum += lambda[task];
+  TaskVector before{};
+  // Where tasks are absent, the others share what there is.
+  for (std::size_t i = 0; i < n; ++i)
+    before[i] = sum > 0 ? lambda[g.tasks[i]] / sum : 1 / static_cast<double>(n);
+  for (std::size_t i = 0; i < n; ++i) {
+    double slope = rho * before[i];
+    for (std::size_t j = 0; j < n; ++j) slope += g(i, j) * before[j];
+    out[i] = before[i] - gamma * slope;
+    if (!(std::abs(out[i]) < 1e100)) out[i] = before[i];
+  }
+  project_on_simplex(out);
+  for (std::size_t i = 0; i < n; ++i)
+    lambda[g.tasks[i]] = n == lambda.size() ? out[i] : out[i] * sum;
+}
+
+}  // namespace detail
+
 /// λ ← Π(λ − γ (G Gᵀ + ρ I) λ), Π the projection on the simplex; the step follows Σ λ_k g_k. λ
 /// comes near `Mgda`'s weights, but slowly: noise averages out. Chen et al., Three-way trade-off in
 /// multi-objective learning, NeurIPS 2023.
@@ -36,22 +61,7 @@ struct MoDo {
   }
 
   void weights(const TaskGradients& g, std::span<double> out) {
-    const std::size_t n = g.size();
-    double sum = 0;
-    for (const std::size_t task : g.tasks) sum += lambda[task];
-    detail::TaskVector before{};
-    // Where tasks are absent, the others share what there is.
-    for (std::size_t i = 0; i < n; ++i)
-      before[i] = sum > 0 ? lambda[g.tasks[i]] / sum : 1 / static_cast<double>(n);
-    for (std::size_t i = 0; i < n; ++i) {
-      double slope = rho * before[i];
-      for (std::size_t j = 0; j < n; ++j) slope += g(i, j) * before[j];
-      out[i] = before[i] - gamma * slope;
-      if (!(std::abs(out[i]) < 1e100)) out[i] = before[i];
-    }
-    detail::project_on_simplex(out);
-    for (std::size_t i = 0; i < n; ++i)
-      lambda[g.tasks[i]] = n == lambda.size() ? out[i] : out[i] * sum;
+    detail::descend_on_simplex(g, gamma, rho, lambda, out);
   }
 
   [[nodiscard]] std::vector<double> state() const { return lambda; }

@@ -25,12 +25,15 @@ ESPALIER_COLD inline void check_options(const TrainerOptions& o) {
   within("batch_size", static_cast<double>(o.batch_size), 1, any);
   within("threads", o.threads, 0, 1024);
   within("patience", o.patience, 0, any);
+  within("diagnose_every", o.diagnose_every, 1, any);
   within("max_gradient_norm", o.max_gradient_norm, 0, any);
-  const std::string_view history = o.history.text(), curves = o.curves.text();
-  if (!history.empty() && !history.ends_with(".jsonl") && !history.ends_with(".csv")) {
-    throw_error<ConfigError>({"history file '", o.history.text(),
-                              "': expected a name that ends in .csv or .jsonl"});
-  }
+  const std::string_view curves = o.curves.text();
+  const auto is_table = [](std::string_view what, std::string_view file) {
+    if (file.empty() || file.ends_with(".jsonl") || file.ends_with(".csv")) return;
+    throw_error<ConfigError>({what, " file '", file, "': expected a name that ends in .csv or .jsonl"});
+  };
+  is_table("history", o.history.text());
+  is_table("diagnose", o.diagnose.text());
   if (!curves.empty() && !curves.ends_with(".svg")) {
     throw_error<ConfigError>({"curves file '", o.curves.text(), "': expected a name that ends in .svg"});
   }
@@ -43,7 +46,7 @@ ESPALIER_COLD inline void check_options(const TrainerOptions& o) {
 
 /// Makes the folders that the options' files go to: what cannot be made is known now. Throws IoError.
 ESPALIER_COLD inline void make_folders_of(const TrainerOptions& o) {
-  for (const std::string* file : {&o.checkpoint.text(), &o.history.text(), &o.curves.text()}) {
+  for (const std::string* file : {&o.checkpoint.text(), &o.history.text(), &o.curves.text(), &o.diagnose.text()}) {
     std::string folder = file_detail::split(*file).folder;
     if (folder.size() > 1) folder.pop_back();
     if (!folder.empty()) make_folders(folder);

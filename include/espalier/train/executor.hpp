@@ -23,8 +23,17 @@
 
 namespace espalier {
 
+// What takes gradients task by task: see task_gradients.hpp.
 template <class T>
+class TaskBackward;
+template <class T, bool Coordinates>
+class ParameterGradients;
+template <class T, bool Coordinates>
+class RepresentationGradients;
+template <class T, bool Coordinates>
 class TaskGradientPass;
+template <class T>
+class GradientProbe;
 
 /// One model in training on the CPU. Every call's result is the same, bit for bit, for any number of threads.
 /// After the first batch of the largest size nothing allocates.
@@ -118,7 +127,7 @@ class TrainExecutor {
     const bool clip = max_norm > 0;
     pool_.run(sparse_.shards() + dense, [&](Index piece, int) {
       if (piece < sparse_.shards()) {
-        sparse_.collect(piece, batch_, lookup_gradients_.data(), capacity_);
+        collect(piece);
         if (!clip) update_shard(piece, scaled);
       } else {
         const Index i = piece - sparse_.shards();
@@ -190,7 +199,7 @@ class TrainExecutor {
 
   /// The sums of table gradients by row, after forward_backward. For tests and diagnosis.
   SparseGradients<T>& collect_sparse() {
-    for (Index i = 0; i < sparse_.shards(); ++i) sparse_.collect(i, batch_, lookup_gradients_.data(), capacity_);
+    for (Index i = 0; i < sparse_.shards(); ++i) collect(i);
     return sparse_;
   }
 
@@ -206,12 +215,20 @@ class TrainExecutor {
   }
 
  private:
-  friend class TaskGradientPass<T>;
+  friend class TaskBackward<T>;
+  friend class GradientProbe<T>;
+  template <class, bool>
+  friend class ParameterGradients;
+  template <class, bool>
+  friend class RepresentationGradients;
+  template <class, bool>
+  friend class TaskGradientPass;
 
   void begin_step(const Batch<T>& batch, std::span<const double> weights, std::uint64_t key) {
     batch_ = batch;
     slicing_ = Slicing::of(batch.size);
     key_ = key;
+    rows_are_summed_ = false;
     std::copy(weights.begin(), weights.end(), weights_.begin());
     sum_label_weights();
   }
@@ -371,6 +388,10 @@ class TrainExecutor {
     }
   }
 
+  void collect(Index shard) {
+    if (!rows_are_summed_) sparse_.collect(shard, batch_, lookup_gradients_.data(), capacity_);
+  }
+
   /// Sums the lanes of a chunk into the first, in order, and clears the others.
   void reduce_chunk(Index i, bool norm) {
     const Trainable::Chunk& chunk = trainable_.chunks()[static_cast<std::size_t>(i)];
@@ -432,6 +453,7 @@ class TrainExecutor {
   double batch_weight_ = 0;
   Index capacity_ = 0, tasks_ = 0, max_slices_ = 0, max_slice_ = 0, max_lanes_ = 0;
   bool segmented_ = false;
+  bool rows_are_summed_ = false;  ///< sparse_ holds this step's sums: a balancing method made them
 
   Batch<T> batch_;
   Slicing slicing_;

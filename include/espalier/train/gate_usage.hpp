@@ -79,6 +79,18 @@ class GateUsage {
     samples_ += batch.size;
   }
 
+  /// Whether the model has any.
+  [[nodiscard]] bool any() const { return !gates_.empty(); }
+
+  /// Forgets the samples so far.
+  void clear() {
+    for (Gate& gate : gates_) {
+      std::fill(gate.sums.load.begin(), gate.sums.load.end(), 0.0);
+      gate.sums.entropy = 0;
+    }
+    samples_ = 0;
+  }
+
   /// Of all samples so far, in the plan's order.
   [[nodiscard]] std::vector<GateReport> reports() const {
     std::vector<GateReport> made;

@@ -57,6 +57,9 @@ inline constexpr auto named_balances = std::to_array<NamedBalance>({
     {"meta_balance", &detail::make_default<MetaBalance>},
     {"pe_ltr", &detail::make_default<PeLtr>},
     {"excess_mtl", &detail::make_default<ExcessMtl>},
+    {"grad_drop", &detail::make_default<GradDrop>},
+    {"trimmed_mean", &detail::make_default<TrimmedMean>},
+    {"mo_co", &detail::make_default<MoCo>},
 });
 
 /// The method of that name, with its default settings. Throws ConfigError listing the names.

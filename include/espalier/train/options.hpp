@@ -62,6 +62,10 @@ struct TrainerOptions {
   TextOption<HistoryFunctions> history{};  ///< file.jsonl or file.csv: a row per epoch
   TextOption<EventFunctions> events{};     ///< folder for TensorBoard
   TextOption<CurveFunctions> curves{};     ///< file.svg: losses and metrics over epochs
+  /// file.jsonl or file.csv: lengths and cosines of the tasks' gradients, and what gates do, in every
+  /// `diagnose_every`th step; a picture beside it, file.svg. Learns the same bits.
+  TextOption<DiagnoseFunctions<float>> diagnose{};
+  int diagnose_every = 100;
   ShowProgress progress = ShowProgress::automatic;
   bool handle_interrupts = false;    ///< SIGINT and SIGTERM: finish the batch, save, return
   std::vector<std::function<void(EpochInfo&)>> callbacks{};

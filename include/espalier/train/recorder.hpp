@@ -71,10 +71,15 @@ class Recorder {
         for (const MetricValue& m : task.metrics) add("valid/" + task.task + "/" + m.name, m.value);
       }
     }
-    if (events_) event_folder_.functions()->write(*events_, row);
+    event(row);
     history_.add(std::move(row));
     if (const auto* file = history_file_.functions()) file->write(history_, history_file_);
     if (progress_ && info.validation != nullptr) say(summary(info));
+  }
+
+  /// Numbers of one step, for TensorBoard.
+  void event(const HistoryRow& row) {
+    if (events_) event_folder_.functions()->write(*events_, row);
   }
 
   /// The curves, at the end.

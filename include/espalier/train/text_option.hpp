@@ -39,5 +39,7 @@ struct GroupFunctions;
 struct HistoryFunctions;
 struct EventFunctions;
 struct CurveFunctions;
+template <class T>
+struct DiagnoseFunctions;  // diagnosis.hpp
 
 }  // namespace espalier

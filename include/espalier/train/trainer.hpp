@@ -15,6 +15,7 @@
 #include "espalier/data/dataset.hpp"
 #include "espalier/data/features.hpp"
 #include "espalier/train/check_options.hpp"
+#include "espalier/train/diagnosis.hpp"
 #include "espalier/train/divergence.hpp"
 #include "espalier/train/executor.hpp"
 #include "espalier/train/interrupt.hpp"
@@ -83,10 +84,12 @@ class PlanTrainer {
     TrainExecutor<float>& executor = fresh ? *fresh : *executor_;
     executor.clear_gradient();
     executor.prepare(options_.optimizer, options_.freeze);
-    std::unique_ptr<GradientDriver::Pass> task_gradients;
-    if (const GradientDriver* driver = options_.balance.driver()) task_gradients = driver->make(executor, options_.balance_on);
     Balance balance = options_.balance;
     balance.reset(base_weights_.size());
+    std::unique_ptr<GradientDriver::Pass> task_gradients;
+    if (const GradientDriver* driver = options_.balance.driver()) {
+      task_gradients = driver->make(executor, options_.balance_on, *balance.gradients());
+    }
     auto best = std::make_unique<Parameters<float>>(executor.parameters());
     LoopState loop;
     if (resumed) {
@@ -98,6 +101,10 @@ class PlanTrainer {
     features_ = std::move(features);
     balance_ = std::move(balance);
     task_gradients_ = std::move(task_gradients);
+    diagnosis_.reset();
+    if (const auto* diagnose = options_.diagnose.functions()) {
+      diagnosis_ = diagnose->make(program_, *executor_, options_.diagnose, resumed ? loop.step : 0);
+    }
     best_ = std::move(best);
     recorder_ = Recorder(options_, program_.plan, loop, resumed != nullptr);
     say_notes(train, valid, splits);
@@ -241,6 +248,7 @@ class PlanTrainer {
       }
       result.seconds += std::chrono::duration<double>(Clock::now() - started).count();
       recorder_.end_of_batches(loop);
+      if (diagnosis_) options_.diagnose.functions()->save(*diagnosis_);
       if (loop.position == rows) finish_epoch(splits, loop);
       result.interrupted = interrupts && interrupts->interrupted();
     }
@@ -271,6 +279,7 @@ class PlanTrainer {
     if (!current) weigh(this, {}, weights_);
     ++loop.step;
     const std::uint64_t key = mix(options_.seed, static_cast<std::uint64_t>(loop.step));
+    if (diagnosis_ && (loop.step - 1) % options_.diagnose_every == 0) diagnose(batch, loop, key);
     const auto losses = task_gradients_ ? task_gradients_->forward_backward(batch, weights_, key, *balance_->gradients())
                                         : executor_->forward_backward(batch, weights_, key, current ? +weigh : nullptr, this);
     require_finite(program_.plan, losses, batch, loop);
@@ -278,6 +287,11 @@ class PlanTrainer {
     balance_->observe(losses);
     loop.add(losses, batch.size);
     loop.position += batch.size;
+  }
+
+  ESPALIER_COLD void diagnose(const Batch<float>& batch, const LoopState& loop, std::uint64_t key) {
+    const auto* functions = options_.diagnose.functions();
+    recorder_.event(functions->measure(*diagnosis_, batch, base_weights_, key, loop.epoch + 1, loop.step));
   }
 
   ESPALIER_COLD void finish_epoch(const Splits& splits, LoopState& loop) {
@@ -354,6 +368,7 @@ class PlanTrainer {
   std::unique_ptr<Parameters<float>> best_;
   std::optional<Balance> balance_;
   std::unique_ptr<GradientDriver::Pass> task_gradients_;  ///< of executor_, for a gradient method
+  std::shared_ptr<Diagnosis<float>> diagnosis_;           ///< of executor_, if asked for
   Recorder recorder_;
   // Of the step:
   std::vector<double> weights_;
