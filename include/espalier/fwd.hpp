@@ -9,6 +9,7 @@ namespace ops {
 struct NumericInput;
 struct Embedding;
 struct Dense;
+struct DomainDense;
 struct Add;
 struct Dropout;
 struct LayerNorm;

@@ -93,6 +93,12 @@ inline const std::vector<Entry>& models() {
       // A gate on the 6 inputs from 2 + 6 values, then for each task a layer and its gate from 2 + 6.
       entry<PepNet<Domain<"item">, Person<"user">, 5>>(dense(8, 6) + dense(6, 6) + 3 * (dense(6, 5) + dense(8, 5) + dense(5, 5)) + towers(5),
                                                        "pepnet", Stops::within_task),
+      // Two layers, each with weights for the 4 items besides the shared ones.
+      entry<Star<"item", 4, Layers<Dense<5, Activation::tanh>, Dense<4, Activation::silu>>>>(5 * (dense(6, 5) + dense(5, 4)) + towers(4), "star"),
+      entry<Star<"item", 4, Layers<Dense<5, Activation::tanh>, Dense<4, Activation::silu>>, Mlp<3>>>(
+          5 * (dense(6, 5) + dense(5, 4)) + towers(4) + dense(6, 3) + 3 * dense(3, 1), "star_auxiliary"),
+      entry<Star<"item", 4, Layers<Dropout<Rate{0.2}>, Dense<5, Activation::tanh>, LayerNorm>>>(5 * dense(6, 5) + 2 * 5 + towers(5)),
+      entry<Esmm<Star<"user", 5, Act>, "click", "buy">>(6 * dense(6, 5) + towers(5)),
       entry<Hmoe<Mmoe<2, Act>, "click", "buy">>(2 * dense(6, 5) + 3 * 2 * 6 + towers(5) + 2 * 2 * 5, "hmoe", Stops::within_task),
       entry<Esmm<Act, "click", "cart", "buy">, Chain>(dense(6, 5) + 3 * (dense(5, 4) + dense(4, 1))),
       entry<Aitm<Act, "click", "cart", "buy">, Chain>(dense(6, 5) + 3 * (dense(5, 4) + dense(4, 1)) + 2 * (dense(4, 4) + 3 * 16)),

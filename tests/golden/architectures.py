@@ -238,6 +238,24 @@ def pepnet(n):
     return n.towers({t: gate(f"{t}/layer0/gate", user, e, 5) * n.dense(f"{t}/layer0/dense0", e, 5, torch.relu) for t in TASKS})
 
 
+def star(n, auxiliary):
+    x = n.inputs()
+    domain = (3 * torch.arange(SAMPLES) + 2 + 1) % 5  # the items; 0 is one not known
+    h = x
+    for layer, (units, act) in enumerate([(5, torch.tanh), (4, F.silu)]):
+        w, b = n.w(f"shared/dense{layer}/weight", units, h.shape[1]), n.w(f"shared/dense{layer}/bias", units)
+        own_w = n.w(f"domains/dense{layer}/weight", 4 * units, h.shape[1]).reshape(4, units, -1)
+        own_b = n.w(f"domains/dense{layer}/bias", 4 * units).reshape(4, units)
+        own_w = torch.cat([torch.ones(1, units, h.shape[1]), own_w])
+        own_b = torch.cat([torch.zeros(1, units), own_b])
+        h = act(torch.einsum("noi,ni->no", w * own_w[domain], h) + b + own_b[domain])
+    z = n.towers({t: h for t in TASKS})
+    if auxiliary:
+        a = n.dense("auxiliary/dense0", x, 3, torch.relu)
+        z = {t: z[t] + n.dense(f"{t}/auxiliary/dense0", a, 1, lambda v: v)[:, 0] for t in TASKS}
+    return z
+
+
 def hmoe(n):
     x = n.inputs()
     experts = n.experts("", x, 2, 5)
@@ -334,6 +352,8 @@ MODELS = [
     ("dselect_k", dselect_k),
     ("pepnet", pepnet),
     ("hmoe", hmoe),
+    ("star", lambda n: star(n, False)),
+    ("star_auxiliary", lambda n: star(n, True)),
 ]
 
 

@@ -7,6 +7,7 @@
 #include "espalier/ops/add.hpp"
 #include "espalier/ops/attention_pool.hpp"
 #include "espalier/ops/dense.hpp"
+#include "espalier/ops/domain_dense.hpp"
 #include "espalier/ops/dropout.hpp"
 #include "espalier/ops/funnel.hpp"
 #include "espalier/ops/gate.hpp"

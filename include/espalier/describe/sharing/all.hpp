@@ -16,5 +16,6 @@
 #include "espalier/describe/sharing/one_gate_moe.hpp"
 #include "espalier/describe/sharing/pepnet.hpp"
 #include "espalier/describe/sharing/ple.hpp"
+#include "espalier/describe/sharing/star.hpp"
 #include "espalier/describe/sharing/stem.hpp"
 #include "espalier/describe/sharing/sub_network_routing.hpp"

@@ -5,6 +5,7 @@
 #include "espalier/kernels/cpu/attention_pool.hpp"
 #include "espalier/kernels/cpu/copy.hpp"
 #include "espalier/kernels/cpu/dense.hpp"
+#include "espalier/kernels/cpu/domain_dense.hpp"
 #include "espalier/kernels/cpu/dropout.hpp"
 #include "espalier/kernels/cpu/funnel.hpp"
 #include "espalier/kernels/cpu/gate.hpp"
