@@ -49,6 +49,7 @@ std::vector<examples::NamedModel> models() {
                  named<Model<esp::Dbmtl<Encoder, esp::Mlp<32>, esp::Reads<"long_view", "click">, esp::Reads<"watch", "long_view">>>>("dbmtl"),
                  named<Model<esp::PepNet<esp::Domain<"tab">, esp::Person<"user_id", "video_id">, 128, 64>>>("pepnet"),
                  named<Model<esp::Star<"tab", 15, Encoder>>>("star"),
+                 named<Model<esp::MetaHeac<experts, 2, embedding_width, Encoder>>>("meta_heac"),
                  named<Model<esp::Hmoe<esp::Mmoe<experts, Encoder>, "click", "long_view">>>("hmoe")});
 }
 

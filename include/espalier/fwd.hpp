@@ -27,6 +27,8 @@ struct Route;
 struct Select;
 struct AttentionPool;
 struct ProductLogit;
+struct MixtureLogit;
+struct Broadcast;
 struct Calibrate;
 struct InversePropensity;
 struct DoublyRobust;

@@ -256,6 +256,22 @@ def star(n, auxiliary):
     return z
 
 
+def meta_heac(n):
+    x = n.inputs()
+    experts = n.experts("", x, 3, 5)
+    critics = lambda h: [n.dense(f"critic{c}/dense1", n.dense(f"critic{c}/dense0", h, 4, torch.relu), 1, lambda v: v) for c in range(2)]
+
+    def gate(name, task, choices):
+        u = torch.cat([n.w(f"{task}/task/embedding", 3).expand(SAMPLES, 3), x], 1)
+        hidden = n.dense(f"gates/{name}/dense0", u, 5, torch.relu)
+        return torch.softmax(n.dense(f"gates/{name}/dense1", hidden, choices, lambda v: v), 1)
+
+    h = {t: sum(gate("experts", t, 3)[:, [e]] * f for e, f in enumerate(experts)) for t in TASKS}
+    z = {t: log_odds(sum(gate("critics", t, 2)[:, [c]] * torch.sigmoid(f) for c, f in enumerate(critics(h[t])))[:, 0])
+         for t in ["click", "buy"]}
+    return {**z, "watch": n.head("watch", n.tower("watch", h["watch"]))}
+
+
 def hmoe(n):
     x = n.inputs()
     experts = n.experts("", x, 2, 5)
@@ -352,6 +368,7 @@ MODELS = [
     ("dselect_k", dselect_k),
     ("pepnet", pepnet),
     ("hmoe", hmoe),
+    ("meta_heac", meta_heac),
     ("star", lambda n: star(n, False)),
     ("star_auxiliary", lambda n: star(n, True)),
 ]

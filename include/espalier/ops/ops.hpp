@@ -13,6 +13,7 @@
 #include "espalier/ops/gate.hpp"
 #include "espalier/ops/gate_options.hpp"
 #include "espalier/ops/inputs.hpp"
+#include "espalier/ops/mixture_logit.hpp"
 #include "espalier/ops/multiply.hpp"
 #include "espalier/ops/normalize.hpp"
 #include "espalier/ops/propensity.hpp"

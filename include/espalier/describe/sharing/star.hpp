@@ -100,6 +100,7 @@ struct Star {
                          JoinUnique<typename Auxiliary::Operations, TypeList<ops::Dense, ops::Add>>,
                          TypeList<>>>;
   static constexpr std::string_view name = "star";
+  static constexpr bool brings_towers = Auxiliary::count > 0;
 
   template <class InputsType, class... Tasks, class Builder>
   static constexpr std::array<Block, sizeof...(Tasks)> fold(Builder& b) {

@@ -10,6 +10,7 @@
 #include "espalier/kernels/cpu/funnel.hpp"
 #include "espalier/kernels/cpu/gate.hpp"
 #include "espalier/kernels/cpu/gate_options.hpp"
+#include "espalier/kernels/cpu/mixture_logit.hpp"
 #include "espalier/kernels/cpu/multiply.hpp"
 #include "espalier/kernels/cpu/normalize.hpp"
 #include "espalier/kernels/cpu/propensity.hpp"
