@@ -11,6 +11,7 @@ struct Embedding;
 struct Dense;
 struct DomainDense;
 struct Add;
+struct Activate;
 struct Dropout;
 struct LayerNorm;
 struct BatchMoments;

@@ -42,7 +42,8 @@ class Weights:
 
 
 class Net:
-    def __init__(self):
+    def __init__(self, training):
+        self.training = training
         self.w = Weights()
         self.extra = 0.0  # auxiliary losses
 
@@ -64,6 +65,13 @@ class Net:
     def gated(self, prefix, x, experts):
         gate = torch.softmax(self.linear(f"{prefix}gate", x, len(experts)), 1)
         return sum(gate[:, [e]] * f for e, f in enumerate(experts))
+
+    def batch_norm(self, name, x):
+        if self.training:
+            x = (x - x.mean(0)) / torch.sqrt(x.var(0, correction=0) + 1e-5)
+        else:  # running moments as they start
+            x = x / math.sqrt(1 + 1e-5)
+        return self.w(name + "/gain", x.shape[1]) * x + self.w(name + "/shift", x.shape[1])
 
     def tower(self, task, h):
         return self.dense(f"{task}/dense0", h, 3 if task == "watch" else 4, torch.relu)
@@ -272,6 +280,30 @@ def meta_heac(n):
     return {**z, "watch": n.head("watch", n.tower("watch", h["watch"]))}
 
 
+def home(n, categories, count, rank):
+    def experts(name, v, units):
+        h = []
+        for i in range(count):
+            p = f"{name}/expert{i}/"
+            down, up = n.w(p + "feature_gate/down", rank, v.shape[1]), n.w(p + "feature_gate/up", v.shape[1], rank)
+            h.append(n.linear(p + "dense0", 2 * torch.sigmoid(v @ down.T @ up.T) * v, units))
+        return list(F.silu(n.batch_norm(name + "/batch_norm", torch.cat(h, 1))).split(units, 1))
+
+    def mixed(name, seen, groups, v, own):
+        s = n.linear(name + "/self_gate", v, count)
+        eta = torch.sigmoid(s) if count == 1 else torch.softmax(s, 1)
+        return n.gated(name + "/", seen, groups) + sum(eta[:, [i]] * f for i, f in enumerate(own))
+
+    x = n.inputs()
+    names = [f"category{c}" for c in range(len(categories))]
+    f = {g: experts("meta/" + g, x, 5) for g in ["shared", *names]}
+    z = {c: mixed("meta/" + c, x, f[c] + f["shared"], x, f[c]) for c in names}
+    z["shared"] = mixed("meta/shared", x, sum(f.values(), []), x, f["shared"])
+    of = {t: f"category{c}" for c, tasks in enumerate(categories) for t in tasks}
+    f = {g: experts(g, z[g], 4) for g in ["shared", *names]} | {t: experts(t, z[of[t]], 4) for t in TASKS}
+    return n.towers({t: mixed(t, torch.cat([z[of[t]], z["shared"]], 1), f[t] + f[of[t]] + f["shared"], z[of[t]], f[t]) for t in TASKS})
+
+
 def hmoe(n):
     x = n.inputs()
     experts = n.experts("", x, 2, 5)
@@ -368,6 +400,8 @@ MODELS = [
     ("dselect_k", dselect_k),
     ("pepnet", pepnet),
     ("hmoe", hmoe),
+    ("home", lambda n: home(n, [["buy", "click"], ["watch"]], 2, 3)),
+    ("home_single", lambda n: home(n, [TASKS], 1, 2)),
     ("meta_heac", meta_heac),
     ("star", lambda n: star(n, False)),
     ("star_auxiliary", lambda n: star(n, True)),
@@ -378,10 +412,10 @@ def main():
     print("// Written by tests/golden/architectures.py.")
     print("// {model, predictions task after task, total loss, {tensor or table, Σ cos(i) · gradient_i}}")
     for name, model in MODELS:
-        n = Net()
-        z = model(n)
-        loss = total_loss(n, z)
+        n = Net(training=True)
+        loss = total_loss(n, model(n))
         loss.backward()
+        z = model(Net(training=False))
         says = [torch.sigmoid(z["click"]), torch.sigmoid(z["buy"]), z["watch"]]
         values = ", ".join(f"{v:.12g}" for t in says for v in t.tolist())
         print(f'{{"{name}",\n {{{values}}},\n {loss.item():.12g}, {{')

@@ -4,6 +4,7 @@
 
 #include "espalier/kernels/cpu/kernels.hpp"
 #include "espalier/losses/losses.hpp"
+#include "espalier/ops/activate.hpp"
 #include "espalier/ops/add.hpp"
 #include "espalier/ops/attention_pool.hpp"
 #include "espalier/ops/dense.hpp"

@@ -12,6 +12,7 @@
 #include "espalier/describe/sharing/escm2.hpp"
 #include "espalier/describe/sharing/esmm.hpp"
 #include "espalier/describe/sharing/hmoe.hpp"
+#include "espalier/describe/sharing/home.hpp"
 #include "espalier/describe/sharing/meta_heac.hpp"
 #include "espalier/describe/sharing/mtan.hpp"
 #include "espalier/describe/sharing/one_gate_moe.hpp"
