@@ -46,7 +46,9 @@ std::vector<examples::NamedModel> models() {
   return joined(
       examples::sharing_models<Model, experts, Encoder<128, 64>, Encoder<64, 64>, Lower, esp::Mlp<64>>(),
       {named<Model<esp::Dbmtl<Encoder<128, 64>, esp::Mlp<32>, esp::Reads<"income", "never_married">>>>("dbmtl"),
-       named<Model<esp::PepNet<esp::Domain<"year">, esp::Person<"occupation", "education">, 128, 64>>>("pepnet")});
+       named<Model<esp::PepNet<esp::Domain<"year">, esp::Person<"occupation", "education">, 128, 64>>>("pepnet"),
+       named<Model<esp::Star<"year", 2, Encoder<128, 64>>>>("star"),
+       named<Model<esp::MetaHeac<experts, 2, width, Encoder<64, 64>>>>("meta_heac")});
 }
 
 /// The file has no header; this is the order that its documentation gives.

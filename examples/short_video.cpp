@@ -37,7 +37,12 @@ struct Three : esp::MultiTaskModel<Inputs, Sharing, Click, LongView, Watch> {};
 template <class Sharing>
 struct Eight : esp::MultiTaskModel<Inputs, Sharing, Click, LongView, Watch, Like, Follow, Comment, Forward, Hate> {};
 
-template <template <class> class Model>
+// Who watches and who does something: the eight kinds in two categories; of the three, the times by themselves.
+using HomeOfThree = esp::Home<2, 8, 128, 64, esp::Category<"click", "long_view">, esp::Category<"watch">>;
+using HomeOfEight = esp::Home<2, 8, 128, 64, esp::Category<"click", "long_view", "watch">,
+                              esp::Category<"like", "follow", "comment", "forward", "hate">>;
+
+template <template <class> class Model, class Home>
 std::vector<examples::NamedModel> models() {
   using examples::named;
   return joined(examples::sharing_models<Model, experts, Encoder, Encoder, Lower, Upper>(),
@@ -48,6 +53,9 @@ std::vector<examples::NamedModel> models() {
                  named<Model<esp::Aitm<Encoder, "click", "long_view">>>("aitm"),
                  named<Model<esp::Dbmtl<Encoder, esp::Mlp<32>, esp::Reads<"long_view", "click">, esp::Reads<"watch", "long_view">>>>("dbmtl"),
                  named<Model<esp::PepNet<esp::Domain<"tab">, esp::Person<"user_id", "video_id">, 128, 64>>>("pepnet"),
+                 named<Model<Home>>("home"),
+                 named<Model<esp::Star<"tab", 15, Encoder>>>("star"),
+                 named<Model<esp::MetaHeac<experts, 2, embedding_width, Encoder>>>("meta_heac"),
                  named<Model<esp::Hmoe<esp::Mmoe<experts, Encoder>, "click", "long_view">>>("hmoe")});
 }
 
@@ -58,7 +66,7 @@ int main(int argc, char** argv) {
   examples::Example example{
       .name = "short_video",
       .about = "Predicts click, long view and watch time (or all eight kinds of feedback) of short videos.",
-      .model_names = names_of(models<Three>()),
+      .model_names = names_of(models<Three, HomeOfThree>()),
       .default_model = "mmoe",
       .recipe = {.epochs = 10, .batch_size = 1024, .optimizer = esp::Adam{.learning_rate = 1e-3}, .patience = 2},
       .optimizer = [](double rate) -> esp::Optimizer { return esp::Adam{.learning_rate = rate}; },
@@ -67,7 +75,7 @@ int main(int argc, char** argv) {
     app.add_option("--tasks", tasks, "three: click, long_view, watch. all: like, follow, comment, forward, hate too")
         ->check(CLI::IsMember({"three", "all"}));
   };
-  example.models = [&] { return tasks == "all" ? models<Eight>() : models<Three>(); };
+  example.models = [&] { return tasks == "all" ? models<Eight, HomeOfEight>() : models<Three, HomeOfThree>(); };
   example.load = [](const examples::Options& o) { return examples::kuairand::load(o.data, o.download); };
   return examples::run(argc, argv, std::move(example));
 }

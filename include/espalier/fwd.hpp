@@ -9,7 +9,9 @@ namespace ops {
 struct NumericInput;
 struct Embedding;
 struct Dense;
+struct DomainDense;
 struct Add;
+struct Activate;
 struct Dropout;
 struct LayerNorm;
 struct BatchMoments;
@@ -26,6 +28,8 @@ struct Route;
 struct Select;
 struct AttentionPool;
 struct ProductLogit;
+struct MixtureLogit;
+struct Broadcast;
 struct Calibrate;
 struct InversePropensity;
 struct DoublyRobust;

@@ -93,6 +93,29 @@ inline const std::vector<Entry>& models() {
       // A gate on the 6 inputs from 2 + 6 values, then for each task a layer and its gate from 2 + 6.
       entry<PepNet<Domain<"item">, Person<"user">, 5>>(dense(8, 6) + dense(6, 6) + 3 * (dense(6, 5) + dense(8, 5) + dense(5, 5)) + towers(5),
                                                        "pepnet", Stops::within_task),
+      // Levels of 1 + 2 and 1 + 2 + 3 groups of 2 experts with feature gates of rank 3; gates, then self-gates, of each level.
+      entry<Home<2, 3, 5, 4, Category<"buy", "click">, Category<"watch">>>(
+          3 * 2 * (2 * 6 * 3 + 6 * 5 + 2 * 5) + (2 * 4 + 6) * 6 + 3 * 2 * 6 +
+              6 * 2 * (2 * 5 * 3 + 5 * 4 + 2 * 4) + 3 * 6 * 10 + 3 * 2 * 5 + towers(4), "home"),
+      entry<Home<1, 2, 5, 4, Category<"click", "watch", "buy">>>(
+          2 * (2 * 6 * 2 + 6 * 5 + 2 * 5) + (2 + 2) * 6 + 2 * 6 + 5 * (2 * 5 * 2 + 5 * 4 + 2 * 4) + 3 * 3 * 10 + 3 * 5 + towers(4),
+          "home_single"),
+      entry<Esmm<Home<2, 1, 3, 3, Category<"cart">, Category<"click">, Category<"buy">>, "click", "cart", "buy">, Chain>(
+          4 * 2 * (2 * 6 + 6 * 3 + 2 * 3) + (3 * 4 + 8) * 6 + 4 * 2 * 6 + 7 * 2 * (2 * 3 + 3 * 3 + 2 * 3) + 3 * 6 * 6 + 3 * 2 * 3 +
+          3 * (dense(3, 4) + dense(4, 1))),
+      // Two gates of hidden width 5 on an embedding of 3 and the inputs; two critics; the regression's own tower.
+      entry<MetaHeac<3, 2, 3, Act>>(3 * dense(6, 5) + 3 * 3 + 2 * dense(3 + 6, 5) + dense(5, 3) + dense(5, 2) +
+                                        2 * (dense(5, 4) + dense(4, 1)) + dense(5, 3) + dense(3, 1), "meta_heac"),
+      entry<MetaHeac<2, 3, 4, Layers<Dense<5, Activation::tanh>, Dropout<Rate{0.2}>>>, Chain>(
+          2 * dense(6, 5) + 3 * 4 + 2 * dense(4 + 6, 5) + dense(5, 2) + dense(5, 3) + 3 * (dense(5, 4) + dense(4, 1))),
+      entry<Gated<MetaHeac<2, 2, 1, Act>, GateDropout<Rate{0.3}>, BalancedLoad<Weight{0.2}>>>(
+          2 * dense(6, 5) + 3 + 2 * dense(1 + 6, 5) + 2 * dense(5, 2) + 2 * (dense(5, 4) + dense(4, 1)) + dense(5, 3) + dense(3, 1)),
+      // Two layers, each with weights for the 4 items besides the shared ones.
+      entry<Star<"item", 4, Layers<Dense<5, Activation::tanh>, Dense<4, Activation::silu>>>>(5 * (dense(6, 5) + dense(5, 4)) + towers(4), "star"),
+      entry<Star<"item", 4, Layers<Dense<5, Activation::tanh>, Dense<4, Activation::silu>>, Mlp<3>>>(
+          5 * (dense(6, 5) + dense(5, 4)) + towers(4) + dense(6, 3) + 3 * dense(3, 1), "star_auxiliary"),
+      entry<Star<"item", 4, Layers<Dropout<Rate{0.2}>, Dense<5, Activation::tanh>, LayerNorm>>>(5 * dense(6, 5) + 2 * 5 + towers(5)),
+      entry<Esmm<Star<"user", 5, Act>, "click", "buy">>(6 * dense(6, 5) + towers(5)),
       entry<Hmoe<Mmoe<2, Act>, "click", "buy">>(2 * dense(6, 5) + 3 * 2 * 6 + towers(5) + 2 * 2 * 5, "hmoe", Stops::within_task),
       entry<Esmm<Act, "click", "cart", "buy">, Chain>(dense(6, 5) + 3 * (dense(5, 4) + dense(4, 1))),
       entry<Aitm<Act, "click", "cart", "buy">, Chain>(dense(6, 5) + 3 * (dense(5, 4) + dense(4, 1)) + 2 * (dense(4, 4) + 3 * 16)),

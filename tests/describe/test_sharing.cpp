@@ -91,7 +91,10 @@ TEST_CASE("sharing: predictions and gradients are those of the same formulae in 
     const std::vector<esp::Index> rows(esp::vocabulary_count(plan), 5);
     esp::TrainExecutor<double> executor(found->program, rows, samples, 1);
     esp::Parameters<double>& p = executor.parameters();
-    for (const esp::ParameterInfo& t : plan.tensors) from_name(t.name.view(), p.dense.data() + t.offset, t.size());
+    esp::initialize(plan, 1, p);
+    for (const esp::ParameterInfo& t : plan.tensors) {
+      if (t.trainable) from_name(t.name.view(), p.dense.data() + t.offset, t.size());
+    }
     for (std::size_t t = 0; t < p.tables.size(); ++t) from_name(plan.tables[t].name.view(), p.tables[t].data(), 10);
 
     const Values says = predictions(plan, samples, [&](const auto& out) { executor.predict(data.batch, out); });
@@ -106,6 +109,7 @@ TEST_CASE("sharing: predictions and gradients are those of the same formulae in 
     executor.read_gradient(gradient);
     std::map<std::string, double> sums;
     for (const esp::ParameterInfo& t : plan.tensors) {
+      if (!t.trainable) continue;
       double& sum = sums[std::string(t.name.view())];
       for (esp::Index i = 0; i < t.size(); ++i) sum += std::cos(static_cast<double>(i)) * gradient[static_cast<std::size_t>(t.offset + i)];
     }
@@ -171,6 +175,7 @@ TEST_CASE("sharing: what is said to be a task's own learns from no other task, w
     }
     for (std::size_t i = 0; i < learners.size(); ++i) {
       INFO(plan.tensors[i].name.view());
+      if (!plan.tensors[i].trainable) continue;
       if (plan.tensors[i].task == esp::shared_by_tasks) CHECK(learners[i] > 1);
       if (plan.tensors[i].task != esp::shared_by_tasks) CHECK(learners[i] == 1);
     }
@@ -288,7 +293,11 @@ TEST_CASE("sharing: the load and entropy of gates") {
     }
     // Large ones: each sample is decided, though not for the same expert.
     esp::Random random(4);
-    for (double& v : parameters.dense) v = 300 * random.normal();
+    for (const esp::ParameterInfo& t : plan.tensors) {
+      for (esp::Index i = t.offset; i < t.offset + t.size(); ++i) {
+        parameters.dense[static_cast<std::size_t>(i)] = t.trainable ? 300 * random.normal() : 1;
+      }
+    }
     for (esp::Buffer<double>& table : parameters.tables) {
       for (double& v : table) v = random.normal();
     }

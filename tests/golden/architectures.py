@@ -42,7 +42,8 @@ class Weights:
 
 
 class Net:
-    def __init__(self):
+    def __init__(self, training):
+        self.training = training
         self.w = Weights()
         self.extra = 0.0  # auxiliary losses
 
@@ -64,6 +65,13 @@ class Net:
     def gated(self, prefix, x, experts):
         gate = torch.softmax(self.linear(f"{prefix}gate", x, len(experts)), 1)
         return sum(gate[:, [e]] * f for e, f in enumerate(experts))
+
+    def batch_norm(self, name, x):
+        if self.training:
+            x = (x - x.mean(0)) / torch.sqrt(x.var(0, correction=0) + 1e-5)
+        else:  # running moments as they start
+            x = x / math.sqrt(1 + 1e-5)
+        return self.w(name + "/gain", x.shape[1]) * x + self.w(name + "/shift", x.shape[1])
 
     def tower(self, task, h):
         return self.dense(f"{task}/dense0", h, 3 if task == "watch" else 4, torch.relu)
@@ -238,6 +246,64 @@ def pepnet(n):
     return n.towers({t: gate(f"{t}/layer0/gate", user, e, 5) * n.dense(f"{t}/layer0/dense0", e, 5, torch.relu) for t in TASKS})
 
 
+def star(n, auxiliary):
+    x = n.inputs()
+    domain = (3 * torch.arange(SAMPLES) + 2 + 1) % 5  # the items; 0 is one not known
+    h = x
+    for layer, (units, act) in enumerate([(5, torch.tanh), (4, F.silu)]):
+        w, b = n.w(f"shared/dense{layer}/weight", units, h.shape[1]), n.w(f"shared/dense{layer}/bias", units)
+        own_w = n.w(f"domains/dense{layer}/weight", 4 * units, h.shape[1]).reshape(4, units, -1)
+        own_b = n.w(f"domains/dense{layer}/bias", 4 * units).reshape(4, units)
+        own_w = torch.cat([torch.ones(1, units, h.shape[1]), own_w])
+        own_b = torch.cat([torch.zeros(1, units), own_b])
+        h = act(torch.einsum("noi,ni->no", w * own_w[domain], h) + b + own_b[domain])
+    z = n.towers({t: h for t in TASKS})
+    if auxiliary:
+        a = n.dense("auxiliary/dense0", x, 3, torch.relu)
+        z = {t: z[t] + n.dense(f"{t}/auxiliary/dense0", a, 1, lambda v: v)[:, 0] for t in TASKS}
+    return z
+
+
+def meta_heac(n):
+    x = n.inputs()
+    experts = n.experts("", x, 3, 5)
+    critics = lambda h: [n.dense(f"critic{c}/dense1", n.dense(f"critic{c}/dense0", h, 4, torch.relu), 1, lambda v: v) for c in range(2)]
+
+    def gate(name, task, choices):
+        u = torch.cat([n.w(f"{task}/task/embedding", 3).expand(SAMPLES, 3), x], 1)
+        hidden = n.dense(f"gates/{name}/dense0", u, 5, torch.relu)
+        return torch.softmax(n.dense(f"gates/{name}/dense1", hidden, choices, lambda v: v), 1)
+
+    h = {t: sum(gate("experts", t, 3)[:, [e]] * f for e, f in enumerate(experts)) for t in TASKS}
+    z = {t: log_odds(sum(gate("critics", t, 2)[:, [c]] * torch.sigmoid(f) for c, f in enumerate(critics(h[t])))[:, 0])
+         for t in ["click", "buy"]}
+    return {**z, "watch": n.head("watch", n.tower("watch", h["watch"]))}
+
+
+def home(n, categories, count, rank):
+    def experts(name, v, units):
+        h = []
+        for i in range(count):
+            p = f"{name}/expert{i}/"
+            down, up = n.w(p + "feature_gate/down", rank, v.shape[1]), n.w(p + "feature_gate/up", v.shape[1], rank)
+            h.append(n.linear(p + "dense0", 2 * torch.sigmoid(v @ down.T @ up.T) * v, units))
+        return list(F.silu(n.batch_norm(name + "/batch_norm", torch.cat(h, 1))).split(units, 1))
+
+    def mixed(name, seen, groups, v, own):
+        s = n.linear(name + "/self_gate", v, count)
+        eta = torch.sigmoid(s) if count == 1 else torch.softmax(s, 1)
+        return n.gated(name + "/", seen, groups) + sum(eta[:, [i]] * f for i, f in enumerate(own))
+
+    x = n.inputs()
+    names = [f"category{c}" for c in range(len(categories))]
+    f = {g: experts("meta/" + g, x, 5) for g in ["shared", *names]}
+    z = {c: mixed("meta/" + c, x, f[c] + f["shared"], x, f[c]) for c in names}
+    z["shared"] = mixed("meta/shared", x, sum(f.values(), []), x, f["shared"])
+    of = {t: f"category{c}" for c, tasks in enumerate(categories) for t in tasks}
+    f = {g: experts(g, z[g], 4) for g in ["shared", *names]} | {t: experts(t, z[of[t]], 4) for t in TASKS}
+    return n.towers({t: mixed(t, torch.cat([z[of[t]], z["shared"]], 1), f[t] + f[of[t]] + f["shared"], z[of[t]], f[t]) for t in TASKS})
+
+
 def hmoe(n):
     x = n.inputs()
     experts = n.experts("", x, 2, 5)
@@ -334,6 +400,11 @@ MODELS = [
     ("dselect_k", dselect_k),
     ("pepnet", pepnet),
     ("hmoe", hmoe),
+    ("home", lambda n: home(n, [["buy", "click"], ["watch"]], 2, 3)),
+    ("home_single", lambda n: home(n, [TASKS], 1, 2)),
+    ("meta_heac", meta_heac),
+    ("star", lambda n: star(n, False)),
+    ("star_auxiliary", lambda n: star(n, True)),
 ]
 
 
@@ -341,10 +412,10 @@ def main():
     print("// Written by tests/golden/architectures.py.")
     print("// {model, predictions task after task, total loss, {tensor or table, Σ cos(i) · gradient_i}}")
     for name, model in MODELS:
-        n = Net()
-        z = model(n)
-        loss = total_loss(n, z)
+        n = Net(training=True)
+        loss = total_loss(n, model(n))
         loss.backward()
+        z = model(Net(training=False))
         says = [torch.sigmoid(z["click"]), torch.sigmoid(z["buy"]), z["watch"]]
         values = ", ".join(f"{v:.12g}" for t in says for v in t.tolist())
         print(f'{{"{name}",\n {{{values}}},\n {loss.item():.12g}, {{')

@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "espalier/describe/sharing/star.hpp"
 #include "espalier/train/parameters.hpp"
 #include "support/made_up.hpp"
 
@@ -118,4 +119,13 @@ TEST_CASE("parameters: how many are learnt, and vocabularies without rows") {
     CHECK(message_of([&] { esp::Parameters<float>(esp::plan_of<B>(), rows); }) ==
           "table 'embedding/user': no number of rows given for its vocabulary, expected 1 or more");
   }
+}
+
+TEST_CASE("parameters: a table may have no more rows than the model can tell apart") {
+  struct Domains : esp::MultiTaskModel<esp::Inputs<esp::Categorical<"tab", 2>, esp::Categorical<"user", 3>, esp::Categorical<"last", 2, esp::SharedTable<"tab">>>,
+                                       esp::Star<"tab", 4, esp::Mlp<5>>, Click> {};
+  const esp::PlanView& plan = esp::plan_of<Domains>();
+  CHECK(esp::Parameters<float>(plan, {5, 100}).table_rows == std::vector<esp::Index>{5, 100});
+  CHECK(message_of([&] { esp::Parameters<float>(plan, {6, 100}); }) ==
+        "table 'embedding/tab': the training data has 5 values, the model tells 4 apart");
 }

@@ -6,6 +6,7 @@
 
 #include "espalier/core/config.hpp"
 #include "espalier/core/json.hpp"
+#include "espalier/core/sort.hpp"
 
 namespace espalier {
 
@@ -113,10 +114,7 @@ class Json::Parser {
                                   const std::vector<std::size_t>& starts) const {
     std::vector<std::size_t> order(keys.size());
     for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-    std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-      const int compared = keys[a].compare(keys[b]);
-      return compared != 0 ? compared < 0 : a < b;
-    });
+    sort_indices(order, [&](std::size_t a, std::size_t b) { return keys[a] < keys[b]; });
     for (std::size_t i = 1; i < order.size(); ++i) {
       if (keys[order[i - 1]] != keys[order[i]]) continue;
       std::string shown;

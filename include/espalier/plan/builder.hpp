@@ -62,6 +62,13 @@ class PlanBuilder {
     return sizes.tables++;
   }
 
+  /// The tables of `vocabulary` must not have more rows: the model has parameters for each.
+  constexpr void limit_rows(int vocabulary, int most) {
+    for (std::size_t i = 0; i < Tables && i < static_cast<std::size_t>(sizes.tables); ++i) {
+      if (tables[i].vocabulary == vocabulary) tables[i].most_rows = most;
+    }
+  }
+
   /// Numbers a look-up of `width` values a sample.
   constexpr void add_lookup(Node& node, int width) {
     node.lookup = sizes.lookups++;
@@ -150,6 +157,7 @@ class PlanBuilder {
   Index state_base = 0;
 
   GateOptions gate_options;
+  Block aside;  ///< what a way to share leaves for its own fold_towers
 
  private:
   constexpr Index add_tensor(std::string_view name, int rows, int columns, Init init,

@@ -156,6 +156,7 @@ struct TableInfo {
   int vocabulary = 0;  ///< index among the vocabularies (Schema's tables in order of first use)
   int width = 0;
   int task = shared_by_tasks;
+  int most_rows = 0;   ///< rows that the model can tell apart; 0: any number
 };
 
 /// One task's place in the plan.

@@ -9,12 +9,12 @@
 #pragma once
 
 #include <bit>
-#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "espalier/core/clock.hpp"
 #include "espalier/core/config.hpp"
 #include "espalier/core/crc32c.hpp"
 #include "espalier/core/file.hpp"
@@ -123,12 +123,6 @@ inline void put_bytes(std::string& out, unsigned field, std::string_view bytes) 
 }
 
 }  // namespace event_detail
-
-/// Seconds since 1970.
-[[nodiscard]] inline double wall_time() {
-  using Seconds = std::chrono::duration<double>;
-  return Seconds(std::chrono::system_clock::now().time_since_epoch()).count();
-}
 
 /// An event file of its own in a folder; TensorBoard shows all files of a folder as one run. Every record goes to the
 /// system whole and at once, so a killed run loses nothing that it wrote.

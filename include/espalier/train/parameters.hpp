@@ -31,6 +31,10 @@ struct Parameters {
                                   "': no number of rows given for its vocabulary, expected 1 or more"});
       }
       table_rows.push_back(vocabulary_rows[vocabulary]);
+      if (table.most_rows > 0 && table_rows.back() > table.most_rows) {
+        throw_error<ConfigError>({"table '", table.name.view(), "': the training data has ", table_rows.back() - 1,
+                                  " values, the model tells ", table.most_rows - 1, " apart"});
+      }
       tables.emplace_back(static_cast<std::size_t>(table_rows.back() * table.width));
     }
   }

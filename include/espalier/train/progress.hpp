@@ -2,7 +2,6 @@
 // `Progress`: a bar that is redrawn on a terminal, and lines now and then elsewhere.
 #pragma once
 
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <span>
@@ -11,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "espalier/core/clock.hpp"
 #include "espalier/core/config.hpp"
 #include "espalier/train/progress_format.hpp"
 
@@ -55,7 +55,7 @@ class Progress {
 
   /// `epoch` counts from 1. `already_done` samples were learnt from before this call: a resumed epoch.
   void start_epoch(int epoch, Index total, Index already_done = 0) {
-    start_epoch(epoch, total, already_done, now());
+    start_epoch(epoch, total, already_done, steady_seconds());
   }
   void start_epoch(int epoch, Index total, Index already_done, double time) {
     state_.epoch = epoch;
@@ -66,14 +66,14 @@ class Progress {
   }
 
   /// `done`: samples of this epoch so far. `losses`: one per task, NaN where there is none yet.
-  void update(Index done, std::span<const double> losses) { update(done, losses, now()); }
+  void update(Index done, std::span<const double> losses) { update(done, losses, steady_seconds()); }
   void update(Index done, std::span<const double> losses, double time) {
     if (time - drawn_ < (bar_ ? options_.redraw_seconds : options_.line_seconds)) return;
     show(done, losses, time);
   }
 
   /// Shows the end of the epoch, whenever the last redraw was, and ends the line.
-  void finish_epoch(Index done, std::span<const double> losses) { finish_epoch(done, losses, now()); }
+  void finish_epoch(Index done, std::span<const double> losses) { finish_epoch(done, losses, steady_seconds()); }
   void finish_epoch(Index done, std::span<const double> losses, double time) {
     show(done, losses, time);
     end_line();
@@ -114,11 +114,6 @@ class Progress {
   }
 
  private:
-  [[nodiscard]] static double now() {
-    using Seconds = std::chrono::duration<double>;
-    return Seconds(std::chrono::steady_clock::now().time_since_epoch()).count();
-  }
-
   /// Whether the user's locale shows more than ASCII: the first of these that is set decides, as POSIX has it.
   [[nodiscard]] ESPALIER_COLD static bool speaks_utf8() {
     for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {

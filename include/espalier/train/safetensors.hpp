@@ -3,7 +3,6 @@
 #pragma once
 
 #include <bit>
-#include <set>
 #include <span>
 
 #include "espalier/core/config.hpp"
@@ -41,10 +40,10 @@ class SafetensorsWriter {
       throw_error<CheckpointError>({"tensor '", name, "': ", bytes.size(), " bytes do not fill ",
                                     dtype_name(dtype), " ", to_string(shape)});
     }
-    if (!names_.insert(name).second) {
-      throw_error<CheckpointError>({"tensor '", name, "' is added twice"});
+    for (const TensorInfo& known : header_.tensors) {
+      if (known.name == name) throw_error<CheckpointError>({"tensor '", name, "' is added twice"});
     }
-    header_.tensors.push_back({std::move(name), dtype, std::move(shape), data_.size(), 0});
+    header_.tensors.push_back({std::move(name), dtype, std::move(shape), 0, 0});
     data_.push_back(bytes);
   }
 
@@ -56,17 +55,18 @@ class SafetensorsWriter {
   /// Writes the file, whole or not at all: a reader never sees half of it. Tensors of wide elements come first, so that
   /// each begins at a multiple of its element's size. Throws IoError.
   ESPALIER_COLD void write(const std::string& path) const {
-    SafetensorsHeader header = header_;  // its tensors' `begin` is their number so far
-    std::stable_sort(header.tensors.begin(), header.tensors.end(),
-                     [](const TensorInfo& a, const TensorInfo& b) {
-                       return dtype_size(a.dtype) > dtype_size(b.dtype);
-                     });
+    SafetensorsHeader header;
+    header.metadata = header_.metadata;
     std::vector<std::span<const std::byte>> parts;
     std::uint64_t at = 0;
-    for (TensorInfo& tensor : header.tensors) {
-      parts.push_back(data_[tensor.begin]);
-      tensor.begin = at;
-      at = tensor.end = at + parts.back().size();
+    for (std::size_t size = 8; size > 0; size /= 2) {
+      for (std::size_t i = 0; i < data_.size(); ++i) {
+        if (dtype_size(header_.tensors[i].dtype) != size) continue;
+        header.tensors.push_back(header_.tensors[i]);
+        header.tensors.back().begin = at;
+        parts.push_back(data_[i]);
+        at = header.tensors.back().end = at + data_[i].size();
+      }
     }
     const std::string head = header.dump();
     if (head.size() - 8 > SafetensorsHeader::max_bytes) {
@@ -82,7 +82,6 @@ class SafetensorsWriter {
  private:
   SafetensorsHeader header_;
   std::vector<std::span<const std::byte>> data_;
-  std::set<std::string> names_;
 };
 
 /// A file of tensors, its header read and checked, its data read when asked for, straight to where it is wanted. The

@@ -18,6 +18,7 @@
 
 #include "espalier/core/config.hpp"
 #include "espalier/core/json.hpp"
+#include "espalier/core/sort.hpp"
 
 namespace espalier {
 
@@ -236,10 +237,11 @@ inline SafetensorsHeader SafetensorsHeader::parse(std::string_view json, std::ui
     throw_error<CheckpointError>({what, ": not a safetensors file: ", error.what()});
   }
   SafetensorsHeader header;
+  std::vector<TensorInfo> read;  // in the order of their names
   for (std::size_t i = 0; i < root.size(); ++i) {
     const Json& entry = root.items()[i];
     if (root.keys()[i] != "__metadata__") {
-      header.tensors.push_back(
+      read.push_back(
           safetensors_detail::EntryReader(what, root.keys()[i], entry).read(data_bytes));
       continue;
     }
@@ -250,12 +252,15 @@ inline SafetensorsHeader SafetensorsHeader::parse(std::string_view json, std::ui
       header.metadata.emplace_back(entry.keys()[m], entry.items()[m].as_string());
     }
   }
-  std::sort(header.tensors.begin(), header.tensors.end(),
-            [](const TensorInfo& a, const TensorInfo& b) {
-              return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
-            });
+  std::vector<std::size_t> order(read.size());
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+  sort_indices(order, [&](std::size_t a, std::size_t b) {
+    return read[a].begin != read[b].begin ? read[a].begin < read[b].begin : read[a].end < read[b].end;
+  });
   std::uint64_t filled = 0;
-  for (const TensorInfo& tensor : header.tensors) {
+  for (const std::size_t i : order) {
+    header.tensors.push_back(std::move(read[i]));
+    const TensorInfo& tensor = header.tensors.back();
     if (tensor.begin != filled) {
       throw_error<CheckpointError>({what, ": tensor '", tensor.name, "' begins at byte ", tensor.begin,
                                     " of the data, expected ", filled, ", where the one before ends"});

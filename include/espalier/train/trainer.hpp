@@ -2,7 +2,6 @@
 // `Trainer<Model>`: epochs over a dataset, validation, early stopping; evaluation; saving.
 #pragma once
 
-#include <chrono>
 #include <cmath>
 #include <memory>
 #include <numeric>
@@ -11,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "espalier/core/clock.hpp"
 #include "espalier/core/config.hpp"
 #include "espalier/data/dataset.hpp"
 #include "espalier/data/features.hpp"
@@ -163,8 +163,6 @@ class PlanTrainer {
   }
 
  private:
-  using Clock = std::chrono::steady_clock;
-
   struct Splits {
     EncodedData train, valid;
   };
@@ -235,7 +233,7 @@ class PlanTrainer {
       Random(options_.seed, static_cast<std::uint64_t>(loop.epoch) + 1).shuffle(order);
       if (loop.loss_sums.empty()) loop.start_epoch(base_weights_.size());
       recorder_.start_epoch(loop, rows);
-      const auto started = Clock::now();
+      const double started = steady_seconds();
       {
         Prefetcher ahead(splits.train, order, batch, loop.position, slots);
         while (const Batch<float>* next = ahead.next()) {
@@ -246,7 +244,7 @@ class PlanTrainer {
           if (interrupts && interrupts->interrupted() && loop.position < rows) break;
         }
       }
-      result.seconds += std::chrono::duration<double>(Clock::now() - started).count();
+      result.seconds += steady_seconds() - started;
       recorder_.end_of_batches(loop);
       if (diagnosis_) options_.diagnose.functions()->save(*diagnosis_);
       if (loop.position == rows) finish_epoch(splits, loop);

@@ -23,6 +23,7 @@ struct AitmWith {
   using Operations = JoinUnique<typename Below::Operations,
                                 TypeList<ops::Dense, ops::Copy, ops::AttentionPool, ops::Calibrate>>;
   static constexpr std::string_view name = "aitm";
+  static constexpr bool brings_towers = true;
 
   template <class InputsType, class... Tasks, class Builder>
   static constexpr std::array<Block, sizeof...(Tasks)> fold(Builder& b) {

@@ -15,6 +15,8 @@ namespace espalier::detail {
 /// The sharing below: any architecture, or layers for SharedBottom<layers>.
 template <class Sharing>
 struct SharingBelow {
+  static_assert(!requires { requires Sharing::brings_towers; },
+                "espalier: what stands below another way to share must not bring towers of its own");
   using type = Sharing;
 };
 template <class... Ls>

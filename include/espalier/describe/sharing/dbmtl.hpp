@@ -25,6 +25,7 @@ struct Dbmtl {
   using Below = typename detail::SharingBelow<Sharing>::type;
   using Operations = JoinUnique<typename Below::Operations, typename Relation::Operations, TypeList<ops::Dense, ops::Copy>>;
   static constexpr std::string_view name = "dbmtl";
+  static constexpr bool brings_towers = true;
 
   template <class InputsType, class... Tasks, class Builder>
   static constexpr std::array<Block, sizeof...(Tasks)> fold(Builder& b) {

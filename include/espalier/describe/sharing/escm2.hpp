@@ -37,6 +37,7 @@ struct Escm2 {
   using Base = Esmm<Sharing, Click, Buy>;
   using Operations = JoinUnique<typename Base::Operations, typename Method::Operations>;
   static constexpr std::string_view name = Method::imputes ? "escm2_dr" : "escm2_ipw";
+  static constexpr bool brings_towers = true;
 
   template <class InputsType, class... Tasks, class Builder>
   static constexpr std::array<Block, sizeof...(Tasks)> fold(Builder& b) {

@@ -19,6 +19,7 @@ struct Esmm {
   static_assert(Names::differ, "espalier: Esmm names a task twice");
   using Operations = JoinUnique<typename Below::Operations, TypeList<ops::ProductLogit>>;
   static constexpr std::string_view name = "esmm";
+  static constexpr bool brings_towers = true;
 
   template <class InputsType, class... Tasks, class Builder>
   static constexpr std::array<Block, sizeof...(Tasks)> fold(Builder& b) {

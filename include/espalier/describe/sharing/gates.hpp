@@ -65,6 +65,7 @@ struct Gated {
   static_assert(sizeof...(Options) > 0, "espalier: Gated needs GateDropout, BalancedLoad or both");
   using Operations = JoinUnique<typename Sharing::Operations, typename Options::Operations...>;
   static constexpr std::string_view name = Sharing::name;
+  static constexpr bool brings_towers = requires { requires Sharing::brings_towers; };
 
   template <class InputsType, class... Tasks, class Builder>
   static constexpr auto fold(Builder& b) {

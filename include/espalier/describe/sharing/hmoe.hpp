@@ -19,6 +19,7 @@ struct Hmoe {
   static_assert(Names::differ, "espalier: Hmoe names a task twice");
   using Operations = JoinUnique<typename Below::Operations, detail::GateOperations, detail::MixOperations>;
   static constexpr std::string_view name = "hmoe";
+  static constexpr bool brings_towers = true;
 
   template <class InputsType, class... Tasks, class Builder>
   static constexpr std::array<Block, sizeof...(Tasks)> fold(Builder& b) {

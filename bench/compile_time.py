@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What one more sharing architecture costs a program's compilation.
+
+python3 bench/compile_time.py [--compiler CXX] [--runs N] [--only NAME …] [--prefix COMMAND]
+
+Compiles, without a cache and with -O2, README's program with SharedBottom; the same with another architecture in its
+place; and the same with both, each trained and evaluated. Prints processor seconds (the best of N runs) and peak memory,
+and what the second architecture adds. The last lines: espalier.hpp alone, and all headers of architectures with none used.
+Exits with 1 where one adds more than --limit seconds. For figures to report, leave the machine idle.
+"""
+
+import argparse
+import os
+import pathlib
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+SHARING = {
+    "Mmoe": ("", "esp::Mmoe<8, esp::Mlp<128, 64>>"),
+    "SingleTask": ("", "esp::SingleTask<esp::Mlp<128, 64>>"),
+    "Branches": ("branches", 'esp::Branches<esp::Mlp<128>, esp::Branch<esp::Mlp<64>, "click", "buy">>'),
+    "CrossStitch": ("cross_stitch", "esp::CrossStitch<esp::Mlp<128>, esp::Mlp<64>>"),
+    "OneGateMoe": ("one_gate_moe", "esp::OneGateMoe<8, esp::Mlp<128, 64>>"),
+    "DselectK": ("dselect_k", "esp::DselectK<8, 2, esp::Mlp<128, 64>>"),
+    "Cgc": ("ple", "esp::Cgc<2, 2, esp::Mlp<128, 64>>"),
+    "Ple": ("ple", "esp::Ple<2, 2, esp::Mlp<128>, esp::Mlp<64>>"),
+    "AdaTT": ("adatt", "esp::AdaTT<2, 1, esp::Mlp<128>, esp::Mlp<64>>"),
+    "Stem": ("stem", "esp::Stem<2, 1, esp::Mlp<128, 64>>"),
+    "Mtan": ("mtan", "esp::Mtan<esp::Mlp<128>, esp::Mlp<64>>"),
+    "SubNetworkRouting": ("sub_network_routing", "esp::SubNetworkRouting<4, esp::Mlp<128>, esp::Mlp<64>>"),
+    "PepNet": ("pepnet", 'esp::PepNet<esp::Domain<"movie">, esp::Person<"user">, 128, 64>'),
+    "Star": ("star", 'esp::Star<"movie", 9, esp::Mlp<128, 64>>'),
+    "Home": ("home", 'esp::Home<2, 8, 128, 64, esp::Category<"click", "buy">, esp::Category<"content">>'),
+    "MetaHeac": ("meta_heac", "esp::MetaHeac<4, 2, 8, esp::Mlp<128, 64>>"),
+    "Esmm": ("esmm", 'esp::Esmm<esp::Mlp<128, 64>, "click", "buy">'),
+    "Escm2": ("escm2", 'esp::Escm2<esp::Mlp<128, 64>, esp::Dr<>, "click", "buy">'),
+    "Aitm": ("aitm", 'esp::Aitm<esp::Mlp<128, 64>, "click", "buy">'),
+    "Dbmtl": ("dbmtl", 'esp::Dbmtl<esp::Mlp<128, 64>, esp::Mlp<32>, esp::Reads<"buy", "click">>'),
+    "Hmoe": ("hmoe", 'esp::Hmoe<esp::Mmoe<8, esp::Mlp<128, 64>>, "click", "buy">'),
+}
+BASE = ("", "esp::SharedBottom<esp::Mlp<128, 64>>")
+
+
+def readme():
+    """README's program: what stands before the model, the model's tasks, what is trained."""
+    text = re.search(r"^```cpp\n(.*?)^```$", (ROOT / "README.md").read_text(), re.M | re.S).group(1)
+    head, tasks, body = re.fullmatch(
+        r"(.*?)struct Model\s*: esp::MultiTaskModel<Inputs, .*?>>, ([\w, ]+)> \{\};\n(.*)", text, re.S).groups()
+    read, train = re.fullmatch(r"\s*int main\(\) \{\n(.*?\n)(  esp::Trainer<Model>.*)\}\n", body, re.S).groups()
+    return head, tasks, read, train
+
+
+def program(*architectures):
+    head, tasks, read, train = readme()
+    text = "".join(f"#include <espalier/describe/sharing/{header}.hpp>\n" for header, _ in architectures if header) + head
+    for i, (_, sharing) in enumerate(architectures):
+        name = "Model" if i == 0 else f"Model{i}"
+        text += f"struct {name} : esp::MultiTaskModel<Inputs, {sharing}, {tasks}> {{}};\n"
+    text += f"int main() {{\n{read}"
+    for i in range(len(architectures)):
+        text += "  {\n" + (train if i == 0 else train.replace("Trainer<Model>", f"Trainer<Model{i}>")) + "  }\n"
+    return text + "}\n"
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--compiler", default=os.environ.get("CXX", "g++"))
+    options.add_argument("--runs", type=int, default=2)
+    options.add_argument("--only", nargs="+", choices=SHARING, default=list(SHARING), metavar="NAME")
+    options.add_argument("--limit", type=float, default=1.5, help="seconds that one more architecture may take")
+    options.add_argument("--include", default=str(ROOT / "include"), help="espalier's headers, such as another checkout's")
+    options.add_argument("--prefix", default="", help="a command in front of each compilation")
+    o = options.parse_args()
+    if o.runs < 1:
+        options.error(f"--runs is {o.runs}, expected a number from 1")
+    try:
+        eigen = subprocess.run(["pkg-config", "--cflags-only-I", "eigen3"], capture_output=True, text=True).stdout.split()
+    except OSError:
+        eigen = []
+    eigen = [f.replace("-I", "-isystem", 1) for f in eigen] or ["-isystem", "/usr/include/eigen3"]
+    os.environ["CCACHE_DISABLE"] = "1"
+
+    with tempfile.TemporaryDirectory() as folder:
+        source = pathlib.Path(folder) / "program.cpp"
+
+        def measure(text):
+            source.write_text(text)
+            command = [o.compiler, "-std=c++20", "-O2", f"-I{o.include}", *eigen, "-c", str(source), "-o", f"{folder}/out.o"]
+            # A process of its own each time: the peak memory is that of all children so far.
+            child = ("import resource, subprocess, sys\n"
+                     "status = subprocess.run(sys.argv[1:]).returncode\n"
+                     "used = resource.getrusage(resource.RUSAGE_CHILDREN)\n"
+                     "print(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)\n"
+                     "sys.exit(status)")
+            best, memory = float("inf"), 0.0
+            for _ in range(o.runs):
+                run = subprocess.run([*shlex.split(o.prefix), sys.executable, "-c", child, *command],
+                                     stdout=subprocess.PIPE, text=True)
+                if run.returncode != 0:
+                    sys.exit(f"compile_time: a program does not compile:\n{text}")
+                seconds, mib = map(float, run.stdout.split())
+                best, memory = min(best, seconds), max(memory, mib)
+            return best, memory
+
+        def row(name, seconds, memory, rest=""):
+            print(f"{name:20s} {seconds:7.2f} s {memory:6.0f} MiB  {rest}", flush=True)
+
+        row("SharedBottom", *(base := measure(program(BASE))))
+        row("the same twice", *(twice := measure(program(BASE, (BASE[0], BASE[1].replace("64", "32"))))),
+            f"{twice[0] - base[0]:+.2f} s for one more model")
+        over = []
+        for name in o.only:
+            alone, both = measure(program(SHARING[name])), measure(program(BASE, SHARING[name]))
+            added = both[0] - base[0]
+            if added > o.limit:
+                over.append(name)
+            row(name, *alone, f"with SharedBottom {both[0]:.2f} s {both[1]:.0f} MiB: {added:+.2f} s")
+        row("espalier.hpp alone", *measure("#include <espalier/espalier.hpp>\n"))
+        row("… and all.hpp", *measure("#include <espalier/espalier.hpp>\n#include <espalier/describe/sharing/all.hpp>\n"))
+    if over:
+        sys.exit(f"compile_time: more than {o.limit} s for one more architecture: {', '.join(over)}")
+
+
+main()

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+// MetaHeac: experts and critics that all tasks share, mixed by gates that read what a task is.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <string_view>
+#include <type_traits>
+
+#include "espalier/describe/sharing/chain.hpp"
+
+namespace espalier {
+
+namespace detail {
+
+/// The first type of a list that is not void; where there is none, a layer that stands for it.
+template <class... Ts>
+struct FirstOf {
+  using type = Layers<Dense<1>>;
+};
+template <class T, class... Ts>
+struct FirstOf<T, Ts...> {
+  using type = std::conditional_t<std::is_void_v<T>, typename FirstOf<Ts...>::type, T>;
+};
+
+/// Whether a critic can speak for the task: it predicts the probability of one event.
+template <class Task>
+inline constexpr bool has_critics =
+    Task::Loss::label == LabelKind::binary&& Task::Loss::outputs == 1;
+
+/// The steps of a sample as parts of one column, and back: step s of w rows is rows s · w ….
+constexpr Block steps_as_rows(Block b) {
+  return {b.base, 0, b.stride * b.steps, b.stride * b.steps, 1, b.gradient};
+}
+constexpr Block rows_as_steps(Block b, int steps) {
+  return {b.base, 0, b.stride / steps, b.stride / steps, steps, b.gradient};
+}
+
+}  // namespace detail
+
+/// Hybrid experts and critics (Zhu et al., KDD 2021). All tasks share `Experts` encoders f_i and,
+/// those that are probabilities, `Critics` towers with heads c_j; a task has but an embedding v_k
+/// of `Width` numbers. With u_k = [v_k, x] and gates g(u) = softmax(B relu(A u + a) + b), also
+/// shared,
+///
+///   h_k = Σ_i g_experts(u_k)_i · f_i(x),   p_k = Σ_j g_critics(u_k)_j · σ(c_j(h_k)).
+/// A task with another loss than BinaryCrossEntropy reads h_k through its own tower. Parameters:
+/// Experts |f| + tasks · Width + two gates of hidden width w, the experts' + Critics |c|. Left out:
+/// the meta-learning loop over tasks and its adaption to a new one, which are training; the gates
+/// read all of x, the authors' the mean of the fields' embeddings, which are of one width there.
+template <int Experts, int Critics, int Width, class Encoder>
+struct MetaHeac {
+  static_assert(Experts > 0, "espalier: MetaHeac needs at least one expert");
+  static_assert(Critics > 0, "espalier: MetaHeac needs at least one critic");
+  static_assert(Width > 0, "espalier: MetaHeac's task embeddings need at least one dimension");
+  using Operations = JoinUnique<typename Parallel<Encoder>::Operations, detail::GateOperations,
+                                TypeList<ops::Mix, ops::Copy, ops::Broadcast, ops::MixtureLogit>>;
+  static constexpr std::string_view name = "meta_heac";
+  static constexpr bool brings_towers = true;
+
+  template <class InputsType, class... Tasks, class Builder>
+  static constexpr std::array<Block, sizeof...(Tasks)> fold(Builder& b) {
+    constexpr std::size_t tasks = sizeof...(Tasks);
+    using Critic = CriticOf<Tasks...>;
+    static_assert(critics_of<Tasks...>() > 0,
+                  "espalier: MetaHeac's critics need a task with BinaryCrossEntropy");
+    constexpr bool alike = (fits<Tasks, Critic> && ...);
+    static_assert(alike,
+                  "espalier: the tasks that share MetaHeac's critics must have the same tower");
+    const Block x = InputsType::fold(b);
+    const Block experts = Parallel<Encoder>::template fold<Experts>(b, x, "expert");
+    const int w = experts.rows / Experts;
+
+    // u_1, u_2, … one below the other: seen as steps, the gates' layers run over all of them.
+    const int width = Width + x.rows;
+    const Block u = b.block(static_cast<int>(tasks) * width);
+    detail::each_task<Tasks...>(b, true, [&](int k) {
+      Node node;
+      const int path = b.enter("task");
+      b.align();
+      node.parameters[0] = b.tensor("embedding", Width, 0, Init::glorot_uniform);
+      node.out = u.slice(k * width, Width);
+      b.template emit<ops::Broadcast>(node);
+      b.leave(path);
+      copy(b, x, u.slice(k * width + Width, x.rows));
+    });
+    b.aside = u;
+    const Block gates = gate<Experts>(b, "experts", u, static_cast<int>(tasks), w);
+
+    // What the critics read lies together, for the same reason.
+    const Block judged = b.block(critics_of<Tasks...>() * w);
+    constexpr std::array<bool, tasks> has_critics{detail::has_critics<Tasks>...};
+    std::array<Block, tasks> out{};
+    int next = 0;
+    detail::each_task<Tasks...>(b, true, [&](int k) {
+      const auto at = static_cast<std::size_t>(k);
+      Node mix;
+      mix.in = experts;
+      mix.in2 = detail::under(
+          b, "expert_gate", [&] { return detail::softmax(b, gates.slice(k * Experts, Experts)); });
+      mix.groups = Experts;
+      mix.out = has_critics[at] ? judged.slice(w * next++, w) : b.block(w);
+      const int path = b.enter("mix");
+      out[at] = b.template emit<ops::Mix>(mix);
+      b.leave(path);
+    });
+    return out;
+  }
+
+  template <class... Tasks, class Builder>
+  static constexpr std::array<Block, sizeof...(Tasks)> fold_towers(
+      Builder& b, const std::array<Block, sizeof...(Tasks)>& in) {
+    constexpr int tasks = static_cast<int>(sizeof...(Tasks)), judged = critics_of<Tasks...>();
+    Block u = b.aside, h;
+    if constexpr (judged < tasks) u = b.block(u.rows / tasks * judged);
+    const int width = u.rows / judged;
+    int next = 0;
+    detail::with_each<Tasks...>([&]<class Task>(int k) {
+      if constexpr (detail::has_critics<Task>) {
+        if (next == 0) h = in[static_cast<std::size_t>(k)];
+        if constexpr (judged < tasks) {
+          detail::under(b, Task::name, [&] {
+            return copy(b, b.aside.slice(k * width, width), u.slice(next * width, width));
+          });
+        }
+        ++next;
+      }
+    });
+    const Block steps = detail::rows_as_steps(h, judged);
+    const Block gates = gate<Critics>(b, "critics", u, judged, steps.rows);
+    const Block says = detail::steps_as_rows(
+        Parallel<CriticOf<Tasks...>>::template fold<Critics>(b, steps, "critic"));
+
+    std::array<Block, sizeof...(Tasks)> logits{};
+    next = 0;
+    detail::with_each<Tasks...>([&]<class Task>(int k) {
+      const auto at = static_cast<std::size_t>(k);
+      if constexpr (detail::has_critics<Task>) {
+        const int path = b.enter(Task::name);
+        const int before = b.belongs_to(k);
+        Node node;
+        node.in = says.slice(next * Critics, Critics);
+        node.in2 = detail::under(b, "critic_gate", [&] {
+          return detail::softmax(b, gates.slice(next * Critics, Critics));
+        });
+        node.out = b.block(1);
+        logits[at] = b.template emit<ops::MixtureLogit>(node);
+        ++next;
+        b.belongs_to(before);
+        b.leave(path);
+      } else {
+        logits[at] = Towers<Task>::template one<Task, typename Task::Chain>(b, in[at], k, 0);
+      }
+    });
+    return logits;
+  }
+
+ private:
+  template <class... Tasks>
+  using CriticOf = typename detail::FirstOf<
+      std::conditional_t<detail::has_critics<Tasks>, typename Tasks::Chain, void>...>::type;
+  template <class... Tasks>
+  static constexpr int critics_of() {
+    return (0 + ... + (detail::has_critics<Tasks> ? 1 : 0));
+  }
+
+  template <class Task, class Critic>
+  static constexpr bool fits =
+      !detail::has_critics<Task> || std::is_same_v<typename Task::Chain, Critic>;
+
+  template <class Builder>
+  static constexpr Block copy(Builder& b, Block in, Block out) {
+    Node node;
+    node.in = in;
+    node.out = out;
+    return b.template emit<ops::Copy>(node);
+  }
+
+  /// The gates' logits of `tasks` tasks, one below the other, from their u.
+  template <int Choices, class Builder>
+  static constexpr Block gate(Builder& b, std::string_view of, Block u, int tasks, int hidden) {
+    const int path = b.enter("gates");
+    const Block logits = detail::under(b, of, [&] {
+      const Block h =
+          detail::dense(b, detail::rows_as_steps(u, tasks), hidden, Activation::relu, 0);
+      return detail::dense(b, h, Choices, Activation::identity, 1);
+    });
+    b.leave(path);
+    return detail::steps_as_rows(logits);
+  }
+};
+
+}  // namespace espalier

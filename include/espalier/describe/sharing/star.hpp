@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+// Star: one network for several domains, whose weights are shared ones times the domain's.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <string_view>
+#include <type_traits>
+
+#include "espalier/core/fixed_string.hpp"
+#include "espalier/describe/sharing/chain.hpp"
+
+namespace espalier {
+
+namespace detail {
+
+/// The field called `name`: its number among all fields, or the number of fields where there is
+/// none.
+template <class InputsType>
+constexpr std::size_t field_number(std::string_view name) {
+  std::size_t i = 0;
+  while (i < InputsType::count && InputsType::fields[i].name != name) ++i;
+  return i;
+}
+
+/// Layers whose Dense ones have weights for each domain. |f| (1 + domains) parameters, f the same
+/// layers.
+template <class Encoder>
+struct StarLayers;
+template <class... Ls>
+struct StarLayers<Layers<Ls...>> {
+  static constexpr bool any_dense = (is_dense<Ls> || ...);
+
+  template <class Builder>
+  static constexpr Block fold(Builder& b, Block in, int domains, int field) {
+    int position = 0;
+    ((in = one<Ls>(b, in, domains, field, position++)), ...);
+    return in;
+  }
+
+ private:
+  template <class L, class Builder>
+  static constexpr Block one(Builder& b, Block in, int domains, int field, int position) {
+    if constexpr (is_dense<L>) {
+      Node node;
+      node.in = in;
+      node.activation = L::activation;
+      node.groups = domains;
+      node.field = field;
+      const auto tensors = [&](std::string_view path_name, int copies, std::size_t first,
+                               Init weights) {
+        const int path = b.enter(path_name);
+        const int layer = b.enter("dense", position);
+        b.align();
+        node.parameters[first] = b.tensor("weight", copies * L::units, in.rows, weights);
+        b.align();
+        node.parameters[first + 1] = b.tensor("bias", copies * L::units, 0, Init::zeros);
+        b.leave(layer);
+        b.leave(path);
+      };
+      tensors("shared", 1, 0, L::resolve_init(L::weights, L::activation));
+      tensors("domains", domains, 2, Init::ones);
+      if (needs_pre_activation(L::activation)) node.cache = b.block(L::units);
+      node.out = b.block(L::units);
+      const int path = b.enter("shared");
+      const int layer = b.enter("dense", position);
+      b.template emit<ops::DomainDense>(node);
+      b.leave(layer);
+      b.leave(path);
+      return node.out;
+    } else {
+      const int path = b.enter("shared");
+      const Block out = L::fold(b, in, position);
+      b.leave(path);
+      return out;
+    }
+  }
+};
+
+}  // namespace detail
+
+/// Star topology (Sheng et al., CIKM 2021): SharedBottom for `Domains` domains. `Where` names the
+/// input that says which one, a Categorical of at most that many values. Each Dense layer of
+/// `Encoder` has shared weights and weights of each domain,
+///
+///   h = act((W ∘ W_p) x + (b + b_p)) for a sample of domain p.
+/// W_p starts as ones, b_p as zeros: all domains are alike at first. A value that training did not
+/// see takes W and b alone. |f| (1 + Domains) parameters, f the same encoder of one domain. With
+/// layers `Auxiliary`, the paper's auxiliary network: what it makes of all inputs, the domain among
+/// them, is added to each task's logits through a Dense of the task's. Left out: partitioned
+/// normalisation. Towers are plain: the star ends below them.
+template <FixedString Where, int Domains, class Encoder, class Auxiliary = Layers<>>
+struct Star {
+  static_assert(Domains >= 2 && Domains <= 256, "espalier: Star takes 2 to 256 domains");
+  static_assert(detail::StarLayers<Encoder>::any_dense,
+                "espalier: Star needs at least one Dense layer");
+  using Operations = JoinUnique<
+      typename Encoder::Operations, TypeList<ops::DomainDense>,
+      std::conditional_t<(Auxiliary::count > 0),
+                         JoinUnique<typename Auxiliary::Operations, TypeList<ops::Dense, ops::Add>>,
+                         TypeList<>>>;
+  static constexpr std::string_view name = "star";
+  static constexpr bool brings_towers = Auxiliary::count > 0;
+
+  template <class InputsType, class... Tasks, class Builder>
+  static constexpr std::array<Block, sizeof...(Tasks)> fold(Builder& b) {
+    constexpr std::size_t at = detail::field_number<InputsType>(Where.view());
+    static_assert(at < InputsType::count,
+                  "espalier: Star names an input that the model does not have");
+    std::array<Block, sizeof...(Tasks)> out{};
+    if constexpr (at < InputsType::count) {
+      constexpr FieldInfo field = InputsType::fields[at];
+      static_assert(
+          field.kind == FieldKind::categorical && field.pool == Pool::none,
+          "espalier: Star's domain is an input of kind Categorical with one value a sample");
+      int categorical = 0;
+      for (std::size_t i = 0; i < at; ++i)
+        categorical += InputsType::fields[i].is_numeric() ? 0 : 1;
+      const Block x = InputsType::fold(b);
+      b.limit_rows(InputsType::tables_of_fields.vocabulary[at], Domains + 1);
+      if constexpr (Auxiliary::count > 0) b.aside = x;
+      out.fill(detail::StarLayers<Encoder>::fold(b, x, Domains, categorical));
+    }
+    return out;
+  }
+
+  template <class... Tasks, class Builder>
+  static constexpr std::array<Block, sizeof...(Tasks)> fold_towers(
+      Builder& b, const std::array<Block, sizeof...(Tasks)>& in) requires(Auxiliary::count > 0) {
+    const Block h = detail::under(b, "auxiliary", [&] { return Auxiliary::fold(b, b.aside); });
+    std::array<Block, sizeof...(Tasks)> logits = Towers<Tasks...>::fold(b, in);
+    detail::each_task<Tasks...>(b, true, [&](int k) {
+      Block& z = logits[static_cast<std::size_t>(k)];
+      z = detail::under(b, "auxiliary", [&] {
+        return detail::add(b, z, detail::dense(b, h, z.rows, Activation::identity, 0));
+      });
+    });
+    return logits;
+  }
+};
+
+}  // namespace espalier

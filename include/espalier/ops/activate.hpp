@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// y = act(x), where it does not follow a matrix product at once.
+#pragma once
+
+#include "espalier/ops/context.hpp"
+
+namespace espalier::ops {
+
+/// y = act(x), value by value.   δ = dy ∘ act′(x);  dx = δ       (δ replaces dy)
+struct Activate {
+  static constexpr std::string_view name = "activate";
+
+  template <class C>
+  static void forward(const Node& n, const C& c) {
+    activation_forward(c.device, n.activation, as_const(c.value(n.in)), c.value(n.out));
+  }
+
+  template <class C>
+  static void backward(const Node& n, const C& c) {
+    if (!n.in.gradient) return;
+    const auto dy = c.gradient(n.out);
+    activation_backward(c.device, n.activation, as_const(c.value(n.in)), as_const(c.value(n.out)),
+                        dy);
+    copy(c.device, as_const(dy), c.gradient(n.in), n.accumulate_in);
+  }
+
+  static constexpr Cost cost(const Node& n) {
+    const double values = static_cast<double>(n.out.rows) * n.out.steps;
+    return {12 * values, 14 * values, 8 * values};
+  }
+};
+
+}  // namespace espalier::ops

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// y = act((W ∘ W_p) x + b + b_p), p the sample's domain.
+#pragma once
+
+#include "espalier/ops/context.hpp"
+
+namespace espalier::ops {
+
+/// Fully connected, with the shared weights times those of the sample's domain, value by value. The
+/// domain p of a sample is the row of categorical field `field`: 1 … `groups`; row 0, a value not
+/// known, takes the shared weights alone.
+///
+///   x  in × n    y  out × n    W  out × in    b  out    W_p  groups · out × in    b_p  groups · out
+///   δ = dy ∘ act′;  G_p = Σ_{j of p} δ_j x_jᵀ;  dW += Σ_p W_p ∘ G_p;  dW_p += W ∘ G_p;
+///   db += Σ δ;  db_p += Σ_{j of p} δ_j;  dx_j = (W ∘ W_p)ᵀ δ_j
+///   (δ replaces dy; cache: what goes into act, where act needs it)
+/// Sheng et al., One model to serve all: Star topology adaptive recommender, CIKM 2021.
+struct DomainDense {
+  static constexpr std::string_view name = "domain_dense";
+
+  template <class C>
+  static void forward(const Node& n, const C& c) {
+    const auto y = c.value(n.out), pre = n.cache.exists() ? c.value(n.cache) : y;
+    domain_dense_forward(c.device, domain(n, c), Index{n.groups}, c.parameter(n.parameters[0]),
+                         c.parameter(n.parameters[1]), c.parameter(n.parameters[2]),
+                         c.parameter(n.parameters[3]), as_const(c.value(n.in)), pre);
+    if (n.activation != Activation::identity)
+      activation_forward(c.device, n.activation, as_const(pre), y);
+  }
+
+  template <class C>
+  static void backward(const Node& n, const C& c) {
+    activation_backward(c.device, n.activation, as_const(c.value(n.cache)),
+                        as_const(c.value(n.out)), c.gradient(n.out));
+    domain_dense_backward(
+        c.device, domain(n, c), Index{n.groups}, c.parameter(n.parameters[0]),
+        c.parameter(n.parameters[2]), as_const(c.value(n.in)), as_const(c.gradient(n.out)),
+        c.parameter_gradient(n.parameters[0]), c.parameter_gradient(n.parameters[1]),
+        c.parameter_gradient(n.parameters[2]), c.parameter_gradient(n.parameters[3]),
+        n.in.gradient ? c.gradient(n.in) : View<typename C::Scalar>{}, n.accumulate_in);
+  }
+
+  /// The product of the weights is made once for all samples of a domain, and not counted.
+  static constexpr Cost cost(const Node& n) {
+    const double products = 2.0 * n.in.rows * n.out.rows;
+    return {products, products * (n.in.gradient ? 2 : 1), 4.0 * (n.in.rows + n.out.rows)};
+  }
+
+ private:
+  template <class C>
+  static const std::int32_t* domain(const Node& n, const C& c) {
+    return c.batch->ids[static_cast<std::size_t>(n.field)].ids + c.first;
+  }
+};
+
+}  // namespace espalier::ops

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// The logit of a mixture of probabilities; and a learnt vector that all samples read.
+#pragma once
+
+#include "espalier/ops/context.hpp"
+
+namespace espalier::ops {
+
+/// The logit of Σ_c g_c σ(z_c): z are `in`, g, which sum to 1, are `in2`; y is one row.
+///
+///   y = log p − log q,  p = Σ_c g_c σ(z_c),  q = Σ_c g_c σ(−z_c) = 1 − p
+///   dz_c = dy · g_c σ(z_c) σ(−z_c) (1/p + 1/q),  dg_c = dy · (σ(z_c)/p − σ(−z_c)/q)
+/// Sums of logarithms all the way: nothing underflows and no digits cancel, in single precision
+/// either. The critics of Zhu et al., KDD 2021.
+struct MixtureLogit {
+  static constexpr std::string_view name = "mixture_logit";
+
+  template <class C>
+  static void forward(const Node& n, const C& c) {
+    mixture_logit_forward(c.device, as_const(c.value(n.in)), as_const(c.value(n.in2)),
+                          c.value(n.out));
+  }
+
+  template <class C>
+  static void backward(const Node& n, const C& c) {
+    using Nothing = View<typename C::Scalar>;
+    mixture_logit_backward(c.device, as_const(c.value(n.in)), as_const(c.value(n.in2)),
+                           as_const(c.gradient(n.out)),
+                           n.in.gradient ? c.gradient(n.in) : Nothing{}, n.accumulate_in,
+                           n.in2.gradient ? c.gradient(n.in2) : Nothing{}, n.accumulate_in2);
+  }
+
+  static constexpr Cost cost(const Node& n) {
+    return {90.0 * n.in.rows, 170.0 * n.in.rows, 8.0 * n.in.rows};
+  }
+};
+
+/// y = v, a learnt vector: what a task is, say.   dv += Σ dy
+struct Broadcast {
+  static constexpr std::string_view name = "broadcast";
+
+  template <class C>
+  static void forward(const Node& n, const C& c) {
+    broadcast_forward(c.device, c.parameter(n.parameters[0]), c.value(n.out));
+  }
+
+  template <class C>
+  static void backward(const Node& n, const C& c) {
+    broadcast_backward(c.device, as_const(c.gradient(n.out)),
+                       c.parameter_gradient(n.parameters[0]));
+  }
+
+  static constexpr Cost cost(const Node& n) { return {0, 1.0 * n.out.rows, 4.0 * n.out.rows}; }
+};
+
+}  // namespace espalier::ops

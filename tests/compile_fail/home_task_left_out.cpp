@@ -1,0 +1,13 @@
+// expect: espalier: each task must be in one of Home's categories, and in no other
+#include "espalier/describe/model.hpp"
+#include "espalier/describe/sharing/all.hpp"
+#include "espalier/losses/losses.hpp"
+#include "espalier/plan/fold.hpp"
+namespace esp = espalier;
+using Click = esp::Task<"click", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Tower<4>>;
+using Buy = esp::Task<"buy", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Tower<4>>;
+using Watch = esp::Task<"watch", esp::MeanSquaredError, esp::Weight{1.0}, esp::Tower<3>>;
+using Pair = esp::Category<"click", "buy">;
+using Alone = esp::Category<"watch">;
+struct Model : esp::MultiTaskModel<esp::Inputs<esp::Numeric<"age">>, esp::Home<1, 2, 4, 4, Pair>, Click, Buy, Watch> {};
+const auto& plan = esp::plan_of<Model>();
