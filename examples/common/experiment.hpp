@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "common/comparison.hpp"
+#include "common/comparison_log.hpp"
 #include "common/options.hpp"
 #include "espalier/espalier.hpp"
 
@@ -83,17 +84,6 @@ struct Example {
   return report;
 }
 
-[[nodiscard]] inline nlohmann::ordered_json to_json(const esp::Report& report) {
-  nlohmann::ordered_json tasks = nlohmann::ordered_json::object();
-  for (const esp::TaskReport& task : report.tasks) {
-    nlohmann::ordered_json& row = tasks[task.task] = nlohmann::ordered_json::object();
-    for (const esp::MetricValue& m : task.metrics) {
-      row[m.name] = std::isfinite(m.value) ? nlohmann::ordered_json(m.value) : nlohmann::ordered_json(nullptr);
-    }
-  }
-  return tasks;
-}
-
 /// Trains one model. Returns 0, or 130 when it was interrupted.
 inline int train_one(const Example& example, const Options& o, const NamedModel& model, const Splits& splits) {
   if (o.summary) std::cout << model.summary() << '\n';
@@ -145,30 +135,74 @@ inline int train_one(const Example& example, const Options& o, const NamedModel&
   return 0;
 }
 
-/// Trains several models with several seeds and prints them side by side.
+/// Trains several models, balanced in several ways, with several seeds, and prints them side by side.
 inline int compare(const Example& example, const Options& o, const std::vector<NamedModel>& models, const Splits& splits) {
+  const auto picked = [](const std::vector<std::string>& list, const std::string& name) {
+    return std::find(list.begin(), list.end(), name) != list.end();
+  };
+  const bool all_balances = picked(o.compare_balances, "all");
+  std::vector<std::string> balances;
+  for (const esp::NamedBalance& b : esp::named_balances) {
+    const std::string name(b.name);
+    if (o.compare_balances.empty() ? name == o.balance : all_balances || picked(o.compare_balances, name)) balances.push_back(name);
+  }
+  std::vector<const NamedModel*> chosen;
+  for (const NamedModel& model : models) {
+    if (o.compare_all || (o.compare.empty() ? model.name == o.model : picked(o.compare, model.name))) chosen.push_back(&model);
+  }
+  const std::filesystem::path folder =
+      o.log.empty() ? std::filesystem::path("runs") / example.name / "compare" : std::filesystem::path(o.log);
+  std::filesystem::create_directories(folder);
+  std::vector<std::string> tasks;
+  for (const esp::LabelInfo& label : chosen.at(0)->program.plan.schema.labels) tasks.emplace_back(label.name);
+  ComparisonLog log(folder / "runs.jsonl",
+                    {{"example", example.name}, {"tasks", tasks}, {"rows", splits[0].size()}, {"epochs", o.epochs},
+                     {"patience", o.patience}, {"batch_size", o.batch_size}, {"learning_rate", o.learning_rate}},
+                    o.resume);
+
   Comparison comparison;
+  const std::size_t total = chosen.size() * balances.size() * static_cast<std::size_t>(o.seeds);
+  std::size_t count = 0;
   for (int s = 0; s < o.seeds; ++s) {
     const std::uint64_t seed = o.seed + static_cast<std::uint64_t>(s);
-    for (const NamedModel& model : models) {
-      if (!o.compare_all && std::find(o.compare.begin(), o.compare.end(), model.name) == o.compare.end()) continue;
-      std::cerr << "--- " << model.name << ", seed " << seed << " (" << s + 1 << " of " << o.seeds << ")\n";
-      esp::PlanTrainer trainer(model.program, trainer_options(example, o, seed));
-      const esp::FitResult fit = trainer.fit(splits[0], splits[1]);
-      if (fit.interrupted) return 130;
-      comparison.add(model.name, seed, trainer.evaluate(splits[2]), fit);
+    for (const NamedModel* model : chosen) {
+      for (const std::string& balance : balances) {
+        const std::string candidate =
+            balances.size() == 1 ? model->name : chosen.size() == 1 ? balance : model->name + " + " + balance;
+        ++count;
+        if (std::optional<Comparison::Run> known = log.find(model->name, balance, seed)) {
+          known->candidate = candidate;
+          comparison.add(std::move(*known));
+          continue;
+        }
+        std::cerr << "--- " << candidate << ", seed " << seed << " (" << count << " of " << total << ")\n";
+        esp::TrainerOptions options = trainer_options(example, o, seed);
+        options.balance = esp::make_balance(balance);
+        esp::PlanTrainer trainer(model->program, options);
+        const esp::FitResult fit = trainer.fit(splits[0], splits[1]);
+        if (fit.interrupted) {
+          std::cerr << "interrupted; --resume goes on from " << (folder / "runs.jsonl").string() << '\n';
+          return 130;
+        }
+        Comparison::Run run{candidate, model->name, balance, seed, trainer.evaluate(splits[2]), fit};
+        log.add(run);
+        comparison.add(std::move(run));
+      }
     }
   }
   std::cout << '\n' << example.name << ": test split, mean ± deviation over " << o.seeds << " seeds\n" << comparison.table();
+  std::cout << "\nleast validation loss: " << comparison.chosen() << "\non the Pareto front of all tasks:";
+  for (const std::string& name : comparison.pareto_front()) std::cout << ' ' << name;
+  const std::string picture = (folder / "front.svg").string();
+  esp::write_file_atomically(picture, comparison.picture(example.name + ": what is best for one task and another").to_svg());
+  std::cout << "\npicture: " << picture << ", every run: " << (folder / "runs.jsonl").string() << '\n';
   if (o.json) {
     nlohmann::ordered_json line;
     line["example"] = example.name;
     line["balance"] = o.balance;
+    line["chosen"] = comparison.chosen();
     line["runs"] = nlohmann::ordered_json::array();
-    for (const Comparison::Run& run : comparison.runs()) {
-      line["runs"].push_back({{"model", run.model}, {"seed", run.seed}, {"epochs", run.fit.epochs},
-                              {"train_samples_per_second", run.fit.samples_per_second}, {"tasks", to_json(run.report)}});
-    }
+    for (const Comparison::Run& run : comparison.runs()) line["runs"].push_back(to_json(run));
     std::cout << line.dump() << '\n';
   }
   return 0;
@@ -197,7 +231,7 @@ inline int run(int argc, char** argv, Example example) {
       std::fprintf(stderr, "%s: %td rows to train, %td to validate, %td to test\n", splits[0].table().source.c_str(),
                    splits[0].size(), splits[1].size(), splits[2].size());
     }
-    if (options.compare_all || !options.compare.empty()) return compare(example, options, models, splits);
+    if (options.compare_all || !options.compare.empty() || !options.compare_balances.empty()) return compare(example, options, models, splits);
     for (const NamedModel& model : models) {
       if (model.name == options.model) return train_one(example, options, model, splits);
     }

@@ -25,7 +25,7 @@ struct Options {
   int diagnose = 0;  ///< steps between measurements; 0: none
   bool resume = false, summary = false, json = false, quiet = false;
   bool compare_all = false;
-  std::vector<std::string> compare;
+  std::vector<std::string> compare, compare_balances;
 };
 
 /// Adds those of training, with the recipe's values as defaults.
@@ -60,7 +60,7 @@ inline void add_options(CLI::App& app, Options& o, const std::vector<std::string
   app.add_option("--balance", o.balance, "How the tasks' losses are weighted")->check(CLI::IsMember(balances));
   add_training_options(app, o, recipe);
   app.add_option("--checkpoint", o.checkpoint, "Save the model to this file (safetensors), and how far the training is beside it");
-  app.add_flag("--resume", o.resume, "Go on from the checkpoint where an interrupted run stopped");
+  app.add_flag("--resume", o.resume, "Go on from the checkpoint where an interrupted run stopped; a comparison: from its runs.jsonl");
   app.add_option("--log", o.log, "Folder for history.jsonl, TensorBoard events and curves.svg");
   app.add_flag("--diagnose{100}", o.diagnose,
                "Measure every so many steps (--diagnose=N) how the tasks' gradients agree and what gates do: diagnosis.jsonl and .svg beside the log")
@@ -70,6 +70,10 @@ inline void add_options(CLI::App& app, Options& o, const std::vector<std::string
       ->check(CLI::NonNegativeNumber);
   app.add_flag("--compare", o.compare_all, "Train every model with several seeds and print mean ± deviation, paired by seed");
   app.add_option("--compare-models", o.compare, "Compare these models only")->delimiter(',')->check(CLI::IsMember(models));
+  balances.emplace_back("all");
+  app.add_option("--compare-balances", o.compare_balances, "Compare these ways to balance, or all of them, with --model or the compared models")
+      ->delimiter(',')
+      ->check(CLI::IsMember(balances));
 }
 
 }  // namespace examples

@@ -92,6 +92,18 @@ done
 "$bin/movielens" --data films --epochs 1 --compare --seeds 2 --quiet >out 2>/dev/null </dev/null
 grep -q '^rating *mmoe *rmse' out || fail "no comparison: $(cat out)"
 
+# Models and ways to balance, stopped while a line was written, and gone on with.
+both() { "$bin/movielens" --data films --epochs 1 --compare-models shared,mmoe --compare-balances equal,mgda --log both --quiet --json "$@" </dev/null; }
+both --seeds 1 >first 2>err || fail "$(cat err)"
+grep -q '^rating *mmoe + mgda *rmse' first || fail "no comparison of balances: $(cat first)"
+grep -q 'Pareto front' both/front.svg || fail "no picture of the front"
+head -n 3 both/runs.jsonl >kept && tail -n 1 both/runs.jsonl | head -c 50 >>kept && mv kept both/runs.jsonl
+both --seeds 1 --resume >out 2>err || fail "$(cat err)"
+[ "$(grep -c '^---' err)" = 1 ] || fail "a comparison that lacks one run of four made $(grep -c '^---' err)"
+cmp <(sed '$d' first) <(sed '$d' out) || fail "a comparison that went on says other things"
+sed -i '2s/.*/{}/' both/runs.jsonl
+refuses "runs.jsonl:2: not a run of a comparison" both --seeds 1 --resume
+
 # Broken files.
 broken() {
   local text=$1

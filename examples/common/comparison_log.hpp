@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// `ComparisonLog`: a line of JSON for every run of a comparison, from which a stopped one goes on.
+#pragma once
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/comparison.hpp"
+#include "espalier/core/error.hpp"
+
+namespace examples {
+
+[[nodiscard]] inline nlohmann::ordered_json to_json(const espalier::Report& report) {
+  nlohmann::ordered_json tasks = nlohmann::ordered_json::object();
+  for (const espalier::TaskReport& task : report.tasks) {
+    nlohmann::ordered_json& row = tasks[task.task] = nlohmann::ordered_json::object();
+    for (const espalier::MetricValue& m : task.metrics) {
+      row[m.name] = std::isfinite(m.value) ? nlohmann::ordered_json(m.value)
+                                           : nlohmann::ordered_json(nullptr);
+    }
+  }
+  return tasks;
+}
+
+[[nodiscard]] inline nlohmann::ordered_json to_json(const Comparison::Run& run) {
+  return {{"model", run.model},
+          {"balance", run.balance},
+          {"seed", run.seed},
+          {"epochs", run.fit.epochs},
+          {"best_epoch", run.fit.best_epoch},
+          {"validation", run.fit.best_value},
+          {"train_samples_per_second", run.fit.samples_per_second},
+          {"tasks", to_json(run.report)}};
+}
+
+class ComparisonLog {
+ public:
+  /// `settings`: all that a run depends on besides model, balance and seed. Without `resume` the file begins anew.
+  ComparisonLog(const std::filesystem::path& file, nlohmann::ordered_json settings, bool resume)
+      : file_(file.string()), settings_(std::move(settings)) {
+    if (resume) read();
+    std::ofstream out(file, std::ios::trunc);
+    for (const std::string& line : kept_) out << line << '\n';
+    if (!out.flush()) throw espalier::DataError(file_ + ": cannot be written");
+  }
+
+  /// What an earlier comparison with these settings found.
+  [[nodiscard]] std::optional<Comparison::Run> find(const std::string& model,
+                                                    const std::string& balance,
+                                                    std::uint64_t seed) const {
+    for (const Comparison::Run& run : runs_) {
+      if (run.model == model && run.balance == balance && run.seed == seed) return run;
+    }
+    return std::nullopt;
+  }
+
+  void add(const Comparison::Run& run) {
+    nlohmann::ordered_json line = to_json(run);
+    line["settings"] = settings_;
+    std::ofstream out(file_, std::ios::app);
+    out << line.dump() << '\n';
+    if (!out.flush()) throw espalier::DataError(file_ + ": cannot be written");
+  }
+
+ private:
+  void read() {
+    std::ifstream in(file_);
+    std::string text;
+    for (int number = 1; std::getline(in, text); ++number) {
+      if (in.eof()) break;  // no end of line: the run was stopped while it wrote
+      try {
+        const auto line = nlohmann::ordered_json::parse(text);
+        if (line.at("settings") == settings_) runs_.push_back(run_of(line));
+      } catch (const nlohmann::json::exception& error) {
+        throw espalier::DataError(file_ + ":" + std::to_string(number) +
+                                  ": not a run of a comparison: " + error.what());
+      }
+      kept_.push_back(text);
+    }
+  }
+
+  static Comparison::Run run_of(const nlohmann::ordered_json& line) {
+    Comparison::Run run;
+    run.model = line.at("model");
+    run.balance = line.at("balance");
+    run.seed = line.at("seed");
+    run.fit.epochs = line.at("epochs");
+    run.fit.best_epoch = line.at("best_epoch");
+    run.fit.best_value = line.at("validation");
+    run.fit.samples_per_second = line.at("train_samples_per_second");
+    for (const auto& [name, metrics] : line.at("tasks").items()) {
+      espalier::TaskReport& task = run.report.tasks.emplace_back();
+      task.task = name;
+      for (const auto& [metric, value] : metrics.items()) {
+        task.metrics.push_back(
+            {metric, value.is_null() ? espalier::undefined : value.get<double>()});
+      }
+    }
+    return run;
+  }
+
+  std::string file_;
+  nlohmann::ordered_json settings_;
+  std::vector<Comparison::Run> runs_;
+  std::vector<std::string> kept_;
+};
+
+}  // namespace examples
