@@ -37,14 +37,18 @@ class SparseGradients {
     for (int t = 0; t < tables; ++t) {
       const auto at = static_cast<std::size_t>(t);
       slots_.emplace_back(static_cast<std::size_t>(table_rows[at]));
-      Index lookups = 0;
-      for (const Node& node : plan.nodes) lookups += node.lookup >= 0 && node.table == t ? 1 : 0;
+      // A batch touches no more rows than it has values; a cell of a multi-valued field may have any number.
+      Index values = 0;
+      for (const Node& node : plan.nodes) {
+        if (node.lookup < 0 || node.table != t) continue;
+        values += node.pool == Pool::none ? batch_capacity : table_rows[at];
+      }
       for (int part = 0; part < parts_; ++part) {
         Shard shard;
         shard.table = t;
         shard.part = part;
         shard.width = plan.tables[at].width;
-        const Index most = (std::min)(table_rows[at] / parts_ + 1, lookups * batch_capacity);
+        const Index most = (std::min)(table_rows[at] / parts_ + 1, values);
         shard.rows.reserve(static_cast<std::size_t>(most));
         shard.sums.resize(static_cast<std::size_t>(most * shard.width));
         shards_.push_back(std::move(shard));
