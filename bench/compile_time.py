@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What one more sharing architecture costs a program's compilation.
 
-python3 bench/compile_time.py [--compiler CXX] [--runs N] [--only NAME …] [--prefix COMMAND]
+python3 bench/compile_time.py [--compiler CXX] [--runs N] [--only NAME …] [--added] [--prefix COMMAND]
 
 Compiles, without a cache and with -O2, README's program with SharedBottom; the same with another architecture in its
-place; and the same with both, each trained and evaluated. Prints processor seconds (the best of N runs) and peak memory,
+place; and the same with both, each trained and evaluated. Prints processor seconds (the best of N rounds) and peak memory,
 and what the second architecture adds. The last lines: espalier.hpp alone, and all headers of architectures with none used.
-Exits with 1 where one adds more than --limit seconds. For figures to report, leave the machine idle.
+Exits with 1 where one adds more than --limit seconds. For figures to report, leave the machine idle, and use several rounds.
 """
 
 import argparse
@@ -70,8 +70,9 @@ def program(*architectures):
 def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--compiler", default=os.environ.get("CXX", "g++"))
-    options.add_argument("--runs", type=int, default=2)
+    options.add_argument("--runs", type=int, default=3)
     options.add_argument("--only", nargs="+", choices=SHARING, default=list(SHARING), metavar="NAME")
+    options.add_argument("--added", action="store_true", help="leave out the programs with one architecture but SharedBottom")
     options.add_argument("--limit", type=float, default=1.5, help="seconds that one more architecture may take")
     options.add_argument("--include", default=str(ROOT / "include"), help="espalier's headers, such as another checkout's")
     options.add_argument("--prefix", default="", help="a command in front of each compilation")
@@ -97,31 +98,36 @@ def main():
                      "used = resource.getrusage(resource.RUSAGE_CHILDREN)\n"
                      "print(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)\n"
                      "sys.exit(status)")
-            best, memory = float("inf"), 0.0
-            for _ in range(o.runs):
-                run = subprocess.run([*shlex.split(o.prefix), sys.executable, "-c", child, *command],
-                                     stdout=subprocess.PIPE, text=True)
-                if run.returncode != 0:
-                    sys.exit(f"compile_time: a program does not compile:\n{text}")
-                seconds, mib = map(float, run.stdout.split())
-                best, memory = min(best, seconds), max(memory, mib)
-            return best, memory
+            run = subprocess.run([*shlex.split(o.prefix), sys.executable, "-c", child, *command],
+                                 stdout=subprocess.PIPE, text=True)
+            if run.returncode != 0:
+                sys.exit(f"compile_time: a program does not compile:\n{text}")
+            return tuple(map(float, run.stdout.split()))
 
-        def row(name, seconds, memory, rest=""):
-            print(f"{name:20s} {seconds:7.2f} s {memory:6.0f} MiB  {rest}", flush=True)
-
-        row("SharedBottom", *(base := measure(program(BASE))))
-        row("the same twice", *(twice := measure(program(BASE, (BASE[0], BASE[1].replace("64", "32"))))),
-            f"{twice[0] - base[0]:+.2f} s for one more model")
-        over = []
+        include = "#include <espalier/espalier.hpp>\n"
+        programs = {"SharedBottom": program(BASE),
+                    "SharedBottom, another one": program(BASE, (BASE[0], BASE[1].replace("64", "32")))}
         for name in o.only:
-            alone, both = measure(program(SHARING[name])), measure(program(BASE, SHARING[name]))
-            added = both[0] - base[0]
-            if added > o.limit:
+            if not o.added:
+                programs[name] = program(SHARING[name])
+            programs["SharedBottom, " + name] = program(BASE, SHARING[name])
+        programs["espalier.hpp alone"] = include
+        programs["espalier.hpp, all.hpp"] = include + "#include <espalier/describe/sharing/all.hpp>\n"
+        # In rounds: a machine that slows down or speeds up on the way does so for all.
+        best = {}
+        for number in range(o.runs):
+            for name, text in programs.items():
+                found = measure(text)
+                best[name] = min(best.get(name, found), found)
+                if sys.stderr.isatty():
+                    print(f"round {number + 1} of {o.runs}: {name}", file=sys.stderr)
+        over = []
+        print(f"{'program':30s} {'seconds':>8s} {'MiB':>5s} {'added':>7s}")
+        for name, (seconds, memory) in best.items():
+            added = seconds - best["SharedBottom"][0] if name.startswith("SharedBottom, ") else None
+            print(f"{name:30s} {seconds:8.2f} {memory:5.0f} {'' if added is None else f'{added:+7.2f}'}")
+            if added is not None and added > o.limit:
                 over.append(name)
-            row(name, *alone, f"with SharedBottom {both[0]:.2f} s {both[1]:.0f} MiB: {added:+.2f} s")
-        row("espalier.hpp alone", *measure("#include <espalier/espalier.hpp>\n"))
-        row("… and all.hpp", *measure("#include <espalier/espalier.hpp>\n#include <espalier/describe/sharing/all.hpp>\n"))
     if over:
         sys.exit(f"compile_time: more than {o.limit} s for one more architecture: {', '.join(over)}")
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sorting by index, compiled once for all who sort what is not many or not often.
+// Sorting by index, compiled once for all who sort few things: three times as slow as std::sort.
 #pragma once
 
 #include <algorithm>

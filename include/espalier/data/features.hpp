@@ -12,7 +12,6 @@
 #include <vector>
 
 #include "espalier/core/config.hpp"
-#include "espalier/core/sort.hpp"
 #include "espalier/data/dataset.hpp"
 #include "espalier/data/dictionary.hpp"
 #include "espalier/data/encoded.hpp"
@@ -212,7 +211,7 @@ class Features {
       for (std::size_t i = 0; i < counts.size(); ++i) {
         if (counts[i] >= min_count) kept.push_back(i);
       }
-      sort_indices(kept, [&](std::size_t a, std::size_t b) { return counts[a] > counts[b]; });
+      std::stable_sort(kept.begin(), kept.end(), [&](std::size_t a, std::size_t b) { return counts[a] > counts[b]; });
       state_.vocabularies[v].clear();
       for (const std::size_t i : kept) state_.vocabularies[v].push_back(values.values()[i]);
     }

@@ -13,7 +13,6 @@
 
 #include "espalier/core/config.hpp"
 #include "espalier/core/random.hpp"
-#include "espalier/core/sort.hpp"
 #include "espalier/metrics/grouped.hpp"
 #include "espalier/metrics/values.hpp"
 
@@ -93,8 +92,10 @@ class Resampler {
   ESPALIER_COLD void sort_groups() {
     order_.resize(samples_.labels.size());
     std::iota(order_.begin(), order_.end(), std::size_t{0});
-    sort_indices(order_, [this](std::size_t a, std::size_t b) {
-      return samples_.groups[a] < samples_.groups[b];
+    std::sort(order_.begin(), order_.end(), [this](std::size_t a, std::size_t b) {
+      const std::int64_t x = samples_.groups[a];
+      const std::int64_t y = samples_.groups[b];
+      return x != y ? x < y : a < b;
     });
     for (std::size_t i = 0; i < order_.size(); ++i)
       if (i == 0 || samples_.groups[order_[i]] != samples_.groups[order_[i - 1]])
