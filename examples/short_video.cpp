@@ -63,6 +63,7 @@ std::vector<examples::NamedModel> models() {
 
 int main(int argc, char** argv) {
   std::string tasks = "three";
+  bool without_history = false;
   examples::Example example{
       .name = "short_video",
       .about = "Predicts click, long view and watch time (or all eight kinds of feedback) of short videos.",
@@ -74,8 +75,9 @@ int main(int argc, char** argv) {
   example.more_options = [&](CLI::App& app) {
     app.add_option("--tasks", tasks, "three: click, long_view, watch. all: like, follow, comment, forward, hate too")
         ->check(CLI::IsMember({"three", "all"}));
+    app.add_flag("--without-history", without_history, "Leave empty what users had watched and liked before the first day");
   };
   example.models = [&] { return tasks == "all" ? models<Eight, HomeOfEight>() : models<Three, HomeOfThree>(); };
-  example.load = [](const examples::Options& o) { return examples::kuairand::load(o.data, o.download); };
+  example.load = [&](const examples::Options& o) { return examples::kuairand::load(o.data, o.download, !without_history); };
   return examples::run(argc, argv, std::move(example));
 }

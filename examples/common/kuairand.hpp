@@ -2,9 +2,11 @@
 // KuaiRand-Pure: impressions of a short-video app with every kind of feedback (Gao et al., CIKM 2022), joined and split.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <iostream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/find_data.hpp"
@@ -51,14 +53,44 @@ inline esp::CsvOptions video_columns() {
   return o;
 }
 
-/// What the models read that the log does not say: the hour, and the target of `watch`, log(1 + seconds played).
+/// What each user had watched, for long, and liked before the first day: ids of videos, cut at spaces.
+inline esp::CsvOptions history_columns() {
+  esp::CsvOptions o;
+  for (const char* name : {"user_id", "watch_seq", "like_seq", "long_watch_seq"}) o.columns.push_back(text(name));
+  return o;
+}
+
+/// From the history: how many videos, the share of long ones (users of few: nearer to all users' share), likes.
+inline void derive_history(esp::Table& table) {
+  constexpr double share = 0.3, doubt = 3;
+  const esp::Column watched = table.column("watch_seq"), longer = table.column("long_watch_seq"), liked = table.column("like_seq");
+  const auto count = [](const esp::Column& videos, esp::Index i) {
+    const std::string_view cell = videos.at(i);
+    return cell.empty() ? 0.0 : 1.0 + static_cast<double>(std::count(cell.begin(), cell.end(), ' '));
+  };
+  table.derive("watched", [&](esp::Index i) { return count(watched, i); });
+  table.derive("liked", [&](esp::Index i) { return count(liked, i); });
+  table.derive("long_share", [&](esp::Index i) { return (count(longer, i) + share * doubt) / (count(watched, i) + doubt); });
+}
+
+/// What the models read that the files do not say: the user's history in numbers, the hour, and the target of `watch`,
+/// log(1 + seconds played).
 inline void derive(esp::Table& table) {
+  derive_history(table);
   const std::vector<double> clock = table.numbers("hourmin"), played = table.numbers("play_time_ms");
   table.derive("hour", [&](esp::Index i) { return std::floor(clock[static_cast<std::size_t>(i)] / 100); });
   table.derive("log_watch_seconds", [&](esp::Index i) { return std::log1p(played[static_cast<std::size_t>(i)] / 1000); });
 }
 
-inline esp::Table read_real(const std::filesystem::path& folder) {
+/// Empty columns for those that the table lacks.
+inline void add_missing(esp::Table& table, const std::vector<esp::CsvColumn>& columns) {
+  for (const esp::CsvColumn& c : columns) {
+    if (table.has(c.name)) continue;
+    table.add(esp::Column::text(c.name, std::vector<std::string>(static_cast<std::size_t>(table.rows()))));
+  }
+}
+
+inline esp::Table read_real(const std::filesystem::path& folder, bool history) {
   esp::CsvOptions log;
   for (const char* name : {"user_id", "video_id", "tab"}) log.columns.push_back(text(name));
   for (const char* name : {"date", "hourmin", "is_click", "is_like", "is_follow", "is_comment", "is_forward", "is_hate",
@@ -73,6 +105,12 @@ inline esp::Table read_real(const std::filesystem::path& folder) {
   };
   esp::join(table, esp::read_csv(beside("user_features_pure.csv"), user_columns()), "user_id");
   esp::join(table, esp::read_csv(beside("video_features_basic_pure.csv"), video_columns()), "video_id");
+  const auto before = find_file(folder, "user_history_before_0425.csv");
+  if (history && before) esp::join(table, esp::read_csv(*before, history_columns()), "user_id");
+  if (history && !before) {
+    std::cerr << folder.string() << ": no user_history_before_0425.csv; what users did before 25 April is left empty\n";
+  }
+  add_missing(table, history_columns().columns);
   table.source = "KuaiRand-Pure";
   return table;
 }
@@ -80,14 +118,7 @@ inline esp::Table read_real(const std::filesystem::path& folder) {
 /// A made-up feed with the same columns; those that the simulator does not have are missing everywhere.
 inline esp::Table simulate() {
   esp::Table table = esp::simulate_feed({.users = 20000, .items = 5000, .impressions = 200000});
-  const auto add_missing = [&](const std::vector<esp::CsvColumn>& columns) {
-    for (const esp::CsvColumn& c : columns) {
-      if (table.has(c.name)) continue;
-      table.add(esp::Column::text(c.name, std::vector<std::string>(static_cast<std::size_t>(table.rows()))));
-    }
-  };
-  add_missing(user_columns().columns);
-  add_missing(video_columns().columns);
+  for (const auto& columns : {user_columns(), video_columns(), history_columns()}) add_missing(table, columns.columns);
   for (const char* label : {"is_follow", "is_comment", "is_forward", "is_hate"}) {
     if (!table.has(label)) table.derive(label, [](esp::Index) { return std::nan(""); });
   }
@@ -96,12 +127,13 @@ inline esp::Table simulate() {
 
 
 /// Train until 4 May, validate on 5 and 6 May, test on 7 and 8 May. Where no data is found: the simulator, cut 8 : 1 : 1
-/// in time. Nothing that is known only after the impression is an input.
-inline std::array<esp::Dataset, 3> load(const std::string& given, bool download) {
+/// in time. Nothing that is known only after the impression is an input. Without `history` what users did before the
+/// first day is left empty.
+inline std::array<esp::Dataset, 3> load(const std::string& given, bool download, bool history = true) {
   const std::vector<std::string> files{"log_standard_0425_0430.csv", "log_standard_4_22_to_5_08_pure.csv"};
   const auto folder = find_or_fetch(given, "kuairand-pure", files, {"kuairand-pure/KuaiRand-Pure/data", "KuaiRand-Pure/data", "data"}, download);
   if (folder) {
-    esp::Table table = read_real(*folder);
+    esp::Table table = read_real(*folder, history);
     derive(table);
     const esp::Dataset all = esp::Dataset(std::move(table));
     const std::vector<double>& date = all.table().numbers("date");
@@ -136,6 +168,10 @@ using Inputs = esp::Inputs<
     esp::Categorical<"onehot_feat17", Width>, esp::Categorical<"author_id", Width>,
     esp::Categorical<"video_type", Width>, esp::Categorical<"upload_type", Width>,
     esp::Categorical<"music_type", Width>, esp::MultiCategorical<"tag", Width, esp::Pooled<esp::Pool::mean, ','>>,
-    esp::Numeric<"duration_ms", esp::Log1p, esp::Standardize>>;
+    esp::Numeric<"duration_ms", esp::Log1p, esp::Standardize>,
+    esp::MultiCategorical<"watch_seq", Width, esp::Pooled<esp::Pool::mean, ' '>, esp::MinCount<3>>,
+    esp::MultiCategorical<"long_watch_seq", Width, esp::Pooled<esp::Pool::mean, ' '>, esp::MinCount<3>>,
+    esp::Numeric<"watched", esp::Log1p, esp::Standardize>, esp::Numeric<"liked", esp::Log1p, esp::Standardize>,
+    esp::Numeric<"long_share", esp::Standardize>>;
 
 }  // namespace examples::kuairand
