@@ -14,6 +14,7 @@
 
 #include "common/comparison.hpp"
 #include "common/options.hpp"
+#include "common/search.hpp"
 #include "espalier/espalier.hpp"
 
 namespace examples {
@@ -56,7 +57,7 @@ struct Example {
   t.patience = o.patience;
   t.batch_size = o.batch_size;
   t.optimizer = example.optimizer(o.learning_rate);
-  t.balance = esp::make_balance(o.balance);
+  t.balance = o.weights.empty() ? esp::make_balance(o.balance) : esp::FixedWeights{o.weights};
   t.seed = seed;
   t.threads = o.threads;
   t.handle_interrupts = true;
@@ -195,7 +196,9 @@ inline int run(int argc, char** argv, Example example) {
     }
     if (options.compare_all || !options.compare.empty()) return compare(example, options, models, splits);
     for (const NamedModel& model : models) {
-      if (model.name == options.model) return train_one(example, options, model, splits);
+      if (model.name != options.model) continue;
+      if (options.search == 0) return train_one(example, options, model, splits);
+      return search(example.name, options, model.program, splits[0], trainer_options(example, options, options.seed), example.optimizer);
     }
     throw esp::ConfigError("--model " + options.model + ": no such model with these options");
   } catch (const std::exception& error) {

@@ -62,7 +62,8 @@ using MakeTrainer = std::shared_ptr<PlanTrainer> (*)(const PlanTrainer::CpuProgr
   for (const Node& node : program.plan.nodes) model = mix(model, hash_text(number_text(node.real)));
   char text[24];
   std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(model));
-  objective.about = fingerprint(data, program.plan.schema) + "; model " + text + "; " +
+  objective.about = fingerprint(data, program.plan.schema) + "; " +
+                    std::string(program.plan.model) + " (" + text + ")" + "; " +
                     std::to_string(settings.folds) + " folds" +
                     (settings.by.empty() ? "" : " by " + settings.by) + ", seed " +
                     std::to_string(settings.seed) + "; monitor " + settings.monitor +

@@ -149,7 +149,7 @@ class Runner {
         ++result_.run;
         ++done_;
         if (--missing[index] == 0) finish(outcome);
-        if (progress_) progress_->update(done_, {&best_mean_, 1});
+        if (progress_ && done_ < total) progress_->update(done_, {&best_mean_, 1});
       });
     }
     if (progress_) progress_->finish_epoch(done_, {&best_mean_, 1});
