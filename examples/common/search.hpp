@@ -27,8 +27,9 @@ namespace examples {
   return weights;
 }
 
-/// Successive halving over `o.search` random trials, up to `base.epochs`. `optimizer` is the recipe's. The scores are kept in
-/// runs/<example>, where a later search with the same settings goes on. Returns 0, or 130 when it was interrupted.
+/// Successive halving over `o.search` random trials, up to `base.epochs`. `optimizer` is the
+/// recipe's. The scores are kept in runs/<example>, where a later search with the same settings
+/// goes on. Returns 0, or 130 when it was interrupted.
 inline int search(const std::string& example, const Options& o,
                   const espalier::PlanTrainer::CpuProgram& program, const espalier::Dataset& train,
                   const espalier::TrainerOptions& base,

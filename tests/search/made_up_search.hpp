@@ -21,7 +21,8 @@ inline search::Space made_up_space() {
           search::integer("layers", 1, 4), search::choice("balance", {"equal", "mgda", "famo"})};
 }
 
-/// Least, 0, at rate 1e-2, weight 1, two layers, mgda; worse by fold and by what is missing of the budget.
+/// Least, 0, at rate 1e-2, weight 1, two layers, mgda; worse by fold and by what is missing of the
+/// budget.
 inline double distance(const search::Trial& trial, const search::Fold& fold) {
   const double rate = std::log10(trial.real("rate")) + 2, weight = trial.real("weight") - 1;
   const double layers = trial.integer("layers") - 2,

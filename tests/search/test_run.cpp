@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Searches of a known function: the best is found, failures are told, and how many run at once changes nothing.
+// Searches of a known function: the best is found, failures are told, and how many run at once
+// changes nothing.
 #include <doctest/doctest.h>
 
-#include <csignal>
+#include <algorithm>
+#include <chrono>
 #include <limits>
+#include <map>
 #include <set>
 #include <stdexcept>
 #include <thread>

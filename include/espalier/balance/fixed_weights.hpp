@@ -15,10 +15,11 @@
 
 namespace espalier {
 
-/// Always these weights, one a task in the order of the model; the tasks' static weights are multiplied on, as ever.
-/// FixedWeights{{1, 0.3}}. Not below 0. O(n), no extra pass.
+/// Always these weights, one a task in the order of the model; the tasks' static weights are
+/// multiplied on, as ever. FixedWeights{{1, 0.3}}. Not below 0. O(n), no extra pass.
 ///
-/// What is measured on the validation split has the static weights alone, so runs with other fixed weights compare.
+/// What is measured on the validation split has the static weights alone, so runs with other fixed
+/// weights compare.
 struct FixedWeights {
   std::vector<double> values;
 

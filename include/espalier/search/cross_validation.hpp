@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstdio>
 #include <functional>
 #include <memory>
 #include <string>
@@ -24,13 +25,15 @@ struct CrossValidation {
       "loss";              ///< as the trainer's: chooses the epoch of a fold, and is its score
   std::string by{};        ///< column (a user, say) whose values are not cut apart
   std::uint64_t seed = 1;  ///< of the cut
-  /// A score of your own from the metrics of a fold's weights at the epoch that `monitor` chose; and which way is better.
+  /// A score of your own from the metrics of a fold's weights at the epoch that `monitor` chose;
+  /// and which way is better.
   std::function<double(const Report&)> score{};
   Goal goal = Goal::maximize;  ///< of `score`; what `monitor` is says so itself
 };
 
-/// A trial's values as the trainer's options. Of these the search sets itself: `monitor`, `seed`, `threads`, `epochs` where
-/// there is a budget; and it turns off files, progress and interrupts, which are its own.
+/// A trial's values as the trainer's options. Of these the search sets itself: `monitor`, `seed`,
+/// `threads`, `epochs` where there is a budget; and it turns off files, progress and interrupts,
+/// which are its own.
 using OptionsOf = std::function<TrainerOptions(const Trial&)>;
 
 namespace detail {
@@ -98,8 +101,9 @@ using MakeTrainer = std::shared_ptr<PlanTrainer> (*)(const PlanTrainer::CpuProgr
 
 }  // namespace detail
 
-/// Trains on all folds but one, chooses the epoch and scores on that one: so a score is a little too good, for all trials alike,
-/// and what a search has found is to be measured on a test split that it has not seen. Throws ConfigError, DataError.
+/// Trains on all folds but one, chooses the epoch and scores on that one: so a score is a little
+/// too good, for all trials alike, and what a search has found is to be measured on a test split
+/// that it has not seen. Throws ConfigError, DataError.
 template <class Model>
 [[nodiscard]] Objective cross_validation(const Dataset& data, const CrossValidation& settings,
                                          OptionsOf options_of) {

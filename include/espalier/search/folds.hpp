@@ -23,9 +23,9 @@ struct TrainValid {
   Dataset train, valid;
 };
 
-/// `k` ways to leave out one part of `k`; each row is left out once. Parts are of one size, up to a row, and drawn by `seed`; or,
-/// with a column `by` (a user, say), all rows of one value are in one part, by a hash of the value, and sizes are near each
-/// other. Throws ConfigError, DataError.
+/// `k` ways to leave out one part of `k`; each row is left out once. Parts are of one size, up to a
+/// row, and drawn by `seed`; or, with a column `by` (a user, say), all rows of one value are in one
+/// part, by a hash of the value, and sizes are near each other. Throws ConfigError, DataError.
 [[nodiscard]] ESPALIER_COLD inline std::vector<TrainValid> folds_of(const Dataset& data, int k,
                                                                     std::uint64_t seed = 1,
                                                                     const std::string& by = {}) {

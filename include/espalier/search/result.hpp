@@ -54,7 +54,8 @@ struct Outcome {
   }
 };
 
-/// Whether `a` is before `b`: the larger budget first, then the better mean, then the lower number; failed ones last.
+/// Whether `a` is before `b`: the larger budget first, then the better mean, then the lower number;
+/// failed ones last.
 [[nodiscard]] inline bool ranks_before(const Outcome& a, const Outcome& b, Goal goal) {
   if (a.failed() != b.failed()) return b.failed();
   if (a.budget != b.budget) return a.budget > b.budget;
@@ -96,7 +97,8 @@ struct Result {
 
   /// The ranking: a row a trial, its first `most` rows.
   [[nodiscard]] std::string table(std::size_t most = 20) const;
-  /// A panel a parameter: score against value, a colour a budget, the best trial marked. Logarithmic ones as log10.
+  /// A panel a parameter: score against value, a colour a budget, the best trial marked.
+  /// Logarithmic ones as log10.
   [[nodiscard]] SvgChart picture(const std::string& title = "Search") const;
 };
 

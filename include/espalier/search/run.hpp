@@ -28,13 +28,12 @@
 namespace espalier::search {
 
 struct Options {
-  int at_once =
-      0;  ///< folds that are scored at the same time; 0: as many as threads. Results do not depend on it
+  /// Folds that are scored at the same time; 0: as many as threads. Results do not depend on it.
+  int at_once = 0;
   int threads = 0;         ///< of all of them together; 0: as many as there are cores
   std::uint64_t seed = 1;  ///< of the folds' seeds
-  std::string
-      file{};  ///< file.jsonl for the scores: read if it is there, so that the search goes on
-  std::string picture{};  ///< file.svg, written at the end
+  std::string file{};      ///< file.jsonl for the scores: read if it is there, to go on
+  std::string picture{};   ///< file.svg, written at the end
   ShowProgress progress = ShowProgress::automatic;
   bool handle_interrupts = false;  ///< SIGINT and SIGTERM: return soon, with `interrupted` set
 };
@@ -216,9 +215,9 @@ class Runner {
 
 }  // namespace detail
 
-/// Searches. A score that is not finite, or an objective that throws, fails its trial and no other; the search goes on, and
-/// the trial is in the table with the reason. Throws ConfigError for what cannot be searched, DataError and IoError for the
-/// file of scores.
+/// Searches. A score that is not finite, or an objective that throws, fails its trial and no other;
+/// the search goes on, and the trial is in the table with the reason. Throws ConfigError for what
+/// cannot be searched, DataError and IoError for the file of scores.
 template <Strategy S>
 [[nodiscard]] Result run(const Space& space, const S& strategy, const Objective& objective,
                          const Options& options = {}) {

@@ -22,17 +22,17 @@
 
 namespace espalier::search {
 
-/// The first line says what is searched; each other is one fold of one trial with one budget. A line is written whole when
-/// its fold is done; a last line without its end (the program was killed, the disk was full) is dropped. Not for two
-/// threads, nor for two programs, at once.
+/// The first line says what is searched; each other is one fold of one trial with one budget. A
+/// line is written whole when its fold is done; a last line without its end (the program was
+/// killed, the disk was full) is dropped. Not for two threads, nor for two programs, at once.
 class ScoreFile {
  public:
   using Key = std::tuple<int, int, int>;  ///< trial, fold, budget
 
   ScoreFile() = default;
 
-  /// Makes the file with its folders, or reads it. Throws IoError; DataError, naming the line, when it is the file of
-  /// another search or none. It is never overwritten.
+  /// Makes the file with its folders, or reads it. Throws IoError; DataError, naming the line, when
+  /// it is the file of another search or none. It is never overwritten.
   ESPALIER_COLD ScoreFile(const std::string& path, const Space& space, const Objective& objective,
                           std::uint64_t seed, const std::vector<Json>& trials)
       : path_(path) {
@@ -148,7 +148,8 @@ class ScoreFile {
     return static_cast<int>(v);
   }
 
-  /// A line of a trial, fold or budget that this search has not is passed over: the search may have been longer.
+  /// A line of a trial, fold or budget that this search has not is passed over: the search may have
+  /// been longer.
   ESPALIER_COLD void take(const Json& line, std::size_t number, int folds,
                           const std::vector<Json>& trials) {
     const Key key{whole(line, "trial", number), whole(line, "fold", number),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Everything for a search of hyper-parameters. Not part of espalier.hpp: a program that searches includes it.
+// Everything for a search of hyper-parameters. Not part of espalier.hpp: a program that searches
+// includes it.
 #pragma once
 
 #include "espalier/balance/fixed_weights.hpp"

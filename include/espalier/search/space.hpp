@@ -30,7 +30,8 @@ struct Parameter {
   bool log = false;           ///< evenly in the logarithm
   std::vector<Json> choices;  ///< numbers or texts
 
-  /// "uniform 0 to 1", "log_integer 16 to 256", "choice [0.1,\"a\"]": equal texts are the same values.
+  /// "uniform 0 to 1", "log_integer 16 to 256", "choice [0.1,\"a\"]": equal texts are the same
+  /// values.
   [[nodiscard]] ESPALIER_COLD std::string describe() const {
     if (kind == Kind::choice) return "choice " + Json::array(choices).dump();
     const std::string what = kind == Kind::real ? "uniform" : "integer";
@@ -45,11 +46,13 @@ struct Parameter {
       return choices[(std::min)(choices.size() - 1, static_cast<std::size_t>(u * n))];
     }
     if (kind == Kind::real) return (std::clamp)(between(low, high, u), low, high);
-    // Each integer has the range from half below to half above it, so the ends are as likely as the others.
+    // Each integer has the range from half below to half above it, so the ends are as likely as the
+    // others.
     return (std::clamp)(std::round(between(low - 0.5, high + 0.5, u)), low, high);
   }
 
-  /// `points` values, evenly from low to high; of integers fewer if there are not as many; of a choice all.
+  /// `points` values, evenly from low to high; of integers fewer if there are not as many; of a
+  /// choice all.
   [[nodiscard]] ESPALIER_COLD std::vector<Json> grid(int points) const {
     if (kind == Kind::choice) return choices;
     std::vector<Json> values;
@@ -128,8 +131,8 @@ class Space {
 
   [[nodiscard]] const std::vector<Parameter>& parameters() const { return parameters_; }
 
-  /// Random values: a parameter's depend on seed, number and its own name alone, so a longer search begins like a shorter
-  /// one, and another parameter changes nothing.
+  /// Random values: a parameter's depend on seed, number and its own name alone, so a longer search
+  /// begins like a shorter one, and another parameter changes nothing.
   [[nodiscard]] ESPALIER_COLD Json sample(std::uint64_t seed, int number) const {
     Json values = Json::object();
     for (const Parameter& p : parameters_) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <concepts>
 #include <cstdint>
 #include <string_view>
 #include <vector>
@@ -51,7 +52,8 @@ ESPALIER_COLD inline void require_at_least(std::string_view name, double value, 
 
 }  // namespace detail
 
-/// Every combination of `points` values for each number and all values of each choice; the last parameter runs fastest.
+/// Every combination of `points` values for each number and all values of each choice; the last
+/// parameter runs fastest.
 struct Grid {
   int points = 5;
   int budget = 0;
@@ -89,8 +91,8 @@ struct Grid {
   }
 };
 
-/// Values at random. Bergstra & Bengio, Random search for hyper-parameter optimization, JMLR 2012: better than a grid as soon
-/// as some parameters matter more than others.
+/// Values at random. Bergstra & Bengio, Random search for hyper-parameter optimization, JMLR 2012:
+/// better than a grid as soon as some parameters matter more than others.
 struct Random {
   int trials = 20;
   std::uint64_t seed = 1;
@@ -103,9 +105,10 @@ struct Random {
   }
 };
 
-/// Many random trials with a small budget; the best 1/eta of them again with eta times as much; and so on to `max_budget`.
-/// Jamieson & Talwalkar, Non-stochastic best arm identification and hyperparameter optimization, AISTATS 2016; budgets as in
-/// Hyperband: max_budget / eta^k, rounded, down to min_budget. A trial that goes on begins anew with the larger budget.
+/// Many random trials with a small budget; the best 1/eta of them again with eta times as much; and
+/// so on to `max_budget`. Jamieson & Talwalkar, Non-stochastic best arm identification and
+/// hyperparameter optimization, AISTATS 2016; budgets as in Hyperband: max_budget / eta^k, rounded,
+/// down to min_budget. A trial that goes on begins anew with the larger budget.
 struct SuccessiveHalving {
   int trials = 27;
   int eta = 3;

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// `Trial`: the values that are tried. `Fold`: under which circumstances. `Objective`: what scores them.
+// `Trial`: the values that are tried. `Fold`: under which circumstances. `Objective`: what scores
+// them.
 #pragma once
 
 #include <atomic>
 #include <cmath>
 #include <cstdint>
+#include <cstdio>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -21,7 +23,8 @@ struct Trial {
   int number = 0;  ///< from 0
   Json values;     ///< an object: name to number or text
 
-  /// The value of a parameter. Throws ConfigError when there is none of that name, or it is something else.
+  /// The value of a parameter. Throws ConfigError when there is none of that name, or it is
+  /// something else.
   [[nodiscard]] double real(std::string_view name) const {
     return at(name, Json::Kind::number).as_number();
   }
