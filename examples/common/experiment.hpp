@@ -15,6 +15,7 @@
 #include "common/comparison.hpp"
 #include "common/comparison_log.hpp"
 #include "common/options.hpp"
+#include "common/search.hpp"
 #include "espalier/espalier.hpp"
 
 namespace examples {
@@ -57,7 +58,7 @@ struct Example {
   t.patience = o.patience;
   t.batch_size = o.batch_size;
   t.optimizer = example.optimizer(o.learning_rate);
-  t.balance = esp::make_balance(o.balance);
+  t.balance = o.weights.empty() ? esp::make_balance(o.balance) : esp::FixedWeights{o.weights};
   t.seed = seed;
   t.threads = o.threads;
   t.handle_interrupts = true;
@@ -177,7 +178,7 @@ inline int compare(const Example& example, const Options& o, const std::vector<N
         }
         std::cerr << "--- " << candidate << ", seed " << seed << " (" << count << " of " << total << ")\n";
         esp::TrainerOptions options = trainer_options(example, o, seed);
-        options.balance = esp::make_balance(balance);
+        if (!o.compare_balances.empty()) options.balance = esp::make_balance(balance);
         esp::PlanTrainer trainer(model->program, options);
         const esp::FitResult fit = trainer.fit(splits[0], splits[1]);
         if (fit.interrupted) {
@@ -233,7 +234,9 @@ inline int run(int argc, char** argv, Example example) {
     }
     if (options.compare_all || !options.compare.empty() || !options.compare_balances.empty()) return compare(example, options, models, splits);
     for (const NamedModel& model : models) {
-      if (model.name == options.model) return train_one(example, options, model, splits);
+      if (model.name != options.model) continue;
+      if (options.search == 0) return train_one(example, options, model, splits);
+      return search(example.name, options, model.program, splits[0], trainer_options(example, options, options.seed), example.optimizer);
     }
     throw esp::ConfigError("--model " + options.model + ": no such model with these options");
   } catch (const std::exception& error) {

@@ -26,6 +26,8 @@ struct Options {
   bool resume = false, summary = false, json = false, quiet = false;
   bool compare_all = false;
   std::vector<std::string> compare, compare_balances;
+  std::vector<double> weights;
+  int search = 0, folds = 3;
 };
 
 /// Adds those of training, with the recipe's values as defaults.
@@ -58,6 +60,7 @@ inline void add_options(CLI::App& app, Options& o, const std::vector<std::string
   app.add_flag("--download", o.download, "Download the data set from its publisher if it is found nowhere");
   app.add_option("--model", o.model, "How the tasks share")->check(CLI::IsMember(models));
   app.add_option("--balance", o.balance, "How the tasks' losses are weighted")->check(CLI::IsMember(balances));
+  app.add_option("--weights", o.weights, "Weights of the tasks, instead of --balance")->delimiter(',')->excludes("--balance");
   add_training_options(app, o, recipe);
   app.add_option("--checkpoint", o.checkpoint, "Save the model to this file (safetensors), and how far the training is beside it");
   app.add_flag("--resume", o.resume, "Go on from the checkpoint where an interrupted run stopped; a comparison: from its runs.jsonl");
@@ -74,6 +77,9 @@ inline void add_options(CLI::App& app, Options& o, const std::vector<std::string
   app.add_option("--compare-balances", o.compare_balances, "Compare these ways to balance, or all of them, with --model or the compared models")
       ->delimiter(',')
       ->check(CLI::IsMember(balances));
+  app.add_option("--search", o.search, "Search learning rate and task weights with so many trials, by cross-validation on the training split; 0: no")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--folds", o.folds, "Of the cross-validation")->check(CLI::Range(2, 1000));
 }
 
 }  // namespace examples

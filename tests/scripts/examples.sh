@@ -104,6 +104,20 @@ cmp <(sed '$d' first) <(sed '$d' out) || fail "a comparison that went on says ot
 sed -i '2s/.*/{}/' both/runs.jsonl
 refuses "runs.jsonl:2: not a run of a comparison" both --seeds 1 --resume
 
+# A search, which goes on from its scores.
+for i in 1 2; do
+  "$bin/movielens" --data films --epochs 3 --search 3 --folds 2 --log search --quiet >"found$i" 2>err </dev/null || fail "$(cat err)"
+done
+cmp found1 found2 || fail "a search that was finished finds something else"
+[ "$(wc -l <search/search.jsonl)" = 9 ] || fail "search.jsonl has $(wc -l <search/search.jsonl) lines, expected 9: $(cat search/search.jsonl)"
+grep -q "best: trial" search/search.svg || fail "no picture of the search"
+found=$(sed -n 's/^the best: //p' found1)
+# shellcheck disable=SC2086  # it is several words
+"$bin/movielens" --data films --epochs 1 --log log --quiet $found >out 2>err </dev/null || fail "with $found: $(cat err)"
+refuses "search.jsonl: line 1: the file is of another search" "$bin/movielens" --data films --search 3 --folds 3 --log search --quiet
+refuses "expected neither --balance nor --weights" "$bin/movielens" --data films --search 3 --balance mgda --quiet
+refuses "fixed_weights: 1 weights" "$bin/movielens" --data films --weights 1 --quiet
+
 # Broken files.
 broken() {
   local text=$1

@@ -15,6 +15,7 @@
 #include "espalier/balance/excess_mtl.hpp"
 #include "espalier/balance/fair_grad.hpp"
 #include "espalier/balance/famo.hpp"
+#include "espalier/balance/fixed_weights.hpp"
 #include "espalier/balance/geometric_mean.hpp"
 #include "espalier/balance/grad_drop.hpp"
 #include "espalier/balance/grad_norm.hpp"

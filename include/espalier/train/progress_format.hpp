@@ -17,6 +17,7 @@ namespace espalier {
 
 /// Where a run is.
 struct ProgressState {
+  std::string_view counts = "epoch";  ///< what the first number counts
   int epoch = 1;  ///< from 1
   int epochs = 1;
   Index done = 0;    ///< samples of this epoch
@@ -76,7 +77,7 @@ enum class BarStyle : std::uint8_t {
                                       : 0.0;
   const bool finished = state.total > 0 && state.done >= state.total;
   char text[64];
-  std::string head = "epoch " + std::to_string(state.epoch) + "/" + std::to_string(state.epochs);
+  std::string head = std::string(state.counts) + " " + std::to_string(state.epoch) + "/" + std::to_string(state.epochs);
   if (state.total > 0) {
     std::snprintf(text, sizeof text, " %3d%%", static_cast<int>(part * 100));
     head += text;
@@ -91,7 +92,7 @@ enum class BarStyle : std::uint8_t {
   } else if (state.total > 0 && left >= 0) {
     extras.push_back(short_time(left) + " left");
   }
-  if (state.rate > 0) extras.push_back(short_number(state.rate) + "/s");
+  if (state.rate > 0.5) extras.push_back(short_number(state.rate) + "/s");
   for (const auto& [task, loss] : state.losses) {
     std::snprintf(text, sizeof text, "%.4g", loss);
     extras.push_back(task + " " + (std::isfinite(loss) ? text : "-"));

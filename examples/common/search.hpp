@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// --search: learning rate and weights of tasks, by cross-validation on the training split.
+#pragma once
+
+#include <cstdio>
+#include <filesystem>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "common/options.hpp"
+#include "espalier/search/search.hpp"
+
+namespace examples {
+
+/// The first task's weight stays 1: Adam hardly sees what is common to all of them.
+[[nodiscard]] inline std::string weight_of(const espalier::PlanView& plan, std::size_t task) {
+  return "weight of " + std::string(plan.tasks[task].name);
+}
+
+[[nodiscard]] inline std::vector<double> weights_of(const espalier::search::Trial& trial,
+                                                    const espalier::PlanView& plan) {
+  std::vector<double> weights{1};
+  for (std::size_t k = 1; k < plan.tasks.size(); ++k) {
+    weights.push_back(trial.real(weight_of(plan, k)));
+  }
+  return weights;
+}
+
+/// Successive halving over `o.search` random trials, up to `base.epochs`. `optimizer` is the
+/// recipe's. The scores are kept in runs/<example>, where a later search with the same settings
+/// goes on. Returns 0, or 130 when it was interrupted.
+inline int search(const std::string& example, const Options& o,
+                  const espalier::PlanTrainer::CpuProgram& program, const espalier::Dataset& train,
+                  const espalier::TrainerOptions& base,
+                  espalier::Optimizer (*optimizer)(double learning_rate)) {
+  namespace esp = espalier;
+  if (o.balance != "equal" || !o.weights.empty()) {
+    throw esp::ConfigError(
+        "--search finds weights of tasks: expected neither --balance nor --weights");
+  }
+  const esp::PlanView& plan = program.plan;
+  std::vector<esp::search::Parameter> parameters{
+      esp::search::log_uniform("learning rate", o.learning_rate / 10, o.learning_rate * 10)};
+  for (std::size_t k = 1; k < plan.tasks.size(); ++k) {
+    parameters.push_back(esp::search::log_uniform(weight_of(plan, k), 0.1, 10));
+  }
+  esp::search::Objective objective = esp::search::cross_validation(
+      program, train, {.folds = o.folds, .monitor = base.monitor, .seed = o.seed},
+      [&](const esp::search::Trial& trial) {
+        esp::TrainerOptions options = base;
+        options.optimizer = optimizer(trial.real("learning rate"));
+        options.balance = esp::FixedWeights{weights_of(trial, plan)};
+        return options;
+      });
+  objective.about += "; batches of " + std::to_string(base.batch_size) + ", patience " +
+                     std::to_string(base.patience);
+
+  const std::filesystem::path log =
+      o.log.empty() ? std::filesystem::path("runs") / example : std::filesystem::path(o.log);
+  const esp::search::SuccessiveHalving strategy{.trials = o.search,
+                                                .eta = 3,
+                                                .min_budget = (base.epochs + 8) / 9,
+                                                .max_budget = base.epochs,
+                                                .seed = o.seed};
+  esp::search::Options options{.threads = o.threads,
+                               .seed = o.seed,
+                               .file = (log / "search.jsonl").string(),
+                               .picture = (log / "search.svg").string(),
+                               .handle_interrupts = true};
+  if (o.quiet) options.progress = esp::ShowProgress::never;
+  const esp::search::Result result =
+      esp::search::run(esp::search::Space(parameters), strategy, objective, options);
+  if (result.interrupted) {
+    std::cerr << "interrupted; run again to go on from " << options.file << '\n';
+    return 130;
+  }
+  std::cout << '\n'
+            << example << ": " << base.monitor << " by " << o.folds
+            << " folds of the training split\n"
+            << result.table();
+  const esp::search::Outcome best = result.best();
+  std::printf("\nthe best: --learning-rate %.4g --weights ", best.trial.real("learning rate"));
+  const std::vector<double> weights = weights_of(best.trial, plan);
+  for (std::size_t k = 0; k < weights.size(); ++k)
+    std::printf(k == 0 ? "%.4g" : ",%.4g", weights[k]);
+  std::printf("\nscores in %s, a picture in %s\n", options.file.c_str(), options.picture.c_str());
+  return 0;
+}
+
+}  // namespace examples

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// Weights of tasks that are known at run time alone: from a command line, a search.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "espalier/balance/settings.hpp"
+
+namespace espalier {
+
+/// Always these weights, one a task in the order of the model; the tasks' static weights are
+/// multiplied on, as ever. FixedWeights{{1, 0.3}}. Not below 0. O(n), no extra pass.
+///
+/// What is measured on the validation split has the static weights alone, so runs with other fixed
+/// weights compare.
+struct FixedWeights {
+  std::vector<double> values;
+
+  static constexpr std::string_view name = "fixed_weights";
+  static constexpr bool needs_current_losses = false;
+
+  void reset(std::size_t tasks) const {
+    if (values.size() != tasks) {
+      throw_error<ConfigError>(
+          {name, ": ", values.size(), " weights, expected one for each of ", tasks, " tasks"});
+    }
+    for (const double w : values) detail::require_not_negative(name, {"a weight", w});
+  }
+  void weights(std::span<const double>, std::span<double> out) const {
+    std::copy(values.begin(), values.end(), out.begin());
+  }
+  void observe(std::span<const double>) const {}
+  [[nodiscard]] std::vector<double> state() const { return {}; }
+  void restore(std::span<const double>) const {}
+  [[nodiscard]] std::string describe() const {
+    std::string text(name);
+    for (std::size_t k = 0; k < values.size(); ++k)
+      text += (k == 0 ? "(" : ", ") + detail::setting_text(values[k]);
+    return text + ")";
+  }
+};
+
+}  // namespace espalier

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// Everything for a search of hyper-parameters. Not part of espalier.hpp: a program that searches
+// includes it.
+#pragma once
+
+#include "espalier/balance/fixed_weights.hpp"
+#include "espalier/search/cross_validation.hpp"
+#include "espalier/search/folds.hpp"
+#include "espalier/search/result.hpp"
+#include "espalier/search/run.hpp"
+#include "espalier/search/score_file.hpp"
+#include "espalier/search/space.hpp"
+#include "espalier/search/strategy.hpp"
+#include "espalier/search/trial.hpp"

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+// `Space`: which hyper-parameters there are, and what they may be.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "espalier/core/config.hpp"
+#include "espalier/core/error.hpp"
+#include "espalier/core/json.hpp"
+#include "espalier/core/random.hpp"
+#include "espalier/data/column.hpp"
+#include "espalier/data/dictionary.hpp"
+
+namespace espalier::search {
+
+/// One hyper-parameter. Made by uniform(), log_uniform(), integer(), log_integer() or choice().
+struct Parameter {
+  enum class Kind : std::uint8_t { real, integer, choice };
+
+  std::string name;
+  Kind kind = Kind::real;
+  double low = 0, high = 1;
+  bool log = false;           ///< evenly in the logarithm
+  std::vector<Json> choices;  ///< numbers or texts
+
+  /// "uniform 0 to 1", "log_integer 16 to 256", "choice [0.1,\"a\"]": equal texts are the same
+  /// values.
+  [[nodiscard]] ESPALIER_COLD std::string describe() const {
+    if (kind == Kind::choice) return "choice " + Json::array(choices).dump();
+    const std::string what = kind == Kind::real ? "uniform" : "integer";
+    return (log ? "log_" + (kind == Kind::real ? "uniform" : what) : what) + " " +
+           number_text(low) + " to " + number_text(high);
+  }
+
+  /// The value at a share `u` in [0, 1) of the range.
+  [[nodiscard]] ESPALIER_COLD Json sample(double u) const {
+    if (kind == Kind::choice) {
+      const auto n = static_cast<double>(choices.size());
+      return choices[(std::min)(choices.size() - 1, static_cast<std::size_t>(u * n))];
+    }
+    if (kind == Kind::real) return (std::clamp)(between(low, high, u), low, high);
+    // Each integer has the range from half below to half above it, so the ends are as likely as the
+    // others.
+    return (std::clamp)(std::round(between(low - 0.5, high + 0.5, u)), low, high);
+  }
+
+  /// `points` values, evenly from low to high; of integers fewer if there are not as many; of a
+  /// choice all.
+  [[nodiscard]] ESPALIER_COLD std::vector<Json> grid(int points) const {
+    if (kind == Kind::choice) return choices;
+    std::vector<Json> values;
+    for (int i = 0; i < points; ++i) {
+      double value = points == 1 ? between(low, high, 0.5) : between(low, high, i / (points - 1.0));
+      if (points > 1 && i == 0) value = low;
+      if (points > 1 && i == points - 1) value = high;
+      if (kind == Kind::integer) value = std::round(value);
+      if (values.empty() || values.back().as_number() != value) values.emplace_back(value);
+    }
+    return values;
+  }
+
+  /// Whether all its values are numbers.
+  [[nodiscard]] bool is_numeric() const {
+    return std::all_of(choices.begin(), choices.end(), [](const Json& v) { return v.is_number(); });
+  }
+
+ private:
+  [[nodiscard]] double between(double from, double to, double u) const {
+    if (!log) return from + (to - from) * u;
+    return std::exp(std::log(from) + (std::log(to) - std::log(from)) * u);
+  }
+};
+
+/// A real number from `low` to `high`.
+[[nodiscard]] inline Parameter uniform(std::string name, double low, double high) {
+  return {std::move(name), Parameter::Kind::real, low, high, false, {}};
+}
+/// The same, evenly in its logarithm: for rates. `low` > 0.
+[[nodiscard]] inline Parameter log_uniform(std::string name, double low, double high) {
+  return {std::move(name), Parameter::Kind::real, low, high, true, {}};
+}
+/// A whole number, `low` and `high` among them.
+[[nodiscard]] inline Parameter integer(std::string name, std::int64_t low, std::int64_t high) {
+  return {std::move(name),
+          Parameter::Kind::integer,
+          static_cast<double>(low),
+          static_cast<double>(high),
+          false,
+          {}};
+}
+/// The same, evenly in its logarithm: for sizes. `low` > 0.
+[[nodiscard]] inline Parameter log_integer(std::string name, std::int64_t low, std::int64_t high) {
+  return {std::move(name),
+          Parameter::Kind::integer,
+          static_cast<double>(low),
+          static_cast<double>(high),
+          true,
+          {}};
+}
+/// One of these numbers or texts.
+[[nodiscard]] inline Parameter choice(std::string name, std::initializer_list<Json> values) {
+  return {std::move(name), Parameter::Kind::choice, 0, 0, false, values};
+}
+[[nodiscard]] inline Parameter choice(std::string name, std::vector<Json> values) {
+  return {std::move(name), Parameter::Kind::choice, 0, 0, false, std::move(values)};
+}
+
+/// The parameters of a search.
+class Space {
+ public:
+  /// Throws ConfigError for a space that cannot be searched.
+  Space(std::initializer_list<Parameter> parameters) : Space(std::vector<Parameter>(parameters)) {}
+  ESPALIER_COLD explicit Space(std::vector<Parameter> parameters)
+      : parameters_(std::move(parameters)) {
+    if (parameters_.empty())
+      throw ConfigError("search space: it has no parameter, expected at least one");
+    for (std::size_t i = 0; i < parameters_.size(); ++i) {
+      check(parameters_[i]);
+      for (std::size_t j = 0; j < i; ++j) {
+        if (parameters_[j].name == parameters_[i].name) refuse(parameters_[i], "is there twice");
+      }
+    }
+  }
+
+  [[nodiscard]] const std::vector<Parameter>& parameters() const { return parameters_; }
+
+  /// Random values: a parameter's depend on seed, number and its own name alone, so a longer search
+  /// begins like a shorter one, and another parameter changes nothing.
+  [[nodiscard]] ESPALIER_COLD Json sample(std::uint64_t seed, int number) const {
+    Json values = Json::object();
+    for (const Parameter& p : parameters_) {
+      espalier::Random random(mix(seed, static_cast<std::uint64_t>(number)), hash_text(p.name));
+      values.set(p.name, p.sample(random.uniform()));
+    }
+    return values;
+  }
+
+ private:
+  [[noreturn]] static void refuse(const Parameter& p, std::string_view what) {
+    throw_error<ConfigError>({"search space: parameter '", p.name, "' ", what});
+  }
+
+  ESPALIER_COLD static void check(const Parameter& p) {
+    if (p.name.empty()) throw ConfigError("search space: a parameter has no name");
+    if (!is_utf8(p.name)) refuse(p, "is no UTF-8");
+    if (p.kind == Parameter::Kind::choice) {
+      if (p.choices.empty()) refuse(p, "has nothing to choose from");
+      for (std::size_t i = 0; i < p.choices.size(); ++i) {
+        const Json& value = p.choices[i];
+        const bool finite = value.is_number() && std::isfinite(value.as_number());
+        if (!finite && !(value.is_string() && is_utf8(value.as_string()))) {
+          refuse(p,
+                 "has the choice " + value.dump() + ", expected finite numbers or texts in UTF-8");
+        }
+        if (std::find(p.choices.begin(), p.choices.begin() + static_cast<std::ptrdiff_t>(i),
+                      value) != p.choices.begin() + static_cast<std::ptrdiff_t>(i)) {
+          refuse(p, "has the choice " + value.dump() + " twice");
+        }
+      }
+      return;
+    }
+    const std::string range = "goes from " + number_text(p.low) + " to " + number_text(p.high);
+    if (!std::isfinite(p.low) || !std::isfinite(p.high) || !std::isfinite(p.high - p.low)) {
+      refuse(p, range + ", expected finite numbers");
+    }
+    if (p.kind == Parameter::Kind::integer &&
+        (std::max)(std::abs(p.low), std::abs(p.high)) > Json::max_integer / 2) {
+      refuse(p, range + ", expected integers within 2^52");
+    }
+    if (!(p.low < p.high)) refuse(p, range + ", expected low below high");
+    if (p.log && !(p.low > 0)) refuse(p, range + " by logarithm, expected low above 0");
+  }
+
+  std::vector<Parameter> parameters_;
+};
+
+}  // namespace espalier::search

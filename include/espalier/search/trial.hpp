@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// `Trial`: the values that are tried. `Fold`: under which circumstances. `Objective`: what scores
+// them.
+#pragma once
+
+#include <atomic>
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "espalier/core/config.hpp"
+#include "espalier/core/error.hpp"
+#include "espalier/core/json.hpp"
+
+namespace espalier::search {
+
+/// One set of values.
+struct Trial {
+  int number = 0;  ///< from 0
+  Json values;     ///< an object: name to number or text
+
+  /// The value of a parameter. Throws ConfigError when there is none of that name, or it is
+  /// something else.
+  [[nodiscard]] double real(std::string_view name) const {
+    return at(name, Json::Kind::number).as_number();
+  }
+  [[nodiscard]] int integer(std::string_view name) const {
+    const double value = real(name);
+    if (value != std::floor(value) || std::abs(value) > 2147483647.0)
+      wrong(name, "a whole number within an int");
+    return static_cast<int>(value);
+  }
+  [[nodiscard]] const std::string& text(std::string_view name) const {
+    return at(name, Json::Kind::string).as_string();
+  }
+
+  /// "learning_rate 0.00123, balance equal"
+  [[nodiscard]] ESPALIER_COLD std::string describe() const {
+    std::string line;
+    for (const std::string& name : values.keys())
+      line += (line.empty() ? "" : ", ") + name + " " + value_text(values.at(name));
+    return line;
+  }
+
+  /// A value for people: four digits, text without quotes.
+  [[nodiscard]] ESPALIER_COLD static std::string value_text(const Json& value) {
+    if (value.is_string()) return value.as_string();
+    const double number = value.is_number() ? value.as_number() : std::nan("");
+    char buffer[40];
+    std::snprintf(buffer, sizeof buffer,
+                  number == std::floor(number) && std::abs(number) < 1e15 ? "%.0f" : "%.4g",
+                  number);
+    return buffer;
+  }
+
+ private:
+  [[nodiscard]] ESPALIER_COLD const Json& at(std::string_view name, Json::Kind kind) const {
+    const Json* found = values.find(name);
+    if (found == nullptr) {
+      std::string known;
+      for (const std::string& key : values.keys())
+        known += (known.empty() ? "'" : ", '") + key + "'";
+      throw_error<ConfigError>({"trial: no parameter '", name, "', expected one of ", known});
+    }
+    if (found->kind() != kind) wrong(name, kind == Json::Kind::number ? "a number" : "a text");
+    return *found;
+  }
+  [[noreturn]] ESPALIER_COLD void wrong(std::string_view name, std::string_view expected) const {
+    throw_error<ConfigError>(
+        {"trial: parameter '", name, "' is ", values.at(name).dump(), ", expected ", expected});
+  }
+};
+
+/// One scoring of a trial.
+struct Fold {
+  int index = 0;           ///< from 0 to the objective's folds − 1
+  int budget = 0;          ///< how much to spend, in epochs say; 0: as much as the objective likes
+  std::uint64_t seed = 0;  ///< of the trial's number and the fold, not of what else is run
+  int threads =
+      1;  ///< how many may be used: others run at the same time. The score must not depend on it
+  const std::atomic<bool>* stop = nullptr;
+
+  /// Whether the search has been interrupted: what is returned then is thrown away, so return soon.
+  [[nodiscard]] bool stopping() const {
+    return stop != nullptr && stop->load(std::memory_order_relaxed);
+  }
+};
+
+enum class Goal : std::uint8_t { minimize, maximize };
+
+/// What a search makes as good as it can. `score` is called by several threads at once.
+struct Objective {
+  std::function<double(const Trial&, const Fold&)> score;
+  int folds = 1;
+  Goal goal = Goal::minimize;
+  std::string
+      about{};  ///< data and model, in a few words: a file of scores is not mixed with those of others
+};
+
+}  // namespace espalier::search
