@@ -77,14 +77,14 @@ ratings >films/ratings.csv
 "$bin/movielens" --data films --epochs 2 --checkpoint model.safetensors --log log --json >out 2>err </dev/null || fail "$(cat err)"
 tail -n 1 out | grep -q '^{"example":"movielens","model":"shared","balance":"equal","seed":1,"epochs":2,.*"train_samples_per_second":.*"tasks":{"watched":{"auc":' ||
   fail "the JSON line is $(tail -n 1 out)"
+mv out first
 for file in model.safetensors log/history.jsonl log/curves.svg; do [ -s "$file" ] || fail "no $file"; done
 [ ! -e log/diagnosis.jsonl ] || fail "diagnosis.jsonl without --diagnose"
-"$bin/movielens" --data films --epochs 1 --model mmoe --diagnose=1 --log measured --quiet >out 2>err </dev/null || fail "$(cat err)"
+"$bin/movielens" --data films --epochs 1 --model mmoe --diagnose=1 --log measured --quiet >/dev/null 2>err </dev/null || fail "$(cat err)"
 grep -q '"gradient_cosine/all/watched~rating":.*"gate/gates/rating/entropy":' measured/diagnosis.jsonl || fail "no cosines and gates in diagnosis.jsonl"
 [ -s measured/diagnosis.svg ] || fail "no diagnosis.svg"
 refuses "--diagnose" "$bin/movielens" --data films --diagnose=0
 same() { sed -e 's/"train_samples_per_second":[^,]*,//' <(tail -n 1 "$1"); }
-mv out first
 for threads in 1 2 4; do
   "$bin/movielens" --data films --epochs 2 --threads "$threads" --log log --json --quiet >out 2>err </dev/null
   [ "$(same out)" = "$(same first)" ] || fail "with $threads threads: $(tail -n 1 out), expected $(tail -n 1 first)"
@@ -94,13 +94,13 @@ grep -q '^rating *mmoe *rmse' out || fail "no comparison: $(cat out)"
 
 # Models and ways to balance, stopped while a line was written, and gone on with.
 both() { "$bin/movielens" --data films --epochs 1 --compare-models shared,mmoe --compare-balances equal,mgda --log both --quiet --json "$@" </dev/null; }
-both --seeds 1 >first 2>err || fail "$(cat err)"
-grep -q '^rating *mmoe + mgda *rmse' first || fail "no comparison of balances: $(cat first)"
+both --seeds 1 >whole 2>err || fail "$(cat err)"
+grep -q '^rating *mmoe + mgda *rmse' whole || fail "no comparison of balances: $(cat whole)"
 grep -q 'Pareto front' both/front.svg || fail "no picture of the front"
 head -n 3 both/runs.jsonl >kept && tail -n 1 both/runs.jsonl | head -c 50 >>kept && mv kept both/runs.jsonl
 both --seeds 1 --resume >out 2>err || fail "$(cat err)"
 [ "$(grep -c '^---' err)" = 1 ] || fail "a comparison that lacks one run of four made $(grep -c '^---' err)"
-cmp <(sed '$d' first) <(sed '$d' out) || fail "a comparison that went on says other things"
+cmp <(sed '$d' whole) <(sed '$d' out) || fail "a comparison that went on says other things"
 sed -i '2s/.*/{}/' both/runs.jsonl
 refuses "runs.jsonl:2: not a run of a comparison" both --seeds 1 --resume
 
