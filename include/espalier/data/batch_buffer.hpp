@@ -57,7 +57,8 @@ class BatchBuffer {
         for (std::size_t j = 0; j < rows.size(); ++j) {
           to.offsets[j] = static_cast<std::int32_t>(to.ids.size());
           const auto row = static_cast<std::size_t>(rows[j]);
-          to.ids.insert(to.ids.end(), from.ids.begin() + from.offsets[row], from.ids.begin() + from.offsets[row + 1]);
+          for (auto k = from.offsets[row]; k < from.offsets[row + 1]; ++k)
+            to.ids.push_back(from.ids[static_cast<std::size_t>(k)]);
         }
         to.offsets[rows.size()] = static_cast<std::int32_t>(to.ids.size());
       }

@@ -20,7 +20,7 @@ void copy(Device, View<const T> x, View<T> y, bool accumulate) {
     if (accumulate) {
       combine(to, from, x.rows, [](auto sum, auto more) { return sum + more; });
     } else {
-      std::copy_n(from, x.rows, to);
+      copy_few(from, x.rows, to);
     }
   }
 }
@@ -37,7 +37,7 @@ void gather(Device, const T* table, const std::int32_t* ids, View<T> y) {
   constexpr Index ahead = 8;
   for (Index j = 0; j < y.cols; ++j) {
     if (j + ahead < y.cols) prefetch_row(table + ids[j + ahead] * y.rows, y.rows);
-    std::copy_n(table + ids[j] * y.rows, y.rows, y.column(j));
+    copy_few(table + ids[j] * y.rows, y.rows, y.column(j));
   }
 }
 

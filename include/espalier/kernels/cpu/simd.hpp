@@ -71,12 +71,32 @@ inline void store(T* p, const Vector<T>& v) {
   std::memcpy(p, &v, sizeof v);
 }
 
-/// to[i] = f(to[i], from[i]), a register at a time and what is left value by value: f takes either.
+/// to[i] = f(to[i], from[i]), a register at a time, then four values, then value by value: f takes
+/// any of them. Rows of embedding tables are narrower than a register.
 template <class T, class Function>
 [[gnu::always_inline]] inline void combine(T* to, const T* from, Index n, const Function& f) {
   Index i = 0;
   for (; i + lanes<T> <= n; i += lanes<T>) store<T>(to + i, f(load(to + i), load(from + i)));
+  if constexpr (lanes<T> >= 8) {
+    using Four = typename detail::VectorOf<T, 4>::type;
+    for (; i + 4 <= n; i += 4) {
+      Four a, b;
+      std::memcpy(&a, to + i, sizeof a);
+      std::memcpy(&b, from + i, sizeof b);
+      a = f(a, b);
+      std::memcpy(to + i, &a, sizeof a);
+    }
+  }
   for (; i < n; ++i) to[i] = f(to[i], from[i]);
+}
+
+/// to[i] = from[i] for a few values: a call of memcpy would cost more than they do.
+template <class T>
+[[gnu::always_inline]] inline void copy_few(const T* from, Index n, T* to) {
+  Index i = 0;
+  for (; i + lanes<T> <= n; i += lanes<T>) store<T>(to + i, load(from + i));
+  for (; i + 4 <= n; i += 4) std::memcpy(to + i, from + i, 4 * sizeof(T));
+  for (; i < n; ++i) to[i] = from[i];
 }
 
 namespace detail {
