@@ -102,7 +102,7 @@ struct MatmulValues {
   /// After one run: a few values against sums in double. Ends the program where they differ.
   void check() const {
     const auto expect = [this](float found, double expected, double terms) {
-      if (std::abs(found - expected) < 1e-5 * (terms + 10)) return;
+      if (std::abs(static_cast<double>(found) - expected) < 1e-5 * (terms + 10)) return;
       std::fprintf(stderr, "%s: %g, expected %g\n", c.name().c_str(), static_cast<double>(found),
                    expected);
       std::exit(1);

@@ -8,7 +8,7 @@ import ratio_chart
 
 
 def format_ms(value):
-    return f"{value:.3f}" if value < 10 else f"{value:.1f}"
+    return f"{value:.{5 if value < 0.01 else 4 if value < 0.1 else 3 if value < 10 else 1}f}"
 
 
 def ratios_of(times):

@@ -5,6 +5,7 @@
 // the environment in which OpenBLAS, whose products dlib calls, is fastest.
 #include <cblas.h>
 #include <dlib/dnn.h>
+#include <dlib/revision.h>
 #include <omp.h>
 
 #include <cmath>
