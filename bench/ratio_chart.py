@@ -18,10 +18,10 @@ def svg(title, notes, rows):
     values = [v for _, ratios in rows for pair in ratios.values() for v in pair if v]
     low, high = math.floor(math.log2(min([0.8, *values]))), math.ceil(math.log2(max([1.25, *values])))
     left = 24 + LETTER * max(len(label) for label, _ in rows)
-    top = 76 + 16 * len(notes)
+    legend_width, in_a_row = 34 + LETTER * max(map(len, peers), default=0), 4
+    top = 60 + 16 * (len(notes) + math.ceil(len(peers) / in_a_row))
     height = sum(BAR * max(1, len(ratios)) + GAP for _, ratios in rows)
-    legend = [left + sum(34 + LETTER * len(peer) for peer in peers[:i]) for i in range(len(peers) + 1)]
-    width, total = max(left + PLOT + 70, legend[-1]), top + height + 44
+    width, total = max(left + PLOT + 70, left + in_a_row * legend_width), top + height + 44
 
     def at(ratio):
         return left + PLOT * (math.log2(ratio) - low) / (high - low)
@@ -32,8 +32,9 @@ def svg(title, notes, rows):
            words(24, 28, title, 'font-size="17" font-weight="600" fill="#0f172a"')]
     out += [words(24, 48 + 16 * i, note, 'font-size="11" fill="#64748b"') for i, note in enumerate(notes)]
     for i, peer in enumerate(peers):
-        out.append(f'<rect x="{legend[i]:.1f}" y="{top - 24}" width="10" height="10" fill="{PALETTE[i % len(PALETTE)]}"/>')
-        out.append(words(legend[i] + 15, top - 15, peer))
+        x, y = left + i % in_a_row * legend_width, 56 + 16 * (len(notes) + i // in_a_row)
+        out.append(f'<rect x="{x:.1f}" y="{y - 9}" width="10" height="10" fill="{PALETTE[i % len(PALETTE)]}"/>')
+        out.append(words(x + 15, y, peer))
     for power in range(low, high + 1):
         x, line = at(2.0 ** power), "#475569" if power == 0 else "#e2e8f0"
         out.append(f'<line x1="{x:.1f}" y1="{top - 6}" x2="{x:.1f}" y2="{top + height}" stroke="{line}"/>')

@@ -77,18 +77,22 @@ def picture(kind, ratios, lines):
     return ratio_chart.svg(f"{kind}: espalier against its peers", lines, rows)
 
 
+def numeric(rows):
+    """Which columns are numbers."""
+    return [all(re.fullmatch(r"[\d.]+|–|", row[i]) for row in rows[1:]) for i in range(len(rows[0]))]
+
+
 def print_table(rows):
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    numbers = numeric(rows)
     for row in rows:
-        cells = [cell.rjust(w) if re.search(r"\d$", rows[-1][i]) and i > 0 else cell.ljust(w)
-                 for i, (cell, w) in enumerate(zip(row, widths))]
+        cells = [cell.rjust(w) if n else cell.ljust(w) for cell, w, n in zip(row, widths, numbers)]
         print("  ".join(cells).rstrip())
 
 
 def markdown(rows, code):
     """A table; `code`: the columns that are names of cases."""
-    numbers = [re.fullmatch(r"[\d.]+|–|", cell) is not None for cell in rows[-1]]
-    text = "| " + " | ".join(rows[0]) + " |\n|" + "|".join("---:" if n else "---" for n in numbers) + "|\n"
+    text = "| " + " | ".join(rows[0]) + " |\n|" + "|".join("---:" if n else "---" for n in numeric(rows)) + "|\n"
     for row in rows[1:]:
         text += "| " + " | ".join(f"`{cell}`" if i in code else cell for i, cell in enumerate(row)) + " |\n"
     return text
