@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What all benchmarks share, ours and the peers': percentiles of latencies.
+// What all benchmarks share, ours and the peers': percentiles of latencies, the option --form.
 #pragma once
 
 #include <benchmark/benchmark.h>
@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <string>
+#include <string_view>
 #include <vector>
 
 namespace bench {
@@ -37,5 +39,22 @@ class Latencies {
  private:
   std::vector<double> seconds_;
 };
+
+/// The value of --form=…, which is taken out of the arguments: Google Benchmark does not know it.
+inline std::string take_form(int& argc, char** argv) {
+  constexpr std::string_view option = "--form=";
+  std::string form;
+  int kept = 1;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view argument = argv[i];
+    if (argument.substr(0, option.size()) == option) {
+      form = argument.substr(option.size());
+    } else {
+      argv[kept++] = argv[i];
+    }
+  }
+  argc = kept;
+  return form;
+}
 
 }  // namespace bench

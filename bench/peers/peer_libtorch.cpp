@@ -6,7 +6,6 @@
 #include <torch/torch.h>
 
 #include <cmath>
-#include <cstring>
 #include <memory>
 #include <string>
 #include <vector>
@@ -368,14 +367,7 @@ const std::vector<Workload>& workloads() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  bool fused = false;
-  for (int i = 1; i < argc; ++i) {
-    if (std::strncmp(argv[i], "--form=", 7) != 0) continue;
-    fused = std::strcmp(argv[i] + 7, "fused") == 0;
-    for (int j = i; j + 1 < argc; ++j) argv[j] = argv[j + 1];
-    --argc;
-    --i;
-  }
+  const bool fused = bench::take_form(argc, argv) == "fused";
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
   at::set_num_interop_threads(1);

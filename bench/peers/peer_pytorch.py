@@ -2,15 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The training steps and inference of bench/ on PyTorch. Forms: plain, a module for each layer; fused, experts, gates and
 towers in one product each by hand; compiled, the fused one through torch.compile (but for the look-up in tables, whose sparse
-gradients it refuses). Optimiser: Adam with fused=True; tables have sparse gradients and SparseAdam. Speaks as much of Google
-Benchmark's command line as scripts/compare needs."""
-import argparse
-import json
-import re
-import statistics
-import sys
-import time
+gradients it refuses). Optimiser: Adam with fused=True; tables have sparse gradients and SparseAdam."""
+from functools import partial
 
+import harness
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -158,48 +153,23 @@ def inference_of(name, form, batch):
     return infer
 
 
+def prepare(make_work, threads, *settings):
+    torch.manual_seed(1)
+    torch.set_num_threads(threads)
+    return make_work(*settings)
+
+
 def cases(form):
     for name, (_, _, _, batches, _) in WORKLOADS.items():
         for threads in (1, 2):
             for batch in batches:
-                yield f"TrainStep/{name}/batch:{batch}/threads:{threads}", threads, "ms", step_of, (name, form, batch)
+                yield f"TrainStep/{name}/batch:{batch}/threads:{threads}", "ms", partial(prepare, step_of, threads, name, form, batch)
             for batch in (1, 1024):
                 if batch > 1 or threads == 1:
-                    yield f"Infer/{name}/batch:{batch}/threads:{threads}", threads, "us", inference_of, (name, form, batch)
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--form", choices=["plain", "fused", "compiled"], default="plain")
-    parser.add_argument("--benchmark_filter", default=".")
-    parser.add_argument("--benchmark_min_time", type=float, default=0.5)
-    parser.add_argument("--benchmark_format", choices=["console", "json"], default="console")
-    arguments = parser.parse_args()
-    torch.set_num_interop_threads(1)
-    found = []
-    for name, threads, unit, prepare, settings in cases(arguments.form):
-        if not re.search(arguments.benchmark_filter, name):
-            continue
-        torch.manual_seed(1)
-        torch.set_num_threads(threads)
-        work = prepare(*settings)
-        for _ in range(5):
-            work()
-        times, begin = [], time.perf_counter()
-        while not times or time.perf_counter() - begin < arguments.benchmark_min_time:
-            at = time.perf_counter()
-            work()
-            times.append(time.perf_counter() - at)
-        scale = {"ms": 1e3, "us": 1e6}[unit]
-        case = {"name": name, "iterations": len(times), "real_time": scale * sum(times) / len(times), "time_unit": unit}
-        if "batch:1/" in name:
-            case["p50_us"] = 1e6 * statistics.median(times)
-        found.append(case)
-        if arguments.benchmark_format == "console":
-            print(f"{name:48} {case['real_time']:10.3f} {unit}", flush=True)
-    if arguments.benchmark_format == "json" and found:
-        json.dump({"context": {"torch": torch.__version__, "form": arguments.form}, "benchmarks": found}, sys.stdout)
+                    yield (f"Infer/{name}/batch:{batch}/threads:{threads}", "us",
+                           partial(prepare, inference_of, threads, name, form, batch))
 
 
 if __name__ == "__main__":
-    main()
+    torch.set_num_interop_threads(1)
+    harness.main(__doc__, ["plain", "fused", "compiled"], cases, {"torch": torch.__version__})

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// Dense layers' products as a training step runs them, on one and two threads; bench/peers/ has the
+// same cases on other libraries. One thread: one product. Two: the batch's slices, as
+// train/executor.hpp cuts it, gradients of weights in a buffer for each lane, then summed.
+#include "machine.hpp"
+#include "matmul.hpp"
+
+#include "espalier/kernels/cpu/kernels.hpp"
+#include "espalier/optim/pack.hpp"
+#include "espalier/train/slicing.hpp"
+
+namespace {
+
+namespace esp = espalier;
+using bench::Index;
+
+class Espalier : public bench::MatmulValues {
+ public:
+  explicit Espalier(const bench::MatmulCase& of)
+      : MatmulValues(of), pool_(c.threads), slicing_(esp::Slicing::of(c.batch)) {
+    bench::machine(c.threads);
+    pool_.on_every_thread([](int) { esp::cpu::prepare_thread<float>({}); });
+    if (c.threads == 1 || c.gradient != bench::Gradient::weights) return;
+    for (Index lane = 1; lane < slicing_.lanes; ++lane) {
+      lanes_.emplace_back(static_cast<std::size_t>(c.out * c.in + c.out));
+    }
+  }
+
+  void run() {
+    if (c.threads == 1) {
+      run(0, c.batch, dw.data(), db.data());
+      return;
+    }
+    pool_.run(slicing_.lanes, [this](Index lane, int) {
+      float* to = dw.data();
+      float* bias = db.data();
+      if (lane > 0 && !lanes_.empty()) {
+        to = lanes_[static_cast<std::size_t>(lane - 1)].data();
+        bias = to + c.out * c.in;
+      }
+      for (Index s = slicing_.first_slice(lane); s < slicing_.first_slice(lane + 1); ++s)
+        run(slicing_.first_sample(s), slicing_.count(s), to, bias);
+    });
+    if (!lanes_.empty()) sum_lanes();
+  }
+
+  void finish() {}
+
+  void report(benchmark::State& state, double seconds) const {
+    state.counters["GFLOP/s"] = c.flops() / seconds / 1e9;
+    state.counters["fraction_of_floor"] = bench::floor_seconds(c.flops(), 0, c.threads) / seconds;
+  }
+
+ private:
+  void run(Index first, Index count, float* weights, float* bias) {
+    const esp::cpu::Device device;
+    const esp::View<const float> in{x.data() + first * c.in, c.in, count, c.in};
+    const esp::View<float> out{y.data() + first * c.out, c.out, count, c.out};
+    if (c.gradient == bench::Gradient::none) {
+      esp::cpu::dense_forward<float>(device, w.data(), b.data(), in, esp::Activation::relu, {},
+                                     out);
+    } else if (c.gradient == bench::Gradient::weights) {
+      esp::cpu::dense_weight_gradient<float>(device, out, in, weights, bias);
+    } else {
+      const esp::View<float> gradient{dx.data() + first * c.in, c.in, count, c.in};
+      esp::cpu::dense_input_gradient<float>(device, w.data(), out, gradient, false);
+    }
+  }
+
+  /// Every lane is added to the first and cleared, piece by piece, as the executor does it.
+  void sum_lanes() {
+    constexpr Index piece_size = 4096;
+    const Index weights = c.out * c.in;
+    pool_.run((weights + piece_size - 1) / piece_size, [&](Index piece, int) {
+      const Index begin = piece * piece_size, end = (std::min)(begin + piece_size, weights);
+      Index i = begin;
+      for (; i + esp::pack_size<float> <= end; i += esp::pack_size<float>) {
+        esp::Pack<float> total = esp::load_pack(dw.data() + i);
+        for (esp::Buffer<float>& lane : lanes_) {
+          total += esp::load_pack(lane.data() + i);
+          esp::store_pack(lane.data() + i, esp::Pack<float>{});
+        }
+        esp::store_pack(dw.data() + i, total);
+      }
+      for (; i < end; ++i) {
+        for (esp::Buffer<float>& lane : lanes_) dw[i] += std::exchange(lane.data()[i], 0.0F);
+      }
+    });
+    for (esp::Buffer<float>& lane : lanes_) {
+      for (Index o = 0; o < c.out; ++o) db[o] += std::exchange(lane.data()[weights + o], 0.0F);
+    }
+  }
+
+  esp::ThreadPool pool_;
+  esp::Slicing slicing_;
+  std::vector<esp::Buffer<float>> lanes_;  ///< of all lanes but the first
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  bench::add_matmul<Espalier>();
+  return bench::run(argc, argv);
+}
