@@ -31,8 +31,9 @@ template <class Model>
 void infer(benchmark::State& state, Index samples, int threads, esp::Precision precision) {
   const Setting<Model> setting(samples);
   constexpr auto program = esp::program_of<Model, float, esp::cpu::Device>();
-  const esp::NarrowParameters narrow =
-      precision.narrow() ? esp::NarrowParameters(program.plan, setting.parameters) : esp::NarrowParameters();
+  const esp::NarrowParameters narrow = precision.narrow()
+                                           ? esp::NarrowParameters(program.plan, setting.parameters)
+                                           : esp::NarrowParameters();
   const esp::InferenceExecutor<float> executor =
       precision.narrow() ? esp::InferenceExecutor<float>(program, narrow, precision)
                          : esp::InferenceExecutor<float>(program, setting.parameters);

@@ -77,7 +77,7 @@ template <class T>
 struct Machine {
   double flops = 0;       ///< a second, a multiply-add being two
   double bf16_flops = 0;  ///< the same in bf16
-  double bytes = 0;  ///< a second: triad a = b + s · c from memory
+  double bytes = 0;       ///< a second: triad a = b + s · c from memory
 };
 
 inline Machine measure_machine(int threads) {
@@ -89,8 +89,8 @@ inline Machine measure_machine(int threads) {
   const auto best_rate = [&](double done, const auto& work) {
     double best = 0;
     for (double spent = 0; spent < 0.5;) {
-      const double seconds =
-          seconds_of([&] { pool.run(threads, [&](Index, int) { benchmark::DoNotOptimize(work()); }); });
+      const double seconds = seconds_of(
+          [&] { pool.run(threads, [&](Index, int) { benchmark::DoNotOptimize(work()); }); });
       best = (std::max)(best, threads * done / seconds);
       spent += seconds;
     }
@@ -165,7 +165,8 @@ class FloorCounter {
     const double seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count() /
         static_cast<double>((std::max)(state_.iterations(), benchmark::IterationCount{1}));
-    state_.counters["fraction_of_floor"] = floor_seconds(flops_, bytes_, threads_, precision_) / seconds;
+    state_.counters["fraction_of_floor"] =
+        floor_seconds(flops_, bytes_, threads_, precision_) / seconds;
     if (flops_ > 0) state_.counters["GFLOP/s"] = flops_ / seconds / 1e9;
     if (bytes_ > 0) state_.counters["GB/s"] = bytes_ / seconds / 1e9;
   }

@@ -133,8 +133,8 @@ Needs inference_needs(const esp::Batch<float>& batch, esp::Precision precision) 
 /// "TrainStep/mmoe/batch:256/threads:2"; in bf16 "TrainStep/mmoe_bf16/…"
 inline std::string case_name(const char* kind, const char* workload, Index batch, int threads,
                              esp::Precision precision = esp::Precision::Fp32) {
-  return std::string(kind) + "/" + workload + (precision.narrow() ? "_bf16" : "") + "/batch:" + std::to_string(batch) +
-         "/threads:" + std::to_string(threads);
+  return std::string(kind) + "/" + workload + (precision.narrow() ? "_bf16" : "") +
+         "/batch:" + std::to_string(batch) + "/threads:" + std::to_string(threads);
 }
 
 }  // namespace bench

@@ -63,7 +63,8 @@ inline void add_options(CLI::App& app, Options& o, const std::vector<std::string
   app.add_option("--balance", o.balance, "How the tasks' losses are weighted")->check(CLI::IsMember(balances));
   app.add_option("--weights", o.weights, "Weights of the tasks, instead of --balance")->delimiter(',')->excludes("--balance");
   add_training_options(app, o, recipe);
-  app.add_option("--precision", o.precision, "Of products; with bf16 a checkpoint is also tested with its parameters kept as bf16")
+  app.add_option("--precision", o.precision,
+                 "Of products; with bf16 a checkpoint is tested with its parameters kept so, too")
       ->check(CLI::IsMember({"fp32", "bf16"}));
   app.add_option("--checkpoint", o.checkpoint, "Save the model to this file (safetensors), and how far the training is beside it");
   app.add_flag("--resume", o.resume, "Go on from the checkpoint where an interrupted run stopped; a comparison: from its runs.jsonl");

@@ -93,14 +93,16 @@ class InferenceExecutor {
     for (const Buffer<T>& table : parameters.tables) tables_.push_back(table.data());
   }
 
-  /// With parameters in half the bytes, on a device that can read them: Precision::Bf16's.
-  InferenceExecutor(const Program<T, cpu::Device>& program, const NarrowParameters& parameters, Precision precision)
-    requires std::is_same_v<T, float>
+  /// With parameters in half the bytes. Throws ConfigError for a precision that cannot read them.
+  InferenceExecutor(const Program<T, cpu::Device>& program, const NarrowParameters& parameters,
+                    Precision precision) requires std::is_same_v<T, float>
       : program_(program),
         compact_(program.plan),
         device_(precision.device()),
         dense_(parameters.rest.data()),
         matrices_(parameters.matrices.data()) {
+    if (!precision.narrow())
+      throw ConfigError("narrow parameters are read in Precision::Bf16, not in fp32");
     parameters.redirect(compact_.nodes);
     for (const Buffer<BFloat16>& table : parameters.tables) narrow_tables_.push_back(table.data());
   }

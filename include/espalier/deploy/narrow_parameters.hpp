@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `NarrowParameters`: a model's parameters in half the bytes: matrices of weights and tables as bf16.
+// `NarrowParameters`: a model's parameters in half the bytes: matrices of weights and tables as
+// bf16.
 #pragma once
 
 #include <algorithm>
@@ -13,7 +14,8 @@
 
 namespace espalier {
 
-/// Biases, normalisation, gates of routes and the like stay float: few values, which no product reads.
+/// Biases, normalisation, gates of routes and the like stay float: few values, which no product
+/// reads.
 class NarrowParameters {
  public:
   Buffer<BFloat16> matrices;
@@ -31,7 +33,8 @@ class NarrowParameters {
       r.kept_before = kept;
     }
     const auto all = static_cast<Index>(parameters.dense.size());
-    matrices = Buffer<BFloat16>(static_cast<std::size_t>(ranges_.empty() ? 0 : ranges_.back().place + ranges_.back().size()));
+    matrices = Buffer<BFloat16>(static_cast<std::size_t>(
+        ranges_.empty() ? 0 : ranges_.back().place + ranges_.back().size()));
     rest = Buffer<float>(static_cast<std::size_t>(kept + all - last));
     last = kept = 0;
     const float* const from = parameters.dense.data();
@@ -81,7 +84,8 @@ class NarrowParameters {
       const Index begin = node.parameters[0];
       ranges_.push_back({begin, begin + Index{node.in.rows} / node.groups * node.out.rows});
     }
-    std::sort(ranges_.begin(), ranges_.end(), [](const Range& a, const Range& b) { return a.begin < b.begin; });
+    std::sort(ranges_.begin(), ranges_.end(),
+              [](const Range& a, const Range& b) { return a.begin < b.begin; });
     std::size_t made = 0;
     for (const Range& r : ranges_) {
       if (made > 0 && r.begin <= ranges_[made - 1].end) {  // a neighbour, or read by several nodes
@@ -104,7 +108,8 @@ class NarrowParameters {
   }
 
   [[nodiscard]] Index place_of(Index offset) const {
-    const auto r = std::find_if(ranges_.begin(), ranges_.end(), [&](const Range& x) { return offset < x.end; });
+    const auto r = std::find_if(ranges_.begin(), ranges_.end(),
+                                [&](const Range& x) { return offset < x.end; });
     return r->place + offset - r->begin;
   }
   [[nodiscard]] Index kept_at(Index offset) const {

@@ -27,9 +27,11 @@ class PlanPredictor {
 
   /// Reads what Trainer::save or the trainer's checkpoint wrote. Throws IoError; CheckpointError when the file is
   /// another model's, naming the first difference.
-  PlanPredictor(const CpuProgram& program, const std::string& path, Precision precision = Precision::Fp32)
+  PlanPredictor(const CpuProgram& program, const std::string& path,
+                Precision precision = Precision::Fp32)
       : PlanPredictor(program, SafetensorsFile(path), precision) {}
-  PlanPredictor(const CpuProgram& program, const SafetensorsFile& file, Precision precision = Precision::Fp32)
+  PlanPredictor(const CpuProgram& program, const SafetensorsFile& file,
+                Precision precision = Precision::Fp32)
       : features_(program.plan.schema) {
     restore_features(file, program.plan, features_);
     Parameters<float> read(program.plan, features_.vocabulary_rows());

@@ -9,9 +9,9 @@
 
 namespace espalier {
 
-/// 1 sign, 8 exponent and 7 fraction bits: the range of a float, two to three digits. Storage only: arithmetic is float's.
-/// A float is rounded to the nearest, ties to even; a NaN stays one, with its sign; values beyond the largest (3.39e38)
-/// become infinite.
+/// 1 sign, 8 exponent and 7 fraction bits: the range of a float, two to three digits. Storage only:
+/// arithmetic is float's. A float is rounded to the nearest, ties to even; a NaN stays one, with
+/// its sign; values beyond the largest (3.39e38) become infinite.
 class BFloat16 {
  public:
   BFloat16() = default;

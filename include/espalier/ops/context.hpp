@@ -36,8 +36,9 @@ struct Context {
   const T* parameters = nullptr;
   T* parameter_gradients = nullptr;
   const T* const* tables = nullptr;
-  const BFloat16* narrow_matrices = nullptr;       ///< where inference keeps them so: matrices of products,
-  const BFloat16* const* narrow_tables = nullptr;  ///< and tables
+  // Null, but where inference keeps matrices of products and tables so:
+  const BFloat16* narrow_matrices = nullptr;
+  const BFloat16* const* narrow_tables = nullptr;
   T* values = nullptr;           ///< activations
   T* gradients = nullptr;        ///< their gradients, laid out alike
   T* scratch = nullptr;          ///< this slice's part of what is merged over the batch

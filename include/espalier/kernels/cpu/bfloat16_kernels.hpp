@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The narrow kernels in bf16. Layers with few inputs or outputs (heads, gates) stay in float: they cost little, and what
-// they say is the model's answer.
+// The narrow kernels in bf16. Layers with few inputs or outputs (heads, gates) stay in float: they
+// cost little, and what they say is the model's answer.
 #pragma once
 
 #include <algorithm>
@@ -13,7 +13,8 @@
 
 namespace espalier::cpu {
 
-/// T is float; a template, so that naming it does not compile it. `Math`: EmulatedPairs or NativePairs.
+/// T is float; a template, so that naming it does not compile it. `Math`: EmulatedPairs or
+/// NativePairs.
 template <class T, class Math = MachinePairs>
 struct BFloat16Kernels {
   static_assert(std::is_same_v<T, float>);
@@ -30,7 +31,8 @@ struct BFloat16Kernels {
     const GemmInput<T> right{x.data, 1, x.stride};
     if (!stays_float(outputs, x.rows)) {
       if (w.narrow != nullptr) {
-        gemm_pairs<Math>(outputs, x.cols, x.rows, GemmInput<BFloat16>{w.narrow, x.rows, 1}, right, y);
+        gemm_pairs<Math>(outputs, x.cols, x.rows, GemmInput<BFloat16>{w.narrow, x.rows, 1}, right,
+                         y);
       } else {
         gemm_pairs<Math>(outputs, x.cols, x.rows, GemmInput<T>{w.values, x.rows, 1}, right, y);
       }
@@ -63,8 +65,8 @@ struct BFloat16Kernels {
     }
   }
 
-  static void gather_pooled(const BFloat16* table, const std::int32_t* ids, const std::int32_t* offsets, bool mean,
-                            View<T> y) {
+  static void gather_pooled(const BFloat16* table, const std::int32_t* ids,
+                            const std::int32_t* offsets, bool mean, View<T> y) {
     for (Index j = 0; j < y.cols; ++j) {
       T* const to = y.column(j);
       std::fill_n(to, y.rows, T{0});
@@ -84,7 +86,8 @@ struct BFloat16Kernels {
     widened_room();
   }
 
-  static constexpr NarrowKernels<T> all{&forward, &input_gradient, &weight_gradient, &gather, &gather_pooled, &prepare_thread};
+  static constexpr NarrowKernels<T> all{&forward, &input_gradient, &weight_gradient,
+                                        &gather,  &gather_pooled,  &prepare_thread};
 
  private:
   static void widen(const BFloat16* from, Index n, T* to) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Registers of bf16 pairs, and a_0 b_0 + a_1 b_1 added to a float: by the machine where the compiler targets AVX-512 BF16,
-// else in float.
+// Registers of bf16 pairs, and a_0 b_0 + a_1 b_1 added to a float: by the machine where the
+// compiler targets AVX-512 BF16, else in float.
 #pragma once
 
 #include <bit>
@@ -50,7 +50,8 @@ inline void interleave_halves(Vector<std::uint16_t>& halves, std::index_sequence
 
 }  // namespace detail
 
-/// In float, on any machine. Two roundings a pair, as AVX-512 BF16 has them; unlike there, values below 1.2e-38 count.
+/// In float, on any machine. Two roundings a pair, as AVX-512 BF16 has them; unlike there, values
+/// below 1.2e-38 count.
 struct EmulatedPairs {
   using Operand = Pair;
 
@@ -75,7 +76,8 @@ struct EmulatedPairs {
     return pairs;
   }
 
-  [[gnu::always_inline]] static void multiply_add(Vector<float>& sum, const Pairs& a, const Pairs& b) {
+  [[gnu::always_inline]] static void multiply_add(Vector<float>& sum, const Pairs& a,
+                                                  const Pairs& b) {
     sum += detail::second_of(a) * detail::second_of(b);
     sum += detail::first_of(a) * detail::first_of(b);
   }
@@ -89,7 +91,8 @@ struct EmulatedPairs {
 /// VDPBF16PS and VCVTNE2PS2BF16.
 struct NativePairs : EmulatedPairs {
   [[nodiscard]] static Pairs pair_up(const Vector<float>& first, const Vector<float>& second) {
-    constexpr auto all = std::make_index_sequence<std::size_t{2} * static_cast<std::size_t>(lanes<float>)>{};
+    constexpr auto all =
+        std::make_index_sequence<std::size_t{2} * static_cast<std::size_t>(lanes<float>)>{};
     Pairs pairs;
     Vector<std::uint16_t> halves;
     const __m512bh narrowed = _mm512_cvtne2ps_pbh(second, first);
@@ -106,7 +109,8 @@ struct NativePairs : EmulatedPairs {
     return pairs;
   }
 
-  [[gnu::always_inline]] static void multiply_add(Vector<float>& sum, const Pairs& a, const Pairs& b) {
+  [[gnu::always_inline]] static void multiply_add(Vector<float>& sum, const Pairs& a,
+                                                  const Pairs& b) {
     __m512bh left, right;
     std::memcpy(&left, &a, sizeof left);
     std::memcpy(&right, &b, sizeof right);

@@ -36,7 +36,8 @@ void fill(Device, T value, View<T> y) {
 
 /// y_j = table row ids[j]. Rows are y.rows wide.
 template <class T>
-void gather(Device device, std::type_identity_t<Stored<T>> rows, const std::int32_t* ids, View<T> y) {
+void gather(Device device, std::type_identity_t<Stored<T>> rows, const std::int32_t* ids,
+            View<T> y) {
   if (rows.narrow != nullptr) return narrow_kernels<T>(device)->gather(rows.narrow, ids, y);
   constexpr Index ahead = 8;
   const T* const table = rows.values;

@@ -26,8 +26,8 @@ void activation_forward(Device, Activation activation, View<const T> x, View<T> 
 /// y: outputs × n.
 /// pre = W x + b, where its data is not null: only for activations that need it.
 template <class T>
-void dense_forward(Device device, std::type_identity_t<Stored<T>> w, const T* bias,
-                   View<const T> x, Activation activation, View<T> pre, View<T> y) {
+void dense_forward(Device device, std::type_identity_t<Stored<T>> w, const T* bias, View<const T> x,
+                   Activation activation, View<T> pre, View<T> y) {
   const bool in_registers = activation == Activation::identity || activation == Activation::relu ||
                             activation == Activation::leaky_relu;
   const View<T> first = pre.data != nullptr ? pre : y;

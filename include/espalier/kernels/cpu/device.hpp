@@ -9,7 +9,8 @@ struct NarrowKernels;  // narrow_kernels.hpp
 
 /// One thread of the CPU: kernels are single-threaded, executors bring the threads.
 struct Device {
-  const NarrowKernels<float>* narrow = nullptr;  ///< products in less than single precision, where asked for
+  const NarrowKernels<float>* narrow =
+      nullptr;  ///< products in less than single precision, where asked for
 };
 
 }  // namespace espalier::cpu

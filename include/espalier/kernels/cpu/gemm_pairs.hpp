@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The matrix product on bf16 pairs: both operands are rounded as they are packed, sums stay in float.
+// The matrix product on bf16 pairs: both operands are rounded as they are packed, sums stay in
+// float.
 #pragma once
 
 #include <algorithm>
@@ -30,19 +31,21 @@ inline void narrow_run(const Source* from, Index k, Pair* to) {
   for (; p < k; p += 2) to[p / 2] = pair(from[p], p + 1 < k ? from[p + 1] : Source{});
 }
 
-/// One row of a panel, `m` of its `rows` values there: neighbours of `from`, paired with those of `next` (null: with
-/// zero).
+/// One row of a panel, `m` of its `rows` values there: neighbours of `from`, paired with those of
+/// `next` (null: with zero).
 template <class Math>
 inline void pair_rows(const float* from, const float* next, Index m, Index rows, Pair* to) {
   constexpr Index n = lanes<Pair>;
   Index i = 0;
   for (; i + n <= m; i += n) {
-    store(to + i, Math::pair_up(load(from + i), next != nullptr ? load(next + i) : Vector<float>{}));
+    store(to + i,
+          Math::pair_up(load(from + i), next != nullptr ? load(next + i) : Vector<float>{}));
   }
   for (; i < rows; ++i) to[i] = i < m ? pair(from[i], next != nullptr ? next[i] : 0.0F) : Pair{0};
 }
 
-/// Rows [0, m) of A, which lie along the depth [0, k): panel[p · rows + i] is pair p of row i; missing rows are zero.
+/// Rows [0, m) of A, which lie along the depth [0, k): panel[p · rows + i] is pair p of row i;
+/// missing rows are zero.
 template <class Math, class Source>
 inline void pack_deep_panel(const GemmInput<Source>& a, Index m, Index k, Index rows, Pair* panel) {
   constexpr Index n = lanes<Pair>;
@@ -78,7 +81,8 @@ inline void pack_wide_panel(const GemmInput<float>& a, Index m, Index k, Index r
   }
 }
 
-/// Columns [0, n) of B, which lie side by side, depth [0, k): `tile_columns` at a time, one pair after the other.
+/// Columns [0, n) of B, which lie side by side, depth [0, k): `tile_columns` at a time, one pair
+/// after the other.
 template <class Math>
 inline void pack_wide_columns(const GemmInput<float>& b, Index n, Index k, Pair* to) {
   constexpr Index width = tile_columns, at_once = (std::max)(lanes<Pair>, width);
@@ -87,7 +91,8 @@ inline void pack_wide_columns(const GemmInput<float>& b, Index n, Index k, Pair*
   for (Index j = 0; j < n; j += at_once, to += at_once / width * size) {
     for (Index p = 0; p < k; p += 2) {
       const float* const from = b.data + j + p * b.row;
-      pair_rows<Math>(from, p + 1 < k ? from + b.row : nullptr, (std::min)(at_once, n - j), at_once, row);
+      pair_rows<Math>(from, p + 1 < k ? from + b.row : nullptr, (std::min)(at_once, n - j), at_once,
+                      row);
       for (Index t = 0; t < at_once / width; ++t)
         std::memcpy(to + t * size + p / 2 * width, row + t * width, sizeof(Pair) * width);
     }
@@ -102,7 +107,8 @@ void pair_blocks(Index m, Index n, Index k, const GemmInput<Left>& a, const Gemm
   Pair* const left = pair_room();
   Pair* const right = left + left_pairs;
   const Index row_step = across ? out.stride : 1, column_step = across ? 1 : out.stride;
-  const bool finishes = !out.accumulate && (out.bias != nullptr || out.activation != Activation::identity);
+  const bool finishes =
+      !out.accumulate && (out.bias != nullptr || out.activation != Activation::identity);
   TileOutput<float> c{};
   c.stride = out.stride;
   c.activation = out.activation;
@@ -135,11 +141,14 @@ void pair_blocks(Index m, Index n, Index k, const GemmInput<Left>& a, const Gemm
         c.data = out.data + i * row_step + j * column_step;
         c.bias = out.bias == nullptr ? nullptr : out.bias + (across ? j : i);
         if (rows == width) {
-          panel_times_columns<float, 1, narrow_columns, Math>(pairs, left, rows, packed, !deep, columns, c);
+          panel_times_columns<float, 1, narrow_columns, Math>(pairs, left, rows, packed, !deep,
+                                                              columns, c);
         } else if (rows == 2 * width) {
-          panel_times_columns<float, 2, tile_columns, Math>(pairs, left, rows, packed, !deep, columns, c);
+          panel_times_columns<float, 2, tile_columns, Math>(pairs, left, rows, packed, !deep,
+                                                            columns, c);
         } else {
-          panel_times_columns<float, 3, tile_columns, Math>(pairs, left, rows, packed, !deep, columns, c);
+          panel_times_columns<float, 3, tile_columns, Math>(pairs, left, rows, packed, !deep,
+                                                            columns, c);
         }
         i += rows;
       }
@@ -147,10 +156,11 @@ void pair_blocks(Index m, Index n, Index k, const GemmInput<Left>& a, const Gemm
   }
 }
 
-/// out[r · Few + f] = ⟨many_r, few_f⟩, all `k` long; few_f as pairs, zero to the end of the last register.
+/// out[r · Few + f] = ⟨many_r, few_f⟩, all `k` long; few_f as pairs, zero to the end of the last
+/// register.
 template <class Math, int Many, int Few, class Source>
-[[gnu::noinline]] ESPALIER_ALIGN_LOOPS void pair_dots(Index k, const Source* many, Index many_step, const Pair* few,
-                                                      Index few_step, float* out) {
+[[gnu::noinline]] ESPALIER_ALIGN_LOOPS void pair_dots(Index k, const Source* many, Index many_step,
+                                                      const Pair* few, Index few_step, float* out) {
   constexpr Index n = lanes<Pair>;
   Vector<float> sum[std::size_t{Many}][std::size_t{Few}]{};
   const auto add = [&](const Pairs* left, Index at) {
@@ -181,10 +191,11 @@ template <class Math, int Many, int Few, class Source>
   }
 }
 
-/// Few columns of B, or few rows of A, both along the depth: the few are narrowed, the many as they are read.
+/// Few columns of B, or few rows of A, both along the depth: the few are narrowed, the many as they
+/// are read.
 template <class Math, int Few, class Many, class Other>
-void pair_dot_rows(Index count, Index k, const Many* many, Index many_step, const Other* few, Index few_step,
-                   const GemmOutput<float>& c, bool many_are_rows) {
+void pair_dot_rows(Index count, Index k, const Many* many, Index many_step, const Other* few,
+                   Index few_step, const GemmOutput<float>& c, bool many_are_rows) {
   constexpr Index n = lanes<Pair>;
   Pair* const room = pair_room();
   const Index step = (k + 2 * n - 1) / (2 * n) * n;
@@ -201,8 +212,8 @@ void pair_dot_rows(Index count, Index k, const Many* many, Index many_step, cons
 
 namespace espalier::cpu {
 
-/// C = act(A B + bias) or C += A B in bf16: A and B rounded, products added up in float. A and B float; or bf16 already,
-/// lying along the depth.
+/// C = act(A B + bias) or C += A B in bf16: A and B rounded, products added up in float. A and B
+/// float; or bf16 already, lying along the depth.
 template <class Math, class Left, class Right>
 void gemm_pairs(Index m, Index n, Index k, const GemmInput<Left>& a, const GemmInput<Right>& b,
                 const GemmOutput<float>& c) {

@@ -187,9 +187,11 @@ template <class T>
 /// `k` steps of Vectors · lanes values of a, `a_step` apart, times b[0] … b[Columns − 1], each
 /// `b_step` apart.
 template <class T, int Vectors, int Columns, class Math = Values<T>>
-[[gnu::noinline]] ESPALIER_ALIGN_LOOPS void tile(
-    Index k, const typename Math::Operand* ESPALIER_RESTRICT a, Index a_step,
-    const typename Math::Operand* const* b, Index b_step, const TileOutput<T>& c) {
+[[gnu::noinline]] ESPALIER_ALIGN_LOOPS void tile(Index k,
+                                                 const typename Math::Operand* ESPALIER_RESTRICT a,
+                                                 Index a_step,
+                                                 const typename Math::Operand* const* b,
+                                                 Index b_step, const TileOutput<T>& c) {
   if (c.add && !c.across) {
     // Every line: gradients that wait in a far cache would cost as long as the product.
     for (int j = 0; j < c.columns; ++j) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `NarrowKernels`: what a device does in less than single precision, as functions: a program that never asks for it does
-// not compile them.
+// `NarrowKernels`: what a device does in less than single precision, as functions: a program that
+// never asks for it does not compile them.
 #pragma once
 
 #include <cstdint>
@@ -27,8 +27,8 @@ struct NarrowKernels {
   /// y_j = table row ids[j].
   void (*gather)(const BFloat16* table, const std::int32_t* ids, View<T> y);
   /// y_j = the sum, or the mean, of rows ids[offsets[j]] … ids[offsets[j + 1] − 1].
-  void (*gather_pooled)(const BFloat16* table, const std::int32_t* ids, const std::int32_t* offsets, bool mean,
-                        View<T> y);
+  void (*gather_pooled)(const BFloat16* table, const std::int32_t* ids, const std::int32_t* offsets,
+                        bool mean, View<T> y);
   /// What a thread's first product would allocate.
   void (*prepare_thread)();
 };
