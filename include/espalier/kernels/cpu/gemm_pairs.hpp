@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <type_traits>
 
 #include "espalier/core/buffer.hpp"
 #include "espalier/kernels/cpu/bfloat16_pairs.hpp"
@@ -28,7 +29,12 @@ inline void narrow_run(const Source* from, Index k, Pair* to) {
   constexpr Index step = 2 * lanes<Pair>;
   Index p = 0;
   for (; p + step <= k; p += step) store(to + p / 2, Math::narrow(from + p));
-  for (; p < k; p += 2) to[p / 2] = pair(from[p], p + 1 < k ? from[p + 1] : Source{});
+  if (p == k) return;
+  Source last[std::size_t{step}]{};
+  Pair pairs[std::size_t{lanes<Pair>}];
+  std::copy_n(from + p, k - p, last);
+  store(pairs, Math::narrow(last));
+  std::copy_n(pairs, (k - p + 1) / 2, to + p / 2);
 }
 
 /// One row of a panel, `m` of its `rows` values there: neighbours of `from`, paired with those of
@@ -191,20 +197,19 @@ template <class Math, int Many, int Few, class Source>
   }
 }
 
-/// Few columns of B, or few rows of A, both along the depth: the few are narrowed, the many as they
-/// are read.
-template <class Math, int Few, class Many, class Other>
-void pair_dot_rows(Index count, Index k, const Many* many, Index many_step, const Other* few,
-                   Index few_step, const GemmOutput<float>& c, bool many_are_rows) {
+/// With few columns of B: those are narrowed once, rows of A as they are read.
+template <class Math, int Few, class Left, class Right>
+void few_columns(Index m, Index k, const GemmInput<Left>& a, const GemmInput<Right>& b,
+                 const GemmOutput<float>& c) {
   constexpr Index n = lanes<Pair>;
   Pair* const room = pair_room();
   const Index step = (k + 2 * n - 1) / (2 * n) * n;
   for (Index f = 0; f < Few; ++f) {
     std::fill(room + f * step + (k + 1) / 2, room + (f + 1) * step, Pair{0});
-    narrow_run<Math>(few + f * few_step, k, room + f * step);
+    narrow_run<Math>(b.data + f * b.column, k, room + f * step);
   }
-  dot_rows<float, Few>(count, c, many_are_rows, [&](auto at_once, Index r, float* out) {
-    pair_dots<Math, at_once, Few>(k, many + r * many_step, many_step, room, step, out);
+  dot_rows<float, Few>(m, c, true, [&](auto at_once, Index r, float* out) {
+    pair_dots<Math, at_once, Few>(k, a.data + r * a.row, a.row, room, step, out);
   });
 }
 
@@ -221,9 +226,9 @@ void gemm_pairs(Index m, Index n, Index k, const GemmInput<Left>& a, const GemmI
   const bool deep = a.column == 1 && b.row == 1;
   const bool dots = deep && n <= 2 && k + 2 * lanes<Pair> <= detail::right_pairs;
   if (dots && n == 1) {
-    detail::pair_dot_rows<Math, 1>(m, k, a.data, a.row, b.data, b.column, c, true);
+    detail::few_columns<Math, 1>(m, k, a, b, c);
   } else if (dots && n == 2) {
-    detail::pair_dot_rows<Math, 2>(m, k, a.data, a.row, b.data, b.column, c, true);
+    detail::few_columns<Math, 2>(m, k, a, b, c);
   } else if (deep && n < m) {
     detail::pair_blocks<Math>(n, m, k, GemmInput<Right>{b.data, b.column, b.row},
                               GemmInput<Left>{a.data, a.column, a.row}, c, true);
