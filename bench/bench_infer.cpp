@@ -28,10 +28,15 @@ struct Setting {
 };
 
 template <class Model>
-void infer(benchmark::State& state, Index samples, int threads) {
+void infer(benchmark::State& state, Index samples, int threads, esp::Precision precision) {
   const Setting<Model> setting(samples);
-  const esp::InferenceExecutor<float> executor(esp::program_of<Model, float, esp::cpu::Device>(),
-                                               setting.parameters);
+  constexpr auto program = esp::program_of<Model, float, esp::cpu::Device>();
+  const esp::NarrowParameters narrow = precision.narrow()
+                                           ? esp::NarrowParameters(program.plan, setting.parameters)
+                                           : esp::NarrowParameters();
+  const esp::InferenceExecutor<float> executor =
+      precision.narrow() ? esp::InferenceExecutor<float>(program, narrow, precision)
+                         : esp::InferenceExecutor<float>(program, setting.parameters);
   // Threads share a batch by samples; each has a workspace of its own.
   esp::ThreadPool pool(threads);
   std::vector<esp::InferenceExecutor<float>::Workspace> workspaces;
@@ -67,10 +72,10 @@ void infer(benchmark::State& state, Index samples, int threads) {
     });
   };
   for (int i = 0; i < 3; ++i) predict();
-  const bench::Needs needs = bench::inference_needs<Model>(setting.data[0]->batch());
+  const bench::Needs needs = bench::inference_needs<Model>(setting.data[0]->batch(), precision);
   bench::machine(threads);
   bench::Latencies latencies;
-  bench::FloorCounter counter(state, needs.flops, needs.bytes, threads);
+  bench::FloorCounter counter(state, needs.flops, needs.bytes, threads, precision);
   if (samples == 1) {
     for (auto _ : state) latencies.time(predict);
   } else {
@@ -83,13 +88,15 @@ void infer(benchmark::State& state, Index samples, int threads) {
 }
 
 template <class Model>
-void add() {
+void add(esp::Precision precision = esp::Precision::Fp32) {
   for (const auto& [batch, threads] : {std::pair<Index, int>{1, 1}, {1024, 1}, {1024, 2}}) {
     const Index samples = batch;
     const int count = threads;
     benchmark::RegisterBenchmark(
-        bench::case_name("Infer", Model::label, batch, threads).c_str(),
-        [samples, count](benchmark::State& state) { infer<Model>(state, samples, count); })
+        bench::case_name("Infer", Model::label, batch, threads, precision).c_str(),
+        [samples, count, precision](benchmark::State& state) {
+          infer<Model>(state, samples, count, precision);
+        })
         ->Unit(benchmark::kMicrosecond);
   }
 }
@@ -101,5 +108,9 @@ int main(int argc, char** argv) {
   add<bench::Mmoe>();
   add<bench::MmoeWide>();
   add<bench::EmbeddingCtr>();
+  add<bench::SharedBottom>(esp::Precision::Bf16);
+  add<bench::Mmoe>(esp::Precision::Bf16);
+  add<bench::MmoeWide>(esp::Precision::Bf16);
+  add<bench::EmbeddingCtr>(esp::Precision::Bf16);
   return bench::run(argc, argv);
 }

@@ -24,18 +24,19 @@ esp::Buffer<float> random_buffer(Index size, std::uint64_t seed) {
 enum class Product { forward, weight_gradient, input_gradient };
 
 /// y (out × n) = relu(W x + b), and its two gradients.
-void product(benchmark::State& state, Product kind, Index samples, Index in, Index out) {
+void product(benchmark::State& state, Product kind, Index samples, Index in, Index out,
+             esp::Precision precision) {
   const auto w = random_buffer(in * out, 1), b = random_buffer(out, 2),
              x = random_buffer(in * samples, 3);
   auto y = random_buffer(out * samples, 4), dx = random_buffer(in * samples, 5),
        dw = random_buffer(in * out, 6), db = random_buffer(out, 7);
   const esp::View<const float> xv{x.data(), in, samples, in};
   const esp::View<float> yv{y.data(), out, samples, out}, dxv{dx.data(), in, samples, in};
-  const esp::cpu::Device device;
+  const esp::cpu::Device device = precision.device();
   const double sizes = 4.0 * static_cast<double>(in * out + in * samples + out * samples);
   const double flops = 2.0 * static_cast<double>(in * out * samples);
   bench::machine(1);
-  bench::FloorCounter counter(state, flops, 0, 1);
+  bench::FloorCounter counter(state, flops, 0, 1, precision);
   for (auto _ : state) {
     if (kind == Product::forward) {
       esp::cpu::dense_forward<float>(device, w.data(), b.data(), xv, esp::Activation::relu, {}, yv);
@@ -50,7 +51,7 @@ void product(benchmark::State& state, Product kind, Index samples, Index in, Ind
   state.counters["KiB"] = sizes / 1024;
 }
 
-void add_products() {
+void add_products(esp::Precision precision) {
   struct Shape {
     Index samples, in, out;
   };
@@ -70,11 +71,13 @@ void add_products() {
                                    {Product::input_gradient, "input_gradient"}}) {
     for (const Shape& s : shapes) {
       const Product which = kind;
-      benchmark::RegisterBenchmark(
-          (std::string("Product/") + name + "/batch:" + std::to_string(s.samples) +
-           "/in:" + std::to_string(s.in) + "/out:" + std::to_string(s.out))
-              .c_str(),
-          [which, s](benchmark::State& state) { product(state, which, s.samples, s.in, s.out); })
+      benchmark::RegisterBenchmark((std::string(precision.narrow() ? "Product_bf16/" : "Product/") +
+                                    name + "/batch:" + std::to_string(s.samples) +
+                                    "/in:" + std::to_string(s.in) + "/out:" + std::to_string(s.out))
+                                       .c_str(),
+                                   [which, s, precision](benchmark::State& state) {
+                                     product(state, which, s.samples, s.in, s.out, precision);
+                                   })
           ->Unit(benchmark::kMicrosecond);
     }
   }
@@ -171,7 +174,8 @@ void activation(benchmark::State& state, esp::Activation a) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  add_products();
+  add_products(esp::Precision::Fp32);
+  add_products(esp::Precision::Bf16);
   add_loss<esp::BinaryCrossEntropy>();
   add_loss<esp::Focal<>>();
   add_loss<esp::WeightedLogistic>();

@@ -11,10 +11,10 @@ using bench::Index;
 namespace esp = espalier;
 
 template <class Model>
-void train_step(benchmark::State& state, Index samples, int threads) {
+void train_step(benchmark::State& state, Index samples, int threads, esp::Precision precision) {
   const auto rows = bench::vocabulary_rows<Model>();
   esp::TrainExecutor<float> executor(esp::program_of<Model, float, esp::cpu::Device>(), rows,
-                                     samples, threads);
+                                     samples, threads, precision.device());
   esp::initialize(executor.plan(), 1, executor.parameters());
   executor.prepare(esp::Adam{.learning_rate = 1e-3}, {});
   std::vector<double> weights;
@@ -39,19 +39,21 @@ void train_step(benchmark::State& state, Index samples, int threads) {
   for (int i = 0; i < 3; ++i) learn();
   const bench::Needs needs = bench::step_needs<Model>(data[0]->batch());
   bench::machine(threads);
-  bench::FloorCounter counter(state, needs.flops, needs.bytes, threads);
+  bench::FloorCounter counter(state, needs.flops, needs.bytes, threads, precision);
   for (auto _ : state) learn();
   counter.stop();
   state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations()) * samples);
 }
 
 template <class Model>
-void add(std::initializer_list<Index> batches) {
+void add(std::initializer_list<Index> batches, esp::Precision precision = esp::Precision::Fp32) {
   for (const Index batch : batches) {
     for (const int threads : {1, 2}) {
       benchmark::RegisterBenchmark(
-          bench::case_name("TrainStep", Model::label, batch, threads).c_str(),
-          [batch, threads](benchmark::State& state) { train_step<Model>(state, batch, threads); })
+          bench::case_name("TrainStep", Model::label, batch, threads, precision).c_str(),
+          [batch, threads, precision](benchmark::State& state) {
+            train_step<Model>(state, batch, threads, precision);
+          })
           ->Unit(benchmark::kMillisecond);
     }
   }
@@ -64,5 +66,9 @@ int main(int argc, char** argv) {
   add<bench::Mmoe>({32, 256, 1024, 4096});
   add<bench::MmoeWide>({256, 1024, 4096});
   add<bench::EmbeddingCtr>({1024, 4096});
+  add<bench::SharedBottom>({32, 256, 1024, 4096}, esp::Precision::Bf16);
+  add<bench::Mmoe>({1024, 4096}, esp::Precision::Bf16);
+  add<bench::MmoeWide>({256, 1024, 4096}, esp::Precision::Bf16);
+  add<bench::EmbeddingCtr>({1024, 4096}, esp::Precision::Bf16);
   return bench::run(argc, argv);
 }

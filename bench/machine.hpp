@@ -20,7 +20,9 @@
 
 #include "espalier/core/buffer.hpp"
 #include "espalier/core/threads.hpp"
+#include "espalier/kernels/cpu/bfloat16_pairs.hpp"
 #include "espalier/kernels/cpu/simd.hpp"
+#include "espalier/kernels/precision.hpp"
 
 namespace bench {
 
@@ -56,9 +58,26 @@ template <class T>
   return total;
 }
 
+/// The same of products of bf16 pairs, as the kernels do them.
+[[gnu::noinline]] inline float pair_products(Index rounds) {
+  using espalier::cpu::Pairs;
+  constexpr std::size_t chains = 12;
+  std::array<espalier::cpu::Vector<float>, chains> sums{};
+  Pairs a = Pairs{} + 0x3F803F80U, b = Pairs{} + 0x33803380U;
+  benchmark::DoNotOptimize(a);
+  benchmark::DoNotOptimize(b);
+  for (Index r = 0; r < rounds; ++r) {
+    for (auto& sum : sums) espalier::cpu::MachinePairs::multiply_add(sum, a, b);
+  }
+  espalier::cpu::Vector<float> all{};
+  for (const auto& sum : sums) all += sum;
+  return all[0];
+}
+
 struct Machine {
-  double flops = 0;  ///< a second, a multiply-add being two
-  double bytes = 0;  ///< a second: triad a = b + s · c from memory
+  double flops = 0;       ///< a second, a multiply-add being two
+  double bf16_flops = 0;  ///< the same in bf16
+  double bytes = 0;       ///< a second: triad a = b + s · c from memory
 };
 
 inline Machine measure_machine(int threads) {
@@ -66,13 +85,19 @@ inline Machine measure_machine(int threads) {
   Machine machine;
   constexpr Index rounds = 2000000;
   constexpr double flops = 12.0 * 2 * static_cast<double>(espalier::cpu::lanes<float>) * rounds;
-  const auto share = [&](Index, int) { benchmark::DoNotOptimize(multiply_adds<float>(rounds)); };
   // Half a second each: until the system has put the threads on cores of their own.
-  for (double spent = 0; spent < 0.5;) {
-    const double seconds = seconds_of([&] { pool.run(threads, share); });
-    machine.flops = (std::max)(machine.flops, threads * flops / seconds);
-    spent += seconds;
-  }
+  const auto best_rate = [&](double done, const auto& work) {
+    double best = 0;
+    for (double spent = 0; spent < 0.5;) {
+      const double seconds = seconds_of(
+          [&] { pool.run(threads, [&](Index, int) { benchmark::DoNotOptimize(work()); }); });
+      best = (std::max)(best, threads * done / seconds);
+      spent += seconds;
+    }
+    return best;
+  };
+  machine.flops = best_rate(flops, [] { return multiply_adds<float>(rounds); });
+  machine.bf16_flops = best_rate(2 * flops, [] { return pair_products(rounds); });
   constexpr std::size_t count = std::size_t{1} << 24U;  // 64 MiB each
   espalier::Buffer<float> a(count), b(count), c(count);
   b.fill(1);
@@ -102,9 +127,10 @@ inline const Machine& machine(int threads) {
 }
 
 /// Least seconds that `flops` and `bytes` take.
-inline double floor_seconds(double flops, double bytes, int threads) {
+inline double floor_seconds(double flops, double bytes, int threads,
+                            espalier::Precision precision = espalier::Precision::Fp32) {
   const Machine& m = machine(threads);
-  return flops / m.flops + bytes / m.bytes;
+  return flops / (precision.narrow() ? m.bf16_flops : m.flops) + bytes / m.bytes;
 }
 
 /// Prints peak and bandwidth as part of the benchmark's context.
@@ -112,7 +138,8 @@ inline void add_context(std::initializer_list<int> thread_counts) {
   for (const int threads : thread_counts) {
     const Machine& m = machine(threads);
     char text[80];
-    std::snprintf(text, sizeof text, "%.1f GFLOP/s, triad %.1f GB/s", m.flops / 1e9, m.bytes / 1e9);
+    std::snprintf(text, sizeof text, "%.1f GFLOP/s, bf16 %.1f, triad %.1f GB/s", m.flops / 1e9,
+                  m.bf16_flops / 1e9, m.bytes / 1e9);
     benchmark::AddCustomContext(
         "peak_" + std::to_string(threads) + (threads == 1 ? "_thread" : "_threads"), text);
   }
@@ -122,11 +149,13 @@ inline void add_context(std::initializer_list<int> thread_counts) {
 /// least.
 class FloorCounter {
  public:
-  FloorCounter(benchmark::State& state, double flops, double bytes, int threads)
+  FloorCounter(benchmark::State& state, double flops, double bytes, int threads,
+               espalier::Precision precision = espalier::Precision::Fp32)
       : state_(state),
         flops_(flops),
         bytes_(bytes),
         threads_(threads),
+        precision_(precision),
         start_(std::chrono::steady_clock::now()) {}
   FloorCounter(const FloorCounter&) = delete;
   FloorCounter& operator=(const FloorCounter&) = delete;
@@ -136,7 +165,8 @@ class FloorCounter {
     const double seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count() /
         static_cast<double>((std::max)(state_.iterations(), benchmark::IterationCount{1}));
-    state_.counters["fraction_of_floor"] = floor_seconds(flops_, bytes_, threads_) / seconds;
+    state_.counters["fraction_of_floor"] =
+        floor_seconds(flops_, bytes_, threads_, precision_) / seconds;
     if (flops_ > 0) state_.counters["GFLOP/s"] = flops_ / seconds / 1e9;
     if (bytes_ > 0) state_.counters["GB/s"] = bytes_ / seconds / 1e9;
   }
@@ -145,6 +175,7 @@ class FloorCounter {
   benchmark::State& state_;
   double flops_, bytes_;
   int threads_;
+  espalier::Precision precision_;
   std::chrono::steady_clock::time_point start_;
 };
 

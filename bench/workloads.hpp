@@ -117,7 +117,7 @@ Needs step_needs(const esp::Batch<float>& batch) {
 
 /// Inference: inputs, parameters and rows are read once.
 template <class Model>
-Needs inference_needs(const esp::Batch<float>& batch) {
+Needs inference_needs(const esp::Batch<float>& batch, esp::Precision precision) {
   const esp::PlanView plan = esp::plan_of<Model>();
   const esp::PlanCost cost = esp::plan_cost(plan, esp::node_costs<Model>());
   const double samples = static_cast<double>(batch.size);
@@ -126,14 +126,15 @@ Needs inference_needs(const esp::Batch<float>& batch) {
   const double inputs = static_cast<double>(batch.numeric.rows) +
                         static_cast<double>(plan.sizes.lookups) +
                         static_cast<double>(plan.tasks.size());
-  return {samples * cost.forward_flops,
-          4 * (samples * inputs + static_cast<double>(cost.parameters) + rows)};
+  const double read = static_cast<double>(cost.parameters) + rows;
+  return {samples * cost.forward_flops, 4 * samples * inputs + (precision.narrow() ? 2 : 4) * read};
 }
 
-/// "TrainStep/mmoe/batch:256/threads:2"
-inline std::string case_name(const char* kind, const char* workload, Index batch, int threads) {
-  return std::string(kind) + "/" + workload + "/batch:" + std::to_string(batch) +
-         "/threads:" + std::to_string(threads);
+/// "TrainStep/mmoe/batch:256/threads:2"; in bf16 "TrainStep/mmoe_bf16/…"
+inline std::string case_name(const char* kind, const char* workload, Index batch, int threads,
+                             esp::Precision precision = esp::Precision::Fp32) {
+  return std::string(kind) + "/" + workload + (precision.narrow() ? "_bf16" : "") +
+         "/batch:" + std::to_string(batch) + "/threads:" + std::to_string(threads);
 }
 
 }  // namespace bench

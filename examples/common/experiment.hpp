@@ -61,6 +61,7 @@ struct Example {
   t.balance = o.weights.empty() ? esp::make_balance(o.balance) : esp::FixedWeights{o.weights};
   t.seed = seed;
   t.threads = o.threads;
+  if (o.precision == "bf16") t.precision = esp::Precision::Bf16;
   t.handle_interrupts = true;
   if (o.quiet) t.progress = esp::ShowProgress::never;
   return t;
@@ -83,6 +84,16 @@ struct Example {
     report.tasks.push_back(std::move(task));
   }
   return report;
+}
+
+/// The saved model on the test split, as a server would load it: parameters in half the bytes.
+inline void test_narrow(const NamedModel& model, const std::string& path,
+                        const esp::Dataset& test) {
+  const esp::PlanPredictor plain(model.program, path);
+  const esp::PlanPredictor narrow(model.program, path, esp::Precision::Bf16);
+  std::printf("\nparameters kept as bf16: %zu bytes instead of %zu\n", narrow.parameter_bytes(),
+              plain.parameter_bytes());
+  std::cout << esp::report_of(narrow.plan(), narrow.features().encode(test), narrow.predict(test));
 }
 
 /// Trains one model. Returns 0, or 130 when it was interrupted.
@@ -115,6 +126,8 @@ inline int train_one(const Example& example, const Options& o, const NamedModel&
   std::cout << '\n' << example.name << ", " << model.name << ": test split, weights of epoch " << fit.best_epoch << " of "
             << fit.epochs << (fit.stopped_early ? " (stopped early)" : "") << '\n'
             << test;
+  if (options.precision.narrow() && !o.checkpoint.empty())
+    test_narrow(model, o.checkpoint, splits[2]);
   const esp::Report baseline = example.baselines ? example.baselines(splits)
                                                  : constant_baselines(model.program.plan.schema, splits[2]);
   std::cout << "\nwithout a model (" << example.baselines_are << ")\n" << baseline;
@@ -125,6 +138,7 @@ inline int train_one(const Example& example, const Options& o, const NamedModel&
     line["example"] = example.name;
     line["model"] = model.name;
     line["balance"] = o.balance;
+    line["precision"] = o.precision;
     line["seed"] = o.seed;
     line["epochs"] = fit.epochs;
     line["best_epoch"] = fit.best_epoch;
@@ -158,7 +172,8 @@ inline int compare(const Example& example, const Options& o, const std::vector<N
   for (const esp::LabelInfo& label : chosen.at(0)->program.plan.schema.labels) tasks.emplace_back(label.name);
   ComparisonLog log(folder / "runs.jsonl",
                     {{"example", example.name}, {"tasks", tasks}, {"rows", splits[0].size()}, {"epochs", o.epochs},
-                     {"patience", o.patience}, {"batch_size", o.batch_size}, {"learning_rate", o.learning_rate}},
+                     {"patience", o.patience}, {"batch_size", o.batch_size}, {"learning_rate", o.learning_rate},
+                     {"precision", o.precision}},
                     o.resume);
 
   Comparison comparison;

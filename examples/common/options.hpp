@@ -21,6 +21,7 @@ struct Options {
   espalier::Index batch_size = 0;
   double learning_rate = 0;
   std::uint64_t seed = 1;
+  std::string precision = "fp32";
   std::string checkpoint, log;
   int diagnose = 0;  ///< steps between measurements; 0: none
   bool resume = false, summary = false, json = false, quiet = false;
@@ -62,6 +63,9 @@ inline void add_options(CLI::App& app, Options& o, const std::vector<std::string
   app.add_option("--balance", o.balance, "How the tasks' losses are weighted")->check(CLI::IsMember(balances));
   app.add_option("--weights", o.weights, "Weights of the tasks, instead of --balance")->delimiter(',')->excludes("--balance");
   add_training_options(app, o, recipe);
+  app.add_option("--precision", o.precision,
+                 "Of products; with bf16 a checkpoint is tested with its parameters kept so, too")
+      ->check(CLI::IsMember({"fp32", "bf16"}));
   app.add_option("--checkpoint", o.checkpoint, "Save the model to this file (safetensors), and how far the training is beside it");
   app.add_flag("--resume", o.resume, "Go on from the checkpoint where an interrupted run stopped; a comparison: from its runs.jsonl");
   app.add_option("--log", o.log, "Folder for history.jsonl, TensorBoard events and curves.svg");

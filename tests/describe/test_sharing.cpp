@@ -244,6 +244,44 @@ TEST_CASE("sharing: the executor that infers says what the one that trains does"
   }
 }
 
+TEST_CASE("sharing: in half the bytes every operation finds its own parameters") {
+  for (const Entry& m : models()) {
+    CAPTURE(m.name);
+    const esp::PlanView& plan = m.program.plan;
+    esp::Parameters<float> parameters(plan,
+                                      std::vector<esp::Index>(esp::vocabulary_count(plan), 5));
+    for (std::size_t i = 0; i < parameters.dense.size(); ++i)
+      parameters.dense[i] = static_cast<float>(i + 1);
+    const esp::NarrowParameters narrow(plan, parameters);
+    std::vector<esp::Node> nodes(plan.nodes.begin(), plan.nodes.end());
+    narrow.redirect(nodes);
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+      for (std::size_t p = 0; p < 4; ++p) {
+        const esp::Index before = plan.nodes[i].parameters[p], after = nodes[i].parameters[p];
+        CHECK((before < 0) == (after < 0));
+        if (before < 0) continue;
+        const bool matrix = p == 0 && nodes[i].op == esp::op_id<esp::ops::Dense>;
+        // A node may read several tensors in a row: as far as the one that begins here goes, at
+        // least.
+        esp::Index count =
+            matrix ? esp::Index{nodes[i].in.rows} / nodes[i].groups * nodes[i].out.rows : 0;
+        for (const esp::ParameterInfo& t : plan.tensors) {
+          if (t.offset == before) count = (std::max)(count, t.size());
+        }
+        CHECK(count > 0);
+        bool same = true;
+        for (esp::Index j = 0; j < count; ++j) {
+          const float value = parameters.dense[static_cast<std::size_t>(before + j)];
+          const auto at = static_cast<std::size_t>(after + j);
+          same = same && (matrix ? narrow.matrices[at].bits() == esp::BFloat16(value).bits()
+                                 : narrow.rest[at] == value);
+        }
+        CHECK(same);
+      }
+    }
+  }
+}
+
 TEST_CASE("sharing: auxiliary losses follow the weights that a balance gives after the forward pass") {
   const auto weigh = [](void*, std::span<const double> losses, std::span<double> weights) {
     for (std::size_t k = 0; k < weights.size(); ++k) weights[k] = 1 / (1 + losses[k]);

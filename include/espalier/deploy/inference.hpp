@@ -4,9 +4,12 @@
 
 #include <algorithm>
 #include <span>
+#include <type_traits>
 #include <vector>
 
 #include "espalier/core/config.hpp"
+#include "espalier/deploy/narrow_parameters.hpp"
+#include "espalier/kernels/precision.hpp"
 #include "espalier/ops/program.hpp"
 #include "espalier/train/parameters.hpp"
 
@@ -90,6 +93,20 @@ class InferenceExecutor {
     for (const Buffer<T>& table : parameters.tables) tables_.push_back(table.data());
   }
 
+  /// With parameters in half the bytes. Throws ConfigError for a precision that cannot read them.
+  InferenceExecutor(const Program<T, cpu::Device>& program, const NarrowParameters& parameters,
+                    Precision precision) requires std::is_same_v<T, float>
+      : program_(program),
+        compact_(program.plan),
+        device_(precision.device()),
+        dense_(parameters.rest.data()),
+        matrices_(parameters.matrices.data()) {
+    if (!precision.narrow())
+      throw ConfigError("narrow parameters are read in Precision::Bf16, not in fp32");
+    parameters.redirect(compact_.nodes);
+    for (const Buffer<BFloat16>& table : parameters.tables) narrow_tables_.push_back(table.data());
+  }
+
   [[nodiscard]] const PlanView& plan() const { return program_.plan; }
   [[nodiscard]] Index values_per_sample() const { return compact_.values; }
 
@@ -102,10 +119,13 @@ class InferenceExecutor {
   /// out[k] receives outputs × size values of task k: probabilities, means, … Nothing allocates.
   void run(const Batch<T>& batch, Workspace& workspace, std::span<T* const> out) const {
     Context<T, cpu::Device> c;
+    c.device = device_;
     c.batch = &batch;
     c.capacity = workspace.capacity;
     c.parameters = dense_;
     c.tables = tables_.data();
+    c.narrow_matrices = matrices_;
+    c.narrow_tables = narrow_tables_.empty() ? nullptr : narrow_tables_.data();
     c.values = workspace.values.data();
     for (c.first = 0; c.first < batch.size; c.first += c.capacity) {
       c.count = (std::min)(c.capacity, batch.size - c.first);
@@ -123,8 +143,11 @@ class InferenceExecutor {
  private:
   Program<T, cpu::Device> program_;
   CompactPlan compact_;
+  cpu::Device device_;
   const T* dense_;
+  const BFloat16* matrices_ = nullptr;
   std::vector<const T*> tables_;
+  std::vector<const BFloat16*> narrow_tables_;
 };
 
 }  // namespace espalier

@@ -20,19 +20,29 @@
 
 namespace espalier {
 
-/// Serves any plan in single precision. `Predictor<Model>` is this with the plan of a model.
+/// Serves any plan. With `Precision::Bf16` its parameters take half the memory. `Predictor<Model>` is this with the plan of a model.
 class PlanPredictor {
  public:
   using CpuProgram = Program<float, cpu::Device>;
 
   /// Reads what Trainer::save or the trainer's checkpoint wrote. Throws IoError; CheckpointError when the file is
   /// another model's, naming the first difference.
-  PlanPredictor(const CpuProgram& program, const std::string& path) : PlanPredictor(program, SafetensorsFile(path)) {}
-  PlanPredictor(const CpuProgram& program, const SafetensorsFile& file) : features_(program.plan.schema) {
+  PlanPredictor(const CpuProgram& program, const std::string& path,
+                Precision precision = Precision::Fp32)
+      : PlanPredictor(program, SafetensorsFile(path), precision) {}
+  PlanPredictor(const CpuProgram& program, const SafetensorsFile& file,
+                Precision precision = Precision::Fp32)
+      : features_(program.plan.schema) {
     restore_features(file, program.plan, features_);
-    parameters_ = Parameters<float>(program.plan, features_.vocabulary_rows());
-    load_parameters(file, program.plan, parameters_);
-    executor_ = std::make_unique<InferenceExecutor<float>>(program, parameters_);
+    Parameters<float> read(program.plan, features_.vocabulary_rows());
+    load_parameters(file, program.plan, read);
+    if (precision.narrow()) {
+      narrow_ = NarrowParameters(program.plan, read);
+      executor_ = std::make_unique<InferenceExecutor<float>>(program, narrow_, precision);
+    } else {
+      parameters_ = std::move(read);
+      executor_ = std::make_unique<InferenceExecutor<float>>(program, parameters_);
+    }
   }
 
   PlanPredictor(const PlanPredictor&) = delete;
@@ -55,7 +65,14 @@ class PlanPredictor {
 
   [[nodiscard]] const PlanView& plan() const { return executor_->plan(); }
   [[nodiscard]] const Features& features() const { return features_; }
+  /// Empty with Precision::Bf16.
   [[nodiscard]] const Parameters<float>& parameters() const { return parameters_; }
+  /// What the parameters take of memory, padding included.
+  [[nodiscard]] std::size_t parameter_bytes() const {
+    std::size_t values = parameters_.dense.size();
+    for (const Buffer<float>& table : parameters_.tables) values += table.size();
+    return values * sizeof(float) + narrow_.bytes();
+  }
 
  private:
   [[nodiscard]] Predictions run(const EncodedData& data) const {
@@ -91,6 +108,7 @@ class PlanPredictor {
 
   Features features_;
   Parameters<float> parameters_;
+  NarrowParameters narrow_;
   std::unique_ptr<InferenceExecutor<float>> executor_;
   mutable std::mutex mutex_;
   mutable std::vector<InferenceExecutor<float>::Workspace> idle_;
@@ -103,7 +121,8 @@ class PlanPredictor {
 template <class Model>
 class Predictor : public PlanPredictor {
  public:
-  explicit Predictor(const std::string& path) : PlanPredictor(program_of<Model, float, cpu::Device>(), path) {}
+  explicit Predictor(const std::string& path, Precision precision = Precision::Fp32)
+      : PlanPredictor(program_of<Model, float, cpu::Device>(), path, precision) {}
 };
 
 }  // namespace espalier

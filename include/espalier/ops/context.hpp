@@ -14,6 +14,7 @@
 #include "espalier/core/random.hpp"
 #include "espalier/core/view.hpp"
 #include "espalier/data/batch.hpp"
+#include "espalier/kernels/bfloat16.hpp"
 #include "espalier/plan/plan.hpp"
 
 namespace espalier {
@@ -35,6 +36,9 @@ struct Context {
   const T* parameters = nullptr;
   T* parameter_gradients = nullptr;
   const T* const* tables = nullptr;
+  // Null, but where inference keeps matrices of products and tables so:
+  const BFloat16* narrow_matrices = nullptr;
+  const BFloat16* const* narrow_tables = nullptr;
   T* values = nullptr;           ///< activations
   T* gradients = nullptr;        ///< their gradients, laid out alike
   T* scratch = nullptr;          ///< this slice's part of what is merged over the batch
@@ -51,6 +55,15 @@ struct Context {
   [[nodiscard]] View<T> gradient(const Block& b) const { return at(gradients, b); }
   [[nodiscard]] const T* parameter(Index offset) const {
     return offset < 0 ? nullptr : parameters + offset;
+  }
+  /// A matrix of weights that is read by products alone.
+  [[nodiscard]] Stored<T> matrix(Index offset) const {
+    if (narrow_matrices != nullptr) return Stored<T>(narrow_matrices + offset);
+    return parameters + offset;
+  }
+  [[nodiscard]] Stored<T> table(int index) const {
+    if (narrow_tables != nullptr) return Stored<T>(narrow_tables[index]);
+    return tables[index];
   }
   [[nodiscard]] T* parameter_gradient(Index offset) const {
     return offset < 0 ? nullptr : parameter_gradients + offset;

@@ -20,8 +20,9 @@ struct Dense {
     for (int g = 0; g < n.groups; ++g) {
       const Index weight = n.parameters[0] + static_cast<Index>(g) * out * in;
       const Index bias = n.parameters[1] < 0 ? -1 : n.parameters[1] + static_cast<Index>(g) * out;
-      dense_forward(c.device, c.parameter(weight), c.parameter(bias), as_const(c.value(n.in.slice(g * in, in))),
-                    n.activation, c.value(part(n.cache, g, out)), c.value(n.out.slice(g * out, out)));
+      dense_forward(c.device, c.matrix(weight), c.parameter(bias),
+                    as_const(c.value(n.in.slice(g * in, in))), n.activation,
+                    c.value(part(n.cache, g, out)), c.value(n.out.slice(g * out, out)));
     }
   }
 

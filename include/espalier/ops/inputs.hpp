@@ -33,9 +33,9 @@ struct Embedding {
   static void forward(const Node& n, const C& c) {
     const IdColumn& column = c.batch->ids[static_cast<std::size_t>(n.field)];
     if (column.offsets == nullptr) {
-      gather(c.device, c.tables[n.table], column.ids + c.first, c.value(n.out));
+      gather(c.device, c.table(n.table), column.ids + c.first, c.value(n.out));
     } else {
-      gather_pooled(c.device, c.tables[n.table], column.ids, column.offsets + c.first,
+      gather_pooled(c.device, c.table(n.table), column.ids, column.offsets + c.first,
                     n.pool == Pool::mean, c.value(n.out));
     }
   }

@@ -46,8 +46,9 @@ class TrainExecutor {
 
   /// `vocabulary_rows`: rows of each vocabulary's tables. Throws ConfigError.
   ESPALIER_COLD TrainExecutor(const CpuProgram& program, const std::vector<Index>& vocabulary_rows,
-                              Index max_batch, int threads)
+                              Index max_batch, int threads, cpu::Device device = {})
       : program_(program),
+        device_(device),
         pool_(threads),
         parameters_(program.plan, vocabulary_rows),
         trainable_(program.plan, {}),
@@ -84,7 +85,7 @@ class TrainExecutor {
     slice_losses_.assign(static_cast<std::size_t>(tasks_ * max_slices_), 0.0);
     auxiliary_.assign(static_cast<std::size_t>(2 * tasks_ * max_slices_), 0.0);
     chunk_norms_.assign(trainable_.chunks().size(), 0.0);
-    pool_.on_every_thread([](int) { prepare_thread<T>(cpu::Device{}); });
+    pool_.on_every_thread([device](int) { prepare_thread<T>(device); });
   }
 
   [[nodiscard]] const PlanView& plan() const { return program_.plan; }
@@ -241,6 +242,7 @@ class TrainExecutor {
   Context<T, cpu::Device> context(Index slice, Index workspace, Index lane) {
     Workspace<T>& w = workspaces_[static_cast<std::size_t>(workspace)];
     Context<T, cpu::Device> c;
+    c.device = device_;
     c.batch = &batch_;
     c.first = slicing_.first_sample(slice);
     c.count = slicing_.count(slice);
@@ -438,6 +440,7 @@ class TrainExecutor {
   }
 
   CpuProgram program_;
+  cpu::Device device_;
   ThreadPool pool_;
   Parameters<T> parameters_;
   Trainable trainable_;

@@ -8,6 +8,7 @@
 
 #include "espalier/balance/equal.hpp"
 #include "espalier/balance/uncertainty.hpp"
+#include "espalier/kernels/precision.hpp"
 #include "espalier/metrics/report.hpp"
 #include "espalier/optim/adam.hpp"
 #include "espalier/optim/optimizer.hpp"
@@ -47,6 +48,7 @@ struct TrainerOptions {
   std::string sample_weight{};         ///< column of sample weights; none: all one
   TextOption<GroupFunctions> group{};  ///< column (a user, say) for metrics by group
   std::uint64_t seed = 1;
+  Precision precision = Precision::Fp32;  ///< of products: kernels/precision.hpp
   int threads = 0;                   ///< 0: as many as there are cores. Results do not depend on it
 
   /// Early stopping: after `patience` epochs without a better value of `monitor` on the validation split; 0: never.

@@ -42,6 +42,7 @@ template <class T, class Device>
   if (schedule != Schedule().describe()) schedule += " over " + std::to_string(o.epochs) + " epochs";
   std::vector<std::string> lines{"seed: " + std::to_string(o.seed),
                                  "batch_size: " + std::to_string(o.batch_size),
+                                 "precision: " + std::string(o.precision.name()),
                                  "optimizer: " + o.optimizer.describe(),
                                  "schedule: " + schedule,
                                  "max_gradient_norm: " + number_text(o.max_gradient_norm),

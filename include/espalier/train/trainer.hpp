@@ -178,7 +178,8 @@ class PlanTrainer {
 
   [[nodiscard]] ESPALIER_COLD std::unique_ptr<TrainExecutor<float>> make_executor(
       const Features& features, Index batch) const {
-    return std::make_unique<TrainExecutor<float>>(program_, features.vocabulary_rows(), batch, options_.threads);
+    return std::make_unique<TrainExecutor<float>>(program_, features.vocabulary_rows(), batch,
+                                                  options_.threads, options_.precision.device());
   }
 
   [[nodiscard]] bool out_of_patience(const LoopState& loop) const {

@@ -4,9 +4,12 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <type_traits>
 
 #include "espalier/core/view.hpp"
+#include "espalier/kernels/bfloat16.hpp"
 #include "espalier/kernels/cpu/device.hpp"
+#include "espalier/kernels/cpu/narrow_kernels.hpp"
 #include "espalier/kernels/cpu/simd.hpp"
 
 namespace espalier::cpu {
@@ -33,8 +36,11 @@ void fill(Device, T value, View<T> y) {
 
 /// y_j = table row ids[j]. Rows are y.rows wide.
 template <class T>
-void gather(Device, const T* table, const std::int32_t* ids, View<T> y) {
+void gather(Device device, std::type_identity_t<Stored<T>> rows, const std::int32_t* ids,
+            View<T> y) {
+  if (rows.narrow != nullptr) return narrow_kernels<T>(device)->gather(rows.narrow, ids, y);
   constexpr Index ahead = 8;
+  const T* const table = rows.values;
   for (Index j = 0; j < y.cols; ++j) {
     if (j + ahead < y.cols) prefetch_row(table + ids[j + ahead] * y.rows, y.rows);
     copy_few(table + ids[j] * y.rows, y.rows, y.column(j));
@@ -43,13 +49,17 @@ void gather(Device, const T* table, const std::int32_t* ids, View<T> y) {
 
 /// y_j = the sum, or the mean, of the rows ids[offsets[j]] … ids[offsets[j + 1] − 1]; 0 when there are none.
 template <class T>
-void gather_pooled(Device, const T* table, const std::int32_t* ids, const std::int32_t* offsets, bool mean, View<T> y) {
+void gather_pooled(Device device, std::type_identity_t<Stored<T>> rows, const std::int32_t* ids,
+                   const std::int32_t* offsets, bool mean, View<T> y) {
+  if (rows.narrow != nullptr) {
+    return narrow_kernels<T>(device)->gather_pooled(rows.narrow, ids, offsets, mean, y);
+  }
   for (Index j = 0; j < y.cols; ++j) {
     T* to = y.column(j);
     std::fill_n(to, y.rows, T{0});
     const std::int32_t begin = offsets[j], end = offsets[j + 1];
     for (std::int32_t k = begin; k < end; ++k) {
-      const T* row = table + ids[k] * y.rows;
+      const T* row = rows.values + ids[k] * y.rows;
       combine(to, row, y.rows, [](auto sum, auto more) { return sum + more; });
     }
     if (!mean || end - begin < 2) continue;

@@ -2,9 +2,13 @@
 // Fully connected layers: forward with its epilogue, both gradients, activations.
 #pragma once
 
+#include <type_traits>
+
 #include "espalier/core/view.hpp"
+#include "espalier/kernels/bfloat16.hpp"
 #include "espalier/kernels/cpu/device.hpp"
 #include "espalier/kernels/cpu/gemm.hpp"
+#include "espalier/kernels/cpu/narrow_kernels.hpp"
 
 namespace espalier::cpu {
 
@@ -22,30 +26,41 @@ void activation_forward(Device, Activation activation, View<const T> x, View<T> 
 /// y: outputs × n.
 /// pre = W x + b, where its data is not null: only for activations that need it.
 template <class T>
-void dense_forward(Device device, const T* w, const T* bias, View<const T> x, Activation activation,
-                   View<T> pre, View<T> y) {
+void dense_forward(Device device, std::type_identity_t<Stored<T>> w, const T* bias, View<const T> x,
+                   Activation activation, View<T> pre, View<T> y) {
   const bool in_registers = activation == Activation::identity || activation == Activation::relu ||
                             activation == Activation::leaky_relu;
   const View<T> first = pre.data != nullptr ? pre : y;
-  gemm<T>(
-      y.rows, x.cols, x.rows, {w, x.rows, 1}, {x.data, 1, x.stride},
-      {first.data, first.stride, false, bias, in_registers ? activation : Activation::identity});
+  const GemmOutput<T> to{first.data, first.stride, false, bias,
+                         in_registers ? activation : Activation::identity};
+  if (const auto* narrow = narrow_kernels<T>(device)) {
+    narrow->forward(w, y.rows, x, to);
+  } else {
+    gemm<T>(y.rows, x.cols, x.rows, {w.values, x.rows, 1}, {x.data, 1, x.stride}, to);
+  }
   if (!in_registers) activation_forward(device, activation, as_const(first), y);
 }
 
 /// dx = Wᵀ dy, or dx += Wᵀ dy.
 template <class T>
-void dense_input_gradient(Device, const T* w, View<const T> dy, View<T> dx, bool accumulate) {
+void dense_input_gradient(Device device, const T* w, View<const T> dy, View<T> dx,
+                          bool accumulate) {
+  if (const auto* narrow = narrow_kernels<T>(device))
+    return narrow->input_gradient(w, dy, dx, accumulate);
   gemm<T>(dx.rows, dy.cols, dy.rows, {w, 1, dx.rows}, {dy.data, 1, dy.stride},
           {dx.data, dx.stride, accumulate, nullptr, Activation::identity});
 }
 
 /// dW += dy xᵀ (outputs × inputs, row after row); db += Σ_j dy_j, unless null.
 template <class T>
-void dense_weight_gradient(Device, View<const T> dy, View<const T> x, T* dw, T* db) {
-  // Seen column after column, dW is dWᵀ = x dyᵀ.
-  gemm<T>(x.rows, dy.rows, x.cols, {x.data, 1, x.stride}, {dy.data, dy.stride, 1},
-          {dw, x.rows, true, nullptr, Activation::identity});
+void dense_weight_gradient(Device device, View<const T> dy, View<const T> x, T* dw, T* db) {
+  if (const auto* narrow = narrow_kernels<T>(device)) {
+    narrow->weight_gradient(dy, x, dw);
+  } else {
+    // Seen column after column, dW is dWᵀ = x dyᵀ.
+    gemm<T>(x.rows, dy.rows, x.cols, {x.data, 1, x.stride}, {dy.data, dy.stride, 1},
+            {dw, x.rows, true, nullptr, Activation::identity});
+  }
   if (db == nullptr) return;
   for (Index j = 0; j < dy.cols; ++j) {
     combine(db, dy.column(j), dy.rows, [](auto sum, auto d) { return sum + d; });

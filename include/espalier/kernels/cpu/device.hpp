@@ -4,7 +4,13 @@
 
 namespace espalier::cpu {
 
+template <class T>
+struct NarrowKernels;  // narrow_kernels.hpp
+
 /// One thread of the CPU: kernels are single-threaded, executors bring the threads.
-struct Device {};
+struct Device {
+  const NarrowKernels<float>* narrow =
+      nullptr;  ///< products in less than single precision, where asked for
+};
 
 }  // namespace espalier::cpu

@@ -10,6 +10,7 @@
 #include "espalier/kernels/cpu/device.hpp"
 #include "espalier/kernels/cpu/gemm_dot.hpp"
 #include "espalier/kernels/cpu/gemm_tile.hpp"
+#include "espalier/kernels/cpu/narrow_kernels.hpp"
 
 namespace espalier::cpu {
 
@@ -113,12 +114,13 @@ inline T* pack_room() {
 }
 
 /// One panel times columns [0, n) of B.
-template <class T, int Vectors, int Columns>
-inline void panel_times_columns(Index k, const T* panel, Index panel_step, const GemmInput<T>& b,
-                                bool b_packed, Index n, TileOutput<T> c) {
+template <class T, int Vectors, int Columns, class Math = Values<T>>
+inline void panel_times_columns(Index k, const typename Math::Operand* panel, Index panel_step,
+                                const GemmInput<typename Math::Operand>& b, bool b_packed, Index n,
+                                TileOutput<T> c) {
   const Index column_step = c.across ? 1 : c.stride;
   const Index right_step = b_packed ? tile_columns : b.row;
-  const T* right[std::size_t{Columns}];
+  const typename Math::Operand* right[std::size_t{Columns}];
   for (Index j = 0; j < n; j += Columns) {
     c.columns = static_cast<int>((std::min)(Index{Columns}, n - j));
     for (int q = 0; q < Columns;
@@ -128,7 +130,7 @@ inline void panel_times_columns(Index k, const T* panel, Index panel_step, const
                      ? b.data + column / tile_columns * (tile_columns * k) + column % tile_columns
                      : b.data + column * b.column;
     }
-    tile<T, Vectors, Columns>(k, panel, panel_step, right, right_step, c);
+    tile<T, Vectors, Columns, Math>(k, panel, panel_step, right, right_step, c);
     c.data += Columns * column_step;
     if (c.across && c.bias != nullptr) c.bias += Columns;
   }
@@ -239,8 +241,9 @@ void gemm(Index m, Index n, Index k, const GemmInput<T>& a, const GemmInput<T>& 
 
 /// What a thread's first product would allocate.
 template <class T>
-void prepare_thread(Device) {
+void prepare_thread(Device device) {
   detail::pack_room<T>();
+  if (const auto* narrow = narrow_kernels<T>(device)) narrow->prepare_thread();
 }
 
 }  // namespace espalier::cpu

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <type_traits>
 
 #include "espalier/kernels/activation.hpp"
 #include "espalier/kernels/cpu/simd.hpp"
@@ -50,19 +51,19 @@ template <class T, int Many, int Few>
   }
 }
 
-/// `many` rows with `Few` others, which are C's rows and columns, or columns and rows.
-template <class T, int Few>
-void dot_rows(Index count, Index k, const T* many, Index many_step, const T* few, Index few_step,
-              const GemmOutput<T>& c, bool many_are_rows) {
+/// `count` rows with `Few` others, which are C's rows and columns, or columns and rows.
+/// dots(rows, r, out): of so many rows from the r-th on, with every other.
+template <class T, int Few, class Dots>
+void dot_rows(Index count, const GemmOutput<T>& c, bool many_are_rows, const Dots& dots) {
   constexpr int at_once = Few == 1 ? 8 : 4;
   T values[std::size_t{at_once * Few}];
   for (Index r = 0; r < count;) {
     Index rows = 1;
     if (count - r >= at_once) {
       rows = at_once;
-      dot_tile<T, at_once, Few>(k, many + r * many_step, many_step, few, few_step, values);
+      dots(std::integral_constant<int, at_once>{}, r, values);
     } else {
-      dot_tile<T, 1, Few>(k, many + r * many_step, many_step, few, few_step, values);
+      dots(std::integral_constant<int, 1>{}, r, values);
     }
     for (Index i = 0; i < rows; ++i, ++r) {
       for (Index f = 0; f < Few; ++f) {
@@ -88,12 +89,18 @@ void gemm_dots(Index m, Index n, Index k, const T* a, Index a_step, const T* b, 
   const Index count = few_columns ? m : n, few = few_columns ? n : m;
   const T *const many = few_columns ? a : b, *const other = few_columns ? b : a;
   const Index many_step = few_columns ? a_step : b_step, few_step = few_columns ? b_step : a_step;
+  const auto rows = [&](auto others) {
+    constexpr int Few = others;
+    dot_rows<T, Few>(count, c, few_columns, [&](auto at_once, Index r, T* out) {
+      dot_tile<T, at_once, Few>(k, many + r * many_step, many_step, other, few_step, out);
+    });
+  };
   if (few == 1) {
-    dot_rows<T, 1>(count, k, many, many_step, other, few_step, c, few_columns);
+    rows(std::integral_constant<int, 1>{});
   } else if (few == 2) {
-    dot_rows<T, 2>(count, k, many, many_step, other, few_step, c, few_columns);
+    rows(std::integral_constant<int, 2>{});
   } else {
-    dot_rows<T, 3>(count, k, many, many_step, other, few_step, c, few_columns);
+    rows(std::integral_constant<int, 3>{});
   }
 }
 

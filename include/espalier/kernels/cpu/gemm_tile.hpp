@@ -42,6 +42,15 @@ template <class T, class V>
   if (activation == Activation::leaky_relu) y = y < zero ? y * static_cast<T>(0.01) : y;
 }
 
+/// What a tile multiplies, and how: values of T. bfloat16_pairs.hpp has pairs of them.
+template <class T>
+struct Values {
+  using Operand = T;
+  [[gnu::always_inline]] static void multiply_add(Vector<T>& sum, const Vector<T>& a, T b) {
+    sum += a * b;
+  }
+};
+
 /// Sums of a tile, and all loops over them written out: an array that is indexed by constants alone
 /// is registers.
 template <class T, int Vectors, int Columns>
@@ -59,17 +68,18 @@ struct Tile {
     ((sum[I] = Vector<T>{}), ...);
   }
 
-  template <std::size_t... I>
-  [[gnu::always_inline]] static inline void load_vectors(const T* a, Vector<T>* left,
+  template <class Operand, std::size_t... I>
+  [[gnu::always_inline]] static inline void load_vectors(const Operand* a, Vector<Operand>* left,
                                                          std::index_sequence<I...>) {
     ((left[I] = load(a + static_cast<Index>(I) * n)), ...);
     (keep_in_register(left[I]), ...);
   }
 
-  template <std::size_t... I>
-  [[gnu::always_inline]] inline void multiply_add(const Vector<T>* left, const T* const* right,
+  template <class Math, std::size_t... I>
+  [[gnu::always_inline]] inline void multiply_add(const Vector<typename Math::Operand>* left,
+                                                  const typename Math::Operand* const* right,
                                                   Index at, std::index_sequence<I...>) {
-    ((sum[I] += left[I % Vectors] * right[I / Vectors][at]), ...);
+    (Math::multiply_add(sum[I], left[I % Vectors], right[I / Vectors][at]), ...);
   }
 
   template <std::size_t... I>
@@ -176,10 +186,12 @@ template <class T>
 
 /// `k` steps of Vectors · lanes values of a, `a_step` apart, times b[0] … b[Columns − 1], each
 /// `b_step` apart.
-template <class T, int Vectors, int Columns>
-[[gnu::noinline]] ESPALIER_ALIGN_LOOPS void tile(Index k, const T* ESPALIER_RESTRICT a,
-                                                 Index a_step, const T* const* b, Index b_step,
-                                                 const TileOutput<T>& c) {
+template <class T, int Vectors, int Columns, class Math = Values<T>>
+[[gnu::noinline]] ESPALIER_ALIGN_LOOPS void tile(Index k,
+                                                 const typename Math::Operand* ESPALIER_RESTRICT a,
+                                                 Index a_step,
+                                                 const typename Math::Operand* const* b,
+                                                 Index b_step, const TileOutput<T>& c) {
   if (c.add && !c.across) {
     // Every line: gradients that wait in a far cache would cost as long as the product.
     for (int j = 0; j < c.columns; ++j) {
@@ -190,12 +202,12 @@ template <class T, int Vectors, int Columns>
   }
   Tile<T, Vectors, Columns> sums;
   sums.clear(sums.every_sum);
-  const T* right[std::size_t{Columns}];
+  const typename Math::Operand* right[std::size_t{Columns}];
   for (int j = 0; j < Columns; ++j) right[j] = b[j];
   for (Index p = 0; p < k; ++p, a += a_step) {
-    Vector<T> left[std::size_t{Vectors}];
+    Vector<typename Math::Operand> left[std::size_t{Vectors}];
     sums.load_vectors(a, left, sums.every_vector);
-    sums.multiply_add(left, right, p * b_step, sums.every_sum);
+    sums.template multiply_add<Math>(left, right, p * b_step, sums.every_sum);
   }
   const bool whole = c.rows == Vectors * lanes<T> && c.columns == Columns;
   if (whole && !c.across) {

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// Registers of bf16 pairs, and a_0 b_0 + a_1 b_1 added to a float: by the machine where the
+// compiler targets AVX-512 BF16, else in float.
+#pragma once
+
+#include <bit>
+#include <cstdint>
+#include <cstring>
+
+#if defined(__AVX512BF16__)
+#include <immintrin.h>
+#endif
+
+#include "espalier/kernels/bfloat16.hpp"
+#include "espalier/kernels/cpu/simd.hpp"
+
+namespace espalier::cpu {
+
+/// Two neighbours along the depth of a product, the first in the lower half.
+using Pair = std::uint32_t;
+using Pairs = Vector<Pair>;
+
+[[nodiscard]] inline Pair pair(BFloat16 first, BFloat16 second) {
+  return static_cast<Pair>(first.bits()) | static_cast<Pair>(second.bits()) << 16U;
+}
+[[nodiscard]] inline Pair pair(float first, float second) {
+  return pair(BFloat16(first), BFloat16(second));
+}
+
+namespace detail {
+
+[[nodiscard]] inline Vector<float> first_of(const Pairs& p) {
+  return std::bit_cast<Vector<float>>(p << 16U);
+}
+[[nodiscard]] inline Vector<float> second_of(const Pairs& p) {
+  return std::bit_cast<Vector<float>>(p & 0xFFFF0000U);
+}
+
+template <std::size_t First, std::size_t... I>
+[[nodiscard]] inline Vector<float> every_other(const Vector<float>& a, const Vector<float>& b,
+                                               std::index_sequence<I...>) {
+  return __builtin_shufflevector(a, b, (First + 2 * I)...);
+}
+
+/// Lane i of one and of the other, as neighbours, from 2 · lanes halves.
+template <std::size_t... I>
+inline void interleave_halves(Vector<std::uint16_t>& halves, std::index_sequence<I...>) {
+  halves = __builtin_shufflevector(halves, halves, (I / 2 + I % 2 * sizeof...(I) / 2)...);
+}
+
+}  // namespace detail
+
+/// In float, on any machine. Two roundings a pair, as AVX-512 BF16 has them; unlike there, values
+/// below 1.2e-38 count.
+struct EmulatedPairs {
+  using Operand = Pair;
+
+  [[nodiscard]] static Vector<std::uint32_t> rounded(const Vector<float>& x) {
+    const auto all = std::bit_cast<Vector<std::uint32_t>>(x);
+    const Vector<std::uint32_t> near = all + 0x7FFFU + (all >> 16U & 1U);
+    return (all & 0x7FFFFFFFU) > 0x7F800000U ? all | 0x00400000U : near;
+  }
+  /// (first[i], second[i]) in lane i.
+  [[nodiscard]] static Pairs pair_up(const Vector<float>& first, const Vector<float>& second) {
+    return rounded(first) >> 16U | (rounded(second) & 0xFFFF0000U);
+  }
+  /// 2 · lanes neighbours.
+  [[nodiscard]] static Pairs narrow(const float* from) {
+    constexpr auto all = std::make_index_sequence<static_cast<std::size_t>(lanes<float>)>{};
+    const Vector<float> a = load(from), b = load(from + lanes<float>);
+    return pair_up(detail::every_other<0>(a, b, all), detail::every_other<1>(a, b, all));
+  }
+  [[nodiscard]] static Pairs narrow(const BFloat16* from) {
+    Pairs pairs;
+    std::memcpy(&pairs, from, sizeof pairs);
+    return pairs;
+  }
+
+  [[gnu::always_inline]] static void multiply_add(Vector<float>& sum, const Pairs& a,
+                                                  const Pairs& b) {
+    sum += detail::second_of(a) * detail::second_of(b);
+    sum += detail::first_of(a) * detail::first_of(b);
+  }
+  [[gnu::always_inline]] static void multiply_add(Vector<float>& sum, const Pairs& a, Pair b) {
+    multiply_add(sum, a, Pairs{} + b);
+  }
+};
+
+#if defined(__AVX512BF16__)
+
+/// VDPBF16PS and VCVTNE2PS2BF16.
+struct NativePairs : EmulatedPairs {
+  [[nodiscard]] static Pairs pair_up(const Vector<float>& first, const Vector<float>& second) {
+    constexpr auto all =
+        std::make_index_sequence<std::size_t{2} * static_cast<std::size_t>(lanes<float>)>{};
+    Pairs pairs;
+    Vector<std::uint16_t> halves;
+    const __m512bh narrowed = _mm512_cvtne2ps_pbh(second, first);
+    std::memcpy(&halves, &narrowed, sizeof halves);
+    detail::interleave_halves(halves, all);
+    std::memcpy(&pairs, &halves, sizeof pairs);
+    return pairs;
+  }
+  using EmulatedPairs::narrow;
+  [[nodiscard]] static Pairs narrow(const float* from) {
+    Pairs pairs;
+    const __m512bh narrowed = _mm512_cvtne2ps_pbh(load(from + lanes<float>), load(from));
+    std::memcpy(&pairs, &narrowed, sizeof pairs);
+    return pairs;
+  }
+
+  [[gnu::always_inline]] static void multiply_add(Vector<float>& sum, const Pairs& a,
+                                                  const Pairs& b) {
+    __m512bh left, right;
+    std::memcpy(&left, &a, sizeof left);
+    std::memcpy(&right, &b, sizeof right);
+    sum = _mm512_dpbf16_ps(sum, left, right);
+  }
+  [[gnu::always_inline]] static void multiply_add(Vector<float>& sum, const Pairs& a, Pair b) {
+    multiply_add(sum, a, Pairs{} + b);
+  }
+};
+
+using MachinePairs = NativePairs;
+#else
+using MachinePairs = EmulatedPairs;
+#endif
+
+}  // namespace espalier::cpu

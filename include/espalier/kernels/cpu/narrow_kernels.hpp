@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// `NarrowKernels`: what a device does in less than single precision, as functions: a program that
+// never asks for it does not compile them.
+#pragma once
+
+#include <cstdint>
+#include <type_traits>
+
+#include "espalier/core/view.hpp"
+#include "espalier/kernels/bfloat16.hpp"
+#include "espalier/kernels/cpu/device.hpp"
+
+namespace espalier::cpu {
+
+template <class T>
+struct GemmOutput;
+
+/// Values come and go as T; only within a product, and in memory, are they narrow.
+template <class T>
+struct NarrowKernels {
+  /// y = act(W x + b), as `y` says. W: outputs × inputs, row after row.
+  void (*forward)(Stored<T> w, Index outputs, View<const T> x, const GemmOutput<T>& y);
+  /// dx = Wᵀ dy, or dx += Wᵀ dy.
+  void (*input_gradient)(const T* w, View<const T> dy, View<T> dx, bool accumulate);
+  /// dW += dy xᵀ.
+  void (*weight_gradient)(View<const T> dy, View<const T> x, T* dw);
+  /// y_j = table row ids[j].
+  void (*gather)(const BFloat16* table, const std::int32_t* ids, View<T> y);
+  /// y_j = the sum, or the mean, of rows ids[offsets[j]] … ids[offsets[j + 1] − 1].
+  void (*gather_pooled)(const BFloat16* table, const std::int32_t* ids, const std::int32_t* offsets,
+                        bool mean, View<T> y);
+  /// What a thread's first product would allocate.
+  void (*prepare_thread)();
+};
+
+/// Those of the device, or null: there are some for float alone.
+template <class T>
+[[nodiscard]] constexpr const NarrowKernels<T>* narrow_kernels(Device device) {
+  if constexpr (std::is_same_v<T, float>) return device.narrow;
+  return nullptr;
+}
+
+}  // namespace espalier::cpu
