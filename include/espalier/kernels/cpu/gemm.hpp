@@ -53,9 +53,12 @@ void gemm(Index m, Index n, Index k, const GemmInput<T>& a, const GemmInput<T>& 
   if (m == 0 || n == 0) return;
 #if ESPALIER_DISPATCH
   switch (instruction_set()) {
-    case InstructionSet::avx512: return avx512::product<T>(m, n, k, a, b, c);
-    case InstructionSet::avx2: return avx2::product<T>(m, n, k, a, b, c);
-    case InstructionSet::compiled: break;
+    case InstructionSet::avx512:
+      return avx512::product<T>(m, n, k, a, b, c);
+    case InstructionSet::avx2:
+      return avx2::product<T>(m, n, k, a, b, c);
+    case InstructionSet::compiled:
+      break;
   }
 #endif
   product<T>(m, n, k, a, b, c);
@@ -66,9 +69,14 @@ template <class T>
 void prepare_thread(Device) {
 #if ESPALIER_DISPATCH
   switch (instruction_set()) {
-    case InstructionSet::avx512: avx512::pack_room<T>(); return;
-    case InstructionSet::avx2: avx2::pack_room<T>(); return;
-    case InstructionSet::compiled: break;
+    case InstructionSet::avx512:
+      avx512::pack_room<T>();
+      return;
+    case InstructionSet::avx2:
+      avx2::pack_room<T>();
+      return;
+    case InstructionSet::compiled:
+      break;
   }
 #endif
   pack_room<T>();

@@ -37,16 +37,15 @@
 #define ESPALIER_DISPATCH 0
 #endif
 
-// Functions between these two are compiled for these instructions, and no other: what they call of elsewhere,
-// templates included, stays as it is.
+// Functions between these two are compiled for these instructions, and no others: what they call
+// from elsewhere, templates included, stays as it is.
 #define ESPALIER_PRAGMA(text) _Pragma(#text)
 #if defined(__clang__)
 #define ESPALIER_BEGIN_TARGET(names) \
   ESPALIER_PRAGMA(clang attribute push(__attribute__((target(names))), apply_to = function))
 #define ESPALIER_END_TARGET _Pragma("clang attribute pop")
 #else
-#define ESPALIER_BEGIN_TARGET(names) \
-  _Pragma("GCC push_options") ESPALIER_PRAGMA(GCC target(names))
+#define ESPALIER_BEGIN_TARGET(names) _Pragma("GCC push_options") ESPALIER_PRAGMA(GCC target(names))
 #define ESPALIER_END_TARGET _Pragma("GCC pop_options")
 #endif
 
@@ -86,7 +85,8 @@ inline std::atomic<int> instruction_set_in_use{-1};
     throw_error<ConfigError>({"environment variable ESPALIER_INSTRUCTION_SET is '", name,
                               "'; expected compiled, avx2 or avx512"});
   }
-  if (name == "compiled" || !has_instruction_set(InstructionSet::avx2)) return InstructionSet::compiled;
+  if (name == "compiled" || !has_instruction_set(InstructionSet::avx2))
+    return InstructionSet::compiled;
   return name != "avx2" && has_instruction_set(InstructionSet::avx512) ? InstructionSet::avx512
                                                                        : InstructionSet::avx2;
 }
