@@ -8,6 +8,7 @@
 
 #include "espalier/kernels/cpu/kernels.hpp"
 #include "kernels/padded.hpp"
+#include "support/instruction_sets.hpp"
 
 using namespace espalier_test;
 namespace esp = espalier;
@@ -148,13 +149,19 @@ const double missing = std::numeric_limits<double>::quiet_NaN();
 
 }  // namespace
 
-TEST_CASE("dense: forward and both gradients over odd sizes, strides and misalignments, in float") { check_all<float>(); }
-TEST_CASE("dense: forward and both gradients over odd sizes, strides and misalignments, in double") { check_all<double>(); }
+TEST_CASE("dense: forward and both gradients over odd sizes, strides and misalignments, in float") {
+  with_each_instruction_set([](esp::InstructionSet) { check_all<float>(); });
+}
+TEST_CASE("dense: forward and both gradients over odd sizes, strides and misalignments, in double") {
+  with_each_instruction_set([](esp::InstructionSet) { check_all<double>(); });
+}
 
 TEST_CASE("dense: every activation over sizes around a register") {
-  for (Index n = 1; n <= 35; ++n) {
-    for (std::size_t turn = 0; turn < 21; ++turn) check_forward<float>({n, 9, 4}, turn);
-  }
+  with_each_instruction_set([](esp::InstructionSet) {
+    for (Index n = 1; n <= 35; ++n) {
+      for (std::size_t turn = 0; turn < 21; ++turn) check_forward<float>({n, 9, 4}, turn);
+    }
+  });
 }
 
 TEST_CASE("dense: nothing to do") {

@@ -21,6 +21,8 @@ concept TakesRegisters = requires {
   requires L::takes_registers;
 };
 
+namespace ESPALIER_COMPILED_SET {
+
 /// A register of samples: writes their gradients and their values, 0 where there is no label.
 template <class L>
 inline void apply_register(const float* z, const float* labels, const float* weights, float scale, float* gradient,
@@ -66,6 +68,9 @@ double apply_registers(const float* z, const float* labels, const float* weights
   }
   return sum.total();
 }
+
+}  // namespace ESPALIER_COMPILED_SET
+using namespace ESPALIER_COMPILED_SET;
 
 }  // namespace detail
 

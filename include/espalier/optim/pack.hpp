@@ -8,8 +8,7 @@
 #include <cstring>
 
 #include "espalier/core/config.hpp"
-
-namespace espalier {
+#include "espalier/kernels/cpu/instruction_set.hpp"
 
 // 32 bytes at most: a step waits for memory, and narrow embedding rows leave less over. The
 // compiler's vector types have + − * / among themselves and with a T. They lack a square root, and
@@ -23,7 +22,9 @@ namespace espalier {
 #define ESPALIER_PACK_BYTES 0
 #endif
 
-namespace optim_detail {
+namespace espalier {
+
+namespace ESPALIER_COMPILED_SET {
 
 template <class T>
 struct PackOf {
@@ -40,11 +41,9 @@ struct PackOf<double> {
 };
 #endif
 
-}  // namespace optim_detail
-
 /// A vector of float or double; the scalar itself where the target has no vectors.
 template <class T>
-using Pack = typename optim_detail::PackOf<T>::type;
+using Pack = typename PackOf<T>::type;
 
 template <class T>
 inline constexpr Index pack_size = static_cast<Index>(sizeof(Pack<T>) / sizeof(T));
@@ -82,5 +81,8 @@ template <class T>
 inline void store_pack(T* to, const Pack<T>& pack) {
   std::memcpy(to, &pack, sizeof pack);
 }
+
+}  // namespace ESPALIER_COMPILED_SET
+using namespace ESPALIER_COMPILED_SET;
 
 }  // namespace espalier

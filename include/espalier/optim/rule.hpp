@@ -56,6 +56,8 @@ concept OptimizerRule = std::copyable<R> && requires(const R& rule, const Update
 
 namespace optim_detail {
 
+namespace ESPALIER_COMPILED_SET {
+
 /// The pack that begins at element `i`: everything is read before anything is written.
 template <class T, class Formula, std::size_t S, std::size_t... I>
 inline void update_pack(const Formula& formula, T* p, const T* g, const std::array<T*, S>& states,
@@ -97,6 +99,9 @@ inline void update_range(const Formula& formula, T* p, const T* g, const std::ar
   }
   if (i < n) update_rest(formula, p, g, states, i, n - i);
 }
+
+}  // namespace ESPALIER_COMPILED_SET
+using namespace ESPALIER_COMPILED_SET;
 
 /// The formula of a rule with `S` states for settings that need none of them.
 template <class Formula, std::size_t S>

@@ -11,7 +11,7 @@
 #include "espalier/kernels/cpu/gemm_pairs.hpp"
 #include "espalier/kernels/cpu/narrow_kernels.hpp"
 
-namespace espalier::cpu {
+namespace espalier::cpu::ESPALIER_COMPILED_SET {
 
 /// T is float; a template, so that naming it does not compile it. `Math`: EmulatedPairs or
 /// NativePairs.
@@ -82,7 +82,7 @@ struct BFloat16Kernels {
   }
 
   static void prepare_thread() {
-    detail::pair_room();
+    pair_room();
     widened_room();
   }
 
@@ -91,12 +91,12 @@ struct BFloat16Kernels {
 
  private:
   static void widen(const BFloat16* from, Index n, T* to) {
-    typename detail::VectorOf<std::uint16_t, lanes<T>>::type halves;
+    typename VectorOf<std::uint16_t, lanes<T>>::type halves;
     Index i = 0;
     for (; i + lanes<T> <= n; i += lanes<T>) {
       std::memcpy(&halves, from + i, sizeof halves);
       const Pairs first = __builtin_convertvector(halves, Pairs);
-      store<T>(to + i, detail::first_of(first));
+      store<T>(to + i, first_of(first));
     }
     for (; i < n; ++i) to[i] = static_cast<T>(from[i]);
   }
@@ -119,4 +119,4 @@ struct BFloat16Kernels {
   }
 };
 
-}  // namespace espalier::cpu
+}  // namespace espalier::cpu::ESPALIER_COMPILED_SET

@@ -14,7 +14,7 @@
 #include "espalier/kernels/bfloat16.hpp"
 #include "espalier/kernels/cpu/simd.hpp"
 
-namespace espalier::cpu {
+namespace espalier::cpu::ESPALIER_COMPILED_SET {
 
 /// Two neighbours along the depth of a product, the first in the lower half.
 using Pair = std::uint32_t;
@@ -26,8 +26,6 @@ using Pairs = Vector<Pair>;
 [[nodiscard]] inline Pair pair(float first, float second) {
   return pair(BFloat16(first), BFloat16(second));
 }
-
-namespace detail {
 
 [[nodiscard]] inline Vector<float> first_of(const Pairs& p) {
   return std::bit_cast<Vector<float>>(p << 16U);
@@ -48,8 +46,6 @@ inline void interleave_halves(Vector<std::uint16_t>& halves, std::index_sequence
   halves = __builtin_shufflevector(halves, halves, (I / 2 + I % 2 * sizeof...(I) / 2)...);
 }
 
-}  // namespace detail
-
 /// In float, on any machine. Two roundings a pair, as AVX-512 BF16 has them; unlike there, values
 /// below 1.2e-38 count.
 struct EmulatedPairs {
@@ -68,7 +64,7 @@ struct EmulatedPairs {
   [[nodiscard]] static Pairs narrow(const float* from) {
     constexpr auto all = std::make_index_sequence<static_cast<std::size_t>(lanes<float>)>{};
     const Vector<float> a = load(from), b = load(from + lanes<float>);
-    return pair_up(detail::every_other<0>(a, b, all), detail::every_other<1>(a, b, all));
+    return pair_up(every_other<0>(a, b, all), every_other<1>(a, b, all));
   }
   [[nodiscard]] static Pairs narrow(const BFloat16* from) {
     Pairs pairs;
@@ -78,8 +74,8 @@ struct EmulatedPairs {
 
   [[gnu::always_inline]] static void multiply_add(Vector<float>& sum, const Pairs& a,
                                                   const Pairs& b) {
-    sum += detail::second_of(a) * detail::second_of(b);
-    sum += detail::first_of(a) * detail::first_of(b);
+    sum += second_of(a) * second_of(b);
+    sum += first_of(a) * first_of(b);
   }
   [[gnu::always_inline]] static void multiply_add(Vector<float>& sum, const Pairs& a, Pair b) {
     multiply_add(sum, a, Pairs{} + b);
@@ -97,7 +93,7 @@ struct NativePairs : EmulatedPairs {
     Vector<std::uint16_t> halves;
     const __m512bh narrowed = _mm512_cvtne2ps_pbh(second, first);
     std::memcpy(&halves, &narrowed, sizeof halves);
-    detail::interleave_halves(halves, all);
+    interleave_halves(halves, all);
     std::memcpy(&pairs, &halves, sizeof pairs);
     return pairs;
   }
@@ -126,4 +122,4 @@ using MachinePairs = NativePairs;
 using MachinePairs = EmulatedPairs;
 #endif
 
-}  // namespace espalier::cpu
+}  // namespace espalier::cpu::ESPALIER_COMPILED_SET

@@ -11,7 +11,7 @@
 #include "espalier/kernels/cpu/bfloat16_pairs.hpp"
 #include "espalier/kernels/cpu/gemm.hpp"
 
-namespace espalier::cpu::detail {
+namespace espalier::cpu::ESPALIER_COMPILED_SET {
 
 // A block is as deep in pairs as one of floats is in values: twice as deep in as many bytes.
 inline constexpr Index left_pairs = panel_rows<float> * block_depth;
@@ -115,7 +115,7 @@ void pair_blocks(Index m, Index n, Index k, const GemmInput<Left>& a, const Gemm
   const Index row_step = across ? out.stride : 1, column_step = across ? 1 : out.stride;
   const bool finishes =
       !out.accumulate && (out.bias != nullptr || out.activation != Activation::identity);
-  TileOutput<float> c{};
+  detail::TileOutput<float> c{};
   c.stride = out.stride;
   c.activation = out.activation;
   c.across = across;
@@ -213,10 +213,6 @@ void few_columns(Index m, Index k, const GemmInput<Left>& a, const GemmInput<Rig
   });
 }
 
-}  // namespace espalier::cpu::detail
-
-namespace espalier::cpu {
-
 /// C = act(A B + bias) or C += A B in bf16: A and B rounded, products added up in float. A and B
 /// float; or bf16 already, lying along the depth.
 template <class Math, class Left, class Right>
@@ -224,17 +220,17 @@ void gemm_pairs(Index m, Index n, Index k, const GemmInput<Left>& a, const GemmI
                 const GemmOutput<float>& c) {
   if (m == 0 || n == 0) return;
   const bool deep = a.column == 1 && b.row == 1;
-  const bool dots = deep && n <= 2 && k + 2 * lanes<Pair> <= detail::right_pairs;
+  const bool dots = deep && n <= 2 && k + 2 * lanes<Pair> <= right_pairs;
   if (dots && n == 1) {
-    detail::few_columns<Math, 1>(m, k, a, b, c);
+    few_columns<Math, 1>(m, k, a, b, c);
   } else if (dots && n == 2) {
-    detail::few_columns<Math, 2>(m, k, a, b, c);
+    few_columns<Math, 2>(m, k, a, b, c);
   } else if (deep && n < m) {
-    detail::pair_blocks<Math>(n, m, k, GemmInput<Right>{b.data, b.column, b.row},
+    pair_blocks<Math>(n, m, k, GemmInput<Right>{b.data, b.column, b.row},
                               GemmInput<Left>{a.data, a.column, a.row}, c, true);
   } else {
-    detail::pair_blocks<Math>(m, n, k, a, b, c, false);
+    pair_blocks<Math>(m, n, k, a, b, c, false);
   }
 }
 
-}  // namespace espalier::cpu
+}  // namespace espalier::cpu::ESPALIER_COMPILED_SET

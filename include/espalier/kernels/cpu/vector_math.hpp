@@ -19,7 +19,7 @@ struct ElementOf<FloatRegister> {
   using type = float;
 };
 
-using BitsRegister = typename cpu::detail::VectorOf<std::uint32_t, cpu::lanes<float>>::type;
+using BitsRegister = typename cpu::VectorOf<std::uint32_t, cpu::lanes<float>>::type;
 
 template <class To, class From>
 [[nodiscard]] inline To same_bits(const From& from) {
@@ -31,7 +31,7 @@ template <class To, class From>
 
 }  // namespace detail
 
-namespace cpu {
+namespace cpu::ESPALIER_COMPILED_SET {
 
 /// Sums of floats in double, each place of a register by itself.
 class DoubleSum {
@@ -49,8 +49,8 @@ class DoubleSum {
 
  private:
   static constexpr Index half = lanes<float> / 2;
-  using Floats = typename detail::VectorOf<float, half>::type;
-  using Doubles = typename detail::VectorOf<double, half>::type;
+  using Floats = typename VectorOf<float, half>::type;
+  using Doubles = typename VectorOf<double, half>::type;
 
   static void add(Doubles& to, const float* values) {
     Floats read;
@@ -61,7 +61,7 @@ class DoubleSum {
   Doubles low_{}, high_{};
 };
 
-}  // namespace cpu
+}  // namespace cpu::ESPALIER_COMPILED_SET
 
 namespace detail {
 
