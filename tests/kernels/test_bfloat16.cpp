@@ -191,17 +191,18 @@ void check_all_products() {
 /// Weights kept as bf16 give the bits that the same weights in float give.
 template <class Math>
 void check_stored() {
-  for (const auto& [outputs, inputs, samples] : {Dims{40, 33, 1},
-                                                 {40, 33, 2},
-                                                 {64, 50, 7},
-                                                 {100, 130, 90},
-                                                 {1, 70, 9},
-                                                 {5, 20, 33},
-                                                 {30, 5, 64},
-                                                 {17, 17, 17},
-                                                 {300, 2000, 3},
-                                                 {3000, 16, 2},
-                                                 {16, 3000, 4}}) {
+  for (const Dims& d : {Dims{40, 33, 1},
+                        {40, 33, 2},
+                        {64, 50, 7},
+                        {100, 130, 90},
+                        {1, 70, 9},
+                        {5, 20, 33},
+                        {30, 5, 64},
+                        {17, 17, 17},
+                        {300, 2000, 3},
+                        {3000, 16, 2},
+                        {16, 3000, 4}}) {
+    const Index outputs = d.m, inputs = d.n, samples = d.k;
     CAPTURE(outputs);
     CAPTURE(inputs);
     CAPTURE(samples);
@@ -323,8 +324,8 @@ TEST_CASE(
     "bf16: the device takes both gradients and the forward of a layer to bf16, and leaves narrow "
     "ones in float") {
   const cpu::Device device = esp::Precision(esp::Precision::Bf16).device();
-  for (const auto& [outputs, inputs, samples] :
-       {Dims{40, 33, 21}, {16, 40, 10}, {40, 16, 10}, {17, 17, 1}}) {
+  for (const Dims& d : {Dims{40, 33, 21}, {16, 40, 10}, {40, 16, 10}, {17, 17, 1}}) {
+    const Index outputs = d.m, inputs = d.n, samples = d.k;
     const bool narrow = std::min(outputs, inputs) > 16;
     const auto value = [&](double v) { return narrow ? rounded(v) : v; };
     Padded<float> w(inputs, outputs), b(outputs, 1), x(inputs, samples), y(outputs, samples),

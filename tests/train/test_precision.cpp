@@ -6,6 +6,7 @@
 #include <cmath>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "espalier/train/make_balance.hpp"
@@ -77,12 +78,11 @@ void check_gradient() {
     CAPTURE(samples);
     const esp::RandomBatch<float> data(esp::plan_of<Model>(), samples, rows, 5);
     Steps<Model> plain(esp::Precision::Fp32), narrow(esp::Precision::Bf16);
-    const auto [apart, same] =
+    const std::pair<double, bool> found =
         distance(narrow.gradient(data.batch()), plain.gradient(data.batch()));
-    CHECK(
-        apart <
-        0.05);  // 2⁻⁹ a rounding, several in a row, and a ReLU here and there that opens or closes
-    CHECK_FALSE(same);
+    // 2⁻⁹ a rounding, several in a row, and a ReLU here and there that opens or closes.
+    CHECK(found.first < 0.05);
+    CHECK_FALSE(found.second);
   }
 }
 
