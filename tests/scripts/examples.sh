@@ -75,7 +75,7 @@ ratings() {
 ratings >films/ratings.csv
 
 "$bin/movielens" --data films --epochs 2 --checkpoint model.safetensors --log log --json >out 2>err </dev/null || fail "$(cat err)"
-tail -n 1 out | grep -q '^{"example":"movielens","model":"shared","balance":"equal","seed":1,"epochs":2,.*"train_samples_per_second":.*"tasks":{"watched":{"auc":' ||
+tail -n 1 out | grep -q '^{"example":"movielens","model":"shared","balance":"equal","precision":"fp32","seed":1,"epochs":2,.*"train_samples_per_second":.*"tasks":{"watched":{"auc":' ||
   fail "the JSON line is $(tail -n 1 out)"
 mv out first
 for file in model.safetensors log/history.jsonl log/curves.svg; do [ -s "$file" ] || fail "no $file"; done

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <utility>
@@ -29,6 +30,13 @@ struct WideNormed
           WideInputs,
           esp::SharedBottom<esp::Layers<esp::Dense<40>, esp::BatchNorm, esp::Dense<20>>>, Click,
           Watch> {};
+/// Nothing in it opens or closes: gradients differ by the rounding alone, with one sample too.
+using SmoothClick = esp::Task<"click", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Tower<>>;
+using SmoothWatch = esp::Task<"watch", esp::MeanSquaredError, esp::Weight{0.5}, esp::Tower<>>;
+using SmoothLayers = esp::Layers<esp::Dense<40, esp::Activation::gelu>, esp::LayerNorm,
+                                 esp::Dense<24, esp::Activation::tanh>>;
+struct Smooth
+    : esp::MultiTaskModel<WideInputs, esp::SharedBottom<SmoothLayers>, SmoothClick, SmoothWatch> {};
 /// Of data that can be learnt.
 struct Learner
     : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<esp::Mlp<40, 30>>, Click, Watch> {};
@@ -73,15 +81,14 @@ std::pair<double, bool> distance(const std::vector<float>& a, const std::vector<
 }
 
 template <class Model>
-void check_gradient() {
-  for (const esp::Index samples : {20, 300, 600}) {
+void check_gradient(std::initializer_list<esp::Index> sizes, double most) {
+  for (const esp::Index samples : sizes) {
     CAPTURE(samples);
     const esp::RandomBatch<float> data(esp::plan_of<Model>(), samples, rows, 5);
     Steps<Model> plain(esp::Precision::Fp32), narrow(esp::Precision::Bf16);
     const std::pair<double, bool> found =
         distance(narrow.gradient(data.batch()), plain.gradient(data.batch()));
-    // 2⁻⁹ a rounding, several in a row, and a ReLU here and there that opens or closes.
-    CHECK(found.first < 0.05);
+    CHECK(found.first < most);
     CHECK_FALSE(found.second);
   }
 }
@@ -118,9 +125,12 @@ long allocations_of_steps() {
 }  // namespace
 
 TEST_CASE("bf16: gradients lie near those in float") {
-  check_gradient<WideBottom>();
-  check_gradient<WideExperts>();
-  check_gradient<WideNormed>();
+  // 2⁻⁹ a rounding, several in a row.
+  check_gradient<Smooth>({1, 20, 300, 600}, 0.01);
+  // And a ReLU here and there that opens or closes: with few samples it is much of the gradient.
+  check_gradient<WideBottom>({20, 300, 600}, 0.05);
+  check_gradient<WideExperts>({20, 300, 600}, 0.05);
+  check_gradient<WideNormed>({20, 300, 600}, 0.05);
 }
 
 TEST_CASE("bf16: the same bits for 1, 2 and 4 threads") {
