@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/intervals.hpp"
 #include "espalier/metrics/report.hpp"
 #include "espalier/train/options.hpp"
 #include "espalier/train/svg_chart.hpp"
@@ -139,18 +140,6 @@ class Comparison {
 
  private:
   using Score = std::pair<std::string, std::string>;  ///< task and metric
-
-  struct Moments {
-    double mean = 0, deviation = 0;
-  };
-
-  static Moments moments(const std::vector<double>& x) {
-    Moments m;
-    for (const double v : x) m.mean += v / static_cast<double>(x.size());
-    for (const double v : x) m.deviation += (v - m.mean) * (v - m.mean);
-    m.deviation = x.size() > 1 ? std::sqrt(m.deviation / static_cast<double>(x.size() - 1)) : 0;
-    return m;
-  }
 
   /// Each task with its first metric.
   [[nodiscard]] std::vector<Score> scores() const {

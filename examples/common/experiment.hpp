@@ -16,6 +16,7 @@
 #include "common/comparison_log.hpp"
 #include "common/options.hpp"
 #include "common/search.hpp"
+#include "common/transfer.hpp"
 #include "espalier/espalier.hpp"
 
 namespace examples {
@@ -212,6 +213,11 @@ inline int compare(const Example& example, const Options& o, const std::vector<N
   const std::string picture = (folder / "front.svg").string();
   esp::write_file_atomically(picture, comparison.picture(example.name + ": what is best for one task and another").to_svg());
   std::cout << "\npicture: " << picture << ", every run: " << (folder / "runs.jsonl").string() << '\n';
+  if (const Transfer transfer(comparison); !transfer.empty()) {
+    transfer.write(folder, example.name);
+    std::cout << '\n' << transfer.table() << "picture and log: " << (folder / "transfer.svg").string() << ", transfer.jsonl; TensorBoard: "
+              << (folder / "transfer").string() << '\n';
+  }
   if (o.json) {
     nlohmann::ordered_json line;
     line["example"] = example.name;

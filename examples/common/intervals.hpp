@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Means over seeds with their 95 % confidence intervals.
+// Means over seeds with their deviations and 95 % confidence intervals.
 #pragma once
 
 #include <cmath>
@@ -9,6 +9,18 @@
 
 namespace examples {
 
+struct Moments {
+  double mean = 0, deviation = 0;  ///< the deviation of one value is 0
+};
+
+[[nodiscard]] inline Moments moments(const std::vector<double>& x) {
+  Moments m;
+  for (const double v : x) m.mean += v / static_cast<double>(x.size());
+  for (const double v : x) m.deviation += (v - m.mean) * (v - m.mean);
+  m.deviation = x.size() > 1 ? std::sqrt(m.deviation / static_cast<double>(x.size() - 1)) : 0;
+  return m;
+}
+
 /// Mean and half the width of its 95 % confidence interval, by Student's t.
 struct Interval {
   double mean = 0, half = 0;
@@ -17,14 +29,13 @@ struct Interval {
 [[nodiscard]] inline Interval interval(const std::vector<double>& x) {
   Interval made;
   const auto n = static_cast<double>(x.size());
-  for (const double v : x) made.mean += v / n;
+  const Moments m = moments(x);
+  made.mean = m.mean;
   if (x.size() < 2) return made;
-  double squares = 0;
-  for (const double v : x) squares += (v - made.mean) * (v - made.mean);
   // The 0.975 quantile of t with d degrees of freedom: exact for one and two, within 0.003 from three on.
   const double d = n - 1;
   const double t = d < 2 ? 12.706 : d < 3 ? 4.303 : 1.95996 + 2.3722 / d + 2.8225 / (d * d) + 2.5558 / (d * d * d) + 1.5894 / (d * d * d * d);
-  made.half = t * std::sqrt(squares / (n - 1) / n);
+  made.half = t * m.deviation / std::sqrt(n);
   return made;
 }
 

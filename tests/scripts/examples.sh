@@ -91,6 +91,9 @@ for threads in 1 2 4; do
 done
 "$bin/movielens" --data films --epochs 1 --compare --seeds 2 --quiet >out 2>/dev/null </dev/null
 grep -q '^rating *mmoe *rmse' out || fail "no comparison: $(cat out)"
+grep -q '^ *[0-9] mmoe *[+-][0-9.]* ± [0-9.]* *watched [+-]' out || fail "no transfer gain: $(cat out)"
+(cd runs/movielens/compare && grep -q '"candidate":"mmoe","seed":2,"tasks":{"watched":' transfer.jsonl && [ -s transfer.svg ] && ls transfer/mmoe/events.out.tfevents.* >/dev/null) ||
+  fail "no log, picture or events of the transfer gain: $(ls runs/movielens/compare)"
 
 # Models and ways to balance, stopped while a line was written, and gone on with.
 both() { "$bin/movielens" --data films --epochs 1 --compare-models shared,mmoe --compare-balances equal,mgda --log both --quiet --json "$@" </dev/null; }
