@@ -21,6 +21,7 @@
 #include "espalier/core/buffer.hpp"
 #include "espalier/core/threads.hpp"
 #include "espalier/kernels/cpu/bfloat16_pairs.hpp"
+#include "espalier/kernels/cpu/gemm.hpp"
 #include "espalier/kernels/cpu/simd.hpp"
 #include "espalier/kernels/precision.hpp"
 
@@ -35,30 +36,63 @@ inline double seconds_of(const auto& work) {
 }
 
 /// Chains of multiply-adds that do not wait for each other: as many as two units with a latency of
-/// 4 to 5 need.
-template <class T>
-[[gnu::noinline]] T multiply_adds(Index rounds) {
-  using espalier::cpu::Vector;
-  constexpr std::size_t chains = 12;
-  std::array<Vector<T>, chains> sums{};
-  Vector<T> a{}, b{};
-  for (Index i = 0; i < espalier::cpu::lanes<T>; ++i) {
-    a[i] = static_cast<T>(0.999999);
-    b[i] = static_cast<T>(1e-6);
+/// 4 to 5 need. `Vector` is of floats; inlined into a function for the processor that has it.
+template <class Vector>
+[[gnu::always_inline]] inline float chains(Index rounds) {
+  constexpr int lanes = sizeof(Vector) / sizeof(float);
+  std::array<Vector, 12> sums{};
+  Vector a{}, b{};
+  for (int i = 0; i < lanes; ++i) {
+    a[i] = 0.999999F;
+    b[i] = 1e-6F;
   }
   benchmark::DoNotOptimize(a);
   benchmark::DoNotOptimize(b);
   for (Index r = 0; r < rounds; ++r) {
-    for (Vector<T>& sum : sums) sum = sum * a + b;
+    for (Vector& sum : sums) sum = sum * a + b;
   }
-  Vector<T> all{};
-  for (const Vector<T>& sum : sums) all += sum;
-  T total = 0;
-  for (Index i = 0; i < espalier::cpu::lanes<T>; ++i) total += all[i];
-  return total;
+  Vector all{};
+  for (const Vector& sum : sums) all += sum;
+  float total = 0;
+  for (int i = 0; i < lanes; ++i) total += all[i];
+  benchmark::DoNotOptimize(total);
+  return 2.0F * 12 * lanes;  // operations a round
+}
+
+[[gnu::noinline]] inline float multiply_adds(Index rounds) {
+  return chains<espalier::cpu::Vector<float>>(rounds);
+}
+#if ESPALIER_DISPATCH
+ESPALIER_BEGIN_TARGET("avx2,fma")
+[[gnu::noinline]] inline float multiply_adds_avx2(Index rounds) {
+  return chains<espalier::cpu::avx2::Vector<float>>(rounds);
+}
+ESPALIER_END_TARGET
+ESPALIER_BEGIN_TARGET("avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")
+[[gnu::noinline]] inline float multiply_adds_avx512(Index rounds) {
+  return chains<espalier::cpu::avx512::Vector<float>>(rounds);
+}
+ESPALIER_END_TARGET
+#endif
+
+/// By what products run with.
+[[nodiscard]] inline float (*multiply_adds_in_use())(Index) {
+#if ESPALIER_DISPATCH
+  switch (espalier::instruction_set()) {
+    case espalier::InstructionSet::avx512:
+      return &multiply_adds_avx512;
+    case espalier::InstructionSet::avx2:
+      return &multiply_adds_avx2;
+    case espalier::InstructionSet::compiled:
+      break;
+  }
+#endif
+  return &multiply_adds;
 }
 
 /// The same of products of bf16 pairs, as the kernels do them.
+constexpr double pair_products_do =
+    2.0 * 12 * 2 * static_cast<double>(espalier::cpu::lanes<float>);  ///< a round
 [[gnu::noinline]] inline float pair_products(Index rounds) {
   using espalier::cpu::Pairs;
   constexpr std::size_t chains = 12;
@@ -84,7 +118,6 @@ inline Machine measure_machine(int threads) {
   espalier::ThreadPool pool(threads);
   Machine machine;
   constexpr Index rounds = 2000000;
-  constexpr double flops = 12.0 * 2 * static_cast<double>(espalier::cpu::lanes<float>) * rounds;
   // Half a second each: until the system has put the threads on cores of their own.
   const auto best_rate = [&](double done, const auto& work) {
     double best = 0;
@@ -96,8 +129,9 @@ inline Machine measure_machine(int threads) {
     }
     return best;
   };
-  machine.flops = best_rate(flops, [] { return multiply_adds<float>(rounds); });
-  machine.bf16_flops = best_rate(2 * flops, [] { return pair_products(rounds); });
+  const auto run = multiply_adds_in_use();
+  machine.flops = best_rate(static_cast<double>(run(1)) * rounds, [run] { return run(rounds); });
+  machine.bf16_flops = best_rate(pair_products_do * rounds, [] { return pair_products(rounds); });
   constexpr std::size_t count = std::size_t{1} << 24U;  // 64 MiB each
   espalier::Buffer<float> a(count), b(count), c(count);
   b.fill(1);
