@@ -27,6 +27,9 @@ class Comparison {
     espalier::FitResult fit;
   };
 
+  /// `monitor`: what chose the epochs (`TrainerOptions::monitor`).
+  explicit Comparison(std::string monitor) : monitor_(std::move(monitor)) {}
+
   void add(Run run) {
     if (std::find(candidates_.begin(), candidates_.end(), run.candidate) == candidates_.end()) {
       candidates_.push_back(run.candidate);
@@ -77,17 +80,16 @@ class Comparison {
   /// The candidate with the best mean of what was monitored on the validation split: the only choice that does not look
   /// at the test split.
   [[nodiscard]] std::string chosen() const {
+    const double sign = espalier::better_is_higher(monitor_) ? 1 : -1;
     std::string best;
-    double least = std::numeric_limits<double>::infinity();
+    double most = -std::numeric_limits<double>::infinity();
     for (const std::string& name : candidates_) {
-      double sum = 0, count = 0;
+      std::vector<double> monitored;
       for (const Run& run : runs_) {
-        if (run.candidate != name) continue;
-        sum += run.fit.best_value;
-        ++count;
+        if (run.candidate == name) monitored.push_back(sign * run.fit.best_value);
       }
-      if (sum / count < least) {
-        least = sum / count;
+      if (const double mean = moments(monitored).mean; mean > most) {
+        most = mean;
         best = name;
       }
     }
@@ -184,6 +186,7 @@ class Comparison {
     return front;
   }
 
+  std::string monitor_;
   std::vector<std::string> candidates_;
   std::vector<Run> runs_;
 };

@@ -28,12 +28,13 @@ namespace examples {
   return tasks;
 }
 
-[[nodiscard]] inline nlohmann::ordered_json to_json(const Comparison::Run& run) {
+[[nodiscard]] inline nlohmann::ordered_json to_json(const Comparison::Run& run, const std::string& monitor) {
   return {{"model", run.model},
           {"balance", run.balance},
           {"seed", run.seed},
           {"epochs", run.fit.epochs},
           {"best_epoch", run.fit.best_epoch},
+          {"monitor", monitor},
           {"validation", run.fit.best_value},
           {"train_samples_per_second", run.fit.samples_per_second},
           {"tasks", to_json(run.report)}};
@@ -60,8 +61,8 @@ class ComparisonLog {
     return std::nullopt;
   }
 
-  void add(const Comparison::Run& run) {
-    nlohmann::ordered_json line = to_json(run);
+  void add(const Comparison::Run& run, const std::string& monitor) {
+    nlohmann::ordered_json line = to_json(run, monitor);
     line["settings"] = settings_;
     std::ofstream out(file_, std::ios::app);
     out << line.dump() << '\n';

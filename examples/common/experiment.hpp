@@ -177,7 +177,7 @@ inline int compare(const Example& example, const Options& o, const std::vector<N
                      {"precision", o.precision}},
                     o.resume);
 
-  Comparison comparison;
+  Comparison comparison(example.recipe.monitor);
   const std::size_t total = chosen.size() * balances.size() * static_cast<std::size_t>(o.seeds);
   std::size_t count = 0;
   for (int s = 0; s < o.seeds; ++s) {
@@ -202,13 +202,13 @@ inline int compare(const Example& example, const Options& o, const std::vector<N
           return 130;
         }
         Comparison::Run run{candidate, model->name, balance, seed, trainer.evaluate(splits[2]), fit};
-        log.add(run);
+        log.add(run, example.recipe.monitor);
         comparison.add(std::move(run));
       }
     }
   }
   std::cout << '\n' << example.name << ": test split, mean ± deviation over " << o.seeds << " seeds\n" << comparison.table();
-  std::cout << "\nleast validation loss: " << comparison.chosen() << "\non the Pareto front of all tasks:";
+  std::cout << "\nbest on the validation split, by " << example.recipe.monitor << ": " << comparison.chosen() << "\non the Pareto front of all tasks:";
   for (const std::string& name : comparison.pareto_front()) std::cout << ' ' << name;
   const std::string picture = (folder / "front.svg").string();
   esp::write_file_atomically(picture, comparison.picture(example.name + ": what is best for one task and another").to_svg());
@@ -224,7 +224,7 @@ inline int compare(const Example& example, const Options& o, const std::vector<N
     line["balance"] = o.balance;
     line["chosen"] = comparison.chosen();
     line["runs"] = nlohmann::ordered_json::array();
-    for (const Comparison::Run& run : comparison.runs()) line["runs"].push_back(to_json(run));
+    for (const Comparison::Run& run : comparison.runs()) line["runs"].push_back(to_json(run, example.recipe.monitor));
     std::cout << line.dump() << '\n';
   }
   return 0;

@@ -58,16 +58,18 @@ TEST_CASE("a value is found by task and metric; what is unknown is answered by w
 
 TEST_CASE("which way is better") {
   for (const auto* name : {"auc", "pr_auc", "gauc", "accuracy", "precision", "recall", "f1", "r2",
-                           "ndcg@10", "ndcg@5", "recall@20"})
+                           "ndcg@10", "ndcg@5", "recall@20", "mean_auc", "click/auc", "a/b/f1"})
     CHECK(better_is_higher(name));
-  for (const auto* name : {"loss", "log_loss", "rmse", "mae", "ece", "poisson_deviance"})
+  for (const auto* name :
+       {"loss", "log_loss", "rmse", "mae", "ece", "poisson_deviance", "watch/rmse"})
     CHECK_FALSE(better_is_higher(name));
   CHECK_THROWS_AS(static_cast<void>(better_is_higher("ratio")), ConfigError);
-  CHECK_THROWS_WITH_AS(static_cast<void>(better_is_higher("acu")),
-                       "unknown metric 'acu'; expected one of auc, pr_auc, gauc, accuracy, "
-                       "precision, recall, f1, r2, loss, "
-                       "log_loss, rmse, mae, poisson_deviance, ece, ndcg@k, recall@k",
-                       ConfigError);
+  CHECK_THROWS_WITH_AS(
+      static_cast<void>(better_is_higher("acu")),
+      "unknown metric 'acu'; expected one of auc, pr_auc, gauc, mean_auc, accuracy, "
+      "precision, recall, f1, r2, loss, "
+      "log_loss, rmse, mae, poisson_deviance, ece, ndcg@k, recall@k",
+      ConfigError);
 }
 
 TEST_CASE("every kind of label has its metrics, each the one of its function") {

@@ -99,6 +99,8 @@ grep -q '^ *[0-9] mmoe *[+-][0-9.]* ± [0-9.]* *watched [+-]' out || fail "no tr
 both() { "$bin/movielens" --data films --epochs 1 --compare-models shared,mmoe --compare-balances equal,mgda --log both --quiet --json "$@" </dev/null; }
 both --seeds 1 >whole 2>err || fail "$(cat err)"
 grep -q '^rating *mmoe + mgda *rmse' whole || fail "no comparison of balances: $(cat whole)"
+grep -q '"monitor":"loss","validation":[0-9.]' both/runs.jsonl || fail "no monitor in runs.jsonl"
+grep -q '^best on the validation split, by loss: ' whole || fail "no choice: $(cat whole)"
 grep -q 'Pareto front' both/front.svg || fail "no picture of the front"
 head -n 3 both/runs.jsonl >kept && tail -n 1 both/runs.jsonl | head -c 50 >>kept && mv kept both/runs.jsonl
 both --seeds 1 --resume >out 2>err || fail "$(cat err)"

@@ -30,13 +30,14 @@ struct TaskReport {
 };
 
 /// Whether a higher value of the metric is better: what early stopping on it has to know. NDCG and
-/// recall at any k. Throws ConfigError for an unknown name, and for "ratio" (predicted over
+/// recall at any k, and what else can be monitored: "mean_auc", "task/metric". Throws ConfigError for an unknown name, and for "ratio" (predicted over
 /// observed), which is best at 1.
 [[nodiscard]] ESPALIER_COLD inline bool better_is_higher(std::string_view metric) {
-  constexpr std::string_view higher[] = {"auc",       "pr_auc", "gauc", "accuracy",
+  constexpr std::string_view higher[] = {"auc",       "pr_auc", "gauc", "mean_auc", "accuracy",
                                          "precision", "recall", "f1",   "r2"};
   constexpr std::string_view lower[] = {"loss", "log_loss",         "rmse",
                                         "mae",  "poisson_deviance", "ece"};
+  metric.remove_prefix(metric.rfind('/') + 1);  // npos + 1 is 0
   if (std::find(std::begin(higher), std::end(higher), metric) != std::end(higher)) return true;
   if (metric.starts_with("ndcg@") || metric.starts_with("recall@")) return true;
   if (std::find(std::begin(lower), std::end(lower), metric) != std::end(lower)) return false;

@@ -43,11 +43,7 @@ using MakeTrainer = std::shared_ptr<PlanTrainer> (*)(const PlanTrainer::CpuProgr
 
 [[nodiscard]] ESPALIER_COLD inline Goal goal_of(const CrossValidation& settings) {
   if (settings.score) return settings.goal;
-  const std::string& what = settings.monitor;
-  const std::size_t slash = what.find('/');
-  const bool higher = what == "mean_auc" ||
-                      (slash != std::string::npos && better_is_higher(what.substr(slash + 1)));
-  return higher ? Goal::maximize : Goal::minimize;
+  return better_is_higher(settings.monitor) ? Goal::maximize : Goal::minimize;
 }
 
 [[nodiscard]] ESPALIER_COLD inline Objective cross_validation(
