@@ -137,8 +137,8 @@ TaskReport evaluate_with(std::string task, Values predictions, Values labels,
 /// The one of the four that fits the kind of the label. `kinds`: those that can come, all unless given; the others are not
 /// compiled.
 template <LabelKind... kinds>
-[[nodiscard]] TaskReport evaluate(const LabelInfo& label, Values predictions, Values labels,
-                                  const EvaluateOptions& options = {}) {
+[[nodiscard]] ESPALIER_COLD TaskReport evaluate(const LabelInfo& label, Values predictions,
+                                                Values labels, const EvaluateOptions& options = {}) {
   constexpr auto can_be = [](LabelKind kind) { return sizeof...(kinds) == 0 || ((kinds == kind) || ...); };
   std::string task(label.name);
   if constexpr (can_be(LabelKind::binary))

@@ -139,7 +139,7 @@ class PlanTrainer {
 template <class Model>
 class Trainer : public PlanTrainer {
  public:
-  explicit Trainer(TrainerOptions options = {})
+  ESPALIER_COLD explicit Trainer(TrainerOptions options = {})
       : PlanTrainer(program_of<Model, float, cpu::Device>(), std::move(options), evaluate_of(typename Model::TaskList{})) {}
 
  private:
