@@ -12,12 +12,19 @@ if(TARGET espalier_gzip)
   install(TARGETS espalier_gzip EXPORT espalierGzipTargets)
   install(EXPORT espalierGzipTargets NAMESPACE espalier:: DESTINATION "${package_dir}")
 endif()
+set(independent ARCH_INDEPENDENT)
+if(ESPALIER_INSTALL_COMPILED)
+  set_target_properties(espalier_compiled PROPERTIES EXCLUDE_FROM_ALL FALSE)
+  install(TARGETS espalier_compiled EXPORT espalierCompiledTargets ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+  install(EXPORT espalierCompiledTargets NAMESPACE espalier:: DESTINATION "${package_dir}")
+  set(independent "")
+endif()
 
 configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/espalierConfig.cmake.in"
                               "${PROJECT_BINARY_DIR}/espalierConfig.cmake"
                               INSTALL_DESTINATION "${package_dir}")
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/espalierConfigVersion.cmake"
-                                 COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
+                                 COMPATIBILITY SameMinorVersion ${independent})
 install(FILES "${PROJECT_BINARY_DIR}/espalierConfig.cmake"
               "${PROJECT_BINARY_DIR}/espalierConfigVersion.cmake" DESTINATION "${package_dir}")
 install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDIR}")

@@ -21,6 +21,22 @@
 #define ESPALIER_COLD
 #endif
 
+// Long functions that are no templates are defined in the headers, unless a program links espalier::compiled, whose target
+// says ESPALIER_COMPILED_LIBRARY: cmake/espalier.cpp has them then, and what templates are instantiated with most.
+#if defined(ESPALIER_COMPILING_LIBRARY)
+#define ESPALIER_DEFINE 1
+#define ESPALIER_INLINE
+#define ESPALIER_INSTANTIATION template
+#else
+#if defined(ESPALIER_COMPILED_LIBRARY)
+#define ESPALIER_DEFINE 0
+#define ESPALIER_INSTANTIATION extern template
+#else
+#define ESPALIER_DEFINE 1
+#endif
+#define ESPALIER_INLINE inline
+#endif
+
 #include <cstddef>
 #include <cstdint>
 

@@ -63,7 +63,7 @@ class MessagePart {
   MessagePart(double number) : kind_(Kind::real), real_(number) {}
   // NOLINTEND(google-explicit-constructor)
 
-  void append_to(std::string& out) const {
+  ESPALIER_COLD void append_to(std::string& out) const {
     switch (kind_) {
       case Kind::text: out += text_; break;
       case Kind::integer: out += std::to_string(integer_); break;

@@ -182,10 +182,7 @@ class Reader {
       end = scanner.field(field, quoted);
       if (end == End::more) return end;
       if (end == End::error) {
-        if (!wrong) {
-          error_ = scanner.where(scanner.error_line()) +
-                   (column < columns ? "column '" + shown(names_[column]) + "': " : "") + scanner.error();
-        }
+        if (!wrong) hold_error(scanner, column);
         scanner.skip_line();
         return end;
       }
@@ -198,8 +195,17 @@ class Reader {
     return End::error;  // not reached
   }
 
+  ESPALIER_COLD void hold_error(const Scanner& scanner, std::size_t column) {
+    error_ = scanner.where(scanner.error_line()) +
+             (column < place_.size() ? "column '" + shown(names_[column]) + "': " : "") + scanner.error();
+  }
+
   End finish(const Scanner& scanner, std::size_t fields, bool blank, bool wrong) {
-    if (fields == place_.size()) return wrong ? End::error : End::line;
+    if (fields != place_.size()) return wrong_number(scanner, fields, blank);
+    return wrong ? End::error : End::line;
+  }
+
+  ESPALIER_COLD End wrong_number(const Scanner& scanner, std::size_t fields, bool blank) {
     const std::string expected = ", expected " + std::to_string(place_.size());
     error_ = scanner.where(scanner.row_line());
     if (blank && fields == 1) {

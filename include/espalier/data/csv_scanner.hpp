@@ -154,7 +154,7 @@ class Scanner {
   [[nodiscard]] Index row_line() const { return row_line_; }
   /// The field that number() has just read, as written.
   [[nodiscard]] std::string_view number_text() const { return number_; }
-  [[nodiscard]] std::string where(Index line) const { return name_ + ":" + std::to_string(line) + ": "; }
+  [[nodiscard]] ESPALIER_COLD std::string where(Index line) const { return name_ + ":" + std::to_string(line) + ": "; }
 
  private:
 

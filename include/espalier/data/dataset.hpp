@@ -54,7 +54,8 @@ class Dataset {
 
   /// Into training, validation and test rows: shuffled by `seed` and cut by shares of the rows; what the shares leave over
   /// belongs to none. The shares must not be negative nor sum to more than 1. Throws ConfigError.
-  [[nodiscard]] std::array<Dataset, 3> split(double train, double valid, double test, std::uint64_t seed = 0) const {
+  [[nodiscard]] ESPALIER_COLD std::array<Dataset, 3> split(double train, double valid, double test,
+                                                           std::uint64_t seed = 0) const {
     check_shares(train, valid, test);
     std::vector<std::int32_t> shuffled = rows_;
     Random(seed, 11).shuffle(shuffled);

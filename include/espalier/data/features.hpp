@@ -211,7 +211,9 @@ class Features {
       for (std::size_t i = 0; i < counts.size(); ++i) {
         if (counts[i] >= min_count) kept.push_back(i);
       }
-      std::stable_sort(kept.begin(), kept.end(), [&](std::size_t a, std::size_t b) { return counts[a] > counts[b]; });
+      std::sort(kept.begin(), kept.end(), [&](std::size_t a, std::size_t b) {
+        return counts[a] != counts[b] ? counts[a] > counts[b] : a < b;
+      });
       state_.vocabularies[v].clear();
       for (const std::size_t i : kept) state_.vocabularies[v].push_back(values.values()[i]);
     }

@@ -30,7 +30,7 @@ class RowOrigins {
   [[nodiscard]] bool empty() const { return files_.empty(); }
 
   /// "events.csv:18"; nothing when it is not known.
-  [[nodiscard]] std::optional<std::string> find(Index row) const {
+  [[nodiscard]] ESPALIER_COLD std::optional<std::string> find(Index row) const {
     const auto after = std::upper_bound(marks_.begin(), marks_.end(), row,
                                         [](Index r, const Mark& mark) { return r < mark.row; });
     if (after == marks_.begin()) return std::nullopt;

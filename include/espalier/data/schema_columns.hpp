@@ -16,7 +16,7 @@ namespace espalier {
 [[nodiscard]] constexpr int column_count(const FieldInfo& field) { return field.is_numeric() ? field.width : 1; }
 
 /// "age"; "embedding_0", "embedding_1", … for a vector.
-[[nodiscard]] inline std::string column_name(const FieldInfo& field, int i) {
+[[nodiscard]] ESPALIER_COLD inline std::string column_name(const FieldInfo& field, int i) {
   std::string name(field.name);
   return column_count(field) == 1 ? name : name + "_" + std::to_string(i);
 }

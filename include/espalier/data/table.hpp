@@ -29,7 +29,7 @@ class Table {
   [[nodiscard]] bool has(std::string_view name) const { return find(name) != nullptr; }
 
   /// A row in a message: "events.csv:18", or "table, row 17" (from 1) when it is from no file.
-  [[nodiscard]] std::string where(Index row) const {
+  [[nodiscard]] ESPALIER_COLD std::string where(Index row) const {
     return origins.find(row).value_or(source + ", row " + std::to_string(row + 1));
   }
 

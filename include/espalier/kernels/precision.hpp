@@ -14,7 +14,9 @@ namespace espalier {
 /// that does not name it does not compile them.
 class Precision {
   struct Fp32Kind {};
-  struct Bf16Kind {};
+  struct Bf16Kind {
+    using Values = float;  // depends on the constructor's type, so that only its use compiles the kernels
+  };
 
  public:
   static constexpr Fp32Kind Fp32{};
@@ -27,7 +29,7 @@ class Precision {
   constexpr Precision(Fp32Kind) {}
   template <class Kind>
   requires std::is_same_v<Kind, Bf16Kind>
-  constexpr Precision(Kind) : kernels_(&cpu::BFloat16Kernels<float>::all) {}
+  constexpr Precision(Kind) : kernels_(&cpu::BFloat16Kernels<typename Kind::Values>::all) {}
   // NOLINTEND(google-explicit-constructor)
 
   [[nodiscard]] constexpr bool narrow() const { return kernels_ != nullptr; }

@@ -3,7 +3,6 @@
 // `TaskReport` out.
 #pragma once
 
-#include <cmath>
 #include <cstdint>
 #include <string>
 #include <type_traits>
@@ -11,14 +10,8 @@
 #include <vector>
 
 #include "espalier/core/config.hpp"
-#include "espalier/metrics/auc.hpp"
-#include "espalier/metrics/bootstrap.hpp"
-#include "espalier/metrics/calibration.hpp"
-#include "espalier/metrics/confusion.hpp"
-#include "espalier/metrics/grouped.hpp"
-#include "espalier/metrics/log_loss.hpp"
-#include "espalier/metrics/regression.hpp"
 #include "espalier/metrics/report.hpp"
+#include "espalier/metrics/values.hpp"
 #include "espalier/plan/schema.hpp"
 
 namespace espalier {
@@ -30,9 +23,10 @@ namespace metrics_detail {
 using Metrics = std::vector<MetricValue>;
 using Compute = Metrics (*)(const Samples&, const EvaluateOptions&, Index classes);
 
-inline void add_group_metrics(Metrics&, const Samples&, const EvaluateOptions&, bool by_rank);
-inline void add_intervals(TaskReport&, const Samples&, const EvaluateOptions&, Compute,
-                          Index classes);
+/// gauc, or `by_rank`: `ndcg@k`, `recall@k`.
+void add_group_metrics(Metrics&, const Samples&, const EvaluateOptions&, bool by_rank);
+/// Every metric of a resample is of the same draw.
+void add_intervals(TaskReport&, const Samples&, const EvaluateOptions&, Compute, Index classes);
 
 }  // namespace metrics_detail
 
@@ -93,85 +87,14 @@ struct EvaluateOptions {
 
 namespace metrics_detail {
 
-ESPALIER_COLD inline Metrics binary_metrics(const Samples& s, const EvaluateOptions& o, Index) {
-  const auto ranked =
-      rank_binary("auc", s.predictions, s.labels, s.weights);  // one sort serves both areas
-  const Confusion counts = confusion(s.predictions, s.labels, s.weights, o.threshold);
-  Metrics metrics{{"auc", roc_auc_of(ranked, s.labels, s.weights)},
-                  {"pr_auc", pr_auc_of(ranked, s.labels, s.weights)},
-                  {"log_loss", log_loss(s.predictions, s.labels, s.weights)},
-                  {"accuracy", counts.accuracy()},
-                  {"ece", expected_calibration_error(s.predictions, s.labels, s.weights, o.bins)},
-                  {"ratio", predicted_over_observed(s.predictions, s.labels, s.weights)}};
-  const bool grouped = !s.groups.empty();
-  if (grouped) o.groups.add(metrics, s, o, false);
-  if (!o.detailed) return metrics;
-  metrics.push_back({"precision", counts.precision()});
-  metrics.push_back({"recall", counts.recall()});
-  metrics.push_back({"f1", counts.f1()});
-  if (grouped) o.groups.add(metrics, s, o, true);
-  return metrics;
-}
-
-/// gauc, or `by_rank`: `ndcg@k`, `recall@k`.
-inline void add_group_metrics(Metrics& metrics, const Samples& s, const EvaluateOptions& o,
-                              bool by_rank) {
-  if (!by_rank) {
-    metrics.push_back({"gauc", grouped_auc(s.predictions, s.labels, s.groups, s.weights).value});
-    return;
-  }
-  const std::string k = std::to_string(o.k);
-  metrics.push_back({"ndcg@" + k, ndcg_at_k(s.predictions, s.labels, s.groups, o.k).value});
-  metrics.push_back({"recall@" + k, recall_at_k(s.predictions, s.labels, s.groups, o.k).value});
-}
-
-ESPALIER_COLD inline Metrics real_metrics(const Samples& s, const EvaluateOptions&, Index) {
-  return {{"rmse", rmse(s.predictions, s.labels, s.weights)},
-          {"mae", mae(s.predictions, s.labels, s.weights)},
-          {"r2", r2(s.predictions, s.labels, s.weights)}};
-}
-
-inline Metrics count_metrics(const Samples& s, const EvaluateOptions&, Index) {
-  return {{"rmse", rmse(s.predictions, s.labels, s.weights)},
-          {"mae", mae(s.predictions, s.labels, s.weights)},
-          {"poisson_deviance", poisson_deviance(s.predictions, s.labels, s.weights)}};
-}
-
-inline Metrics class_metrics(const Samples& s, const EvaluateOptions&, Index classes) {
-  return {{"log_loss", class_log_loss(s.predictions, s.labels, classes, s.weights)},
-          {"accuracy", class_accuracy(s.predictions, s.labels, classes, s.weights)}};
-}
-
-/// Every metric of a resample is of the same draw.
-inline void add_intervals(TaskReport& report, const Samples& samples, const EvaluateOptions& options,
-                          Compute compute, Index classes) {
-  const Index resamples = options.resamples.count;
-  Resampler resampler(samples,
-                      {resamples, options.confidence, options.seed, !samples.groups.empty()});
-  std::vector<std::vector<double>> drawn(report.metrics.size());
-  for (Index r = 0; r < resamples; ++r) {
-    const Metrics metrics = compute(resampler.draw(r), options, classes);
-    for (std::size_t m = 0; m < metrics.size(); ++m)
-      if (!std::isnan(metrics[m].value)) drawn[m].push_back(metrics[m].value);
-  }
-  for (std::size_t m = 0; m < drawn.size(); ++m)
-    report.metrics[m].interval = percentile_interval(std::move(drawn[m]), options.confidence);
-}
+Metrics binary_metrics(const Samples&, const EvaluateOptions&, Index);
+Metrics real_metrics(const Samples&, const EvaluateOptions&, Index);
+Metrics count_metrics(const Samples&, const EvaluateOptions&, Index);
+Metrics class_metrics(const Samples&, const EvaluateOptions&, Index classes);
 
 /// The metrics of all samples, and, when asked, of resamples.
-ESPALIER_COLD inline TaskReport evaluate_with(std::string task, Values predictions, Values labels,
-                                              const EvaluateOptions& options, Compute compute,
-                                              Index classes = 0) {
-  const Samples samples{predictions, labels, options.weights, options.groups.view};
-  if (!samples.groups.empty())
-    require_size("evaluate", "groups", samples.groups.size(), samples.labels.size());
-  TaskReport report{std::move(task), compute(samples, options, classes), 0,
-                    label_mean(samples.labels, samples.weights)};
-  for (std::size_t i = 0; i < samples.labels.size(); ++i)
-    if (!std::isnan(samples.labels[i])) ++report.labelled;
-  if (options.resamples.count != 0) options.resamples.add(report, samples, options, compute, classes);
-  return report;
-}
+TaskReport evaluate_with(std::string task, Values predictions, Values labels,
+                         const EvaluateOptions& options, Compute compute, Index classes = 0);
 
 }  // namespace metrics_detail
 
@@ -214,8 +137,8 @@ ESPALIER_COLD inline TaskReport evaluate_with(std::string task, Values predictio
 /// The one of the four that fits the kind of the label. `kinds`: those that can come, all unless given; the others are not
 /// compiled.
 template <LabelKind... kinds>
-[[nodiscard]] TaskReport evaluate(const LabelInfo& label, Values predictions, Values labels,
-                                  const EvaluateOptions& options = {}) {
+[[nodiscard]] ESPALIER_COLD TaskReport evaluate(const LabelInfo& label, Values predictions,
+                                                Values labels, const EvaluateOptions& options = {}) {
   constexpr auto can_be = [](LabelKind kind) { return sizeof...(kinds) == 0 || ((kinds == kind) || ...); };
   std::string task(label.name);
   if constexpr (can_be(LabelKind::binary))
@@ -238,3 +161,7 @@ using Evaluate = TaskReport (*)(const LabelInfo&, Values predictions, Values lab
                                 const EvaluateOptions&);
 
 }  // namespace espalier
+
+#if ESPALIER_DEFINE
+#include "espalier/metrics/evaluate_definitions.hpp"
+#endif

@@ -10,3 +10,12 @@
 #include "espalier/optim/schedule.hpp"
 #include "espalier/optim/sgd.hpp"
 // IWYU pragma: end_exports
+
+#if defined(ESPALIER_INSTANTIATION)
+namespace espalier {
+ESPALIER_INSTANTIATION Optimizer::Optimizer(const Adagrad&);
+ESPALIER_INSTANTIATION Optimizer::Optimizer(const Adam&);
+ESPALIER_INSTANTIATION Optimizer::Optimizer(const AdamW&);
+ESPALIER_INSTANTIATION Optimizer::Optimizer(const Sgd&);
+}  // namespace espalier
+#endif

@@ -31,7 +31,7 @@ class Optimizer {
   template <class Rule>
   requires(!std::same_as<Rule, Optimizer> && OptimizerRule<Rule>)
       // NOLINTNEXTLINE(google-explicit-constructor): an option is given as the rule itself.
-      Optimizer(const Rule& rule)
+      ESPALIER_COLD Optimizer(const Rule& rule)
       : model_(std::make_shared<const Model<Rule>>(rule)) {
     for (const HyperParameter& h : rule.hyper_parameters()) {
       if (h.value >= h.low && h.value < h.high) continue;

@@ -71,19 +71,13 @@ struct CheckpointFunctions {
   decltype(&save_run) save_state;
   decltype(&save) save_weights;
 
-  [[nodiscard]] static const CheckpointFunctions& all() {
-    static constexpr CheckpointFunctions functions{&open, &espalier::restore_features, &load_run, &save_run, &save};
-    return functions;
-  }
+  [[nodiscard]] static const CheckpointFunctions& all();
 };
 
 struct GroupFunctions {
   Grouping grouping;
 
-  [[nodiscard]] static const GroupFunctions& all() {
-    static constexpr GroupFunctions functions{true};
-    return functions;
-  }
+  [[nodiscard]] static const GroupFunctions& all();
 };
 
 struct HistoryFunctions {
@@ -95,10 +89,7 @@ struct HistoryFunctions {
   decltype(&write_file) write;
   decltype(&read_file) read;
 
-  [[nodiscard]] static const HistoryFunctions& all() {
-    static constexpr HistoryFunctions functions{&write_file, &read_file};
-    return functions;
-  }
+  [[nodiscard]] static const HistoryFunctions& all();
 };
 
 struct EventFunctions {
@@ -112,10 +103,7 @@ struct EventFunctions {
   decltype(&make) open;
   decltype(&write_row) write;
 
-  [[nodiscard]] static const EventFunctions& all() {
-    static constexpr EventFunctions functions{&make, &write_row};
-    return functions;
-  }
+  [[nodiscard]] static const EventFunctions& all();
 };
 
 struct CurveFunctions {
@@ -125,10 +113,34 @@ struct CurveFunctions {
 
   decltype(&draw) write;
 
-  [[nodiscard]] static const CurveFunctions& all() {
-    static constexpr CurveFunctions functions{&draw};
-    return functions;
-  }
+  [[nodiscard]] static const CurveFunctions& all();
 };
+
+#if ESPALIER_DEFINE
+ESPALIER_INLINE const CheckpointFunctions& CheckpointFunctions::all() {
+  static constexpr CheckpointFunctions functions{&open, &espalier::restore_features, &load_run, &save_run, &save};
+  return functions;
+}
+
+ESPALIER_INLINE const GroupFunctions& GroupFunctions::all() {
+  static constexpr GroupFunctions functions{true};
+  return functions;
+}
+
+ESPALIER_INLINE const HistoryFunctions& HistoryFunctions::all() {
+  static constexpr HistoryFunctions functions{&write_file, &read_file};
+  return functions;
+}
+
+ESPALIER_INLINE const EventFunctions& EventFunctions::all() {
+  static constexpr EventFunctions functions{&make, &write_row};
+  return functions;
+}
+
+ESPALIER_INLINE const CurveFunctions& CurveFunctions::all() {
+  static constexpr CurveFunctions functions{&draw};
+  return functions;
+}
+#endif
 
 }  // namespace espalier

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "espalier/core/buffer.hpp"
+#include "espalier/core/config.hpp"
 #include "espalier/data/batch.hpp"
 #include "espalier/kernels/cpu/simd.hpp"
 #include "espalier/plan/plan.hpp"
@@ -30,7 +31,7 @@ class SparseGradients {
 
   SparseGradients() = default;
 
-  SparseGradients(const PlanView& plan, const std::vector<Index>& table_rows, Index batch_capacity)
+  ESPALIER_COLD SparseGradients(const PlanView& plan, const std::vector<Index>& table_rows, Index batch_capacity)
       : plan_(plan) {
     const int tables = plan.sizes.tables;
     while (parts_ * tables < target_shards && tables > 0) parts_ *= 2;

@@ -2,27 +2,21 @@
 // `Trainer<Model>`: epochs over a dataset, validation, early stopping; evaluation; saving.
 #pragma once
 
-#include <cmath>
 #include <memory>
-#include <numeric>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "espalier/core/clock.hpp"
 #include "espalier/core/config.hpp"
 #include "espalier/data/dataset.hpp"
 #include "espalier/data/features.hpp"
-#include "espalier/train/check_options.hpp"
 #include "espalier/train/diagnosis.hpp"
-#include "espalier/train/divergence.hpp"
 #include "espalier/train/executor.hpp"
-#include "espalier/train/interrupt.hpp"
 #include "espalier/train/monitor.hpp"
 #include "espalier/train/options.hpp"
-#include "espalier/train/predict.hpp"
-#include "espalier/train/prefetch.hpp"
+#include "espalier/train/predictions.hpp"
 #include "espalier/train/recorder.hpp"
 #include "espalier/train/run_files.hpp"
 #include "espalier/train/task_gradients.hpp"
@@ -36,18 +30,10 @@ class PlanTrainer {
 
   /// Throws ConfigError for options that cannot be.
   /// `evaluate_task`: for the kinds of labels that the tasks have.
-  ESPALIER_COLD PlanTrainer(const CpuProgram& program, TrainerOptions options,
-                            Evaluate evaluate_task = &espalier::evaluate<>)
-      : program_(program),
-        options_(std::move(options)),
-        evaluate_(evaluate_task),
-        monitor_(program.plan, options_.monitor, grouping(), evaluate_task),
-        features_(program.plan.schema, options_.sample_weight, options_.group) {
-    check_options(options_);
-    static_cast<void>(Trainable(program.plan, options_.freeze));
-    for (const TaskInfo& task : program.plan.tasks) base_weights_.push_back(task.weight);
-    Balance(options_.balance).reset(base_weights_.size());
-  }
+  PlanTrainer(const CpuProgram& program, TrainerOptions options, Evaluate evaluate_task = &espalier::evaluate<>);
+  PlanTrainer(PlanTrainer&&) noexcept;
+  PlanTrainer& operator=(PlanTrainer&&) noexcept;
+  ~PlanTrainer();
 
   /// Learns from `train`; `valid` (may be empty) decides when to stop and which epoch to keep.
   ///
@@ -58,109 +44,26 @@ class PlanTrainer {
   /// Throws DataError and ConfigError before anything has changed; CheckpointError when the run cannot be resumed;
   /// DivergenceError when a loss is no number any more, with the weights of the best epoch in place if there is one;
   /// IoError; and what callbacks throw.
-  ESPALIER_COLD FitResult fit(const Dataset& train, const Dataset& valid = {}) {
-    make_folders_of(options_);
-    if (train.size() == 0) throw DataError("the training split is empty");
-    for (const LabelInfo& label : program_.plan.schema.labels) static_cast<void>(train.table().column(label.column));
-    const CheckpointFunctions* const files = options_.checkpoint.functions();
-    std::shared_ptr<const SafetensorsFile> resumed;
-    if (options_.resume && files != nullptr) resumed = files->open_resumed(options_.checkpoint);
-    Features features = features_;
-    if (resumed) {
-      files->restore_features(*resumed, program_.plan, features);
-    } else if (!executor_) {
-      features.fit(train);
-    }
-    const Splits splits{features.encode(train), valid.size() > 0 ? features.encode(valid) : EncodedData{}};
-    if (splits.valid.size() > 0) monitor_.check(splits.valid);
-
-    const Index batch = (std::min)(options_.batch_size, splits.train.size());
-    std::unique_ptr<TrainExecutor<float>> fresh;
-    if (resumed || !executor_ || executor_->capacity() < batch) {
-      fresh = make_executor(features, batch);
-      if (!resumed && !executor_) initialize(program_.plan, options_.seed, fresh->parameters());
-      if (!resumed && executor_) fresh->parameters().copy_from(executor_->parameters());
-    }
-    TrainExecutor<float>& executor = fresh ? *fresh : *executor_;
-    executor.clear_gradient();
-    executor.prepare(options_.optimizer, options_.freeze);
-    Balance balance = options_.balance;
-    balance.reset(base_weights_.size());
-    std::unique_ptr<GradientDriver::Pass> task_gradients;
-    if (const GradientDriver* driver = options_.balance.driver()) {
-      task_gradients = driver->make(executor, options_.balance_on, *balance.gradients());
-    }
-    auto best = std::make_unique<Parameters<float>>(executor.parameters());
-    LoopState loop;
-    if (resumed) {
-      loop = files->load(*resumed, parts(executor, *best, splits), balance, batch);
-      if (loop.out_of_patience) loop.stopped = out_of_patience(loop);  // there may be more of it now
-    }
-    // From here on it is this run's.
-    if (fresh) executor_ = std::move(fresh);
-    features_ = std::move(features);
-    balance_ = std::move(balance);
-    task_gradients_ = std::move(task_gradients);
-    diagnosis_.reset();
-    if (const auto* diagnose = options_.diagnose.functions()) {
-      diagnosis_ = diagnose->make(program_, *executor_, options_.diagnose, resumed ? loop.step : 0);
-    }
-    best_ = std::move(best);
-    recorder_ = Recorder(options_, program_.plan, loop, resumed != nullptr);
-    say_notes(train, valid, splits);
-    if (resumed) recorder_.say("resuming " + resumed->path() + ": " + where(loop, splits));
-    resumed.reset();
-    try {
-      return run(splits, loop, batch);
-    } catch (const DivergenceError&) {
-      if (loop.best_epoch > 0) executor_->parameters().copy_from(*best_);
-      throw;
-    }
-  }
+  FitResult fit(const Dataset& train, const Dataset& valid = {});
 
   /// Metrics of every task over the whole of `data`.
-  [[nodiscard]] ESPALIER_COLD Report evaluate(const Dataset& data,
-                                              const EvaluateOptions& options = {}) {
-    require_trained();
-    const EncodedData encoded = features_.encode(data);
-    return report_of(program_.plan, encoded, espalier::predict(*executor_, encoded), options, grouping(), evaluate_);
-  }
+  [[nodiscard]] Report evaluate(const Dataset& data, const EvaluateOptions& options = {});
 
   /// Predictions for every row of `data`; labels, weights and groups may be absent.
-  [[nodiscard]] Predictions predict(const Dataset& data) {
-    require_trained();
-    if (options_.sample_weight.empty() && options_.group.empty()) return espalier::predict(*executor_, features_.encode(data));
-    Features inputs(program_.plan.schema);
-    inputs.restore(features_.state());
-    return espalier::predict(*executor_, inputs.encode(data));
-  }
+  [[nodiscard]] Predictions predict(const Dataset& data);
 
   /// Writes the model: weights, description, vocabularies, normalisation. `Predictor<Model>` and load() read it.
-  void save(const std::string& path) const {
-    require_trained();
-    save_model(path, program_.plan, executor_->parameters(), features_.state());
-  }
+  void save(const std::string& path) const;
 
   /// Takes over the weights, vocabularies and normalisation of a saved model; fit() then goes on from them (fine-tuning).
   /// Throws IoError and CheckpointError; then nothing has changed.
-  void load(const std::string& path) {
-    const SafetensorsFile file(path);
-    Features features = features_;
-    restore_features(file, program_.plan, features);
-    auto executor = make_executor(features, (std::min)(options_.batch_size, Index{4096}));
-    load_parameters(file, program_.plan, executor->parameters());
-    features_ = std::move(features);
-    executor_ = std::move(executor);
-  }
+  void load(const std::string& path);
 
   [[nodiscard]] const PlanView& plan() const { return program_.plan; }
   [[nodiscard]] const TrainerOptions& options() const { return options_; }
   [[nodiscard]] const Features& features() const { return features_; }
   [[nodiscard]] const History& history() const { return recorder_.history(); }
-  [[nodiscard]] const Parameters<float>& parameters() const {
-    require_trained();
-    return executor_->parameters();
-  }
+  [[nodiscard]] const Parameters<float>& parameters() const;
 
  private:
   struct Splits {
@@ -176,11 +79,7 @@ class PlanTrainer {
     if (!executor_) throw ConfigError("the model has no weights yet: call fit() or load() first");
   }
 
-  [[nodiscard]] ESPALIER_COLD std::unique_ptr<TrainExecutor<float>> make_executor(
-      const Features& features, Index batch) const {
-    return std::make_unique<TrainExecutor<float>>(program_, features.vocabulary_rows(), batch,
-                                                  options_.threads, options_.precision.device());
-  }
+  [[nodiscard]] std::unique_ptr<TrainExecutor<float>> make_executor(const Features& features, Index batch) const;
 
   [[nodiscard]] bool out_of_patience(const LoopState& loop) const {
     return options_.patience > 0 && loop.best_epoch > 0 && loop.epoch - loop.best_epoch >= options_.patience;
@@ -188,174 +87,30 @@ class PlanTrainer {
 
   [[nodiscard]] bool finished(const LoopState& loop) const { return loop.stopped || loop.epoch >= options_.epochs; }
 
-  [[nodiscard]] RunParts parts(TrainExecutor<float>& executor, Parameters<float>& best, const Splits& splits) const {
-    return {program_, options_, executor.parameters(), executor.optimizer_state(), best,
-            splits.train.size(), splits.valid.size()};
-  }
+  [[nodiscard]] RunParts parts(TrainExecutor<float>& executor, Parameters<float>& best, const Splits& splits) const;
 
-  void save_state(const Splits& splits, const LoopState& loop) {
-    options_.checkpoint.functions()->save_state(parts(*executor_, *best_, splits), features_, *balance_, loop);
-  }
-
-  [[nodiscard]] ESPALIER_COLD std::string where(const LoopState& loop, const Splits& splits) const {
-    if (loop.stopped) return "it had stopped after epoch " + std::to_string(loop.epoch) + ", there is nothing to do";
-    if (finished(loop)) return "it had finished all " + std::to_string(loop.epoch) + " epochs, there is nothing to do";
-    return "epoch " + std::to_string(loop.epoch + 1) + ", after " + std::to_string(loop.position) + " of " +
-           std::to_string(splits.train.size()) + " samples";
-  }
+  void save_state(const Splits& splits, const LoopState& loop);
+  [[nodiscard]] std::string where(const LoopState& loop, const Splits& splits) const;
 
   /// What the reader of the data noted, and tasks that cannot learn.
-  ESPALIER_COLD void say_notes(const Dataset& train, const Dataset& valid,
-                               const Splits& splits) const {
-    for (const std::string& note : train.table().notes) recorder_.say(note);
-    if (valid.size() > 0 && &valid.table() != &train.table()) {
-      for (const std::string& note : valid.table().notes) recorder_.say(note);
-    }
-    for (std::size_t k = 0; k < base_weights_.size(); ++k) {
-      if (any_labelled(splits.train.label(k), splits.train.weights)) continue;
-      recorder_.say("task '" + std::string(program_.plan.tasks[k].name) +
-                    "' has no labels in the training split: it will not learn");
-    }
-  }
+  void say_notes(const Dataset& train, const Dataset& valid, const Splits& splits) const;
 
-  ESPALIER_COLD FitResult run(const Splits& splits, LoopState& loop, Index batch) {
-    const Index rows = splits.train.size();
-    const std::int64_t total_steps = static_cast<std::int64_t>((rows + batch - 1) / batch) * options_.epochs;
-    std::optional<InterruptGuard> interrupts;
-    if (options_.handle_interrupts) interrupts.emplace();
-    FitResult result;
-    std::vector<std::int32_t> order(static_cast<std::size_t>(rows));
-    BatchSlots slots{BatchBuffer<float>(splits.train, batch), BatchBuffer<float>(splits.train, batch)};
-    Index learnt = 0;
-    weights_.assign(base_weights_.size(), 1.0);
-
-    while (!finished(loop) && !result.interrupted) {
-      std::iota(order.begin(), order.end(), 0);
-      Random(options_.seed, static_cast<std::uint64_t>(loop.epoch) + 1).shuffle(order);
-      if (loop.loss_sums.empty()) loop.start_epoch(base_weights_.size());
-      recorder_.start_epoch(loop, rows);
-      const double started = steady_seconds();
-      {
-        Prefetcher ahead(splits.train, order, batch, loop.position, slots);
-        while (const Batch<float>* next = ahead.next()) {
-          rate_ = options_.schedule.factor(loop.step + 1, total_steps);
-          learn(*next, loop);
-          learnt += next->size;
-          recorder_.batch(loop);
-          if (interrupts && interrupts->interrupted() && loop.position < rows) break;
-        }
-      }
-      result.seconds += steady_seconds() - started;
-      recorder_.end_of_batches(loop);
-      if (diagnosis_) options_.diagnose.functions()->save(*diagnosis_);
-      if (loop.position == rows) finish_epoch(splits, loop);
-      result.interrupted = interrupts && interrupts->interrupted();
-    }
-    if (result.interrupted && !finished(loop)) save_interrupted(splits, loop);
-    const bool choose = loop.best_epoch > 0;
-    if (!options_.checkpoint.empty() && (choose || splits.valid.size() == 0)) save_checkpoint(loop);
-    if (choose && options_.restore_best) executor_->parameters().copy_from(*best_);
-    recorder_.finish(loop);
-    result.epochs = loop.epoch;
-    result.best_epoch = loop.best_epoch;
-    result.best_value = loop.best_value;
-    result.stopped_early = loop.stopped;
-    result.samples_per_second = result.seconds > 0 ? static_cast<double>(learnt) / result.seconds : 0;
-    return result;
-  }
+  FitResult run(const Splits& splits, LoopState& loop, Index batch);
 
   /// One step, after which `loop` has moved.
-  void learn(const Batch<float>& batch, LoopState& loop) {
-    const auto weigh = [](void* context, std::span<const double> losses, std::span<double> out) {
-      PlanTrainer& trainer = *static_cast<PlanTrainer*>(context);
-      if (!losses.empty()) require_finite(trainer.program_.plan, losses, *trainer.batch_, *trainer.loop_);
-      trainer.balance_->weights(losses, out);
-      for (std::size_t k = 0; k < out.size(); ++k) out[k] *= trainer.base_weights_[k];
-    };
-    const bool current = balance_->needs_current_losses();
-    batch_ = &batch;
-    loop_ = &loop;
-    if (!current) weigh(this, {}, weights_);
-    ++loop.step;
-    const std::uint64_t key = mix(options_.seed, static_cast<std::uint64_t>(loop.step));
-    if (diagnosis_ && (loop.step - 1) % options_.diagnose_every == 0) diagnose(batch, loop, key);
-    const auto losses = task_gradients_ ? task_gradients_->forward_backward(batch, weights_, key, *balance_->gradients())
-                                        : executor_->forward_backward(batch, weights_, key, current ? +weigh : nullptr, this);
-    require_finite(program_.plan, losses, batch, loop);
-    executor_->update({loop.step, rate_, 1}, options_.max_gradient_norm);
-    balance_->observe(losses);
-    loop.add(losses, batch.size);
-    loop.position += batch.size;
-  }
+  void learn(const Batch<float>& batch, LoopState& loop);
 
-  ESPALIER_COLD void diagnose(const Batch<float>& batch, const LoopState& loop, std::uint64_t key) {
-    const auto* functions = options_.diagnose.functions();
-    recorder_.event(functions->measure(*diagnosis_, batch, base_weights_, key, loop.epoch + 1, loop.step));
-  }
+  void diagnose(const Batch<float>& batch, const LoopState& loop, std::uint64_t key);
 
-  ESPALIER_COLD void finish_epoch(const Splits& splits, LoopState& loop) {
-    ++loop.epoch;
-    EpochInfo info;
-    info.epoch = loop.epoch;
-    info.learning_rate = options_.optimizer.learning_rate() * rate_;
-    for (std::size_t k = 0; k < base_weights_.size(); ++k) info.task_losses.push_back(loop.mean_loss(k));
-    info.train_loss = weighted(info.task_losses);
-    Report validation;
-    if (splits.valid.size() > 0) {
-      const Predictions predictions = espalier::predict(*executor_, splits.valid);
-      require_finite(program_.plan, predictions, splits.valid, loop);
-      validation = report_of(program_.plan, splits.valid, predictions, {}, grouping(), evaluate_);
-      info.validation = &validation;
-      info.validation_loss = weighted(predictions.losses);
-      info.monitored = monitor_.value(validation, info.validation_loss);
-      info.best = loop.best_epoch == 0 || monitor_.better(info.monitored, loop.best_value);
-      if (info.best) {
-        loop.best_epoch = loop.epoch;
-        loop.best_value = info.monitored;
-        best_->copy_from(executor_->parameters());
-      }
-    }
-    loop.end_epoch();
-    loop.out_of_patience = info.stop = out_of_patience(loop);
-    for (const auto& callback : options_.callbacks) callback(info);
-    loop.stopped = info.stop;
-    loop.out_of_patience = loop.out_of_patience && loop.stopped;  // a callback may have had more
-    recorder_.epoch(info, loop);
-    if (!options_.checkpoint.empty()) {
-      save_state(splits, loop);
-      if (info.best || splits.valid.size() == 0) save_checkpoint(loop);
-    }
-    if (loop.stopped) {
-      recorder_.say(loop.out_of_patience ? "stopped early: no better " + monitor_.what() + " since epoch " +
-                                               std::to_string(loop.best_epoch)
-                                         : "stopped by a callback");
-    }
-  }
+  void finish_epoch(const Splits& splits, LoopState& loop);
 
   /// Σ weight_k · loss_k over the tasks that have one; NaN when none has.
-  [[nodiscard]] ESPALIER_COLD double weighted(std::span<const double> losses) const {
-    double sum = 0;
-    bool any = false;
-    for (std::size_t k = 0; k < losses.size(); ++k) {
-      if (std::isnan(losses[k])) continue;
-      sum += base_weights_[k] * losses[k];
-      any = true;
-    }
-    return any ? sum : std::nan("");
-  }
+  [[nodiscard]] double weighted(std::span<const double> losses) const;
 
   /// The model as the checkpoint has it: of the best epoch, or without validation of the last.
-  void save_checkpoint(const LoopState& loop) const {
-    options_.checkpoint.functions()->save_weights(options_.checkpoint, program_.plan,
-                                                  loop.best_epoch > 0 ? *best_ : executor_->parameters(), features_);
-  }
+  void save_checkpoint(const LoopState& loop) const;
 
-  ESPALIER_COLD void save_interrupted(const Splits& splits, const LoopState& loop) {
-    const std::string begin = "interrupted after step " + std::to_string(loop.step) + "; ";
-    if (options_.checkpoint.empty()) return recorder_.say(begin + "nothing saved, as there is no checkpoint file");
-    save_state(splits, loop);
-    recorder_.say(begin + "saved " + resume_path(options_.checkpoint) + ": run again with resume to go on");
-  }
+  void save_interrupted(const Splits& splits, const LoopState& loop);
 
   CpuProgram program_;
   TrainerOptions options_;
@@ -384,7 +139,7 @@ class PlanTrainer {
 template <class Model>
 class Trainer : public PlanTrainer {
  public:
-  explicit Trainer(TrainerOptions options = {})
+  ESPALIER_COLD explicit Trainer(TrainerOptions options = {})
       : PlanTrainer(program_of<Model, float, cpu::Device>(), std::move(options), evaluate_of(typename Model::TaskList{})) {}
 
  private:
@@ -395,3 +150,7 @@ class Trainer : public PlanTrainer {
 };
 
 }  // namespace espalier
+
+#if ESPALIER_DEFINE
+#include "espalier/train/trainer_definitions.hpp"
+#endif

@@ -84,4 +84,10 @@ void prepare_thread(Device device) {
   pack_room<T>();
 }
 
+#if defined(ESPALIER_INSTANTIATION)
+ESPALIER_INSTANTIATION void gemm<float>(Index, Index, Index, const GemmInput<float>&, const GemmInput<float>&,
+                                 const GemmOutput<float>&);
+ESPALIER_INSTANTIATION void prepare_thread<float>(Device);
+#endif
+
 }  // namespace espalier::cpu

@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
+// The library behind the target espalier::compiled: what the headers then only declare.
+#define ESPALIER_COMPILING_LIBRARY
+#include "espalier/espalier.hpp"

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// What `PlanPredictor` does.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <numeric>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "espalier/core/config.hpp"
+#include "espalier/data/batch_buffer.hpp"
+#include "espalier/deploy/predictor.hpp"
+#include "espalier/train/checkpoint.hpp"
+
+namespace espalier {
+
+ESPALIER_INLINE PlanPredictor::PlanPredictor(const CpuProgram& program, const std::string& path, Precision precision)
+    : PlanPredictor(program, SafetensorsFile(path), precision) {}
+
+ESPALIER_INLINE PlanPredictor::PlanPredictor(const CpuProgram& program, const SafetensorsFile& file, Precision precision)
+    : features_(program.plan.schema) {
+  restore_features(file, program.plan, features_);
+  Parameters<float> read(program.plan, features_.vocabulary_rows());
+  load_parameters(file, program.plan, read);
+  if (precision.narrow()) {
+    narrow_ = NarrowParameters(program.plan, read);
+    executor_ = std::make_unique<InferenceExecutor<float>>(program, narrow_, precision);
+  } else {
+    parameters_ = std::move(read);
+    executor_ = std::make_unique<InferenceExecutor<float>>(program, parameters_);
+  }
+}
+
+ESPALIER_INLINE PlanPredictor::~PlanPredictor() = default;
+
+ESPALIER_INLINE Predictions PlanPredictor::predict(const Dataset& data) const { return run(features_.encode(data)); }
+
+ESPALIER_INLINE std::vector<float> PlanPredictor::predict_row(std::span<const NamedValue> values) const {
+  const Predictions p = run(features_.encode(values));
+  std::vector<float> flat;
+  for (const std::vector<float>& of_task : p.values) flat.insert(flat.end(), of_task.begin(), of_task.end());
+  return flat;
+}
+
+ESPALIER_INLINE const PlanView& PlanPredictor::plan() const { return executor_->plan(); }
+
+ESPALIER_INLINE std::size_t PlanPredictor::parameter_bytes() const {
+  std::size_t values = parameters_.dense.size();
+  for (const Buffer<float>& table : parameters_.tables) values += table.size();
+  return values * sizeof(float) + narrow_.bytes();
+}
+
+ESPALIER_INLINE Predictions PlanPredictor::run(const EncodedData& data) const {
+  constexpr Index slice = InferenceExecutor<float>::slice;
+  Predictions p(plan(), data.size());
+  std::vector<std::int32_t> rows(static_cast<std::size_t>(data.size()));
+  std::iota(rows.begin(), rows.end(), 0);
+  BatchBuffer<float> buffer(data, (std::min)(slice, data.size()));
+  auto workspace = borrow();
+  std::vector<float*> out(p.values.size());
+  for (Index at = 0; at < data.size(); at += slice) {
+    const Index count = (std::min)(slice, data.size() - at);
+    buffer.gather(data, std::span<const std::int32_t>(rows).subspan(static_cast<std::size_t>(at), static_cast<std::size_t>(count)));
+    for (std::size_t k = 0; k < out.size(); ++k) out[k] = p.values[k].data() + at * plan().tasks[k].outputs;
+    executor_->run(buffer.batch(), workspace, out);
+  }
+  give_back(std::move(workspace));
+  return p;
+}
+
+ESPALIER_INLINE InferenceExecutor<float>::Workspace PlanPredictor::borrow() const {
+  const std::lock_guard lock(mutex_);
+  if (idle_.empty()) return executor_->make_workspace();
+  auto workspace = std::move(idle_.back());
+  idle_.pop_back();
+  return workspace;
+}
+
+ESPALIER_INLINE void PlanPredictor::give_back(InferenceExecutor<float>::Workspace workspace) const {
+  const std::lock_guard lock(mutex_);
+  idle_.push_back(std::move(workspace));
+}
+
+}  // namespace espalier
