@@ -39,7 +39,7 @@ struct EncodedData {
   [[nodiscard]] std::vector<std::int32_t> column(std::size_t field) const {
     if (!ids[field].offsets.empty()) return ids[field].ids;
     std::size_t place = 0;
-    for (std::size_t f = 0; f < field; ++f) place += ids[f].offsets.empty() ? 1 : 0;
+    for (std::size_t f = 0; f < field; ++f) place += ids[f].offsets.empty() ? 1U : 0U;
     std::vector<std::int32_t> out;
     const auto step = static_cast<std::size_t>(single_fields);
     for (std::size_t at = place; at < single_ids.size(); at += step) out.push_back(single_ids[at]);

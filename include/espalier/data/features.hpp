@@ -92,7 +92,7 @@ class Features {
     for (const FieldInfo& f : schema_.fields) {
       if (f.is_numeric()) continue;
       encode_ids(f, vocabulary_of_[categorical++], data.table(), data.rows(), out, single);
-      single += is_single(f) ? 1 : 0;
+      single += is_single(f) ? 1U : 0U;
     }
     features_detail::encode_labels(schema_, data.table(), data.rows(), out);
     if (!weight_column_.empty()) features_detail::encode_weights(weight_column_, data.table(), data.rows(), out);
