@@ -424,19 +424,21 @@ class TrainExecutor {
     T* const sum = lanes_[0].data() + chunk.begin;
     const Index n = chunk.end - chunk.begin, whole = n / pack_size<T> * pack_size<T>;
     T* parts[Slicing::max_lanes]{};
-    for (Index lane = 0; lane < slicing_.lanes; ++lane) {
+    const bool one_lane = with_products_ && products_.has_summed(chunk.begin, chunk.end);
+    const Index lanes = one_lane ? 1 : slicing_.lanes;
+    for (Index lane = 0; lane < lanes; ++lane) {
       parts[lane] = lanes_[static_cast<std::size_t>(lane)].data() + chunk.begin;
     }
-    for (Index j = 0; j < whole; j += pack_size<T>) {
+    for (Index j = 0; j < whole && lanes > 1; j += pack_size<T>) {
       Pack<T> total = load_pack(sum + j);
-      for (Index lane = 1; lane < slicing_.lanes; ++lane) {
+      for (Index lane = 1; lane < lanes; ++lane) {
         total += load_pack(parts[lane] + j);
         store_pack(parts[lane] + j, Pack<T>{});
       }
       store_pack(sum + j, total);
     }
     for (Index j = whole; j < n; ++j) {
-      for (Index lane = 1; lane < slicing_.lanes; ++lane) sum[j] += std::exchange(parts[lane][j], T{0});
+      for (Index lane = 1; lane < lanes; ++lane) sum[j] += std::exchange(parts[lane][j], T{0});
     }
     if (norm && !chunk.frozen) chunk_norms_[static_cast<std::size_t>(i)] = sum_of_squares(sum, n);
   }

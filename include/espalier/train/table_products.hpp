@@ -175,6 +175,13 @@ class TableProducts {
     }
   }
 
+  /// Whether finish() has left the gradients of these dense parameters whole in the first lane.
+  [[nodiscard]] bool has_summed(Index begin, Index end) const {
+    return std::any_of(layers_.begin(), layers_.end(), [&](const Layer& layer) {
+      return begin >= layer.weight && end <= layer.weight + layer.in * layer.out;
+    });
+  }
+
   [[nodiscard]] bool has(int table) const { return table_of(table) < tables_.size(); }
 
   /// What finish() kept of the shard's rows that the batch has touched.
