@@ -20,10 +20,11 @@ EncodedData encoded(bool weights) {
   data.numeric_rows = 3;
   data.tasks = 2;
   data.ids.resize(2);
+  data.single_fields = 1;
   data.ids[1].offsets.push_back(0);
   for (std::int32_t j = 0; j < 20; ++j) {
     for (std::int32_t i = 0; i < 3; ++i) data.numeric.push_back(static_cast<float>(100 * j + i));
-    data.ids[0].ids.push_back(7 * j);
+    data.single_ids.push_back(7 * j);
     for (std::int32_t k = 0; k < j % 4; ++k) data.ids[1].ids.push_back(10 * j + k);
     data.ids[1].offsets.push_back(static_cast<std::int32_t>(data.ids[1].ids.size()));
     if (weights) data.weights.push_back(static_cast<float>(j) / 2);

@@ -59,9 +59,9 @@ TEST_CASE("features: a vocabulary has the most frequent values first, ties in or
   const EncodedData data = f.encode(train);
   CHECK(data.size() == 7);
   CHECK(data.ids.size() == 1);
-  CHECK(data.ids[0].ids == Ids{3, 1, 2, 0, 1, 2, 1});
+  CHECK(data.column(0) == Ids{3, 1, 2, 0, 1, 2, 1});
   CHECK(data.ids[0].offsets.empty());
-  CHECK(f.encode(texts({"b", "unseen", ""})).ids[0].ids == Ids{2, 0, 0});
+  CHECK(f.encode(texts({"b", "unseen", ""})).column(0) == Ids{2, 0, 0});
   f.fit(texts({"z"}));  // anew
   CHECK(f.state().vocabularies[0] == std::vector<std::string>{"z"});
 }
@@ -71,15 +71,15 @@ TEST_CASE("features: a vocabulary is of the rows of the split alone") {
   const Dataset all = texts({"test", "a", "b", "b", "test"});
   f.fit(all.filter([](Index row) { return row > 0 && row < 4; }));
   CHECK(f.state().vocabularies[0] == std::vector<std::string>{"b", "a"});
-  CHECK(f.encode(all).ids[0].ids == Ids{0, 2, 1, 1, 0});
-  CHECK(f.encode(all.filter([](Index row) { return row != 1; })).ids[0].ids == Ids{0, 1, 1, 0});
+  CHECK(f.encode(all).column(0) == Ids{0, 2, 1, 1, 0});
+  CHECK(f.encode(all.filter([](Index row) { return row != 1; })).column(0) == Ids{0, 1, 1, 0});
 }
 
 TEST_CASE("features: values seen less often than min_count share row 0") {
   Features f = features<Categorical<"x", 4, MinCount<2>>>();
   f.fit(texts({"once", "twice", "thrice", "thrice", "twice", "thrice"}));
   CHECK(f.state().vocabularies[0] == std::vector<std::string>{"thrice", "twice"});
-  CHECK(f.encode(texts({"once", "twice"})).ids[0].ids == Ids{0, 2});
+  CHECK(f.encode(texts({"once", "twice"})).column(0) == Ids{0, 2});
   f.fit(texts({"once"}));
   CHECK(f.vocabulary_rows()[0] == 1);
 }
@@ -88,8 +88,8 @@ TEST_CASE("features: numbers are categories by their text") {
   Features f = features<Categorical<"x", 4>>();
   f.fit(numbers({100000, 7, 7, missing}));
   CHECK(f.state().vocabularies[0] == std::vector<std::string>{"7", "100000"});
-  CHECK(f.encode(numbers({100000, 7, 8})).ids[0].ids == Ids{2, 1, 0});
-  CHECK(f.encode(texts({"100000", "7.0"})).ids[0].ids == Ids{2, 0});
+  CHECK(f.encode(numbers({100000, 7, 8})).column(0) == Ids{2, 1, 0});
+  CHECK(f.encode(texts({"100000", "7.0"})).column(0) == Ids{2, 0});
 }
 
 TEST_CASE("features: hashed fields need no vocabulary") {
@@ -98,7 +98,7 @@ TEST_CASE("features: hashed fields need no vocabulary") {
   f.fit(data);
   CHECK(f.vocabulary_rows() == std::vector<Index>{100});
   CHECK(f.state().vocabularies[0].empty());
-  const Ids ids = f.encode(data).ids[0].ids;
+  const Ids ids = f.encode(data).column(0);
   CHECK(ids[0] == static_cast<std::int32_t>(hash_text("a") % 100));
   CHECK(ids[1] == static_cast<std::int32_t>(hash_text("b") % 100));
   CHECK(ids[2] == static_cast<std::int32_t>(hash_text("") % 100));
@@ -112,11 +112,11 @@ TEST_CASE("features: pooled fields have the rows of each part of the cell") {
   CHECK(f.state().vocabularies[0] == std::vector<std::string>{"Drama", "Comedy", "Western"});
   const EncodedData encoded = f.encode(data);
   CHECK(encoded.ids[0].offsets == Ids{0, 2, 3, 3, 5, 5});
-  CHECK(encoded.ids[0].ids == Ids{2, 1, 1, 1, 3});
-  CHECK(f.encode(texts({"New|Drama"})).ids[0].ids == Ids{0, 1});
+  CHECK(encoded.column(0) == Ids{2, 1, 1, 1, 3});
+  CHECK(f.encode(texts({"New|Drama"})).column(0) == Ids{0, 1});
   Features hashed = features<Hashed<"x", 50, 4, Pooled<Pool::sum, ','>>>();
   CHECK(hashed.encode(texts({"a,b", ""})).ids[0].offsets == Ids{0, 2, 2});
-  CHECK(hashed.encode(texts({"a,b"})).ids[0].ids[1] == static_cast<std::int32_t>(hash_text("b") % 50));
+  CHECK(hashed.encode(texts({"a,b"})).column(0)[1] == static_cast<std::int32_t>(hash_text("b") % 50));
 }
 
 TEST_CASE("features: fields that name one table share its vocabulary") {
@@ -135,9 +135,9 @@ TEST_CASE("features: fields that name one table share its vocabulary") {
   CHECK(f.state().vocabularies[1] == std::vector<std::string>{"x"});
   CHECK(f.vocabulary_rows() == std::vector<Index>{4, 2});
   const EncodedData encoded = f.encode(data);
-  CHECK(encoded.ids[0].ids == Ids{2, 3, 3});
-  CHECK(encoded.ids[1].ids == Ids{1, 0, 0});
-  CHECK(encoded.ids[2].ids == Ids{2, 0, 1, 1, 1});
+  CHECK(encoded.column(0) == Ids{2, 3, 3});
+  CHECK(encoded.column(1) == Ids{1, 0, 0});
+  CHECK(encoded.column(2) == Ids{2, 0, 1, 1, 1});
 }
 
 TEST_CASE("features: numbers are standardised by the training split") {
@@ -349,7 +349,7 @@ TEST_CASE("features: a row of raw values is encoded as the table's row would be"
   CHECK(one.numeric == all.numeric);
   CHECK(one.numeric_rows == 3);
   for (std::size_t i = 0; i < 3; ++i) {
-    CHECK(one.ids[i].ids == all.ids[i].ids);
+    CHECK(one.column(i) == all.column(i));
     CHECK(one.ids[i].offsets == all.ids[i].offsets);
   }
   CHECK(one.tasks == 4);
@@ -357,11 +357,11 @@ TEST_CASE("features: a row of raw values is encoded as the table's row would be"
   // Nothing given: as a row in which everything is missing.
   const EncodedData none = f.encode(std::span<const NamedValue>());
   CHECK(none.numeric == std::vector<float>{0, 0, 0});
-  CHECK(none.ids[0].ids == Ids{0});
-  CHECK(none.ids[1].ids.empty());
+  CHECK(none.column(0) == Ids{0});
+  CHECK(none.column(1).empty());
   CHECK(none.ids[1].offsets == Ids{0, 0});
   const NamedValue nothing[] = {{"id", missing}, {"age", missing}};
-  CHECK(f.encode(nothing).ids[2].ids == none.ids[2].ids);
+  CHECK(f.encode(nothing).column(2) == none.column(2));
 }
 
 TEST_CASE("features: raw values that do not fit are refused by name") {
@@ -390,7 +390,7 @@ TEST_CASE("features: what was learnt goes through JSON and back") {
   CHECK(other.state().means == f.state().means);
   CHECK(other.state().deviations == f.state().deviations);
   CHECK(other.encode(data).numeric == f.encode(data).numeric);
-  CHECK(other.encode(data).ids[0].ids == f.encode(data).ids[0].ids);
+  CHECK(other.encode(data).column(0) == f.encode(data).column(0));
 }
 
 TEST_CASE("features: a saved state that does not fit is refused") {

@@ -33,7 +33,7 @@ bool is_row(const esp::Batch<float>& batch, esp::Index j, const esp::EncodedData
   for (esp::Index i = 0; i < data.numeric_rows; ++i) {
     right = right && batch.numeric(i, j) == data.numeric[r * static_cast<std::size_t>(data.numeric_rows) + static_cast<std::size_t>(i)];
   }
-  right = right && batch.ids[0].ids[j] == data.ids[0].ids[r];
+  right = right && batch.ids[0].ids[j] == data.single_ids[r];
   const std::int32_t begin = batch.ids[1].offsets[j], end = batch.ids[1].offsets[j + 1];
   const std::int32_t from = data.ids[1].offsets[r], to = data.ids[1].offsets[r + 1];
   right = right && end - begin == to - from;

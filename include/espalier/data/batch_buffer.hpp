@@ -25,15 +25,14 @@ class BatchBuffer {
         numeric_(static_cast<std::size_t>(data.numeric_rows * capacity)),
         labels_(static_cast<std::size_t>(data.tasks * capacity)),
         weights_(data.weights.empty() ? 0 : static_cast<std::size_t>(capacity)),
+        column_step_(capacity + 16),
+        single_ids_(static_cast<std::size_t>(data.single_fields * column_step_)),
         fields_(data.ids.size()),
         columns_(data.ids.size()) {
     for (std::size_t f = 0; f < fields_.size(); ++f) {
-      if (data.ids[f].offsets.empty()) {
-        fields_[f].ids.resize(static_cast<std::size_t>(capacity));
-      } else {
-        fields_[f].ids.reserve(most_values(data.ids[f].offsets, static_cast<std::size_t>(capacity)));
-        fields_[f].offsets.resize(static_cast<std::size_t>(capacity) + 1);
-      }
+      if (data.ids[f].offsets.empty()) continue;
+      fields_[f].ids.reserve(most_values(data.ids[f].offsets, static_cast<std::size_t>(capacity)));
+      fields_[f].offsets.resize(static_cast<std::size_t>(capacity) + 1);
     }
   }
 
@@ -47,22 +46,25 @@ class BatchBuffer {
       T* to = numeric_.data() + j * height;
       for (std::size_t i = 0; i < height; ++i) to[i] = static_cast<T>(from[i]);
     }
+    gather_singles(data, rows);
+    const std::int32_t* single = single_ids_.data();
     for (std::size_t f = 0; f < fields_.size(); ++f) {
       const EncodedData::Ids& from = data.ids[f];
-      EncodedData::Ids& to = fields_[f];
       if (from.offsets.empty()) {
-        for (std::size_t j = 0; j < rows.size(); ++j) to.ids[j] = from.ids[static_cast<std::size_t>(rows[j])];
-      } else {
-        to.ids.clear();
-        for (std::size_t j = 0; j < rows.size(); ++j) {
-          to.offsets[j] = static_cast<std::int32_t>(to.ids.size());
-          const auto row = static_cast<std::size_t>(rows[j]);
-          for (auto k = from.offsets[row]; k < from.offsets[row + 1]; ++k)
-            to.ids.push_back(from.ids[static_cast<std::size_t>(k)]);
-        }
-        to.offsets[rows.size()] = static_cast<std::int32_t>(to.ids.size());
+        columns_[f].ids = single;
+        single += column_step_;
+        continue;
       }
-      columns_[f] = {to.ids.data(), from.offsets.empty() ? nullptr : to.offsets.data()};
+      EncodedData::Ids& to = fields_[f];
+      to.ids.clear();
+      for (std::size_t j = 0; j < rows.size(); ++j) {
+        to.offsets[j] = static_cast<std::int32_t>(to.ids.size());
+        const auto row = static_cast<std::size_t>(rows[j]);
+        for (auto k = from.offsets[row]; k < from.offsets[row + 1]; ++k)
+          to.ids.push_back(from.ids[static_cast<std::size_t>(k)]);
+      }
+      to.offsets[rows.size()] = static_cast<std::int32_t>(to.ids.size());
+      columns_[f] = {to.ids.data(), to.offsets.data()};
     }
     for (Index k = 0; k < data.tasks; ++k) {
       const float* from = data.labels.data() + k * data.samples;
@@ -86,6 +88,21 @@ class BatchBuffer {
   [[nodiscard]] const Batch<T>& batch() const { return batch_; }
 
  private:
+  /// From rows to columns, a few samples at a time that stay in the first cache; the next are fetched meanwhile.
+  void gather_singles(const EncodedData& data, std::span<const std::int32_t> rows) {
+    constexpr std::size_t at_once = 16;
+    const Index width = data.single_fields;
+    const auto ids_of = [&](std::size_t j) { return data.single_ids.data() + rows[j] * width; };
+    for (std::size_t begin = 0; begin < rows.size(); begin += at_once) {
+      const std::size_t end = (std::min)(begin + at_once, rows.size());
+      for (std::size_t j = end; j < (std::min)(end + at_once, rows.size()); ++j) prefetch_row(ids_of(j), width);
+      for (Index f = 0; f < width; ++f) {
+        std::int32_t* to = single_ids_.data() + f * column_step_;
+        for (std::size_t j = begin; j < end; ++j) to[j] = ids_of(j)[f];
+      }
+    }
+  }
+
   /// How many values a multi-valued field has in `samples` samples at most: in the longest.
   static std::size_t most_values(const std::vector<std::int32_t>& offsets, std::size_t samples) {
     std::vector<std::int32_t> lengths(offsets.size());
@@ -97,6 +114,8 @@ class BatchBuffer {
 
   Index capacity_;
   std::vector<T> numeric_, labels_, weights_;
+  Index column_step_;  ///< a line more than the capacity, a power of two mostly: columns are to fall into different sets
+  std::vector<std::int32_t> single_ids_;
   std::vector<EncodedData::Ids> fields_;
   std::vector<IdColumn> columns_;
   Batch<T> batch_;

@@ -86,9 +86,13 @@ class Features {
     out.samples = data.size();
     out.numeric_rows = numeric_rows_;
     encode_numbers(data, out);
-    std::size_t categorical = 0;
+    for (const FieldInfo& f : schema_.fields) out.single_fields += is_single(f) ? 1 : 0;
+    out.single_ids.resize(static_cast<std::size_t>(out.single_fields) * data.rows().size());
+    std::size_t categorical = 0, single = 0;
     for (const FieldInfo& f : schema_.fields) {
-      if (!f.is_numeric()) out.ids.push_back(encode_ids(f, vocabulary_of_[categorical++], data.table(), data.rows()));
+      if (f.is_numeric()) continue;
+      encode_ids(f, vocabulary_of_[categorical++], data.table(), data.rows(), out, single);
+      single += is_single(f) ? 1U : 0U;
     }
     features_detail::encode_labels(schema_, data.table(), data.rows(), out);
     if (!weight_column_.empty()) features_detail::encode_weights(weight_column_, data.table(), data.rows(), out);
@@ -121,9 +125,10 @@ class Features {
         if (v != nullptr) text = v->is_text ? std::string(v->text) : number_text(v->number);
         const bool present = v != nullptr && (v->is_text || !std::isnan(v->number));
         EncodedData::Ids ids;
-        if (f.pool != Pool::none) ids.offsets.push_back(0);
-        add_ids(f, vocabulary_of_[categorical++], present, text, ids.ids);
-        if (f.pool != Pool::none) ids.offsets.push_back(static_cast<std::int32_t>(ids.ids.size()));
+        const bool single = is_single(f);
+        add_ids(f, vocabulary_of_[categorical++], present, text, single ? out.single_ids : ids.ids);
+        out.single_fields += single ? 1 : 0;
+        if (!single) ids.offsets = {0, static_cast<std::int32_t>(ids.ids.size())};
         out.ids.push_back(std::move(ids));
         continue;
       }
@@ -301,8 +306,11 @@ class Features {
     for_each_value(f, text, [&](std::string_view value) { ids.push_back(id(value)); });
   }
 
-  [[nodiscard]] EncodedData::Ids encode_ids(const FieldInfo& f, std::size_t v, const Table& table,
-                                            const std::vector<std::int32_t>& rows) const {
+  [[nodiscard]] static bool is_single(const FieldInfo& f) { return !f.is_numeric() && f.pool == Pool::none; }
+
+  /// `single`: how many single-valued fields come before.
+  void encode_ids(const FieldInfo& f, std::size_t v, const Table& table, const std::vector<std::int32_t>& rows,
+                  EncodedData& data, std::size_t single) const {
     Column made;
     const Column& column = table.as_text(f.name, made);
     // Each distinct cell once, the last being the missing one: cell c has the ids begin[c] … begin[c + 1] − 1.
@@ -318,11 +326,14 @@ class Features {
       const std::int32_t code = column.codes[static_cast<std::size_t>(row)];
       return code < 0 ? column.dictionary.size() : static_cast<std::size_t>(code);
     };
-    EncodedData::Ids out;
-    if (f.pool == Pool::none) {
-      out.ids.reserve(rows.size());
-      for (const std::int32_t row : rows) out.ids.push_back(ids[cell(row)]);
-      return out;
+    EncodedData::Ids& out = data.ids.emplace_back();
+    if (is_single(f)) {
+      std::int32_t* to = data.single_ids.data() + single;
+      for (const std::int32_t row : rows) {
+        *to = ids[cell(row)];
+        to += data.single_fields;
+      }
+      return;
     }
     out.offsets.reserve(rows.size() + 1);
     out.offsets.push_back(0);
@@ -336,7 +347,6 @@ class Features {
                      ids.begin() + static_cast<std::ptrdiff_t>(begin[c + 1]));
       out.offsets.push_back(static_cast<std::int32_t>(out.ids.size()));
     }
-    return out;
   }
 
   [[nodiscard]] ESPALIER_COLD std::string unknown_name(std::span<const NamedValue> values) const {

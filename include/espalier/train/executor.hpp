@@ -18,6 +18,7 @@
 #include "espalier/train/parameters.hpp"
 #include "espalier/train/slicing.hpp"
 #include "espalier/train/sparse_gradients.hpp"
+#include "espalier/train/table_products.hpp"
 #include "espalier/train/trainable.hpp"
 #include "espalier/train/workspace.hpp"
 
@@ -85,6 +86,9 @@ class TrainExecutor {
     slice_losses_.assign(static_cast<std::size_t>(tasks_ * max_slices_), 0.0);
     auxiliary_.assign(static_cast<std::size_t>(2 * tasks_ * max_slices_), 0.0);
     chunk_norms_.assign(trainable_.chunks().size(), 0.0);
+    if (!segmented_ && narrow_kernels<T>(device) == nullptr) {
+      products_ = TableProducts<T>(program_, parameters_.table_rows, max_batch, max_lanes_, pool_.threads());
+    }
     pool_.on_every_thread([device](int) { prepare_thread<T>(device); });
   }
 
@@ -113,7 +117,18 @@ class TrainExecutor {
       make_workspace_for_each_slice();
       run_segmented(weigh, weigh_context);
     } else {
+      with_products_ = products_.pays(batch.size);
+      if (with_products_) {
+        pool_.run(products_.pieces(), [this](Index piece, int worker) {
+          products_.prepare(piece, worker, parameters_.dense.data(), table_pointers_.data());
+        });
+      }
       pool_.run(slicing_.lanes, [this](Index lane, int worker) { run_lane(lane, worker); });
+      if (with_products_) {
+        pool_.run(products_.pieces(), [this](Index piece, int worker) {
+          products_.finish(piece, worker, batch_, parameters_.dense.data(), table_pointers_.data(), lanes_[0].data());
+        });
+      }
       sum_losses();
     }
     return losses_;
@@ -159,6 +174,7 @@ class TrainExecutor {
                std::span<double> weight_sums = {}) {
     batch_ = batch;
     slicing_ = Slicing::of(batch.size);
+    with_products_ = false;
     const bool with_losses = !loss_sums.empty();
     pool_.run(slicing_.lanes, [&](Index lane, int worker) {
       for (Index slice = slicing_.first_slice(lane); slice < slicing_.first_slice(lane + 1); ++slice) {
@@ -213,6 +229,7 @@ class TrainExecutor {
     scratch_.fill(value);
     merged_.fill(value);
     lookup_gradients_.fill(value);
+    products_.poison(value);
   }
 
  private:
@@ -230,6 +247,7 @@ class TrainExecutor {
     slicing_ = Slicing::of(batch.size);
     key_ = key;
     rows_are_summed_ = false;
+    with_products_ = false;
     std::copy(weights.begin(), weights.end(), weights_.begin());
     sum_label_weights();
   }
@@ -271,7 +289,9 @@ class TrainExecutor {
       forward(c, 0, nodes);
       losses(c, slice);
       zero(c);
-      backward(c, nodes, 0);
+      for (Index i = nodes - 1; i >= 0; --i) {
+        if (!with_products_ || !products_.backward(i, c, lane)) backward(c, i + 1, i);
+      }
     }
   }
 
@@ -279,6 +299,7 @@ class TrainExecutor {
     if (begin == 0 && c.auxiliary != nullptr) std::fill_n(c.auxiliary, tasks_, 0.0);
     for (Index i = begin; i < end; ++i) {
       const auto at = static_cast<std::size_t>(i);
+      if (with_products_ && products_.forward(i, c)) continue;
       program_.operations[at].forward(program_.plan.nodes[at], c);
     }
   }
@@ -391,7 +412,10 @@ class TrainExecutor {
   }
 
   void collect(Index shard) {
-    if (!rows_are_summed_) sparse_.collect(shard, batch_, lookup_gradients_.data(), capacity_);
+    if (rows_are_summed_) return;
+    auto& rows = sparse_.shard(shard);
+    if (with_products_ && products_.has(rows.table)) return products_.collect(rows, sparse_.parts());
+    sparse_.collect(shard, batch_, lookup_gradients_.data(), capacity_);
   }
 
   /// Sums the lanes of a chunk into the first, in order, and clears the others.
@@ -400,19 +424,21 @@ class TrainExecutor {
     T* const sum = lanes_[0].data() + chunk.begin;
     const Index n = chunk.end - chunk.begin, whole = n / pack_size<T> * pack_size<T>;
     T* parts[Slicing::max_lanes]{};
-    for (Index lane = 0; lane < slicing_.lanes; ++lane) {
+    const bool one_lane = with_products_ && products_.has_summed(chunk.begin, chunk.end);
+    const Index lanes = one_lane ? 1 : slicing_.lanes;
+    for (Index lane = 0; lane < lanes; ++lane) {
       parts[lane] = lanes_[static_cast<std::size_t>(lane)].data() + chunk.begin;
     }
-    for (Index j = 0; j < whole; j += pack_size<T>) {
+    for (Index j = 0; j < whole && lanes > 1; j += pack_size<T>) {
       Pack<T> total = load_pack(sum + j);
-      for (Index lane = 1; lane < slicing_.lanes; ++lane) {
+      for (Index lane = 1; lane < lanes; ++lane) {
         total += load_pack(parts[lane] + j);
         store_pack(parts[lane] + j, Pack<T>{});
       }
       store_pack(sum + j, total);
     }
     for (Index j = whole; j < n; ++j) {
-      for (Index lane = 1; lane < slicing_.lanes; ++lane) sum[j] += std::exchange(parts[lane][j], T{0});
+      for (Index lane = 1; lane < lanes; ++lane) sum[j] += std::exchange(parts[lane][j], T{0});
     }
     if (norm && !chunk.frozen) chunk_norms_[static_cast<std::size_t>(i)] = sum_of_squares(sum, n);
   }
@@ -456,6 +482,8 @@ class TrainExecutor {
   double batch_weight_ = 0;
   Index capacity_ = 0, tasks_ = 0, max_slices_ = 0, max_slice_ = 0, max_lanes_ = 0;
   bool segmented_ = false;
+  TableProducts<T> products_;
+  bool with_products_ = false;    ///< this step's
   bool rows_are_summed_ = false;  ///< sparse_ holds this step's sums: a balancing method made them
 
   Batch<T> batch_;

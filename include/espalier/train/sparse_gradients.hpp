@@ -57,6 +57,8 @@ class SparseGradients {
     }
   }
 
+  /// A shard's rows are those whose number, divided by this, leaves `part`.
+  [[nodiscard]] int parts() const { return parts_; }
   [[nodiscard]] Index shards() const { return static_cast<Index>(shards_.size()); }
   [[nodiscard]] Shard& shard(Index i) { return shards_[static_cast<std::size_t>(i)]; }
 
