@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
-#include <limits>
 #include <utility>
 
 #include "espalier/core/buffer.hpp"
