@@ -14,13 +14,15 @@
 
 namespace espalier {
 
-/// Runs `count` pieces of work on up to `threads` threads, the calling one among them. Which thread takes which piece
-/// is left to chance, so results must not depend on it. Waiting threads look for work a short while and then sleep, so
-/// an application's own threads are not starved.
+/// Runs `count` pieces of work on up to `threads` threads, the calling one among them. Each begins with a part of its
+/// own, the same in every run, whose values lie in its core's cache; who is done takes from the others' parts. So which
+/// thread takes which piece is left to chance, and results must not depend on it. Waiting threads look for work a short
+/// while and then sleep, so an application's own threads are not starved.
 class ThreadPool {
  public:
   /// `threads` ≥ 1 counts the caller; 0 means as many as the machine has cores.
-  explicit ThreadPool(int threads) : threads_(threads > 0 ? threads : hardware_threads()) {
+  explicit ThreadPool(int threads)
+      : threads_(threads > 0 ? threads : hardware_threads()), parts_(static_cast<std::size_t>(threads_)) {
     for (int worker = 1; worker < threads_; ++worker) {
       workers_.emplace_back([this, worker] { work(worker); });
     }
@@ -50,7 +52,9 @@ class ThreadPool {
     }
     function_ = &function;
     error_ = nullptr;
-    next_.store(0, std::memory_order_relaxed);
+    for (int part = 0; part < threads_; ++part) {
+      parts_[static_cast<std::size_t>(part)].next.store(part * count / threads_, std::memory_order_relaxed);
+    }
     count_ = count;
     busy_.store(threads_ - 1, std::memory_order_relaxed);
     {
@@ -96,15 +100,24 @@ class ThreadPool {
 #endif
   }
 
+  /// A line of the cache for itself: its own thread counts there without hindrance.
+  struct alignas(64) Part {
+    std::atomic<Index> next{0};
+  };
+
   void take(int worker) {
-    for (;;) {
-      const Index piece = next_.fetch_add(1, std::memory_order_relaxed);
-      if (piece >= count_) return;
-      try {
-        (*function_)(piece, worker);
-      } catch (...) {
-        const std::lock_guard lock(mutex_);
-        if (!error_) error_ = std::current_exception();
+    for (int turn = 0; turn < threads_; ++turn) {
+      const int part = (worker + turn) % threads_;
+      const Index end = (part + 1) * count_ / threads_;
+      for (;;) {
+        const Index piece = parts_[static_cast<std::size_t>(part)].next.fetch_add(1, std::memory_order_relaxed);
+        if (piece >= end) break;
+        try {
+          (*function_)(piece, worker);
+        } catch (...) {
+          const std::lock_guard lock(mutex_);
+          if (!error_) error_ = std::current_exception();
+        }
       }
     }
   }
@@ -133,13 +146,13 @@ class ThreadPool {
   }
 
   int threads_;
+  std::vector<Part> parts_;
   std::vector<std::thread> workers_;
   std::mutex mutex_;
   std::condition_variable wake_, done_;
   std::atomic<std::uint64_t> generation_{0};
   std::atomic<int> sleeping_{0};
   std::atomic<int> busy_{0};
-  std::atomic<Index> next_{0};
   Index count_ = 0;
   const FunctionRef<void(Index, int)>* function_ = nullptr;
   std::exception_ptr error_;

@@ -2,6 +2,8 @@
 // Fully connected layers: forward with its epilogue, both gradients, activations.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <type_traits>
 
 #include "espalier/core/view.hpp"
@@ -51,6 +53,39 @@ void dense_input_gradient(Device device, const T* w, View<const T> dy, View<T> d
           {dx.data, dx.stride, accumulate, nullptr, Activation::identity});
 }
 
+/// to_i += Σ_j v_ij, four samples at a time: a sum waits for the one before.
+template <class T>
+void add_columns(View<const T> v, T* to) {
+  Index j = 0;
+  for (; j + 4 <= v.cols; j += 4) {
+    const T *const a = v.column(j), *const b = v.column(j + 1), *const c = v.column(j + 2),
+                   *const d = v.column(j + 3);
+    Index i = 0;
+    for (; i + lanes<T> <= v.rows; i += lanes<T>)
+      store<T>(to + i, load(to + i) + ((load(a + i) + load(b + i)) + (load(c + i) + load(d + i))));
+    for (; i < v.rows; ++i) to[i] += (a[i] + b[i]) + (c[i] + d[i]);
+  }
+  for (; j < v.cols; ++j)
+    combine(to, v.column(j), v.rows, [](auto sum, auto value) { return sum + value; });
+}
+
+/// The same. Samples of less than a register that lie one behind the other are added up as if so
+/// many were one.
+template <class T>
+void add_samples(View<const T> v, T* to) {
+  constexpr Index group = lanes<T>;
+  const Index groups = v.cols / group;
+  if (v.rows < group && v.stride == v.rows && groups > 1) {
+    const Index rows = v.rows * group;
+    T sums[std::size_t{group * group}];
+    std::fill_n(sums, rows, T{0});
+    add_columns<T>({v.data, rows, groups, rows}, sums);
+    for (Index i = 0; i < rows; ++i) to[i % v.rows] += sums[i];
+    v = {v.column(groups * group), v.rows, v.cols % group, v.stride};
+  }
+  add_columns(v, to);
+}
+
 /// dW += dy xᵀ (outputs × inputs, row after row); db += Σ_j dy_j, unless null.
 template <class T>
 void dense_weight_gradient(Device device, View<const T> dy, View<const T> x, T* dw, T* db) {
@@ -61,10 +96,7 @@ void dense_weight_gradient(Device device, View<const T> dy, View<const T> x, T* 
     gemm<T>(x.rows, dy.rows, x.cols, {x.data, 1, x.stride}, {dy.data, dy.stride, 1},
             {dw, x.rows, true, nullptr, Activation::identity});
   }
-  if (db == nullptr) return;
-  for (Index j = 0; j < dy.cols; ++j) {
-    combine(db, dy.column(j), dy.rows, [](auto sum, auto d) { return sum + d; });
-  }
+  if (db != nullptr) add_samples(dy, db);
 }
 
 /// dy = dy ∘ act′. `pre` is read only where the activation needs it.

@@ -16,6 +16,7 @@
 #include "espalier/kernels/cpu/simd.hpp"
 
 #define ESPALIER_SET ESPALIER_COMPILED_SET
+#include "espalier/kernels/cpu/gemm_outer.inc"
 #include "espalier/kernels/cpu/gemm_tile.inc"
 
 #include "espalier/kernels/cpu/gemm.inc"
@@ -27,6 +28,7 @@ ESPALIER_BEGIN_TARGET("avx2,fma")
 #include "espalier/kernels/cpu/simd.inc"
 
 #include "espalier/kernels/cpu/gemm_dot.inc"
+#include "espalier/kernels/cpu/gemm_outer.inc"
 #include "espalier/kernels/cpu/gemm_tile.inc"
 
 #include "espalier/kernels/cpu/gemm.inc"
@@ -38,6 +40,7 @@ ESPALIER_BEGIN_TARGET("avx512f,avx512dq,avx512bw,avx512vl,fma")
 #include "espalier/kernels/cpu/simd.inc"
 
 #include "espalier/kernels/cpu/gemm_dot.inc"
+#include "espalier/kernels/cpu/gemm_outer.inc"
 #include "espalier/kernels/cpu/gemm_tile.inc"
 
 #include "espalier/kernels/cpu/gemm.inc"

@@ -29,8 +29,6 @@ struct GemmInput {
 
 namespace detail {
 
-/// Rows or columns up to which a product is made of dot products.
-inline constexpr Index most_dots = 3;
 template <class T>
 inline constexpr Index cache_line = 64 / static_cast<Index>(sizeof(T));
 

@@ -208,9 +208,17 @@ void few_columns(Index m, Index k, const GemmInput<Left>& a, const GemmInput<Rig
     std::fill(room + f * step + (k + 1) / 2, room + (f + 1) * step, Pair{0});
     narrow_run<Math>(b.data + f * b.column, k, room + f * step);
   }
-  dot_rows<float, Few>(m, c, true, [&](auto at_once, Index r, float* out) {
-    pair_dots<Math, at_once, Few>(k, a.data + r * a.row, a.row, room, step, out);
-  });
+  constexpr int at_once = Few == 1 ? 8 : 4;
+  float values[std::size_t{at_once * Few}];
+  Index r = 0;
+  for (; r + at_once <= m; r += at_once) {
+    pair_dots<Math, at_once, Few>(k, a.data + r * a.row, a.row, room, step, values);
+    put_dots<float>({nullptr, at_once, Few}, values, r, r, 0, 0, c, true);
+  }
+  for (; r < m; ++r) {
+    pair_dots<Math, 1, Few>(k, a.data + r * a.row, a.row, room, step, values);
+    put_dots<float>({nullptr, 1, Few}, values, r, r, 0, 0, c, true);
+  }
 }
 
 /// C = act(A B + bias) or C += A B in bf16: A and B rounded, products added up in float. A and B
@@ -227,7 +235,7 @@ void gemm_pairs(Index m, Index n, Index k, const GemmInput<Left>& a, const GemmI
     few_columns<Math, 2>(m, k, a, b, c);
   } else if (deep && n < m) {
     pair_blocks<Math>(n, m, k, GemmInput<Right>{b.data, b.column, b.row},
-                              GemmInput<Left>{a.data, a.column, a.row}, c, true);
+                      GemmInput<Left>{a.data, a.column, a.row}, c, true);
   } else {
     pair_blocks<Math>(m, n, k, a, b, c, false);
   }
