@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "espalier/core/config.hpp"
+#include "espalier/core/error.hpp"
 #include "espalier/core/json.hpp"
 #include "espalier/core/sort.hpp"
 
@@ -34,7 +35,7 @@ class Json::Parser {
     const std::size_t length = utf8_length(text_, at_);
     const auto c = static_cast<unsigned char>(text_[at_]);
     if (length == 0 || c < 0x20 || c == 0x7F) return "byte " + std::to_string(int{c});
-    return "'" + std::string(text_.substr(at_, length)) + "'";
+    return message({"'", text_.substr(at_, length), "'"});
   }
 
   [[nodiscard]] bool next_is(char c) const { return at_ < text_.size() && text_[at_] == c; }

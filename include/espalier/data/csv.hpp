@@ -17,7 +17,8 @@ namespace espalier {
 /// may stand in quotes, those in them doubled, and hold line ends then. Every row has as many values as the header.
 /// Malformed rows beyond options.max_bad_rows throw DataError; those skipped are counted in a line of Table::notes.
 /// `name` begins messages. Throws ConfigError for contradicting options.
-[[nodiscard]] Table parse_csv(std::string_view text, const std::string& name, const CsvOptions& options = {});
+[[nodiscard]] Table parse_csv(std::string_view text, const std::string& name,
+                              const CsvOptions& options = {});
 
 /// Several files with the same columns, in any order, one behind the other. Files are read in blocks, so memory is what the
 /// columns need. Plain or .gz (see espalier/data/gzip.hpp). Throws IoError, DataError, ConfigError.

@@ -24,8 +24,10 @@ class PlanPredictor {
 
   /// Reads what Trainer::save or the trainer's checkpoint wrote. Throws IoError; CheckpointError when the file is
   /// another model's, naming the first difference.
-  PlanPredictor(const CpuProgram& program, const std::string& path, Precision precision = Precision::Fp32);
-  PlanPredictor(const CpuProgram& program, const SafetensorsFile& file, Precision precision = Precision::Fp32);
+  PlanPredictor(const CpuProgram& program, const std::string& path,
+                Precision precision = Precision::Fp32);
+  PlanPredictor(const CpuProgram& program, const SafetensorsFile& file,
+                Precision precision = Precision::Fp32);
   ~PlanPredictor();
 
   PlanPredictor(const PlanPredictor&) = delete;

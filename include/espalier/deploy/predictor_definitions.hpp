@@ -19,10 +19,12 @@
 
 namespace espalier {
 
-ESPALIER_INLINE PlanPredictor::PlanPredictor(const CpuProgram& program, const std::string& path, Precision precision)
+ESPALIER_INLINE PlanPredictor::PlanPredictor(const CpuProgram& program, const std::string& path,
+                                             Precision precision)
     : PlanPredictor(program, SafetensorsFile(path), precision) {}
 
-ESPALIER_INLINE PlanPredictor::PlanPredictor(const CpuProgram& program, const SafetensorsFile& file, Precision precision)
+ESPALIER_INLINE PlanPredictor::PlanPredictor(const CpuProgram& program, const SafetensorsFile& file,
+                                             Precision precision)
     : features_(program.plan.schema) {
   restore_features(file, program.plan, features_);
   Parameters<float> read(program.plan, features_.vocabulary_rows());
@@ -38,12 +40,16 @@ ESPALIER_INLINE PlanPredictor::PlanPredictor(const CpuProgram& program, const Sa
 
 ESPALIER_INLINE PlanPredictor::~PlanPredictor() = default;
 
-ESPALIER_INLINE Predictions PlanPredictor::predict(const Dataset& data) const { return run(features_.encode(data)); }
+ESPALIER_INLINE Predictions PlanPredictor::predict(const Dataset& data) const {
+  return run(features_.encode(data));
+}
 
-ESPALIER_INLINE std::vector<float> PlanPredictor::predict_row(std::span<const NamedValue> values) const {
+ESPALIER_INLINE std::vector<float> PlanPredictor::predict_row(
+    std::span<const NamedValue> values) const {
   const Predictions p = run(features_.encode(values));
   std::vector<float> flat;
-  for (const std::vector<float>& of_task : p.values) flat.insert(flat.end(), of_task.begin(), of_task.end());
+  for (const std::vector<float>& of_task : p.values)
+    flat.insert(flat.end(), of_task.begin(), of_task.end());
   return flat;
 }
 
@@ -65,8 +71,10 @@ ESPALIER_INLINE Predictions PlanPredictor::run(const EncodedData& data) const {
   std::vector<float*> out(p.values.size());
   for (Index at = 0; at < data.size(); at += slice) {
     const Index count = (std::min)(slice, data.size() - at);
-    buffer.gather(data, std::span<const std::int32_t>(rows).subspan(static_cast<std::size_t>(at), static_cast<std::size_t>(count)));
-    for (std::size_t k = 0; k < out.size(); ++k) out[k] = p.values[k].data() + at * plan().tasks[k].outputs;
+    buffer.gather(data, std::span<const std::int32_t>(rows).subspan(
+                            static_cast<std::size_t>(at), static_cast<std::size_t>(count)));
+    for (std::size_t k = 0; k < out.size(); ++k)
+      out[k] = p.values[k].data() + at * plan().tasks[k].outputs;
     executor_->run(buffer.batch(), workspace, out);
   }
   give_back(std::move(workspace));

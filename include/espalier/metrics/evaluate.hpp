@@ -138,7 +138,8 @@ TaskReport evaluate_with(std::string task, Values predictions, Values labels,
 /// compiled.
 template <LabelKind... kinds>
 [[nodiscard]] ESPALIER_COLD TaskReport evaluate(const LabelInfo& label, Values predictions,
-                                                Values labels, const EvaluateOptions& options = {}) {
+                                                Values labels,
+                                                const EvaluateOptions& options = {}) {
   constexpr auto can_be = [](LabelKind kind) { return sizeof...(kinds) == 0 || ((kinds == kind) || ...); };
   std::string task(label.name);
   if constexpr (can_be(LabelKind::binary))

@@ -19,7 +19,8 @@
 
 namespace espalier::metrics_detail {
 
-ESPALIER_COLD ESPALIER_INLINE Metrics binary_metrics(const Samples& s, const EvaluateOptions& o, Index) {
+ESPALIER_COLD ESPALIER_INLINE Metrics binary_metrics(const Samples& s, const EvaluateOptions& o,
+                                                     Index) {
   const auto ranked =
       rank_binary("auc", s.predictions, s.labels, s.weights);  // one sort serves both areas
   const Confusion counts = confusion(s.predictions, s.labels, s.weights, o.threshold);
@@ -40,7 +41,7 @@ ESPALIER_COLD ESPALIER_INLINE Metrics binary_metrics(const Samples& s, const Eva
 }
 
 ESPALIER_INLINE void add_group_metrics(Metrics& metrics, const Samples& s, const EvaluateOptions& o,
-                              bool by_rank) {
+                                       bool by_rank) {
   if (!by_rank) {
     metrics.push_back({"gauc", grouped_auc(s.predictions, s.labels, s.groups, s.weights).value});
     return;
@@ -50,7 +51,8 @@ ESPALIER_INLINE void add_group_metrics(Metrics& metrics, const Samples& s, const
   metrics.push_back({"recall@" + k, recall_at_k(s.predictions, s.labels, s.groups, o.k).value});
 }
 
-ESPALIER_COLD ESPALIER_INLINE Metrics real_metrics(const Samples& s, const EvaluateOptions&, Index) {
+ESPALIER_COLD ESPALIER_INLINE Metrics real_metrics(const Samples& s, const EvaluateOptions&,
+                                                   Index) {
   return {{"rmse", rmse(s.predictions, s.labels, s.weights)},
           {"mae", mae(s.predictions, s.labels, s.weights)},
           {"r2", r2(s.predictions, s.labels, s.weights)}};
@@ -67,8 +69,8 @@ ESPALIER_INLINE Metrics class_metrics(const Samples& s, const EvaluateOptions&, 
           {"accuracy", class_accuracy(s.predictions, s.labels, classes, s.weights)}};
 }
 
-ESPALIER_INLINE void add_intervals(TaskReport& report, const Samples& samples, const EvaluateOptions& options,
-                          Compute compute, Index classes) {
+ESPALIER_INLINE void add_intervals(TaskReport& report, const Samples& samples,
+                                   const EvaluateOptions& options, Compute compute, Index classes) {
   const Index resamples = options.resamples.count;
   Resampler resampler(samples,
                       {resamples, options.confidence, options.seed, !samples.groups.empty()});
@@ -82,9 +84,10 @@ ESPALIER_INLINE void add_intervals(TaskReport& report, const Samples& samples, c
     report.metrics[m].interval = percentile_interval(std::move(drawn[m]), options.confidence);
 }
 
-ESPALIER_COLD ESPALIER_INLINE TaskReport evaluate_with(std::string task, Values predictions, Values labels,
-                                              const EvaluateOptions& options, Compute compute,
-                                              Index classes) {
+ESPALIER_COLD ESPALIER_INLINE TaskReport evaluate_with(std::string task, Values predictions,
+                                                       Values labels,
+                                                       const EvaluateOptions& options,
+                                                       Compute compute, Index classes) {
   const Samples samples{predictions, labels, options.weights, options.groups.view};
   if (!samples.groups.empty())
     require_size("evaluate", "groups", samples.groups.size(), samples.labels.size());
@@ -92,7 +95,8 @@ ESPALIER_COLD ESPALIER_INLINE TaskReport evaluate_with(std::string task, Values 
                     label_mean(samples.labels, samples.weights)};
   for (std::size_t i = 0; i < samples.labels.size(); ++i)
     if (!std::isnan(samples.labels[i])) ++report.labelled;
-  if (options.resamples.count != 0) options.resamples.add(report, samples, options, compute, classes);
+  if (options.resamples.count != 0)
+    options.resamples.add(report, samples, options, compute, classes);
   return report;
 }
 

@@ -30,11 +30,12 @@ ESPALIER_COLD ESPALIER_INLINE bool better_is_higher(std::string_view metric) {
   std::string names;
   for (const auto name : higher) names += std::string(name) + ", ";
   for (const auto name : lower) names += std::string(name) + ", ";
-  throw_error<ConfigError>({"unknown metric '", metric, "'; expected one of ", names, "ndcg@k, recall@k"});
+  throw_error<ConfigError>(
+      {"unknown metric '", metric, "'; expected one of ", names, "ndcg@k, recall@k"});
 }
 
 ESPALIER_COLD ESPALIER_INLINE const MetricValue& Report::at(std::string_view task,
-                                                               std::string_view metric) const {
+                                                            std::string_view metric) const {
   std::string known;
   for (const auto& row : tasks) {
     if (row.task != task) {
@@ -49,8 +50,8 @@ ESPALIER_COLD ESPALIER_INLINE const MetricValue& Report::at(std::string_view tas
     throw_error<ConfigError>({"task '", row.task, "' has no metric '", metric, "'; it has ",
                               (metrics.empty() ? "none" : metrics)});
   }
-  throw_error<ConfigError>({"the report has no task '", task, "'; it has ",
-                            (known.empty() ? "none" : known)});
+  throw_error<ConfigError>(
+      {"the report has no task '", task, "'; it has ", (known.empty() ? "none" : known)});
 }
 
 namespace report_detail {
@@ -82,8 +83,7 @@ inline std::size_t shown(std::string_view text) {
 ESPALIER_COLD inline std::string align(const std::vector<std::vector<std::string>>& cells) {
   std::vector<std::size_t> widths(cells[0].size(), 0);
   for (const auto& line : cells)
-    for (std::size_t c = 0; c < line.size(); ++c)
-      widths[c] = (std::max)(widths[c], shown(line[c]));
+    for (std::size_t c = 0; c < line.size(); ++c) widths[c] = (std::max)(widths[c], shown(line[c]));
   std::string text;
   for (const auto& line : cells) {
     for (std::size_t c = 0; c < line.size(); ++c) {
@@ -105,7 +105,8 @@ ESPALIER_COLD ESPALIER_INLINE std::string Report::to_string() const {
       if (std::find(cells[0].begin(), cells[0].end(), entry.name) == cells[0].end())
         cells[0].push_back(entry.name);
   for (const auto& row : tasks) {
-    std::vector<std::string> line{row.task, std::to_string(row.labelled), report_detail::format(row.mean)};
+    std::vector<std::string> line{row.task, std::to_string(row.labelled),
+                                  report_detail::format(row.mean)};
     line.resize(cells[0].size(), "-");
     for (const auto& entry : row.metrics) {
       const auto column =

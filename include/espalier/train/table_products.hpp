@@ -29,9 +29,12 @@ class TableProducts {
 
   TableProducts() = default;
 
-  ESPALIER_COLD TableProducts(const Program<T, cpu::Device>& program, const std::vector<Index>& table_rows,
-                              Index max_batch, Index lanes, int threads)
-      : program_(program), nodes_(program.plan.nodes.begin(), program.plan.nodes.end()), roles_(nodes_.size(), Role::other) {
+  ESPALIER_COLD TableProducts(const Program<T, cpu::Device>& program,
+                              const std::vector<Index>& table_rows, Index max_batch, Index lanes,
+                              int threads)
+      : program_(program),
+        nodes_(program.plan.nodes.begin(), program.plan.nodes.end()),
+        roles_(nodes_.size(), Role::other) {
     choose_tables(table_rows);
     for (std::size_t i = 0; i < nodes_.size(); ++i) {
       if (is_layer(nodes_[i])) add_layer(static_cast<Index>(i), table_rows);
@@ -47,7 +50,9 @@ class TableProducts {
   }
 
   /// Whether the products are fewer with a batch of `samples`.
-  [[nodiscard]] bool pays(Index samples) const { return lookups_ > 0 && 4 * rows_ <= lookups_ * samples; }
+  [[nodiscard]] bool pays(Index samples) const {
+    return lookups_ > 0 && 4 * rows_ <= lookups_ * samples;
+  }
 
   /// prepare() and finish() are called once for each of so many pieces, before and after the slices.
   [[nodiscard]] Index pieces() const { return groups_ + static_cast<Index>(layers_.size()); }
@@ -67,9 +72,11 @@ class TableProducts {
         for (const Member& m : part.members) {
           const bool first = &m == &part.members.front();
           T* const to = part.products.data();
-          cpu::gemm<T>(layer.out, m.rows, m.width, {parameters + layer.weight + m.column, layer.in, 1},
+          cpu::gemm<T>(layer.out, m.rows, m.width,
+                       {parameters + layer.weight + m.column, layer.in, 1},
                        {tables[m.table], 1, m.width},
-                       {part.members.size() == 1 ? to : made, layer.out, false, nullptr, Activation::identity});
+                       {part.members.size() == 1 ? to : made, layer.out, false, nullptr,
+                        Activation::identity});
           if (part.members.size() == 1) continue;
           for (Index row = 0; row < part.rows; ++row) {
             cpu::combine(to + row * layer.out, made + m.row_of(row) * layer.out, layer.out,
@@ -91,7 +98,8 @@ class TableProducts {
     const View<T> y = c.value(n.out), pre = c.value(n.cache), sum = pre.data != nullptr ? pre : y;
     const Index padding = layer.rest - layer.used;
     const View<T> x = c.value(n.in);
-    for (Index j = 0; j < c.count && padding > 0; ++j) std::fill_n(x.column(j) + layer.used, padding, T{0});
+    for (Index j = 0; j < c.count && padding > 0; ++j)
+      std::fill_n(x.column(j) + layer.used, padding, T{0});
     dense_forward(c.device, layer.weights.data(), c.parameter(n.parameters[1]), rest_of(layer, x),
                   Activation::identity, {}, sum);
     for (Index j = 0; j < c.count; ++j) add_products(layer, c, c.first + j, sum.column(j));
@@ -118,9 +126,11 @@ class TableProducts {
     const Node& n = nodes_[at];
     const View<T> delta{layer.deltas.data() + c.first * layer.out, layer.out, c.count, layer.out};
     copy(c.device, as_const(c.gradient(n.out)), delta, false);
-    activation_backward(c.device, n.activation, as_const(c.value(n.cache)), as_const(c.value(n.out)), delta);
+    activation_backward(c.device, n.activation, as_const(c.value(n.cache)),
+                        as_const(c.value(n.out)), delta);
     dense_weight_gradient(c.device, as_const(delta), rest_of(layer, c.value(n.in)),
-                          layer.gradients[static_cast<std::size_t>(lane)].data(), c.parameter_gradient(n.parameters[1]));
+                          layer.gradients[static_cast<std::size_t>(lane)].data(),
+                          c.parameter_gradient(n.parameters[1]));
     if (!layer.rest_learns) return true;
     View<T> dx = c.gradient(n.in);
     dx.rows = layer.rest;
@@ -130,7 +140,8 @@ class TableProducts {
 
   /// The gradients of one group of tables and of their columns, or of the columns W_x of one layer, summed over lanes. Columns are
   /// added to `gradient`, of the dense parameters; a table's gradient is kept for collect().
-  void finish(Index piece, int worker, const Batch<T>& batch, const T* parameters, const T* const* tables, T* gradient) {
+  void finish(Index piece, int worker, const Batch<T>& batch, const T* parameters,
+              const T* const* tables, T* gradient) {
     if (const Index i = piece - groups_; i >= 0) {
       Layer& layer = layers_[static_cast<std::size_t>(i)];
       for (Buffer<T>& lane : layer.gradients) {
@@ -166,9 +177,11 @@ class TableProducts {
                          [](auto sum, auto more) { return sum + more; });
           }
           const Index column = layer.weight + m.column;
-          cpu::gemm<T>(m.width, layer.out, m.rows, {tables[m.table], 1, m.width}, {own, layer.out, 1},
+          cpu::gemm<T>(m.width, layer.out, m.rows, {tables[m.table], 1, m.width},
+                       {own, layer.out, 1},
                        {gradient + column, layer.in, true, nullptr, Activation::identity});
-          cpu::gemm<T>(m.width, m.rows, layer.out, {parameters + column, 1, layer.in}, {own, 1, layer.out},
+          cpu::gemm<T>(m.width, m.rows, layer.out, {parameters + column, 1, layer.in},
+                       {own, 1, layer.out},
                        {t.gradient.data(), m.width, true, nullptr, Activation::identity});
         }
       }
@@ -189,11 +202,13 @@ class TableProducts {
     const Table& t = tables_[table_of(shard.table)];
     shard.rows.clear();
     shard.squared_norm = 0;
-    for (auto row = static_cast<std::int32_t>(shard.part); row < static_cast<std::int32_t>(t.touched.size()); row += parts) {
+    for (auto row = static_cast<std::int32_t>(shard.part);
+         row < static_cast<std::int32_t>(t.touched.size()); row += parts) {
       if (t.touched[static_cast<std::size_t>(row)] == 0) continue;
       T* const sum = shard.sums.data() + shard.count() * shard.width;
       std::copy_n(t.gradient.data() + row * shard.width, shard.width, sum);
-      for (Index k = 0; k < shard.width; ++k) shard.squared_norm += static_cast<double>(sum[k]) * static_cast<double>(sum[k]);
+      for (Index k = 0; k < shard.width; ++k)
+        shard.squared_norm += static_cast<double>(sum[k]) * static_cast<double>(sum[k]);
       shard.rows.push_back(row);
     }
   }
@@ -209,7 +224,8 @@ class TableProducts {
  private:
   // A product with a table's rows must be small beside one with the samples; narrow rows are multiplied faster than
   // added; all the products are to stay in the second cache.
-  static constexpr Index most_rows = 256, most_combinations = 64, least_width = 4, most_products = Index{1} << 17U;
+  static constexpr Index most_rows = 256, most_combinations = 64, least_width = 4,
+                         most_products = Index{1} << 17U;
 
   enum class Role : std::uint8_t { other, skipped, moved, layer };
 
@@ -253,15 +269,16 @@ class TableProducts {
     return n.op == op_id<ops::Embedding> || n.op == op_id<ops::NumericInput>;
   }
   [[nodiscard]] static bool is_layer(const Node& n) {
-    return n.op == op_id<ops::Dense> && n.groups == 1 && n.in.row == 0 && n.in.rows == n.in.stride && n.in.steps == 1 &&
-           n.in.gradient;
+    return n.op == op_id<ops::Dense> && n.groups == 1 && n.in.row == 0 &&
+           n.in.rows == n.in.stride && n.in.steps == 1 && n.in.gradient;
   }
 
   /// Whether the block is made of inputs and read by layers alone.
   [[nodiscard]] bool fits(int base) const {
     const auto is = [base](const Block& b) { return b.exists() && b.base == base; };
     return std::all_of(nodes_.begin(), nodes_.end(), [&](const Node& n) {
-      return (!is(n.out) || is_input(n)) && (!is(n.in) || is_layer(n)) && !is(n.in2) && !is(n.cache);
+      return (!is(n.out) || is_input(n)) && (!is(n.in) || is_layer(n)) && !is(n.in2) &&
+             !is(n.cache);
     });
   }
 
@@ -269,24 +286,28 @@ class TableProducts {
   ESPALIER_COLD void choose_tables(const std::vector<Index>& table_rows) {
     std::vector<int> order;
     for (int t = 0; t < static_cast<int>(table_rows.size()); ++t) {
-      const bool all = std::all_of(nodes_.begin(), nodes_.end(),
-                                   [&](const Node& n) { return n.lookup < 0 || n.table != t || fits(n.out.base); });
+      const bool all = std::all_of(nodes_.begin(), nodes_.end(), [&](const Node& n) {
+        return n.lookup < 0 || n.table != t || fits(n.out.base);
+      });
       const bool wide = program_.plan.tables[static_cast<std::size_t>(t)].width >= least_width;
       if (all && wide && table_rows[static_cast<std::size_t>(t)] <= most_rows) order.push_back(t);
     }
     const auto rows_of = [&](int t) { return table_rows[static_cast<std::size_t>(t)]; };
-    std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return rows_of(a) < rows_of(b); });
+    std::stable_sort(order.begin(), order.end(),
+                     [&](int a, int b) { return rows_of(a) < rows_of(b); });
     Index room = most_products, combinations = 1;
     for (const int t : order) {
       Index size = 0;
       for (const Node& lookup : nodes_) {
         if (lookup.lookup < 0 || lookup.table != t) continue;
-        for (const Node& n : nodes_) size += is_layer(n) && n.in.base == lookup.out.base ? n.out.rows * rows_of(t) : 0;
+        for (const Node& n : nodes_)
+          size += is_layer(n) && n.in.base == lookup.out.base ? n.out.rows * rows_of(t) : 0;
       }
       if (size == 0 || size > room) continue;
       room -= size;
       const Index width = program_.plan.tables[static_cast<std::size_t>(t)].width;
-      const bool joins = groups_ > 0 && shares(tables_.back().table, t) && combinations * rows_of(t) <= most_combinations;
+      const bool joins = groups_ > 0 && shares(tables_.back().table, t) &&
+                         combinations * rows_of(t) <= most_combinations;
       combinations = joins ? combinations * rows_of(t) : rows_of(t);
       groups_ += joins ? 0 : 1;
       tables_.push_back({t, groups_ - 1, Buffer<T>(static_cast<std::size_t>(rows_of(t) * width)),
@@ -308,7 +329,8 @@ class TableProducts {
       if (from.lookup >= 0 && has(from.table)) {
         const Index rows = table_rows[static_cast<std::size_t>(from.table)];
         Part& part = part_for(layer, from);
-        part.members.push_back({from.table, from.field, from.pool, from.out.row, from.out.rows, rows, part.rows});
+        part.members.push_back(
+            {from.table, from.field, from.pool, from.out.row, from.out.rows, rows, part.rows});
         part.rows *= rows;
         roles_[k] = Role::skipped;
         continue;
@@ -327,7 +349,8 @@ class TableProducts {
       lookups_ += static_cast<Index>(part.members.size());
     }
     for (std::size_t k = 0; k < nodes_.size(); ++k) {
-      if (is_input(nodes_[k]) && nodes_[k].out.base == n.in.base && roles_[k] == Role::other) roles_[k] = Role::moved;
+      if (is_input(nodes_[k]) && nodes_[k].out.base == n.in.base && roles_[k] == Role::other)
+        roles_[k] = Role::moved;
     }
     roles_[static_cast<std::size_t>(i)] = Role::layer;
     layers_.push_back(std::move(layer));
@@ -367,7 +390,9 @@ class TableProducts {
     return layer.parts.back();
   }
 
-  [[nodiscard]] static View<const T> rest_of(const Layer& layer, View<T> x) { return {x.data, layer.rest, x.cols, x.stride}; }
+  [[nodiscard]] static View<const T> rest_of(const Layer& layer, View<T> x) {
+    return {x.data, layer.rest, x.cols, x.stride};
+  }
 
   /// f(place in W, place in W_x, values) for every run of every row.
   template <class W, class F>
@@ -423,8 +448,8 @@ class TableProducts {
   }
 
   /// G of a look-up.
-  static void sum_by_row(const Part& part, const Batch<T>& batch, const T* delta, Index width, T* sums,
-                         std::uint8_t* touched) {
+  static void sum_by_row(const Part& part, const Batch<T>& batch, const T* delta, Index width,
+                         T* sums, std::uint8_t* touched) {
     const IdColumn& column = column_of(part, batch);
     for (Index j = 0; j < batch.size; ++j, delta += width) {
       if (column.offsets == nullptr) {
@@ -437,7 +462,8 @@ class TableProducts {
       const T scale = scale_of(part, begin, end);
       for (std::int32_t k = begin; k < end; ++k) {
         touched[column.ids[k]] = 1;
-        cpu::combine(sums + column.ids[k] * width, delta, width, [scale](auto sum, auto d) { return sum + scale * d; });
+        cpu::combine(sums + column.ids[k] * width, delta, width,
+                     [scale](auto sum, auto d) { return sum + scale * d; });
       }
     }
   }
@@ -449,12 +475,15 @@ class TableProducts {
 
   [[nodiscard]] static Index combination(const Part& part, const Batch<T>& batch, Index j) {
     Index row = 0;
-    for (const Member& m : part.members) row += batch.ids[static_cast<std::size_t>(m.field)].ids[j] * m.step;
+    for (const Member& m : part.members)
+      row += batch.ids[static_cast<std::size_t>(m.field)].ids[j] * m.step;
     return row;
   }
 
   [[nodiscard]] static T scale_of(const Part& part, std::int32_t begin, std::int32_t end) {
-    return part.members.front().pool == Pool::mean && end > begin + 1 ? T{1} / static_cast<T>(end - begin) : T{1};
+    return part.members.front().pool == Pool::mean && end > begin + 1
+               ? T{1} / static_cast<T>(end - begin)
+               : T{1};
   }
 
   Program<T, cpu::Device> program_;

@@ -30,7 +30,8 @@ class PlanTrainer {
 
   /// Throws ConfigError for options that cannot be.
   /// `evaluate_task`: for the kinds of labels that the tasks have.
-  PlanTrainer(const CpuProgram& program, TrainerOptions options, Evaluate evaluate_task = &espalier::evaluate<>);
+  PlanTrainer(const CpuProgram& program, TrainerOptions options,
+              Evaluate evaluate_task = &espalier::evaluate<>);
   PlanTrainer(PlanTrainer&&) noexcept;
   PlanTrainer& operator=(PlanTrainer&&) noexcept;
   ~PlanTrainer();
@@ -79,7 +80,8 @@ class PlanTrainer {
     if (!executor_) throw ConfigError("the model has no weights yet: call fit() or load() first");
   }
 
-  [[nodiscard]] std::unique_ptr<TrainExecutor<float>> make_executor(const Features& features, Index batch) const;
+  [[nodiscard]] std::unique_ptr<TrainExecutor<float>> make_executor(const Features& features,
+                                                                    Index batch) const;
 
   [[nodiscard]] bool out_of_patience(const LoopState& loop) const {
     return options_.patience > 0 && loop.best_epoch > 0 && loop.epoch - loop.best_epoch >= options_.patience;
@@ -87,7 +89,8 @@ class PlanTrainer {
 
   [[nodiscard]] bool finished(const LoopState& loop) const { return loop.stopped || loop.epoch >= options_.epochs; }
 
-  [[nodiscard]] RunParts parts(TrainExecutor<float>& executor, Parameters<float>& best, const Splits& splits) const;
+  [[nodiscard]] RunParts parts(TrainExecutor<float>& executor, Parameters<float>& best,
+                               const Splits& splits) const;
 
   void save_state(const Splits& splits, const LoopState& loop);
   [[nodiscard]] std::string where(const LoopState& loop, const Splits& splits) const;
@@ -140,7 +143,8 @@ template <class Model>
 class Trainer : public PlanTrainer {
  public:
   ESPALIER_COLD explicit Trainer(TrainerOptions options = {})
-      : PlanTrainer(program_of<Model, float, cpu::Device>(), std::move(options), evaluate_of(typename Model::TaskList{})) {}
+      : PlanTrainer(program_of<Model, float, cpu::Device>(), std::move(options),
+                    evaluate_of(typename Model::TaskList{})) {}
 
  private:
   template <class... Tasks>

@@ -24,7 +24,8 @@
 
 namespace espalier {
 
-ESPALIER_COLD ESPALIER_INLINE PlanTrainer::PlanTrainer(const CpuProgram& program, TrainerOptions options,
+ESPALIER_COLD ESPALIER_INLINE PlanTrainer::PlanTrainer(const CpuProgram& program,
+                                                       TrainerOptions options,
                                                        Evaluate evaluate_task)
     : program_(program),
       options_(std::move(options)),
@@ -41,10 +42,12 @@ ESPALIER_INLINE PlanTrainer::PlanTrainer(PlanTrainer&&) noexcept = default;
 ESPALIER_INLINE PlanTrainer& PlanTrainer::operator=(PlanTrainer&&) noexcept = default;
 ESPALIER_INLINE PlanTrainer::~PlanTrainer() = default;
 
-ESPALIER_COLD ESPALIER_INLINE FitResult PlanTrainer::fit(const Dataset& train, const Dataset& valid) {
+ESPALIER_COLD ESPALIER_INLINE FitResult PlanTrainer::fit(const Dataset& train,
+                                                         const Dataset& valid) {
   make_folders_of(options_);
   if (train.size() == 0) throw DataError("the training split is empty");
-  for (const LabelInfo& label : program_.plan.schema.labels) static_cast<void>(train.table().column(label.column));
+  for (const LabelInfo& label : program_.plan.schema.labels)
+    static_cast<void>(train.table().column(label.column));
   const CheckpointFunctions* const files = options_.checkpoint.functions();
   std::shared_ptr<const SafetensorsFile> resumed;
   if (options_.resume && files != nullptr) resumed = files->open_resumed(options_.checkpoint);
@@ -54,7 +57,8 @@ ESPALIER_COLD ESPALIER_INLINE FitResult PlanTrainer::fit(const Dataset& train, c
   } else if (!executor_) {
     features.fit(train);
   }
-  const Splits splits{features.encode(train), valid.size() > 0 ? features.encode(valid) : EncodedData{}};
+  const Splits splits{features.encode(train),
+                      valid.size() > 0 ? features.encode(valid) : EncodedData{}};
   if (splits.valid.size() > 0) monitor_.check(splits.valid);
 
   const Index batch = (std::min)(options_.batch_size, splits.train.size());
@@ -101,15 +105,18 @@ ESPALIER_COLD ESPALIER_INLINE FitResult PlanTrainer::fit(const Dataset& train, c
   }
 }
 
-ESPALIER_COLD ESPALIER_INLINE Report PlanTrainer::evaluate(const Dataset& data, const EvaluateOptions& options) {
+ESPALIER_COLD ESPALIER_INLINE Report PlanTrainer::evaluate(const Dataset& data,
+                                                           const EvaluateOptions& options) {
   require_trained();
   const EncodedData encoded = features_.encode(data);
-  return report_of(program_.plan, encoded, espalier::predict(*executor_, encoded), options, grouping(), evaluate_);
+  return report_of(program_.plan, encoded, espalier::predict(*executor_, encoded), options,
+                   grouping(), evaluate_);
 }
 
 ESPALIER_INLINE Predictions PlanTrainer::predict(const Dataset& data) {
   require_trained();
-  if (options_.sample_weight.empty() && options_.group.empty()) return espalier::predict(*executor_, features_.encode(data));
+  if (options_.sample_weight.empty() && options_.group.empty())
+    return espalier::predict(*executor_, features_.encode(data));
   Features inputs(program_.plan.schema);
   inputs.restore(features_.state());
   return espalier::predict(*executor_, inputs.encode(data));
@@ -143,22 +150,32 @@ ESPALIER_COLD ESPALIER_INLINE std::unique_ptr<TrainExecutor<float>> PlanTrainer:
 
 ESPALIER_INLINE RunParts PlanTrainer::parts(TrainExecutor<float>& executor, Parameters<float>& best,
                                             const Splits& splits) const {
-  return {program_, options_, executor.parameters(), executor.optimizer_state(), best,
-          splits.train.size(), splits.valid.size()};
+  return {program_,
+          options_,
+          executor.parameters(),
+          executor.optimizer_state(),
+          best,
+          splits.train.size(),
+          splits.valid.size()};
 }
 
 ESPALIER_INLINE void PlanTrainer::save_state(const Splits& splits, const LoopState& loop) {
-  options_.checkpoint.functions()->save_state(parts(*executor_, *best_, splits), features_, *balance_, loop);
+  options_.checkpoint.functions()->save_state(parts(*executor_, *best_, splits), features_,
+                                              *balance_, loop);
 }
 
-ESPALIER_COLD ESPALIER_INLINE std::string PlanTrainer::where(const LoopState& loop, const Splits& splits) const {
-  if (loop.stopped) return "it had stopped after epoch " + std::to_string(loop.epoch) + ", there is nothing to do";
-  if (finished(loop)) return "it had finished all " + std::to_string(loop.epoch) + " epochs, there is nothing to do";
-  return "epoch " + std::to_string(loop.epoch + 1) + ", after " + std::to_string(loop.position) + " of " +
-         std::to_string(splits.train.size()) + " samples";
+ESPALIER_COLD ESPALIER_INLINE std::string PlanTrainer::where(const LoopState& loop,
+                                                             const Splits& splits) const {
+  if (loop.stopped)
+    return "it had stopped after epoch " + std::to_string(loop.epoch) + ", there is nothing to do";
+  if (finished(loop))
+    return "it had finished all " + std::to_string(loop.epoch) + " epochs, there is nothing to do";
+  return "epoch " + std::to_string(loop.epoch + 1) + ", after " + std::to_string(loop.position) +
+         " of " + std::to_string(splits.train.size()) + " samples";
 }
 
-ESPALIER_COLD ESPALIER_INLINE void PlanTrainer::say_notes(const Dataset& train, const Dataset& valid,
+ESPALIER_COLD ESPALIER_INLINE void PlanTrainer::say_notes(const Dataset& train,
+                                                          const Dataset& valid,
                                                           const Splits& splits) const {
   for (const std::string& note : train.table().notes) recorder_.say(note);
   if (valid.size() > 0 && &valid.table() != &train.table()) {
@@ -171,14 +188,17 @@ ESPALIER_COLD ESPALIER_INLINE void PlanTrainer::say_notes(const Dataset& train, 
   }
 }
 
-ESPALIER_COLD ESPALIER_INLINE FitResult PlanTrainer::run(const Splits& splits, LoopState& loop, Index batch) {
+ESPALIER_COLD ESPALIER_INLINE FitResult PlanTrainer::run(const Splits& splits, LoopState& loop,
+                                                         Index batch) {
   const Index rows = splits.train.size();
-  const std::int64_t total_steps = static_cast<std::int64_t>((rows + batch - 1) / batch) * options_.epochs;
+  const std::int64_t total_steps =
+      static_cast<std::int64_t>((rows + batch - 1) / batch) * options_.epochs;
   std::optional<InterruptGuard> interrupts;
   if (options_.handle_interrupts) interrupts.emplace();
   FitResult result;
   std::vector<std::int32_t> order(static_cast<std::size_t>(rows));
-  BatchSlots slots{BatchBuffer<float>(splits.train, batch), BatchBuffer<float>(splits.train, batch)};
+  BatchSlots slots{BatchBuffer<float>(splits.train, batch),
+                   BatchBuffer<float>(splits.train, batch)};
   Index learnt = 0;
   weights_.assign(base_weights_.size(), 1.0);
 
@@ -220,7 +240,8 @@ ESPALIER_COLD ESPALIER_INLINE FitResult PlanTrainer::run(const Splits& splits, L
 ESPALIER_INLINE void PlanTrainer::learn(const Batch<float>& batch, LoopState& loop) {
   const auto weigh = [](void* context, std::span<const double> losses, std::span<double> out) {
     PlanTrainer& trainer = *static_cast<PlanTrainer*>(context);
-    if (!losses.empty()) require_finite(trainer.program_.plan, losses, *trainer.batch_, *trainer.loop_);
+    if (!losses.empty())
+      require_finite(trainer.program_.plan, losses, *trainer.batch_, *trainer.loop_);
     trainer.balance_->weights(losses, out);
     for (std::size_t k = 0; k < out.size(); ++k) out[k] *= trainer.base_weights_[k];
   };
@@ -231,8 +252,10 @@ ESPALIER_INLINE void PlanTrainer::learn(const Batch<float>& batch, LoopState& lo
   ++loop.step;
   const std::uint64_t key = mix(options_.seed, static_cast<std::uint64_t>(loop.step));
   if (diagnosis_ && (loop.step - 1) % options_.diagnose_every == 0) diagnose(batch, loop, key);
-  const auto losses = task_gradients_ ? task_gradients_->forward_backward(batch, weights_, key, *balance_->gradients())
-                                      : executor_->forward_backward(batch, weights_, key, current ? +weigh : nullptr, this);
+  const auto losses =
+      task_gradients_
+          ? task_gradients_->forward_backward(batch, weights_, key, *balance_->gradients())
+          : executor_->forward_backward(batch, weights_, key, current ? +weigh : nullptr, this);
   require_finite(program_.plan, losses, batch, loop);
   executor_->update({loop.step, rate_, 1}, options_.max_gradient_norm);
   balance_->observe(losses);
@@ -240,18 +263,21 @@ ESPALIER_INLINE void PlanTrainer::learn(const Batch<float>& batch, LoopState& lo
   loop.position += batch.size;
 }
 
-ESPALIER_COLD ESPALIER_INLINE void PlanTrainer::diagnose(const Batch<float>& batch, const LoopState& loop,
-                                                         std::uint64_t key) {
+ESPALIER_COLD ESPALIER_INLINE void PlanTrainer::diagnose(const Batch<float>& batch,
+                                                         const LoopState& loop, std::uint64_t key) {
   const auto* functions = options_.diagnose.functions();
-  recorder_.event(functions->measure(*diagnosis_, batch, base_weights_, key, loop.epoch + 1, loop.step));
+  recorder_.event(
+      functions->measure(*diagnosis_, batch, base_weights_, key, loop.epoch + 1, loop.step));
 }
 
-ESPALIER_COLD ESPALIER_INLINE void PlanTrainer::finish_epoch(const Splits& splits, LoopState& loop) {
+ESPALIER_COLD ESPALIER_INLINE void PlanTrainer::finish_epoch(const Splits& splits,
+                                                             LoopState& loop) {
   ++loop.epoch;
   EpochInfo info;
   info.epoch = loop.epoch;
   info.learning_rate = options_.optimizer.learning_rate() * rate_;
-  for (std::size_t k = 0; k < base_weights_.size(); ++k) info.task_losses.push_back(loop.mean_loss(k));
+  for (std::size_t k = 0; k < base_weights_.size(); ++k)
+    info.task_losses.push_back(loop.mean_loss(k));
   info.train_loss = weighted(info.task_losses);
   Report validation;
   if (splits.valid.size() > 0) {
@@ -279,8 +305,8 @@ ESPALIER_COLD ESPALIER_INLINE void PlanTrainer::finish_epoch(const Splits& split
     if (info.best || splits.valid.size() == 0) save_checkpoint(loop);
   }
   if (loop.stopped) {
-    recorder_.say(loop.out_of_patience ? "stopped early: no better " + monitor_.what() + " since epoch " +
-                                             std::to_string(loop.best_epoch)
+    recorder_.say(loop.out_of_patience ? "stopped early: no better " + monitor_.what() +
+                                             " since epoch " + std::to_string(loop.best_epoch)
                                        : "stopped by a callback");
   }
 }
@@ -297,15 +323,19 @@ ESPALIER_COLD ESPALIER_INLINE double PlanTrainer::weighted(std::span<const doubl
 }
 
 ESPALIER_INLINE void PlanTrainer::save_checkpoint(const LoopState& loop) const {
-  options_.checkpoint.functions()->save_weights(options_.checkpoint, program_.plan,
-                                                loop.best_epoch > 0 ? *best_ : executor_->parameters(), features_);
+  options_.checkpoint.functions()->save_weights(
+      options_.checkpoint, program_.plan, loop.best_epoch > 0 ? *best_ : executor_->parameters(),
+      features_);
 }
 
-ESPALIER_COLD ESPALIER_INLINE void PlanTrainer::save_interrupted(const Splits& splits, const LoopState& loop) {
+ESPALIER_COLD ESPALIER_INLINE void PlanTrainer::save_interrupted(const Splits& splits,
+                                                                 const LoopState& loop) {
   const std::string begin = "interrupted after step " + std::to_string(loop.step) + "; ";
-  if (options_.checkpoint.empty()) return recorder_.say(begin + "nothing saved, as there is no checkpoint file");
+  if (options_.checkpoint.empty())
+    return recorder_.say(begin + "nothing saved, as there is no checkpoint file");
   save_state(splits, loop);
-  recorder_.say(begin + "saved " + resume_path(options_.checkpoint) + ": run again with resume to go on");
+  recorder_.say(begin + "saved " + resume_path(options_.checkpoint) +
+                ": run again with resume to go on");
 }
 
 }  // namespace espalier

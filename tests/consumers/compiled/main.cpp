@@ -14,12 +14,13 @@ struct Model : esp::MultiTaskModel<Inputs, esp::Mmoe<2, esp::Mlp<24>>, Click, St
 int main() try {
   std::string text = "age,item,click,stars\n";
   for (int i = 0; i < 500; ++i) {
-    text += std::to_string(i % 47) + ",i" + std::to_string(i % 13) + ',' + std::to_string(i % 47 > i % 13 ? 1 : 0) + ',' +
-            std::to_string(i % 5) + '\n';
+    text += std::to_string(i % 47) + ",i" + std::to_string(i % 13) + ',' +
+            std::to_string(i % 47 > i % 13 ? 1 : 0) + ',' + std::to_string(i % 5) + '\n';
   }
   esp::CsvOptions columns;
   columns.columns = esp::csv_columns(esp::plan_of<Model>().schema);
-  const auto [train, valid, test] = esp::Dataset(esp::parse_csv(text, "text", columns)).split(0.7, 0.2, 0.1);
+  const auto [train, valid, test] =
+      esp::Dataset(esp::parse_csv(text, "text", columns)).split(0.7, 0.2, 0.1);
 
   const std::string file = "espalier_consumer.safetensors";
   esp::Trainer<Model> trainer{{.epochs = 4,
@@ -33,7 +34,8 @@ int main() try {
   std::printf("%a\n", result.best_value);
 
   const esp::Predictor<Model> predictor(file);
-  for (const float p : predictor.predict_row({{"age", 31.0}, {"item", "i7"}})) std::printf("%a\n", static_cast<double>(p));
+  for (const float p : predictor.predict_row({{"age", 31.0}, {"item", "i7"}}))
+    std::printf("%a\n", static_cast<double>(p));
   std::remove(file.c_str());
   std::remove((file + ".resume").c_str());
   return result.epochs > 0 ? 0 : 1;

@@ -88,8 +88,8 @@ void prepare_thread(Device device) {
 }
 
 #if defined(ESPALIER_INSTANTIATION)
-ESPALIER_INSTANTIATION void gemm<float>(Index, Index, Index, const GemmInput<float>&, const GemmInput<float>&,
-                                 const GemmOutput<float>&);
+ESPALIER_INSTANTIATION void gemm<float>(Index, Index, Index, const GemmInput<float>&,
+                                        const GemmInput<float>&, const GemmOutput<float>&);
 ESPALIER_INSTANTIATION void prepare_thread<float>(Device);
 #endif
 
