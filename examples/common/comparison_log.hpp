@@ -42,9 +42,9 @@ namespace examples {
 
 class ComparisonLog {
  public:
-  /// `settings`: all that a run depends on besides model, balance and seed. Without `resume` the file begins anew.
-  ComparisonLog(const std::filesystem::path& file, nlohmann::ordered_json settings, bool resume)
-      : file_(file.string()), settings_(std::move(settings)) {
+  /// `settings`: all that a run depends on besides model, balance and seed; `monitor`: what chose its epoch. Without `resume` the file begins anew.
+  ComparisonLog(const std::filesystem::path& file, nlohmann::ordered_json settings, std::string monitor, bool resume)
+      : file_(file.string()), settings_(std::move(settings)), monitor_(std::move(monitor)) {
     if (resume) read();
     std::ofstream out(file, std::ios::trunc);
     for (const std::string& line : kept_) out << line << '\n';
@@ -61,8 +61,8 @@ class ComparisonLog {
     return std::nullopt;
   }
 
-  void add(const Comparison::Run& run, const std::string& monitor) {
-    nlohmann::ordered_json line = to_json(run, monitor);
+  void add(const Comparison::Run& run) {
+    nlohmann::ordered_json line = to_json(run, monitor_);
     line["settings"] = settings_;
     std::ofstream out(file_, std::ios::app);
     out << line.dump() << '\n';
@@ -77,7 +77,7 @@ class ComparisonLog {
       if (in.eof()) break;  // no end of line: the run was stopped while it wrote
       try {
         const auto line = nlohmann::ordered_json::parse(text);
-        if (line.at("settings") == settings_) runs_.push_back(run_of(line));
+        if (line.at("settings") == settings_ && line.value("monitor", "") == monitor_) runs_.push_back(run_of(line));
       } catch (const nlohmann::json::exception& error) {
         throw espalier::DataError(file_ + ":" + std::to_string(number) +
                                   ": not a run of a comparison: " + error.what());
@@ -108,6 +108,7 @@ class ComparisonLog {
 
   std::string file_;
   nlohmann::ordered_json settings_;
+  std::string monitor_;
   std::vector<Comparison::Run> runs_;
   std::vector<std::string> kept_;
 };

@@ -175,7 +175,7 @@ inline int compare(const Example& example, const Options& o, const std::vector<N
                     {{"example", example.name}, {"tasks", tasks}, {"rows", splits[0].size()}, {"epochs", o.epochs},
                      {"patience", o.patience}, {"batch_size", o.batch_size}, {"learning_rate", o.learning_rate},
                      {"precision", o.precision}},
-                    o.resume);
+                    example.recipe.monitor, o.resume);
 
   Comparison comparison(example.recipe.monitor);
   const std::size_t total = chosen.size() * balances.size() * static_cast<std::size_t>(o.seeds);
@@ -202,7 +202,7 @@ inline int compare(const Example& example, const Options& o, const std::vector<N
           return 130;
         }
         Comparison::Run run{candidate, model->name, balance, seed, trainer.evaluate(splits[2]), fit};
-        log.add(run, example.recipe.monitor);
+        log.add(run);
         comparison.add(std::move(run));
       }
     }

@@ -49,13 +49,11 @@ class Transfer {
     int row = 0;
     for (const std::string& name : candidates_) {
       const Moments all = moments_of(name, {});
-      std::snprintf(cell, sizeof cell, "%2d %-26s %+7.2f ± %.2f  ", ++row, name.c_str(),
-                    100 * all.mean, 100 * all.deviation);
+      std::snprintf(cell, sizeof cell, "%2d %-26s %7s ± %.2f  ", ++row, name.c_str(),
+                    percent(all.mean).c_str(), 100 * all.deviation);
       text += cell;
       for (const auto& [task, unused] : gains_[0].gain.tasks) {
-        std::snprintf(cell, sizeof cell, "  %s %+.2f", task.c_str(),
-                      100 * moments_of(name, task).mean);
-        text += cell;
+        text += "  " + task + ' ' + percent(moments_of(name, task).mean);
       }
       text += '\n';
     }
@@ -108,6 +106,13 @@ class Transfer {
     for (const std::filesystem::path& file : old) std::filesystem::remove(file);
   }
 
+  static std::string percent(double share) {
+    if (!std::isfinite(share)) return "n/a";
+    char text[32];
+    std::snprintf(text, sizeof text, "%+.2f", 100 * share);
+    return text;
+  }
+
   static nlohmann::ordered_json number(double value) {
     return std::isfinite(value) ? nlohmann::ordered_json(value) : nlohmann::ordered_json(nullptr);
   }
@@ -123,6 +128,7 @@ class Transfer {
       }
       if (value == value) values.push_back(value);
     }
+    if (values.empty()) return {espalier::undefined, 0};
     return moments(values);
   }
 

@@ -139,6 +139,22 @@ TEST_CASE("table products: which tables, which batches, which models") {
                   .pays(1024));
 }
 
+TEST_CASE("table products: what is no number stays none, so that training ends with an error") {
+  for (const bool in_table : {true, false}) {
+    CAPTURE(in_table);
+    const std::vector<Index> sizes{7, 9};
+    const esp::RandomBatch<float> data(esp::plan_of<Whole>(), 333, sizes, 5);
+    esp::TrainExecutor<float> executor(esp::program_of<Whole, float, esp::cpu::Device>(), sizes,
+                                       333, 1);
+    esp::initialize(esp::plan_of<Whole>(), 3, executor.parameters());
+    executor.clear_gradient();
+    auto& parameters = executor.parameters();
+    (in_table ? parameters.tables[0].data()[0] : parameters.dense.data()[0]) = std::nanf("");
+    const std::vector<double> weights{1, 0.5};
+    CHECK(std::isnan(executor.forward_backward(data.batch(), weights, 9)[0]));
+  }
+}
+
 TEST_CASE("table products: gradients against differences") {
   const auto result = esp::check_gradients<Whole>({.samples = 150, .rows = 3});
   INFO(result.where);

@@ -328,10 +328,10 @@ class Features {
     };
     EncodedData::Ids& out = data.ids.emplace_back();
     if (is_single(f)) {
-      std::int32_t* to = data.single_ids.data() + single;
+      std::size_t at = single;
       for (const std::int32_t row : rows) {
-        *to = ids[cell(row)];
-        to += data.single_fields;
+        data.single_ids[at] = ids[cell(row)];
+        at += static_cast<std::size_t>(data.single_fields);
       }
       return;
     }

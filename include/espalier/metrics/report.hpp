@@ -25,9 +25,9 @@ struct TaskReport {
   double mean = undefined;  ///< of the labels: the base rate of a binary task
 };
 
-/// Whether a higher value of the metric is better: what early stopping on it has to know. NDCG and
-/// recall at any k, and what else can be monitored: "mean_auc", "task/metric". Throws ConfigError for an unknown name, and for "ratio" (predicted over
-/// observed), which is best at 1.
+/// Whether a higher value of the metric is better: what early stopping on it has to know. Takes
+/// ndcg@k, recall@k and what else can be monitored, "mean_auc" and "task/metric", too. Throws
+/// ConfigError for an unknown name, and for "ratio" (predicted over observed), which is best at 1.
 [[nodiscard]] bool better_is_higher(std::string_view metric);
 
 /// One row per task. Converts to text by to_string() and by << on any stream that takes a

@@ -107,7 +107,7 @@ class TableProducts {
       for (Index j = 0; j < c.count; ++j) {
         cpu::combine(y.column(j), as_const(sum).column(j), y.rows, [](auto, auto v) {
           const decltype(v) zero{};
-          return v > zero ? v : zero;
+          return v < zero ? zero : v;  // a NaN stays one
         });
       }
     } else {
