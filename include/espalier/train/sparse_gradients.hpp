@@ -12,6 +12,12 @@
 
 namespace espalier {
 
+/// What each of a sample's `count` values counts for in its pooled row.
+template <class T>
+[[nodiscard]] T pool_scale(Pool pool, Index count) {
+  return pool == Pool::mean && count > 0 ? T{1} / static_cast<T>(count) : T{1};
+}
+
 /// A table's rows are dealt to `shards` by row number, so that shards can be summed at the same time. How many shards
 /// there are depends on the plan alone.
 template <class T>
@@ -27,6 +33,15 @@ class SparseGradients {
     double squared_norm = 0;
 
     [[nodiscard]] Index count() const { return static_cast<Index>(rows.size()); }
+
+    /// Once the sums are made: their squared norm.
+    void measure() {
+      squared_norm = 0;
+      for (Index k = 0; k < count() * width; ++k) {
+        const auto v = static_cast<double>(sums[static_cast<std::size_t>(k)]);
+        squared_norm += v * v;
+      }
+    }
   };
 
   SparseGradients() = default;
@@ -79,15 +94,11 @@ class SparseGradients {
           continue;
         }
         const std::int32_t begin = column.offsets[j], end = column.offsets[j + 1];
-        const T scale = node.pool == Pool::mean && end > begin ? T{1} / static_cast<T>(end - begin) : T{1};
+        const T scale = pool_scale<T>(node.pool, end - begin);
         for (std::int32_t k = begin; k < end; ++k) add(s, slots, column.ids[k], gradient, scale);
       }
     }
-    s.squared_norm = 0;
-    for (Index k = 0; k < s.count() * s.width; ++k) {
-      const auto v = static_cast<double>(s.sums[static_cast<std::size_t>(k)]);
-      s.squared_norm += v * v;
-    }
+    s.measure();
     for (const std::int32_t row : s.rows) slots[row] = 0;
   }
 

@@ -8,6 +8,7 @@
 
 #include "espalier/core/buffer.hpp"
 #include "espalier/ops/program.hpp"
+#include "espalier/train/small_tables.hpp"
 #include "espalier/train/sparse_gradients.hpp"
 
 namespace espalier {
@@ -35,9 +36,16 @@ class TableProducts {
       : program_(program),
         nodes_(program.plan.nodes.begin(), program.plan.nodes.end()),
         roles_(nodes_.size(), Role::other) {
-    choose_tables(table_rows);
+    for (const SmallTable& small : choose_small_tables(program.plan, table_rows)) {
+      const auto rows = static_cast<std::size_t>(table_rows[static_cast<std::size_t>(small.table)]);
+      const auto width = static_cast<std::size_t>(
+          program.plan.tables[static_cast<std::size_t>(small.table)].width);
+      tables_.push_back(
+          {small.table, small.group, Buffer<T>(rows * width), std::vector<std::uint8_t>(rows)});
+      groups_ = small.group + 1;
+    }
     for (std::size_t i = 0; i < nodes_.size(); ++i) {
-      if (is_layer(nodes_[i])) add_layer(static_cast<Index>(i), table_rows);
+      if (reads_small_tables(nodes_[i])) add_layer(static_cast<Index>(i), table_rows);
     }
     Index largest = 0;
     for (Layer& layer : layers_) {
@@ -163,7 +171,7 @@ class TableProducts {
         if (part.group != piece) continue;
         T* const rest = sums + part.rows * layer.out;
         std::fill_n(sums, part.rows * layer.out, T{0});
-        std::uint8_t touched[most_rows]{};
+        std::uint8_t touched[most_small_rows]{};
         sum_by_row(part, batch, layer.deltas.data(), layer.out, sums, touched);
         for (const Member& m : part.members) {
           Table& t = tables_[table_of(m.table)];
@@ -201,16 +209,14 @@ class TableProducts {
   void collect(Shard& shard, int parts) const {
     const Table& t = tables_[table_of(shard.table)];
     shard.rows.clear();
-    shard.squared_norm = 0;
     for (auto row = static_cast<std::int32_t>(shard.part);
          row < static_cast<std::int32_t>(t.touched.size()); row += parts) {
       if (t.touched[static_cast<std::size_t>(row)] == 0) continue;
-      T* const sum = shard.sums.data() + shard.count() * shard.width;
-      std::copy_n(t.gradient.data() + row * shard.width, shard.width, sum);
-      for (Index k = 0; k < shard.width; ++k)
-        shard.squared_norm += static_cast<double>(sum[k]) * static_cast<double>(sum[k]);
+      std::copy_n(t.gradient.data() + row * shard.width, shard.width,
+                  shard.sums.data() + shard.count() * shard.width);
       shard.rows.push_back(row);
     }
+    shard.measure();
   }
 
   void poison(T value) {
@@ -222,11 +228,6 @@ class TableProducts {
   }
 
  private:
-  // A product with a table's rows must be small beside one with the samples; narrow rows are multiplied faster than
-  // added; all the products are to stay in the second cache.
-  static constexpr Index most_rows = 256, most_combinations = 64, least_width = 4,
-                         most_products = Index{1} << 17U;
-
   enum class Role : std::uint8_t { other, skipped, moved, layer };
 
   struct Table {
@@ -265,56 +266,6 @@ class TableProducts {
     std::vector<Buffer<T>> gradients;  ///< of W_x, one a lane
   };
 
-  [[nodiscard]] static bool is_input(const Node& n) {
-    return n.op == op_id<ops::Embedding> || n.op == op_id<ops::NumericInput>;
-  }
-  [[nodiscard]] static bool is_layer(const Node& n) {
-    return n.op == op_id<ops::Dense> && n.groups == 1 && n.in.row == 0 &&
-           n.in.rows == n.in.stride && n.in.steps == 1 && n.in.gradient;
-  }
-
-  /// Whether the block is made of inputs and read by layers alone.
-  [[nodiscard]] bool fits(int base) const {
-    const auto is = [base](const Block& b) { return b.exists() && b.base == base; };
-    return std::all_of(nodes_.begin(), nodes_.end(), [&](const Node& n) {
-      return (!is(n.out) || is_input(n)) && (!is(n.in) || is_layer(n)) && !is(n.in2) &&
-             !is(n.cache);
-    });
-  }
-
-  /// Small tables whose every look-up goes to such a block, the smallest first, as many as there is room for.
-  ESPALIER_COLD void choose_tables(const std::vector<Index>& table_rows) {
-    std::vector<int> order;
-    for (int t = 0; t < static_cast<int>(table_rows.size()); ++t) {
-      const bool all = std::all_of(nodes_.begin(), nodes_.end(), [&](const Node& n) {
-        return n.lookup < 0 || n.table != t || fits(n.out.base);
-      });
-      const bool wide = program_.plan.tables[static_cast<std::size_t>(t)].width >= least_width;
-      if (all && wide && table_rows[static_cast<std::size_t>(t)] <= most_rows) order.push_back(t);
-    }
-    const auto rows_of = [&](int t) { return table_rows[static_cast<std::size_t>(t)]; };
-    std::stable_sort(order.begin(), order.end(),
-                     [&](int a, int b) { return rows_of(a) < rows_of(b); });
-    Index room = most_products, combinations = 1;
-    for (const int t : order) {
-      Index size = 0;
-      for (const Node& lookup : nodes_) {
-        if (lookup.lookup < 0 || lookup.table != t) continue;
-        for (const Node& n : nodes_)
-          size += is_layer(n) && n.in.base == lookup.out.base ? n.out.rows * rows_of(t) : 0;
-      }
-      if (size == 0 || size > room) continue;
-      room -= size;
-      const Index width = program_.plan.tables[static_cast<std::size_t>(t)].width;
-      const bool joins = groups_ > 0 && shares(tables_.back().table, t) &&
-                         combinations * rows_of(t) <= most_combinations;
-      combinations = joins ? combinations * rows_of(t) : rows_of(t);
-      groups_ += joins ? 0 : 1;
-      tables_.push_back({t, groups_ - 1, Buffer<T>(static_cast<std::size_t>(rows_of(t) * width)),
-                         std::vector<std::uint8_t>(static_cast<std::size_t>(rows_of(t)))});
-    }
-  }
-
   /// The other inputs of the layer move together.
   ESPALIER_COLD void add_layer(Index i, const std::vector<Index>& table_rows) {
     const Node& n = nodes_[static_cast<std::size_t>(i)];
@@ -325,7 +276,7 @@ class TableProducts {
     layer.weight = n.parameters[0];
     for (std::size_t k = 0; k < nodes_.size(); ++k) {
       const Node& from = program_.plan.nodes[k];
-      if (!is_input(from) || from.out.base != n.in.base) continue;
+      if (!is_input_node(from) || from.out.base != n.in.base) continue;
       if (from.lookup >= 0 && has(from.table)) {
         const Index rows = table_rows[static_cast<std::size_t>(from.table)];
         Part& part = part_for(layer, from);
@@ -349,7 +300,7 @@ class TableProducts {
       lookups_ += static_cast<Index>(part.members.size());
     }
     for (std::size_t k = 0; k < nodes_.size(); ++k) {
-      if (is_input(nodes_[k]) && nodes_[k].out.base == n.in.base && roles_[k] == Role::other)
+      if (is_input_node(nodes_[k]) && nodes_[k].out.base == n.in.base && roles_[k] == Role::other)
         roles_[k] = Role::moved;
     }
     roles_[static_cast<std::size_t>(i)] = Role::layer;
@@ -366,18 +317,6 @@ class TableProducts {
     std::size_t i = 0;
     while (i < tables_.size() && tables_[i].table != table) ++i;
     return i;
-  }
-
-  /// Whether two tables have one single-valued look-up each, and those are read together.
-  [[nodiscard]] bool shares(int a, int b) const {
-    const Node* found[2]{};
-    for (const Node& n : nodes_) {
-      if (n.lookup < 0 || (n.table != a && n.table != b)) continue;
-      const Node*& of = found[n.table == a ? 0 : 1];
-      if (of != nullptr || n.pool != Pool::none) return false;
-      of = &n;
-    }
-    return found[0]->out.base == found[1]->out.base;
   }
 
   /// The look-up's group, or a part of its own: a table may be looked up more than once.
@@ -418,7 +357,7 @@ class TableProducts {
         rows[count++] = products + combination(part, *c.batch, j) * layer.out;
       } else {
         const std::int32_t begin = column.offsets[j], end = column.offsets[j + 1];
-        const T scale = scale_of(part, begin, end);
+        const T scale = pool_scale<T>(part.members.front().pool, end - begin);
         for (std::int32_t k = begin; k < end; ++k) {
           cpu::combine(y, products + column.ids[k] * layer.out, layer.out,
                        [scale](auto sum, auto p) { return sum + scale * p; });
@@ -459,7 +398,7 @@ class TableProducts {
         continue;
       }
       const std::int32_t begin = column.offsets[j], end = column.offsets[j + 1];
-      const T scale = scale_of(part, begin, end);
+      const T scale = pool_scale<T>(part.members.front().pool, end - begin);
       for (std::int32_t k = begin; k < end; ++k) {
         touched[column.ids[k]] = 1;
         cpu::combine(sums + column.ids[k] * width, delta, width,
@@ -478,12 +417,6 @@ class TableProducts {
     for (const Member& m : part.members)
       row += batch.ids[static_cast<std::size_t>(m.field)].ids[j] * m.step;
     return row;
-  }
-
-  [[nodiscard]] static T scale_of(const Part& part, std::int32_t begin, std::int32_t end) {
-    return part.members.front().pool == Pool::mean && end > begin + 1
-               ? T{1} / static_cast<T>(end - begin)
-               : T{1};
   }
 
   Program<T, cpu::Device> program_;

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which tables a first layer is multiplied with once a row (`TableProducts`).
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+#include "espalier/core/config.hpp"
+#include "espalier/ops/program.hpp"
+#include "espalier/plan/plan.hpp"
+
+namespace espalier {
+
+// A product with a table's rows must be small beside one with the samples; narrow rows are multiplied faster than
+// added; all the products are to stay in the second cache.
+constexpr Index most_small_rows = 256, most_small_combinations = 64, least_small_width = 4,
+                most_small_products = Index{1} << 17U;
+
+struct SmallTable {
+  int table = 0;
+  Index group =
+      0;  ///< tables of very few rows that are read together: one row for each combination of theirs
+};
+
+[[nodiscard]] inline bool is_input_node(const Node& n) {
+  return n.op == op_id<ops::Embedding> || n.op == op_id<ops::NumericInput>;
+}
+
+/// Whether the node is a layer over a whole block.
+[[nodiscard]] inline bool reads_small_tables(const Node& n) {
+  return n.op == op_id<ops::Dense> && n.groups == 1 && n.in.row == 0 && n.in.rows == n.in.stride &&
+         n.in.steps == 1 && n.in.gradient;
+}
+
+namespace small_tables_detail {
+
+/// Whether the block is made of inputs and read by layers alone.
+[[nodiscard]] inline bool fits(const PlanView& plan, int base) {
+  const auto is = [base](const Block& b) { return b.exists() && b.base == base; };
+  return std::all_of(plan.nodes.begin(), plan.nodes.end(), [&](const Node& n) {
+    return (!is(n.out) || is_input_node(n)) && (!is(n.in) || reads_small_tables(n)) && !is(n.in2) &&
+           !is(n.cache);
+  });
+}
+
+/// Whether two tables have one single-valued look-up each, and those are read together.
+[[nodiscard]] inline bool read_together(const PlanView& plan, int a, int b) {
+  const Node* found[2]{};
+  for (const Node& n : plan.nodes) {
+    if (n.lookup < 0 || (n.table != a && n.table != b)) continue;
+    const Node*& of = found[n.table == a ? 0 : 1];
+    if (of != nullptr || n.pool != Pool::none) return false;
+    of = &n;
+  }
+  return found[0]->out.base == found[1]->out.base;
+}
+
+}  // namespace small_tables_detail
+
+/// Small tables whose every look-up goes to a block of inputs that layers alone read, the smallest first, as many as
+/// there is room for. Groups are numbered from 0 in that order.
+[[nodiscard]] ESPALIER_COLD inline std::vector<SmallTable> choose_small_tables(
+    const PlanView& plan, const std::vector<Index>& table_rows) {
+  const auto rows_of = [&](int t) { return table_rows[static_cast<std::size_t>(t)]; };
+  std::vector<int> order;
+  for (int t = 0; t < static_cast<int>(table_rows.size()); ++t) {
+    const bool all = std::all_of(plan.nodes.begin(), plan.nodes.end(), [&](const Node& n) {
+      return n.lookup < 0 || n.table != t || small_tables_detail::fits(plan, n.out.base);
+    });
+    const bool wide = plan.tables[static_cast<std::size_t>(t)].width >= least_small_width;
+    if (all && wide && rows_of(t) <= most_small_rows) order.push_back(t);
+  }
+  std::stable_sort(order.begin(), order.end(),
+                   [&](int a, int b) { return rows_of(a) < rows_of(b); });
+  std::vector<SmallTable> chosen;
+  Index room = most_small_products, combinations = 1;
+  for (const int t : order) {
+    Index size = 0;
+    for (const Node& lookup : plan.nodes) {
+      if (lookup.lookup < 0 || lookup.table != t) continue;
+      for (const Node& n : plan.nodes)
+        size += reads_small_tables(n) && n.in.base == lookup.out.base ? n.out.rows * rows_of(t) : 0;
+    }
+    if (size == 0 || size > room) continue;
+    room -= size;
+    const bool joins = !chosen.empty() && combinations * rows_of(t) <= most_small_combinations &&
+                       small_tables_detail::read_together(plan, chosen.back().table, t);
+    combinations = joins ? combinations * rows_of(t) : rows_of(t);
+    chosen.push_back({t, chosen.empty() ? 0 : chosen.back().group + (joins ? 0 : 1)});
+  }
+  return chosen;
+}
+
+}  // namespace espalier
