@@ -2,6 +2,7 @@
 // `ComparisonLog`: a line of JSON for every run of a comparison, from which a stopped one goes on.
 #pragma once
 
+#include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -16,13 +17,17 @@
 
 namespace examples {
 
+/// JSON has no NaN: null.
+[[nodiscard]] inline nlohmann::ordered_json json_number(double value) {
+  return std::isfinite(value) ? nlohmann::ordered_json(value) : nlohmann::ordered_json(nullptr);
+}
+
 [[nodiscard]] inline nlohmann::ordered_json to_json(const espalier::Report& report) {
   nlohmann::ordered_json tasks = nlohmann::ordered_json::object();
   for (const espalier::TaskReport& task : report.tasks) {
     nlohmann::ordered_json& row = tasks[task.task] = nlohmann::ordered_json::object();
     for (const espalier::MetricValue& m : task.metrics) {
-      row[m.name] = std::isfinite(m.value) ? nlohmann::ordered_json(m.value)
-                                           : nlohmann::ordered_json(nullptr);
+      row[m.name] = json_number(m.value);
     }
   }
   return tasks;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "common/comparison.hpp"
+#include "common/comparison_log.hpp"
 #include "common/intervals.hpp"
 #include "espalier/core/atomic_file.hpp"
 #include "espalier/metrics/transfer_gain.hpp"
@@ -67,8 +68,8 @@ class Transfer {
       nlohmann::ordered_json line = {{"candidate", gain.candidate},
                                      {"seed", gain.seed},
                                      {"tasks", nlohmann::ordered_json::object()}};
-      for (const auto& [task, delta] : gain.gain.tasks) line["tasks"][task] = number(delta);
-      line["mean"] = number(gain.gain.mean);
+      for (const auto& [task, delta] : gain.gain.tasks) line["tasks"][task] = json_number(delta);
+      line["mean"] = json_number(gain.gain.mean);
       log += line.dump() + '\n';
     }
     espalier::write_file_atomically((folder / "transfer.jsonl").string(), log);
@@ -111,10 +112,6 @@ class Transfer {
     char text[32];
     std::snprintf(text, sizeof text, "%+.2f", 100 * share);
     return text;
-  }
-
-  static nlohmann::ordered_json number(double value) {
-    return std::isfinite(value) ? nlohmann::ordered_json(value) : nlohmann::ordered_json(nullptr);
   }
 
   /// Of the mean over tasks when `task` is empty. Undefined ones are left out.
