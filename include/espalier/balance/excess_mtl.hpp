@@ -20,8 +20,10 @@ namespace espalier {
 /// O(n); keeps w, Σ|g|² and e⁰. Robust to noisy labels: a task whose loss is high but cannot fall
 /// is not favoured, for its gradient is short. Conventions: H_k is one number, Σ|g_k|², so that the
 /// Gramian suffices (the paper's has one a parameter); e is divided by e⁰ from the first step on.
+/// η is what the authors' code has. The exponents add up over the steps, so that a greater one ends
+/// in one task's favour: with 0.1, Census-Income's income lost 0.005 of its AUC.
 struct ExcessMtl {
-  double step_size = 0.1;
+  double step_size = 0.01;
 
   static constexpr std::string_view name = "excess_mtl";
   static constexpr bool needs_coordinates = false;

@@ -36,12 +36,16 @@ struct BasicBinaryCrossEntropy {
 
   template <class T>
   ESPALIER_HD static T evaluate(T z, T y, T& gradient) {
+    return evaluate(logit(z), y, gradient);
+  }
+  template <class T>
+  ESPALIER_HD static T evaluate(Logit<T> x, T y, T& gradient) {
     using E = Element<T>;
     constexpr E weight = static_cast<E>(W.value), smoothing = static_cast<E>(S.value);
     T target = y;
     if constexpr (S.value != 0) target = y * (1 - smoothing) + smoothing / 2;
     const T positive = weight * target, negative = 1 - target;
-    const Logistic<T> l = logistic(z);
+    const Logistic<T> l = logistic(x);
     gradient = negative * l.up - positive * l.down;
     return positive * l.log_up + negative * l.log_down;
   }

@@ -34,10 +34,14 @@ struct Focal {
 
   template <class T>
   ESPALIER_HD static T evaluate(T z, T y, T& gradient) {
+    return evaluate(logit(z), y, gradient);
+  }
+  template <class T>
+  ESPALIER_HD static T evaluate(Logit<T> x, T y, T& gradient) {
     using E = Element<T>;
     constexpr E gamma = static_cast<E>(G.value), alpha = static_cast<E>(A.value);
     const auto positive = y > E{0.5};
-    const Logistic<T> l = logistic(positive ? z : -z);
+    const Logistic<T> l = logistic(Logit<T>{positive ? x.z : -x.z, x.e});
     const T focus = (positive ? splat<T>(alpha) : splat<T>(1 - alpha)) * power(l.down);
     const T slope = focus * (l.down + gamma * l.up * l.log_up);
     gradient = positive ? -slope : slope;

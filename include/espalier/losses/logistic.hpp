@@ -8,7 +8,25 @@
 
 namespace espalier {
 
-/// σ(z), σ(−z) and both logarithms, from a single exponential. NaN gives NaN.
+/// z and the exponential that all of σ(z), σ(−z) and their logarithms come from.
+template <class T>
+struct Logit {
+  T z;
+  T e;  ///< e^−|z|
+};
+
+template <class T>
+[[nodiscard]] ESPALIER_HD Logit<T> logit(T z) {
+  return {z, std::exp(-std::abs(z))};
+}
+
+template <>
+[[nodiscard]] inline Logit<FloatRegister> logit(FloatRegister z) {
+  const FloatRegister left = detail::minus_magnitude(z), power = detail::exponential_between(left);
+  return {z, left < -87.3F ? FloatRegister{} : power};
+}
+
+/// σ(z), σ(−z) and both logarithms. NaN gives NaN.
 template <class T>
 struct Logistic {
   T up;        ///< σ(z)
@@ -18,19 +36,18 @@ struct Logistic {
 };
 
 template <class T>
-[[nodiscard]] ESPALIER_HD Logistic<T> logistic(T z) {
-  const T e = std::exp(-std::abs(z)), large = 1 / (1 + e), small = e * large, log = std::log1p(e);
+[[nodiscard]] ESPALIER_HD Logistic<T> logistic(Logit<T> x) {
+  const T z = x.z, e = x.e, large = 1 / (1 + e), small = e * large, log = std::log1p(e);
   const bool right = z >= 0;
   return {right ? large : small, right ? small : large, log + (right ? T{0} : -z),
           log + (right ? z : T{0})};
 }
 
-/// From one exponential e = e^−|z| and one division; log(1 + e) = e p(e), p of degree 9, while that goes on. Within 3 ulp.
+/// One division; log(1 + e) = e p(e), p of degree 9, while that goes on. Within 3 ulp.
 template <>
-[[nodiscard]] inline Logistic<FloatRegister> logistic(FloatRegister z) {
-  const auto right = z >= 0.0F;
-  const FloatRegister left = detail::minus_magnitude(z), power = detail::exponential_between(left);
-  const FloatRegister e = left < -87.3F ? FloatRegister{} : power;
+[[nodiscard]] inline Logistic<FloatRegister> logistic(Logit<FloatRegister> x) {
+  const auto right = x.z >= 0.0F;
+  const FloatRegister left = detail::minus_magnitude(x.z), e = x.e;
   const FloatRegister large = 1.0F / (1.0F + e), small = e * large;
   const FloatRegister e2 = e * e, e4 = e2 * e2;
   const FloatRegister p = ((e * -0.499998930F + 1.0F) + (e * -0.249516160F + 0.333297100F) * e2) +

@@ -73,7 +73,8 @@ concept VectorLossOf = EvaluatesVector<L, T> && PredictsVector<L, T>;
 /// probability, a mean. Both must be finite for every finite z, and `y` is never missing.
 ///
 /// One that says `static constexpr bool takes_registers = true` is also evaluated with T a register of floats, many
-/// samples at once: its formula is then written with the functions of kernels/elements.hpp.
+/// samples at once: its formula is then written with the functions of kernels/elements.hpp. If it has an overload that takes
+/// a Logit (losses/logistic.hpp) for z, registers go there.
 template <class L>
 concept ScalarLoss = detail::LossHasName<L> && detail::LossHasLabel<L> && detail::HasOneOutput<L> &&
     detail::ScalarLossOf<L, float> && detail::ScalarLossOf<L, double>;

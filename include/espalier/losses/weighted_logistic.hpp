@@ -35,9 +35,13 @@ struct BasicWeightedLogistic {
 
   template <class T>
   ESPALIER_HD static T evaluate(T z, T y, T& gradient) {
+    return evaluate(logit(z), y, gradient);
+  }
+  template <class T>
+  ESPALIER_HD static T evaluate(Logit<T> x, T y, T& gradient) {
     T negative = splat<T>(1);
     if constexpr (N == Negatives::unwatched) negative = y <= Element<T>{0} ? negative : T{};
-    const Logistic<T> l = logistic(z);
+    const Logistic<T> l = logistic(x);
     gradient = negative * l.up - y * l.down;
     return y * l.log_up + negative * l.log_down;
   }
