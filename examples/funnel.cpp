@@ -129,13 +129,8 @@ Sample make_sample(const Size& size, std::uint64_t seed) {
 
 esp::PlanTrainer trained(const esp::PlanTrainer::CpuProgram& program, const examples::Options& o, std::uint64_t seed,
                          const esp::Dataset& train, const esp::Dataset& valid) {
-  esp::TrainerOptions options;
-  options.epochs = o.epochs;
-  options.patience = o.patience;
-  options.batch_size = o.batch_size;
+  esp::TrainerOptions options = examples::training_options({}, o, seed);
   options.optimizer = esp::Adam{.learning_rate = o.learning_rate};
-  options.seed = seed;
-  options.threads = o.threads;
   options.progress = esp::ShowProgress::never;
   esp::PlanTrainer trainer(program, options);
   trainer.fit(train, valid);

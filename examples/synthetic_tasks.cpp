@@ -87,13 +87,8 @@ esp::Dataset make_data(double correlation, std::uint64_t seed) {
 /// The mean squared error on the test split, mean of the two tasks.
 double run(const esp::PlanTrainer::CpuProgram& program, const examples::Options& o, const std::array<esp::Dataset, 3>& splits,
            std::uint64_t seed) {
-  esp::TrainerOptions options;
-  options.epochs = o.epochs;
-  options.patience = o.patience;
-  options.batch_size = o.batch_size;
+  esp::TrainerOptions options = examples::training_options({}, o, seed);
   options.optimizer = esp::Adam{.learning_rate = o.learning_rate};
-  options.seed = seed;
-  options.threads = o.threads;
   options.progress = esp::ShowProgress::never;
   esp::PlanTrainer trainer(program, options);
   trainer.fit(splits[0], splits[1]);

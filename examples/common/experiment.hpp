@@ -54,17 +54,11 @@ struct Example {
 };
 
 [[nodiscard]] inline esp::TrainerOptions trainer_options(const Example& example, const Options& o, std::uint64_t seed) {
-  esp::TrainerOptions t = example.recipe;
-  t.epochs = o.epochs;
-  t.patience = o.patience;
-  t.batch_size = o.batch_size;
+  esp::TrainerOptions t = training_options(example.recipe, o, seed);
   t.optimizer = example.optimizer(o.learning_rate);
   t.balance = o.weights.empty() ? esp::make_balance(o.balance) : esp::FixedWeights{o.weights};
-  t.seed = seed;
-  t.threads = o.threads;
   if (o.precision == "bf16") t.precision = esp::Precision::Bf16;
   t.handle_interrupts = true;
-  if (o.quiet) t.progress = esp::ShowProgress::never;
   return t;
 }
 

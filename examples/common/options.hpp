@@ -50,6 +50,17 @@ inline void add_training_options(CLI::App& app, Options& o, const espalier::Trai
   app.add_flag("--quiet", o.quiet, "No progress");
 }
 
+/// The recipe, as it was told on the command line; the optimiser is for the caller.
+[[nodiscard]] inline espalier::TrainerOptions training_options(espalier::TrainerOptions recipe, const Options& o, std::uint64_t seed) {
+  recipe.epochs = o.epochs;
+  recipe.patience = o.patience;
+  recipe.batch_size = o.batch_size;
+  recipe.seed = seed;
+  recipe.threads = o.threads;
+  if (o.quiet) recipe.progress = espalier::ShowProgress::never;
+  return recipe;
+}
+
 /// Adds all of them.
 inline void add_options(CLI::App& app, Options& o, const std::vector<std::string>& models,
                         const espalier::TrainerOptions& recipe) {

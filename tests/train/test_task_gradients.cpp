@@ -118,6 +118,8 @@ double dot(const std::vector<double>& a, const std::vector<double>& b, auto&& co
   return sum;
 }
 
+bool near(double a, double b, double size) { return std::abs(a - b) <= 1e-10 * size + 1e-13; }
+
 template <class Model>
 struct Setup {
   esp::TrainExecutor<double> executor{esp::program_of<Model, double, esp::cpu::Device>(), rows, 300,
@@ -147,16 +149,40 @@ struct Setup {
   double product(const Gradient& a, const Gradient& b) const {
     double sum = dot(a.dense, b.dense, [&](std::size_t i) { return shared[i]; });
     for (const auto& [at, row] : a.tables) {
-      if (executor.plan().tables[static_cast<std::size_t>(at.first)].task != esp::shared_by_tasks)
-        continue;
+      if (!everyones(at.first)) continue;
       if (const auto other = b.tables.find(at); other != b.tables.end())
         sum += dot(row, other->second, [](std::size_t) { return true; });
     }
     return sum;
   }
-};
 
-bool near(double a, double b, double size) { return std::abs(a - b) <= 1e-10 * size + 1e-13; }
+  bool everyones(int table) const {
+    return executor.plan().tables[static_cast<std::size_t>(table)].task == esp::shared_by_tasks;
+  }
+
+  /// How many values are not Σ_k factor(k) · separate_k where they are everyone's, Σ_k separate_k elsewhere.
+  long wrong_values(const Gradient& combined, const std::vector<Gradient>& separate, auto&& factor) const {
+    const auto wrong = [&](double found, bool weighted, auto&& of) {
+      double expected = 0, size = 0;
+      for (std::size_t k = 0; k < tasks; ++k) {
+        const double term = (weighted ? factor(k) : 1.0) * of(separate[k]);
+        expected += term;
+        size += std::abs(term);
+      }
+      return near(found, expected, size) ? 0 : 1;
+    };
+    long sum = 0;
+    for (std::size_t i = 0; i < combined.dense.size(); ++i) {
+      sum += wrong(combined.dense[i], shared[i], [i](const Gradient& g) { return g.dense[i]; });
+    }
+    for (const auto& [at, row] : combined.tables) {
+      for (std::size_t i = 0; i < row.size(); ++i) {
+        sum += wrong(row[i], everyones(at.first), [&at = at, i](const Gradient& g) { return g.tables.at(at)[i]; });
+      }
+    }
+    return sum;
+  }
+};
 
 template <class Model, class Method = Fixed>
 void check_parameters(Index samples, double missing = 0.1) {
@@ -184,31 +210,7 @@ void check_parameters(Index samples, double missing = 0.1) {
       }
     }
     const Gradient combined = gradient_of(s.executor);
-    long wrong = 0;
-    for (std::size_t i = 0; i < combined.dense.size(); ++i) {
-      double expected = 0, size = 0;
-      for (std::size_t k = 0; k < s.tasks; ++k) {
-        const double term = (s.shared[i] ? pass.weights()[k] * Method::factor(k) : 1.0) * separate[k].dense[i];
-        expected += term;
-        size += std::abs(term);
-      }
-      wrong += near(combined.dense[i], expected, size) ? 0 : 1;
-    }
-    CHECK(wrong == 0);
-    for (const auto& [at, row] : combined.tables) {
-      const bool everyones =
-          s.executor.plan().tables[static_cast<std::size_t>(at.first)].task == esp::shared_by_tasks;
-      for (std::size_t i = 0; i < row.size(); ++i) {
-        double expected = 0, size = 0;
-        for (std::size_t k = 0; k < s.tasks; ++k) {
-          const double term = (everyones ? pass.weights()[k] * Method::factor(k) : 1.0) * separate[k].tables.at(at)[i];
-          expected += term;
-          size += std::abs(term);
-        }
-        wrong += near(row[i], expected, size) ? 0 : 1;
-      }
-    }
-    CHECK(wrong == 0);
+    CHECK(s.wrong_values(combined, separate, [&](std::size_t k) { return pass.weights()[k] * Method::factor(k); }) == 0);
   }
 }
 
@@ -241,29 +243,7 @@ TEST_CASE(
     s.executor.poison(std::nan(""));
     pass.forward_backward(data.batch(), s.base, 7, balance);
     const Gradient combined = gradient_of(s.executor);
-    long wrong = 0;
-    for (std::size_t i = 0; i < combined.dense.size(); ++i) {
-      double expected = 0, size = 0;
-      for (std::size_t k = 0; k < s.tasks; ++k) {
-        const double term = (s.shared[i] ? pass.weights()[k] * Method::factor(k) : 1.0) * separate[k].dense[i];
-        expected += term;
-        size += std::abs(term);
-      }
-      wrong += near(combined.dense[i], expected, size) ? 0 : 1;
-    }
-    for (const auto& [at, row] : combined.tables) {
-      for (std::size_t i = 0; i < row.size(); ++i) {
-        double expected = 0, size = 0;
-        for (std::size_t k = 0; k < s.tasks; ++k) {
-          const double term =
-              pass.weights()[k] * Method::factor(k) * separate[k].tables.at(at)[i];
-          expected += term;
-          size += std::abs(term);
-        }
-        wrong += near(row[i], expected, size) ? 0 : 1;
-      }
-    }
-    CHECK(wrong == 0);
+    CHECK(s.wrong_values(combined, separate, [&](std::size_t k) { return pass.weights()[k] * Method::factor(k); }) == 0);
     for (std::size_t i = 0; i < s.tasks && samples > 1; ++i)
       CHECK(pass.gramian()[i * s.tasks + i] > 0);
   };
