@@ -340,6 +340,10 @@ TEST_CASE("gradient methods: settings out of range are refused") {
   refuses(PeLtr{.least_each = 0.5},
           "pe_ltr: the sum of the least weights is 1.5, expected at most 1");
   refuses(PeLtr{.least = {0.1}}, "pe_ltr: 1 least weights, expected 3, one a task");
+  for (std::size_t tasks = 2; tasks <= 25; ++tasks) {  // what adds up to 1 but for rounding is allowed
+    GradientBalance even = PeLtr{.least_each = 1.0 / static_cast<double>(tasks)};
+    CHECK_NOTHROW(even.reset(tasks));
+  }
   refuses(MetaBalance{.target = 3}, "meta_balance: target is 3, expected a number from 0 to 2");
   refuses(GradNorm{.learning_rate = 0},
           "grad_norm: learning_rate is 0, expected a number greater than 0");

@@ -165,7 +165,11 @@ TEST_CASE(
     CHECK(again.run == 0);
     CHECK(again.table() == first);
   }
-  // Other data, another model, other folds: another search.
+  // Other data, another model, other options of a loss, other folds: another search.
+  struct OtherLoss
+      : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<MadeUpEncoder>,
+                            esp::Task<"click", esp::BinaryCrossEntropyWith<esp::PositiveWeight{5}>, esp::Weight{1.0}, esp::Tower<8>>,
+                            Watch> {};
   const auto said = [&](const search::Objective& other) {
     search::Options o = quiet_search();
     o.file = folder / "search1.jsonl";
@@ -174,6 +178,7 @@ TEST_CASE(
   for (const auto& other :
        {search::cross_validation<Bottom>(made_up(400, 6), settings, recipe),
         search::cross_validation<Separate>(data, settings, recipe),
+        search::cross_validation<OtherLoss>(data, settings, recipe),
         search::cross_validation<Bottom>(data, {.folds = 3, .seed = 2}, recipe)}) {
     CHECK(
         said(other).find("line 1: the file is of another search: about is 'made-up, 400 rows (") !=

@@ -10,6 +10,8 @@
 
 #include "espalier/deploy/inference.hpp"
 #include "espalier/describe/model.hpp"
+#include "espalier/describe/sharing/aitm.hpp"
+#include "espalier/describe/sharing/escm2.hpp"
 #include "espalier/optim/optim.hpp"
 #include "espalier/train/check_gradients.hpp"
 #include "support/allocations.hpp"
@@ -25,6 +27,13 @@ using Encoder = esp::Layers<esp::Dense<24>, esp::Dropout<esp::Rate{0.2}>, esp::D
 struct Bottom : esp::MultiTaskModel<Inputs, esp::SharedBottom<Encoder>, Click, Watch> {};
 struct Experts : esp::MultiTaskModel<Inputs, esp::Mmoe<3, Encoder>, Click, Watch> {};
 struct Norm : esp::MultiTaskModel<Inputs, esp::SharedBottom<esp::Layers<esp::Dense<16>, esp::BatchNorm>>, Click, Watch> {};
+
+using Buy = esp::Task<"buy", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Tower<8>>;
+struct LoadedGates
+    : esp::MultiTaskModel<Inputs, esp::Gated<esp::Mmoe<3, Encoder>, esp::BalancedLoad<esp::Weight{0.1}>>, Click, Watch> {};
+struct Chained : esp::MultiTaskModel<Inputs, esp::Aitm<esp::SharedBottom<Encoder>, "click", "buy">, Click, Buy> {};
+struct Unbiased : esp::MultiTaskModel<Inputs, esp::Escm2<esp::SharedBottom<Encoder>, esp::Ipw<>, "click", "buy">, Click, Buy> {};
+struct Doubly : esp::MultiTaskModel<Inputs, esp::Escm2<esp::SharedBottom<Encoder>, esp::Dr<>, "click", "buy">, Click, Buy> {};
 
 const std::vector<esp::Index> rows{40, 30};
 
@@ -150,6 +159,19 @@ TEST_CASE("doubling every sample's weight changes nothing; zero weight is like a
   CHECK(losses(ones.data(), nullptr)[1] == doctest::Approx(losses(nullptr, nullptr)[1]).epsilon(1e-6));
   CHECK(losses(some.data(), nullptr)[0] == doctest::Approx(losses(nullptr, labels.data())[0]).epsilon(1e-6));
   CHECK(losses(some.data(), nullptr)[1] == doctest::Approx(losses(nullptr, labels.data())[1]).epsilon(1e-6));
+}
+
+TEST_CASE_TEMPLATE("a batch that weighs nothing teaches nothing, auxiliary losses included", Model, Experts, LoadedGates, Chained,
+                   Unbiased, Doubly) {
+  const esp::RandomBatch<float> data(esp::plan_of<Model>(), 40, rows, 5);
+  const std::vector<float> nothing(40, 0.0F);
+  esp::Batch<float> batch = data.batch();
+  batch.weights = nothing.data();
+  Run<Model> run(1, 40, esp::Sgd{.learning_rate = 1});
+  const esp::Buffer<float> before = run.executor.parameters().dense;
+  run.learn(batch);
+  const esp::Buffer<float>& after = run.executor.parameters().dense;
+  CHECK(std::equal(before.begin(), before.end(), after.begin(), after.end()));
 }
 
 TEST_CASE("frozen tensors and tables keep their bits; the rest learns") {

@@ -5,6 +5,8 @@
 #include <csignal>
 #include <filesystem>
 
+#include "espalier/describe/sharing/escm2.hpp"
+#include "espalier/train/run_settings.hpp"
 #include "support/captured_stderr.hpp"
 #include "support/made_up.hpp"
 #include "support/temporary_folder.hpp"
@@ -305,6 +307,26 @@ TEST_CASE("resume: other settings are refused, naming the first difference") {
   // None of that touched the file: the run goes on.
   CHECK(esp::read_file(o.checkpoint.text() + ".resume") == first.state);
   CHECK(run<Bottom>(o).result.epochs == 3);
+}
+
+TEST_CASE("resume: options of a loss and of an auxiliary loss are told apart") {
+  const auto settings = []<class Model>() {
+    return esp::run_settings(esp::program_of<Model, float, esp::cpu::Device>(), esp::TrainerOptions{}, 10, 10);
+  };
+  struct Near : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<MadeUpEncoder>,
+                                    esp::Task<"watch", esp::Huber<esp::Delta{1.5}>, esp::Weight{1.0}, esp::Tower<8>>> {};
+  struct Far : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<MadeUpEncoder>,
+                                   esp::Task<"watch", esp::Huber<esp::Delta{5}>, esp::Weight{1.0}, esp::Tower<8>>> {};
+  CHECK(settings.operator()<Near>() != settings.operator()<Far>());
+  using First = esp::Task<"click", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Tower<8>>;
+  using Second = esp::Task<"buy", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Tower<8>>;
+  struct Low : esp::MultiTaskModel<MadeUpInputs,
+                                   esp::Escm2<esp::SharedBottom<MadeUpEncoder>, esp::Ipw<esp::Weight{1.0}, esp::Floor{0.05}>, "click", "buy">,
+                                   First, Second> {};
+  struct High : esp::MultiTaskModel<MadeUpInputs,
+                                    esp::Escm2<esp::SharedBottom<MadeUpEncoder>, esp::Ipw<esp::Weight{1.0}, esp::Floor{0.5}>, "click", "buy">,
+                                    First, Second> {};
+  CHECK(settings.operator()<Low>() != settings.operator()<High>());
 }
 
 TEST_CASE("interrupt: what is said, and what is kept without a checkpoint") {

@@ -3,6 +3,7 @@
 // backward, a task each.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <vector>
@@ -13,6 +14,8 @@
 #include "espalier/balance/pc_grad.hpp"
 #include "espalier/balance/trimmed_mean.hpp"
 #include "espalier/describe/sharing/aitm.hpp"
+#include "espalier/describe/sharing/one_gate_moe.hpp"
+#include "espalier/describe/sharing/ple.hpp"
 #include "espalier/losses/losses.hpp"
 #include "espalier/train/random_batch.hpp"
 #include "espalier/train/task_gradients.hpp"
@@ -37,7 +40,12 @@ struct Fixed {
   }
 };
 
-/// The same of gradients that are multiplied coordinate by coordinate before.
+struct Ones : Fixed {
+  static constexpr std::string_view name = "ones";
+  void weights(const esp::TaskGradients&, std::span<double> out) const { std::fill(out.begin(), out.end(), 1.0); }
+};
+
+/// Fixed, of gradients that are multiplied coordinate by coordinate before.
 struct FixedAfter : Fixed {
   static constexpr std::string_view name = "fixed_after";
   static constexpr bool needs_coordinates = true;
@@ -74,6 +82,13 @@ struct NormedTower : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<Smooth>
 using Tap = esp::Task<"click", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Tower<8>>;
 /// With an auxiliary loss between two tasks.
 struct Chained : esp::MultiTaskModel<MadeUpInputs, esp::Aitm<esp::SharedBottom<Smooth>, "click", "like">, Tap, Watch, Like> {};
+
+/// Gates whose load is part of the loss: a task's each in one node, one for all tasks, those of levels.
+using Load = esp::BalancedLoad<esp::Weight{0.5}>;
+struct LoadedGates : esp::MultiTaskModel<MadeUpInputs, esp::Gated<esp::Mmoe<4, Smooth>, Load>, Click, Watch, Like> {};
+struct LoadedGate : esp::MultiTaskModel<MadeUpInputs, esp::Gated<esp::OneGateMoe<3, Smooth>, Load>, Click, Watch, Like> {};
+struct LoadedLevels
+    : esp::MultiTaskModel<MadeUpInputs, esp::Gated<esp::Ple<1, 2, esp::Mlp<8>, esp::Mlp<6>>, Load>, Click, Watch, Like> {};
 
 /// A trunk of one layer without an activation.
 struct Flat : esp::MultiTaskModel<
@@ -218,7 +233,7 @@ void check_parameters(Index samples, double missing = 0.1) {
 
 TEST_CASE_TEMPLATE("task gradients: each against a run of its own", Model, ThreeBottom, ThreeMmoe,
                    Uneven, ThreeNormed, ThreeApart, Shallow, NormedTower, Experts,
-                   Chained) {
+                   Chained, LoadedGates, LoadedGate, LoadedLevels) {
   for (const Index samples : {1, 17, 64, 131, 300}) {
     check_parameters<Model>(samples);
     check_parameters<Model, FixedAfter>(samples);
@@ -255,6 +270,28 @@ TEST_CASE(
     check(Normed{}, Fixed{}, samples);
     check(ThreeBottom{}, FixedAfter{}, samples);
     check(NormedTower{}, FixedAfter{}, samples);
+  }
+}
+
+TEST_CASE_TEMPLATE("task gradients: weights of 1 give what no method gives", Model, ThreeMmoe, LoadedGates, LoadedGate,
+                   LoadedLevels) {
+  Setup<Model> s;
+  const esp::RandomBatch<double> data(s.executor.plan(), 131, rows, 5, 0.1, true);
+  s.executor.forward_backward(data.batch(), s.base, 7);
+  const Gradient plain = gradient_of(s.executor);
+  for (const esp::BalanceOn on : {esp::BalanceOn::parameters, esp::BalanceOn::representation}) {
+    esp::TaskGradientPass<double> pass(s.executor, on);
+    esp::GradientBalance balance = Ones{};
+    balance.reset(s.tasks);
+    s.executor.poison(std::nan(""));
+    pass.forward_backward(data.batch(), s.base, 7, balance);
+    const Gradient combined = gradient_of(s.executor);
+    long wrong = 0;
+    for (std::size_t i = 0; i < combined.dense.size(); ++i) wrong += near(combined.dense[i], plain.dense[i], 1) ? 0 : 1;
+    for (const auto& [at, row] : combined.tables) {
+      for (std::size_t i = 0; i < row.size(); ++i) wrong += near(row[i], plain.tables.at(at)[i], 1) ? 0 : 1;
+    }
+    CHECK(wrong == 0);
   }
 }
 

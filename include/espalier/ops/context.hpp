@@ -74,8 +74,10 @@ struct Context {
     return {lookup_gradients + node.lookup_base * batch_capacity + first * width, width, count,
             width};
   }
-  /// What d(Σ_j w_j · term_j) counts in the gradient of an auxiliary loss of `task`.
-  [[nodiscard]] double auxiliary_scale(int task) const { return auxiliary_weights[task] / batch_weight; }
+  /// What d(Σ_j w_j · term_j) counts in the gradient of an auxiliary loss of `task`. Of a batch that weighs nothing, 0.
+  [[nodiscard]] double auxiliary_scale(int task) const {
+    return batch_weight > 0 ? auxiliary_weights[task] / batch_weight : 0.0;
+  }
   /// The slice's sample weights, or null for all one.
   [[nodiscard]] const T* sample_weights() const {
     return batch->weights == nullptr ? nullptr : batch->weights + first;

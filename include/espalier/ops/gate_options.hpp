@@ -32,7 +32,7 @@ struct GateDropout {
   static constexpr Cost cost(const Node& n) { return {6.0 * n.out.rows, 8.0 * n.out.rows, 8.0 * n.out.rows}; }
 };
 
-/// The load of gates in the whole batch, L_e = Σ_j w_j g_ej / Σ_j w_j: merged behind the weight's place. For LoadBalance.
+/// The load of gates in the whole batch, L_e = Σ_j w_j g_ej / Σ_j w_j (0 where that weighs nothing): merged behind the weight's place. For LoadBalance.
 struct GateLoad {
   static constexpr std::string_view name = "gate_load";
 
@@ -46,7 +46,7 @@ struct GateLoad {
     for (Index e = 0; e <= n.in.rows; ++e) {
       double sum = 0;
       for (Index s = 0; s < count; ++s) sum += static_cast<double>(parts[s * stride + e]);
-      merged[e] = static_cast<T>(e == 0 ? sum : sum / static_cast<double>(merged[0]));
+      merged[e] = static_cast<T>(e == 0 ? sum : merged[0] > 0 ? sum / static_cast<double>(merged[0]) : 0.0);
     }
   }
 

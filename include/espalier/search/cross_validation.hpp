@@ -56,9 +56,15 @@ using MakeTrainer = std::shared_ptr<PlanTrainer> (*)(const PlanTrainer::CpuProgr
   objective.goal = goal_of(settings);
   std::uint64_t model = 0;
   for (const std::string& line : describe_plan(program.plan)) model = mix(model, hash_text(line));
-  for (const TaskInfo& task : program.plan.tasks)
+  for (std::size_t k = 0; k < program.plan.tasks.size(); ++k) {
+    const TaskInfo& task = program.plan.tasks[k];
     model = mix(model, hash_text(number_text(task.weight)));
-  for (const Node& node : program.plan.nodes) model = mix(model, hash_text(number_text(node.real)));
+    model = mix(model, hash_text(loss_probe(program.losses[k], task.outputs)));
+  }
+  for (const Node& node : program.plan.nodes) {
+    model = mix(model, hash_text(number_text(node.real)));
+    model = mix(model, hash_text(number_text(node.bound)));
+  }
   char text[24];
   std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(model));
   objective.about = fingerprint(data, program.plan.schema) + "; " +

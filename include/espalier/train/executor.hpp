@@ -324,7 +324,7 @@ class TrainExecutor {
         as_const(c.value(task.logits)), batch_.labels.column(k) + c.first,
         batch_.weights == nullptr ? nullptr : batch_.weights + c.first, static_cast<T>(scale), c.gradient(task.logits));
     if (c.auxiliary == nullptr) return;
-    value += c.auxiliary[k] * (totals_[at] / batch_weight_);
+    if (batch_weight_ > 0) value += c.auxiliary[k] * (totals_[at] / batch_weight_);
     c.auxiliary[tasks_ + k] = totals_[at] > 0 ? weights_[at] : 0.0;
   }
 

@@ -31,7 +31,7 @@ class ParameterGradients : public TaskBackward<T> {
     const PlanView& plan = e_.program_.plan;
     bool mixed = false;
     for (const TaskInfo& task : plan.tasks) {
-      paths_.push_back(path_of({&task.logits, 1}, {}, static_cast<int>(paths_.size())));
+      paths_.push_back(path_of({&task.logits, 1}, {}, {static_cast<int>(paths_.size()), true}));
       const Path& path = paths_.back();
       for (std::size_t i = 0; i < path.nodes.size(); ++i) {
         if (path.own[i]) continue;

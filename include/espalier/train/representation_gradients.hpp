@@ -42,7 +42,7 @@ class RepresentationGradients : public TaskBackward<T> {
       if (!known) blocks_.push_back(block);
     }
     for (const TaskInfo& task : plan.tasks) {
-      paths_.push_back(path_of({&task.logits, 1}, blocks_, static_cast<int>(paths_.size())));
+      paths_.push_back(path_of({&task.logits, 1}, blocks_, {static_cast<int>(paths_.size()), false}));
       if (!paths_.back().lookups.empty()) {
         throw_error<ConfigError>(
             {"balance on representations: the tower of '", task.name,
@@ -50,7 +50,7 @@ class RepresentationGradients : public TaskBackward<T> {
       }
       kept_.emplace_back(static_cast<std::size_t>(task.representation.rows * e_.capacity_));
     }
-    trunk_ = path_of(blocks_);
+    trunk_ = path_of(blocks_, {}, {.loads = true});  // gates lie below
     partial_.assign(static_cast<std::size_t>(e_.max_slices_) * tasks_ * tasks_, 0.0);
     if (Coordinates) sums_.assign(tasks_, std::vector<T>(coordinates()));
   }

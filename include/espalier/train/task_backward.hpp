@@ -39,9 +39,9 @@ class TaskBackward {
   }
 
   [[nodiscard]] Path path_of(std::span<const Block> seeds, std::span<const Block> boundary = {},
-                             int task = -1) {
+                             const AuxiliaryLosses& from = {}) {
     const PlanView& plan = e_.program_.plan;
-    Path path{backward_path(plan, seeds, boundary, task), {}, {}, false};
+    Path path{backward_path(plan, seeds, boundary, from), {}, {}, false};
     for (std::size_t i = 0; i < path.nodes.size(); ++i) {
       const Node& node = path.nodes[i];
       path.own.push_back(owned(node));

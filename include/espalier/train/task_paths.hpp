@@ -20,6 +20,12 @@ struct BackwardPath {
   std::vector<Block> zeroed;        ///< gradients to be zeroed beforehand
 };
 
+/// The auxiliary losses at which a path begins besides its seeds.
+struct AuxiliaryLosses {
+  int task = -1;       ///< those of this task; −1: none
+  bool loads = false;  ///< terms for the load of gates too, the task's part; without a task all of them
+};
+
 namespace detail {
 
 [[nodiscard]] inline bool overlap(const Block& a, const Block& b) {
@@ -87,14 +93,32 @@ class WrittenValues {
   return true;
 }
 
+/// Whether a path begins at the node. Of a term for several tasks' gates the node keeps the task's part.
+[[nodiscard]] inline bool begins(Node& node, const AuxiliaryLosses& from, std::size_t tasks) {
+  if (node.op != op_id<ops::LoadBalance>) return from.task >= 0 && node.loss == from.task;
+  if (!from.loads || from.task < 0 || node.loss >= 0)
+    return from.loads && (from.task < 0 || node.loss == from.task);
+  if (node.groups > 1) {
+    const int experts = node.in.rows / node.groups;
+    node.in = node.in.slice(from.task * experts, experts);
+    node.scratch += from.task * experts;
+    node.groups = 1;
+  } else {
+    node.real /= static_cast<double>(tasks);
+  }
+  node.loss = from.task;
+  return true;
+}
+
 }  // namespace detail
 
 /// From the blocks `seeds` back, but not beyond the blocks `boundary`: a node that writes one of
 /// those is left out. As plan/gradient_flow.hpp does it for all tasks at once: the first writer of
 /// a gradient overwrites, later ones add, and a gradient that is only partly written when it is
-/// read is zeroed beforehand. The auxiliary losses of `task` begin here too.
+/// read is zeroed beforehand.
 [[nodiscard]] inline BackwardPath backward_path(const PlanView& plan, std::span<const Block> seeds,
-                                                std::span<const Block> boundary = {}, int task = -1) {
+                                                std::span<const Block> boundary = {},
+                                                const AuxiliaryLosses& from = {}) {
   BackwardPath path;
   const auto is_zeroed = [&](const Block& b) {
     for (const Block& z : path.zeroed) {
@@ -115,7 +139,7 @@ class WrittenValues {
     for (const Block& seed : seeds) written.mark(seed);
     for (std::size_t i = plan.nodes.size(); i-- > 0 && !again;) {
       Node node = plan.nodes[i];
-      const bool source = task >= 0 && node.loss == task;
+      const bool source = detail::begins(node, from, plan.tasks.size());
       bool beyond = !node.out.gradient;
       for (const Block& b : boundary) beyond = beyond || detail::overlap(node.out, b);
       const int reached = beyond ? 0 : written.count(node.out);
