@@ -77,6 +77,7 @@ int main(int argc, char** argv) {
         ->check(CLI::IsMember({"three", "all"}));
     app.add_flag("--without-history", without_history, "Leave empty what users had watched and liked before the first day");
   };
+  example.settings = [&] { return without_history ? nlohmann::ordered_json{{"history", false}} : nlohmann::ordered_json::object(); };
   example.models = [&] { return tasks == "all" ? models<Eight, HomeOfEight>() : models<Three, HomeOfThree>(); };
   example.load = [&](const examples::Options& o) { return examples::kuairand::load(o.data, o.download, !without_history); };
   return examples::run(argc, argv, std::move(example));

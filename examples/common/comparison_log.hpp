@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "common/comparison.hpp"
+#include "espalier/core/atomic_file.hpp"
 #include "espalier/core/error.hpp"
 
 namespace examples {
@@ -40,7 +41,7 @@ namespace examples {
           {"epochs", run.fit.epochs},
           {"best_epoch", run.fit.best_epoch},
           {"monitor", monitor},
-          {"validation", run.fit.best_value},
+          {"validation", json_number(run.fit.best_value)},
           {"train_samples_per_second", run.fit.samples_per_second},
           {"tasks", to_json(run.report)}};
 }
@@ -51,9 +52,9 @@ class ComparisonLog {
   ComparisonLog(const std::filesystem::path& file, nlohmann::ordered_json settings, std::string monitor, bool resume)
       : file_(file.string()), settings_(std::move(settings)), monitor_(std::move(monitor)) {
     if (resume) read();
-    std::ofstream out(file, std::ios::trunc);
-    for (const std::string& line : kept_) out << line << '\n';
-    if (!out.flush()) throw espalier::DataError(file_ + ": cannot be written");
+    std::string text;
+    for (const std::string& line : kept_) text += line + '\n';
+    espalier::write_file_atomically(file_, text);
   }
 
   /// What an earlier comparison with these settings found.
@@ -91,6 +92,8 @@ class ComparisonLog {
     }
   }
 
+  static double number_of(const nlohmann::ordered_json& value) { return value.is_null() ? espalier::undefined : value.get<double>(); }
+
   static Comparison::Run run_of(const nlohmann::ordered_json& line) {
     Comparison::Run run;
     run.model = line.at("model");
@@ -98,14 +101,13 @@ class ComparisonLog {
     run.seed = line.at("seed");
     run.fit.epochs = line.at("epochs");
     run.fit.best_epoch = line.at("best_epoch");
-    run.fit.best_value = line.at("validation");
+    run.fit.best_value = number_of(line.at("validation"));
     run.fit.samples_per_second = line.at("train_samples_per_second");
     for (const auto& [name, metrics] : line.at("tasks").items()) {
       espalier::TaskReport& task = run.report.tasks.emplace_back();
       task.task = name;
       for (const auto& [metric, value] : metrics.items()) {
-        task.metrics.push_back(
-            {metric, value.is_null() ? espalier::undefined : value.get<double>()});
+        task.metrics.push_back({metric, number_of(value)});
       }
     }
     return run;

@@ -46,6 +46,7 @@ struct Example {
   esp::TrainerOptions recipe;
   esp::Optimizer (*optimizer)(double learning_rate);
   std::function<void(CLI::App&)> more_options{};      ///< besides the common ones
+  std::function<nlohmann::ordered_json()> settings{};  ///< those of them that were given and change the result
   std::function<std::vector<NamedModel>()> models{};  ///< in the order of model_names, once options are parsed
   std::function<Splits(const Options&)> load{};
   /// Rows to hold the model against: what can be said of the test split without learning from inputs.
@@ -165,11 +166,12 @@ inline int compare(const Example& example, const Options& o, const std::vector<N
   std::filesystem::create_directories(folder);
   std::vector<std::string> tasks;
   for (const esp::LabelInfo& label : chosen.at(0)->program.plan.schema.labels) tasks.emplace_back(label.name);
-  ComparisonLog log(folder / "runs.jsonl",
-                    {{"example", example.name}, {"tasks", tasks}, {"rows", splits[0].size()}, {"epochs", o.epochs},
-                     {"patience", o.patience}, {"batch_size", o.batch_size}, {"learning_rate", o.learning_rate},
-                     {"precision", o.precision}},
-                    example.recipe.monitor, o.resume);
+  nlohmann::ordered_json settings{{"example", example.name}, {"tasks", tasks}, {"rows", splits[0].size()}, {"epochs", o.epochs},
+                                  {"patience", o.patience}, {"batch_size", o.batch_size}, {"learning_rate", o.learning_rate},
+                                  {"precision", o.precision}};
+  if (!o.weights.empty()) settings["weights"] = o.weights;
+  if (example.settings) settings.update(example.settings());
+  ComparisonLog log(folder / "runs.jsonl", std::move(settings), example.recipe.monitor, o.resume);
 
   Comparison comparison(example.recipe.monitor);
   const std::size_t total = chosen.size() * balances.size() * static_cast<std::size_t>(o.seeds);

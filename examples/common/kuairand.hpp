@@ -97,7 +97,11 @@ inline esp::Table read_real(const std::filesystem::path& folder, bool history) {
                            "long_view", "play_time_ms", "duration_ms"}) {
     log.columns.push_back(number(name));
   }
-  esp::Table table = esp::read_csv(log_files(folder), log);
+  const std::vector<std::string> files = log_files(folder);
+  if (files.empty()) {
+    throw esp::IoError(folder.string() + ": expected log_standard_0425_0430.csv and log_standard_0501_0508.csv (or .gz), or log_standard_4_22_to_5_08_pure.csv; one of two is missing");
+  }
+  esp::Table table = esp::read_csv(files, log);
   const auto beside = [&](const char* name) {
     const auto file = find_file(folder, name);
     if (!file) throw esp::IoError(folder.string() + ": no " + name + " beside the log");

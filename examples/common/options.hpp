@@ -91,6 +91,7 @@ inline void add_options(CLI::App& app, Options& o, const std::vector<std::string
   balances.emplace_back("all");
   app.add_option("--compare-balances", o.compare_balances, "Compare these ways to balance, or all of them, with --model or the compared models")
       ->delimiter(',')
+      ->excludes("--weights")
       ->check(CLI::IsMember(balances));
   app.add_option("--search", o.search, "Search learning rate and task weights with so many trials, by cross-validation on the training split; 0: no")
       ->check(CLI::NonNegativeNumber);

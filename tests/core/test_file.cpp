@@ -148,6 +148,37 @@ TEST_CASE("a symbolic link stays one, and permissions stay") {
   CHECK((status.st_mode & 0777U) == 0640);
 }
 
+TEST_CASE("a symbolic link to what is not there yet stays one") {
+  const TemporaryFolder folder;
+  std::filesystem::create_directory(folder / "big");
+  std::filesystem::create_symlink("big/real", folder / "link");
+  std::filesystem::create_symlink(folder / "link", folder / "other");
+  write_file_atomically(folder / "other", "new");
+  CHECK(std::filesystem::is_symlink(folder / "link"));
+  CHECK(std::filesystem::is_symlink(folder / "other"));
+  CHECK(read_file(folder / "big/real") == "new");
+}
+
+TEST_CASE("many writers of one file all succeed") {
+  const TemporaryFolder folder(TemporaryFolder::Where::in_memory);
+  std::atomic<int> failed{0};
+  std::vector<std::thread> writers;
+  for (int t = 0; t < 4; ++t) {
+    writers.emplace_back([&] {
+      for (int i = 0; i < 400; ++i) {
+        try {
+          write_file_atomically(folder / "a", "text");
+        } catch (const IoError&) {
+          ++failed;
+        }
+      }
+    });
+  }
+  for (std::thread& writer : writers) writer.join();
+  CHECK(failed == 0);
+  CHECK(folder.names() == Names{"a"});
+}
+
 TEST_CASE("two threads that write one file leave one of the two whole") {
   const TemporaryFolder folder;
   const std::string path = folder / "a";

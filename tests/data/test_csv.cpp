@@ -308,6 +308,26 @@ TEST_CASE("CSV: after a quote without an end, reading goes on at the line behind
                           "expected a closing '\"'");
 }
 
+TEST_CASE("CSV: a row that is skipped leaves no trace in what kind its columns are") {
+  CsvOptions options;
+  options.max_bad_rows = 1;
+  const Table table = parse("x,y\n1,1\n\xFF,1\n3,1\n", options);
+  CHECK(table.column("x").kind == ColumnKind::number);
+  CHECK(cells(table, "x") == "1 3");
+}
+
+TEST_CASE("CSV: a row that is too long is skipped as others are") {
+  CsvOptions options;
+  options.max_bad_rows = 1;
+  std::string csv = "a,b\n1,\"open\n";
+  while (csv.size() < (std::size_t{66} << 20U)) csv += "2,0123456789012345678901234567890123456789012345678901234567890123456789\n";
+  const Table table = parse(csv, options);
+  CHECK(table.column("a").numbers.front() == 2);
+  CHECK(table.where(0) == "f.csv:3");
+  REQUIRE(table.notes.size() == 1);
+  CHECK(table.notes[0] == "f.csv: skipped 1 malformed row, first: f.csv:2: a row longer than 64 MiB, expected a quote to be closed or a line to end");
+}
+
 TEST_CASE("CSV: the 64 MiB of a row are a row's, not a block's") {
   CsvOptions options;
   std::string csv = "a,b\n1,\"";

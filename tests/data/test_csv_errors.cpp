@@ -93,6 +93,7 @@ TEST_CASE("CSV errors: line ends, NUL bytes and other encodings") {
                                           "lines to end in LF or CR LF");
   CHECK(refusal("age,city\n31,U\0lm\n"sv) == "events.csv:2: column 'city': a NUL byte at byte 13, expected text");
   CHECK(refusal("age,city\n31,\"U\0lm\"\n"sv) == "events.csv:2: column 'city': a NUL byte at byte 14, expected text");
+  CHECK(refusal("city\n\"U\nl\0m\"\n"sv) == "events.csv:3: column 'city': a NUL byte at byte 9, expected text");
   CHECK(refusal("\xFF\xFE"
                 "a\0,\0b\0\n\0"sv) == "events.csv: the file is UTF-16, expected UTF-8");
   CHECK(refusal("a\0,\0b\0\n\0"sv) == "events.csv:1: a NUL byte at byte 1, expected text");

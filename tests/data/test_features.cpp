@@ -376,6 +376,10 @@ TEST_CASE("features: raw values that do not fit are refused by name") {
   CHECK(message({{"age", std::numeric_limits<double>::infinity()}}) == "input 'age' is inf, expected a finite number");
   CHECK(message({{"age", 1e300}}) == "input 'age' is 1e+300, expected a finite number");
   CHECK(message({{"city", 5.0}, {"v_1", 1.0}}) == "no error");
+  // A column that two fields read is given once.
+  f = features<Numeric<"e_0">, NumericVector<"e", 2>>();
+  CHECK(message({{"e_0", 1.0}, {"e_1", 2.0}}) == "no error");
+  CHECK(message({{"e_0", 1.0}, {"bogus", 2.0}}).starts_with("row: 'bogus' is not an input of the model"));
 }
 
 TEST_CASE("features: what was learnt goes through JSON and back") {

@@ -171,6 +171,7 @@ TEST_CASE("tables that do not go together are refused, and nothing is changed") 
   Table table = people();
   Table other;
   other.source = "other";
+  other.notes = {"of the other"};
   other.add("name", std::vector<std::string>{"x"});
   CHECK(failure<DataError>([&] { table.append(other); }) == "other: 1 columns, expected 2 as in people");
   other.add("age", std::vector<std::string>{"old"});
@@ -179,6 +180,7 @@ TEST_CASE("tables that do not go together are refused, and nothing is changed") 
   CHECK(failure<DataError>([&] { table.append(other); }) == "other: no column 'age'; there are 'name', 'ages'");
   CHECK(cells(table, "name") == "ann bob – ann");
   CHECK(cells(table, "age") == "31 4 7 60");
+  CHECK(table.notes.empty());
 }
 
 TEST_CASE("a row says where it is from, over tables put together too") {

@@ -159,6 +159,11 @@ TEST_CASE("reliability bins agree with scikit-learn's calibration curve") {
   CHECK(weight == 50);  // the labelled ones
   CHECK(reliability_bins(Doubles{0.0, 0.25, 1.0}, Doubles{0, 0, 1}, {}, 4).back().weight == 1);
   CHECK(reliability_bins(Doubles{0.0, 0.25, 1.0}, Doubles{0, 0, 1}, {}, 4)[1].weight == 1);
+  for (int percent = 0; percent < 100; ++percent) {
+    const double p = percent / 100.0;  // whose product with 100 is rounded
+    for (const ReliabilityBin& bin : reliability_bins(Doubles{p}, Doubles{0}, {}, 100))
+      CHECK((bin.weight > 0) == (bin.low <= p && p < bin.high));
+  }
 }
 
 TEST_CASE("ROC-AUC equals its definition over random samples with ties and weights") {
@@ -252,6 +257,8 @@ TEST_CASE("undefined metrics are NaN") {
   CHECK(std::isnan(pr_auc(p, Doubles{0, 0})));
   CHECK(std::isnan(pr_auc(p, Doubles{1, 1})));
   CHECK(std::isnan(r2(p, Doubles{3, 3})));
+  CHECK(std::isnan(r2(Doubles{0.2, 0.2, 0.2}, Doubles{0.1, 0.1, 0.1})));  // whose mean is rounded
+  CHECK(std::isnan(r2(Doubles{0.2, 0.2, 0.2}, Doubles{0.1, 0.1, 4}, Doubles{1, 2, 0})));
   CHECK(std::isnan(predicted_over_observed(p, Doubles{0, 0})));
   CHECK(std::isnan(confusion(Doubles{0.1}, Doubles{1}).precision()));
   CHECK(std::isnan(confusion(Doubles{0.9}, Doubles{0}).recall()));

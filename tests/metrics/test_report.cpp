@@ -118,6 +118,25 @@ TEST_CASE("every kind of label has its metrics, each the one of its function") {
   CHECK(others.value("buy", "auc") == roc_auc(p, y));
 }
 
+TEST_CASE("a report's columns are its own, whatever metrics are called") {
+  const Report report{{{"a", {{"mean", 1.0}, {"task", 2.0}}, 3, 0.5}}};
+  CHECK(report.to_string() == "task  labelled    mean    mean    task\na            3  0.5000  1.0000  2.0000\n");
+}
+
+TEST_CASE("resamples of floats are floats: what is clipped is clipped alike") {
+  std::vector<float> p(200, 0.3F), y(200, 0.0F);
+  for (std::size_t i = 0; i < p.size(); i += 10) {
+    p[i] = 0;
+    y[i] = 1;
+  }
+  const TaskReport report = evaluate_binary("click", p, y, {.resamples = 200});
+  for (const MetricValue& metric : report.metrics) {
+    if (metric.name != "log_loss") continue;
+    CHECK(metric.interval->low < metric.value);
+    CHECK(metric.value < metric.interval->high);
+  }
+}
+
 TEST_CASE("intervals on request are those of bootstrap, by group when there are groups") {
   Random random(4);
   Doubles p(80);

@@ -106,6 +106,11 @@ head -n 3 both/runs.jsonl >kept && tail -n 1 both/runs.jsonl | head -c 50 >>kept
 both --seeds 1 --resume >out 2>err || fail "$(cat err)"
 [ "$(grep -c '^---' err)" = 1 ] || fail "a comparison that lacks one run of four made $(grep -c '^---' err)"
 cmp <(sed '$d' whole) <(sed '$d' out) || fail "a comparison that went on says other things"
+sed -i '2s/"validation":[0-9.]*/"validation":null/' both/runs.jsonl
+both --seeds 1 --resume >/dev/null 2>err || fail "a run without a validation value stops a comparison: $(cat err)"
+"$bin/movielens" --data films --epochs 1 --compare-models shared --weights 1,2,1 --log both --quiet --seeds 1 --resume >/dev/null 2>err </dev/null || fail "$(cat err)"
+[ "$(grep -c '^---' err)" = 1 ] || fail "a comparison with other weights took over runs without them"
+refuses "excludes" both --seeds 1 --weights 1,2,1
 sed -i '2s/.*/{}/' both/runs.jsonl
 refuses "runs.jsonl:2: not a run of a comparison" both --seeds 1 --resume
 

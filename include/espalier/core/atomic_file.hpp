@@ -26,13 +26,14 @@ constexpr std::string_view temporary_mark = ".tmp-";
 /// Removes its file unless released.
 class Temporary {
  public:
-  explicit Temporary(std::string path) : path_(std::move(path)) {}
+  Temporary() = default;
   Temporary(const Temporary&) = delete;
   Temporary& operator=(const Temporary&) = delete;
   ~Temporary() {
     if (!path_.empty()) std::remove(path_.c_str());
   }
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
+  void take(std::string path) noexcept { path_ = std::move(path); }
   void release() noexcept { path_.clear(); }
 
  private:
@@ -58,12 +59,16 @@ inline void keep_mode(std::FILE*, const std::string&) {}
 
 #else
 
-/// Through a symbolic link to what it points at, so that the link stays one.
-[[nodiscard]] inline std::string resolve(const std::string& path) {
-  struct stat status {};
-  if (::lstat(path.c_str(), &status) != 0 || !S_ISLNK(status.st_mode)) return path;
-  const std::unique_ptr<char, void (*)(void*)> real(::realpath(path.c_str(), nullptr), &::free);
-  return real ? std::string(real.get()) : path;
+/// Through symbolic links to what they point at, there or not yet, so that links stay links.
+[[nodiscard]] ESPALIER_COLD inline std::string resolve(std::string path) {
+  for (int followed = 0; followed < 40; ++followed) {
+    char to[PATH_MAX];
+    const ::ssize_t length = ::readlink(path.c_str(), to, sizeof to);
+    if (length <= 0 || length == static_cast<::ssize_t>(sizeof to)) break;  // no link
+    const std::string target(to, static_cast<std::size_t>(length));
+    path = target.front() == '/' ? target : split(path).folder + target;
+  }
+  return path;
 }
 
 /// Whether `name` is what temporary_name() makes for `target`.
@@ -80,7 +85,7 @@ inline void keep_mode(std::FILE*, const std::string&) {}
          name.substr(dash + 1).find_first_not_of(digits) == std::string_view::npos;
 }
 
-/// Removes the temporaries of writers that died. A living one holds a lock on its file, whatever machine it runs on;
+/// Removes the temporaries of writers that died. A living one holds a lock on its file;
 /// so one whose lock can be had is nobody's. Failing to clean up is no reason to fail.
 ESPALIER_COLD inline void remove_stale(const std::string& target) {
   const Parts parts = split(target);
@@ -101,9 +106,10 @@ ESPALIER_COLD inline void remove_stale(const std::string& target) {
 [[nodiscard]] ESPALIER_COLD inline Handle create(const std::string& path) {
   const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (file < 0) return nullptr;
-  static_cast<void>(::flock(file, LOCK_EX | LOCK_NB));
+  const bool contested = ::flock(file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
   struct stat status {};
-  if (::fstat(file, &status) != 0 || status.st_nlink == 0) {  // cleaned up before it was locked
+  // Another writer cleaned it up before it was locked, or is about to.
+  if (contested || ::fstat(file, &status) != 0 || status.st_nlink == 0) {
     ::close(file);
     errno = EEXIST;
     return nullptr;
@@ -143,20 +149,20 @@ inline void keep_mode(std::FILE* file, const std::string& target) {
 /// Replaces the file `path` by what `writer` writes, all of it or nothing: whoever opens `path`, at any moment and
 /// after a crash or loss of power at any moment, finds the old file whole or the new one whole. Needs room for both.
 /// What an earlier writer left behind when it was killed is removed. Throws IoError, and whatever `writer` throws; then
-/// the old file is untouched and the temporary removed.
+/// the old file is untouched and the temporary removed. (Where a folder cannot be synced, the new file is in place by then.)
 ESPALIER_COLD inline void write_file_atomically(const std::string& path,
                                                 const std::function<void(OutputFile&)>& writer) {
   using namespace file_detail;
   const std::string target = resolve(path);
   remove_stale(target);
-  std::string name;
-  Handle file;
+  Temporary temporary;
+  Handle file;  // closed before the temporary is removed
   for (int attempt = 0; !file; ++attempt) {
-    name = temporary_name(target);
+    const std::string name = temporary_name(target);
     file = create(name);
     if (!file && (errno != EEXIST || attempt >= 1000)) fail("write", path);
+    if (file) temporary.take(name);
   }
-  Temporary temporary(name);
   keep_mode(file.get(), target);
   OutputFile out(file.get(), path);
   writer(out);

@@ -36,7 +36,8 @@ class Json {
   template <std::integral T>
     requires(!std::same_as<T, bool>)
   Json(T value) : kind_(Kind::number), number_(static_cast<double>(value)) {
-    if (!(std::abs(number_) <= max_integer)) {
+    constexpr std::int64_t most = std::int64_t{1} << 53;
+    if (value > 0 ? static_cast<std::uint64_t>(value) > std::uint64_t{most} : static_cast<std::int64_t>(value) < -most) {
       throw_error<ConfigError>({"JSON: integer ", value,
                                 " is not exact as a number, expected at most 2^53; write it as a string"});
     }
@@ -80,7 +81,7 @@ class Json {
     require(Kind::number);
     return number_;
   }
-  /// A whole number within ±2^53.
+  /// A whole number within ±2^53. What a text had beyond is rounded: 2^53 may have been 2^53 + 1 there.
   [[nodiscard]] std::int64_t as_integer() const {
     require(Kind::number);
     if (number_ != std::floor(number_) || std::abs(number_) > max_integer) {

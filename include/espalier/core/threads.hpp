@@ -23,23 +23,20 @@ class ThreadPool {
   /// `threads` ≥ 1 counts the caller; 0 means as many as the machine has cores.
   explicit ThreadPool(int threads)
       : threads_(threads > 0 ? threads : hardware_threads()), parts_(static_cast<std::size_t>(threads_)) {
-    for (int worker = 1; worker < threads_; ++worker) {
-      workers_.emplace_back([this, worker] { work(worker); });
+    try {
+      for (int worker = 1; worker < threads_; ++worker) {
+        workers_.emplace_back([this, worker] { work(worker); });
+      }
+    } catch (...) {  // no more threads to be had
+      stop();
+      throw;
     }
   }
 
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
 
-  ~ThreadPool() {
-    {
-      const std::lock_guard lock(mutex_);
-      stop_ = true;
-      generation_.fetch_add(1, std::memory_order_release);
-    }
-    wake_.notify_all();
-    for (std::thread& worker : workers_) worker.join();
-  }
+  ~ThreadPool() { stop(); }
 
   [[nodiscard]] int threads() const noexcept { return threads_; }
 
@@ -120,6 +117,16 @@ class ThreadPool {
         }
       }
     }
+  }
+
+  void stop() {
+    {
+      const std::lock_guard lock(mutex_);
+      stop_ = true;
+      generation_.fetch_add(1, std::memory_order_release);
+    }
+    wake_.notify_all();
+    for (std::thread& worker : workers_) worker.join();
   }
 
   void work(int worker) {

@@ -66,7 +66,7 @@ ESPALIER_COLD inline void check(const CsvOptions& options) {
     if (end == End::error) throw_error<DataError>({scanner.where(scanner.error_line()), scanner.error()});
     if (end == End::more) {
       texts.clear();
-      scanner.retry_row();
+      if (!scanner.retry_row()) throw_error<DataError>({scanner.where(scanner.error_line()), scanner.error()});
       end = End::separator;
       continue;
     }
@@ -76,7 +76,7 @@ ESPALIER_COLD inline void check(const CsvOptions& options) {
 }
 
 /// The names of a file's columns: those in its first line, those given, or "0", "1", … for as many as the first row has, or
-/// as the file before had (`known`, 0 if there is none). Throws DataError.
+/// as the file before had (`known`, 0 if there is none). The first row cannot be skipped then. Throws DataError.
 [[nodiscard]] ESPALIER_COLD inline std::vector<std::string> file_columns(Scanner& scanner,
                                                                          const CsvOptions& options,
                                                                          std::size_t known) {

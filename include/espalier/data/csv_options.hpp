@@ -26,7 +26,7 @@ struct CsvOptions {
   /// What means "no value". In a text column, what stands in quotes is a value whatever it says.
   std::vector<std::string> missing{"", "NA", "NaN", "nan", "null", "NULL"};
   bool trim = false;               ///< drop spaces and tabs around values
-  Index max_bad_rows = 0;          ///< this many malformed rows are skipped, counted and noted; one more is an error
+  Index max_bad_rows = 0;          ///< this many malformed rows are skipped, counted and noted; one more is an error, and so is a first row that has to say how many columns there are
   Index block_bytes = 1 << 20;     ///< read at a time
 };
 

@@ -140,7 +140,11 @@ class Reader {
     End end = End::more;
     while ((end = try_row(scanner)) == End::more) {
       forget_row();
-      scanner.retry_row();
+      if (scanner.retry_row()) continue;
+      error_ = scanner.where(scanner.error_line()) + scanner.error();
+      scanner.skip_line();
+      end = End::error;
+      break;
     }
     if (end != End::error) {
       keep_row(scanner);
@@ -241,6 +245,10 @@ class Reader {
     if (!missing_.contains(field)) {
       const std::errc result = to_number(field, value);
       if (out.inferred) {
+        if (result != std::errc() && !is_text(field)) {
+          say(scanner, out, field, "is not UTF-8, expected the file in UTF-8");
+          return false;
+        }
         if (result != std::errc() || !says_no_more_than_number(field)) turn_text(out);
       } else if (result != std::errc()) {
         say(scanner, out, field,

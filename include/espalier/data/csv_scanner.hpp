@@ -65,10 +65,15 @@ class Scanner {
     return at_ != end_;
   }
 
-  /// Back to where the row began, with more of the file at hand. Throws DataError when the row is too long.
-  void retry_row() {
+  /// Back to where the row began, with more of the file at hand. False, with error() set, when the row is too long.
+  [[nodiscard]] bool retry_row() {
     rewind_row();
+    if (static_cast<std::size_t>(end_ - row_) > longest_row) {
+      static_cast<void>(fail(row_line_, "a row longer than 64 MiB, expected a quote to be closed or a line to end"));
+      return false;
+    }
     load();
+    return true;
   }
 
   /// Back to where the row began.
@@ -211,6 +216,7 @@ class Scanner {
       }
       const char* const close = static_cast<const char*>(found);
       if (const void* nul = std::memchr(q, '\0', static_cast<std::size_t>(close - q))) {
+        line_ += std::count(q, static_cast<const char*>(nul), '\n');
         return nul_byte(static_cast<const char*>(nul));
       }
       line_ += std::count(q, close, '\n');
@@ -268,10 +274,6 @@ class Scanner {
     dropped_ += used;
     if (used > 0 && kept > 0) std::memmove(buffer_.data(), row_, kept);
     if (kept + padding >= buffer_.size()) {
-      if (kept > longest_row) {
-        throw_error<DataError>({where(row_line_),
-                                "a row longer than 64 MiB, expected a quote to be closed or a line to end"});
-      }
       buffer_.resize((std::min)(2 * buffer_.size(), longest_row + 1 + padding));
     }
     const std::size_t room = buffer_.size() - padding - kept;

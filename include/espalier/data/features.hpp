@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 #include <span>
 #include <string>
@@ -108,13 +109,13 @@ class Features {
     out.numeric_rows = numeric_rows_;
     out.tasks = static_cast<Index>(schema_.labels.size());
     out.labels.assign(schema_.labels.size(), std::numeric_limits<float>::quiet_NaN());
-    std::size_t row = 0, categorical = 0, used = 0;
+    std::size_t row = 0, categorical = 0;
+    std::vector<std::uint8_t> used(values.size());
     const auto find = [&](std::string_view name) -> const NamedValue* {
-      for (const NamedValue& v : values) {
-        if (v.name == name) {
-          ++used;
-          return &v;
-        }
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        if (values[i].name != name) continue;
+        used[i] = 1;
+        return &values[i];
       }
       return nullptr;
     };
@@ -145,7 +146,7 @@ class Features {
         out.numeric.push_back(*input);
       }
     }
-    if (used != values.size()) throw_error<ConfigError>({"row: ", unknown_name(values)});
+    if (std::find(used.begin(), used.end(), 0) != used.end()) throw_error<ConfigError>({"row: ", unknown_name(values)});
     return out;
   }
 

@@ -147,10 +147,10 @@ class Table {
       append(Table(other));
       return;
     }
-    notes.insert(notes.end(), other.notes.begin(), other.notes.end());
     if (columns_.empty()) {
       columns_ = other.columns_;
       origins = other.origins;
+      notes.insert(notes.end(), other.notes.begin(), other.notes.end());
       return;
     }
     if (other.columns_.size() != columns_.size()) {
@@ -162,6 +162,7 @@ class Table {
         throw_error<DataError>({other.source, ": column '", c.name, "' is of another kind than in ", source});
       }
     }
+    notes.insert(notes.end(), other.notes.begin(), other.notes.end());
     origins.append(rows(), other.origins);
     for (Column& c : columns_) {
       const Column& more = other.column(c.name);

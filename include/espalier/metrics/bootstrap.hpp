@@ -65,6 +65,7 @@ class Resampler {
   [[nodiscard]] Samples draw(Index r) {
     Random random(options_.seed, static_cast<std::uint64_t>(r));
     predictions_.clear();
+    narrow_predictions_.clear();
     labels_.clear();
     weights_.clear();
     groups_.clear();
@@ -83,6 +84,7 @@ class Resampler {
       }
     }
     Samples result{predictions_, labels_, {}, {}};
+    if (samples_.predictions.narrow()) result.predictions = narrow_predictions_;
     if (!samples_.weights.empty()) result.weights = weights_;
     if (!samples_.groups.empty()) result.groups = groups_;
     return result;
@@ -104,8 +106,14 @@ class Resampler {
   }
 
   void add(std::size_t i, std::int64_t group) {
-    for (std::size_t c = 0; c < width_; ++c)
-      predictions_.push_back(samples_.predictions[i * width_ + c]);
+    for (std::size_t c = 0; c < width_; ++c) {
+      const double p = samples_.predictions[i * width_ + c];
+      if (samples_.predictions.narrow()) {
+        narrow_predictions_.push_back(static_cast<float>(p));
+      } else {
+        predictions_.push_back(p);
+      }
+    }
     labels_.push_back(samples_.labels[i]);
     if (!samples_.weights.empty()) weights_.push_back(samples_.weights[i]);
     groups_.push_back(group);
@@ -117,6 +125,7 @@ class Resampler {
   std::vector<std::size_t> order_;   // by group: the samples, sorted by group
   std::vector<std::size_t> starts_;  // by group: where each group begins in order_, and the end
   std::vector<double> predictions_;
+  std::vector<float> narrow_predictions_;  // instead, where they were floats: metrics clip by their type
   std::vector<double> labels_;
   std::vector<double> weights_;
   std::vector<std::int64_t> groups_;

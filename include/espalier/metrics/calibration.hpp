@@ -41,7 +41,10 @@ struct ReliabilityBin {
     const double p = probabilities[i];
     require_binary(metric, i, y);
     require_probability(metric, i, p);
-    auto& bin = result[static_cast<std::size_t>((std::min)(std::floor(p * count), count - 1))];
+    auto b = static_cast<std::size_t>((std::min)(std::floor(p * count), count - 1));
+    if (p < result[b].low) --b;  // p · count is rounded
+    if (p >= result[b].high && b + 1 < result.size()) ++b;
+    auto& bin = result[b];
     bin.weight += w;
     bin.mean_prediction += w * p;
     bin.mean_label += w * y;

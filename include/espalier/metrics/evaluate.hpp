@@ -74,7 +74,7 @@ class Resamples {
 };
 
 struct EvaluateOptions {
-  Values weights{};  ///< one per sample, or none
+  Values weights{};  ///< one per sample, or none; `ndcg@k` and `recall@k` rank every sample whatever it weighs
   EvaluateGroups groups{};   ///< one per sample, or none: adds gauc, and intervals resample whole groups
   bool detailed = false;     ///< adds precision, recall, f1; with groups `ndcg@k`, `recall@k` too
   double threshold = 0.5;    ///< of accuracy, precision, recall and f1

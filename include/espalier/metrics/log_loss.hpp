@@ -89,7 +89,7 @@ void for_each_class_label(std::string_view metric, Values predictions, Values la
 
 /// Mean negative log-probability of the right class, −Σ w ln p_y / Σ w, in nats.
 /// `probabilities`: classes × n, a sample's values next to each other, in [0, 1] with sum 1 (within
-/// 0.001), clipped below at `clip` as in log_loss; `labels`: n, each 0, 1, …, classes − 1 or NaN
+/// 0.001), clipped to [clip, 1 − clip] as in log_loss; `labels`: n, each 0, 1, …, classes − 1 or NaN
 /// (missing); `weights`: n or none, ≥ 0. O(classes · n). Undefined (NaN) when nothing is labelled.
 /// Throws ConfigError when sizes or values are not as said.
 [[nodiscard]] inline double class_log_loss(Values probabilities, Values labels, Index classes,

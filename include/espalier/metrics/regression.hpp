@@ -2,7 +2,9 @@
 // Errors of predicted numbers: RMSE, MAE, R² and the Poisson deviance of counts.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "espalier/metrics/values.hpp"
 
@@ -61,7 +63,14 @@ double mean_error(std::string_view metric, Values predictions, Values labels, Va
   const auto all = [mean](std::size_t, double, double y) { return (mean - y) * (mean - y); };
   const double residual = metrics_detail::mean_error("r2", predictions, labels, weights, left);
   const double variance = metrics_detail::mean_error("r2", labels, labels, weights, all);
-  return variance > 0 ? 1 - residual / variance : undefined;
+  // The mean of equal labels is rounded: their variance need not be 0.
+  double low = std::numeric_limits<double>::infinity(), high = -low;
+  metrics_detail::for_each_labelled("r2", labels, weights, [&](std::size_t, double y, double w) {
+    if (w <= 0) return;
+    low = (std::min)(low, y);
+    high = (std::max)(high, y);
+  });
+  return low < high && variance > 0 ? 1 - residual / variance : undefined;
 }
 
 /// Mean Poisson deviance, 2 Σ w (y ln(y / μ) − y + μ) / Σ w with 0 ln 0 = 0: 0 for a perfect

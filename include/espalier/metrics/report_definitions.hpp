@@ -102,7 +102,7 @@ ESPALIER_COLD ESPALIER_INLINE std::string Report::to_string() const {
   std::vector<std::vector<std::string>> cells{{"task", "labelled", "mean"}};
   for (const auto& row : tasks)
     for (const auto& entry : row.metrics)
-      if (std::find(cells[0].begin(), cells[0].end(), entry.name) == cells[0].end())
+      if (std::find(cells[0].begin() + 3, cells[0].end(), entry.name) == cells[0].end())
         cells[0].push_back(entry.name);
   for (const auto& row : tasks) {
     std::vector<std::string> line{row.task, std::to_string(row.labelled),
