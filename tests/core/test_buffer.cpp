@@ -34,6 +34,12 @@ struct Pair {
 
 }  // namespace
 
+TEST_CASE("a buffer larger than any memory is refused, not made small") {
+  for (const std::size_t size : {std::size_t{1} << 62U, static_cast<std::size_t>(-4)}) {
+    CHECK_THROWS_AS(static_cast<void>(espalier::Buffer<float>(size)), std::bad_alloc);
+  }
+}
+
 TEST_CASE("a buffer is aligned and zero, also on memory that was used before") {
   for (const std::size_t size : {1U, 7U, 64U, 1000U, 4096U}) {
     for (int again = 0; again < 4; ++again) {

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <doctest/doctest.h>
 
+#include <clocale>
 #include <cmath>
 #include <limits>
 #include <string>
 #include <vector>
 
+#include "espalier/core/decimal.hpp"
 #include "espalier/train/curves.hpp"
 
 using namespace espalier;
@@ -71,7 +73,7 @@ TEST_CASE("an axis covers its values, whatever they are") {
   constexpr double most = std::numeric_limits<double>::max();
   const double ranges[][2] = {{0, 0},       {5, 5},        {-3, -3},         {1, 1 + 1e-15},
                               {0, 1e-300},  {-1e300, 1e300}, {1e15, 1e15 + 2}, {-1, 1e-9},
-                              {0, most / 4}, {0.73, 0.73}};
+                              {0, most / 4}, {0.73, 0.73}, {5e-324, 5e-324}};
   for (const auto& range : ranges) {
     for (const bool whole : {false, true}) {
       CAPTURE(range[0]);
@@ -85,6 +87,9 @@ TEST_CASE("an axis covers its values, whatever they are") {
     }
   }
   CHECK(Axis::over(1, 0, 5, 0, false).high == 1);  // no values at all
+  const Axis all = Axis::over(-most, most, 6, 0.05, false);
+  CHECK(std::isfinite(all.low));
+  CHECK(std::isfinite(all.high - all.low));
 }
 
 TEST_CASE("curves of a run: a panel per split and metric, a task in one colour") {
@@ -138,6 +143,18 @@ TEST_CASE("charts of 1 to 20 series and 1 to 1000 points are well formed and sta
       CHECK(svg.size() < 20'000 + series * points * 130);
     }
   }
+}
+
+TEST_CASE("a chart has points, whatever the locale: a comma would be another number") {
+  const std::string before = std::setlocale(LC_ALL, nullptr);
+  bool found = false;
+  for (const char* name : {"de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "de_DE"}) found = found || std::setlocale(LC_ALL, name) != nullptr;
+  if (!found) MESSAGE("no locale with a decimal comma is installed");
+  CHECK(chart_detail::number(604.44) == "604.4");
+  CHECK(decimal(0.025, 15) == "0.025");
+  CHECK(reads_back("0.025", 0.025));
+  CHECK(labels(0, 1, 5) == Labels{"0.0", "0.2", "0.4", "0.6", "0.8", "1.0"});
+  std::setlocale(LC_ALL, before.c_str());
 }
 
 TEST_CASE("gaps in a curve, text that looks like markup") {

@@ -94,6 +94,8 @@ TEST_CASE("scalars are in the file as soon as they are written") {
   CHECK(log.events[1].scalars.at(0).value == 0.5F);
   CHECK(log.events[1].wall_time == 10.0);
   CHECK(std::isnan(log.events[2].scalars.at(0).value));
+  file.scalar("a\xFF", 1, 3, 12.0);
+  CHECK(read_event_file(file.path()).events.back().scalars.at(0).tag == "a\xEF\xBF\xBD");
   const EventFile second(folder / "runs/a", 7);
   CHECK(second.path() != file.path());
   const EventLog resumed = read_event_file(second.path());

@@ -137,6 +137,8 @@ TEST_CASE("the writer refuses what would not be read") {
         "tensor 'v': 24 bytes do not fill F32 [2, 2]");
   CHECK(failure([&] { writer.add("v", {-2, -3}, span); }) ==
         "tensor 'v': 24 bytes do not fill F32 [-2, -3]");
+  const std::span<const float> nothing;
+  CHECK(failure([&] { writer.add("v", {0, -5}, nothing); }) == "tensor 'v': 0 bytes do not fill F32 [0, -5]");
   CHECK(failure([&] { writer.add("__metadata__", {6}, span); }) ==
         "tensor '__metadata__': expected a UTF-8 name other than __metadata__");
   writer.metadata("k", "1");

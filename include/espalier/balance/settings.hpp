@@ -3,13 +3,12 @@
 #pragma once
 
 #include <cmath>
-#include <cstdio>
-#include <cstdlib>
 #include <initializer_list>
 #include <string>
 #include <string_view>
 
 #include "espalier/core/config.hpp"
+#include "espalier/core/decimal.hpp"
 #include "espalier/core/error.hpp"
 
 namespace espalier::detail {
@@ -20,10 +19,8 @@ struct Setting {
 };
 
 [[nodiscard]] ESPALIER_COLD inline std::string setting_text(double value) {
-  char buffer[32];
-  std::snprintf(buffer, sizeof buffer, "%.15g", value);
-  if (std::strtod(buffer, nullptr) != value) std::snprintf(buffer, sizeof buffer, "%.17g", value);
-  return buffer;
+  const std::string text = decimal(value, 15);
+  return reads_back(text, value) ? text : decimal(value, 17);
 }
 
 /// "famo(learning_rate=0.025, weight_decay=0.001)"

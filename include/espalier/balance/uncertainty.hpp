@@ -5,12 +5,12 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <cstdio>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "espalier/core/decimal.hpp"
 #include "espalier/core/error.hpp"
 
 namespace espalier {
@@ -108,11 +108,7 @@ struct Uncertainty {
   [[nodiscard]] static double softplus_of(double s) {
     return (std::max)(s, 0.0) + std::log1p(std::exp(-std::abs(s)));
   }
-  [[nodiscard]] static std::string text(double value) {
-    char buffer[32];
-    std::snprintf(buffer, sizeof buffer, "%.17g", value);
-    return buffer;
-  }
+  [[nodiscard]] static std::string text(double value) { return decimal(value, 17); }
   static void check(bool right, const char* what, double value, const char* expected) {
     if (right) return;
     throw_error<ConfigError>({"uncertainty: ", what, " is ", text(value), ", expected ", expected});

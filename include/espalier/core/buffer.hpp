@@ -24,6 +24,8 @@ class Buffer {
 
   /// `size` elements, all zero. Throws std::bad_alloc.
   explicit Buffer(std::size_t size) : size_(size) {
+    // Beyond, the number of bytes, rounded up to the alignment, would wrap around.
+    if (size > (static_cast<std::size_t>(-1) / 2) / sizeof(T)) throw std::bad_alloc();
     if (size != 0) {
       data_ = static_cast<T*>(::operator new(size * sizeof(T), alignment));
       std::fill_n(data_, size, T{});

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Patterns with '*' (any characters) and '?' (one).
+// Patterns with '*' (any bytes) and '?' (one byte).
 #pragma once
 
 #include <string_view>

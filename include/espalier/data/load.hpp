@@ -28,6 +28,13 @@ template <class Model>
   return Dataset(read_csv(paths, options));
 }
 
+/// The inputs alone of a file that has no labels yet, for a Predictor. options.columns are read besides.
+template <class Model>
+[[nodiscard]] Dataset read_inputs(const std::string& path, CsvOptions options = {}) {
+  options.columns = csv_columns({plan_of<Model>().schema.fields, {}}, options.columns);
+  return Dataset(read_csv(path, options));
+}
+
 /// A matrix whose rows are samples: the inputs in the order of the model's fields, then the labels in the order of its tasks.
 /// Categories are numbers in it; NaN is a missing value. Throws DataError for another number of columns.
 template <class Model, MatrixLike M>

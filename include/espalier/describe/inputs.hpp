@@ -73,7 +73,7 @@ struct Numeric {
   }
 };
 
-/// `Width` numbers, from the columns Name_0 … Name_{Width−1}: a dense vector made elsewhere.
+/// `Width` numbers, from the columns Name_0 … Name_{Width−1} (of width 1: Name): a dense vector made elsewhere.
 template <FixedString Name, int Width, class... Transforms>
 struct NumericVector {
   static_assert(Width > 0, "espalier: NumericVector needs at least one column");

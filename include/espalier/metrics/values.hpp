@@ -7,7 +7,6 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
 #include <limits>
 #include <span>
 #include <string>
@@ -15,6 +14,7 @@
 #include <type_traits>
 
 #include "espalier/core/config.hpp"
+#include "espalier/core/decimal.hpp"
 #include "espalier/core/error.hpp"
 
 namespace espalier {
@@ -72,11 +72,7 @@ inline constexpr double undefined = std::numeric_limits<double>::quiet_NaN();
 
 namespace metrics_detail {
 
-inline std::string number(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.9g", value);
-  return text;
-}
+inline std::string number(double value) { return decimal(value, 9); }
 
 [[noreturn]] inline void reject(std::string_view metric, std::string_view what, std::size_t i,
                                 double value, std::string_view expected) {

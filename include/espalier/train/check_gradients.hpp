@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "espalier/core/error.hpp"
 #include "espalier/core/random.hpp"
 #include "espalier/train/executor.hpp"
 #include "espalier/train/random_batch.hpp"
@@ -36,6 +37,11 @@ struct GradientCheckResult {
 [[nodiscard]] inline GradientCheckResult check_gradients(const Program<double, cpu::Device>& program,
                                                          const GradientCheckOptions& options = {}) {
   const PlanView& plan = program.plan;
+  if (options.rows < 1 || options.values_per_tensor < 1 || options.task < shared_by_tasks ||
+      options.task >= static_cast<int>(plan.tasks.size())) {
+    throw_error<ConfigError>({"check_gradients: rows is ", options.rows, ", values_per_tensor ", options.values_per_tensor, ", task ",
+                              options.task, "; expected rows and values from 1 and a task of the model's ", plan.tasks.size()});
+  }
   const std::vector<Index> rows(vocabulary_count(plan), options.rows);
   const RandomBatch<double> data(plan, options.samples, rows, options.seed, options.missing, options.sample_weights);
   TrainExecutor<double> executor(program, rows, options.samples, 1);
@@ -86,8 +92,15 @@ struct GradientCheckResult {
   GradientCheckResult result;
   const auto check = [&](double* values, const double* analytic, Index size, std::string_view name) {
     double largest = 0;
-    for (Index i = 0; i < size; ++i) largest = (std::max)(largest, std::abs(analytic[i]));
-    const Index every = (std::max)(Index{1}, size / options.values_per_tensor);
+    for (Index i = 0; i < size; ++i) {
+      if (!std::isfinite(analytic[i])) {  // it need not be among those that are compared
+        result.worst = std::numeric_limits<double>::infinity();
+        result.where = std::string(name) + "[" + std::to_string(i) + "]: analytic " + std::to_string(analytic[i]);
+        return;
+      }
+      largest = (std::max)(largest, std::abs(analytic[i]));
+    }
+    const Index every = (std::max)(Index{1}, (size + options.values_per_tensor - 1) / options.values_per_tensor);
     for (Index i = 0; i < size; i += every) {
       const double before = values[i];
       values[i] = before + options.step;

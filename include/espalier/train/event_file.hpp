@@ -18,6 +18,7 @@
 #include "espalier/core/config.hpp"
 #include "espalier/core/crc32c.hpp"
 #include "espalier/core/file.hpp"
+#include "espalier/core/utf8.hpp"
 
 namespace espalier {
 
@@ -84,6 +85,21 @@ inline void put_bytes(std::string& out, unsigned field, std::string_view bytes) 
   return ((crc >> 15U) | (crc << 17U)) + 0xA282EAD8U;
 }
 
+/// A text of a record must be UTF-8: bytes that are not become U+FFFD.
+[[nodiscard]] ESPALIER_COLD inline std::string valid_text(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size();) {
+    const std::size_t length = utf8_length(text, i);
+    if (length == 0) {
+      append_utf8(out, 0xFFFD);
+    } else {
+      out.append(text, i, length);
+    }
+    i += length == 0 ? 1 : length;
+  }
+  return out;
+}
+
 [[nodiscard]] inline std::string encode(const Event& event) {
   std::string out;
   put_key(out, 1, Wire::fixed64);
@@ -92,12 +108,12 @@ inline void put_bytes(std::string& out, unsigned field, std::string_view bytes) 
     put_key(out, 2, Wire::varint);
     put_varint(out, static_cast<std::uint64_t>(event.step));
   }
-  if (!event.file_version.empty()) put_bytes(out, 3, event.file_version);
+  if (!event.file_version.empty()) put_bytes(out, 3, valid_text(event.file_version));
   if (!event.scalars.empty()) {
     std::string summary;
     for (const ScalarEvent& scalar : event.scalars) {
       std::string value;
-      put_bytes(value, 1, scalar.tag);
+      put_bytes(value, 1, valid_text(scalar.tag));
       put_key(value, 2, Wire::fixed32);
       put_fixed(value, scalar.value);
       put_bytes(summary, 1, value);
@@ -133,7 +149,7 @@ class EventFile {
   ESPALIER_COLD explicit EventFile(const std::string& folder, std::int64_t resumed_step = 0) {
     make_folders(folder);
     const double now = wall_time();
-    const std::string stem = folder + (folder.ends_with('/') ? "" : "/") + "events.out.tfevents." +
+    const std::string stem = folder + (folder.empty() || folder.ends_with('/') ? "" : "/") + "events.out.tfevents." +
                              std::to_string(static_cast<std::int64_t>(now)) + ".espalier";
     for (int number = 0; !file_; ++number) {
       path_ = stem + "." + std::to_string(number);

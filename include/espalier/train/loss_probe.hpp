@@ -3,10 +3,10 @@
 #pragma once
 
 #include <array>
-#include <cstdio>
 #include <string>
 #include <vector>
 
+#include "espalier/core/decimal.hpp"
 #include "espalier/ops/program.hpp"
 
 namespace espalier {
@@ -21,9 +21,7 @@ template <class T>
     for (std::size_t i = 0; i < logits.size(); ++i) logits[i] = static_cast<T>(scale * (0.75 - static_cast<double>(i % 3)));
     const double value = loss.evaluate({logits.data(), outputs, 2, outputs}, labels.data(), nullptr, T{1},
                                        {gradient.data(), outputs, 2, outputs});
-    char part[80];
-    std::snprintf(part, sizeof part, "%s%.5g and %.5g", text.empty() ? "" : ", ", value, static_cast<double>(gradient[0]));
-    text += part;
+    text += (text.empty() ? "" : ", ") + decimal(value, 5) + " and " + decimal(static_cast<double>(gradient[0]), 5);
   }
   return text + " at two probes";
 }

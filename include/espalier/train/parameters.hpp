@@ -2,6 +2,8 @@
 // `Parameters<T>`: the values of a model: one buffer for all dense tensors, one for each embedding table.
 #pragma once
 
+#include <limits>
+#include <new>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,6 +37,7 @@ struct Parameters {
         throw_error<ConfigError>({"table '", table.name.view(), "': the training data has ", table_rows.back() - 1,
                                   " values, the model tells ", table.most_rows - 1, " apart"});
       }
+      if (table_rows.back() > std::numeric_limits<Index>::max() / table.width) throw std::bad_alloc();
       tables.emplace_back(static_cast<std::size_t>(table_rows.back() * table.width));
     }
   }

@@ -127,17 +127,21 @@ struct SafetensorsHeader {
 
 namespace safetensors_detail {
 
-/// Product of the lengths times the size of an element; false when that does not fit into 63 bits.
+/// Product of the lengths times the size of an element; false when that does not fit into 63 bits, or a length is
+/// negative or beyond 2^53.
 [[nodiscard]] ESPALIER_COLD inline bool byte_count(const Shape& shape, Dtype dtype,
                                                    std::uint64_t& out) {
   constexpr std::uint64_t most = 0x7FFF'FFFF'FFFF'FFFFULL;
   out = dtype_size(dtype);
+  for (const std::int64_t length : shape) {
+    if (length < 0 || length > (std::int64_t{1} << 53)) return false;
+  }
   if (std::find(shape.begin(), shape.end(), 0) != shape.end()) {
     out = 0;
     return true;
   }
   for (const std::int64_t length : shape) {
-    if (length < 0 || out > most / static_cast<std::uint64_t>(length)) return false;
+    if (out > most / static_cast<std::uint64_t>(length)) return false;
     out *= static_cast<std::uint64_t>(length);
   }
   return true;

@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cmath>
 #include <cstdint>
-#include <cstdio>
 #include <limits>
 #include <string>
 #include <string_view>
@@ -68,8 +68,8 @@ namespace chart_detail {
 /// A coordinate with one decimal, or none when it is 0.
 [[nodiscard]] inline std::string number(double value) {
   char text[400];
-  std::snprintf(text, sizeof text, "%.1f", value);
-  std::string out = text;
+  const auto end = std::to_chars(text, text + sizeof text, value, std::chars_format::fixed, 1);
+  std::string out(text, end.ptr);
   if (out.ends_with(".0")) out.resize(out.size() - 2);
   return out == "-0" ? "0" : out;
 }
@@ -83,9 +83,12 @@ struct Axis {
                                                bool whole) {
     Axis axis;
     if (!(least <= most)) return axis;
+    constexpr double bound = std::numeric_limits<double>::max() / 4;  // so that differences are finite
+    least = (std::clamp)(least, -bound, bound);
+    most = (std::clamp)(most, -bound, bound);
     const double size = (std::max)(std::abs(least), std::abs(most));
     if (most - least <= size * 1e-12) {  // one value: room around it
-      const double room = whole ? 1 : size > 0 ? size * 0.1 : 1;
+      const double room = whole ? 1 : size > 0 ? (std::max)(size * 0.1, 1e-300) : 1;
       least -= room;
       most += room;
     } else {
@@ -116,18 +119,20 @@ struct Axis {
   [[nodiscard]] ESPALIER_COLD std::string label(double tick) const {
     const double size = (std::max)(std::abs(low), std::abs(high));
     if (std::abs(tick) < step * 1e-6) tick = 0;
-    char text[64];
+    char text[400];
+    const auto written = [&](double number, std::chars_format format, double digits, int most) {
+      const auto end = std::to_chars(text, text + sizeof text, number, format, static_cast<int>((std::clamp)(digits, 0.0, static_cast<double>(most))));
+      return std::string(text, end.ptr);
+    };
     if (size >= 1e12 || step < 1e-5) {
       if (tick == 0) return "0";
       const double digits = std::floor(std::log10(size)) - std::floor(std::log10(step));
-      std::snprintf(text, sizeof text, "%.*e", static_cast<int>((std::clamp)(digits, 0.0, 6.0)), tick);
-      return text;
+      return written(tick, std::chars_format::scientific, digits, 6);
     }
     const double unit = size >= 1e9 ? 1e9 : size >= 1e6 ? 1e6 : size >= 1e4 ? 1e3 : 1;
     if (tick == 0 && unit > 1) return "0";
     const double digits = -std::floor(std::log10(step / unit) + 1e-9);
-    std::snprintf(text, sizeof text, "%.*f", static_cast<int>((std::clamp)(digits, 0.0, 12.0)), tick / unit);
-    return text + std::string(unit >= 1e9 ? "G" : unit >= 1e6 ? "M" : unit >= 1e3 ? "k" : "");
+    return written(tick / unit, std::chars_format::fixed, digits, 12) + std::string(unit >= 1e9 ? "G" : unit >= 1e6 ? "M" : unit >= 1e3 ? "k" : "");
   }
 };
 
@@ -184,7 +189,8 @@ class SvgChart {
 
   /// One panel with the corner of its plot at (x0, y0).
   static void draw(std::string& out, const ChartPanel& panel, double x0, double y0, double height);
-  static void draw_series(std::string& out, const ChartSeries& series, int color,
+  /// `with_dots`: where there are few points, or one alone.
+  static void draw_series(std::string& out, const ChartSeries& series, int color, bool with_dots,
                           const auto& to_x, const auto& to_y);
 
   std::string title_;
@@ -285,7 +291,7 @@ inline void SvgChart::draw(std::string& out, const ChartPanel& panel, double x0,
   for (std::size_t i = 0; i < panel.series.size(); ++i, legend += legend_line) {
     const ChartSeries& s = panel.series[i];
     const int color = s.color >= 0 ? s.color : static_cast<int>(i);
-    draw_series(out, s, color, to_x, to_y);
+    draw_series(out, s, color, true, to_x, to_y);
     if (s.name.empty()) continue;
     const double x = x0 + plot_width + 16;
     ChartSeries key;
@@ -293,12 +299,12 @@ inline void SvgChart::draw(std::string& out, const ChartPanel& panel, double x0,
     key.x = s.mark == Mark::line ? std::vector<double>{x, x + 18} : std::vector<double>{x + 9};
     key.y = {legend, legend};
     const auto same = [](double v) { return v; };
-    draw_series(out, key, color, same, same);
+    draw_series(out, key, color, false, same, same);
     text(out, x + swatch, legend + 4, "fill=\"#334155\"", shortened(s.name));
   }
 }
 
-inline void SvgChart::draw_series(std::string& out, const ChartSeries& series, int color,
+inline void SvgChart::draw_series(std::string& out, const ChartSeries& series, int color, bool with_dots,
                                   const auto& to_x, const auto& to_y) {
   using chart_detail::number;
   constexpr std::size_t few = 30;  // points that are worth a dot each
@@ -306,7 +312,6 @@ inline void SvgChart::draw_series(std::string& out, const ChartSeries& series, i
   const std::string paint(palette[index % palette.size()]);
   const std::string_view dash = dashes[index / palette.size() % dashes.size()];
   const std::size_t count = (std::min)(series.x.size(), series.y.size());
-  const bool is_key = series.name.empty();
   std::string path, dots;
   bool pen_down = false;
   for (std::size_t i = 0; i < count; ++i) {
@@ -318,7 +323,7 @@ inline void SvgChart::draw_series(std::string& out, const ChartSeries& series, i
     path += (pen_down ? "L" : "M") + x + " " + y;
     const bool next = i + 1 < count && std::isfinite(series.x[i + 1]) && std::isfinite(series.y[i + 1]);
     const bool alone = !pen_down && !next;
-    if (series.mark == Mark::points || (!is_key && (count <= few || alone))) {
+    if (series.mark == Mark::points || (with_dots && (count <= few || alone))) {
       dots += "<circle cx=\"" + x + "\" cy=\"" + y + "\" r=\"2.5\"/>";
     }
     pen_down = true;

@@ -63,7 +63,7 @@ template <class T>
   for (Index j = 0; j < later.cols; ++j) {
     T slope;
     const T more = probability(later(0, j), slope) - probability(earlier(0, j), slope);
-    if (more > 0) sum += static_cast<double>(more) * (weights == nullptr ? 1.0 : static_cast<double>(weights[j]));
+    if (!(more <= 0)) sum += static_cast<double>(more) * (weights == nullptr ? 1.0 : static_cast<double>(weights[j]));
   }
   return sum;
 }
@@ -74,7 +74,7 @@ void calibrate_backward(Device, View<const T> earlier, View<const T> later, cons
                         View<T> d_later) {
   for (Index j = 0; j < later.cols; ++j) {
     T of_later, of_earlier;
-    if (!(probability(later(0, j), of_later) > probability(earlier(0, j), of_earlier))) continue;
+    if (probability(later(0, j), of_later) <= probability(earlier(0, j), of_earlier)) continue;
     const T weight = weights == nullptr ? scale : scale * weights[j];
     d_later(0, j) += weight * of_later;
     d_earlier(0, j) -= weight * of_earlier;

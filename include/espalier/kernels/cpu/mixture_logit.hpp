@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 
 #include "espalier/core/view.hpp"
 #include "espalier/kernels/cpu/device.hpp"
@@ -32,8 +33,10 @@ void mixture_logs(const T* z, const T* g, Index count, T& yes, T& no) {
   }
   T sum_yes = 0, sum_no = 0;
   for (Index c = 0; c < count; ++c) {
-    sum_yes += g[c] * std::exp(log_sigmoid(z[c]) - most_yes);
-    sum_no += g[c] * std::exp(log_sigmoid(-z[c]) - most_no);
+    if (g[c] == 0) continue;  // what it does not count may be beyond all bounds
+    const T weight = std::log(g[c]);
+    sum_yes += std::exp(weight + log_sigmoid(z[c]) - most_yes);
+    sum_no += std::exp(weight + log_sigmoid(-z[c]) - most_no);
   }
   yes = most_yes + std::log(sum_yes);
   no = most_no + std::log(sum_no);
@@ -50,7 +53,7 @@ void mixture_logit_forward(Device, View<const T> z, View<const T> g, View<T> y) 
 }
 
 /// With p = Σ g σ(z), q = Σ g σ(−z): dz_c (+)= dy · g_c σ(z_c) σ(−z_c) (1/p + 1/q),
-/// dg_c (+)= dy · (σ(z_c)/p − σ(−z_c)/q). Either is left out where its data is null.
+/// dg_c (+)= dy · (σ(z_c)/p − σ(−z_c)/q), the quotients bounded. Either is left out where its data is null.
 template <class T>
 void mixture_logit_backward(Device, View<const T> z, View<const T> g, View<const T> dy, View<T> dz,
                             bool add_z, View<T> dg, bool add_g) {
@@ -60,12 +63,14 @@ void mixture_logit_backward(Device, View<const T> z, View<const T> g, View<const
     for (Index c = 0; c < z.rows; ++c) {
       const T p = log_sigmoid(z(c, j)), q = log_sigmoid(-z(c, j)), d = dy(0, j);
       if (dz.data != nullptr) {
-        const T by =
-            d * g(c, j) * (std::exp(p - yes) * std::exp(q) + std::exp(q - no) * std::exp(p));
+        const T w = std::log(g(c, j));
+        const T by = g(c, j) == 0 ? T{0}
+                                  : d * (std::exp(w + p - yes) * std::exp(q) + std::exp(w + q - no) * std::exp(p));
         dz(c, j) = add_z ? dz(c, j) + by : by;
       }
       if (dg.data != nullptr) {
-        const T by = d * (std::exp(p - yes) - std::exp(q - no));
+        constexpr T most = std::is_same_v<T, float> ? 80 : 700;
+        const T by = d * (std::exp(p - yes > most ? most : p - yes) - std::exp(q - no > most ? most : q - no));
         dg(c, j) = add_g ? dg(c, j) + by : by;
       }
     }

@@ -24,7 +24,7 @@ template <class T>
   T slope;
   const T p = probability(propensity, slope), q = probability(logit, slope);
   const T value = std::log1p(std::exp(-std::abs(logit))) + (logit > 0 ? (1 - label) * logit : -label * logit);
-  return {weight / (p > floor ? p : floor), value, q - label};
+  return {weight / (p < floor ? floor : p), value, q - label};
 }
 
 /// Σ_j w_j o_j δ_j / p_j: o the clicks, δ the cross-entropy of logit and label, p = max(σ(propensity), floor).

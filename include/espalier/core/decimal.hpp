@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// Numbers as decimal text with a point, whatever the program's locale is.
+#pragma once
+
+#include <charconv>
+#include <string>
+
+namespace espalier {
+
+/// So many significant digits, as printf's %g has them.
+[[nodiscard]] inline std::string decimal(double value, int digits) {
+  char text[40];
+  const auto end = std::to_chars(text, text + sizeof text, value, std::chars_format::general, digits);
+  return {text, end.ptr};
+}
+
+/// Whether the text reads back as the very same number.
+[[nodiscard]] inline bool reads_back(const std::string& text, double value) {
+  double read = 0;
+  std::from_chars(text.data(), text.data() + text.size(), read);
+  return read == value;
+}
+
+}  // namespace espalier
