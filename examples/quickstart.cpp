@@ -31,6 +31,9 @@ int main(int argc, char** argv) {
       .optimizer = [](double rate) -> esp::Optimizer { return esp::Adam{.learning_rate = rate}; },
   };
   example.models = [] { return std::vector{examples::named<Model>("mmoe")}; };
-  example.load = [](const examples::Options& o) { return examples::kuairand::load(o.data, o.download); };
+  example.load = [](const examples::Options& o) {
+    bool history = true;
+    return examples::kuairand::load(o.data, o.download, history);
+  };
   return examples::run(argc, argv, std::move(example));
 }

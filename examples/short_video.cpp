@@ -63,7 +63,7 @@ std::vector<examples::NamedModel> models() {
 
 int main(int argc, char** argv) {
   std::string tasks = "three";
-  bool without_history = false;
+  bool without_history = false, history = true;
   examples::Example example{
       .name = "short_video",
       .about = "Predicts click, long view and watch time (or all eight kinds of feedback) of short videos.",
@@ -77,8 +77,11 @@ int main(int argc, char** argv) {
         ->check(CLI::IsMember({"three", "all"}));
     app.add_flag("--without-history", without_history, "Leave empty what users had watched and liked before the first day");
   };
-  example.settings = [&] { return without_history ? nlohmann::ordered_json{{"history", false}} : nlohmann::ordered_json::object(); };
+  example.settings = [&] { return history ? nlohmann::ordered_json::object() : nlohmann::ordered_json{{"history", false}}; };
   example.models = [&] { return tasks == "all" ? models<Eight, HomeOfEight>() : models<Three, HomeOfThree>(); };
-  example.load = [&](const examples::Options& o) { return examples::kuairand::load(o.data, o.download, !without_history); };
+  example.load = [&](const examples::Options& o) {
+    history = !without_history;
+    return examples::kuairand::load(o.data, o.download, history);
+  };
   return examples::run(argc, argv, std::move(example));
 }

@@ -57,7 +57,7 @@ inline std::optional<std::filesystem::path> find_data(const std::string& given, 
   }
   if (!given.empty()) {
     throw espalier::ConfigError("--data " + given + ": no " + files[0] + " there nor in " + given + "/" + name +
-                                "; scripts/fetch-data " + name + " downloads it");
+                                "; scripts/fetch-data " + name + " downloads it to where it is found without --data");
   }
   return std::nullopt;
 }

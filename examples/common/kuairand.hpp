@@ -90,7 +90,8 @@ inline void add_missing(esp::Table& table, const std::vector<esp::CsvColumn>& co
   }
 }
 
-inline esp::Table read_real(const std::filesystem::path& folder, bool history) {
+/// `history` becomes false where there is none.
+inline esp::Table read_real(const std::filesystem::path& folder, bool& history) {
   esp::CsvOptions log;
   for (const char* name : {"user_id", "video_id", "tab"}) log.columns.push_back(text(name));
   for (const char* name : {"date", "hourmin", "is_click", "is_like", "is_follow", "is_comment", "is_forward", "is_hate",
@@ -112,6 +113,7 @@ inline esp::Table read_real(const std::filesystem::path& folder, bool history) {
   const auto before = find_file(folder, "user_history_before_0425.csv");
   if (history && before) esp::join(table, esp::read_csv(*before, history_columns()), "user_id");
   if (history && !before) {
+    history = false;
     std::cerr << folder.string() << ": no user_history_before_0425.csv; what users did before 25 April is left empty\n";
   }
   add_missing(table, history_columns().columns);
@@ -131,9 +133,9 @@ inline esp::Table simulate() {
 
 
 /// Train until 4 May, validate on 5 and 6 May, test on 7 and 8 May. Where no data is found: the simulator, cut 8 : 1 : 1
-/// in time. Nothing that is known only after the impression is an input. Without `history` what users did before the
-/// first day is left empty.
-inline std::array<esp::Dataset, 3> load(const std::string& given, bool download, bool history = true) {
+/// in time. Nothing that is known only after the impression is an input. Without `history`, which becomes false where
+/// there is none, what users did before the first day is left empty.
+inline std::array<esp::Dataset, 3> load(const std::string& given, bool download, bool& history) {
   const std::vector<std::string> files{"log_standard_0425_0430.csv", "log_standard_4_22_to_5_08_pure.csv"};
   const auto folder = find_or_fetch(given, "kuairand-pure", files, {"kuairand-pure/KuaiRand-Pure/data", "KuaiRand-Pure/data", "data"}, download);
   if (folder) {
@@ -146,6 +148,7 @@ inline std::array<esp::Dataset, 3> load(const std::string& given, bool download,
   }
   std::cerr << "KuaiRand-Pure is not here and cannot be had: training on a SIMULATED feed instead.\n"
                "The figures below say nothing about real users. `scripts/fetch-data kuairand-pure` gets the real data.\n";
+  history = false;
   esp::Table table = simulate();
   derive(table);
   const esp::Dataset all(std::move(table));

@@ -39,7 +39,7 @@ inline void add_training_options(CLI::App& app, Options& o, const espalier::Trai
   o.learning_rate = recipe.optimizer.learning_rate();
   app.option_defaults()->always_capture_default();
   app.add_option("--epochs", o.epochs, "At most this many passes over the training split")->check(CLI::PositiveNumber);
-  app.add_option("--patience", o.patience, "Stop after so many epochs without a better validation loss; 0: never")
+  app.add_option("--patience", o.patience, "Stop after so many epochs without a better value on the validation split, of what is monitored; 0: never")
       ->check(CLI::NonNegativeNumber);
   app.add_option("--batch-size", o.batch_size, "Samples in a step")->check(CLI::PositiveNumber);
   app.add_option("--learning-rate", o.learning_rate, "Of the optimiser")->check(CLI::PositiveNumber);
@@ -69,7 +69,7 @@ inline void add_options(CLI::App& app, Options& o, const std::vector<std::string
 
   app.option_defaults()->always_capture_default();
   app.add_option("--data", o.data, "Folder with the data set (else $ESPALIER_DATA, ./data, ../shared/data, ~/.cache/espalier)");
-  app.add_flag("--download", o.download, "Download the data set from its publisher if it is found nowhere");
+  app.add_flag("--download", o.download, "Download the data set from its publisher if it is found nowhere")->excludes("--data");
   app.add_option("--model", o.model, "How the tasks share")->check(CLI::IsMember(models));
   app.add_option("--balance", o.balance, "How the tasks' losses are weighted")->check(CLI::IsMember(balances));
   app.add_option("--weights", o.weights, "Weights of the tasks, instead of --balance")->delimiter(',')->excludes("--balance");
@@ -84,8 +84,8 @@ inline void add_options(CLI::App& app, Options& o, const std::vector<std::string
                "Measure every so many steps (--diagnose=N) how the tasks' gradients agree and what gates do: diagnosis.jsonl and .svg beside the log")
       ->check(CLI::PositiveNumber);
   app.add_flag("--summary", o.summary, "Print the model's layers, parameters and costs before training");
-  app.add_option("--resamples", o.resamples, "Bootstrap resamples for confidence intervals in the table; 0: none")
-      ->check(CLI::NonNegativeNumber);
+  app.add_option("--resamples", o.resamples, "Bootstrap resamples for confidence intervals in the table, from 2; 0: none")
+      ->check(CLI::IsMember({0}) | CLI::Range(2, 1 << 30));
   app.add_flag("--compare", o.compare_all, "Train every model with several seeds and print mean ± deviation, paired by seed");
   app.add_option("--compare-models", o.compare, "Compare these models only")->delimiter(',')->check(CLI::IsMember(models));
   balances.emplace_back("all");
