@@ -121,4 +121,11 @@ TEST_CASE("columns: a model's are read from a file by name, of the kinds that it
   write_file_atomically(folder / "3.csv", "user,age,click,v_0,v_1\n8,32,0,1,2\n");
   CHECK(failure<DataError>([&] { static_cast<void>(read_csv<Model>(folder / "3.csv")); }) ==
         (folder / "3.csv") + ":1: no column 'watch', expected it among 'user', 'age', 'click', 'v_0', 'v_1'");
+
+  // A file to predict has no labels.
+  write_file_atomically(folder / "4.csv", "v_1,v_0,age,user\n2,1,32,3.0\n");
+  const Dataset inputs = read_inputs<Model>(folder / "4.csv");
+  CHECK(inputs.table().columns().size() == 4);
+  CHECK(cells(inputs.table(), "user") == "3.0");
+  CHECK_FALSE(inputs.table().has("click"));
 }
