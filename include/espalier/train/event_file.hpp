@@ -85,7 +85,7 @@ inline void put_bytes(std::string& out, unsigned field, std::string_view bytes) 
   return ((crc >> 15U) | (crc << 17U)) + 0xA282EAD8U;
 }
 
-/// A text of a record must be UTF-8: bytes that are not become U+FFFD.
+/// What is not UTF-8 becomes U+FFFD: protocol buffers refuse a record that has it.
 [[nodiscard]] ESPALIER_COLD inline std::string valid_text(std::string_view text) {
   std::string out;
   for (std::size_t i = 0; i < text.size();) {
@@ -108,12 +108,12 @@ inline void put_bytes(std::string& out, unsigned field, std::string_view bytes) 
     put_key(out, 2, Wire::varint);
     put_varint(out, static_cast<std::uint64_t>(event.step));
   }
-  if (!event.file_version.empty()) put_bytes(out, 3, valid_text(event.file_version));
+  if (!event.file_version.empty()) put_bytes(out, 3, event.file_version);
   if (!event.scalars.empty()) {
     std::string summary;
     for (const ScalarEvent& scalar : event.scalars) {
       std::string value;
-      put_bytes(value, 1, valid_text(scalar.tag));
+      put_bytes(value, 1, scalar.tag);
       put_key(value, 2, Wire::fixed32);
       put_fixed(value, scalar.value);
       put_bytes(summary, 1, value);
@@ -178,7 +178,9 @@ class EventFile {
   }
 
   /// Several values of one step in one record. Throws IoError.
-  void write(const Event& event) {
+  void write(Event event) {
+    event.file_version = event_detail::valid_text(event.file_version);
+    for (ScalarEvent& scalar : event.scalars) scalar.tag = event_detail::valid_text(scalar.tag);
     const std::string record = event_detail::frame(event_detail::encode(event));
     if (std::fwrite(record.data(), 1, record.size(), file_.get()) != record.size()) {
       file_detail::fail("write", path_);
