@@ -7,10 +7,10 @@
 
 namespace espalier {
 
-/// So many significant digits, as printf's %g has them.
-[[nodiscard]] inline std::string decimal(double value, int digits) {
-  char text[40];
-  const auto end = std::to_chars(text, text + sizeof text, value, std::chars_format::general, digits);
+/// As printf has it: %g with so many significant digits, %f or %e with so many decimals (at most 40).
+[[nodiscard]] inline std::string decimal(double value, int digits, std::chars_format format = std::chars_format::general) {
+  char text[400];
+  const auto end = std::to_chars(text, text + sizeof text, value, format, digits);
   return {text, end.ptr};
 }
 

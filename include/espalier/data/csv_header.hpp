@@ -63,13 +63,12 @@ ESPALIER_COLD inline void check(const CsvOptions& options) {
   static_cast<void>(scanner.begin_row());
   for (End end = End::separator; end == End::separator;) {
     end = scanner.field(field, quoted);
-    if (end == End::error) throw_error<DataError>({scanner.where(scanner.error_line()), scanner.error()});
-    if (end == End::more) {
+    if (end == End::more && scanner.retry_row()) {
       texts.clear();
-      if (!scanner.retry_row()) throw_error<DataError>({scanner.where(scanner.error_line()), scanner.error()});
       end = End::separator;
       continue;
     }
+    if (end == End::more || end == End::error) throw_error<DataError>({scanner.where(scanner.error_line()), scanner.error()});
     texts.emplace_back(field);
   }
   return texts;

@@ -141,7 +141,7 @@ class Reader {
     while ((end = try_row(scanner)) == End::more) {
       forget_row();
       if (scanner.retry_row()) continue;
-      error_ = scanner.where(scanner.error_line()) + scanner.error();
+      hold_error(scanner, place_.size());
       scanner.skip_line();
       end = End::error;
       break;

@@ -15,6 +15,7 @@
 #include "espalier/search/folds.hpp"
 #include "espalier/search/trial.hpp"
 #include "espalier/train/description.hpp"
+#include "espalier/train/learning_settings.hpp"
 #include "espalier/train/trainer.hpp"
 
 namespace espalier::search {
@@ -56,15 +57,7 @@ using MakeTrainer = std::shared_ptr<PlanTrainer> (*)(const PlanTrainer::CpuProgr
   objective.goal = goal_of(settings);
   std::uint64_t model = 0;
   for (const std::string& line : describe_plan(program.plan)) model = mix(model, hash_text(line));
-  for (std::size_t k = 0; k < program.plan.tasks.size(); ++k) {
-    const TaskInfo& task = program.plan.tasks[k];
-    model = mix(model, hash_text(number_text(task.weight)));
-    model = mix(model, hash_text(loss_probe(program.losses[k], task.outputs)));
-  }
-  for (const Node& node : program.plan.nodes) {
-    model = mix(model, hash_text(number_text(node.real)));
-    model = mix(model, hash_text(number_text(node.bound)));
-  }
+  for (const std::string& line : learning_settings(program)) model = mix(model, hash_text(line));
   char text[24];
   std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(model));
   objective.about = fingerprint(data, program.plan.schema) + "; " +

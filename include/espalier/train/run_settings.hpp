@@ -4,11 +4,12 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "espalier/data/table.hpp"
 #include "espalier/ops/program.hpp"
-#include "espalier/train/loss_probe.hpp"
+#include "espalier/train/learning_settings.hpp"
 #include "espalier/train/options.hpp"
 
 namespace espalier {
@@ -35,17 +36,7 @@ template <class T, class Device>
                                  "sample_weight: " + or_none(o.sample_weight),
                                  "training rows: " + std::to_string(training_rows),
                                  "validation rows: " + std::to_string(validation_rows)};
-  for (std::size_t k = 0; k < program.plan.tasks.size(); ++k) {
-    const TaskInfo& task = program.plan.tasks[k];
-    const std::string name = " of '" + std::string(task.name) + "': ";
-    lines.push_back("weight" + name + number_text(task.weight));
-    lines.push_back("loss" + name + loss_probe(program.losses[k], task.outputs));
-  }
-  for (const Node& node : program.plan.nodes) {
-    const std::string name = " of '" + std::string(node.name.view()) + "': ";
-    if (node.real != 0) lines.push_back("rate" + name + number_text(node.real));
-    if (node.bound != 0) lines.push_back("bound" + name + number_text(node.bound));
-  }
+  for (std::string& line : learning_settings(program)) lines.push_back(std::move(line));
   return lines;
 }
 

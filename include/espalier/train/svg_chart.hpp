@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "espalier/core/config.hpp"
+#include "espalier/core/decimal.hpp"
 #include "espalier/core/utf8.hpp"
 
 namespace espalier {
@@ -67,9 +68,7 @@ namespace chart_detail {
 
 /// A coordinate with one decimal, or none when it is 0.
 [[nodiscard]] inline std::string number(double value) {
-  char text[400];
-  const auto end = std::to_chars(text, text + sizeof text, value, std::chars_format::fixed, 1);
-  std::string out(text, end.ptr);
+  std::string out = decimal(value, 1, std::chars_format::fixed);
   if (out.ends_with(".0")) out.resize(out.size() - 2);
   return out == "-0" ? "0" : out;
 }
@@ -119,20 +118,16 @@ struct Axis {
   [[nodiscard]] ESPALIER_COLD std::string label(double tick) const {
     const double size = (std::max)(std::abs(low), std::abs(high));
     if (std::abs(tick) < step * 1e-6) tick = 0;
-    char text[400];
-    const auto written = [&](double number, std::chars_format format, double digits, int most) {
-      const auto end = std::to_chars(text, text + sizeof text, number, format, static_cast<int>((std::clamp)(digits, 0.0, static_cast<double>(most))));
-      return std::string(text, end.ptr);
-    };
     if (size >= 1e12 || step < 1e-5) {
       if (tick == 0) return "0";
       const double digits = std::floor(std::log10(size)) - std::floor(std::log10(step));
-      return written(tick, std::chars_format::scientific, digits, 6);
+      return decimal(tick, static_cast<int>((std::clamp)(digits, 0.0, 6.0)), std::chars_format::scientific);
     }
     const double unit = size >= 1e9 ? 1e9 : size >= 1e6 ? 1e6 : size >= 1e4 ? 1e3 : 1;
     if (tick == 0 && unit > 1) return "0";
     const double digits = -std::floor(std::log10(step / unit) + 1e-9);
-    return written(tick / unit, std::chars_format::fixed, digits, 12) + std::string(unit >= 1e9 ? "G" : unit >= 1e6 ? "M" : unit >= 1e3 ? "k" : "");
+    return decimal(tick / unit, static_cast<int>((std::clamp)(digits, 0.0, 12.0)), std::chars_format::fixed) +
+           (unit >= 1e9 ? "G" : unit >= 1e6 ? "M" : unit >= 1e3 ? "k" : "");
   }
 };
 

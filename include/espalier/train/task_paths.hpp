@@ -96,8 +96,9 @@ class WrittenValues {
 /// Whether a path begins at the node. Of a term for several tasks' gates the node keeps the task's part.
 [[nodiscard]] inline bool begins(Node& node, const AuxiliaryLosses& from, std::size_t tasks) {
   if (node.op != op_id<ops::LoadBalance>) return from.task >= 0 && node.loss == from.task;
-  if (!from.loads || from.task < 0 || node.loss >= 0)
-    return from.loads && (from.task < 0 || node.loss == from.task);
+  if (!from.loads) return false;
+  if (from.task < 0) return true;
+  if (node.loss >= 0) return node.loss == from.task;
   if (node.groups > 1) {
     const int experts = node.in.rows / node.groups;
     node.in = node.in.slice(from.task * experts, experts);

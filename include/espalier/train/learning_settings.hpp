@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `loss_probe`: what tells two losses of one name apart.
+// What a model's file does not say, as it matters to learning alone: weights, options of losses, rates.
 #pragma once
 
 #include <array>
@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "espalier/core/decimal.hpp"
+#include "espalier/data/column.hpp"
 #include "espalier/ops/program.hpp"
 
 namespace espalier {
@@ -24,6 +25,24 @@ template <class T>
     text += (text.empty() ? "" : ", ") + decimal(value, 5) + " and " + decimal(static_cast<double>(gradient[0]), 5);
   }
   return text + " at two probes";
+}
+
+/// Lines "what of 'name': value".
+template <class T, class Device>
+[[nodiscard]] std::vector<std::string> learning_settings(const Program<T, Device>& program) {
+  std::vector<std::string> lines;
+  for (std::size_t k = 0; k < program.plan.tasks.size(); ++k) {
+    const TaskInfo& task = program.plan.tasks[k];
+    const std::string name = " of '" + std::string(task.name) + "': ";
+    lines.push_back("weight" + name + number_text(task.weight));
+    lines.push_back("loss" + name + loss_probe(program.losses[k], task.outputs));
+  }
+  for (const Node& node : program.plan.nodes) {
+    const std::string name = " of '" + std::string(node.name.view()) + "': ";
+    if (node.real != 0) lines.push_back("rate" + name + number_text(node.real));
+    if (node.bound != 0) lines.push_back("bound" + name + number_text(node.bound));
+  }
+  return lines;
 }
 
 }  // namespace espalier
