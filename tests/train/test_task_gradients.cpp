@@ -19,15 +19,12 @@
 #include "espalier/losses/losses.hpp"
 #include "espalier/train/random_batch.hpp"
 #include "espalier/train/task_gradients.hpp"
-#include "support/made_up.hpp"
+#include "train/by_task.hpp"
 
 using namespace espalier_test;
+using namespace espalier_test::by_task;
 
 namespace {
-
-using esp::Index;
-
-const std::vector<Index> rows{50, 30};
 
 /// Weights that no two tasks share, one of them negative.
 struct Fixed {
@@ -58,17 +55,13 @@ struct FixedAfter : Fixed {
   }
 };
 
-using Like = esp::Task<"like", esp::BinaryCrossEntropy, esp::Weight{2.0}, esp::Tower<8>>;
 using Deep = esp::Task<
     "deep", esp::Huber<>, esp::Weight{0.3},
     esp::Layers<esp::Dense<8, esp::Activation::gelu>, esp::Dropout<esp::Rate{0.2}>, esp::Dense<4>>>;
-using Smooth = esp::Layers<esp::Dense<12, esp::Activation::gelu>, esp::Dropout<esp::Rate{0.1}>,
-                           esp::Dense<8, esp::Activation::tanh>>;
 using Normal = esp::Layers<esp::Dense<12>, esp::BatchNorm,
                            esp::Residual<esp::LayerNorm, esp::Dense<12, esp::Activation::gelu>>>;
 struct ThreeBottom
     : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<Smooth>, Click, Watch, Like> {};
-struct ThreeMmoe : esp::MultiTaskModel<MadeUpInputs, esp::Mmoe<4, Smooth>, Click, Watch, Like> {};
 struct Uneven : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<Smooth>, Click, Deep, Like> {};
 struct ThreeNormed : esp::MultiTaskModel<MadeUpInputs, esp::Mmoe<2, Normal>, Click, Watch, Deep> {};
 struct ThreeApart : esp::MultiTaskModel<MadeUpInputs, esp::SingleTask<Smooth>, Click, Watch, Like> {
@@ -89,115 +82,6 @@ struct LoadedGates : esp::MultiTaskModel<MadeUpInputs, esp::Gated<esp::Mmoe<4, S
 struct LoadedGate : esp::MultiTaskModel<MadeUpInputs, esp::Gated<esp::OneGateMoe<3, Smooth>, Load>, Click, Watch, Like> {};
 struct LoadedLevels
     : esp::MultiTaskModel<MadeUpInputs, esp::Gated<esp::Ple<1, 2, esp::Mlp<8>, esp::Mlp<6>>, Load>, Click, Watch, Like> {};
-
-/// A trunk of one layer without an activation.
-struct Flat : esp::MultiTaskModel<
-                  MadeUpInputs, esp::SharedBottom<esp::Layers<esp::Dense<6, esp::Activation::identity>>>,
-                  Click, Watch, Like> {};
-
-/// Dense gradients and those of tables by (table, row).
-struct Gradient {
-  std::vector<double> dense;
-  std::map<std::pair<int, int>, std::vector<double>> tables;
-};
-
-Gradient gradient_of(esp::TrainExecutor<double>& executor) {
-  Gradient g;
-  g.dense.resize(static_cast<std::size_t>(executor.plan().sizes.parameters));
-  executor.read_gradient(g.dense);
-  auto& sparse = executor.collect_sparse();
-  for (Index s = 0; s < sparse.shards(); ++s) {
-    const auto& shard = sparse.shard(s);
-    for (std::size_t i = 0; i < shard.rows.size(); ++i) {
-      const auto from = shard.sums.begin() + static_cast<std::ptrdiff_t>(i) * shard.width;
-      g.tables[{shard.table, shard.rows[i]}].assign(from, from + shard.width);
-    }
-  }
-  executor.clear_gradient();
-  return g;
-}
-
-/// Whether dense parameter i is everyone's.
-std::vector<bool> shared_of(const esp::PlanView& plan) {
-  std::vector<bool> shared(static_cast<std::size_t>(plan.sizes.parameters), false);
-  for (const esp::ParameterInfo& t : plan.tensors) {
-    if (!t.trainable || t.task != esp::shared_by_tasks) continue;
-    std::fill_n(shared.begin() + t.offset, t.size(), true);
-  }
-  return shared;
-}
-
-double dot(const std::vector<double>& a, const std::vector<double>& b, auto&& counts) {
-  double sum = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) sum += counts(i) ? a[i] * b[i] : 0.0;
-  return sum;
-}
-
-bool near(double a, double b, double size) { return std::abs(a - b) <= 1e-10 * size + 1e-13; }
-
-template <class Model>
-struct Setup {
-  esp::TrainExecutor<double> executor{esp::program_of<Model, double, esp::cpu::Device>(), rows, 300,
-                                      2};
-  std::size_t tasks = executor.plan().tasks.size();
-  std::vector<double> base;
-  std::vector<bool> shared = shared_of(executor.plan());
-
-  explicit Setup(const std::vector<std::string>& freeze = {}) {
-    esp::initialize(executor.plan(), 3, executor.parameters());
-    executor.prepare(esp::Adam{}, freeze);
-    for (const esp::TaskInfo& task : executor.plan().tasks) base.push_back(task.weight);
-  }
-
-  std::vector<Gradient> one_by_one(const esp::Batch<double>& batch) {
-    std::vector<Gradient> all;
-    for (std::size_t k = 0; k < tasks; ++k) {
-      std::vector<double> weights(tasks, 0.0);
-      weights[k] = base[k];
-      executor.poison(std::nan(""));
-      executor.forward_backward(batch, weights, 7);
-      all.push_back(gradient_of(executor));
-    }
-    return all;
-  }
-
-  double product(const Gradient& a, const Gradient& b) const {
-    double sum = dot(a.dense, b.dense, [&](std::size_t i) { return shared[i]; });
-    for (const auto& [at, row] : a.tables) {
-      if (!everyones(at.first)) continue;
-      if (const auto other = b.tables.find(at); other != b.tables.end())
-        sum += dot(row, other->second, [](std::size_t) { return true; });
-    }
-    return sum;
-  }
-
-  bool everyones(int table) const {
-    return executor.plan().tables[static_cast<std::size_t>(table)].task == esp::shared_by_tasks;
-  }
-
-  /// How many values are not Σ_k factor(k) · separate_k where they are everyone's, Σ_k separate_k elsewhere.
-  long wrong_values(const Gradient& combined, const std::vector<Gradient>& separate, auto&& factor) const {
-    const auto wrong = [&](double found, bool weighted, auto&& of) {
-      double expected = 0, size = 0;
-      for (std::size_t k = 0; k < tasks; ++k) {
-        const double term = (weighted ? factor(k) : 1.0) * of(separate[k]);
-        expected += term;
-        size += std::abs(term);
-      }
-      return near(found, expected, size) ? 0 : 1;
-    };
-    long sum = 0;
-    for (std::size_t i = 0; i < combined.dense.size(); ++i) {
-      sum += wrong(combined.dense[i], shared[i], [i](const Gradient& g) { return g.dense[i]; });
-    }
-    for (const auto& [at, row] : combined.tables) {
-      for (std::size_t i = 0; i < row.size(); ++i) {
-        sum += wrong(row[i], everyones(at.first), [&at = at, i](const Gradient& g) { return g.tables.at(at)[i]; });
-      }
-    }
-    return sum;
-  }
-};
 
 template <class Model, class Method = Fixed>
 void check_parameters(Index samples, double missing = 0.1) {
@@ -421,135 +305,4 @@ TEST_CASE("task gradients: the same bits for any number of threads") {
     check(ThreeMmoe{}, esp::MoCo{}, {3});
     check(ThreeNormed{}, esp::TrimmedMean{}, {3});
   }
-}
-
-TEST_CASE("task gradients: coordinates are numbered by parameter, then by table, row and value") {
-  Setup<ThreeMmoe> s;
-  const esp::RandomBatch<double> data(s.executor.plan(), 131, rows, 11, 0.1, true);
-  const std::vector<Gradient> separate = s.one_by_one(data.batch());
-  const esp::GradDrop method;
-  esp::TaskGradientPass<double, true> pass(s.executor, esp::BalanceOn::parameters);
-  esp::GradientBalance balance = method;
-  balance.reset(3);
-  pass.forward_backward(data.batch(), s.base, 7, balance);
-  const Gradient combined = gradient_of(s.executor);
-  const std::vector<std::size_t> all{0, 1, 2};
-  long wrong = 0, dropped = 0;
-  const auto check = [&](std::vector<double> g, std::uint64_t number, double found) {
-    const double size = std::abs(g[0]) + std::abs(g[1]) + std::abs(g[2]), sum = g[0] + g[1] + g[2];
-    std::vector<double*> pointers{&g[0], &g[1], &g[2]};
-    method.rewrite(esp::GradientCoordinates<double>{pointers, all, 1, number, 7});
-    wrong += near(found, g[0] + g[1] + g[2], size) ? 0 : 1;
-    dropped += near(found, sum, size) ? 0 : 1;
-  };
-  for (std::size_t i = 0; i < combined.dense.size(); ++i) {
-    if (s.shared[i])
-      check({separate[0].dense[i], separate[1].dense[i], separate[2].dense[i]}, i, combined.dense[i]);
-  }
-  CHECK(wrong == 0);
-  for (const auto& [at, row] : combined.tables) {
-    std::uint64_t first = combined.dense.size();
-    for (int t = 0; t < at.first; ++t) {
-      const auto& table = s.executor.plan().tables[static_cast<std::size_t>(t)];
-      first += static_cast<std::uint64_t>(rows[static_cast<std::size_t>(table.vocabulary)] * table.width);
-    }
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      check({separate[0].tables.at(at)[i], separate[1].tables.at(at)[i], separate[2].tables.at(at)[i]},
-            first + static_cast<std::uint64_t>(at.second) * row.size() + i, row[i]);
-    }
-  }
-  CHECK(wrong == 0);
-  CHECK(dropped > 100);
-  // The next step, the executor's own, makes its rows' sums again.
-  s.executor.forward_backward(data.batch(), std::vector<double>{s.base[0], 0, 0}, 7);
-  for (const auto& [at, row] : gradient_of(s.executor).tables) {
-    for (std::size_t i = 0; i < row.size(); ++i)
-      CHECK(near(row[i], separate[0].tables.at(at)[i], std::abs(row[i])));
-  }
-}
-
-TEST_CASE("task gradients: MoCo's averages, over steps, are of the dense parameters") {
-  Setup<ThreeMmoe> s;
-  esp::TaskGradientPass<double, true> pass(s.executor, esp::BalanceOn::parameters);
-  esp::GradientBalance balance = esp::MoCo{.beta = 0.3};
-  balance.reset(3);
-  std::vector<std::vector<double>> y(3, std::vector<double>(s.shared.size(), 0.0));
-  for (std::uint64_t step = 0; step < 3; ++step) {
-    const esp::RandomBatch<double> data(s.executor.plan(), 131, rows, step, 0.1, true);
-    const std::vector<Gradient> separate = s.one_by_one(data.batch());
-    pass.forward_backward(data.batch(), s.base, 7, balance);
-    const Gradient combined = gradient_of(s.executor);
-    long wrong = 0;
-    for (std::size_t i = 0; i < s.shared.size(); ++i) {
-      double expected = 0, size = 0;
-      for (std::size_t k = 0; k < 3; ++k) {
-        y[k][i] += 0.3 * (separate[k].dense[i] - y[k][i]);
-        const double term = s.shared[i] ? pass.weights()[k] * y[k][i] : separate[k].dense[i];
-        expected += term;
-        size += std::abs(term);
-      }
-      wrong += near(combined.dense[i], expected, size) ? 0 : 1;
-    }
-    for (const auto& [at, row] : combined.tables) {
-      for (std::size_t i = 0; i < row.size(); ++i) {
-        double expected = 0, size = 0;
-        for (std::size_t k = 0; k < 3; ++k) {
-          expected += pass.weights()[k] * separate[k].tables.at(at)[i];
-          size += std::abs(separate[k].tables.at(at)[i]);
-        }
-        wrong += near(row[i], expected, size) ? 0 : 1;
-      }
-    }
-    CHECK(wrong == 0);
-  }
-  const auto shared = static_cast<std::size_t>(std::count(s.shared.begin(), s.shared.end(), true));
-  CHECK(balance.memory().size() == 3 * shared);
-}
-
-TEST_CASE("task gradients: on representations MoCo's average is of the sums over the batch") {
-  // Those are the gradients by the bias of the trunk's one layer.
-  Setup<Flat> s;
-  esp::TaskGradientPass<double, true> pass(s.executor, esp::BalanceOn::representation);
-  esp::GradientBalance balance = esp::MoCo{.beta = 0.3};
-  balance.reset(3);
-  const esp::ParameterInfo* bias = nullptr;
-  for (const esp::ParameterInfo& t : s.executor.plan().tensors) {
-    if (t.name.view().starts_with("shared/") && t.name.view().ends_with("/bias")) bias = &t;
-  }
-  REQUIRE(bias != nullptr);
-  REQUIRE(bias->size() == 6);
-  std::vector<std::vector<double>> y(3, std::vector<double>(6, 0.0));
-  for (std::uint64_t step = 0; step < 3; ++step) {
-    const esp::RandomBatch<double> data(s.executor.plan(), 131, rows, step, 0.1, true);
-    const std::vector<Gradient> separate = s.one_by_one(data.batch());
-    pass.forward_backward(data.batch(), s.base, 7, balance);
-    const Gradient combined = gradient_of(s.executor);
-    for (std::size_t i = 0; i < 6; ++i) {
-      const auto at = static_cast<std::size_t>(bias->offset) + i;
-      double expected = 0;
-      for (std::size_t k = 0; k < 3; ++k) {
-        y[k][i] += 0.3 * (separate[k].dense[at] - y[k][i]);
-        CHECK(near(balance.memory()[6 * k + i], y[k][i], 1));
-        expected += pass.weights()[k] * separate[k].dense[at];
-      }
-      CHECK(near(combined.dense[at], expected, 1));
-    }
-    for (std::size_t a = 0; a < 3; ++a) {
-      for (std::size_t b = 0; b < 3; ++b)
-        CHECK(near(pass.gramian()[3 * a + b], dot(y[a], y[b], [](std::size_t) { return true; }), 1));
-    }
-  }
-}
-
-TEST_CASE("task gradients: a pass without coordinates refuses a method that needs them") {
-  Setup<ThreeMmoe> s;
-  const esp::RandomBatch<double> data(s.executor.plan(), 40, rows, 5, 0, true);
-  esp::GradientBalance drop = esp::GradDrop{}, mgda = esp::MeanGradient{};
-  for (esp::GradientBalance* b : {&drop, &mgda}) b->reset(3);
-  esp::TaskGradientPass<double> plain(s.executor, esp::BalanceOn::parameters);
-  CHECK(message_of([&] { plain.forward_backward(data.batch(), s.base, 7, drop); }) ==
-        "balance 'grad_drop': expected TaskGradientPass<T, true>");
-  esp::TaskGradientPass<double, true> other(s.executor, esp::BalanceOn::parameters);
-  CHECK(message_of([&] { other.forward_backward(data.batch(), s.base, 7, mgda); }) ==
-        "balance 'mean_gradient': expected TaskGradientPass<T, false>");
 }
