@@ -26,8 +26,8 @@ template <class T>
           unbias = static_cast<T>(1 / std::sqrt(1 - std::pow(beta2, t))),
           epsilon = static_cast<T>(epsilon)](auto& p, auto g, auto& m, auto& v) {
     g = scale * g + l2 * p;
-    m = beta1 * m + rest1 * g;
-    v = beta2 * v + rest2 * (g * g);
+    m = without_tail(beta1 * m + rest1 * g);
+    v = without_tail(beta2 * v + rest2 * (g * g));
     p = keep * p - rate * m / (unbias * square_root(v) + epsilon);
   };
 }

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstring>
+#include <limits>
 
 #include "espalier/core/config.hpp"
 #include "espalier/kernels/cpu/instruction_set.hpp"
@@ -80,6 +81,32 @@ template <class T>
 template <class T>
 inline void store_pack(T* to, const Pack<T>& pack) {
   std::memcpy(to, &pack, sizeof pack);
+}
+
+template <class P>
+struct ElementOfPack {
+  using type = P;
+};
+#if ESPALIER_PACK_BYTES > 0
+template <>
+struct ElementOfPack<Pack<float>> {
+  using type = float;
+};
+template <>
+struct ElementOfPack<Pack<double>> {
+  using type = double;
+};
+#endif
+
+/// x, or 0 where |x| < 10⁸ times the least normal number: 10⁻³⁰ for float. A decaying average whose
+/// gradients have ceased ends among denormals otherwise, which never decay to 0 and take
+/// processors many times as long. NaN stays.
+template <class P>
+[[nodiscard]] inline P without_tail(const P& x) {
+  using T = typename ElementOfPack<P>::type;
+  constexpr T least = std::numeric_limits<T>::min() * static_cast<T>(1e8);
+  const P zero{};
+  return x < least ? (x > -least ? zero : x) : x;
 }
 
 }  // namespace ESPALIER_COMPILED_SET

@@ -38,7 +38,7 @@ struct Sgd {
             now = static_cast<T>(nesterov ? 1 : 0),
             then = static_cast<T>(nesterov ? momentum : 1)](auto& p, auto g, auto& b) {
       g = scale * g + decay * p;
-      b = keep * b + g;
+      b = without_tail(keep * b + g);
       p -= rate * (now * g + then * b);
     };
   }
