@@ -40,6 +40,15 @@ TEST_CASE("a buffer larger than any memory is refused, not made small") {
   }
 }
 
+TEST_CASE("a large buffer begins with a huge page") {
+  constexpr std::size_t huge = std::size_t{1} << 21U;
+  for (const std::size_t bytes : {huge, huge + 4, 3 * huge - 4}) {
+    const Buffer<float> buffer(bytes / sizeof(float));
+    CHECK(reinterpret_cast<std::uintptr_t>(buffer.data()) % huge == 0);
+    CHECK(std::all_of(buffer.begin(), buffer.end(), [](float x) { return x == 0.0F; }));
+  }
+}
+
 TEST_CASE("a buffer is aligned and zero, also on memory that was used before") {
   for (const std::size_t size : {1U, 7U, 64U, 1000U, 4096U}) {
     for (int again = 0; again < 4; ++again) {

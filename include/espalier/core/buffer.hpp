@@ -11,13 +11,19 @@
 
 #include "espalier/core/config.hpp"
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
 namespace espalier {
 
 /// An owned array of trivially copyable `T`, aligned to 64 bytes and zeroed. Copyable, movable, never resized in place.
+/// From 2 MiB on it asks the system for huge pages: rows of a large table that are read here and there each miss the
+/// processor's list of pages otherwise.
 template <class T>
 class Buffer {
   static_assert(std::is_trivially_copyable_v<T>);
-  static constexpr std::align_val_t alignment{64};
+  static constexpr std::size_t huge_page = std::size_t{1} << 21U;
 
  public:
   Buffer() = default;
@@ -27,7 +33,11 @@ class Buffer {
     // Beyond, the number of bytes, rounded up to the alignment, would wrap around.
     if (size > (static_cast<std::size_t>(-1) / 2) / sizeof(T)) throw std::bad_alloc();
     if (size != 0) {
-      data_ = static_cast<T*>(::operator new(size * sizeof(T), alignment));
+      data_ = static_cast<T*>(::operator new(size * sizeof(T), alignment()));
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+      // Before the first touch; a system that has none goes on with small ones.
+      if (is_huge()) static_cast<void>(::madvise(data_, size * sizeof(T) / huge_page * huge_page, MADV_HUGEPAGE));
+#endif
       std::fill_n(data_, size, T{});
     }
   }
@@ -46,7 +56,7 @@ class Buffer {
   }
 
   ~Buffer() {
-    if (data_ != nullptr) ::operator delete(data_, alignment);
+    if (data_ != nullptr) ::operator delete(data_, alignment());
   }
 
   [[nodiscard]] T* data() noexcept { return data_; }
@@ -65,6 +75,9 @@ class Buffer {
   void fill(T value) noexcept { std::fill_n(data_, size_, value); }
 
  private:
+  [[nodiscard]] bool is_huge() const noexcept { return size_ >= huge_page / sizeof(T); }
+  [[nodiscard]] std::align_val_t alignment() const noexcept { return std::align_val_t{is_huge() ? huge_page : 64}; }
+
   T* data_ = nullptr;
   std::size_t size_ = 0;
 };
