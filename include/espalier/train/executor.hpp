@@ -20,6 +20,7 @@
 #include "espalier/train/sparse_gradients.hpp"
 #include "espalier/train/table_products.hpp"
 #include "espalier/train/trainable.hpp"
+#include "espalier/train/weight_gradients.hpp"
 #include "espalier/train/workspace.hpp"
 
 namespace espalier {
@@ -89,6 +90,10 @@ class TrainExecutor {
     if (!segmented_ && narrow_kernels<T>(device) == nullptr) {
       products_ = TableProducts<T>(program_, parameters_.table_rows, max_batch, max_lanes_, pool_.threads());
     }
+    if (!segmented_) {
+      weight_gradients_ =
+          WeightGradients<T>(program_.plan, max_batch, [this](Index node) { return products_.has_layer(node); });
+    }
     pool_.on_every_thread([device](int) { prepare_thread<T>(device); });
   }
 
@@ -123,7 +128,11 @@ class TrainExecutor {
           products_.prepare(piece, worker, parameters_.dense.data(), table_pointers_.data());
         });
       }
+      weight_pieces_ = weight_gradients_.begin(slicing_);
       pool_.run(slicing_.lanes, [this](Index lane, int worker) { run_lane(lane, worker); });
+      pool_.run(weight_pieces_, [this](Index piece, int) {
+        weight_gradients_.finish(piece, batch_.size, device_, lanes_[0].data());
+      });
       if (with_products_) {
         pool_.run(products_.pieces(), [this](Index piece, int worker) {
           products_.finish(piece, worker, batch_, parameters_.dense.data(), table_pointers_.data(), lanes_[0].data());
@@ -230,6 +239,7 @@ class TrainExecutor {
     merged_.fill(value);
     lookup_gradients_.fill(value);
     products_.poison(value);
+    weight_gradients_.poison(value);
   }
 
  private:
@@ -248,6 +258,7 @@ class TrainExecutor {
     key_ = key;
     rows_are_summed_ = false;
     with_products_ = false;
+    weight_pieces_ = 0;
     std::copy(weights.begin(), weights.end(), weights_.begin());
     sum_label_weights();
   }
@@ -290,7 +301,9 @@ class TrainExecutor {
       losses(c, slice);
       zero(c);
       for (Index i = nodes - 1; i >= 0; --i) {
-        if (!with_products_ || !products_.backward(i, c, lane)) backward(c, i + 1, i);
+        if (with_products_ && products_.backward(i, c, lane)) continue;
+        if (weight_pieces_ > 0 && weight_gradients_.backward(i, c)) continue;
+        backward(c, i + 1, i);
       }
     }
   }
@@ -424,7 +437,8 @@ class TrainExecutor {
     T* const sum = lanes_[0].data() + chunk.begin;
     const Index n = chunk.end - chunk.begin, whole = n / pack_size<T> * pack_size<T>;
     T* parts[Slicing::max_lanes]{};
-    const bool one_lane = with_products_ && products_.has_summed(chunk.begin, chunk.end);
+    const bool one_lane = (with_products_ && products_.has_summed(chunk.begin, chunk.end)) ||
+                          (weight_pieces_ > 0 && weight_gradients_.has_summed(chunk.begin, chunk.end));
     const Index lanes = one_lane ? 1 : slicing_.lanes;
     for (Index lane = 0; lane < lanes; ++lane) {
       parts[lane] = lanes_[static_cast<std::size_t>(lane)].data() + chunk.begin;
@@ -483,7 +497,9 @@ class TrainExecutor {
   Index capacity_ = 0, tasks_ = 0, max_slices_ = 0, max_slice_ = 0, max_lanes_ = 0;
   bool segmented_ = false;
   TableProducts<T> products_;
+  WeightGradients<T> weight_gradients_;
   bool with_products_ = false;    ///< this step's
+  Index weight_pieces_ = 0;       ///< this step's
   bool rows_are_summed_ = false;  ///< sparse_ holds this step's sums: a balancing method made them
 
   Batch<T> batch_;

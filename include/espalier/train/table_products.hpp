@@ -62,6 +62,11 @@ class TableProducts {
     return lookups_ > 0 && 4 * rows_ <= lookups_ * samples;
   }
 
+  /// Whether node `i` is a layer that runs differently when pays().
+  [[nodiscard]] bool has_layer(Index i) const {
+    return !roles_.empty() && roles_[static_cast<std::size_t>(i)] == Role::layer;
+  }
+
   /// prepare() and finish() are called once for each of so many pieces, before and after the slices.
   [[nodiscard]] Index pieces() const { return groups_ + static_cast<Index>(layers_.size()); }
 
@@ -133,9 +138,8 @@ class TableProducts {
     Layer& layer = layer_of(i);
     const Node& n = nodes_[at];
     const View<T> delta{layer.deltas.data() + c.first * layer.out, layer.out, c.count, layer.out};
-    copy(c.device, as_const(c.gradient(n.out)), delta, false);
     activation_backward(c.device, n.activation, as_const(c.value(n.cache)),
-                        as_const(c.value(n.out)), delta);
+                        as_const(c.value(n.out)), as_const(c.gradient(n.out)), delta);
     dense_weight_gradient(c.device, as_const(delta), rest_of(layer, c.value(n.in)),
                           layer.gradients[static_cast<std::size_t>(lane)].data(),
                           c.parameter_gradient(n.parameters[1]));

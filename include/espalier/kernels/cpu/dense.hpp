@@ -11,6 +11,7 @@
 #include "espalier/kernels/cpu/device.hpp"
 #include "espalier/kernels/cpu/gemm.hpp"
 #include "espalier/kernels/cpu/narrow_kernels.hpp"
+#include "espalier/kernels/cpu/simd.hpp"
 
 namespace espalier::cpu {
 
@@ -99,25 +100,34 @@ void dense_weight_gradient(Device device, View<const T> dy, View<const T> x, T* 
   if (db != nullptr) add_samples(dy, db);
 }
 
-/// dy = dy ∘ act′. `pre` is read only where the activation needs it.
+/// δ = dy ∘ act′. `pre` is read only where the activation needs it. δ may be dy.
 template <class T>
 void activation_backward(Device, Activation activation, View<const T> pre, View<const T> y,
-                         View<T> dy) {
-  if (activation == Activation::identity) return;
+                         View<const T> dy, View<T> delta) {
+  if (activation == Activation::identity && delta.data == dy.data) return;
   for (Index j = 0; j < dy.cols; ++j) {
-    const T* post = y.column(j);
-    T* d = dy.column(j);
-    if (activation == Activation::relu) {
-      combine(d, post, dy.rows, [](auto gradient, auto after) {
+    const T *const post = y.column(j), *const from = dy.column(j);
+    T* const to = delta.column(j);
+    if (activation == Activation::identity) {
+      copy_few(from, dy.rows, to);
+    } else if (activation == Activation::relu) {
+      combine(to, from, post, dy.rows, [](auto gradient, auto after) {
         const decltype(gradient) zero{};
         return after > zero ? gradient : zero;
       });
-      continue;
+    } else {
+      const T* const before = pre.data != nullptr ? pre.column(j) : post;
+      for (Index i = 0; i < dy.rows; ++i)
+        to[i] = from[i] * activation_derivative(activation, before[i], post[i]);
     }
-    const T* before = pre.data != nullptr ? pre.column(j) : post;
-    for (Index i = 0; i < dy.rows; ++i)
-      d[i] *= activation_derivative(activation, before[i], post[i]);
   }
+}
+
+/// The same in place.
+template <class T>
+void activation_backward(Device device, Activation activation, View<const T> pre, View<const T> y,
+                         View<T> dy) {
+  activation_backward(device, activation, pre, y, as_const(dy), dy);
 }
 
 }  // namespace espalier::cpu

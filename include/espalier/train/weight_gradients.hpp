@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+// `WeightGradients<T>`: gradients of large matrices, made of the whole batch and not slice by slice.
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+#include "espalier/core/buffer.hpp"
+#include "espalier/ops/program.hpp"
+#include "espalier/train/slicing.hpp"
+
+namespace espalier {
+
+/// dW = Σ_j δ_j x_jᵀ of a layer, over the samples of the batch. Where a matrix is large beside the δ and x of all samples,
+/// adding to it slice by slice in a copy for each lane, and summing the lanes, costs more than the products' arithmetic
+/// hides. Here slices leave their δ and x, and afterwards the matrix is made at once, some of its rows a piece.
+/// Which layers, and for which batches, depends on the plan and the size of the batch alone.
+template <class T>
+class WeightGradients {
+ public:
+  using C = Context<T, cpu::Device>;
+
+  WeightGradients() = default;
+
+  /// `others(i)`: whether node i is somebody else's. What is kept for a layer is less than three times its matrix.
+  template <class Others>
+  ESPALIER_COLD WeightGradients(const PlanView& plan, Index max_batch, const Others& others)
+      : layer_of_(plan.nodes.size(), none) {
+    for (std::size_t i = 0; i < layer_of_.size(); ++i) {
+      const Node& n = plan.nodes[i];
+      if (n.op != op_id<ops::Dense> || n.in.steps != 1 || others(static_cast<Index>(i))) continue;
+      Layer layer;
+      layer.node = &n;
+      layer.in = n.in.rows / n.groups;
+      layer.out = n.out.rows / n.groups;
+      const Index samples = (std::min)(max_batch, most_samples(layer, Slicing::max_lanes));
+      if (layer.in * layer.out < least_weights || samples < 1) continue;
+      layer.rows = std::clamp((layer.out / 8 + 7) / 8 * 8, Index{64}, Index{256});
+      layer.pieces = n.groups * pieces_of(layer);
+      layer.x = Buffer<T>(static_cast<std::size_t>(n.in.rows * samples));
+      layer.delta = Buffer<T>(static_cast<std::size_t>(n.out.rows * samples));
+      layer_of_[i] = static_cast<Index>(layers_.size());
+      layers_.push_back(std::move(layer));
+    }
+  }
+
+  /// Before a step. Returns the number of pieces that finish() is to be called for; 0: slices do all by themselves.
+  Index begin(const Slicing& slicing) {
+    Index pieces = 0;
+    for (Layer& layer : layers_) {
+      layer.active = slicing.lanes > 1 && slicing.samples <= most_samples(layer, slicing.lanes);
+      if (layer.active) pieces += layer.pieces;
+    }
+    return pieces;
+  }
+
+  /// Runs node `i` backward but for its matrix, if it is one of those.
+  bool backward(Index i, const C& c) {
+    const Index at = layer_of_[static_cast<std::size_t>(i)];
+    if (at == none || !layers_[static_cast<std::size_t>(at)].active) return false;
+    Layer& layer = layers_[static_cast<std::size_t>(at)];
+    const Node& n = *layer.node;
+    copy(c.device, as_const(c.value(n.in)), samples_of(layer.x, n.in.rows, c.first, c.count),
+         false);
+    const View<T> delta = samples_of(layer.delta, n.out.rows, c.first, c.count);
+    activation_backward(c.device, n.activation, as_const(c.value(n.cache)),
+                        as_const(c.value(n.out)), as_const(c.gradient(n.out)), delta);
+    if (n.parameters[1] >= 0)
+      cpu::add_samples(as_const(delta), c.parameter_gradient(n.parameters[1]));
+    for (Index g = 0; g < n.groups && n.in.gradient; ++g) {
+      dense_input_gradient(c.device, c.parameter(n.parameters[0] + g * layer.out * layer.in),
+                           as_const(part(delta, g * layer.out, layer.out)),
+                           part(c.gradient(n.in), g * layer.in, layer.in), n.accumulate_in);
+    }
+    return true;
+  }
+
+  /// Adds one piece of the matrices' gradients to `gradient`, of all dense parameters.
+  void finish(Index piece, Index samples, cpu::Device device, T* gradient) {
+    std::size_t i = 0;
+    while (!layers_[i].active || piece >= layers_[i].pieces) {
+      if (layers_[i].active) piece -= layers_[i].pieces;
+      ++i;
+    }
+    Layer& layer = layers_[i];
+    const Node& n = *layer.node;
+    const Index group = piece / pieces_of(layer), first = piece % pieces_of(layer) * layer.rows;
+    const Index row = group * layer.out + first;
+    dense_weight_gradient(
+        device,
+        as_const(part(samples_of(layer.delta, n.out.rows, 0, samples), row,
+                      (std::min)(layer.rows, layer.out - first))),
+        as_const(part(samples_of(layer.x, n.in.rows, 0, samples), group * layer.in, layer.in)),
+        gradient + n.parameters[0] + row * layer.in, static_cast<T*>(nullptr));
+  }
+
+  /// Whether these dense parameters are all finish()'s: their gradients are whole in the first lane.
+  [[nodiscard]] bool has_summed(Index begin, Index end) const {
+    return std::any_of(layers_.begin(), layers_.end(), [&](const Layer& layer) {
+      const Index first = layer.node->parameters[0];
+      return layer.active && begin >= first && end <= first + layer.in * layer.node->out.rows;
+    });
+  }
+
+  void poison(T value) {
+    for (Layer& layer : layers_) {
+      layer.x.fill(value);
+      layer.delta.fill(value);
+    }
+  }
+
+ private:
+  static constexpr Index none = -1, least_weights = 1 << 14;
+
+  struct Layer {
+    const Node* node = nullptr;
+    Index in = 0, out = 0;  ///< of one group
+    Index rows = 0;         ///< of the matrix, in a piece
+    Index pieces = 0;       ///< of all groups
+    Buffer<T> x, delta;     ///< of the batch: in × samples, out × samples
+    bool active = false;    ///< in this step
+  };
+
+  /// A lane's copy of the matrix is to be three times what the slices keep: measured on two processors with 1 MiB of cache each.
+  [[nodiscard]] static Index most_samples(const Layer& layer, Index lanes) {
+    return lanes * layer.in * layer.out / (3 * (layer.in + layer.out));
+  }
+  [[nodiscard]] static Index pieces_of(const Layer& layer) {
+    return (layer.out + layer.rows - 1) / layer.rows;
+  }
+  [[nodiscard]] static View<T> samples_of(Buffer<T>& values, Index rows, Index first, Index count) {
+    return {values.data() + first * rows, rows, count, rows};
+  }
+  [[nodiscard]] static View<T> part(View<T> v, Index first, Index rows) {
+    return {v.data + first, rows, v.cols, v.stride};
+  }
+
+  std::vector<Index> layer_of_;  ///< by node
+  std::vector<Layer> layers_;
+};
+
+}  // namespace espalier
