@@ -2,6 +2,7 @@
 // The executor that infers: memory shared without harm, batches of any size, no allocation, any number of threads.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <limits>
 #include <thread>
 #include <vector>
@@ -19,6 +20,8 @@ using Rating = esp::Task<"rating", esp::SoftmaxCrossEntropy<5>, esp::Weight{1.0}
 using Deep = esp::Layers<esp::Dense<11, esp::Activation::silu>, esp::Residual<esp::LayerNorm, esp::Dense<7>, esp::Dense<11>>,
                          esp::Dropout<esp::Rate{0.3}>, esp::BatchNorm, esp::Dense<9, esp::Activation::tanh>>;
 struct Mixed : esp::MultiTaskModel<MadeUpInputs, esp::Mmoe<3, Deep>, Click, Watch, Rating> {};
+/// Layers of every height in panels, and what is left below them; second layers side by side.
+struct Broad : esp::MultiTaskModel<MadeUpInputs, esp::Mmoe<3, esp::Mlp<65, 48, 101>>, Click, Watch> {};
 struct Straight : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<esp::Layers<>>, Click, Rating> {};
 
 const std::vector<esp::Index> rows{13, 5};
@@ -121,7 +124,7 @@ TEST_CASE("inference: blocks that live at one time lie apart") {
 }
 
 TEST_CASE_TEMPLATE("inference: batches of every size in workspaces of every size are what the training executor says", Model,
-                   Mixed, Straight, Separate) {
+                   Mixed, Broad, Straight, Separate) {
   const Fixture<Model> f;
   const esp::InferenceExecutor<float> executor(f.program, f.parameters);
   esp::TrainExecutor<float> reference(f.program, rows, 130, 1);
@@ -148,6 +151,22 @@ TEST_CASE_TEMPLATE("inference: batches of every size in workspaces of every size
     }
     check_close(f.run(executor, data.batch(), whole), expected);  // used before
   }
+}
+
+TEST_CASE("inference: a layer that two nodes see in different shapes is read as it lies") {
+  // As two layers of 20 × 40 and one of 40 × 40 over the same values would be.
+  const Fixture<Broad> f;
+  std::vector<esp::Node> nodes(f.program.plan.nodes.begin(), f.program.plan.nodes.end());
+  const auto dense = std::find_if(nodes.begin(), nodes.end(), [](const esp::Node& n) { return n.op == esp::op_id<esp::ops::Dense>; });
+  REQUIRE(dense != nodes.end());
+  const esp::InferenceExecutor<float> usual(f.program, f.parameters);
+  CHECK(usual.panel_bytes() == f.parameters.dense.size() * sizeof(float));
+  esp::Node half = *dense;
+  half.out.rows /= 2;
+  nodes.push_back(half);
+  auto program = f.program;
+  program.plan.nodes = nodes;
+  CHECK(esp::InferenceExecutor<float>(program, f.parameters).panel_bytes() == 0);
 }
 
 TEST_CASE("inference: in double, too") {

@@ -155,6 +155,48 @@ TEST_CASE("dense: every activation over sizes around a register") {
   });
 }
 
+TEST_CASE_TEMPLATE("dense: one sample by a matrix in panels", T, float, double) {
+  with_each_instruction_set([](esp::InstructionSet) {
+    for (Index m = 1; m <= 210; m += m < 100 ? 1 : 13) {
+      for (const Index k : {1, 2, 3, 16, 33, 70}) {
+        CAPTURE(m);
+        CAPTURE(k);
+        const auto turn = static_cast<std::size_t>(m + k);
+        const Place p = places[turn % places.size()];
+        Padded<T> w(k, m, 0, p.shift), b(m, 1, 0, 1), x(k, 1, 0, p.shift), y(m, 1, 0, p.gap);
+        w.randomize(1);
+        b.randomize(2);
+        x.randomize(3);
+        std::vector<T> panels(static_cast<std::size_t>(m * k), std::numeric_limits<T>::quiet_NaN());
+        esp::cpu::make_panels(w.data(), m, k, panels.data());
+        const auto act = static_cast<esp::Activation>(turn % 7);
+        const bool with_bias = turn % 3 != 0;
+        // Rows that are in panels are not looked for elsewhere.
+        Index in_panels = 0;
+        for (Index height; (height = esp::cpu::panel_height(m - in_panels)) > 0;) in_panels += height;
+        CHECK(m - in_panels < 32);
+        const Padded<T> whole = w;
+        for (Index i = 0; i < in_panels; ++i) {
+          for (Index q = 0; q < k; ++q) w.at(q, i) = std::numeric_limits<T>::quiet_NaN();
+        }
+        Padded<T> pre(m, 1);
+        dense_forward(esp::cpu::Device{}, esp::Stored<T>(w.data(), panels.data()), with_bias ? b.data() : nullptr,
+                      std::as_const(x).view(), act, needs_pre_activation(act) ? pre.view() : esp::View<T>{}, y.view());
+        const auto sum = [&](Index i, bool magnitude) {
+          double s = with_bias ? b(i, 0) : 0;
+          if (magnitude) s = std::abs(s);
+          for (Index q = 0; q < k; ++q) s += magnitude ? std::abs(whole(q, i) * x(q, 0)) : whole(q, i) * x(q, 0);
+          return s;
+        };
+        CHECK(worst_error(y, [&](Index i, Index) { return esp::activate(act, sum(i, false)); }, [&](Index i, Index) {
+                return epsilon_of<T> * (4 * (1 + std::abs(sum(i, false))) + static_cast<double>(k + 2) * sum(i, true) * 1.2);
+              }) <= 1);
+        CHECK(y.fenced());
+      }
+    }
+  });
+}
+
 TEST_CASE("dense: nothing to do") {
   Padded<float> w(4, 3), b(3, 1), x(4, 0), y(3, 0), dw(4, 3);
   w.randomize(1);

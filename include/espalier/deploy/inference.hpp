@@ -77,7 +77,8 @@ struct CompactPlan {
 };
 
 /// Runs a plan forward on the CPU. Immutable; any number of threads may run it, each with a workspace of its own.
-/// `T` float or double. Holds no gradients and no optimiser state; the parameters must outlive it.
+/// `T` float or double. Holds no gradients and no optimiser state; the parameters must outlive it, and stay as they are.
+/// Matrices are kept once more, in panels: with one sample, reading them is what takes the time.
 template <class T>
 class InferenceExecutor {
  public:
@@ -91,6 +92,7 @@ class InferenceExecutor {
   InferenceExecutor(const Program<T, cpu::Device>& program, const Parameters<T>& parameters)
       : program_(program), compact_(program.plan), dense_(parameters.dense.data()) {
     for (const Buffer<T>& table : parameters.tables) tables_.push_back(table.data());
+    make_panels(parameters.dense.size());
   }
 
   /// With parameters in half the bytes. Throws ConfigError for a precision that cannot read them.
@@ -109,6 +111,8 @@ class InferenceExecutor {
 
   [[nodiscard]] const PlanView& plan() const { return program_.plan; }
   [[nodiscard]] Index values_per_sample() const { return compact_.values; }
+  /// What it keeps beside the parameters.
+  [[nodiscard]] std::size_t panel_bytes() const { return panels_.size() * sizeof(T); }
 
   /// Room for batches of up to `samples`; larger ones run too, in slices.
   [[nodiscard]] Workspace make_workspace(Index samples = slice) const {
@@ -124,6 +128,7 @@ class InferenceExecutor {
     c.capacity = workspace.capacity;
     c.parameters = dense_;
     c.tables = tables_.data();
+    c.panels = panels_.data();
     c.narrow_matrices = matrices_;
     c.narrow_tables = narrow_tables_.empty() ? nullptr : narrow_tables_.data();
     c.values = workspace.values.data();
@@ -141,10 +146,37 @@ class InferenceExecutor {
   }
 
  private:
+  /// None where two layers see the same values as matrices of different shapes.
+  ESPALIER_COLD void make_panels(std::size_t parameters) {
+    struct Matrix {
+      Index begin, end, in;
+    };
+    std::vector<Matrix> made;
+    panels_ = Buffer<T>(parameters);
+    for (const Node& n : program_.plan.nodes) {
+      if (n.op != op_id<ops::Dense>) continue;
+      const Index in = n.in.rows / n.groups, out = n.out.rows / n.groups;
+      for (Index g = 0, at = n.parameters[0]; g < n.groups; ++g, at += out * in) {
+        const Index end = at + out * in;
+        const bool differs = std::any_of(made.begin(), made.end(), [&](const Matrix& m) {
+          const bool same = m.begin == at && m.end == end && m.in == in;
+          return !same && m.begin < end && at < m.end;
+        });
+        if (differs) {
+          panels_ = {};
+          return;
+        }
+        made.push_back({at, end, in});
+        cpu::make_panels(dense_ + at, out, in, panels_.data() + at);
+      }
+    }
+  }
+
   Program<T, cpu::Device> program_;
   CompactPlan compact_;
   cpu::Device device_;
   const T* dense_;
+  Buffer<T> panels_;  ///< laid out as dense_
   const BFloat16* matrices_ = nullptr;
   std::vector<const T*> tables_;
   std::vector<const BFloat16*> narrow_tables_;

@@ -37,6 +37,7 @@ struct Context {
   T* parameter_gradients = nullptr;
   const T* const* tables = nullptr;
   // Null, but where inference keeps matrices of products and tables so:
+  const T* panels = nullptr;  ///< matrices of products once more, in panels, each at its offset
   const BFloat16* narrow_matrices = nullptr;
   const BFloat16* const* narrow_tables = nullptr;
   T* values = nullptr;           ///< activations
@@ -59,7 +60,7 @@ struct Context {
   /// A matrix of weights that is read by products alone.
   [[nodiscard]] Stored<T> matrix(Index offset) const {
     if (narrow_matrices != nullptr) return Stored<T>(narrow_matrices + offset);
-    return parameters + offset;
+    return {parameters + offset, panels == nullptr ? nullptr : panels + offset};
   }
   [[nodiscard]] Stored<T> table(int index) const {
     if (narrow_tables != nullptr) return Stored<T>(narrow_tables[index]);

@@ -38,6 +38,8 @@ void dense_forward(Device device, std::type_identity_t<Stored<T>> w, const T* bi
                          in_registers ? activation : Activation::identity};
   if (const auto* narrow = narrow_kernels<T>(device)) {
     narrow->forward(w, y.rows, x, to);
+  } else if (w.panels != nullptr && x.cols == 1) {
+    panels_times<T>(y.rows, x.rows, w.panels, w.values, x.data, to);
   } else {
     gemm<T>(y.rows, x.cols, x.rows, {w.values, x.rows, 1}, {x.data, 1, x.stride}, to);
   }

@@ -17,6 +17,7 @@
 
 #define ESPALIER_SET ESPALIER_COMPILED_SET
 #include "espalier/kernels/cpu/gemm_outer.inc"
+#include "espalier/kernels/cpu/gemm_panels.inc"
 #include "espalier/kernels/cpu/gemm_tile.inc"
 
 #include "espalier/kernels/cpu/gemm.inc"
@@ -29,6 +30,7 @@ ESPALIER_BEGIN_TARGET("avx2,fma")
 
 #include "espalier/kernels/cpu/gemm_dot.inc"
 #include "espalier/kernels/cpu/gemm_outer.inc"
+#include "espalier/kernels/cpu/gemm_panels.inc"
 #include "espalier/kernels/cpu/gemm_tile.inc"
 
 #include "espalier/kernels/cpu/gemm.inc"
@@ -41,6 +43,7 @@ ESPALIER_BEGIN_TARGET("avx512f,avx512dq,avx512bw,avx512vl,fma")
 
 #include "espalier/kernels/cpu/gemm_dot.inc"
 #include "espalier/kernels/cpu/gemm_outer.inc"
+#include "espalier/kernels/cpu/gemm_panels.inc"
 #include "espalier/kernels/cpu/gemm_tile.inc"
 
 #include "espalier/kernels/cpu/gemm.inc"
@@ -68,6 +71,24 @@ void gemm(Index m, Index n, Index k, const GemmInput<T>& a, const GemmInput<T>& 
   product<T>(m, n, k, a, b, c);
 }
 
+/// y = act(W x + bias), W (m × k) as make_panels() made it and, for what is left below the panels,
+/// row after row.
+template <class T>
+void panels_times(Index m, Index k, const T* panels, const T* rows, const T* x,
+                  const GemmOutput<T>& y) {
+#if ESPALIER_DISPATCH
+  switch (instruction_set()) {
+    case InstructionSet::avx512:
+      return avx512::panels_times_column<T>(m, k, panels, rows, x, y);
+    case InstructionSet::avx2:
+      return avx2::panels_times_column<T>(m, k, panels, rows, x, y);
+    case InstructionSet::compiled:
+      break;
+  }
+#endif
+  panels_times_column<T>(m, k, panels, rows, x, y);
+}
+
 /// What a thread's first product would allocate.
 template <class T>
 void prepare_thread(Device device) {
@@ -90,6 +111,8 @@ void prepare_thread(Device device) {
 #if defined(ESPALIER_INSTANTIATION)
 ESPALIER_INSTANTIATION void gemm<float>(Index, Index, Index, const GemmInput<float>&,
                                         const GemmInput<float>&, const GemmOutput<float>&);
+ESPALIER_INSTANTIATION void panels_times<float>(Index, Index, const float*, const float*,
+                                                const float*, const GemmOutput<float>&);
 ESPALIER_INSTANTIATION void prepare_thread<float>(Device);
 #endif
 

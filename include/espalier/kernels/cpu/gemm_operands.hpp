@@ -27,6 +27,22 @@ struct GemmInput {
   Index column = 0;
 };
 
+/// Rows of the next panel of a matrix that is kept in panels, where `left` are left: whole registers
+/// of any set of instructions; 0 where too few are left. In a panel column lies after column.
+[[nodiscard]] constexpr Index panel_height(Index left) {
+  return left >= 48 && left != 64 ? 48 : left >= 32 ? 32 : 0;
+}
+
+/// W (m × k, row after row) in panels. Rows below the last panel are left out.
+template <class T>
+void make_panels(const T* w, Index m, Index k, T* panels) {
+  for (Index i = 0, height; (height = panel_height(m - i)) > 0; i += height) {
+    for (Index p = 0; p < k; ++p) {
+      for (Index r = 0; r < height; ++r) *panels++ = w[(i + r) * k + p];
+    }
+  }
+}
+
 namespace detail {
 
 template <class T>
