@@ -77,16 +77,20 @@ TEST_CASE_TEMPLATE("mixtures: the weighted sum and both gradients, for any width
     Padded<T> f(width * experts, cols, width % 3, 1), g(experts, cols, width % 2 * 5, 2), y(width, cols, 1, width % 5);
     f.randomize(1);
     g.randomize(2);
-    esp::cpu::mix_forward(esp::cpu::Device{}, std::as_const(f).view(), std::as_const(g).view(), y.view());
     const double eps = 8 * static_cast<double>(experts + 4) * epsilon_of<T>;
-    CHECK(worst_error(y,
-                      [&](Index i, Index j) {
-                        double sum = 0;
-                        for (Index e = 0; e < experts; ++e) sum += g(e, j) * f(e * width + i, j);
-                        return sum;
-                      },
-                      [&](Index, Index) { return eps * 4; }) <= 1);
-    CHECK(y.fenced());
+    for (const bool accumulate : {false, true}) {
+      if (accumulate) y.randomize(6);
+      const Padded<T> before = y;
+      esp::cpu::mix_forward(esp::cpu::Device{}, std::as_const(f).view(), std::as_const(g).view(), y.view(), accumulate);
+      CHECK(worst_error(y,
+                        [&](Index i, Index j) {
+                          double sum = accumulate ? before(i, j) : 0;
+                          for (Index e = 0; e < experts; ++e) sum += g(e, j) * f(e * width + i, j);
+                          return sum;
+                        },
+                        [&](Index, Index) { return eps * 4; }) <= 1);
+      CHECK(y.fenced());
+    }
 
     Padded<T> dy(width, cols, 2, 3);
     dy.randomize(3);

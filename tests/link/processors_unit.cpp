@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Compiled for several processors, ESPALIER_UNIT being the name of what it defines: products, a loss and an optimiser's
-// step against sums in double.
+// Compiled for several processors, ESPALIER_UNIT being the name of what it defines: products, mixtures, a loss and an
+// optimiser's step against sums in double.
 #include <cmath>
 #include <vector>
 
 #include "espalier/kernels/cpu/dense.hpp"
+#include "espalier/kernels/cpu/gate.hpp"
 #include "espalier/losses/apply.hpp"
 #include "espalier/losses/losses.hpp"
 #include "espalier/optim/optim.hpp"
@@ -61,6 +62,21 @@ int wrong_products(Index out, Index in, Index n) {
   return wrong;
 }
 
+int wrong_mixtures(Index rows) {
+  constexpr Index experts = 3;
+  const auto f = values(experts * rows, 8), g = values(experts, 9);
+  std::vector<float> y(static_cast<std::size_t>(rows) + 1, 7.0F);
+  espalier::cpu::mix_forward<float>({}, {f.data(), experts * rows, 1, experts * rows}, {g.data(), experts, 1, experts},
+                                    {y.data(), rows, 1, rows});
+  int wrong = y.back() == 7.0F ? 0 : 1;
+  for (Index i = 0; i < rows; ++i) {
+    double sum = 0;
+    for (Index e = 0; e < experts; ++e) sum += at(g, e) * at(f, e * rows + i);
+    wrong += near(at(y, i), sum) ? 0 : 1;
+  }
+  return wrong;
+}
+
 int wrong_losses(Index n) {
   const auto z = values(n, 4);
   std::vector<float> y = values(n, 5), gradient(y.size());
@@ -94,7 +110,7 @@ int ESPALIER_UNIT() {
   int wrong = 0;
   for (const Index n : {1, 2, 3, 7, 19, 40}) {
     for (const Index out : {1, 2, 5, 33, 100}) wrong += wrong_products(out, 37, n) + wrong_products(37, out, n);
-    wrong += wrong_losses(9 * n) + wrong_updates(9 * n);
+    wrong += wrong_mixtures(5 * n) + wrong_losses(9 * n) + wrong_updates(9 * n);
   }
   return wrong;
 }

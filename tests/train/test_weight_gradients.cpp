@@ -74,9 +74,11 @@ void compare(Index samples, const std::vector<Index>& table_rows = rows) {
   const auto whole = gradient<Model, double>(samples, true, 1, table_rows),
              sliced = gradient<Model, double>(samples, false, 1, table_rows);
   double worst = 0;
-  for (std::size_t i = 0; i < whole.size(); ++i)
-    worst = (std::max)(worst, std::abs(whole[i] - sliced[i]));
-  CHECK(worst < 1e-13);  // NaN: something was read that nobody wrote
+  for (std::size_t i = 0; i < whole.size(); ++i) {
+    const double difference = std::abs(whole[i] - sliced[i]);
+    if (!(difference <= worst)) worst = difference;  // NaN: something was read that nobody wrote
+  }
+  CHECK(worst < 1e-13);
 }
 
 [[nodiscard]] Index pieces(Index samples, Index max_batch = 600) {
@@ -102,16 +104,17 @@ TEST_CASE("weight gradients: in bf16 too") {
   const auto whole = gradient<Experts, float>(64, true, 2, rows, esp::Precision::Bf16),
              sliced = gradient<Experts, float>(64, false, 2, rows, esp::Precision::Bf16);
   for (std::size_t i = 0; i < whole.size(); ++i)
-    REQUIRE(std::abs(whole[i] - sliced[i]) < 1e-5F * (1 + std::abs(sliced[i])));
+    REQUIRE(std::abs(whole[i] - sliced[i]) < 1e-6F * (1 + std::abs(sliced[i])));
 }
 
 TEST_CASE("weight gradients: of which batches") {
   CHECK(pieces(16) == 0);  // one slice: there are no lanes to be summed
-  CHECK(pieces(17) == 5);  // 128 rows and 137, in pieces of 64
-  CHECK(pieces(64) == 5);
+  CHECK(pieces(17) == 4);  // of 64 rows, and of 73
+  CHECK(pieces(64) == 4);
   CHECK(pieces(65) == 0);   // two lanes only
   CHECK(pieces(600) == 0);  // the samples' values are more than the matrix
-  CHECK(pieces(40, 40) == 5);
+  CHECK(pieces(40, 40) == 4);
+  CHECK(pieces(16, 16) == 0);
 }
 
 TEST_CASE(
@@ -151,9 +154,13 @@ TEST_CASE("weight gradients: an update takes them once, and leaves none behind")
     executor.read_gradient(gradient);
     executor.update({1, 1, 1});
     double worst = 0;
+    const auto differ = [&](double x, double y) {
+      if (!(std::abs(x - y) <= worst)) worst = std::abs(x - y);  // NaN too
+    };
     for (std::size_t i = 0; i < gradient.size(); ++i)
-      worst =
-          (std::max)(worst, std::abs(executor.parameters().dense[i] - (before[i] - gradient[i])));
+      differ(executor.parameters().dense[i], before[i] - gradient[i]);
+    executor.read_gradient(gradient);
+    for (const double left : gradient) differ(left, 0);
     return worst;
   };
   // Steps with and without take turns.

@@ -27,7 +27,8 @@ template <class T>
           epsilon = static_cast<T>(epsilon)](auto& p, auto g, auto& m, auto& v) {
     g = scale * g + l2 * p;
     m = without_tail(beta1 * m + rest1 * g);
-    v = without_tail(beta2 * v + rest2 * (g * g));
+    v = beta2 * v + rest2 * (g * g);
+    v = m == decltype(m + m){} ? without_tail(v) : v;  // alone it must not vanish: m is divided by its root
     p = keep * p - rate * m / (unbias * square_root(v) + epsilon);
   };
 }

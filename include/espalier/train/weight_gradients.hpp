@@ -14,7 +14,7 @@ namespace espalier {
 /// dW = Σ_j δ_j x_jᵀ of a layer, over the samples of the batch. Where a matrix is large beside the δ and x of all samples,
 /// adding to it slice by slice in a copy for each lane, and summing the lanes, costs more than the products' arithmetic
 /// hides. Here slices leave their δ and x, and afterwards the matrix is made at once, some of its rows a piece.
-/// Which layers, and for which batches, depends on the plan and the size of the batch alone.
+/// Which layers, and for which batches, depends on the plan, the tables' rows and the size of the batch alone.
 template <class T>
 class WeightGradients {
  public:
@@ -22,21 +22,25 @@ class WeightGradients {
 
   WeightGradients() = default;
 
-  /// `others(i)`: whether node i is somebody else's. What is kept for a layer is less than three times its matrix.
+  /// `others(i)`: whether node i is somebody else's. What is kept for a layer is less than three
+  /// times its matrix.
   template <class Others>
   ESPALIER_COLD WeightGradients(const PlanView& plan, Index max_batch, const Others& others)
       : layer_of_(plan.nodes.size(), none) {
     for (std::size_t i = 0; i < layer_of_.size(); ++i) {
       const Node& n = plan.nodes[i];
-      if (n.op != op_id<ops::Dense> || n.in.steps != 1 || others(static_cast<Index>(i))) continue;
+      if (n.op != op_id<ops::Dense> || n.in.steps != 1 || others(static_cast<Index>(i)) ||
+          is_shared(plan, n))
+        continue;
       Layer layer;
       layer.node = &n;
       layer.in = n.in.rows / n.groups;
       layer.out = n.out.rows / n.groups;
-      const Index samples = (std::min)(max_batch, most_samples(layer, Slicing::max_lanes));
+      Index samples = (std::min)(max_batch, most_samples(layer, Slicing::max_lanes));
+      while (samples > 0 && !pays(layer, Slicing::of(samples))) --samples;
       if (layer.in * layer.out < least_weights || samples < 1) continue;
-      layer.rows = std::clamp((layer.out / 8 + 7) / 8 * 8, Index{64}, Index{256});
-      layer.pieces = n.groups * pieces_of(layer);
+      layer.pieces =
+          (std::max)(Index{1}, layer.out / std::clamp(layer.out / 8, Index{64}, Index{256}));
       layer.x = Buffer<T>(static_cast<std::size_t>(n.in.rows * samples));
       layer.delta = Buffer<T>(static_cast<std::size_t>(n.out.rows * samples));
       layer_of_[i] = static_cast<Index>(layers_.size());
@@ -48,8 +52,8 @@ class WeightGradients {
   Index begin(const Slicing& slicing) {
     Index pieces = 0;
     for (Layer& layer : layers_) {
-      layer.active = slicing.lanes > 1 && slicing.samples <= most_samples(layer, slicing.lanes);
-      if (layer.active) pieces += layer.pieces;
+      layer.active = pays(layer, slicing);
+      if (layer.active) pieces += pieces_of(layer);
     }
     return pieces;
   }
@@ -78,18 +82,18 @@ class WeightGradients {
   /// Adds one piece of the matrices' gradients to `gradient`, of all dense parameters.
   void finish(Index piece, Index samples, cpu::Device device, T* gradient) {
     std::size_t i = 0;
-    while (!layers_[i].active || piece >= layers_[i].pieces) {
-      if (layers_[i].active) piece -= layers_[i].pieces;
+    while (!layers_[i].active || piece >= pieces_of(layers_[i])) {
+      if (layers_[i].active) piece -= pieces_of(layers_[i]);
       ++i;
     }
     Layer& layer = layers_[i];
     const Node& n = *layer.node;
-    const Index group = piece / pieces_of(layer), first = piece % pieces_of(layer) * layer.rows;
-    const Index row = group * layer.out + first;
+    const Index group = piece / layer.pieces, of_group = piece % layer.pieces;
+    const Index first = first_row(layer, of_group), row = group * layer.out + first;
     dense_weight_gradient(
         device,
         as_const(part(samples_of(layer.delta, n.out.rows, 0, samples), row,
-                      (std::min)(layer.rows, layer.out - first))),
+                      first_row(layer, of_group + 1) - first)),
         as_const(part(samples_of(layer.x, n.in.rows, 0, samples), group * layer.in, layer.in)),
         gradient + n.parameters[0] + row * layer.in, static_cast<T*>(nullptr));
   }
@@ -115,18 +119,35 @@ class WeightGradients {
   struct Layer {
     const Node* node = nullptr;
     Index in = 0, out = 0;  ///< of one group
-    Index rows = 0;         ///< of the matrix, in a piece
-    Index pieces = 0;       ///< of all groups
+    Index pieces = 0;       ///< of one group
     Buffer<T> x, delta;     ///< of the batch: in × samples, out × samples
     bool active = false;    ///< in this step
   };
 
-  /// A lane's copy of the matrix is to be three times what the slices keep: measured on two processors with 1 MiB of cache each.
+  /// All lanes' copies of the matrix are to be three times what the slices keep: measured on two
+  /// cores with 1 MiB of cache each.
   [[nodiscard]] static Index most_samples(const Layer& layer, Index lanes) {
     return lanes * layer.in * layer.out / (3 * (layer.in + layer.out));
   }
+  [[nodiscard]] static bool pays(const Layer& layer, const Slicing& slicing) {
+    return slicing.lanes > 1 && slicing.samples <= most_samples(layer, slicing.lanes);
+  }
+  /// Whether another layer has these parameters too.
+  [[nodiscard]] static bool is_shared(const PlanView& plan, const Node& node) {
+    const auto end = [](const Node& n) {
+      return n.parameters[0] + Index{n.in.rows} / n.groups * n.out.rows;
+    };
+    return std::any_of(plan.nodes.begin(), plan.nodes.end(), [&](const Node& n) {
+      return &n != &node && n.op == node.op && n.parameters[0] < end(node) &&
+             node.parameters[0] < end(n);
+    });
+  }
   [[nodiscard]] static Index pieces_of(const Layer& layer) {
-    return (layer.out + layer.rows - 1) / layer.rows;
+    return layer.node->groups * layer.pieces;
+  }
+  /// Of a group, where a piece begins: whole tiles; and no piece is so low that bf16 leaves it alone.
+  [[nodiscard]] static Index first_row(const Layer& layer, Index piece) {
+    return piece == layer.pieces ? layer.out : piece * layer.out / layer.pieces / 8 * 8;
   }
   [[nodiscard]] static View<T> samples_of(Buffer<T>& values, Index rows, Index first, Index count) {
     return {values.data() + first * rows, rows, count, rows};

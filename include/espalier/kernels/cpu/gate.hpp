@@ -72,7 +72,7 @@ void softmax_backward(Device, View<const T> y, View<const T> dy, Index groups, V
 
 /// Rows [0, Vectors · lanes) of a mixture of experts that lie `step` apart. `add`: to what is there.
 template <class T, int Vectors>
-inline void mix_rows(const T* gate, const T* expert, Index experts, Index step, T* to, bool add) {
+[[gnu::always_inline]] inline void mix_rows(const T* gate, const T* expert, Index experts, Index step, T* to, bool add) {
   Vector<T> sum[std::size_t{Vectors}];
   for (int v = 0; v < Vectors; ++v) sum[v] = add ? load(to + v * lanes<T>) : Vector<T>{};
   for (Index e = 0; e < experts; ++e, expert += step) {
