@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Dense layers' products as a training step runs them, on one and two threads; bench/peers/ has the
 // same cases on other libraries. One thread: one product. Two: the batch's slices, as
-// train/executor.hpp cuts it, gradients of weights in a buffer for each lane, then summed.
+// train/executor.hpp cuts it; gradients of weights of the whole batch where train/weight_gradients.hpp
+// makes them so, else in a buffer for each lane, then summed.
 #include "machine.hpp"
 #include "matmul.hpp"
 
 #include "espalier/kernels/cpu/kernels.hpp"
 #include "espalier/optim/pack.hpp"
 #include "espalier/train/slicing.hpp"
+#include "espalier/train/weight_gradients.hpp"
 
 namespace {
 
@@ -21,6 +23,8 @@ class Espalier : public bench::MatmulValues {
     bench::machine(c.threads);
     pool_.on_every_thread([](int) { esp::cpu::prepare_thread<float>({}); });
     if (c.threads == 1 || c.gradient != bench::Gradient::weights) return;
+    whole_batch_ = matrix_.pays(slicing_);
+    if (whole_batch_) return;
     for (Index lane = 1; lane < slicing_.lanes; ++lane) {
       lanes_.emplace_back(static_cast<std::size_t>(c.out * c.in + c.out));
     }
@@ -29,6 +33,15 @@ class Espalier : public bench::MatmulValues {
   void run() {
     if (c.threads == 1) {
       run(0, c.batch, dw.data(), db.data());
+      return;
+    }
+    if (whole_batch_) {
+      pool_.run(matrix_.pieces(), [this](Index piece, int) {
+        const Index row = matrix_.first_row(piece), rows = matrix_.first_row(piece + 1) - row;
+        esp::cpu::dense_weight_gradient<float>({}, {y.data() + row, rows, c.batch, c.out},
+                                               {x.data(), c.in, c.batch, c.in},
+                                               dw.data() + row * c.in, db.data() + row);
+      });
       return;
     }
     pool_.run(slicing_.lanes, [this](Index lane, int) {
@@ -93,6 +106,8 @@ class Espalier : public bench::MatmulValues {
 
   esp::ThreadPool pool_;
   esp::Slicing slicing_;
+  esp::WholeBatch matrix_{c.in, c.out};
+  bool whole_batch_ = false;
   std::vector<esp::Buffer<float>> lanes_;  ///< of all lanes but the first
 };
 

@@ -11,6 +11,27 @@
 
 namespace espalier {
 
+/// Which matrices that is, and in which pieces: for this size of a batch, whatever the threads.
+struct WholeBatch {
+  Index in = 0, out = 0;
+
+  /// All lanes' copies of the matrix are to be three times what the slices keep: measured on two
+  /// cores with 1 MiB of cache each.
+  [[nodiscard]] Index most_samples(Index lanes) const {
+    return in * out < (1 << 14) ? 0 : lanes * in * out / (3 * (in + out));
+  }
+  [[nodiscard]] bool pays(const Slicing& slicing) const {
+    return slicing.lanes > 1 && slicing.samples <= most_samples(slicing.lanes);
+  }
+  [[nodiscard]] Index pieces() const {
+    return (std::max)(Index{1}, out / std::clamp(out / 8, Index{64}, Index{256}));
+  }
+  /// Where a piece begins: whole tiles; and no piece is so low that bf16 leaves it alone.
+  [[nodiscard]] Index first_row(Index piece) const {
+    return piece == pieces() ? out : piece * out / pieces() / 8 * 8;
+  }
+};
+
 /// dW = Σ_j δ_j x_jᵀ of a layer, over the samples of the batch. Where a matrix is large beside the δ and x of all samples,
 /// adding to it slice by slice in a copy for each lane, and summing the lanes, costs more than the products' arithmetic
 /// hides. Here slices leave their δ and x, and afterwards the matrix is made at once, some of its rows a piece.
@@ -34,13 +55,10 @@ class WeightGradients {
         continue;
       Layer layer;
       layer.node = &n;
-      layer.in = n.in.rows / n.groups;
-      layer.out = n.out.rows / n.groups;
-      Index samples = (std::min)(max_batch, most_samples(layer, Slicing::max_lanes));
-      while (samples > 0 && !pays(layer, Slicing::of(samples))) --samples;
-      if (layer.in * layer.out < least_weights || samples < 1) continue;
-      layer.pieces =
-          (std::max)(Index{1}, layer.out / std::clamp(layer.out / 8, Index{64}, Index{256}));
+      layer.matrix = {n.in.rows / n.groups, n.out.rows / n.groups};
+      Index samples = (std::min)(max_batch, layer.matrix.most_samples(Slicing::max_lanes));
+      while (samples > 0 && !layer.matrix.pays(Slicing::of(samples))) --samples;
+      if (samples < 1) continue;
       layer.x = Buffer<T>(static_cast<std::size_t>(n.in.rows * samples));
       layer.delta = Buffer<T>(static_cast<std::size_t>(n.out.rows * samples));
       layer_of_[i] = static_cast<Index>(layers_.size());
@@ -52,7 +70,7 @@ class WeightGradients {
   Index begin(const Slicing& slicing) {
     Index pieces = 0;
     for (Layer& layer : layers_) {
-      layer.active = pays(layer, slicing);
+      layer.active = layer.matrix.pays(slicing);
       if (layer.active) pieces += pieces_of(layer);
     }
     return pieces;
@@ -71,10 +89,11 @@ class WeightGradients {
                         as_const(c.value(n.out)), as_const(c.gradient(n.out)), delta);
     if (n.parameters[1] >= 0)
       cpu::add_samples(as_const(delta), c.parameter_gradient(n.parameters[1]));
+    const auto [in, out] = layer.matrix;
     for (Index g = 0; g < n.groups && n.in.gradient; ++g) {
-      dense_input_gradient(c.device, c.parameter(n.parameters[0] + g * layer.out * layer.in),
-                           as_const(part(delta, g * layer.out, layer.out)),
-                           part(c.gradient(n.in), g * layer.in, layer.in), n.accumulate_in);
+      dense_input_gradient(c.device, c.parameter(n.parameters[0] + g * out * in),
+                           as_const(part(delta, g * out, out)), part(c.gradient(n.in), g * in, in),
+                           n.accumulate_in);
     }
     return true;
   }
@@ -88,21 +107,23 @@ class WeightGradients {
     }
     Layer& layer = layers_[i];
     const Node& n = *layer.node;
-    const Index group = piece / layer.pieces, of_group = piece % layer.pieces;
-    const Index first = first_row(layer, of_group), row = group * layer.out + first;
+    const WholeBatch& matrix = layer.matrix;
+    const Index group = piece / matrix.pieces(), of_group = piece % matrix.pieces();
+    const Index first = matrix.first_row(of_group), row = group * matrix.out + first;
     dense_weight_gradient(
         device,
         as_const(part(samples_of(layer.delta, n.out.rows, 0, samples), row,
-                      first_row(layer, of_group + 1) - first)),
-        as_const(part(samples_of(layer.x, n.in.rows, 0, samples), group * layer.in, layer.in)),
-        gradient + n.parameters[0] + row * layer.in, static_cast<T*>(nullptr));
+                      matrix.first_row(of_group + 1) - first)),
+        as_const(part(samples_of(layer.x, n.in.rows, 0, samples), group * matrix.in, matrix.in)),
+        gradient + n.parameters[0] + row * matrix.in, static_cast<T*>(nullptr));
   }
 
   /// Whether these dense parameters are all finish()'s: their gradients are whole in the first lane.
   [[nodiscard]] bool has_summed(Index begin, Index end) const {
     return std::any_of(layers_.begin(), layers_.end(), [&](const Layer& layer) {
       const Index first = layer.node->parameters[0];
-      return layer.active && begin >= first && end <= first + layer.in * layer.node->out.rows;
+      return layer.active && begin >= first &&
+             end <= first + layer.matrix.in * layer.node->out.rows;
     });
   }
 
@@ -114,24 +135,15 @@ class WeightGradients {
   }
 
  private:
-  static constexpr Index none = -1, least_weights = 1 << 14;
+  static constexpr Index none = -1;
 
   struct Layer {
     const Node* node = nullptr;
-    Index in = 0, out = 0;  ///< of one group
-    Index pieces = 0;       ///< of one group
-    Buffer<T> x, delta;     ///< of the batch: in × samples, out × samples
-    bool active = false;    ///< in this step
+    WholeBatch matrix;    ///< of each group
+    Buffer<T> x, delta;   ///< of the batch: rows × samples
+    bool active = false;  ///< in this step
   };
 
-  /// All lanes' copies of the matrix are to be three times what the slices keep: measured on two
-  /// cores with 1 MiB of cache each.
-  [[nodiscard]] static Index most_samples(const Layer& layer, Index lanes) {
-    return lanes * layer.in * layer.out / (3 * (layer.in + layer.out));
-  }
-  [[nodiscard]] static bool pays(const Layer& layer, const Slicing& slicing) {
-    return slicing.lanes > 1 && slicing.samples <= most_samples(layer, slicing.lanes);
-  }
   /// Whether another layer has these parameters too.
   [[nodiscard]] static bool is_shared(const PlanView& plan, const Node& node) {
     const auto end = [](const Node& n) {
@@ -143,11 +155,7 @@ class WeightGradients {
     });
   }
   [[nodiscard]] static Index pieces_of(const Layer& layer) {
-    return layer.node->groups * layer.pieces;
-  }
-  /// Of a group, where a piece begins: whole tiles; and no piece is so low that bf16 leaves it alone.
-  [[nodiscard]] static Index first_row(const Layer& layer, Index piece) {
-    return piece == layer.pieces ? layer.out : piece * layer.out / layer.pieces / 8 * 8;
+    return layer.node->groups * layer.matrix.pieces();
   }
   [[nodiscard]] static View<T> samples_of(Buffer<T>& values, Index rows, Index first, Index count) {
     return {values.data() + first * rows, rows, count, rows};
