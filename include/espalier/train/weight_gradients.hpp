@@ -18,15 +18,15 @@ struct WholeBatch {
   /// All lanes' copies of the matrix are to be three times what the slices keep: measured on two
   /// cores with 1 MiB of cache each.
   [[nodiscard]] Index most_samples(Index lanes) const {
-    return in * out < (1 << 14) ? 0 : lanes * in * out / (3 * (in + out));
+    return out < 64 || in * out < (1 << 14) ? 0 : lanes * in * out / (3 * (in + out));
   }
   [[nodiscard]] bool pays(const Slicing& slicing) const {
     return slicing.lanes > 1 && slicing.samples <= most_samples(slicing.lanes);
   }
   [[nodiscard]] Index pieces() const {
-    return (std::max)(Index{1}, out / std::clamp(out / 8, Index{64}, Index{256}));
+    return (std::max)(Index{2}, out / std::clamp(out / 8, Index{64}, Index{256}));
   }
-  /// Where a piece begins: whole tiles; and no piece is so low that bf16 leaves it alone.
+  /// Where a piece begins: whole tiles. None is so low (16 rows) that bf16 would leave it alone.
   [[nodiscard]] Index first_row(Index piece) const {
     return piece == pieces() ? out : piece * out / pieces() / 8 * 8;
   }
