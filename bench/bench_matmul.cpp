@@ -2,7 +2,7 @@
 // Dense layers' products as a training step runs them, on one and two threads; bench/peers/ has the
 // same cases on other libraries. One thread: one product. Two: the batch's slices, as
 // train/executor.hpp cuts it; gradients of weights of the whole batch where train/weight_gradients.hpp
-// makes them so, else in a buffer for each lane, then summed.
+// makes them so (x and δ lie together already), else in a buffer for each lane, then summed.
 #include "machine.hpp"
 #include "matmul.hpp"
 

@@ -31,6 +31,8 @@ std::vector<Dims> all_dims() {
   for (const Index edge : edges) dims.push_back({1, edge, 1});
   dims.push_back({16, 513, 64});
   dims.push_back({520, 260, 7});
+  // Whole tiles of every height that leave across, added to and finished in a second block too.
+  for (const Dims& d : {Dims{64, 40, 16}, {70, 70, 32}, {65, 130, 48}, {97, 193, 63}, {60, 1100, 48}}) dims.push_back(d);
   return dims;
 }
 

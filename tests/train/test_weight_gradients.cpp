@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -115,6 +116,20 @@ TEST_CASE("weight gradients: of which batches") {
   CHECK(pieces(600) == 0);  // the samples' values are more than the matrix
   CHECK(pieces(40, 40) == 4);
   CHECK(pieces(16, 16) == 0);
+}
+
+TEST_CASE("weight gradients: a matrix of two layers is left to the slices") {
+  const esp::PlanView& plan = esp::plan_of<Shared>();
+  std::vector<esp::Node> nodes(plan.nodes.begin(), plan.nodes.end());
+  const auto dense = std::find_if(nodes.begin(), nodes.end(), [](const esp::Node& n) {
+    return n.op == esp::op_id<esp::ops::Dense>;
+  });
+  REQUIRE(dense != nodes.end());
+  nodes.push_back(esp::Node(*dense));
+  esp::PlanView twice = plan;
+  twice.nodes = nodes;
+  esp::WeightGradients<float> gradients(twice, 600, [](Index) { return false; });
+  CHECK(gradients.begin(esp::Slicing::of(64)) == 2);  // of the second layer alone
 }
 
 TEST_CASE(

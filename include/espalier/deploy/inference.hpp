@@ -152,6 +152,10 @@ class InferenceExecutor {
       Index begin, end, in;
     };
     std::vector<Matrix> made;
+    const bool any = std::any_of(program_.plan.nodes.begin(), program_.plan.nodes.end(), [](const Node& n) {
+      return n.op == op_id<ops::Dense> && cpu::panel_height(n.out.rows / n.groups) > 0;
+    });
+    if (!any) return;
     panels_ = Buffer<T>(parameters);
     for (const Node& n : program_.plan.nodes) {
       if (n.op != op_id<ops::Dense>) continue;

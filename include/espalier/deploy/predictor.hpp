@@ -47,7 +47,7 @@ class PlanPredictor {
   [[nodiscard]] const Features& features() const { return features_; }
   /// Empty with Precision::Bf16.
   [[nodiscard]] const Parameters<float>& parameters() const { return parameters_; }
-  /// What the parameters take of memory, padding included.
+  /// What the parameters take of memory, padding included; in float, the dense ones are kept in panels once more.
   [[nodiscard]] std::size_t parameter_bytes() const;
 
  private:

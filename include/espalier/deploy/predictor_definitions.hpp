@@ -58,7 +58,7 @@ ESPALIER_INLINE const PlanView& PlanPredictor::plan() const { return executor_->
 ESPALIER_INLINE std::size_t PlanPredictor::parameter_bytes() const {
   std::size_t values = parameters_.dense.size();
   for (const Buffer<float>& table : parameters_.tables) values += table.size();
-  return values * sizeof(float) + executor_->panel_bytes() + narrow_.bytes();
+  return values * sizeof(float) + narrow_.bytes();
 }
 
 ESPALIER_INLINE Predictions PlanPredictor::run(const EncodedData& data) const {
