@@ -15,7 +15,7 @@
 #include "espalier/losses/losses.hpp"
 #include "espalier/optim/optim.hpp"
 #include "espalier/train/check_gradients.hpp"
-#include "support/allocations.hpp"
+#include "support/step_allocations.hpp"
 
 namespace esp = espalier;
 using esp::Index;
@@ -172,14 +172,5 @@ TEST_CASE("table products: the same bits for any number of threads, and no alloc
   const esp::RandomBatch<float> data(esp::plan_of<Shared>(), 512, rows, 1);
   esp::TrainExecutor<float> executor(esp::program_of<Shared, float, esp::cpu::Device>(), rows, 512,
                                      2);
-  executor.prepare(esp::Adam{}, {});
-  const std::vector<double> weights{1, 0.5};
-  const auto learn = [&](std::int64_t i) {
-    executor.forward_backward(data.batch(), weights, static_cast<std::uint64_t>(i));
-    executor.update({i, 1, 1}, 1.0);
-  };
-  learn(1);
-  const long before = allocations();
-  for (std::int64_t i = 2; i < 6; ++i) learn(i);
-  CHECK(allocations() == before);
+  CHECK(espalier_test::step_allocations(executor, data.batch()) == 0);
 }

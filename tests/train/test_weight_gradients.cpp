@@ -16,7 +16,7 @@
 #include "espalier/optim/optim.hpp"
 #include "espalier/train/executor.hpp"
 #include "espalier/train/random_batch.hpp"
-#include "support/allocations.hpp"
+#include "support/step_allocations.hpp"
 
 namespace esp = espalier;
 using esp::Index;
@@ -141,17 +141,8 @@ TEST_CASE(
   }
   esp::TrainExecutor<float> executor(esp::program_of<Experts, float, esp::cpu::Device>(), rows, 64,
                                      2);
-  executor.prepare(esp::Adam{}, {});
-  const std::vector<double> weights{1, 0.5};
   const esp::RandomBatch<float> data(esp::plan_of<Experts>(), 64, rows, 1);
-  const auto learn = [&](std::int64_t i) {
-    executor.forward_backward(data.batch(), weights, static_cast<std::uint64_t>(i));
-    executor.update({i, 1, 1}, 1.0);
-  };
-  learn(1);
-  const long before = allocations();
-  for (std::int64_t i = 2; i < 6; ++i) learn(i);
-  CHECK(allocations() == before);
+  CHECK(espalier_test::step_allocations(executor, data.batch()) == 0);
 }
 
 TEST_CASE("weight gradients: an update takes them once, and leaves none behind") {

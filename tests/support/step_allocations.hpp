@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// How many times clipped steps with Adam allocate once the first is done.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "espalier/optim/optim.hpp"
+#include "espalier/train/executor.hpp"
+#include "support/allocations.hpp"
+
+namespace espalier_test {
+
+/// Four steps after one. Tasks weigh 1.
+template <class T>
+long step_allocations(espalier::TrainExecutor<T>& executor, const espalier::Batch<T>& batch) {
+  executor.prepare(espalier::Adam{}, {});
+  const std::vector<double> weights(executor.plan().tasks.size(), 1.0);
+  const auto learn = [&](std::int64_t i) {
+    executor.forward_backward(batch, weights, static_cast<std::uint64_t>(i));
+    executor.update({i, 1, 1}, 1.0);
+  };
+  learn(1);
+  const long before = allocations();
+  for (std::int64_t i = 2; i < 6; ++i) learn(i);
+  return allocations() - before;
+}
+
+}  // namespace espalier_test
