@@ -42,6 +42,7 @@ struct Run {
   esp::TrainExecutor<float> executor;
   std::vector<double> weights;
   std::int64_t step = 0;
+  double norm = 0;  ///< of the last step's gradient, where it was clipped
 
   Run(int threads, esp::Index batch, const esp::Optimizer& optimizer = esp::Adam{.learning_rate = 1e-2},
       const std::vector<std::string>& freeze = {})
@@ -55,7 +56,7 @@ struct Run {
     ++step;
     const auto losses = executor.forward_backward(batch, weights, esp::mix(1, static_cast<std::uint64_t>(step)));
     const double sum = losses[0] + losses[1];
-    executor.update({step, 1, 1}, max_norm);
+    norm = executor.update({step, 1, 1}, max_norm);
     return sum;
   }
 };
@@ -193,10 +194,13 @@ TEST_CASE("frozen tensors and tables keep their bits; the rest learns") {
                        doctest::Contains("freeze pattern 'nosuch/*' fits no tensor"), esp::ConfigError);
 }
 
-TEST_CASE("clipping bounds the norm of the whole gradient, tables included") {
+TEST_CASE("clipping bounds the norm of all that learns, tables included") {
   const esp::RandomBatch<float> data(esp::plan_of<Bottom>(), 64, rows, 5);
-  const auto moved = [&](double max_norm) {
-    Run<Bottom> run(1, 64, esp::Sgd{.learning_rate = 1.0});
+  struct Moved {
+    double by, norm;
+  };
+  const auto moved = [&](double max_norm, const std::vector<std::string>& freeze) {
+    Run<Bottom> run(1, 64, esp::Sgd{.learning_rate = 1.0}, freeze);
     const esp::Parameters<float> before = run.executor.parameters();
     run.learn(data.batch(), max_norm);
     double squared = 0;
@@ -206,12 +210,21 @@ TEST_CASE("clipping bounds the norm of the whole gradient, tables included") {
     };
     add(before.dense, after.dense);
     for (std::size_t t = 0; t < before.tables.size(); ++t) add(before.tables[t], after.tables[t]);
-    return std::sqrt(squared);
+    return Moved{std::sqrt(squared), run.norm};
   };
-  const double free = moved(0);
-  CHECK(free > 0.01);
-  CHECK(moved(0.01) == doctest::Approx(0.01).epsilon(1e-3).scale(0));
-  CHECK(moved(1e6) == doctest::Approx(free).epsilon(1e-5));
+  double all = 0;
+  for (const std::vector<std::string>& freeze :
+       {std::vector<std::string>{}, {"shared/*"}, {"embedding/user"}, {"embedding/*"}, {"shared/*", "embedding/*"}}) {
+    const auto [free, none] = moved(0, freeze);
+    CHECK(free > 0.01);
+    CHECK(none == 0);
+    if (freeze.empty()) all = free;
+    CHECK((free < all) == !freeze.empty());
+    const auto [bounded, norm] = moved(0.01, freeze);
+    CHECK(bounded == doctest::Approx(0.01).epsilon(1e-3).scale(0));
+    CHECK(norm == doctest::Approx(free).epsilon(1e-5));
+    CHECK(moved(1e6, freeze).by == doctest::Approx(free).epsilon(1e-5));
+  }
 }
 
 TEST_CASE("training lowers the loss, for every architecture") {

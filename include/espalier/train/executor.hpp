@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// `TrainExecutor<T>`: walks a plan forward, then backward, over slices of a batch, and updates parameters.
+// `TrainExecutor<T>`: walks a plan forward, then backward, over slices of a batch, and has the parameters learn.
 #pragma once
 
 #include <cmath>
-#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -13,13 +12,11 @@
 #include "espalier/core/threads.hpp"
 #include "espalier/ops/program.hpp"
 #include "espalier/optim/clip.hpp"
-#include "espalier/optim/optimizer.hpp"
-#include "espalier/train/optimizer_state.hpp"
+#include "espalier/train/parameter_update.hpp"
 #include "espalier/train/parameters.hpp"
 #include "espalier/train/slicing.hpp"
 #include "espalier/train/sparse_gradients.hpp"
 #include "espalier/train/table_products.hpp"
-#include "espalier/train/trainable.hpp"
 #include "espalier/train/weight_gradients.hpp"
 #include "espalier/train/workspace.hpp"
 
@@ -53,7 +50,7 @@ class TrainExecutor {
         device_(device),
         pool_(threads),
         parameters_(program.plan, vocabulary_rows),
-        trainable_(program.plan, {}),
+        update_(program.plan),
         capacity_(max_batch) {
     if (max_batch < 1) throw ConfigError("batch_size is " + std::to_string(max_batch) + ", expected 1 or more");
     const PlanSizes& sizes = program_.plan.sizes;
@@ -86,7 +83,7 @@ class TrainExecutor {
     merged_ = Buffer<T>(static_cast<std::size_t>(sizes.scratch));
     slice_losses_.assign(static_cast<std::size_t>(tasks_ * max_slices_), 0.0);
     auxiliary_.assign(static_cast<std::size_t>(2 * tasks_ * max_slices_), 0.0);
-    chunk_norms_.assign(trainable_.chunks().size(), 0.0);
+    make_norms();
     if (!segmented_ && narrow_kernels<T>(device) == nullptr) {
       products_ = TableProducts<T>(program_, parameters_.table_rows, max_batch, max_lanes_, pool_.threads());
     }
@@ -100,16 +97,14 @@ class TrainExecutor {
   [[nodiscard]] const PlanView& plan() const { return program_.plan; }
   [[nodiscard]] Parameters<T>& parameters() { return parameters_; }
   [[nodiscard]] const Parameters<T>& parameters() const { return parameters_; }
-  [[nodiscard]] OptimizerState<T>& optimizer_state() { return state_; }
+  [[nodiscard]] OptimizerState<T>& optimizer_state() { return update_.state(); }
   [[nodiscard]] ThreadPool& pool() { return pool_; }
   [[nodiscard]] Index capacity() const { return capacity_; }
 
   /// Which optimiser learns, and which tensors it leaves alone (`freeze`: patterns with *, on tensor and table names).
   ESPALIER_COLD void prepare(const Optimizer& optimizer, std::span<const std::string> freeze) {
-    optimizer_ = optimizer;
-    trainable_ = Trainable(program_.plan, freeze);
-    chunk_norms_.assign(trainable_.chunks().size(), 0.0);
-    state_ = OptimizerState<T>(parameters_, program_.plan.sizes.parameters, *optimizer_);
+    update_.prepare(program_.plan, parameters_, optimizer, freeze);
+    make_norms();
   }
 
   /// Forward, losses and backward: leaves the gradient of Σ_k weight_k · loss_k, each loss a weighted mean over the
@@ -146,34 +141,36 @@ class TrainExecutor {
   /// One optimiser step with the gradients that forward_backward left; clears them. `max_norm` > 0 clips the global
   /// norm. Returns the norm when clipping, else 0.
   double update(const UpdateStep& step, double max_norm = 0) {
-    UpdateStep scaled = step;
-    const std::span<const Trainable::Chunk> chunks = trainable_.chunks();
-    const Index dense = static_cast<Index>(chunks.size());
+    const std::span<const Trainable::Chunk> chunks = update_.chunks();
+    const Index shards = sparse_.shards(), pieces = shards + static_cast<Index>(chunks.size());
+    T* const gradient = lanes_[0].data();
     const bool clip = max_norm > 0;
-    pool_.run(sparse_.shards() + dense, [&](Index piece, int) {
-      if (piece < sparse_.shards()) {
-        collect(piece);
-        if (!clip) update_shard(piece, scaled);
+    UpdateStep scaled = step;
+    const auto learn = [&](Index piece) {
+      if (piece < shards) {
+        const auto& shard = sparse_.shard(piece);
+        update_.update(shard, parameters_.tables[static_cast<std::size_t>(shard.table)].data(), scaled);
       } else {
-        const Index i = piece - sparse_.shards();
-        reduce_chunk(i, clip);
-        if (!clip) update_chunk(i, scaled);
+        update_.update(chunks[static_cast<std::size_t>(piece - shards)], parameters_.dense.data(), gradient, scaled);
       }
+    };
+    pool_.run(pieces, [&](Index piece, int) {
+      double& norm = norms_[static_cast<std::size_t>(piece)];
+      if (piece < shards) {
+        collect(piece);
+        if (clip) norm = update_.squared_norm(sparse_.shard(piece));
+      } else {
+        const Trainable::Chunk& chunk = chunks[static_cast<std::size_t>(piece - shards)];
+        ParameterUpdate<T>::sum_lanes(chunk, lanes_, lanes_of(chunk));
+        if (clip) norm = ParameterUpdate<T>::squared_norm(chunk, gradient);
+      }
+      if (!clip) learn(piece);
     });
     if (!clip) return 0;
     double squared = 0;
-    for (Index i = 0; i < sparse_.shards(); ++i) {
-      if (!trainable_.table_frozen(sparse_.shard(i).table)) squared += sparse_.shard(i).squared_norm;
-    }
-    for (const double s : chunk_norms_) squared += s;
+    for (Index piece = 0; piece < pieces; ++piece) squared += norms_[static_cast<std::size_t>(piece)];
     scaled.gradient_scale *= clip_factor(squared, max_norm);
-    pool_.run(sparse_.shards() + dense, [&](Index piece, int) {
-      if (piece < sparse_.shards()) {
-        update_shard(piece, scaled);
-      } else {
-        update_chunk(piece - sparse_.shards(), scaled);
-      }
-    });
+    pool_.run(pieces, [&](Index piece, int) { learn(piece); });
     return std::sqrt(squared);
   }
 
@@ -424,6 +421,8 @@ class TrainExecutor {
     }
   }
 
+  void make_norms() { norms_.assign(static_cast<std::size_t>(sparse_.shards()) + update_.chunks().size(), 0.0); }
+
   void collect(Index shard) {
     if (rows_are_summed_) return;
     auto& rows = sparse_.shard(shard);
@@ -431,67 +430,25 @@ class TrainExecutor {
     sparse_.collect(shard, batch_, lookup_gradients_.data(), capacity_);
   }
 
-  /// Sums the lanes of a chunk into the first, in order, and clears the others.
-  void reduce_chunk(Index i, bool norm) {
-    const Trainable::Chunk& chunk = trainable_.chunks()[static_cast<std::size_t>(i)];
-    T* const sum = lanes_[0].data() + chunk.begin;
-    const Index n = chunk.end - chunk.begin, whole = n / pack_size<T> * pack_size<T>;
-    T* parts[Slicing::max_lanes]{};
-    const bool one_lane = (with_products_ && products_.has_summed(chunk.begin, chunk.end)) ||
-                          (weight_pieces_ > 0 && weight_gradients_.has_summed(chunk.begin, chunk.end));
-    const Index lanes = one_lane ? 1 : slicing_.lanes;
-    for (Index lane = 0; lane < lanes; ++lane) {
-      parts[lane] = lanes_[static_cast<std::size_t>(lane)].data() + chunk.begin;
-    }
-    for (Index j = 0; j < whole && lanes > 1; j += pack_size<T>) {
-      Pack<T> total = load_pack(sum + j);
-      for (Index lane = 1; lane < lanes; ++lane) {
-        total += load_pack(parts[lane] + j);
-        store_pack(parts[lane] + j, Pack<T>{});
-      }
-      store_pack(sum + j, total);
-    }
-    for (Index j = whole; j < n; ++j) {
-      for (Index lane = 1; lane < lanes; ++lane) sum[j] += std::exchange(parts[lane][j], T{0});
-    }
-    if (norm && !chunk.frozen) chunk_norms_[static_cast<std::size_t>(i)] = sum_of_squares(sum, n);
-  }
-
-  void update_chunk(Index i, const UpdateStep& step) {
-    const Trainable::Chunk& chunk = trainable_.chunks()[static_cast<std::size_t>(i)];
-    T* gradient = lanes_[0].data() + chunk.begin;
-    const Index n = chunk.end - chunk.begin;
-    if (!chunk.frozen) {
-      T* states[OptimizerState<T>::max_states]{};
-      for (int s = 0; s < state_.count; ++s) states[s] = state_.dense[static_cast<std::size_t>(s)].data() + chunk.begin;
-      optimizer_->update(parameters_.dense.data() + chunk.begin, gradient, states, n, step);
-    }
-    std::fill_n(gradient, n, T{0});
-  }
-
-  void update_shard(Index i, const UpdateStep& step) {
-    const auto& shard = sparse_.shard(i);
-    if (trainable_.table_frozen(shard.table)) return;
-    const auto table = static_cast<std::size_t>(shard.table);
-    T* states[OptimizerState<T>::max_states]{};
-    for (int s = 0; s < state_.count; ++s) states[s] = state_.tables[static_cast<std::size_t>(s)][table].data();
-    optimizer_->update_rows(parameters_.tables[table].data(), states, shard.rows.data(), shard.sums.data(),
-                            shard.count(), shard.width, step);
+  /// How many lanes hold gradients of a chunk.
+  [[nodiscard]] Index lanes_of(const Trainable::Chunk& chunk) const {
+    const bool summed = (with_products_ && products_.has_summed(chunk.begin, chunk.end)) ||
+                        (weight_pieces_ > 0 && weight_gradients_.has_summed(chunk.begin, chunk.end));
+    return summed ? 1 : slicing_.lanes;
   }
 
   CpuProgram program_;
   cpu::Device device_;
   ThreadPool pool_;
   Parameters<T> parameters_;
-  Trainable trainable_;
-  std::optional<Optimizer> optimizer_;
-  OptimizerState<T> state_;
+  ParameterUpdate<T> update_;
   SparseGradients<T> sparse_;
   std::vector<const T*> table_pointers_;
   std::vector<Workspace<T>> workspaces_;  ///< one a thread; one a slice where the plan or the balance needs barriers
   std::vector<Buffer<T>> lanes_;          ///< gradients of the dense parameters
   Buffer<T> scratch_, merged_, lookup_gradients_;
-  std::vector<double> losses_, weights_, totals_, slice_losses_, chunk_norms_;
+  std::vector<double> losses_, weights_, totals_, slice_losses_;
+  std::vector<double> norms_;      ///< Σ g² of each piece of the update
   std::vector<double> auxiliary_;  ///< a slice: sums of the tasks' auxiliary losses, and the tasks' weights
   double batch_weight_ = 0;
   Index capacity_ = 0, tasks_ = 0, max_slices_ = 0, max_slice_ = 0, max_lanes_ = 0;

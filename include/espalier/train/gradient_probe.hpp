@@ -112,7 +112,7 @@ class GradientProbe {
       of.push_back(at);
     };
     const auto frozen = [&](Index offset) {
-      for (const Trainable::Chunk& chunk : e_.trainable_.chunks()) {
+      for (const Trainable::Chunk& chunk : e_.update_.chunks()) {
         if (chunk.begin <= offset && offset < chunk.end) return chunk.frozen;
       }
       return false;
@@ -122,7 +122,7 @@ class GradientProbe {
     for (std::size_t i = 0; i < e_.plan().tables.size(); ++i) {
       const TableInfo& table = e_.plan().tables[i];
       add(std::string(table.name.view()),
-          table.task == shared_by_tasks && !e_.trainable_.table_frozen(static_cast<int>(i)));
+          table.task == shared_by_tasks && !e_.update_.trainable().table_frozen(static_cast<int>(i)));
     }
     return of;
   }

@@ -41,7 +41,7 @@ class ParameterGradients : public TaskBackward<T> {
       segmented_ = segmented_ || path.merges;
     }
     segmented_ = segmented_ || e_.segmented_;
-    chunks_ = parameter_ranges(plan, e_.trainable_, mixed, groups);
+    chunks_ = parameter_ranges(plan, e_.update_.trainable(), mixed, groups);
     for (const ParameterRange& c : chunks_) shared_ += c.shared ? c.end - c.begin : 0;
     for (std::size_t i = 0; i < tasks_ * static_cast<std::size_t>(e_.max_lanes_); ++i) {
       lanes_.emplace_back(static_cast<std::size_t>(plan.sizes.parameters));
@@ -186,7 +186,7 @@ class ParameterGradients : public TaskBackward<T> {
     std::fill_n(products, tasks_ * tasks_, 0.0);
     auto& rows = e_.sparse_.shard(shard);
     const TableInfo& table = e_.program_.plan.tables[static_cast<std::size_t>(rows.table)];
-    const bool compared = table.task == shared_by_tasks && !e_.trainable_.table_frozen(rows.table);
+    const bool compared = table.task == shared_by_tasks && !e_.update_.trainable().table_frozen(rows.table);
     if (!Coordinates && !compared) return;
     std::vector<T>* const sums = rows_of(Coordinates ? shard : Index{worker});
     for (const std::size_t k : present_) {
@@ -288,9 +288,6 @@ class ParameterGradients : public TaskBackward<T> {
       const T scale = shared ? static_cast<T>(alpha[k]) : T{1};
       for (std::size_t j = 0; j < n; ++j) sum[j] += scale * part[j];
     }
-    rows.squared_norm = 0;
-    for (std::size_t j = 0; j < n; ++j)
-      rows.squared_norm += static_cast<double>(sum[j]) * static_cast<double>(sum[j]);
   }
 
   bool segmented_ = false;

@@ -30,18 +30,8 @@ class SparseGradients {
     Index width = 0;
     std::vector<std::int32_t> rows;
     std::vector<T> sums;  ///< room for as many as there can be; `count()` rows hold
-    double squared_norm = 0;
 
     [[nodiscard]] Index count() const { return static_cast<Index>(rows.size()); }
-
-    /// Once the sums are made: their squared norm.
-    void measure() {
-      squared_norm = 0;
-      for (Index k = 0; k < count() * width; ++k) {
-        const auto v = static_cast<double>(sums[static_cast<std::size_t>(k)]);
-        squared_norm += v * v;
-      }
-    }
   };
 
   SparseGradients() = default;
@@ -98,7 +88,6 @@ class SparseGradients {
         for (std::int32_t k = begin; k < end; ++k) add(s, slots, column.ids[k], gradient, scale);
       }
     }
-    s.measure();
     for (const std::int32_t row : s.rows) slots[row] = 0;
   }
 
