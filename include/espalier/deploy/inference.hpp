@@ -10,6 +10,7 @@
 #include "espalier/core/config.hpp"
 #include "espalier/deploy/narrow_parameters.hpp"
 #include "espalier/kernels/precision.hpp"
+#include "espalier/ops/dense_matrices.hpp"
 #include "espalier/ops/program.hpp"
 #include "espalier/train/parameters.hpp"
 
@@ -148,31 +149,18 @@ class InferenceExecutor {
  private:
   /// None where two layers see the same values as matrices of different shapes.
   ESPALIER_COLD void make_panels(std::size_t parameters) {
-    struct Matrix {
-      Index begin, end, in;
+    const std::vector<DenseMatrix> matrices = dense_matrices(program_.plan.nodes);
+    const auto any_of = [&](const auto& holds) {
+      return std::any_of(matrices.begin(), matrices.end(), holds);
     };
-    std::vector<Matrix> made;
-    const bool any = std::any_of(program_.plan.nodes.begin(), program_.plan.nodes.end(), [](const Node& n) {
-      return n.op == op_id<ops::Dense> && cpu::panel_height(n.out.rows / n.groups) > 0;
+    const bool worth = any_of([](const DenseMatrix& m) { return cpu::panel_height(m.rows) > 0; });
+    const bool differ = any_of([&](const DenseMatrix& a) {
+      return any_of([&](const DenseMatrix& b) { return a.overlaps(b) && !a.same(b); });
     });
-    if (!any) return;
+    if (!worth || differ) return;
     panels_ = Buffer<T>(parameters);
-    for (const Node& n : program_.plan.nodes) {
-      if (n.op != op_id<ops::Dense>) continue;
-      const Index in = n.in.rows / n.groups, out = n.out.rows / n.groups;
-      for (Index g = 0, at = n.parameters[0]; g < n.groups; ++g, at += out * in) {
-        const Index end = at + out * in;
-        const bool differs = std::any_of(made.begin(), made.end(), [&](const Matrix& m) {
-          const bool same = m.begin == at && m.end == end && m.in == in;
-          return !same && m.begin < end && at < m.end;
-        });
-        if (differs) {
-          panels_ = {};
-          return;
-        }
-        made.push_back({at, end, in});
-        cpu::make_panels(dense_ + at, out, in, panels_.data() + at);
-      }
+    for (const DenseMatrix& m : matrices) {
+      cpu::make_panels(dense_ + m.offset, m.rows, m.columns, panels_.data() + m.offset);
     }
   }
 

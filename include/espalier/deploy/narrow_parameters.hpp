@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "espalier/kernels/bfloat16.hpp"
-#include "espalier/ops/dense.hpp"
+#include "espalier/ops/dense_matrices.hpp"
 #include "espalier/train/parameters.hpp"
 
 namespace espalier {
@@ -79,11 +79,7 @@ class NarrowParameters {
   };
 
   void find_matrices(const PlanView& plan) {
-    for (const Node& node : plan.nodes) {
-      if (node.op != op_id<ops::Dense>) continue;
-      const Index begin = node.parameters[0];
-      ranges_.push_back({begin, begin + Index{node.in.rows} / node.groups * node.out.rows});
-    }
+    for (const DenseMatrix& m : dense_matrices(plan.nodes)) ranges_.push_back({m.offset, m.end()});
     std::sort(ranges_.begin(), ranges_.end(),
               [](const Range& a, const Range& b) { return a.begin < b.begin; });
     std::size_t made = 0;

@@ -18,9 +18,7 @@ struct Dense {
   static void forward(const Node& n, const C& c) {
     const int in = n.in.rows / n.groups, out = n.out.rows / n.groups;
     for (int g = 0; g < n.groups; ++g) {
-      const Index weight = n.parameters[0] + static_cast<Index>(g) * out * in;
-      const Index bias = n.parameters[1] < 0 ? -1 : n.parameters[1] + static_cast<Index>(g) * out;
-      dense_forward(c.device, c.matrix(weight), c.parameter(bias),
+      dense_forward(c.device, c.matrix(weight(n, g)), c.parameter(bias(n, g)),
                     as_const(c.value(n.in.slice(g * in, in))), n.activation,
                     c.value(part(n.cache, g, out)), c.value(n.out.slice(g * out, out)));
     }
@@ -32,16 +30,28 @@ struct Dense {
     activation_backward(c.device, n.activation, as_const(c.value(n.cache)), as_const(c.value(n.out)),
                         c.gradient(n.out));
     for (int g = 0; g < n.groups; ++g) {
-      const Index weight = n.parameters[0] + static_cast<Index>(g) * out * in;
-      const Index bias = n.parameters[1] < 0 ? -1 : n.parameters[1] + static_cast<Index>(g) * out;
       const auto dy = as_const(c.gradient(n.out.slice(g * out, out)));
-      const Block x = n.in.slice(g * in, in);
-      dense_weight_gradient(c.device, dy, as_const(c.value(x)), c.parameter_gradient(weight),
-                            c.parameter_gradient(bias));
-      if (n.in.gradient) {
-        dense_input_gradient(c.device, c.parameter(weight), dy, c.gradient(x), n.accumulate_in);
-      }
+      dense_weight_gradient(c.device, dy, as_const(c.value(n.in.slice(g * in, in))),
+                            c.parameter_gradient(weight(n, g)), c.parameter_gradient(bias(n, g)));
+      input_gradient(n, g, dy, c);
     }
+  }
+
+  /// dx of one group, whose δ this is, where anybody wants it.
+  template <class C>
+  static void input_gradient(const Node& n, int group, View<const typename C::Scalar> delta, const C& c) {
+    if (!n.in.gradient) return;
+    const int in = n.in.rows / n.groups;
+    dense_input_gradient(c.device, c.parameter(weight(n, group)), delta,
+                         c.gradient(n.in.slice(group * in, in)), n.accumulate_in);
+  }
+
+  /// Where a group's parameters lie; −1: it has no bias.
+  [[nodiscard]] static constexpr Index weight(const Node& n, int group) {
+    return n.parameters[0] + Index{group} * (n.in.rows / n.groups) * (n.out.rows / n.groups);
+  }
+  [[nodiscard]] static constexpr Index bias(const Node& n, int group) {
+    return n.parameters[1] < 0 ? -1 : n.parameters[1] + Index{group} * (n.out.rows / n.groups);
   }
 
   static constexpr Cost cost(const Node& n) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "espalier/core/buffer.hpp"
+#include "espalier/ops/dense_matrices.hpp"
 #include "espalier/ops/program.hpp"
 #include "espalier/train/slicing.hpp"
 
@@ -48,10 +49,11 @@ class WeightGradients {
   template <class Others>
   ESPALIER_COLD WeightGradients(const PlanView& plan, Index max_batch, const Others& others)
       : layer_of_(plan.nodes.size(), none) {
+    const std::vector<DenseMatrix> matrices = dense_matrices(plan.nodes);
     for (std::size_t i = 0; i < layer_of_.size(); ++i) {
       const Node& n = plan.nodes[i];
       if (n.op != op_id<ops::Dense> || n.in.steps != 1 || others(static_cast<Index>(i)) ||
-          is_shared(plan, n))
+          is_shared(matrices, n))
         continue;
       Layer layer;
       layer.node = &n;
@@ -89,12 +91,9 @@ class WeightGradients {
                         as_const(c.value(n.out)), as_const(c.gradient(n.out)), delta);
     if (n.parameters[1] >= 0)
       cpu::add_samples(as_const(delta), c.parameter_gradient(n.parameters[1]));
-    const auto [in, out] = layer.matrix;
-    for (Index g = 0; g < n.groups && n.in.gradient; ++g) {
-      dense_input_gradient(c.device, c.parameter(n.parameters[0] + g * out * in),
-                           as_const(part(delta, g * out, out)), part(c.gradient(n.in), g * in, in),
-                           n.accumulate_in);
-    }
+    const Index out = layer.matrix.out;
+    for (int g = 0; g < n.groups; ++g)
+      ops::Dense::input_gradient(n, g, as_const(part(delta, g * out, out)), c);
     return true;
   }
 
@@ -145,13 +144,12 @@ class WeightGradients {
   };
 
   /// Whether another layer has these parameters too.
-  [[nodiscard]] static bool is_shared(const PlanView& plan, const Node& node) {
-    const auto end = [](const Node& n) {
-      return n.parameters[0] + Index{n.in.rows} / n.groups * n.out.rows;
-    };
-    return std::any_of(plan.nodes.begin(), plan.nodes.end(), [&](const Node& n) {
-      return &n != &node && n.op == node.op && n.parameters[0] < end(node) &&
-             node.parameters[0] < end(n);
+  [[nodiscard]] static bool is_shared(const std::vector<DenseMatrix>& matrices, const Node& node) {
+    return std::any_of(matrices.begin(), matrices.end(), [&](const DenseMatrix& mine) {
+      return mine.node == &node &&
+             std::any_of(matrices.begin(), matrices.end(), [&](const DenseMatrix& other) {
+               return other.node != &node && other.overlaps(mine);
+             });
     });
   }
   [[nodiscard]] static Index pieces_of(const Layer& layer) {

@@ -53,22 +53,28 @@ ESPALIER_END_TARGET
 
 namespace espalier::cpu {
 
-/// C = act(A B + bias) or C += A B, by the instruction set in use.
+// Calls the function of the instruction set in use.
+#if ESPALIER_DISPATCH
+#define ESPALIER_CALL_SET(...)     \
+  switch (instruction_set()) {     \
+    case InstructionSet::avx512:   \
+      return avx512::__VA_ARGS__;  \
+    case InstructionSet::avx2:     \
+      return avx2::__VA_ARGS__;    \
+    case InstructionSet::compiled: \
+      break;                       \
+  }                                \
+  return ESPALIER_COMPILED_SET::__VA_ARGS__
+#else
+#define ESPALIER_CALL_SET(...) return ESPALIER_COMPILED_SET::__VA_ARGS__
+#endif
+
+/// C = act(A B + bias) or C += A B.
 template <class T>
 void gemm(Index m, Index n, Index k, const GemmInput<T>& a, const GemmInput<T>& b,
           const GemmOutput<T>& c) {
   if (m == 0 || n == 0) return;
-#if ESPALIER_DISPATCH
-  switch (instruction_set()) {
-    case InstructionSet::avx512:
-      return avx512::product<T>(m, n, k, a, b, c);
-    case InstructionSet::avx2:
-      return avx2::product<T>(m, n, k, a, b, c);
-    case InstructionSet::compiled:
-      break;
-  }
-#endif
-  product<T>(m, n, k, a, b, c);
+  ESPALIER_CALL_SET(product<T>(m, n, k, a, b, c));
 }
 
 /// y = act(W x + bias), W (m × k) as make_panels() made it and, for what is left below the panels,
@@ -76,37 +82,16 @@ void gemm(Index m, Index n, Index k, const GemmInput<T>& a, const GemmInput<T>& 
 template <class T>
 void panels_times(Index m, Index k, const T* panels, const T* rows, const T* x,
                   const GemmOutput<T>& y) {
-#if ESPALIER_DISPATCH
-  switch (instruction_set()) {
-    case InstructionSet::avx512:
-      return avx512::panels_times_column<T>(m, k, panels, rows, x, y);
-    case InstructionSet::avx2:
-      return avx2::panels_times_column<T>(m, k, panels, rows, x, y);
-    case InstructionSet::compiled:
-      break;
-  }
-#endif
-  panels_times_column<T>(m, k, panels, rows, x, y);
+  ESPALIER_CALL_SET(panels_times_column<T>(m, k, panels, rows, x, y));
 }
 
 /// What a thread's first product would allocate.
 template <class T>
 void prepare_thread(Device device) {
   if (const auto* narrow = narrow_kernels<T>(device)) narrow->prepare_thread();
-#if ESPALIER_DISPATCH
-  switch (instruction_set()) {
-    case InstructionSet::avx512:
-      avx512::pack_room<T>();
-      return;
-    case InstructionSet::avx2:
-      avx2::pack_room<T>();
-      return;
-    case InstructionSet::compiled:
-      break;
-  }
-#endif
-  pack_room<T>();
+  ESPALIER_CALL_SET(make_pack_room<T>());
 }
+#undef ESPALIER_CALL_SET
 
 #if defined(ESPALIER_INSTANTIATION)
 ESPALIER_INSTANTIATION void gemm<float>(Index, Index, Index, const GemmInput<float>&,
