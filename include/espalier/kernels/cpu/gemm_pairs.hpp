@@ -162,8 +162,26 @@ void pair_blocks(Index m, Index n, Index k, const GemmInput<Left>& a, const Gemm
   }
 }
 
-/// out[r · Few + f] = ⟨many_r, few_f⟩, all `k` long; few_f as pairs, zero to the end of the last
-/// register.
+/// Where the last pairs of `k` neighbours begin, a register of them, when it takes one more: at the
+/// end of a row that is long enough, so that it reads what others have counted, and none beyond.
+[[nodiscard]] constexpr Index last_pairs(Index k) {
+  return (std::max)(Index{0}, k - 2 * lanes<Pair>);
+}
+
+/// `k` neighbours as pair_dots() wants its few: whole registers, and another whose pairs are those
+/// at last_pairs(), zero where the others have counted them.
+template <class Math, class Source>
+void narrow_few(const Source* from, Index k, Pair* to) {
+  constexpr Index step = 2 * lanes<Pair>;
+  const Index whole = k / step * step;
+  narrow_run<Math>(from, whole, to);
+  if (whole == k) return;
+  Source last[std::size_t{step}]{};
+  std::copy(from + whole, from + k, last + (whole - last_pairs(k)));
+  store(to + whole / 2, Math::narrow(last));
+}
+
+/// out[r · Few + f] = ⟨many_r, few_f⟩, all `k` long; few_f as narrow_few() leaves it.
 template <class Math, int Many, int Few, class Source>
 [[gnu::noinline]] ESPALIER_ALIGN_LOOPS void pair_dots(Index k, const Source* many, Index many_step,
                                                       const Pair* few, Index few_step, float* out) {
@@ -186,9 +204,10 @@ template <class Math, int Many, int Few, class Source>
   }
   if (p < k) {
     for (int r = 0; r < Many; ++r) {
-      Source last[std::size_t{2 * n}]{};
-      std::copy_n(many + r * many_step + p, k - p, last);
-      left[r] = Math::narrow(last);
+      const Source* from = many + r * many_step;
+      Source all[std::size_t{2 * n}]{};
+      if (p == 0) from = std::copy_n(from, k, all) - k;  // shorter than a register
+      left[r] = Math::narrow(from + last_pairs(k));
     }
     add(left, p / 2);
   }
@@ -204,10 +223,7 @@ void few_columns(Index m, Index k, const GemmInput<Left>& a, const GemmInput<Rig
   constexpr Index n = lanes<Pair>;
   Pair* const room = pair_room();
   const Index step = (k + 2 * n - 1) / (2 * n) * n;
-  for (Index f = 0; f < Few; ++f) {
-    std::fill(room + f * step + (k + 1) / 2, room + (f + 1) * step, Pair{0});
-    narrow_run<Math>(b.data + f * b.column, k, room + f * step);
-  }
+  for (Index f = 0; f < Few; ++f) narrow_few<Math>(b.data + f * b.column, k, room + f * step);
   constexpr int at_once = Few == 1 ? 8 : 4;
   float values[std::size_t{at_once * Few}];
   Index r = 0;
