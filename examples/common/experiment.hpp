@@ -99,7 +99,7 @@ inline int train_one(const Example& example, const Options& o, const NamedModel&
   options.checkpoint = o.checkpoint;
   options.resume = o.resume;
   const std::filesystem::path log =
-      o.log.empty() ? std::filesystem::path("runs") / example.name / (model.name + "-" + o.balance + "-" + std::to_string(o.seed))
+      o.log.empty() ? std::filesystem::path("runs") / example.name / (model.name + "-" + name_of_balance(o) + "-" + std::to_string(o.seed))
                     : std::filesystem::path(o.log);
   std::filesystem::create_directories(log);
   options.history = (log / "history.jsonl").string();
@@ -133,7 +133,7 @@ inline int train_one(const Example& example, const Options& o, const NamedModel&
     nlohmann::ordered_json line;
     line["example"] = example.name;
     line["model"] = model.name;
-    line["balance"] = o.balance;
+    line["balance"] = name_of_balance(o);
     line["precision"] = o.precision;
     line["seed"] = o.seed;
     line["epochs"] = fit.epochs;
@@ -155,8 +155,9 @@ inline int compare(const Example& example, const Options& o, const std::vector<N
   std::vector<std::string> balances;
   for (const esp::NamedBalance& b : esp::named_balances) {
     const std::string name(b.name);
-    if (o.compare_balances.empty() ? name == o.balance : all_balances || picked(o.compare_balances, name)) balances.push_back(name);
+    if (all_balances || picked(o.compare_balances, name)) balances.push_back(name);
   }
+  if (balances.empty()) balances.push_back(name_of_balance(o));
   std::vector<const NamedModel*> chosen;
   for (const NamedModel& model : models) {
     if (o.compare_all || (o.compare.empty() ? model.name == o.model : picked(o.compare, model.name))) chosen.push_back(&model);
@@ -217,7 +218,7 @@ inline int compare(const Example& example, const Options& o, const std::vector<N
   if (o.json) {
     nlohmann::ordered_json line;
     line["example"] = example.name;
-    line["balance"] = o.balance;
+    line["balance"] = name_of_balance(o);
     line["chosen"] = comparison.chosen();
     line["runs"] = nlohmann::ordered_json::array();
     for (const Comparison::Run& run : comparison.runs()) line["runs"].push_back(to_json(run, example.recipe.monitor));

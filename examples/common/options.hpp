@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdint>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -48,6 +49,15 @@ inline void add_training_options(CLI::App& app, Options& o, const espalier::Trai
   app.add_option("--threads", o.threads, "0: one a core. The result does not depend on it")->check(CLI::NonNegativeNumber);
   app.add_flag("--json", o.json, "Print one JSON object as the last line");
   app.add_flag("--quiet", o.quiet, "No progress");
+}
+
+/// What a run's folder and its records call how the losses are weighted: equal, mgda, …, weights-1-1-0.5.
+[[nodiscard]] inline std::string name_of_balance(const Options& o) {
+  if (o.weights.empty()) return o.balance;
+  std::ostringstream name;
+  name << "weights";
+  for (const double w : o.weights) name << '-' << w;
+  return name.str();
 }
 
 /// The recipe, as it was told on the command line; the optimiser is for the caller.

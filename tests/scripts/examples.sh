@@ -110,6 +110,7 @@ sed -i '2s/"validation":[0-9.]*/"validation":null/' both/runs.jsonl
 both --seeds 1 --resume >/dev/null 2>err || fail "a run without a validation value stops a comparison: $(cat err)"
 "$bin/movielens" --data films --epochs 1 --compare-models shared --weights 1,2,1 --log both --quiet --seeds 1 --resume >/dev/null 2>err </dev/null || fail "$(cat err)"
 [ "$(grep -c '^---' err)" = 1 ] || fail "a comparison with other weights took over runs without them"
+grep -q '"balance":"weights-1-2-1"' both/runs.jsonl || fail "a run with weights of its own is called otherwise: $(cat both/runs.jsonl)"
 refuses "excludes" both --seeds 1 --weights 1,2,1
 sed -i '2s/.*/{}/' both/runs.jsonl
 refuses "runs.jsonl:2: not a run of a comparison" both --seeds 1 --resume
