@@ -309,17 +309,57 @@ TEST_CASE("features: labels that a loss does not take are refused with file, lin
   CHECK(label_refusal("click", "NA") == "no error");
 }
 
-TEST_CASE("features: sample weights are finite numbers from 0") {
+TEST_CASE("features: sample weights are 0 or of a size whose sums, and one over them, are floats") {
   const Dataset data(labelled());
   CHECK(Features({{}, labels}, "w").encode(data).weights == std::vector<float>{1, 0.5F, 2, 0});
   CHECK(Features({{}, labels}, "w").encode(data.filter([](Index row) { return row == 2; })).weights ==
         std::vector<float>{2});
   CHECK(failure<DataError>([&] { static_cast<void>(Features({{}, labels}, "seconds").encode(data)); }) ==
-        "log.csv:2: weight 'seconds' is -2.5, expected a finite number from 0");
+        "log.csv:2: weight 'seconds' is -2.5, expected 0 or a number from 1e-30 to 1e+30");
   CHECK(failure<DataError>([&] { static_cast<void>(Features({{}, labels}, "plays").encode(data)); }) ==
-        "log.csv:4: weight 'plays' is missing, expected a finite number from 0");
+        "log.csv:4: weight 'plays' is missing, expected 0 or a number from 1e-30 to 1e+30");
   CHECK(failure<DataError>([&] { static_cast<void>(Features({{}, labels}, "user").encode(data)); }) ==
         "log.csv: column 'user' holds text, expected numbers");
+  for (const double w : {1e-41, 9e-31, 2e30, 3e38, 1e300}) {
+    CHECK(failure<DataError>([&] { static_cast<void>(Features({}, "x").encode(numbers({1, w}))); }) ==
+          "log, row 2: weight 'x' is " + number_text(w) + ", expected 0 or a number from 1e-30 to 1e+30");
+  }
+}
+
+TEST_CASE("features: predictions need no labels, weights or groups, whatever columns of their names hold") {
+  Table table;
+  table.add("x", std::vector<double>{1, 2});
+  table.add("click", std::vector<std::string>{"yes", "no"});
+  table.add("seconds", std::vector<double>{1e300, -1});
+  const Features f({fields<Numeric<"x">>, labels}, "click", "none");
+  const EncodedData data = f.encode_inputs(Dataset(std::move(table)));
+  CHECK(data.numeric == std::vector<float>{1, 2});
+  CHECK(data.tasks == 4);
+  REQUIRE(data.labels.size() == 8);
+  for (const float label : data.labels) CHECK(std::isnan(label));
+  CHECK(data.weights.empty());
+  CHECK(data.groups.empty());
+}
+
+TEST_CASE("features: whole numbers of 64 bits are categories by all of their digits") {
+  Features f = features<Categorical<"x", 4>>();
+  const std::vector<std::string> users{"1234567890123456789", "-9223372036854775808", "18446744073709551615",
+                                       "2000000000000000", "9007199254740992", "-7"};
+  f.fit(texts(users));
+  const auto row = [&](auto value) {
+    const NamedValue values[] = {{"x", value}};
+    return f.encode(values).single_ids[0];
+  };
+  CHECK(row(std::int64_t{1234567890123456789}) == 1);
+  CHECK(row(std::uint64_t{1234567890123456789}) == 1);
+  CHECK(row(std::int64_t{1234567890123456788}) == 0);
+  CHECK(row((std::numeric_limits<std::int64_t>::min)()) == 2);
+  CHECK(row((std::numeric_limits<std::uint64_t>::max)()) == 3);
+  CHECK(row(std::int64_t{2000000000000000}) == 4);
+  CHECK(row(2e15) == 4);
+  CHECK(row(9007199254740992.0) == 5);
+  CHECK(row(std::int8_t{-7}) == 6);
+  CHECK(row(-7.0) == 6);
 }
 
 TEST_CASE("features: groups number the values of a column") {

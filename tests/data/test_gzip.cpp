@@ -82,6 +82,17 @@ TEST_CASE("gzip: several members, empty ones too, are one text") {
   CHECK(cells(read_csv(folder / "f.csv.gz"), "b") == "2 4");
 }
 
+TEST_CASE("gzip: zeros behind a member are padding") {
+  for (const std::size_t zeros : {1U, 7U, 512U, 65535U, 65536U, 200000U}) {
+    const std::string padding(zeros, '\0'), bytes = compressed("a,b\n") + padding;
+    CHECK(unpacked(bytes) == "a,b\n");
+    CHECK(unpacked(bytes + compressed("1,2\n") + padding, 3) == "a,b\n1,2\n");
+    CHECK(refusal(bytes + "garbage") ==
+          "f.gz: corrupt gzip data after 4 bytes of content (incorrect header check)");
+  }
+  CHECK(refusal(std::string(10, '\0')) == "f.gz: corrupt gzip data after 0 bytes of content (incorrect header check)");
+}
+
 TEST_CASE("gzip: data cut off anywhere is an error") {
   const std::string bytes = compressed(random_text(5000));
   for (std::size_t size = 0; size < bytes.size(); ++size) {

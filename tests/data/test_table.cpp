@@ -54,6 +54,23 @@ TEST_CASE("a column is made from vectors, arrays and spans of any number or text
   CHECK(table.rows() == 2);
 }
 
+TEST_CASE("whole numbers that doubles do not tell apart are refused") {
+  const auto refused = [](auto value) {
+    return failure<DataError>([&] { static_cast<void>(Column::number("user", std::vector<decltype(value)>{1, value})); });
+  };
+  const std::int64_t most = 9007199254740992;
+  CHECK(refused(most) == "no error");
+  CHECK(refused(-most) == "no error");
+  CHECK(refused(most + 1) ==
+        "column 'user', row 2: 9007199254740993 is beyond ±2^53, what numbers are exact to; expected ids of so many "
+        "digits as text");
+  CHECK(refused(-most - 1).find("row 2: -9007199254740993 is beyond") != std::string::npos);
+  CHECK(refused(static_cast<std::uint64_t>(most)) == "no error");
+  CHECK(refused((std::numeric_limits<std::uint64_t>::max)()).find("18446744073709551615") != std::string::npos);
+  CHECK(refused((std::numeric_limits<std::int64_t>::min)()).find("-9223372036854775808") != std::string::npos);
+  CHECK(refused(1e300) == "no error");
+}
+
 TEST_CASE("columns are of one length and of different names, texts within their dictionary") {
   Table table = people();
   CHECK(failure<DataError>([&] { table.add("age", std::vector<int>{1, 2, 3, 4}); }) ==
@@ -95,6 +112,10 @@ TEST_CASE("numbers as text: whole ones in digits, others at their shortest, read
   CHECK(number_text(100000) == "100000");
   CHECK(number_text(20220425) == "20220425");
   CHECK(number_text(999999999999999) == "999999999999999");
+  CHECK(number_text(2e15) == "2000000000000000");
+  CHECK(number_text(9007199254740992) == "9007199254740992");
+  CHECK(number_text(-9007199254740992) == "-9007199254740992");
+  CHECK(number_text(9007199254740994) == "9007199254740994");
   CHECK(number_text(1e20) == "1e+20");
   CHECK(number_text(0.5) == "0.5");
   CHECK(number_text(-1.25) == "-1.25");

@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <set>
+#include <limits>
 #include <vector>
 
 #include "espalier/metrics/baselines.hpp"
@@ -48,6 +49,14 @@ TEST_CASE("the interval covers the truth about as often as it says") {
   }
   CHECK(covered > 210);  // 240 expected, deviation 7
   CHECK(covered < 265);
+}
+
+TEST_CASE("a quantile that is a value is that value, beside an infinity too") {
+  std::vector<double> values(41, std::numeric_limits<double>::infinity());
+  values[0] = 0.5;
+  values[1] = 1;
+  CHECK(metrics_detail::percentile_interval(values, 0.95).low == 1);
+  CHECK(metrics_detail::percentile_interval({3, 1, 2}, 0.5).low == 1.5);
 }
 
 TEST_CASE("the same seed gives the same interval, another seed another") {

@@ -136,6 +136,12 @@ TEST_CASE("grouped metrics agree with scikit-learn and with brute force over tie
   CHECK(ndcg_at_k(s, y, u).groups == 7);
 }
 
+TEST_CASE("ndcg of exponential gains holds for labels that 2^y overflows for") {
+  const std::vector<double> scores{1, 2}, labels{2000, 0};
+  const std::vector<std::int64_t> groups{7, 7};
+  CHECK(ndcg_at_k(scores, labels, groups, 10, Gain::exponential).value == close(1 / std::log2(3.0)));
+}
+
 TEST_CASE("reliability bins agree with scikit-learn's calibration curve") {
   const auto bins = reliability_bins(golden::probability, golden::label);
   REQUIRE(bins.size() == 10);

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <map>
+#include <memory>
 #include <set>
 
 #include "espalier/search/search.hpp"
@@ -54,6 +55,20 @@ TEST_CASE("folds: each row is left out once, in parts of one size") {
         search::folds_of(data, 3, 1)[0].valid.rows());
   CHECK(search::folds_of(data, 3, 1)[0].valid.rows() !=
         search::folds_of(data, 3, 2)[0].valid.rows());
+}
+
+TEST_CASE("folds: a row that the data has several times is left out with all of them") {
+  const esp::Dataset data(std::make_shared<const esp::Table>(made_up(2, 1).table()), {0, 0, 0, 0, 1, 1});
+  for (const std::uint64_t seed : {1U, 2U, 3U, 4U}) {
+    const auto folds = search::folds_of(data, 2, seed);
+    for (const auto& [train, valid] : folds) {
+      CHECK(train.size() + valid.size() == 6);
+      CHECK(train.rows().front() == train.rows().back());
+      CHECK(valid.rows().front() == valid.rows().back());
+    }
+  }
+  CHECK(message_of([&] { static_cast<void>(search::folds_of(data, 3)); }) ==
+        "cross-validation: folds is 3, expected 2 to 2, the number of rows");
 }
 
 TEST_CASE("folds: by a column, no value is on both sides") {

@@ -76,6 +76,15 @@ TEST_CASE("space: samples lie in their ranges and cover them evenly") {
   for (const auto& [value, count] : choices) CHECK(count == doctest::Approx(n / 3).epsilon(0.1));
 }
 
+TEST_CASE("space: whole numbers around zero are never −0") {
+  const search::Space space{search::integer("i", -1, 3)};
+  for (int t = 0; t < 200; ++t) CHECK(space.sample(1, t).at("i").dump() != "-0");
+  const search::Parameter around = search::integer("i", -1, 1);
+  for (const int points : {3, 5, 7, 8}) {
+    for (const esp::Json& value : around.grid(points)) CHECK(value.dump() != "-0");
+  }
+}
+
 TEST_CASE("space: a value depends on seed, number and its own name alone") {
   const search::Space one{search::uniform("x", 0, 1)},
       two{search::uniform("y", 0, 1), search::uniform("x", 0, 1)};

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <string>
+#include <vector>
 
 #include "espalier/train/history.hpp"
 #include "support/temporary_folder.hpp"
@@ -67,6 +68,18 @@ TEST_CASE("a resumed run goes on with its history") {
     CHECK(again.rows()[1].value("new") == 1);
     CHECK(again.columns().front() == "train/click/loss");
   }
+}
+
+TEST_CASE("a CSV history reads back as the same bytes, with columns that no row has a number in") {
+  const std::string text = "epoch,step,a,b,c\n1,2,,,0.5\n2,4,,1,0.25\n";
+  CHECK(History::parse_csv(text).to_csv() == text);
+  const History from_excel = History::parse_csv("epoch,step,a,\"b\r\"\r\n1,2,3,\r\n2,4,5,6\r\n");
+  CHECK(from_excel.columns() == std::vector<std::string>{"a", "b\r"});
+  CHECK(std::isnan(from_excel.rows()[0].value("b\r")));
+  CHECK(from_excel.rows()[1].value("a") == 5);
+  CHECK(from_excel.rows()[1].value("b\r") == 6);
+  CHECK(message([] { static_cast<void>(History::parse_csv("epoch,step\n,2\n", "f")); }) ==
+        "f: line 2: epoch: expected a whole number, found null");
 }
 
 TEST_CASE("history files that are none are refused with the line") {

@@ -246,6 +246,30 @@ TEST_CASE("resume: nothing to resume from is a start; not asked for, a run start
   CHECK(anew.result.seconds > 0);
 }
 
+TEST_CASE("resume: a report that cannot be read changes nothing") {
+  const TemporaryFolder folder(TemporaryFolder::Where::in_memory);
+  for (const std::string name : {"history", "diagnosis"}) {
+    CAPTURE(name);
+    esp::TrainerOptions o = three_epochs(folder, name);
+    o.history = folder / (name + ".history.jsonl");
+    o.diagnose = folder / (name + ".diagnosis.jsonl");
+    o.diagnose_every = 2;
+    o.schedule = Terminate{6};
+    CHECK(run<Bottom>(o).result.interrupted);
+    o.schedule = esp::Constant{};
+    const std::string report = folder / (name + "." + name + ".jsonl"), kept = esp::read_file(report);
+    esp::write_file_atomically(report, "{\"epoch\":1,\"step\":\"x\"}\n");
+    esp::Trainer<Bottom> trainer(o);
+    const std::string untrained = message_of([&] { static_cast<void>(trainer.parameters()); });
+    CHECK(message_of([&] { trainer.fit(train, valid); }) ==
+          report + ": line 1: expected an object of numbers, found something else");
+    CHECK(message_of([&] { static_cast<void>(trainer.parameters()); }) == untrained);
+    esp::write_file_atomically(report, kept);
+    CHECK_FALSE(trainer.fit(train, valid).interrupted);
+    CHECK(message_of([&] { static_cast<void>(trainer.parameters()); }) != untrained);
+  }
+}
+
 TEST_CASE("resume: other settings are refused, naming the first difference") {
   using O = esp::TrainerOptions;
   const TemporaryFolder folder(TemporaryFolder::Where::in_memory);
@@ -275,6 +299,7 @@ TEST_CASE("resume: other settings are refused, naming the first difference") {
         std::string::npos);
   CHECK(refused([](O& n) { n.freeze = {"*/bias"}; }).find("freeze: none, now it is freeze: */bias") != std::string::npos);
   CHECK(refused([](O& n) { n.monitor = "mean_auc"; }).find("monitor: loss, now it is monitor: mean_auc") != std::string::npos);
+  CHECK(refused([](O& n) { n.group = "user"; }).find("group: none, now it is group: user") != std::string::npos);
   CHECK(refused([](O& n) { n.sample_weight = "weight"; }).find("sample_weight: none, now it is sample_weight: weight") !=
         std::string::npos);
   CHECK(message_of([&] {

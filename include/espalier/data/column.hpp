@@ -19,6 +19,9 @@
 
 namespace espalier {
 
+/// Whole numbers up to this are doubles, each of its own.
+inline constexpr double exact_wholes = 9007199254740992;
+
 enum class ColumnKind : std::uint8_t { number, text };
 
 /// What a number column can be made of, value by value.
@@ -48,11 +51,20 @@ struct Column {
     return c;
   }
 
-  /// From a span, vector, array, … of any number type; NaN is a missing value.
+  /// From a span, vector, array, … of any number type; NaN is a missing value. Throws DataError for a whole number beyond
+  /// ±2^53: doubles do not tell it from its neighbours.
   template <NumberRange Range>
   [[nodiscard]] static Column number(std::string name, const Range& values) {
     std::vector<double> numbers;
-    for (const auto value : values) numbers.push_back(static_cast<double>(value));
+    for (const auto value : values) {
+      numbers.push_back(static_cast<double>(value));
+      if constexpr (std::is_integral_v<std::remove_const_t<decltype(value)>>) {
+        const double x = numbers.back();
+        if (std::abs(x) <= exact_wholes && static_cast<decltype(value)>(x) == value) continue;
+        throw_error<DataError>({"column '", name, "', row ", numbers.size(), ": ", std::to_string(value),
+                                " is beyond ±2^53, what numbers are exact to; expected ids of so many digits as text"});
+      }
+    }
     return number(std::move(name), std::move(numbers));
   }
 
@@ -85,11 +97,11 @@ struct Column {
   }
 };
 
-/// A number as text that reads back as the same: whole ones below 10^15 in digits ("100000"), others at their shortest
+/// A number as text that reads back as the same: whole ones up to 2^53 in digits ("100000"), others at their shortest
 /// ("0.5", "1e+20").
 [[nodiscard]] inline std::string number_text(double value) {
   char text[40];
-  const bool whole = std::abs(value) < 1e15 && value == std::floor(value);
+  const bool whole = std::abs(value) <= exact_wholes && value == std::floor(value);
   const auto end = whole ? std::to_chars(text, text + sizeof text, static_cast<std::int64_t>(value))
                          : std::to_chars(text, text + sizeof text, value);
   return {text, end.ptr};

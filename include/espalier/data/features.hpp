@@ -24,19 +24,33 @@
 
 namespace espalier {
 
-/// One raw value of a row to be predicted: a number (NaN: missing) or a text.
+/// One raw value of a row to be predicted: a number (NaN: missing) or a text. A whole number for a categorical input is its
+/// digits, all 64 bits of them.
 struct NamedValue {
   template <class Number>
   requires std::is_arithmetic_v<Number>
   constexpr NamedValue(std::string_view called, Number value)
-      : name(called), number(static_cast<double>(value)) {}
+      : name(called), number(static_cast<double>(value)) {
+    if constexpr (std::is_integral_v<Number>) {
+      is_whole = true;
+      if constexpr (std::is_signed_v<Number>) is_negative = value < 0;
+      digits = is_negative ? std::uint64_t{0} - static_cast<std::uint64_t>(value) : static_cast<std::uint64_t>(value);
+    }
+  }
   constexpr NamedValue(std::string_view called, std::string_view value)
       : name(called), text(value), is_text(true) {}
+
+  /// What it is for a categorical input.
+  [[nodiscard]] std::string as_text() const {
+    if (is_text) return std::string(text);
+    return is_whole ? (is_negative ? "-" : "") + std::to_string(digits) : number_text(number);
+  }
 
   std::string_view name;
   double number = std::numeric_limits<double>::quiet_NaN();
   std::string_view text;
-  bool is_text = false;
+  std::uint64_t digits = 0;  ///< of a whole number
+  bool is_text = false, is_whole = false, is_negative = false;
 };
 
 class Features {
@@ -83,9 +97,20 @@ class Features {
   /// The data as numbers. A value that the vocabulary does not have is row 0; a missing number is the mean, or 0 without
   /// `standardize`. Labels that are not in the data at all are missing. Throws DataError for a label that its loss does not take.
   [[nodiscard]] EncodedData encode(const Dataset& data) const {
+    EncodedData out = encode_inputs(data);
+    features_detail::encode_labels(schema_, data.table(), data.rows(), out);
+    if (!weight_column_.empty()) features_detail::encode_weights(weight_column_, data.table(), data.rows(), out);
+    if (!group_column_.empty()) features_detail::encode_groups(group_column_, data.table(), data.rows(), out);
+    return out;
+  }
+
+  /// What predictions need of it: all labels are missing, and neither they nor weights and groups are looked at.
+  [[nodiscard]] EncodedData encode_inputs(const Dataset& data) const {
     EncodedData out;
     out.samples = data.size();
     out.numeric_rows = numeric_rows_;
+    out.tasks = static_cast<Index>(schema_.labels.size());
+    out.labels.assign(schema_.labels.size() * data.rows().size(), std::numeric_limits<float>::quiet_NaN());
     encode_numbers(data, out);
     for (const FieldInfo& f : schema_.fields) out.single_fields += is_single(f) ? 1 : 0;
     out.single_ids.resize(static_cast<std::size_t>(out.single_fields) * data.rows().size());
@@ -95,14 +120,11 @@ class Features {
       encode_ids(f, vocabulary_of_[categorical++], data.table(), data.rows(), out, single);
       single += is_single(f) ? 1U : 0U;
     }
-    features_detail::encode_labels(schema_, data.table(), data.rows(), out);
-    if (!weight_column_.empty()) features_detail::encode_weights(weight_column_, data.table(), data.rows(), out);
-    if (!group_column_.empty()) features_detail::encode_groups(group_column_, data.table(), data.rows(), out);
     return out;
   }
 
   /// One sample from raw named values, without labels. A name that is not an input is an error, an input that is not given is
-  /// missing. A number for a categorical input is the text that number_text() makes of it. Throws ConfigError.
+  /// missing. A number for a categorical input is the text that NamedValue::as_text() makes of it. Throws ConfigError.
   [[nodiscard]] EncodedData encode(std::span<const NamedValue> values) const {
     EncodedData out;
     out.samples = 1;
@@ -123,7 +145,7 @@ class Features {
       if (!f.is_numeric()) {
         const NamedValue* v = find(f.name);
         std::string text;
-        if (v != nullptr) text = v->is_text ? std::string(v->text) : number_text(v->number);
+        if (v != nullptr) text = v->as_text();
         const bool present = v != nullptr && (v->is_text || !std::isnan(v->number));
         EncodedData::Ids ids;
         const bool single = is_single(f);

@@ -13,7 +13,8 @@
 
 namespace espalier {
 
-/// What gzip data holds: one member or several, one behind the other (RFC 1952).
+/// What gzip data holds: one member or several, one behind the other (RFC 1952). Zeros behind a member are padding, as
+/// of tapes, and skipped.
 class GzipSource final : public ByteSource {
  public:
   GzipSource(std::unique_ptr<ByteSource> compressed, std::string path)
@@ -28,9 +29,12 @@ class GzipSource final : public ByteSource {
     while (made < out.size()) {
       if (stream_.avail_in == 0) {
         stream_.avail_in = static_cast<uInt>(compressed_->read(block_));
+        more_ = stream_.avail_in > 0;
         stream_.next_in = reinterpret_cast<Bytef*>(block_.data());
       }
       if (member_ended_) {
+        for (; stream_.avail_in > 0 && *stream_.next_in == 0; --stream_.avail_in) ++stream_.next_in;
+        if (stream_.avail_in == 0 && more_) continue;
         if (stream_.avail_in == 0) break;
         if (inflateReset(&stream_) != Z_OK) fail("corrupt gzip data");
         member_ended_ = false;
@@ -65,7 +69,7 @@ class GzipSource final : public ByteSource {
   std::vector<char> block_;
   z_stream stream_{};
   std::uint64_t total_ = 0;
-  bool member_ended_ = false;
+  bool member_ended_ = false, more_ = true;
 };
 
 /// Registers the reader when the program starts.

@@ -38,11 +38,9 @@ namespace espalier::features_detail {
   return "a class from 0 to " + std::to_string(label.classes - 1);
 }
 
-/// A label whose column the table does not have is missing in all rows. Throws DataError.
+/// A label whose column the table does not have stays missing in all rows. Throws DataError.
 inline void encode_labels(const Schema& schema, const Table& table, const std::vector<std::int32_t>& rows,
                           EncodedData& out) {
-  out.tasks = static_cast<Index>(schema.labels.size());
-  out.labels.assign(schema.labels.size() * rows.size(), std::numeric_limits<float>::quiet_NaN());
   for (std::size_t k = 0; k < schema.labels.size(); ++k) {
     const LabelInfo& label = schema.labels[k];
     if (!table.has(label.column)) continue;
@@ -60,17 +58,21 @@ inline void encode_labels(const Schema& schema, const Table& table, const std::v
   }
 }
 
-/// Throws DataError for a weight that is missing, negative or infinite.
+/// What a weight may be beside 0: sums over a batch, and one over them, stay floats.
+inline constexpr double least_weight = 1e-30, most_weight = 1e30;
+
+/// Throws DataError for a weight that is missing, negative or out of bounds.
 inline void encode_weights(const std::string& column, const Table& table, const std::vector<std::int32_t>& rows,
                            EncodedData& out) {
   const std::vector<double>& weights = table.numbers(column);
   out.weights.reserve(rows.size());
   for (const std::int32_t row : rows) {
     const double w = weights[static_cast<std::size_t>(row)];
-    if (!(w >= 0 && is_float(w))) {
+    if (w != 0 && !(w >= least_weight && w <= most_weight)) {
       throw_error<DataError>({table.where(row), ": weight '", column, "' is ",
                               (std::isnan(w) ? "missing" : number_text(w)),
-                              ", expected a finite number from 0"});
+                              ", expected 0 or a number from ", number_text(least_weight), " to ",
+                              number_text(most_weight)});
     }
     out.weights.push_back(static_cast<float>(w));
   }

@@ -33,7 +33,7 @@ class PlanPredictor {
   PlanPredictor(const PlanPredictor&) = delete;
   PlanPredictor& operator=(const PlanPredictor&) = delete;
 
-  /// Predictions for every row of `data`, in order.
+  /// Predictions for every row of `data`, in order. Labels are not looked at.
   [[nodiscard]] Predictions predict(const Dataset& data) const;
 
   /// Predictions for one row of raw values: {{"age", 31.0}, {"movie", "m7"}}. An input that is not given is missing.

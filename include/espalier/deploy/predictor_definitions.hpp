@@ -41,7 +41,7 @@ ESPALIER_INLINE PlanPredictor::PlanPredictor(const CpuProgram& program, const Sa
 ESPALIER_INLINE PlanPredictor::~PlanPredictor() = default;
 
 ESPALIER_INLINE Predictions PlanPredictor::predict(const Dataset& data) const {
-  return run(features_.encode(data));
+  return run(features_.encode_inputs(data));
 }
 
 ESPALIER_INLINE std::vector<float> PlanPredictor::predict_row(

@@ -135,8 +135,10 @@ class Resampler {
 inline double quantile(const std::vector<double>& sorted, double q) {
   const double at = q * static_cast<double>(sorted.size() - 1);
   const auto below = static_cast<std::size_t>(at);
-  const std::size_t above = (std::min)(below + 1, sorted.size() - 1);
-  return std::lerp(sorted[below], sorted[above], at - static_cast<double>(below));
+  const double part = at - static_cast<double>(below);
+  // 40 · (1 − 0.95) / 2 is not quite 1, and the next value may be infinite.
+  if (part < 1e-9) return sorted[below];
+  return std::lerp(sorted[below], sorted[below + 1], part);
 }
 
 inline Interval percentile_interval(std::vector<double> values, double confidence) {

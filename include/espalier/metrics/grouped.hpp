@@ -128,8 +128,9 @@ enum class Gain : std::uint8_t {
   using namespace metrics_detail;
   require_cutoff("ndcg_at_k", k);
   const auto top = static_cast<std::size_t>(k);
+  double most = 0;  // of a group's labels: its gains are counted in 2^most, which no label overflows
   const auto worth = [&](std::size_t i) {
-    return gain == Gain::linear ? labels[i] : std::exp2(labels[i]) - 1;
+    return gain == Gain::linear ? labels[i] : std::exp2(labels[i] - most) - std::exp2(-most);
   };
   const auto discount = [](std::size_t rank) {
     return 1 / std::log2(static_cast<double>(rank) + 2);
@@ -142,6 +143,8 @@ enum class Gain : std::uint8_t {
       [&](std::span<const Scored> ranked) {
         ++result.groups;
         ideal.clear();
+        most = 0;
+        for (const auto& sample : ranked) most = (std::max)(most, labels[sample.index]);
         for (const auto& sample : ranked) ideal.push_back(worth(sample.index));
         std::sort(ideal.begin(), ideal.end());
         double best = 0;

@@ -2,6 +2,7 @@
 // A data set cut into folds, and told from another by its content.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstdint>
@@ -23,20 +24,22 @@ struct TrainValid {
   Dataset train, valid;
 };
 
-/// `k` ways to leave out one part of `k`; each row is left out once. Parts are of one size, up to a
-/// row, and drawn by `seed`; or, with a column `by` (a user, say), all rows of one value are in one
+/// `k` ways to leave out one part of `k`; each row is left out once, with its repetitions where the
+/// data has it several times. Parts have as many different rows, up to one, drawn by `seed`; or, with a column `by` (a user, say), all rows of one value are in one
 /// part, by a hash of the value, and sizes are near each other. Throws ConfigError, DataError.
 [[nodiscard]] ESPALIER_COLD inline std::vector<TrainValid> folds_of(const Dataset& data, int k,
                                                                     std::uint64_t seed = 1,
                                                                     const std::string& by = {}) {
-  if (k < 2 || k > data.size()) {
-    throw_error<ConfigError>({"cross-validation: folds is ", k, ", expected 2 to ", data.size(),
+  std::vector<std::int32_t> order = data.rows();
+  std::sort(order.begin(), order.end());
+  order.erase(std::unique(order.begin(), order.end()), order.end());
+  if (k < 2 || k > static_cast<Index>(order.size())) {
+    throw_error<ConfigError>({"cross-validation: folds is ", k, ", expected 2 to ", order.size(),
                               ", the number of rows"});
   }
   const auto parts = static_cast<std::uint64_t>(k);
   std::vector<std::int32_t> part(static_cast<std::size_t>(data.table().rows()), -1);
   if (by.empty()) {
-    std::vector<std::int32_t> order = data.rows();
     espalier::Random(seed, 12).shuffle(order);
     for (std::size_t i = 0; i < order.size(); ++i)
       part[static_cast<std::size_t>(order[i])] = static_cast<std::int32_t>(i % parts);

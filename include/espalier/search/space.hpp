@@ -48,7 +48,7 @@ struct Parameter {
     if (kind == Kind::real) return (std::clamp)(between(low, high, u), low, high);
     // Each integer has the range from half below to half above it, so the ends are as likely as the
     // others.
-    return (std::clamp)(std::round(between(low - 0.5, high + 0.5, u)), low, high);
+    return (std::clamp)(whole(between(low - 0.5, high + 0.5, u)), low, high);
   }
 
   /// `points` values, evenly from low to high; of integers fewer if there are not as many; of a
@@ -60,7 +60,7 @@ struct Parameter {
       double value = points == 1 ? between(low, high, 0.5) : between(low, high, i / (points - 1.0));
       if (points > 1 && i == 0) value = low;
       if (points > 1 && i == points - 1) value = high;
-      if (kind == Kind::integer) value = std::round(value);
+      if (kind == Kind::integer) value = whole(value);
       if (values.empty() || values.back().as_number() != value) values.emplace_back(value);
     }
     return values;
@@ -72,6 +72,8 @@ struct Parameter {
   }
 
  private:
+  /// Never −0.
+  [[nodiscard]] static double whole(double value) { return std::round(value) + 0.0; }
   [[nodiscard]] double between(double from, double to, double u) const {
     if (!log) return from + (to - from) * u;
     return std::exp(std::log(from) + (std::log(to) - std::log(from)) * u);

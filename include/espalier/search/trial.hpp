@@ -52,7 +52,7 @@ struct Trial {
     const double number = value.is_number() ? value.as_number() : std::nan("");
     char buffer[40];
     std::snprintf(buffer, sizeof buffer,
-                  number == std::floor(number) && std::abs(number) < 1e15 ? "%.0f" : "%.4g",
+                  number == std::floor(number) && std::abs(number) <= Json::max_integer ? "%.0f" : "%.4g",
                   number);
     return buffer;
   }

@@ -98,7 +98,7 @@ class History {
     write_file_atomically(path, path.ends_with(".csv") ? to_csv() : to_jsonl());
   }
 
-  /// Reads what write() wrote; a null or empty value is NaN or left out. Throws IoError; DataError naming the line.
+  /// Reads what write() wrote, or another program with lines that end in CR LF; a null or an empty cell is NaN. Throws IoError; DataError naming the line.
   [[nodiscard]] static History read(const std::string& path) {
     check_name(path);
     const std::string text = read_file(path);
@@ -144,9 +144,8 @@ class History {
       }
       HistoryRow row;
       for (std::size_t i = 0; i < cells.size(); ++i) {
-        if (cells[i].empty()) continue;
-        const Json value = Json::parse(cells[i], where + ": " + names[i]);
-        place(row, names[i], value.as_number(), where);
+        const double value = cells[i].empty() ? std::nan("") : Json::parse(cells[i], where + ": " + names[i]).as_number();
+        place(row, names[i], value, where);
       }
       history.add(std::move(row));
     }
@@ -204,6 +203,7 @@ class History {
       }
     }
     if (inside) throw_error<DataError>({where, ": a quote is not closed"});
+    if (at < text.size() && cells.back().ends_with('\r')) cells.back().pop_back();
     ++at;
     return cells;
   }

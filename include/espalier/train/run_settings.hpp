@@ -33,6 +33,7 @@ template <class T, class Device>
                                      (o.balance_on == BalanceOn::representation ? " on representations" : ""),
                                  "freeze: " + or_none(frozen),
                                  "monitor: " + o.monitor,
+                                 "group: " + or_none(o.group.text()),
                                  "sample_weight: " + or_none(o.sample_weight),
                                  "training rows: " + std::to_string(training_rows),
                                  "validation rows: " + std::to_string(validation_rows)};

@@ -83,17 +83,19 @@ ESPALIER_COLD ESPALIER_INLINE FitResult PlanTrainer::fit(const Dataset& train,
     loop = files->load(*resumed, parts(executor, *best, splits), balance, batch);
     if (loop.out_of_patience) loop.stopped = out_of_patience(loop);  // there may be more of it now
   }
+  std::shared_ptr<Diagnosis<float>> diagnosis;
+  if (const auto* diagnose = options_.diagnose.functions()) {
+    diagnosis = diagnose->make(program_, executor, options_.diagnose, resumed ? loop.step : 0);
+  }
+  Recorder recorder(options_, program_.plan, loop, resumed != nullptr);
   // From here on it is this run's.
   if (fresh) executor_ = std::move(fresh);
   features_ = std::move(features);
   balance_ = std::move(balance);
   task_gradients_ = std::move(task_gradients);
-  diagnosis_.reset();
-  if (const auto* diagnose = options_.diagnose.functions()) {
-    diagnosis_ = diagnose->make(program_, *executor_, options_.diagnose, resumed ? loop.step : 0);
-  }
+  diagnosis_ = std::move(diagnosis);
   best_ = std::move(best);
-  recorder_ = Recorder(options_, program_.plan, loop, resumed != nullptr);
+  recorder_ = std::move(recorder);
   say_notes(train, valid, splits);
   if (resumed) recorder_.say("resuming " + resumed->path() + ": " + where(loop, splits));
   resumed.reset();
