@@ -204,8 +204,8 @@ int main(int argc, char** argv) {
   const esp::TrainerOptions recipe{.epochs = 20, .batch_size = 512, .optimizer = esp::Adam{.learning_rate = 1e-3}, .patience = 5};
   Size size;
   examples::add_training_options(app, o, recipe);
-  app.add_option("--users", size.users, "Users of the shop")->check(CLI::PositiveNumber);
-  app.add_option("--items", size.items, "Its items")->check(CLI::PositiveNumber);
+  app.add_option("--users", size.users, "Users of the shop")->check(examples::number_from(1));
+  app.add_option("--items", size.items, "Its items")->check(examples::number_from(1));
   app.add_option("--exposures", size.exposures, "Samples to train on; a tenth as many validate, another tests")
       ->check(CLI::Range(esp::Index{1000}, esp::Index{10'000'000}));
   try {

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "common/number_from.hpp"
 #include "common/two_objectives.hpp"
 #include "espalier/balance/balance.hpp"
 #include "espalier/core/atomic_file.hpp"
@@ -97,11 +98,11 @@ int run(int argc, char** argv) {
       ->delimiter(',')
       ->check(CLI::IsMember(names));
   app.add_option("--output", output, "The picture");
-  app.add_option("--steps", steps, "Steps of Adam")->check(CLI::PositiveNumber);
-  app.add_option("--learning-rate", rate, "Of Adam")->check(CLI::PositiveNumber);
+  app.add_option("--steps", steps, "Steps of Adam")->check(examples::number_from(1));
+  app.add_option("--learning-rate", rate, "Of Adam")->check(examples::number_from(0, false));
   app.add_option("--scale", scale,
                  "Of the first loss: 0.1 in the Nash-MTL paper, 1 in the CAGrad paper")
-      ->check(CLI::PositiveNumber);
+      ->check(examples::number_from(0, false));
   app.add_flag("--json", json, "Print one JSON object as the last line");
   try {
     app.parse(argc, argv);

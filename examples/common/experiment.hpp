@@ -98,10 +98,11 @@ inline int train_one(const Example& example, const Options& o, const NamedModel&
   esp::TrainerOptions options = trainer_options(example, o, o.seed);
   options.checkpoint = o.checkpoint;
   options.resume = o.resume;
-  const std::filesystem::path log =
-      o.log.empty() ? std::filesystem::path("runs") / example.name / (model.name + "-" + name_of_balance(o) + "-" + std::to_string(o.seed))
-                    : std::filesystem::path(o.log);
-  std::filesystem::create_directories(log);
+  const std::string& source = splits[0].table().source;
+  const bool simulated = source.starts_with("simulated");
+  const std::string run = (simulated ? "simulated-" : "") + model.name + "-" + name_of_balance(o) + "-" + std::to_string(o.seed);
+  const std::filesystem::path log = o.log.empty() ? std::filesystem::path("runs") / example.name / run : std::filesystem::path(o.log);
+  esp::make_folders(log.string());
   options.history = (log / "history.jsonl").string();
   options.events = log.string();
   options.curves = (log / "curves.svg").string();
@@ -119,7 +120,7 @@ inline int train_one(const Example& example, const Options& o, const NamedModel&
   esp::EvaluateOptions evaluate;
   evaluate.resamples = o.resamples;
   const esp::Report test = trainer.evaluate(splits[2], evaluate);
-  std::cout << '\n' << example.name << ", " << model.name << ": test split, weights of epoch " << fit.best_epoch << " of "
+  std::cout << '\n' << example.name << ", " << model.name << (simulated ? ", SIMULATED" : "") << ": test split, weights of epoch " << fit.best_epoch << " of "
             << fit.epochs << (fit.stopped_early ? " (stopped early)" : "") << '\n'
             << test;
   if (options.precision.narrow() && !o.checkpoint.empty())
@@ -141,6 +142,7 @@ inline int train_one(const Example& example, const Options& o, const NamedModel&
     line["train_samples_per_second"] = fit.samples_per_second;
     line["tasks"] = to_json(test);
     line["baseline"] = to_json(baseline);
+    line["data"] = source;
     std::cout << line.dump() << '\n';
   }
   return 0;
@@ -164,7 +166,7 @@ inline int compare(const Example& example, const Options& o, const std::vector<N
   }
   const std::filesystem::path folder =
       o.log.empty() ? std::filesystem::path("runs") / example.name / "compare" : std::filesystem::path(o.log);
-  std::filesystem::create_directories(folder);
+  esp::make_folders(folder.string());
   std::vector<std::string> tasks;
   for (const esp::LabelInfo& label : chosen.at(0)->program.plan.schema.labels) tasks.emplace_back(label.name);
   nlohmann::ordered_json settings{{"example", example.name}, {"tasks", tasks}, {"rows", splits[0].size()}, {"epochs", o.epochs},
@@ -243,6 +245,7 @@ inline int run(int argc, char** argv, Example example) {
     return 1;
   }
   try {
+    check_together(app, options);
     const std::vector<NamedModel> models = example.models();
     const Splits splits = example.load(options);
     for (const std::string& note : splits[0].table().notes) std::cerr << note << '\n';

@@ -22,7 +22,11 @@ namespace examples {
 inline std::vector<std::filesystem::path> data_folders(const std::string& given) {
   std::vector<std::filesystem::path> folders;
   if (!given.empty()) return {given};
-  if (const char* env = std::getenv("ESPALIER_DATA"); env != nullptr && *env != '\0') folders.emplace_back(env);
+  if (const char* env = std::getenv("ESPALIER_DATA"); env != nullptr && *env != '\0') {
+    std::error_code ignored;
+    if (!std::filesystem::is_directory(env, ignored)) throw espalier::ConfigError(std::string("ESPALIER_DATA is '") + env + "', which is no folder");
+    folders.emplace_back(env);
+  }
   folders.emplace_back("data");
   folders.emplace_back("../shared/data");
   if (const char* home = std::getenv("HOME"); home != nullptr && *home != '\0') {

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "common/number_from.hpp"
+#include "espalier/core/error.hpp"
 #include "espalier/train/make_balance.hpp"
 #include "espalier/train/options.hpp"
 
@@ -39,14 +41,14 @@ inline void add_training_options(CLI::App& app, Options& o, const espalier::Trai
   o.batch_size = recipe.batch_size;
   o.learning_rate = recipe.optimizer.learning_rate();
   app.option_defaults()->always_capture_default();
-  app.add_option("--epochs", o.epochs, "At most this many passes over the training split")->check(CLI::PositiveNumber);
+  app.add_option("--epochs", o.epochs, "At most this many passes over the training split")->check(number_from(1));
   app.add_option("--patience", o.patience, "Stop after so many epochs without a better value on the validation split, of what is monitored; 0: never")
-      ->check(CLI::NonNegativeNumber);
-  app.add_option("--batch-size", o.batch_size, "Samples in a step")->check(CLI::PositiveNumber);
-  app.add_option("--learning-rate", o.learning_rate, "Of the optimiser")->check(CLI::PositiveNumber);
-  app.add_option("--seed", o.seed, "Of initial values, shuffling, dropout, sampling");
-  app.add_option("--seeds", o.seeds, "How many seeds a comparison takes, from --seed on")->check(CLI::PositiveNumber);
-  app.add_option("--threads", o.threads, "0: one a core. The result does not depend on it")->check(CLI::NonNegativeNumber);
+      ->check(number_from(0));
+  app.add_option("--batch-size", o.batch_size, "Samples in a step")->check(number_from(1));
+  app.add_option("--learning-rate", o.learning_rate, "Of the optimiser")->check(number_from(0, false));
+  app.add_option("--seed", o.seed, "Of initial values, shuffling, dropout, sampling")->check(number_from(0));
+  app.add_option("--seeds", o.seeds, "How many seeds a comparison takes, from --seed on")->check(number_from(1));
+  app.add_option("--threads", o.threads, "0: one a core. The result does not depend on it")->check(number_from(0));
   app.add_flag("--json", o.json, "Print one JSON object as the last line");
   app.add_flag("--quiet", o.quiet, "No progress");
 }
@@ -92,10 +94,10 @@ inline void add_options(CLI::App& app, Options& o, const std::vector<std::string
   app.add_option("--log", o.log, "Folder for history.jsonl, TensorBoard events and curves.svg");
   app.add_flag("--diagnose{100}", o.diagnose,
                "Measure every so many steps (--diagnose=N) how the tasks' gradients agree and what gates do: diagnosis.jsonl and .svg beside the log")
-      ->check(CLI::PositiveNumber);
+      ->check(number_from(1));
   app.add_flag("--summary", o.summary, "Print the model's layers, parameters and costs before training");
   app.add_option("--resamples", o.resamples, "Bootstrap resamples for confidence intervals in the table, from 2; 0: none")
-      ->check(CLI::IsMember({0}) | CLI::Range(2, 1 << 30));
+      ->check(number_from(0));
   app.add_flag("--compare", o.compare_all, "Train every model with several seeds and print mean ± deviation, paired by seed");
   app.add_option("--compare-models", o.compare, "Compare these models only")->delimiter(',')->check(CLI::IsMember(models));
   balances.emplace_back("all");
@@ -104,8 +106,22 @@ inline void add_options(CLI::App& app, Options& o, const std::vector<std::string
       ->excludes("--weights")
       ->check(CLI::IsMember(balances));
   app.add_option("--search", o.search, "Search learning rate and task weights with so many trials, by cross-validation on the training split; 0: no")
-      ->check(CLI::NonNegativeNumber);
+      ->check(number_from(0));
   app.add_option("--folds", o.folds, "Of the cross-validation")->check(CLI::Range(2, 1000));
+}
+
+/// Throws espalier::ConfigError for options that the kind of run would leave unheard.
+inline void check_together(const CLI::App& app, const Options& o) {
+  const auto refuse = [&](const char* option, bool unheard, const char* why) {
+    if (unheard && app.count(option) > 0) throw espalier::ConfigError(std::string(option) + " " + why);
+  };
+  const bool several = o.compare_all || !o.compare.empty() || !o.compare_balances.empty(), searched = o.search > 0;
+  for (const char* option : {"--checkpoint", "--diagnose", "--summary", "--resamples"})
+    refuse(option, several || searched, "is for the training of one model, not for a comparison or a search");
+  refuse("--search", several, "excludes a comparison");
+  refuse("--seeds", !several, "is for comparisons: --compare, --compare-models or --compare-balances");
+  refuse("--folds", !searched, "is for a search: --search");
+  refuse("--resamples", o.resamples == 1, "is 1, expected 0, or 2 and more");
 }
 
 }  // namespace examples

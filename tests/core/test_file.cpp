@@ -224,7 +224,7 @@ TEST_CASE("folders are made with those above") {
   CHECK(std::filesystem::is_directory(folder / "x/y/z"));
   put(folder / "file", "");
   CHECK(failure([&] { make_folders(folder / "file/z"); }) ==
-        "cannot make folder " + (folder / "file") + ": File exists");
+        "cannot make folder " + (folder / "file") + ": Not a directory");
 }
 
 TEST_CASE("CRC-32C has the published values") {  // RFC 3720, B.4

@@ -197,7 +197,8 @@ TEST_CASE("a dataset is some rows of a table: the first, those that a rule keeps
   const Dataset data = dataset(100);
   CHECK(data.head(10).rows().back() == 9);
   CHECK(data.head(1000).size() == 100);
-  CHECK(data.head(-5).size() == 0);
+  CHECK(data.head(0).size() == 0);
+  CHECK(failure<ConfigError>([&] { static_cast<void>(data.head(-5)); }) == "head: -5 rows, expected 0 or more");
   const Dataset kept = data.filter([](Index row) { return row >= 98; });
   CHECK(espalier_test::cells(kept.to_table(), "time") == "98 99");
   const auto table = std::make_shared<const Table>(kept.to_table());

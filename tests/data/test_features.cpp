@@ -236,7 +236,9 @@ TEST_CASE("features: numbers that no float holds are refused with row and column
   CHECK(failure<DataError>([&] { f.fit(numbers({1, infinity})); }) ==
         "log, row 2: column 'x' is inf, expected a finite number that a float can hold");
   CHECK(failure<DataError>([&] { f.fit(numbers({1e308, -1e308})); }) ==
-        "log: column 'x' has numbers too large for a mean and a deviation");
+        "log, row 1: column 'x' is 1e+308, expected numbers that have a mean and a deviation");
+  CHECK(failure<DataError>([&] { f.fit(numbers({1, missing, -1e300, 5, 2})); }) ==
+        "log, row 3: column 'x' is -1e+300, expected numbers that have a mean and a deviation");
   f.fit(numbers({1, 2}));
   CHECK(failure<DataError>([&] { static_cast<void>(f.encode(numbers({1, -infinity}))); }) ==
         "log, row 2: column 'x' is -inf, expected a finite number that a float can hold");

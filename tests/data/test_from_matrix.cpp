@@ -101,12 +101,14 @@ TEST_CASE("spans: a model's data column by column") {
 }
 
 TEST_CASE("columns: a model's are read from a file by name, of the kinds that it needs, and others on request") {
-  const auto columns = csv_columns(plan_of<Model>().schema, {espalier_test::number("time"), espalier_test::number("user")});
+  const auto columns = csv_columns(plan_of<Model>().schema, {espalier_test::number("time"), {"user"}, {"age"}});
   REQUIRE(columns.size() == 7);
   CHECK(columns[1].name == "user");
   CHECK(columns[1].kind == ColumnKind::text);  // as the model needs it
   CHECK(columns[4].kind == ColumnKind::number);
   CHECK(columns[6].name == "time");
+  CHECK(failure<ConfigError>([] { static_cast<void>(csv_columns(plan_of<Model>().schema, {espalier_test::number("user")})); }) ==
+        "columns: 'user' is asked for as numbers, but the model reads it as text; expected text, or a column of another name");
 
   const TemporaryFolder folder;
   write_file_atomically(folder / "1.csv", "other,user,age,click,watch,v_0,v_1,time\nx,007,31,1,2.5,1,2,9\n");

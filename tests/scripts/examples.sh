@@ -31,7 +31,7 @@ for program in quickstart short_video census_income movielens; do
   for option in --data --model --balance --epochs --batch-size --learning-rate --seed --threads --checkpoint --json; do
     grep -q -- "$option" out || fail "$program --help does not list $option"
   done
-  refuses "--epochs" "$bin/$program" --epochs 0
+  refuses "--epochs: 0, expected a number, 1 or more" "$bin/$program" --epochs 0
   refuses "--frobnicate" "$bin/$program" --frobnicate
   refuses "nowhere" "$bin/$program" --data nowhere
 done
@@ -43,7 +43,7 @@ for program in synthetic_tasks funnel; do
   for option in --epochs --patience --batch-size --learning-rate --seed --seeds --threads --json --quiet; do
     grep -q -- "$option" out || fail "$program --help does not list $option"
   done
-  refuses "--epochs" "$bin/$program" --epochs 0
+  refuses "--epochs: 0, expected a number, 1 or more" "$bin/$program" --epochs 0
 done
 refuses "--exposures" "$bin/funnel" --exposures 10
 "$bin/synthetic_tasks" --epochs 1 --seeds 1 --quiet --json >out 2>err || fail "$(cat err)"
@@ -84,6 +84,16 @@ for file in model.safetensors log/history.jsonl log/curves.svg; do [ -s "$file" 
 grep -q '"gradient_cosine/all/watched~rating":.*"gate/gates/rating/entropy":' measured/diagnosis.jsonl || fail "no cosines and gates in diagnosis.jsonl"
 [ -s measured/diagnosis.svg ] || fail "no diagnosis.svg"
 refuses "--diagnose" "$bin/movielens" --data films --diagnose=0
+refuses "--learning-rate: 0, expected a number, above 0" "$bin/movielens" --data films --learning-rate 0
+refuses "--seed: -1, expected a number, 0 or more" "$bin/movielens" --data films --seed -1
+refuses "--resamples is 1" "$bin/movielens" --data films --resamples 1
+refuses "--checkpoint is for the training of one model" "$bin/movielens" --data films --compare --checkpoint kept.safetensors
+refuses "--summary is for the training of one model" "$bin/movielens" --data films --search 2 --summary
+refuses "--search excludes a comparison" "$bin/movielens" --data films --search 2 --compare
+refuses "--seeds is for comparisons" "$bin/movielens" --data films --seeds 7
+refuses "--folds is for a search" "$bin/movielens" --data films --folds 5
+touch afile
+refuses "cannot make folder afile: Not a directory" "$bin/movielens" --data films --epochs 1 --quiet --log afile
 same() { sed -e 's/"train_samples_per_second":[^,]*,//' <(tail -n 1 "$1"); }
 for threads in 1 2 4; do
   "$bin/movielens" --data films --epochs 2 --threads "$threads" --log log --json --quiet >out 2>err </dev/null
@@ -168,5 +178,9 @@ refuses "cut.safetensors.resume" "$bin/movielens" --data films --checkpoint cut.
 # Without data and network: the simulated feed, and it says so.
 "$bin/quickstart" --epochs 1 --json >out 2>err </dev/null || fail "$(cat err)"
 grep -q SIMULATED err || fail "a simulated feed is not called so: $(cat err)"
+grep -q '^quickstart, mmoe, SIMULATED: test split' out || fail "a simulated feed is not called so: $(cat out)"
+tail -n 1 out | grep -q '"data":"simulated feed (seed ' || fail "a simulated feed is not called so: $(tail -n 1 out)"
+[ -s runs/quickstart/simulated-mmoe-equal-1/curves.svg ] || fail "no folder for simulated data: $(ls runs/quickstart)"
 tail -n 1 out | grep -q '"tasks":{"click":{"auc":0\.[67]' || fail "nothing learnt: $(tail -n 1 out)"
+ESPALIER_DATA=$work/dta refuses "ESPALIER_DATA is '$work/dta', which is no folder" "$bin/quickstart" --epochs 1
 echo "examples: all as they should"

@@ -44,6 +44,12 @@ TEST_CASE("options: names of files, columns and tensors") {
   CHECK(refused([](O& o) { o.history = "run.txt"; }) ==
         "history file 'run.txt': expected a name that ends in .csv or .jsonl");
   CHECK(refused([](O& o) { o.curves = "run.png"; }) == "curves file 'run.png': expected a name that ends in .svg");
+  CHECK(refused([](O& o) { o.checkpoint = o.history = "run.jsonl"; }) ==
+        "checkpoint and history are both 'run.jsonl', expected files of their own");
+  CHECK(refused([](O& o) {
+          o.diagnose = "a/run.csv";
+          o.history = "a/run.csv";
+        }) == "history and diagnose are both 'a/run.csv', expected files of their own");
   CHECK(refused([](O& o) { o.resume = true; }) == "resume is set, but no checkpoint to resume from");
   CHECK(refused([](O& o) { o.freeze = {"*/bias", "bottom/*"}; }) ==
         "freeze pattern 'bottom/*' fits no tensor; there are e.g. 'shared/dense0/weight', 'shared/dense0/bias', "
@@ -81,10 +87,27 @@ TEST_CASE("options: a folder that cannot be is said before the first epoch") {
     o.callbacks.emplace_back([&](esp::EpochInfo&) { ++epochs; });
     esp::Trainer<Bottom> trainer(o);
     CHECK(message_of([&] { trainer.fit(made_up(80, 1)); }) ==
-          "cannot make folder " + (folder / "file") + ": File exists");
+          "cannot make folder " + (folder / "file") + ": Not a directory");
     CHECK(epochs == 0);
   }
   CHECK(folder.names() == std::vector<std::string>{"file"});
+  esp::make_folders(folder / "models.csv");
+  for (const int which : {0, 1}) {
+    esp::TrainerOptions o = quick_options();
+    if (which == 0) o.checkpoint = folder / "models.csv";
+    if (which == 1) o.history = folder / "models.csv";
+    esp::Trainer<Bottom> trainer(o);
+    CHECK(message_of([&] { trainer.fit(made_up(80, 1)); }) ==
+          (which == 0 ? "checkpoint" : "history") + std::string(" file '") + (folder / "models.csv") + "' is a folder");
+  }
+}
+
+TEST_CASE("options: a validation split that is given and empty is no missing one") {
+  const esp::Dataset data = made_up(80, 1);
+  esp::Trainer<Bottom> trainer(quick_options());
+  CHECK(message_of([&] { trainer.fit(data, data.head(0)); }) ==
+        "the validation split has no rows, expected some, or none given: fit(train)");
+  CHECK(trainer.fit(data).best_epoch == 0);
 }
 
 TEST_CASE("options: a monitor that the validation split cannot tell") {

@@ -54,6 +54,24 @@ TEST_CASE("divergence: the last good epoch is kept, in memory and on disk") {
   CHECK(same_bits(reader.parameters(), before.parameters()));
 }
 
+TEST_CASE("divergence: before any good epoch, the weights are those of before, or none") {
+  const TemporaryFolder folder;
+  esp::TrainerOptions o = quick_options();
+  o.optimizer = esp::Sgd{.learning_rate = 1e20};
+  esp::Trainer<Bottom> trainer(o);
+  CHECK_THROWS_AS(trainer.fit(train, valid), esp::DivergenceError);
+  const std::string none = "the model has no weights yet: call fit() or load() first";
+  CHECK(message_of([&] { static_cast<void>(trainer.parameters()); }) == none);
+  CHECK(message_of([&] { trainer.save(folder / "model.safetensors"); }) == none);
+  CHECK_THROWS_AS(trainer.fit(train, valid), esp::DivergenceError);
+  esp::Trainer<Bottom> good(quick_options());
+  good.fit(train, valid);
+  good.save(folder / "good.safetensors");
+  trainer.load(folder / "good.safetensors");
+  CHECK_THROWS_AS(trainer.fit(train), esp::DivergenceError);
+  CHECK(same_bits(trainer.parameters(), good.parameters()));
+}
+
 TEST_CASE("divergence: seen in validation, when it is the epoch's last step that runs off") {
   esp::TrainerOptions o = quick_options();
   o.optimizer = esp::Sgd{.learning_rate = 1e-2};

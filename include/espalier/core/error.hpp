@@ -68,7 +68,7 @@ class MessagePart {
       case Kind::text: out += text_; break;
       case Kind::integer: out += std::to_string(integer_); break;
       case Kind::natural: out += std::to_string(natural_); break;
-      case Kind::real: out += std::to_string(real_); break;
+      case Kind::real: out += real_ == real_ ? std::to_string(real_) : "nan"; break;  // which has a sign elsewhere
     }
   }
 

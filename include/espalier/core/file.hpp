@@ -131,6 +131,17 @@ class InputFile {
 #endif
 }
 
+/// Whether there is a folder at `path` (through links).
+[[nodiscard]] inline bool is_folder(const std::string& path) noexcept {
+#if defined(_WIN32)
+  std::error_code ignored;
+  return std::filesystem::is_directory(path, ignored);
+#else
+  struct stat status {};
+  return ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+#endif
+}
+
 /// Makes a folder and those above it; one that exists is fine. Throws IoError.
 ESPALIER_COLD inline void make_folders(const std::string& path) {
 #if defined(_WIN32)
@@ -143,9 +154,8 @@ ESPALIER_COLD inline void make_folders(const std::string& path) {
     const std::string folder = path.substr(0, slash);
     if (folder.empty() || ::mkdir(folder.c_str(), 0777) == 0) continue;
     const int reason = errno;
-    struct stat status {};
-    if (::stat(folder.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) continue;
-    file_detail::fail("make folder", folder, reason);
+    if (is_folder(folder)) continue;
+    file_detail::fail("make folder", folder, file_exists(folder) ? ENOTDIR : reason);
   }
 #endif
 }

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "espalier/core/config.hpp"
+#include "espalier/core/error.hpp"
 #include "espalier/data/dictionary.hpp"
 
 namespace espalier {

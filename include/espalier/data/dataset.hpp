@@ -46,6 +46,7 @@ class Dataset {
   }
 
   [[nodiscard]] Index size() const { return static_cast<Index>(rows_.size()); }
+  [[nodiscard]] bool has_table() const { return table_ != nullptr; }
   [[nodiscard]] const Table& table() const {
     if (!table_) throw ConfigError("the dataset is empty: it has no table");
     return *table_;
@@ -141,9 +142,10 @@ class Dataset {
     return {table_, std::move(kept)};
   }
 
-  /// The first n rows.
+  /// The first n rows, or all where there are fewer. Throws ConfigError for n < 0.
   [[nodiscard]] Dataset head(Index n) const {
-    const auto count = static_cast<std::ptrdiff_t>((std::min)((std::max)(n, Index{0}), size()));
+    if (n < 0) throw_error<ConfigError>({"head: ", n, " rows, expected 0 or more"});
+    const auto count = static_cast<std::ptrdiff_t>((std::min)(n, size()));
     return {table_, {rows_.begin(), rows_.begin() + count}};
   }
 

@@ -271,8 +271,15 @@ class Features {
           moments.add(x);
         }
         if (!moments.finite()) {
-          throw_error<DataError>({train.table().source, ": column '", column_name(f, i),
-                                  "' has numbers too large for a mean and a deviation"});
+          const auto size = [&](std::int32_t at) {
+            const double x = features_detail::before_standardize(f, values[static_cast<std::size_t>(at)]);
+            return std::isnan(x) ? 0 : std::abs(x);
+          };
+          const std::int32_t largest = *std::max_element(train.rows().begin(), train.rows().end(),
+                                                         [&](auto a, auto b) { return size(a) < size(b); });
+          throw_error<DataError>({train.table().where(largest), ": column '", column_name(f, i), "' is ",
+                                  number_text(values[static_cast<std::size_t>(largest)]),
+                                  ", expected numbers that have a mean and a deviation"});
         }
         state_.means[row] = moments.mean();
         state_.deviations[row] = moments.deviation();

@@ -32,7 +32,8 @@ namespace espalier {
 }
 
 /// What a schema's columns are: numbers for numeric fields and labels, text for the rest. `also` are further columns to
-/// read (a time to split by, a user to group by).
+/// read (a time to split by, a user to group by). Throws ConfigError where one is asked for as numbers that the model has as
+/// text: what 007 is must not depend on who reads it.
 [[nodiscard]] ESPALIER_COLD inline std::vector<CsvColumn> csv_columns(
     const Schema& schema, const std::vector<CsvColumn>& also = {}) {
   std::vector<CsvColumn> columns;
@@ -45,7 +46,15 @@ namespace espalier {
     for (int i = 0; i < column_count(f); ++i) add({column_name(f, i), kind});
   }
   for (const LabelInfo& label : schema.labels) add({std::string(label.column), ColumnKind::number});
-  for (const CsvColumn& column : also) add(column);
+  for (const CsvColumn& column : also) {
+    const auto same = std::find_if(columns.begin(), columns.end(), [&](const CsvColumn& c) { return c.name == column.name; });
+    if (same == columns.end()) {
+      columns.push_back(column);
+    } else if (column.kind == ColumnKind::number && same->kind == ColumnKind::text) {
+      throw_error<ConfigError>({"columns: '", column.name, "' is asked for as numbers, but the model reads it as text; expected "
+                                "text, or a column of another name"});
+    }
+  }
   return columns;
 }
 

@@ -5,6 +5,7 @@
 #include <limits>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "espalier/core/error.hpp"
 #include "espalier/core/file.hpp"
@@ -12,6 +13,19 @@
 #include "espalier/train/options.hpp"
 
 namespace espalier {
+
+/// A file that a run writes, and the option that says so.
+struct NamedFile {
+  std::string_view what;
+  std::string path;
+};
+
+[[nodiscard]] ESPALIER_COLD inline std::vector<NamedFile> output_files(const TrainerOptions& o) {
+  std::vector<NamedFile> files{{"checkpoint", o.checkpoint.text()}, {"history", o.history.text()},
+                               {"curves", o.curves.text()}, {"diagnose", o.diagnose.text()}};
+  std::erase_if(files, [](const NamedFile& file) { return file.path.empty(); });
+  return files;
+}
 
 /// Throws ConfigError naming the option, its value and what is expected.
 ESPALIER_COLD inline void check_options(const TrainerOptions& o) {
@@ -41,15 +55,23 @@ ESPALIER_COLD inline void check_options(const TrainerOptions& o) {
     throw_error<ConfigError>({"balance is '", o.balance.name(), "' held as a Balance, expected the method itself or make_balance(\"",
                               o.balance.name(), "\")"});
   }
+  const std::vector<NamedFile> files = output_files(o);
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      if (files[i].path != files[j].path) continue;
+      throw_error<ConfigError>({files[j].what, " and ", files[i].what, " are both '", files[i].path, "', expected files of their own"});
+    }
+  }
   if (o.resume && o.checkpoint.empty()) throw ConfigError("resume is set, but no checkpoint to resume from");
 }
 
-/// Makes the folders that the options' files go to: what cannot be made is known now. Throws IoError.
+/// Makes the folders that the options' files go to: what cannot be made, or is a folder itself, is known now. Throws IoError.
 ESPALIER_COLD inline void make_folders_of(const TrainerOptions& o) {
-  for (const std::string* file : {&o.checkpoint.text(), &o.history.text(), &o.curves.text(), &o.diagnose.text()}) {
-    std::string folder = file_detail::split(*file).folder;
+  for (const NamedFile& file : output_files(o)) {
+    std::string folder = file_detail::split(file.path).folder;
     if (folder.size() > 1) folder.pop_back();
     if (!folder.empty()) make_folders(folder);
+    if (is_folder(file.path)) throw_error<IoError>({file.what, " file '", file.path, "' is a folder"});
   }
   if (!o.events.empty()) make_folders(o.events);
 }

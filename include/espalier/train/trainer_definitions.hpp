@@ -46,6 +46,8 @@ ESPALIER_COLD ESPALIER_INLINE FitResult PlanTrainer::fit(const Dataset& train,
                                                          const Dataset& valid) {
   make_folders_of(options_);
   if (train.size() == 0) throw DataError("the training split is empty");
+  if (valid.size() == 0 && valid.has_table())
+    throw DataError("the validation split has no rows, expected some, or none given: fit(train)");
   for (const LabelInfo& label : program_.plan.schema.labels)
     static_cast<void>(train.table().column(label.column));
   const CheckpointFunctions* const files = options_.checkpoint.functions();
@@ -62,10 +64,11 @@ ESPALIER_COLD ESPALIER_INLINE FitResult PlanTrainer::fit(const Dataset& train,
   if (splits.valid.size() > 0) monitor_.check(splits.valid);
 
   const Index batch = (std::min)(options_.batch_size, splits.train.size());
+  const bool anew = !resumed && !executor_;
   std::unique_ptr<TrainExecutor<float>> fresh;
   if (resumed || !executor_ || executor_->capacity() < batch) {
     fresh = make_executor(features, batch);
-    if (!resumed && !executor_) initialize(program_.plan, options_.seed, fresh->parameters());
+    if (anew) initialize(program_.plan, options_.seed, fresh->parameters());
     if (!resumed && executor_) fresh->parameters().copy_from(executor_->parameters());
   }
   TrainExecutor<float>& executor = fresh ? *fresh : *executor_;
@@ -102,7 +105,13 @@ ESPALIER_COLD ESPALIER_INLINE FitResult PlanTrainer::fit(const Dataset& train,
   try {
     return run(splits, loop, batch);
   } catch (const DivergenceError&) {
-    if (loop.best_epoch > 0) executor_->parameters().copy_from(*best_);
+    if (anew && loop.best_epoch == 0) {  // nothing was learnt: the model has no weights again
+      diagnosis_.reset();
+      task_gradients_.reset();
+      executor_.reset();
+    } else {
+      executor_->parameters().copy_from(*best_);
+    }
     throw;
   }
 }
