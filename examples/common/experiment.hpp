@@ -92,14 +92,16 @@ inline void test_narrow(const NamedModel& model, const std::string& path,
   std::cout << esp::report_of(narrow.plan(), narrow.features().encode(test), narrow.predict(test));
 }
 
+/// Whether the data is the simulator's: what a run says of it says nothing of real users.
+[[nodiscard]] inline bool is_simulated(const Splits& splits) { return splits[0].table().source.starts_with("simulated feed (seed "); }
+
 /// Trains one model. Returns 0, or 130 when it was interrupted.
 inline int train_one(const Example& example, const Options& o, const NamedModel& model, const Splits& splits) {
   if (o.summary) std::cout << model.summary() << '\n';
   esp::TrainerOptions options = trainer_options(example, o, o.seed);
   options.checkpoint = o.checkpoint;
   options.resume = o.resume;
-  const std::string& source = splits[0].table().source;
-  const bool simulated = source.starts_with("simulated");
+  const bool simulated = is_simulated(splits);
   const std::string run = (simulated ? "simulated-" : "") + model.name + "-" + name_of_balance(o) + "-" + std::to_string(o.seed);
   const std::filesystem::path log = o.log.empty() ? std::filesystem::path("runs") / example.name / run : std::filesystem::path(o.log);
   esp::make_folders(log.string());
@@ -142,7 +144,7 @@ inline int train_one(const Example& example, const Options& o, const NamedModel&
     line["train_samples_per_second"] = fit.samples_per_second;
     line["tasks"] = to_json(test);
     line["baseline"] = to_json(baseline);
-    line["data"] = source;
+    line["data"] = splits[0].table().source;
     std::cout << line.dump() << '\n';
   }
   return 0;
@@ -164,8 +166,9 @@ inline int compare(const Example& example, const Options& o, const std::vector<N
   for (const NamedModel& model : models) {
     if (o.compare_all || (o.compare.empty() ? model.name == o.model : picked(o.compare, model.name))) chosen.push_back(&model);
   }
-  const std::filesystem::path folder =
-      o.log.empty() ? std::filesystem::path("runs") / example.name / "compare" : std::filesystem::path(o.log);
+  const bool simulated = is_simulated(splits);
+  const std::filesystem::path folder = o.log.empty()
+      ? std::filesystem::path("runs") / example.name / (simulated ? "simulated-compare" : "compare") : std::filesystem::path(o.log);
   esp::make_folders(folder.string());
   std::vector<std::string> tasks;
   for (const esp::LabelInfo& label : chosen.at(0)->program.plan.schema.labels) tasks.emplace_back(label.name);
@@ -173,6 +176,7 @@ inline int compare(const Example& example, const Options& o, const std::vector<N
                                   {"patience", o.patience}, {"batch_size", o.batch_size}, {"learning_rate", o.learning_rate},
                                   {"precision", o.precision}};
   if (!o.weights.empty()) settings["weights"] = o.weights;
+  if (simulated) settings["data"] = splits[0].table().source;
   if (example.settings) settings.update(example.settings());
   ComparisonLog log(folder / "runs.jsonl", std::move(settings), example.recipe.monitor, o.resume);
 
@@ -206,7 +210,7 @@ inline int compare(const Example& example, const Options& o, const std::vector<N
       }
     }
   }
-  std::cout << '\n' << example.name << ": test split, mean ± deviation over " << o.seeds << " seeds\n" << comparison.table();
+  std::cout << '\n' << example.name << (simulated ? ", SIMULATED" : "") << ": test split, mean ± deviation over " << o.seeds << " seeds\n" << comparison.table();
   std::cout << "\nbest on the validation split, by " << example.recipe.monitor << ": " << comparison.chosen() << "\non the Pareto front of all tasks:";
   for (const std::string& name : comparison.pareto_front()) std::cout << ' ' << name;
   const std::string picture = (folder / "front.svg").string();
@@ -221,6 +225,7 @@ inline int compare(const Example& example, const Options& o, const std::vector<N
     nlohmann::ordered_json line;
     line["example"] = example.name;
     line["balance"] = name_of_balance(o);
+    line["data"] = splits[0].table().source;
     line["chosen"] = comparison.chosen();
     line["runs"] = nlohmann::ordered_json::array();
     for (const Comparison::Run& run : comparison.runs()) line["runs"].push_back(to_json(run, example.recipe.monitor));

@@ -23,8 +23,6 @@ inline std::vector<std::filesystem::path> data_folders(const std::string& given)
   std::vector<std::filesystem::path> folders;
   if (!given.empty()) return {given};
   if (const char* env = std::getenv("ESPALIER_DATA"); env != nullptr && *env != '\0') {
-    std::error_code ignored;
-    if (!std::filesystem::is_directory(env, ignored)) throw espalier::ConfigError(std::string("ESPALIER_DATA is '") + env + "', which is no folder");
     folders.emplace_back(env);
   }
   folders.emplace_back("data");
@@ -85,6 +83,11 @@ inline std::optional<std::filesystem::path> find_or_fetch(const std::string& giv
                                                           const std::vector<std::string>& layouts, bool download) {
   auto folder = find_data(given, name, files, layouts);
   if (folder) return folder;
+  std::error_code ignored;
+  const char* const env = std::getenv("ESPALIER_DATA");
+  if (!download && env != nullptr && *env != '\0' && !std::filesystem::is_directory(env, ignored)) {
+    throw espalier::ConfigError(std::string("ESPALIER_DATA is '") + env + "', which is no folder, and the data set " + name + " is nowhere else");
+  }
   if (!download && !says_yes("The data set " + name + " is not here. Download it from its publisher?")) return folder;
   const std::string command = std::string("\"") + EXAMPLES_SCRIPTS + "/fetch-data\" " + name;
   if (std::system(command.c_str()) != 0) std::cerr << name << " could not be downloaded\n";

@@ -4,7 +4,6 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdint>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -56,10 +55,9 @@ inline void add_training_options(CLI::App& app, Options& o, const espalier::Trai
 /// What a run's folder and its records call how the losses are weighted: equal, mgda, …, weights-1-1-0.5.
 [[nodiscard]] inline std::string name_of_balance(const Options& o) {
   if (o.weights.empty()) return o.balance;
-  std::ostringstream name;
-  name << "weights";
-  for (const double w : o.weights) name << '-' << w;
-  return name.str();
+  std::string name = "weights";
+  for (const double w : o.weights) name += '-' + espalier::number_text(w);
+  return name;
 }
 
 /// The recipe, as it was told on the command line; the optimiser is for the caller.
@@ -119,6 +117,9 @@ inline void check_together(const CLI::App& app, const Options& o) {
   for (const char* option : {"--checkpoint", "--diagnose", "--summary", "--resamples"})
     refuse(option, several || searched, "is for the training of one model, not for a comparison or a search");
   refuse("--search", several, "excludes a comparison");
+  refuse("--resume", searched, "is for a training or a comparison; a search goes on by itself");
+  refuse("--model", o.compare_all || !o.compare.empty(), "excludes --compare and --compare-models");
+  refuse("--balance", !o.compare_balances.empty(), "excludes --compare-balances");
   refuse("--seeds", !several, "is for comparisons: --compare, --compare-models or --compare-balances");
   refuse("--folds", !searched, "is for a search: --search");
   refuse("--resamples", o.resamples == 1, "is 1, expected 0, or 2 and more");

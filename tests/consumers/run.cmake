@@ -34,6 +34,16 @@ run("configuring" "${CMAKE_COMMAND}" -S "${ROOT}/tests/consumers/${NAME}" -B "${
     -DCMAKE_EXPORT_COMPILE_COMMANDS=ON ${options})
 run("building" "${CMAKE_COMMAND}" --build "${WORK}/build")
 run("running" "${WORK}/build/consumer")
+if(NAME STREQUAL "find_package")
+  file(WRITE "${WORK}/missing/CMakeLists.txt" "cmake_minimum_required(VERSION 3.20)\nproject(missing LANGUAGES CXX)\n"
+       "find_package(espalier 0.1 REQUIRED COMPONENTS nosuch)\n")
+  execute_process(COMMAND "${CMAKE_COMMAND}" -S "${WORK}/missing" -B "${WORK}/missing/build" -G "${GENERATOR}"
+                          "-DCMAKE_CXX_COMPILER=${COMPILER}" "-DCMAKE_PREFIX_PATH=${WORK}/prefix"
+                  RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  if(status EQUAL 0 OR NOT output MATCHES "no component 'nosuch': expected gzip or compiled")
+    message(FATAL_ERROR "consumer find_package: a component that is none gives (${status})\n${output}")
+  endif()
+endif()
 if(NAME STREQUAL "compiled")
   foreach(program consumer header_only)
     execute_process(COMMAND "${WORK}/build/${program}" OUTPUT_VARIABLE ${program})

@@ -360,6 +360,7 @@ TEST_CASE("features: whole numbers of 64 bits are categories by all of their dig
   CHECK(row(std::int64_t{2000000000000000}) == 4);
   CHECK(row(2e15) == 4);
   CHECK(row(9007199254740992.0) == 5);
+  CHECK(NamedValue("x", 10000000000000000).as_text() == number_text(1e16));
   CHECK(row(std::int8_t{-7}) == 6);
   CHECK(row(-7.0) == 6);
 }

@@ -116,6 +116,9 @@ TEST_CASE("numbers as text: whole ones in digits, others at their shortest, read
   CHECK(number_text(9007199254740992) == "9007199254740992");
   CHECK(number_text(-9007199254740992) == "-9007199254740992");
   CHECK(number_text(9007199254740994) == "9007199254740994");
+  CHECK(number_text(1e16) == "10000000000000000");
+  CHECK(number_text(-9223372036854774784.0) == "-9223372036854774784");
+  CHECK(number_text(1e19) == "1e+19");
   CHECK(number_text(1e20) == "1e+20");
   CHECK(number_text(0.5) == "0.5");
   CHECK(number_text(-1.25) == "-1.25");

@@ -57,6 +57,9 @@ TEST_CASE("a quantile that is a value is that value, beside an infinity too") {
   values[1] = 1;
   CHECK(metrics_detail::percentile_interval(values, 0.95).low == 1);
   CHECK(metrics_detail::percentile_interval({3, 1, 2}, 0.5).low == 1.5);
+  values.resize(21);
+  values[0] = -std::numeric_limits<double>::infinity();
+  CHECK(metrics_detail::percentile_interval(values, 0.9).low == 1);
 }
 
 TEST_CASE("the same seed gives the same interval, another seed another") {

@@ -68,7 +68,7 @@ TEST_CASE("folds: a row that the data has several times is left out with all of 
     }
   }
   CHECK(message_of([&] { static_cast<void>(search::folds_of(data, 3)); }) ==
-        "cross-validation: folds is 3, expected 2 to 2, the number of rows");
+        "cross-validation: folds is 3, expected 2 to 2, the number of different rows");
 }
 
 TEST_CASE("folds: by a column, no value is on both sides") {
@@ -89,8 +89,8 @@ TEST_CASE("folds: what cannot be cut is refused") {
   const auto said = [&](int k, const std::string& by = {}) {
     return message_of([&] { static_cast<void>(search::folds_of(data, k, 1, by)); });
   };
-  CHECK(said(1) == "cross-validation: folds is 1, expected 2 to 30, the number of rows");
-  CHECK(said(31) == "cross-validation: folds is 31, expected 2 to 30, the number of rows");
+  CHECK(said(1) == "cross-validation: folds is 1, expected 2 to 30, the number of different rows");
+  CHECK(said(31) == "cross-validation: folds is 31, expected 2 to 30, the number of different rows");
   CHECK(said(30) == "accepted");
   CHECK(said(25, "user").find("column 'user' has too few values, expected fewer folds") !=
         std::string::npos);

@@ -50,6 +50,10 @@ TEST_CASE("options: names of files, columns and tensors") {
           o.diagnose = "a/run.csv";
           o.history = "a/run.csv";
         }) == "history and diagnose are both 'a/run.csv', expected files of their own");
+  CHECK(refused([](O& o) {
+          o.diagnose = "run.csv";
+          o.curves = "run.svg";
+        }) == "curves and the picture of diagnose are both 'run.svg', expected files of their own");
   CHECK(refused([](O& o) { o.resume = true; }) == "resume is set, but no checkpoint to resume from");
   CHECK(refused([](O& o) { o.freeze = {"*/bias", "bottom/*"}; }) ==
         "freeze pattern 'bottom/*' fits no tensor; there are e.g. 'shared/dense0/weight', 'shared/dense0/bias', "

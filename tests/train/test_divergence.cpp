@@ -2,6 +2,8 @@
 // Training that runs off is said, and never mistaken for a loss of zero.
 #include <doctest/doctest.h>
 
+#include <csignal>
+
 #include "support/made_up.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -11,11 +13,13 @@ namespace {
 
 const esp::Dataset train = made_up(200, 1), valid = made_up(200, 2);
 
-/// A constant rate, but for one step.
+/// A constant rate, but for one step; and SIGTERM in the middle of another.
 struct Burst {
-  std::int64_t at = 1;
-  double factor = 1e30;
-  double operator()(std::int64_t step, std::int64_t) const { return step == at ? factor : 1.0; }
+  std::int64_t at = 1, stop = 0;
+  double operator()(std::int64_t step, std::int64_t) const {
+    if (step == stop) std::raise(SIGTERM);
+    return step == at ? 1e30 : 1.0;
+  }
   [[nodiscard]] std::string describe() const { return "burst"; }
 };
 
@@ -70,6 +74,20 @@ TEST_CASE("divergence: before any good epoch, the weights are those of before, o
   trainer.load(folder / "good.safetensors");
   CHECK_THROWS_AS(trainer.fit(train), esp::DivergenceError);
   CHECK(same_bits(trainer.parameters(), good.parameters()));
+}
+
+TEST_CASE("divergence: a resumed run that has no best epoch ends with the weights that it went on from") {
+  const TemporaryFolder folder;
+  esp::TrainerOptions o = quick_options();
+  o.handle_interrupts = o.resume = true;
+  o.checkpoint = folder / "model.safetensors";
+  o.schedule = Burst{.at = 6, .stop = 3};
+  esp::Trainer<Bottom> first(o);
+  CHECK(first.fit(train).interrupted);
+  o.schedule = Burst{.at = 6};
+  esp::Trainer<Bottom> second(o);
+  CHECK_THROWS_AS(second.fit(train), esp::DivergenceError);
+  CHECK(same_bits(second.parameters(), first.parameters()));
 }
 
 TEST_CASE("divergence: seen in validation, when it is the epoch's last step that runs off") {

@@ -73,6 +73,8 @@ TEST_CASE("a resumed run goes on with its history") {
 TEST_CASE("a CSV history reads back as the same bytes, with columns that no row has a number in") {
   const std::string text = "epoch,step,a,b,c\n1,2,,,0.5\n2,4,,1,0.25\n";
   CHECK(History::parse_csv(text).to_csv() == text);
+  const std::string odd = "epoch,step,a,\"b\r\"\n1,2,3,4\n";
+  CHECK(History::parse_csv(odd).to_csv() == odd);
   const History from_excel = History::parse_csv("epoch,step,a,\"b\r\"\r\n1,2,3,\r\n2,4,5,6\r\n");
   CHECK(from_excel.columns() == std::vector<std::string>{"a", "b\r"});
   CHECK(std::isnan(from_excel.rows()[0].value("b\r")));

@@ -98,11 +98,11 @@ struct Column {
   }
 };
 
-/// A number as text that reads back as the same: whole ones up to 2^53 in digits ("100000"), others at their shortest
+/// A number as text that reads back as the same: whole ones below 2^63 in digits ("100000"), others at their shortest
 /// ("0.5", "1e+20").
 [[nodiscard]] inline std::string number_text(double value) {
   char text[40];
-  const bool whole = std::abs(value) <= exact_wholes && value == std::floor(value);
+  const bool whole = std::abs(value) < 9223372036854775808.0 && value == std::floor(value);
   const auto end = whole ? std::to_chars(text, text + sizeof text, static_cast<std::int64_t>(value))
                          : std::to_chars(text, text + sizeof text, value);
   return {text, end.ptr};

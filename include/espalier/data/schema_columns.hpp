@@ -46,11 +46,12 @@ namespace espalier {
     for (int i = 0; i < column_count(f); ++i) add({column_name(f, i), kind});
   }
   for (const LabelInfo& label : schema.labels) add({std::string(label.column), ColumnKind::number});
+  const std::size_t of_schema = columns.size();
   for (const CsvColumn& column : also) {
-    const auto same = std::find_if(columns.begin(), columns.end(), [&](const CsvColumn& c) { return c.name == column.name; });
-    if (same == columns.end()) {
-      columns.push_back(column);
-    } else if (column.kind == ColumnKind::number && same->kind == ColumnKind::text) {
+    add(column);
+    const auto end = columns.begin() + static_cast<std::ptrdiff_t>(of_schema);
+    const bool text = std::any_of(columns.begin(), end, [&](const CsvColumn& c) { return c.name == column.name && c.kind == ColumnKind::text; });
+    if (text && column.kind == ColumnKind::number) {
       throw_error<ConfigError>({"columns: '", column.name, "' is asked for as numbers, but the model reads it as text; expected "
                                 "text, or a column of another name"});
     }

@@ -134,11 +134,10 @@ class Resampler {
 /// The q-quantile of sorted values, interpolated linearly between the two nearest.
 inline double quantile(const std::vector<double>& sorted, double q) {
   const double at = q * static_cast<double>(sorted.size() - 1);
+  // 40 · (1 − 0.95) / 2 is not quite 1, and the value beside it may be infinite.
+  if (const double near = std::round(at); std::abs(at - near) < 1e-9) return sorted[static_cast<std::size_t>(near)];
   const auto below = static_cast<std::size_t>(at);
-  const double part = at - static_cast<double>(below);
-  // 40 · (1 − 0.95) / 2 is not quite 1, and the next value may be infinite.
-  if (part < 1e-9) return sorted[below];
-  return std::lerp(sorted[below], sorted[below + 1], part);
+  return std::lerp(sorted[below], sorted[below + 1], at - static_cast<double>(below));
 }
 
 inline Interval percentile_interval(std::vector<double> values, double confidence) {

@@ -35,7 +35,7 @@ struct TrainValid {
   order.erase(std::unique(order.begin(), order.end()), order.end());
   if (k < 2 || k > static_cast<Index>(order.size())) {
     throw_error<ConfigError>({"cross-validation: folds is ", k, ", expected 2 to ", order.size(),
-                              ", the number of rows"});
+                              ", the number of different rows"});
   }
   const auto parts = static_cast<std::uint64_t>(k);
   std::vector<std::int32_t> part(static_cast<std::size_t>(data.table().rows()), -1);

@@ -23,6 +23,8 @@ struct NamedFile {
 [[nodiscard]] ESPALIER_COLD inline std::vector<NamedFile> output_files(const TrainerOptions& o) {
   std::vector<NamedFile> files{{"checkpoint", o.checkpoint.text()}, {"history", o.history.text()},
                                {"curves", o.curves.text()}, {"diagnose", o.diagnose.text()}};
+  if (const std::string& diagnose = o.diagnose.text(); !diagnose.empty())
+    files.push_back({"the picture of diagnose", diagnose.substr(0, diagnose.rfind('.')) + ".svg"});
   std::erase_if(files, [](const NamedFile& file) { return file.path.empty(); });
   return files;
 }

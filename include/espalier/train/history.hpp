@@ -203,7 +203,7 @@ class History {
       }
     }
     if (inside) throw_error<DataError>({where, ": a quote is not closed"});
-    if (at < text.size() && cells.back().ends_with('\r')) cells.back().pop_back();
+    if (at < text.size() && at > 0 && text[at - 1] == '\r') cells.back().pop_back();  // not one in quotes
     ++at;
     return cells;
   }

@@ -36,15 +36,16 @@ class PlanTrainer {
   PlanTrainer& operator=(PlanTrainer&&) noexcept;
   ~PlanTrainer();
 
-  /// Learns from `train`; `valid` (may be empty) decides when to stop and which epoch to keep.
+  /// Learns from `train`; `valid`, if given, decides when to stop and which epoch to keep.
   ///
   /// The first call learns vocabularies and normalisation from `train`, and starts from random weights; after load() or
   /// another fit() it goes on from what there is, with an optimiser that has forgotten. A resumed run goes on exactly
   /// where it was; one that had finished returns at once.
   ///
   /// Throws DataError and ConfigError before anything has changed; CheckpointError when the run cannot be resumed;
-  /// DivergenceError when a loss is no number any more, with the weights of the best epoch in place if there is one;
-  /// IoError; and what callbacks throw.
+  /// DivergenceError when a loss is no number any more, with the weights of the best epoch in place; where there is none
+  /// yet (or no validation split), with those that it went on from, and on a first fit() none; IoError; and what callbacks
+  /// throw.
   FitResult fit(const Dataset& train, const Dataset& valid = {});
 
   /// Metrics of every task over the whole of `data`.

@@ -84,6 +84,7 @@ ESPALIER_COLD ESPALIER_INLINE FitResult PlanTrainer::fit(const Dataset& train,
   LoopState loop;
   if (resumed) {
     loop = files->load(*resumed, parts(executor, *best, splits), balance, batch);
+    if (loop.best_epoch == 0) best->copy_from(executor.parameters());
     if (loop.out_of_patience) loop.stopped = out_of_patience(loop);  // there may be more of it now
   }
   std::shared_ptr<Diagnosis<float>> diagnosis;
@@ -105,7 +106,7 @@ ESPALIER_COLD ESPALIER_INLINE FitResult PlanTrainer::fit(const Dataset& train,
   try {
     return run(splits, loop, batch);
   } catch (const DivergenceError&) {
-    if (anew && loop.best_epoch == 0) {  // nothing was learnt: the model has no weights again
+    if (anew && loop.best_epoch == 0) {  // no epoch was good, and there was nothing before
       diagnosis_.reset();
       task_gradients_.reset();
       executor_.reset();

@@ -164,6 +164,7 @@ void pair_blocks(Index m, Index n, Index k, const GemmInput<Left>& a, const Gemm
 
 /// Where the last pairs of `k` neighbours begin, a register of them, when it takes one more: at the
 /// end of a row that is long enough, so that it reads what others have counted, and none beyond.
+/// Counted again, times 0: an infinity among those makes a NaN of a sum that is infinite anyway.
 [[nodiscard]] constexpr Index last_pairs(Index k) {
   return (std::max)(Index{0}, k - 2 * lanes<Pair>);
 }
