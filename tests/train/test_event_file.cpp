@@ -148,5 +148,5 @@ TEST_CASE("a folder that cannot be made is named") {
   { const EventFile file(folder / "a"); }
   const std::string name = std::filesystem::directory_iterator(folder / "a")->path().string();
   CHECK_THROWS_WITH_AS(EventFile(name + "/b"),
-                       ("cannot make folder " + name + ": File exists").c_str(), IoError);
+                       ("cannot make folder " + name + ": Not a directory").c_str(), IoError);
 }
