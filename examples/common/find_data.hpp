@@ -18,13 +18,17 @@
 
 namespace examples {
 
+/// $ESPALIER_DATA; empty where there is none.
+inline std::string data_variable() {
+  const char* const value = std::getenv("ESPALIER_DATA");
+  return value == nullptr ? "" : value;
+}
+
 /// The folders that are looked at, in order. `given` (from --data) may be a data set's own folder or the one above it.
 inline std::vector<std::filesystem::path> data_folders(const std::string& given) {
   std::vector<std::filesystem::path> folders;
   if (!given.empty()) return {given};
-  if (const char* env = std::getenv("ESPALIER_DATA"); env != nullptr && *env != '\0') {
-    folders.emplace_back(env);
-  }
+  if (const std::string folder = data_variable(); !folder.empty()) folders.emplace_back(folder);
   folders.emplace_back("data");
   folders.emplace_back("../shared/data");
   if (const char* home = std::getenv("HOME"); home != nullptr && *home != '\0') {
@@ -84,9 +88,8 @@ inline std::optional<std::filesystem::path> find_or_fetch(const std::string& giv
   auto folder = find_data(given, name, files, layouts);
   if (folder) return folder;
   std::error_code ignored;
-  const char* const env = std::getenv("ESPALIER_DATA");
-  if (!download && env != nullptr && *env != '\0' && !std::filesystem::is_directory(env, ignored)) {
-    throw espalier::ConfigError(std::string("ESPALIER_DATA is '") + env + "', which is no folder, and the data set " + name + " is nowhere else");
+  if (const std::string variable = data_variable(); !download && !variable.empty() && !std::filesystem::is_directory(variable, ignored)) {
+    throw espalier::ConfigError("ESPALIER_DATA is '" + variable + "', which is no folder, and the data set " + name + " is nowhere else");
   }
   if (!download && !says_yes("The data set " + name + " is not here. Download it from its publisher?")) return folder;
   const std::string command = std::string("\"") + EXAMPLES_SCRIPTS + "/fetch-data\" " + name;

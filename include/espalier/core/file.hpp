@@ -63,6 +63,11 @@ struct Parts {
 
 }  // namespace file_detail
 
+/// The file's name with another ending: "run/diagnosis.jsonl" and ".svg" make "run/diagnosis.svg".
+[[nodiscard]] inline std::string with_ending(const std::string& path, std::string_view ending) {
+  return path.substr(0, path.rfind('.')).append(ending);
+}
+
 /// A file open for reading, its size taken at opening. Not for two threads at once.
 class InputFile {
  public:

@@ -16,12 +16,10 @@
 
 #include "espalier/core/config.hpp"
 #include "espalier/core/error.hpp"
+#include "espalier/core/json.hpp"
 #include "espalier/data/dictionary.hpp"
 
 namespace espalier {
-
-/// Whole numbers up to this are doubles, each of its own.
-inline constexpr double exact_wholes = 9007199254740992;
 
 enum class ColumnKind : std::uint8_t { number, text };
 
@@ -61,7 +59,7 @@ struct Column {
       numbers.push_back(static_cast<double>(value));
       if constexpr (std::is_integral_v<std::remove_const_t<decltype(value)>>) {
         const double x = numbers.back();
-        if (std::abs(x) <= exact_wholes && static_cast<decltype(value)>(x) == value) continue;
+        if (std::abs(x) <= Json::max_integer && static_cast<decltype(value)>(x) == value) continue;
         throw_error<DataError>({"column '", name, "', row ", numbers.size(), ": ", std::to_string(value),
                                 " is beyond ±2^53, what numbers are exact to; expected ids of so many digits as text"});
       }

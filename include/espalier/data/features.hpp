@@ -97,10 +97,16 @@ class Features {
   /// The data as numbers. A value that the vocabulary does not have is row 0; a missing number is the mean, or 0 without
   /// `standardize`. Labels that are not in the data at all are missing. Throws DataError for a label that its loss does not take.
   [[nodiscard]] EncodedData encode(const Dataset& data) const {
-    EncodedData out = encode_inputs(data);
-    features_detail::encode_labels(schema_, data.table(), data.rows(), out);
+    EncodedData out = encode_labelled(data);
     if (!weight_column_.empty()) features_detail::encode_weights(weight_column_, data.table(), data.rows(), out);
     if (!group_column_.empty()) features_detail::encode_groups(group_column_, data.table(), data.rows(), out);
+    return out;
+  }
+
+  /// The same without weights and groups, whose columns need not be there.
+  [[nodiscard]] EncodedData encode_labelled(const Dataset& data) const {
+    EncodedData out = encode_inputs(data);
+    features_detail::encode_labels(schema_, data.table(), data.rows(), out);
     return out;
   }
 

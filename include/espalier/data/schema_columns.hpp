@@ -46,15 +46,14 @@ namespace espalier {
     for (int i = 0; i < column_count(f); ++i) add({column_name(f, i), kind});
   }
   for (const LabelInfo& label : schema.labels) add({std::string(label.column), ColumnKind::number});
-  const std::size_t of_schema = columns.size();
+  const std::vector<CsvColumn> of_model = columns;
   for (const CsvColumn& column : also) {
-    add(column);
-    const auto end = columns.begin() + static_cast<std::ptrdiff_t>(of_schema);
-    const bool text = std::any_of(columns.begin(), end, [&](const CsvColumn& c) { return c.name == column.name && c.kind == ColumnKind::text; });
-    if (text && column.kind == ColumnKind::number) {
+    const auto is_text = [&](const CsvColumn& c) { return c.name == column.name && c.kind == ColumnKind::text; };
+    if (column.kind == ColumnKind::number && std::any_of(of_model.begin(), of_model.end(), is_text)) {
       throw_error<ConfigError>({"columns: '", column.name, "' is asked for as numbers, but the model reads it as text; expected "
                                 "text, or a column of another name"});
     }
+    add(column);
   }
   return columns;
 }

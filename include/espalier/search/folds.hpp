@@ -25,8 +25,9 @@ struct TrainValid {
 };
 
 /// `k` ways to leave out one part of `k`; each row is left out once, with its repetitions where the
-/// data has it several times. Parts have as many different rows, up to one, drawn by `seed`; or, with a column `by` (a user, say), all rows of one value are in one
-/// part, by a hash of the value, and sizes are near each other. Throws ConfigError, DataError.
+/// data has it several times. Parts have as many different rows, up to one, drawn by `seed`; or,
+/// with a column `by` (a user, say), all rows of one value are in one part, by a hash of the value,
+/// and sizes are near each other. Throws ConfigError, DataError.
 [[nodiscard]] ESPALIER_COLD inline std::vector<TrainValid> folds_of(const Dataset& data, int k,
                                                                     std::uint64_t seed = 1,
                                                                     const std::string& by = {}) {

@@ -24,7 +24,7 @@ struct NamedFile {
   std::vector<NamedFile> files{{"checkpoint", o.checkpoint.text()}, {"history", o.history.text()},
                                {"curves", o.curves.text()}, {"diagnose", o.diagnose.text()}};
   if (const std::string& diagnose = o.diagnose.text(); !diagnose.empty())
-    files.push_back({"the picture of diagnose", diagnose.substr(0, diagnose.rfind('.')) + ".svg"});
+    files.push_back({"the picture of diagnose", with_ending(diagnose, ".svg")});
   std::erase_if(files, [](const NamedFile& file) { return file.path.empty(); });
   return files;
 }

@@ -75,7 +75,7 @@ class Diagnosis {
   ESPALIER_COLD void save() const {
     if (history_.rows().empty()) return;
     history_.write(file_);
-    write_file_atomically(file_.substr(0, file_.rfind('.')) + ".svg", diagnosis_chart(history_).to_svg());
+    write_file_atomically(with_ending(file_, ".svg"), diagnosis_chart(history_).to_svg());
   }
 
   [[nodiscard]] const History& history() const { return history_; }

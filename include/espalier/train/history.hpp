@@ -98,7 +98,8 @@ class History {
     write_file_atomically(path, path.ends_with(".csv") ? to_csv() : to_jsonl());
   }
 
-  /// Reads what write() wrote, or another program with lines that end in CR LF; a null or an empty cell is NaN. Throws IoError; DataError naming the line.
+  /// Reads what write() wrote, or another program with lines that end in CR LF; a null or an empty cell is
+  /// NaN. Throws IoError; DataError naming the line.
   [[nodiscard]] static History read(const std::string& path) {
     check_name(path);
     const std::string text = read_file(path);

@@ -24,7 +24,7 @@ namespace espalier {
 struct ResumeView {
   Parameters<float>& parameters;
   OptimizerState<float>& optimizer;
-  Parameters<float>& best;           ///< of the best epoch, if there is one
+  Parameters<float>& best;           ///< of the best epoch; before there is one, the parameters
   std::vector<double> balance;       ///< state of the balancing method
   std::vector<std::string> settings; ///< "what: value", equal for runs that continue each other bit for bit
 };
@@ -113,7 +113,11 @@ ESPALIER_COLD inline void save_resume(const std::string& checkpoint, const PlanV
   }
   LoopState loop = checkpoint_detail::read_json(file, "loop", resume_detail::loop_from_json);
   checkpoint_detail::read_parameters(file, plan, view.parameters, "");
-  if (loop.best_epoch > 0) checkpoint_detail::read_parameters(file, plan, view.best, "best/");
+  if (loop.best_epoch > 0) {
+    checkpoint_detail::read_parameters(file, plan, view.best, "best/");
+  } else {
+    view.best.copy_from(view.parameters);
+  }
   resume_detail::for_each_state(plan, view.optimizer, [&](const std::string& name, std::span<float> values) {
     file.read(name, resume_detail::vector_shape(values.size()), values);
   });

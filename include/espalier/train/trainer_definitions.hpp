@@ -84,7 +84,6 @@ ESPALIER_COLD ESPALIER_INLINE FitResult PlanTrainer::fit(const Dataset& train,
   LoopState loop;
   if (resumed) {
     loop = files->load(*resumed, parts(executor, *best, splits), balance, batch);
-    if (loop.best_epoch == 0) best->copy_from(executor.parameters());
     if (loop.out_of_patience) loop.stopped = out_of_patience(loop);  // there may be more of it now
   }
   std::shared_ptr<Diagnosis<float>> diagnosis;
@@ -127,11 +126,7 @@ ESPALIER_COLD ESPALIER_INLINE Report PlanTrainer::evaluate(const Dataset& data,
 
 ESPALIER_INLINE Predictions PlanTrainer::predict(const Dataset& data) {
   require_trained();
-  if (options_.sample_weight.empty() && options_.group.empty())
-    return espalier::predict(*executor_, features_.encode(data));
-  Features inputs(program_.plan.schema);
-  inputs.restore(features_.state());
-  return espalier::predict(*executor_, inputs.encode(data));
+  return espalier::predict(*executor_, features_.encode_labelled(data));
 }
 
 ESPALIER_INLINE void PlanTrainer::save(const std::string& path) const {

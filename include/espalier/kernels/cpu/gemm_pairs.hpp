@@ -207,7 +207,10 @@ template <class Math, int Many, int Few, class Source>
     for (int r = 0; r < Many; ++r) {
       const Source* from = many + r * many_step;
       Source all[std::size_t{2 * n}]{};
-      if (p == 0) from = std::copy_n(from, k, all) - k;  // shorter than a register
+      if (p == 0) {  // shorter than a register
+        std::copy_n(from, k, all);
+        from = all;
+      }
       left[r] = Math::narrow(from + last_pairs(k));
     }
     add(left, p / 2);
