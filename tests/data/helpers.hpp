@@ -4,13 +4,17 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
 #include <cmath>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "espalier/data/csv.hpp"
+#include "espalier/data/dataset.hpp"
 #include "espalier/data/table.hpp"
+#include "espalier/plan/schema.hpp"
 
 namespace espalier_test {
 
@@ -61,5 +65,24 @@ inline std::string dump(const espalier::Table& table) {
 
 inline espalier::CsvColumn number(std::string name) { return {std::move(name), espalier::ColumnKind::number}; }
 inline espalier::CsvColumn text(std::string name) { return {std::move(name), espalier::ColumnKind::text}; }
+
+/// The fields of a schema.
+template <class... Fields>
+inline constexpr std::array<espalier::FieldInfo, sizeof...(Fields)> fields{Fields::info()...};
+
+/// A task of each kind of label.
+inline constexpr std::array<espalier::LabelInfo, 4> labels{
+    {{"click", "click", espalier::LabelKind::binary, 0},
+     {"watch", "seconds", espalier::LabelKind::real, 0},
+     {"plays", "plays", espalier::LabelKind::count, 0},
+     {"stars", "stars", espalier::LabelKind::classes, 5}}};
+
+/// One column "x", of a table "log".
+inline espalier::Dataset numbers(std::vector<double> values) {
+  espalier::Table table;
+  table.source = "log";
+  table.add("x", values);
+  return espalier::Dataset(std::move(table));
+}
 
 }  // namespace espalier_test
