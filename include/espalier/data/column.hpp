@@ -42,6 +42,7 @@ struct Column {
   std::vector<double> numbers;
   std::vector<std::int32_t> codes;
   std::vector<std::string> dictionary;
+  std::string text_because{};  ///< of a text column that a reader took for numbers first: where that ended, and why
 
   [[nodiscard]] static Column number(std::string name, std::vector<double> values) {
     Column c;
@@ -83,6 +84,16 @@ struct Column {
   }
   [[nodiscard]] static Column text(std::string name, std::initializer_list<std::string_view> values) {
     return text<std::initializer_list<std::string_view>>(std::move(name), values);
+  }
+
+  /// A column of the same name, kind and dictionary, still without rows.
+  [[nodiscard]] Column without_rows() const {
+    Column c;
+    c.name = name;
+    c.kind = kind;
+    c.dictionary = dictionary;
+    c.text_because = text_because;
+    return c;
   }
 
   [[nodiscard]] Index size() const {

@@ -13,6 +13,8 @@ namespace espalier {
 struct CsvColumn {
   std::string name;
   ColumnKind kind = ColumnKind::text;
+  bool infer = false;    ///< the kind is found out, as it is where no columns are named; `kind` does not count then
+  std::string remedy{};  ///< what to do about a value that is not a number: put behind the error, after a semicolon
 };
 
 struct CsvOptions {

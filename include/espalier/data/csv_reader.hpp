@@ -37,7 +37,9 @@ class Reader {
   [[nodiscard]] ESPALIER_COLD Table read(const std::vector<Input>& inputs) {
     if (inputs.empty()) throw ConfigError("CSV: no file to read");
     constexpr Index sample = 1000;
-    if (!pass(inputs, options_.columns.empty() ? sample : max_rows)) {
+    const bool infers = options_.columns.empty() || std::any_of(options_.columns.begin(), options_.columns.end(),
+                                                                [](const CsvColumn& c) { return c.infer; });
+    if (!pass(inputs, infers ? sample : max_rows)) {
       // A column that looked like numbers turned out to be text: once more, with that known.
       while (!pass(inputs, max_rows)) continue;
     }
@@ -52,6 +54,7 @@ class Reader {
       c.numbers = std::move(o.numbers);
       c.codes = std::move(o.codes);
       c.dictionary = o.dictionary.take();
+      c.text_because = std::move(o.text_because);
       table.add(std::move(c));
     }
     return table;
@@ -65,6 +68,7 @@ class Reader {
     std::string name;
     ColumnKind kind = ColumnKind::text;
     bool inferred = false;  ///< a number until a value is none
+    std::string remedy, text_because;
     std::vector<double> numbers;
     std::vector<std::int32_t> codes;
     Dictionary dictionary;
@@ -79,6 +83,12 @@ class Reader {
     std::size_t output;
     std::string_view text;
     Dictionary::Key key;
+  };
+
+  /// An inferred column that is text from this row on, and why.
+  struct TurnedText {
+    std::size_t output;
+    std::string because;
   };
 
   /// Reads all inputs, or the first `limit` rows. False when it has to be done again.
@@ -113,9 +123,9 @@ class Reader {
   /// Where each of the file's columns goes.
   ESPALIER_COLD void place_outputs(const Scanner& scanner) {
     if (outputs_.empty()) {
-      for (const CsvColumn& wanted : options_.columns) add_output(wanted.name, wanted.kind, false);
+      for (const CsvColumn& wanted : options_.columns) add_output(wanted);
       if (options_.columns.empty()) {
-        for (const std::string& name : names_) add_output(name, ColumnKind::number, true);
+        for (const std::string& name : names_) add_output({.name = name, .infer = true});
       }
     }
     place_.assign(names_.size(), -1);
@@ -129,11 +139,12 @@ class Reader {
                             "', which the first file does not have"});
   }
 
-  void add_output(const std::string& name, ColumnKind kind, bool inferred) {
-    outputs_.emplace_back();
-    outputs_.back().name = name;
-    outputs_.back().kind = kind;
-    outputs_.back().inferred = inferred;
+  void add_output(const CsvColumn& column) {
+    Output& out = outputs_.emplace_back();
+    out.name = column.name;
+    out.kind = column.infer ? ColumnKind::number : column.kind;
+    out.inferred = column.infer;
+    out.remedy = column.remedy;
   }
 
   void read_row(Scanner& scanner) {
@@ -178,7 +189,7 @@ class Reader {
         if (missing_.has_number() && missing_.contains(scanner.number_text())) {
           out->new_numbers[row] = std::numeric_limits<double>::quiet_NaN();
         } else if (out->inferred && !says_no_more_than_number(scanner.number_text())) {
-          turn_text(*out);
+          turn_text(*out, scanner.number_text(), std::errc());
         }
         if (end != End::separator) return finish(scanner, column + 1, false, wrong);
         continue;
@@ -249,12 +260,13 @@ class Reader {
           say(scanner, out, field, "is not UTF-8, expected the file in UTF-8");
           return false;
         }
-        if (result != std::errc() || !says_no_more_than_number(field)) turn_text(out);
+        if (result != std::errc() || !says_no_more_than_number(field)) turn_text(out, field, result);
       } else if (result != std::errc()) {
         say(scanner, out, field,
             result == std::errc::result_out_of_range
                 ? "is beyond the range of a double, expected a number or nothing"
                 : "is not a number, expected one or nothing");
+        if (!out.remedy.empty()) error_ += "; " + out.remedy;
         return false;
       }
     }
@@ -267,7 +279,14 @@ class Reader {
     error_ = scanner.where(scanner.row_line()) + "column '" + shown(out.name) + "': '" + shown(field) + "' " + what;
   }
 
-  void turn_text(const Output& out) { turned_text_.push_back(index_of(out)); }
+  ESPALIER_COLD void turn_text(const Output& out, std::string_view field, std::errc result) {
+    double value = 0;
+    static_cast<void>(to_number(field, value));
+    turned_text_.push_back({index_of(out), "'" + shown(field) + "' " +
+                                               (result == std::errc::result_out_of_range ? "is beyond the range of a double"
+                                                : result != std::errc()                  ? "is not a number"
+                                                             : "says more than the number " + number_text(value))});
+  }
   [[nodiscard]] std::size_t index_of(const Output& out) const {
     return static_cast<std::size_t>(&out - outputs_.data());
   }
@@ -284,7 +303,10 @@ class Reader {
     ++rows_;
     if (++new_rows_ == chunk) store_chunk();
     if (turned_text_.empty()) return;
-    for (const std::size_t place : turned_text_) outputs_[place].kind = ColumnKind::text;
+    for (const TurnedText& turned : turned_text_) {
+      outputs_[turned.output].kind = ColumnKind::text;
+      outputs_[turned.output].text_because = scanner.where(scanner.row_line()) + turned.because;
+    }
     turned_text_.clear();
     again_ = true;
   }
@@ -328,7 +350,7 @@ class Reader {
   bool again_ = false;
   std::vector<Pending> pending_;
   std::deque<std::string> copies_;        ///< texts of this row that are not in the scanner's buffer as they are
-  std::vector<std::size_t> turned_text_;  ///< inferred columns in which this row has a text
+  std::vector<TurnedText> turned_text_;   ///< inferred columns in which this row has a text
   std::vector<std::string> first_errors_;
   std::string error_;
 };

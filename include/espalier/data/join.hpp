@@ -80,10 +80,8 @@ inline JoinReport join(Table& left, const Table& right, const std::string& key, 
   };
   for (const Column& from : right.columns()) {
     if (from.name == key) continue;
-    Column made;
+    Column made = from.without_rows();
     made.name = options.prefix + from.name;
-    made.kind = from.kind;
-    made.dictionary = from.dictionary;
     if (from.kind == ColumnKind::number) {
       made.numbers = gather(from.numbers, std::numeric_limits<double>::quiet_NaN());
     } else {

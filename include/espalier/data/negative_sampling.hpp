@@ -217,10 +217,7 @@ ESPALIER_COLD inline void check(const Table& positives, const NegativeSamplingOp
     const bool copied = c.name == options.user ||
                         std::find(options.keep.begin(), options.keep.end(), c.name) != options.keep.end();
     const Column& source = is_item ? items : c;  // items as text: their codes are what was drawn
-    Column column;
-    column.name = c.name;
-    column.kind = source.kind;
-    column.dictionary = source.dictionary;
+    Column column = source.without_rows();
     for (std::size_t i = 0; i < from.size(); ++i) {
       const bool negative = sampled[i] >= 0;
       if (source.kind == ColumnKind::number) {

@@ -87,8 +87,10 @@ class Table {
   /// The numbers of a column; throws DataError when it holds text.
   [[nodiscard]] const std::vector<double>& numbers(std::string_view name) const {
     const Column& c = column(name);
-    if (c.kind != ColumnKind::number) throw_error<DataError>({source, ": column '", c.name,
-                                                              "' holds text, expected numbers"});
+    if (c.kind != ColumnKind::number) {
+      throw_error<DataError>({source, ": column '", c.name, "' holds text, expected numbers",
+                              c.text_because.empty() ? "" : "; ", c.text_because});
+    }
     return c.numbers;
   }
 
@@ -121,10 +123,7 @@ class Table {
     }
     Table made = like_this();
     for (const Column& c : columns_) {
-      Column part;
-      part.name = c.name;
-      part.kind = c.kind;
-      part.dictionary = c.dictionary;
+      Column part = c.without_rows();
       pick(c.numbers, chosen, part.numbers);
       pick(c.codes, chosen, part.codes);
       made.add(std::move(part));
