@@ -20,11 +20,11 @@ constexpr double valid_share = 0.1, test_share = 0.1;  // of each user's ratings
 using Inputs = esp::Inputs<esp::Categorical<"userId", width>, esp::Categorical<"movieId", width, esp::MinCount<2>>,
                            esp::MultiCategorical<"genres", 8>, esp::Numeric<"year">>;
 using Encoder = esp::Layers<esp::Dense<64>, esp::Dropout<esp::Rate{0.3}>, esp::Dense<32>>;
-using Tower = esp::Tower<16>;
+constexpr auto tower = esp::Tower<16>;
 
-using Watched = esp::Task<"watched", esp::BinaryCrossEntropy, esp::Weight{1.0}, Tower>;
-using Liked = esp::Task<"liked", esp::BinaryCrossEntropy, esp::Weight{1.0}, Tower>;
-using Rating = esp::Task<"rating", esp::MeanSquaredError, esp::Weight{0.5}, Tower>;
+using Watched = esp::Task<"watched", esp::BinaryCrossEntropy, esp::Weight{1.0}, tower>;
+using Liked = esp::Task<"liked", esp::BinaryCrossEntropy, esp::Weight{1.0}, tower>;
+using Rating = esp::Task<"rating", esp::MeanSquaredError, esp::Weight{0.5}, tower>;
 
 using Single = esp::MultiTaskModel<Inputs, esp::SingleTask<Encoder>, Watched, Liked, Rating>;
 using Shared = esp::MultiTaskModel<Inputs, esp::SharedBottom<Encoder>, Watched, Liked, Rating>;

@@ -14,7 +14,7 @@ using Expert = esp::Layers<esp::Dense<128>, esp::Dropout<esp::Rate{0.2}>, esp::D
 
 using Click = esp::Task<"click", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Tower<32>, esp::Label<"is_click">>;
 using LongView = esp::Task<"long_view", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Tower<32>>;
-using Watch = esp::Task<"watch", esp::MeanSquaredError, esp::Weight{0.5}, esp::Tower<32>, esp::Label<"log_watch_seconds">>;
+using Watch = esp::Task<"watch", esp::MeanSquaredError, esp::Weight{0.5}, esp::Tower<32>, esp::Label<"log_watch_seconds", esp::AsIs>>;
 
 struct Model : esp::MultiTaskModel<examples::kuairand::Inputs<embedding_width>, esp::Mmoe<experts, Expert>, Click,
                                    LongView, Watch> {};

@@ -17,15 +17,15 @@ using Dr = esp::Dr<esp::Weight{0.1}, esp::Floor{0.1}>;
 using Lower = esp::Layers<esp::Dense<128>, esp::Dropout<dropout>>;
 using Upper = esp::Mlp<64>;
 using Encoder = esp::Layers<esp::Dense<128>, esp::Dropout<dropout>, esp::Dense<64>>;
-using Tower = esp::Tower<32>;
+constexpr auto tower = esp::Tower<32>;
 using Inputs = examples::kuairand::Inputs<embedding_width>;
 
 template <esp::FixedString Name, esp::FixedString Column, esp::Weight W = esp::Weight{1.0}>
-using Feedback = esp::Task<Name, esp::BinaryCrossEntropy, W, Tower, esp::Label<Column>>;
+using Feedback = esp::Task<Name, esp::BinaryCrossEntropy, W, tower, esp::Label<Column>>;
 
 using Click = Feedback<"click", "is_click">;
 using LongView = Feedback<"long_view", "long_view">;
-using Watch = esp::Task<"watch", esp::MeanSquaredError, esp::Weight{0.5}, Tower, esp::Label<"log_watch_seconds">>;
+using Watch = esp::Task<"watch", esp::MeanSquaredError, esp::Weight{0.5}, tower, esp::Label<"log_watch_seconds", esp::AsIs>>;
 using Like = Feedback<"like", "is_like">;
 using Follow = Feedback<"follow", "is_follow">;
 using Comment = Feedback<"comment", "is_comment">;

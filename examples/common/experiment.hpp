@@ -64,12 +64,13 @@ struct Example {
 }
 
 /// The best constant's scores on the test split.
-[[nodiscard]] inline esp::Report constant_baselines(const esp::Schema& schema, const esp::Dataset& test) {
+[[nodiscard]] inline esp::Report constant_baselines(const esp::Features& features, const esp::Dataset& test) {
   esp::Report report;
-  for (const esp::LabelInfo& label : schema.labels) {
-    const std::vector<double>& column = test.table().numbers(label.column);
-    std::vector<float> y;
-    for (const std::int32_t row : test.rows()) y.push_back(static_cast<float>(column[static_cast<std::size_t>(row)]));
+  const esp::EncodedData data = features.encode_labelled(test);
+  for (std::size_t k = 0; k < features.schema().labels.size(); ++k) {
+    const esp::LabelInfo& label = features.schema().labels[k];
+    std::vector<float> y(data.label(k).begin(), data.label(k).end());
+    esp::to_label_unit(data.label_scale(k), y);
     esp::TaskReport task{std::string(label.name), {}, 0, esp::label_mean(y)};
     for (const float v : y) task.labelled += v == v ? 1 : 0;
     if (label.kind == esp::LabelKind::binary) {
@@ -128,7 +129,7 @@ inline int train_one(const Example& example, const Options& o, const NamedModel&
   if (options.precision.narrow() && !o.checkpoint.empty())
     test_narrow(model, o.checkpoint, splits[2]);
   const esp::Report baseline = example.baselines ? example.baselines(splits)
-                                                 : constant_baselines(model.program.plan.schema, splits[2]);
+                                                 : constant_baselines(trainer.features(), splits[2]);
   std::cout << "\nwithout a model (" << example.baselines_are << ")\n" << baseline;
   std::printf("\n%.0f samples a second; log and curves in %s\n", fit.samples_per_second, log.string().c_str());
   if (!o.checkpoint.empty()) std::printf("saved %s\n", o.checkpoint.c_str());

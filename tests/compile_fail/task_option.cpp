@@ -1,5 +1,4 @@
-// expect: espalier: the one option behind a task's tower is Label
+// expect: espalier: behind a task's loss stand Weight{...}, Tower<...> (or Layers<...>{}) and Label<...>, in any order
 #include "espalier/espalier.hpp"
 namespace esp = espalier;
-const auto column = esp::Task<"click", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Tower<8>,
-                              esp::Dropout<esp::Rate{0.1}>>::column;
+const double weight = esp::Task<"click", esp::BinaryCrossEntropy, 7>::weight;

@@ -15,6 +15,7 @@ struct CsvColumn {
   ColumnKind kind = ColumnKind::text;
   bool infer = false;    ///< the kind is found out, as it is where no columns are named; `kind` does not count then
   std::string remedy{};  ///< what to do about a value that is not a number: put behind the error, after a semicolon
+  bool optional = false; ///< left out where the (first) file does not have it
 };
 
 struct CsvOptions {

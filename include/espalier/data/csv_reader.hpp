@@ -123,7 +123,9 @@ class Reader {
   /// Where each of the file's columns goes.
   ESPALIER_COLD void place_outputs(const Scanner& scanner) {
     if (outputs_.empty()) {
-      for (const CsvColumn& wanted : options_.columns) add_output(wanted);
+      for (const CsvColumn& wanted : options_.columns) {
+        if (!wanted.optional || std::find(names_.begin(), names_.end(), wanted.name) != names_.end()) add_output(wanted);
+      }
       if (options_.columns.empty()) {
         for (const std::string& name : names_) add_output({.name = name, .infer = true});
       }

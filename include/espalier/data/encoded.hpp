@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "espalier/core/config.hpp"
+#include "espalier/data/label_scale.hpp"
 
 namespace espalier {
 
@@ -29,7 +30,8 @@ struct EncodedData {
   /// cache for each id would be fetched for nothing.
   std::vector<std::int32_t> single_ids;
   Index tasks = 0;
-  std::vector<float> labels;    ///< samples × tasks: a task's labels are contiguous; NaN where missing
+  std::vector<float> labels;    ///< samples × tasks: a task's labels are contiguous; NaN where missing; as they are learnt
+  std::vector<LabelScale> label_scales;  ///< per task, or empty: what was made of labels
   std::vector<float> weights;   ///< per sample, or empty: all one
   std::vector<std::int32_t> groups;  ///< per sample, or empty: whose sample it is, for grouped metrics
 
@@ -44,6 +46,11 @@ struct EncodedData {
     const auto step = static_cast<std::size_t>(single_fields);
     for (std::size_t at = place; at < single_ids.size(); at += step) out.push_back(single_ids[at]);
     return out;
+  }
+
+  /// What was made of a task's labels.
+  [[nodiscard]] LabelScale label_scale(std::size_t task) const {
+    return label_scales.empty() ? LabelScale{} : label_scales[task];
   }
 
   /// The labels of one task.

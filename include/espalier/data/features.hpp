@@ -20,6 +20,7 @@
 #include "espalier/data/labels.hpp"
 #include "espalier/data/schema_columns.hpp"
 #include "espalier/data/transform.hpp"
+#include "espalier/data/weights.hpp"
 #include "espalier/plan/schema.hpp"
 
 namespace espalier {
@@ -74,12 +75,14 @@ class Features {
     state_.means.assign(static_cast<std::size_t>(numeric_rows_), 0.0);
     state_.deviations.assign(static_cast<std::size_t>(numeric_rows_), 1.0);
     lookup_.resize(tables_.size());
+    state_.labels.resize(schema_.labels.size());
   }
 
-  /// Learns vocabularies (values seen at least min_count times, the most frequent first, ties in order of appearance: fields
+  /// Learns what labels are made of (names of classes, means and deviations), vocabularies (values seen at least min_count times, the most frequent first, ties in order of appearance: fields
   /// that share a table one after the other) and means and deviations. A constant or empty column has deviation 1. O(rows ·
   /// fields). Throws DataError.
   void fit(const Dataset& train) {
+    fit_labels(train);
     fit_vocabularies(train);
     fit_normalisation(train);
   }
@@ -95,10 +98,11 @@ class Features {
   }
 
   /// The data as numbers. A value that the vocabulary does not have is row 0; a missing number is the mean, or 0 without
-  /// `standardize`. Labels that are not in the data at all are missing. Throws DataError for a label that its loss does not take.
+  /// `standardize`. Labels that are not in the data at all are missing, and without its column weights are 1. Throws DataError
+  /// for a label that its loss does not take.
   [[nodiscard]] EncodedData encode(const Dataset& data) const {
     EncodedData out = encode_labelled(data);
-    if (!weight_column_.empty()) features_detail::encode_weights(weight_column_, data.table(), data.rows(), out);
+    if (!weight_column_.empty() && data.table().has(weight_column_)) features_detail::encode_weights(weight_column_, data.table(), data.rows(), out);
     if (!group_column_.empty()) features_detail::encode_groups(group_column_, data.table(), data.rows(), out);
     return out;
   }
@@ -106,7 +110,7 @@ class Features {
   /// The same without weights and groups, whose columns need not be there.
   [[nodiscard]] EncodedData encode_labelled(const Dataset& data) const {
     EncodedData out = encode_inputs(data);
-    features_detail::encode_labels(schema_, data.table(), data.rows(), out);
+    features_detail::encode_labels(schema_, state_.labels, data.table(), data.rows(), out);
     return out;
   }
 
@@ -116,6 +120,7 @@ class Features {
     out.samples = data.size();
     out.numeric_rows = numeric_rows_;
     out.tasks = static_cast<Index>(schema_.labels.size());
+    for (const LabelState& label : state_.labels) out.label_scales.push_back(label.scale);
     out.labels.assign(schema_.labels.size() * data.rows().size(), std::numeric_limits<float>::quiet_NaN());
     encode_numbers(data, out);
     for (const FieldInfo& f : schema_.fields) out.single_fields += is_single(f) ? 1 : 0;
@@ -180,6 +185,13 @@ class Features {
 
   [[nodiscard]] const FeaturesState& state() const { return state_; }
 
+  /// Per task, the names of its classes; empty where classes are numbers.
+  [[nodiscard]] ESPALIER_COLD std::vector<std::vector<std::string>> class_names() const {
+    std::vector<std::vector<std::string>> names;
+    for (const LabelState& label : state_.labels) names.push_back(label.classes);
+    return names;
+  }
+
   /// Takes over what was saved. Throws CheckpointError when it does not fit the schema.
   ESPALIER_COLD void restore(FeaturesState state) {
     if (state.vocabularies.size() != tables_.size() || state.means.size() != static_cast<std::size_t>(numeric_rows_) ||
@@ -192,6 +204,8 @@ class Features {
       if (!std::isfinite(state.means[i])) throw CheckpointError("features: a mean is not finite");
       if (!(state.deviations[i] > 0)) throw CheckpointError("features: a deviation is not positive");
     }
+    if (state.labels.empty()) state.labels.resize(schema_.labels.size());
+    check_labels(state.labels);
     state_ = std::move(state);
     index_vocabularies();
   }
@@ -212,6 +226,37 @@ class Features {
       const std::size_t end = (std::min)(text.find(f.separator, at), text.size());
       if (end > at) function(text.substr(at, end - at));
       at = end + 1;
+    }
+  }
+
+  ESPALIER_COLD void fit_labels(const Dataset& train) {
+    EncodedData weighted;
+    if (!weight_column_.empty()) features_detail::encode_weights(weight_column_, train.table(), train.rows(), weighted);
+    const auto counts = [&](std::size_t j) { return weighted.weights.empty() || weighted.weights[j] > 0; };
+    for (std::size_t k = 0; k < schema_.labels.size(); ++k) {
+      const LabelInfo& label = schema_.labels[k];
+      state_.labels[k] = {};
+      if (train.table().has(label.column)) {
+        state_.labels[k] = features_detail::learn_label(label, train.table(), train.rows(), counts);
+      }
+    }
+  }
+
+  ESPALIER_COLD void check_labels(const std::vector<LabelState>& labels) const {
+    if (labels.size() != schema_.labels.size()) {
+      throw_error<CheckpointError>({"features: labels of ", labels.size(), " tasks, expected ", schema_.labels.size()});
+    }
+    for (std::size_t k = 0; k < labels.size(); ++k) {
+      const LabelScale& scale = labels[k].scale;
+      if (!std::isfinite(scale.mean) || !std::isfinite(scale.deviation) || !(scale.deviation > 0)) {
+        throw_error<CheckpointError>({"features: labels of task '", schema_.labels[k].name, "' have mean ",
+                                      number_text(scale.mean), " and deviation ", number_text(scale.deviation),
+                                      ", expected numbers, the deviation above 0"});
+      }
+      if (labels[k].classes.size() > static_cast<std::size_t>(schema_.labels[k].classes)) {
+        throw_error<CheckpointError>({"features: task '", schema_.labels[k].name, "' has ", labels[k].classes.size(),
+                                      " names for ", schema_.labels[k].classes, " classes"});
+      }
     }
   }
 

@@ -11,14 +11,23 @@
 
 #include "espalier/core/config.hpp"
 #include "espalier/core/json_parser.hpp"
+#include "espalier/data/label_scale.hpp"
 
 namespace espalier {
+
+/// What is known of a task's labels.
+struct LabelState {
+  LabelScale scale;
+  std::vector<std::string> classes;  ///< names of classes 0, 1, …; none where classes are numbers
+  std::vector<std::string> texts;    ///< of labels made of text: what stood in the training split; none where that is too much
+};
 
 struct FeaturesState {
   /// Per vocabulary (the schema's tables in order of first use): the values of rows 1, 2, …; row 0 is for all others.
   /// Empty for hashed fields.
-  std::vector<std::vector<std::string>> vocabularies;
-  std::vector<double> means, deviations;  ///< per numeric column, after the transforms before `standardize`
+  std::vector<std::vector<std::string>> vocabularies{};
+  std::vector<double> means{}, deviations{};  ///< per numeric column, after the transforms before `standardize`
+  std::vector<LabelState> labels{};           ///< per task; none in files of models that knew labels as they are
 };
 
 namespace features_detail {
@@ -50,21 +59,50 @@ namespace features_detail {
   return bytes;
 }
 
+[[nodiscard]] ESPALIER_COLD inline Json texts_to_json(const std::vector<std::string>& texts) {
+  std::vector<Json> values;
+  values.reserve(texts.size());
+  for (const std::string& text : texts) values.push_back(bytes_to_json(text));
+  return Json::array(std::move(values));
+}
+
+[[nodiscard]] ESPALIER_COLD inline std::vector<std::string> texts_from_json(const Json& json) {
+  std::vector<std::string> texts;
+  for (const Json& value : json.items()) texts.push_back(bytes_from_json(value));
+  return texts;
+}
+
+[[nodiscard]] ESPALIER_COLD inline Json label_to_json(const LabelState& label) {
+  Json made = Json::object();
+  made.set("log1p", label.scale.log1p);
+  made.set("mean", label.scale.mean);
+  made.set("deviation", label.scale.deviation);
+  made.set("classes", texts_to_json(label.classes));
+  made.set("texts", texts_to_json(label.texts));
+  return made;
+}
+
+[[nodiscard]] ESPALIER_COLD inline LabelState label_from_json(const Json& json) {
+  LabelState label;
+  label.scale = {json.at("log1p").as_bool(), json.at("mean").as_number(), json.at("deviation").as_number()};
+  label.classes = texts_from_json(json.at("classes"));
+  label.texts = texts_from_json(json.at("texts"));
+  return label;
+}
+
 }  // namespace features_detail
 
 /// As JSON, for a checkpoint's metadata.
 [[nodiscard]] ESPALIER_COLD inline Json to_json(const FeaturesState& state) {
   std::vector<Json> vocabularies;
-  for (const auto& vocabulary : state.vocabularies) {
-    std::vector<Json> values;
-    values.reserve(vocabulary.size());
-    for (const std::string& value : vocabulary) values.push_back(features_detail::bytes_to_json(value));
-    vocabularies.push_back(Json::array(std::move(values)));
-  }
+  for (const auto& vocabulary : state.vocabularies) vocabularies.push_back(features_detail::texts_to_json(vocabulary));
+  std::vector<Json> labels;
+  for (const LabelState& label : state.labels) labels.push_back(features_detail::label_to_json(label));
   Json made = Json::object();
   made.set("vocabularies", Json::array(std::move(vocabularies)));
   made.set("means", Json::array(std::vector<Json>(state.means.begin(), state.means.end())));
   made.set("deviations", Json::array(std::vector<Json>(state.deviations.begin(), state.deviations.end())));
+  made.set("labels", Json::array(std::move(labels)));
   return made;
 }
 
@@ -72,13 +110,13 @@ namespace features_detail {
 [[nodiscard]] ESPALIER_COLD inline FeaturesState features_from_json(const Json& json) {
   FeaturesState state;
   for (const Json& vocabulary : json.at("vocabularies").items()) {
-    state.vocabularies.emplace_back();
-    for (const Json& value : vocabulary.items()) {
-      state.vocabularies.back().push_back(features_detail::bytes_from_json(value));
-    }
+    state.vocabularies.push_back(features_detail::texts_from_json(vocabulary));
   }
   for (const Json& v : json.at("means").items()) state.means.push_back(v.as_number());
   for (const Json& v : json.at("deviations").items()) state.deviations.push_back(v.as_number());
+  if (const Json* labels = json.find("labels")) {
+    for (const Json& label : labels->items()) state.labels.push_back(features_detail::label_from_json(label));
+  }
   return state;
 }
 

@@ -1,14 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// Labels, weights and groups of a dataset as numbers, checked against what the losses take.
+// Labels as numbers: what their columns say, learnt names and scales, checked against what the losses take.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
+#include "espalier/core/config.hpp"
+#include "espalier/data/csv_values.hpp"
 #include "espalier/data/encoded.hpp"
+#include "espalier/data/features_state.hpp"
 #include "espalier/data/table.hpp"
+#include "espalier/data/transform.hpp"
 #include "espalier/plan/schema.hpp"
 
 namespace espalier::features_detail {
@@ -28,7 +36,8 @@ namespace espalier::features_detail {
   return false;
 }
 
-[[nodiscard]] inline std::string expected(const LabelInfo& label) {
+[[nodiscard]] ESPALIER_COLD inline std::string expected(const LabelInfo& label) {
+  if (label.rule == LabelRule::at_least) return "a number";
   switch (label.kind) {
     case LabelKind::binary: return "0 or 1";
     case LabelKind::real: return "a finite number";
@@ -38,53 +47,208 @@ namespace espalier::features_detail {
   return "a class from 0 to " + std::to_string(label.classes - 1);
 }
 
+/// What makes labels of such cells, to end a message with.
+[[nodiscard]] ESPALIER_COLD inline std::string label_remedy(const LabelInfo& label, std::string_view text) {
+  if (label.rule != LabelRule::value) return {};
+  const std::string column = "Label<\"" + std::string(label.column) + "\", ";
+  if (label.kind == LabelKind::binary) {
+    return ". " + column + "Equals<\"" + csv_detail::shown(text) + "\">> makes labels of text, " + column +
+           "AtLeast<…>> of numbers";
+  }
+  if (label.kind == LabelKind::classes) return ". " + column + "ByName> takes classes by their names";
+  return {};
+}
+
+/// At most so many texts are shown in a message, or kept to compare with.
+inline constexpr std::size_t most_texts = 32;
+
+/// "'a', 'b'"
+[[nodiscard]] ESPALIER_COLD inline std::string quoted(const std::vector<std::string>& texts) {
+  std::string all;
+  for (std::size_t i = 0; i < texts.size() && i < most_texts; ++i) {
+    all += (i > 0 ? ", '" : "'") + csv_detail::shown(texts[i]) + "'";
+  }
+  return texts.size() > most_texts ? all + ", …" : all;
+}
+
+/// One label's column, read by the label's rule.
+class LabelColumn {
+ public:
+  /// `state`: what classes are called, where they have names. The table must outlive this.
+  ESPALIER_COLD LabelColumn(const LabelInfo& label, const LabelState& state, const Table& table)
+      : label_(label), table_(table) {
+    const Column* column = &table.column(label.column);
+    if (label.is_text() || !state.classes.empty()) column = &table.as_text(label.column, made_);
+    if (column->kind == ColumnKind::number) {
+      numbers_ = column->numbers.data();
+      return;
+    }
+    text_ = column;
+    for (const std::string& text : column->dictionary) values_.push_back(value_of(text, state));
+  }
+
+  /// NaN where it is missing. Throws DataError for what is no label.
+  [[nodiscard]] double operator()(std::int32_t row) const {
+    const auto at = static_cast<std::size_t>(row);
+    double y = std::numeric_limits<double>::quiet_NaN();
+    if (text_ == nullptr) {
+      y = numbers_[at];
+    } else if (const std::int32_t code = text_->codes[at]; code >= 0) {
+      const std::optional<double>& value = values_[static_cast<std::size_t>(code)];
+      if (!value) refuse(row);
+      y = *value;
+    }
+    if (std::isnan(y)) return y;
+    if (label_.rule == LabelRule::at_least) return y >= label_.bound ? 1 : 0;
+    if (!fits(label_, y)) refuse(row);
+    return y;
+  }
+
+  /// Texts that stand in these rows, the most frequent first; none where the column holds numbers.
+  [[nodiscard]] ESPALIER_COLD std::vector<std::string> texts(const std::vector<std::int32_t>& rows) const {
+    if (text_ == nullptr) return {};
+    std::vector<Index> counts(text_->dictionary.size());
+    for (const std::int32_t row : rows) {
+      const std::int32_t code = text_->codes[static_cast<std::size_t>(row)];
+      if (code >= 0) ++counts[static_cast<std::size_t>(code)];
+    }
+    std::vector<std::size_t> order;
+    for (std::size_t code = 0; code < counts.size(); ++code) {
+      if (counts[code] > 0) order.push_back(code);
+    }
+    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return counts[a] > counts[b]; });
+    std::vector<std::string> found;
+    for (const std::size_t code : order) found.push_back(text_->dictionary[code]);
+    return found;
+  }
+
+  /// As a message shows it.
+  [[nodiscard]] ESPALIER_COLD std::string cell(std::int32_t row) const {
+    return text_ == nullptr ? number_text(numbers_[static_cast<std::size_t>(row)])
+                            : "'" + csv_detail::shown(text_->at(row)) + "'";
+  }
+
+  [[nodiscard]] ESPALIER_COLD std::string where(std::int32_t row) const {
+    return table_.where(row) + ": label '" + std::string(label_.column) + "' of task '" + std::string(label_.name) +
+           "' is " + cell(row);
+  }
+
+ private:
+  [[nodiscard]] std::optional<double> value_of(const std::string& text, const LabelState& state) const {
+    if (label_.rule == LabelRule::one_of) {
+      return std::find(label_.texts.begin(), label_.texts.end(), text) != label_.texts.end() ? 1 : 0;
+    }
+    if (!state.classes.empty()) {
+      const auto at = std::find(state.classes.begin(), state.classes.end(), text);
+      if (at == state.classes.end()) return std::nullopt;
+      return static_cast<double>(at - state.classes.begin());
+    }
+    if (label_.rule == LabelRule::by_name) return 0;  // not looked at: the names are being learnt
+    double number = 0;
+    if (csv_detail::to_number(text, number) != std::errc()) return std::nullopt;
+    return number;
+  }
+
+  [[noreturn]] ESPALIER_COLD void refuse(std::int32_t row) const {
+    if (label_.kind == LabelKind::classes && text_ != nullptr) {
+      throw_error<DataError>({where(row), ", expected one of the classes that the training split has, or a missing value"});
+    }
+    throw_error<DataError>({where(row), ", expected ", expected(label_), " or a missing value",
+                            label_remedy(label_, text_ == nullptr ? "…" : text_->at(row))});
+  }
+
+  const LabelInfo& label_;
+  const Table& table_;
+  Column made_;                                ///< numbers written out
+  const Column* text_ = nullptr;
+  const double* numbers_ = nullptr;
+  std::vector<std::optional<double>> values_;  ///< per text
+};
+
+/// Numbers by value, before texts by their bytes.
+[[nodiscard]] ESPALIER_COLD inline bool class_before(const std::string& a, const std::string& b) {
+  double x = 0, y = 0;
+  const bool x_is = csv_detail::to_number(a, x) == std::errc(), y_is = csv_detail::to_number(b, y) == std::errc();
+  if (x_is != y_is) return x_is;
+  return x_is && x != y ? x < y : a < b;
+}
+
+/// The names of a label's classes, in order; none where classes are numbers. Throws DataError for more than the loss has.
+[[nodiscard]] ESPALIER_COLD inline std::vector<std::string> learn_classes(const LabelInfo& label, const Table& table,
+                                                                          const std::vector<std::int32_t>& rows) {
+  const bool named = label.rule == LabelRule::by_name || table.column(label.column).kind == ColumnKind::text;
+  if (label.kind != LabelKind::classes || !named) return {};
+  LabelInfo by_name = label;
+  by_name.rule = LabelRule::by_name;
+  std::vector<std::string> classes = LabelColumn(by_name, {}, table).texts(rows);
+  std::sort(classes.begin(), classes.end(), &class_before);
+  if (classes.size() > static_cast<std::size_t>(label.classes)) {
+    throw_error<DataError>({table.source, ": label '", label.column, "' of task '", label.name, "' has ", classes.size(),
+                            " classes in the training split (", quoted(classes), "), expected at most ", label.classes,
+                            ", as many as its loss has"});
+  }
+  return classes;
+}
+
+/// What is learnt from the training split's labels. `counts(j)`: whether row j weighs anything. Throws DataError.
+template <class Counts>
+[[nodiscard]] ESPALIER_COLD LabelState learn_label(const LabelInfo& label, const Table& table,
+                                                   const std::vector<std::int32_t>& rows, Counts counts) {
+  LabelState state;
+  state.classes = learn_classes(label, table, rows);
+  const LabelColumn column(label, state, table);
+  if (label.rule == LabelRule::one_of) state.texts = column.texts(rows);
+  if (state.texts.size() > most_texts) state.texts.clear();
+  if (label.kind != LabelKind::real && label.kind != LabelKind::count) return state;
+  state.scale.log1p = label.log1p;
+  Moments moments;
+  for (std::size_t j = 0; j < rows.size(); ++j) {
+    const double y = column(rows[j]);
+    if (!std::isnan(y) && counts(j)) moments.add(state.scale.transformed(y));
+  }
+  // Predictions are floats: they must tell apart what the labels do.
+  const double step = std::abs(moments.mean()) * static_cast<double>(std::numeric_limits<float>::epsilon());
+  if (step > 0.01 * moments.deviation()) {
+    throw_error<DataError>({table.source, ": label '", label.column, "' of task '", label.name, "' has mean ",
+                            number_text(moments.mean()), " and deviation ", number_text(moments.deviation()),
+                            ": predictions, which are floats, could not tell its values apart; expected labels of a size near "
+                            "their spread: subtract a constant from them"});
+  }
+  if (label.standardize) {
+    state.scale.mean = moments.mean();
+    state.scale.deviation = moments.deviation();
+  }
+  return state;
+}
+
 /// A label whose column the table does not have stays missing in all rows. Throws DataError.
-inline void encode_labels(const Schema& schema, const Table& table, const std::vector<std::int32_t>& rows,
-                          EncodedData& out) {
+inline void encode_labels(const Schema& schema, const std::vector<LabelState>& states, const Table& table,
+                          const std::vector<std::int32_t>& rows, EncodedData& out) {
   for (std::size_t k = 0; k < schema.labels.size(); ++k) {
     const LabelInfo& label = schema.labels[k];
     if (!table.has(label.column)) continue;
-    const std::vector<double>& values = table.numbers(label.column);
-    for (std::size_t j = 0; j < rows.size(); ++j) {
-      const double y = values[static_cast<std::size_t>(rows[j])];
-      if (std::isnan(y)) continue;
-      if (!fits(label, y)) {
-        throw_error<DataError>({table.where(rows[j]), ": label '", label.column, "' of task '", label.name,
-                                "' is ", number_text(y), ", expected ", expected(label),
-                                " or a missing value"});
+    const LabelState& state = states[k];
+    const LabelColumn column(label, state, table);
+    if (!state.texts.empty()) {
+      const std::vector<std::string> found = column.texts(rows);
+      const auto known = [&](const std::string& text) {
+        return std::find(state.texts.begin(), state.texts.end(), text) != state.texts.end();
+      };
+      if (!found.empty() && std::none_of(found.begin(), found.end(), known)) {
+        throw_error<DataError>({table.source, ": label '", label.column, "' of task '", label.name, "' is ", quoted(found),
+                                " here and ", quoted(state.texts), " in the training split, expected some in common: name "
+                                "all spellings in OneOf<…>"});
       }
-      out.labels[k * rows.size() + j] = static_cast<float>(y);
+    }
+    const bool scaled = state.scale.changes();
+    for (std::size_t j = 0; j < rows.size(); ++j) {
+      const double y = column(rows[j]);
+      if (std::isnan(y)) continue;
+      const double learnt = scaled ? state.scale.to_learnt(y) : y;
+      if (!is_float(learnt)) throw_error<DataError>({column.where(rows[j]), ", expected a number that a float can hold"});
+      out.labels[k * rows.size() + j] = static_cast<float>(learnt);
     }
   }
-}
-
-/// What a weight may be beside 0: sums over a batch, and one over them, stay floats.
-inline constexpr double least_weight = 1e-30, most_weight = 1e30;
-
-/// Throws DataError for a weight that is missing, negative or out of bounds.
-inline void encode_weights(const std::string& column, const Table& table, const std::vector<std::int32_t>& rows,
-                           EncodedData& out) {
-  const std::vector<double>& weights = table.numbers(column);
-  out.weights.reserve(rows.size());
-  for (const std::int32_t row : rows) {
-    const double w = weights[static_cast<std::size_t>(row)];
-    if (w != 0 && !(w >= least_weight && w <= most_weight)) {
-      throw_error<DataError>({table.where(row), ": weight '", column, "' is ",
-                              (std::isnan(w) ? "missing" : number_text(w)),
-                              ", expected 0 or a number from ", number_text(least_weight), " to ",
-                              number_text(most_weight)});
-    }
-    out.weights.push_back(static_cast<float>(w));
-  }
-}
-
-/// Rows with the same value of `column` get the same number, those without one −1.
-inline void encode_groups(const std::string& column, const Table& table, const std::vector<std::int32_t>& rows,
-                          EncodedData& out) {
-  Column made;
-  const Column& groups = table.as_text(column, made);
-  out.groups.reserve(rows.size());
-  for (const std::int32_t row : rows) out.groups.push_back(groups.codes[static_cast<std::size_t>(row)]);
 }
 
 }  // namespace espalier::features_detail

@@ -2,6 +2,8 @@
 // Data for a model: the columns that its type names, of the kinds that it needs.
 #pragma once
 
+#include <algorithm>
+#include <concepts>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,6 +21,26 @@ template <class Model>
 [[nodiscard]] Dataset read_csv(const std::string& path, CsvOptions options = {}) {
   options.columns = csv_columns(plan_of<Model>().schema, options.columns);
   return Dataset(read_csv(path, options));
+}
+
+/// The same, of a table that `prepare(Table&)` completes: labels that the file does not have are derived there. What it reads
+/// beside the model's columns is named in options.columns. Throws IoError, DataError, and what `prepare` throws.
+///
+///     read_csv<Model>("events.csv", {.columns = {{"seconds", ColumnKind::number}}}, [](Table& t) {
+///       t.derive("long_view", [&](Index row) { return t.numbers("seconds")[row] >= 30; });
+///     });
+template <class Model, class Prepare>
+requires std::invocable<Prepare&, Table&>
+[[nodiscard]] Dataset read_csv(const std::string& path, CsvOptions options, Prepare prepare) {
+  const Schema schema = plan_of<Model>().schema;
+  options.columns = csv_columns(schema, options.columns);
+  for (CsvColumn& column : options.columns) {
+    const auto is_label = [&](const LabelInfo& label) { return label.column == column.name; };
+    column.optional = std::any_of(schema.labels.begin(), schema.labels.end(), is_label);
+  }
+  Table table = read_csv(path, options);
+  prepare(table);
+  return Dataset(std::move(table));
 }
 
 /// The same from several files.

@@ -31,21 +31,43 @@ namespace espalier {
   return names;
 }
 
-/// What a schema's columns are: numbers for numeric fields and labels, text for the rest. `also` are further columns to
+/// How the labels of a task are read: as text where its rule asks for texts, as what they are where classes may have names.
+[[nodiscard]] ESPALIER_COLD inline CsvColumn csv_column(const LabelInfo& label) {
+  CsvColumn column{std::string(label.column)};
+  if (label.is_text()) return column;
+  column.kind = ColumnKind::number;
+  column.infer = label.kind == LabelKind::classes;
+  column.remedy = "it is the label of task '" + std::string(label.name) + "'";
+  if (label.kind == LabelKind::binary && label.rule == LabelRule::value) {
+    column.remedy += ": Label<\"" + column.name + "\", Equals<\"…\">> makes labels of text";
+  } else {
+    column.remedy += ": CsvOptions::missing says what stands for no value";
+  }
+  return column;
+}
+
+/// What a schema's columns are: numbers for numeric fields and most labels, text for the rest. `also` are further columns to
 /// read (a time to split by, a user to group by). Throws ConfigError where one is asked for as numbers that the model has as
 /// text: what 007 is must not depend on who reads it.
 [[nodiscard]] ESPALIER_COLD inline std::vector<CsvColumn> csv_columns(
     const Schema& schema, const std::vector<CsvColumn>& also = {}) {
   std::vector<CsvColumn> columns;
+  std::size_t of_fields = 0;
   const auto add = [&](CsvColumn column) {
     const auto same = [&](const CsvColumn& c) { return c.name == column.name; };
-    if (std::none_of(columns.begin(), columns.end(), same)) columns.push_back(std::move(column));
+    const auto known = std::find_if(columns.begin(), columns.end(), same);
+    if (known == columns.end()) {
+      columns.push_back(std::move(column));
+    } else if (column.kind == ColumnKind::text && known - columns.begin() >= static_cast<std::ptrdiff_t>(of_fields)) {
+      *known = std::move(column);  // of two tasks: numbers can be read from text
+    }
   };
   for (const FieldInfo& f : schema.fields) {
     const ColumnKind kind = f.is_numeric() ? ColumnKind::number : ColumnKind::text;
-    for (int i = 0; i < column_count(f); ++i) add({column_name(f, i), kind});
+    for (int i = 0; i < column_count(f); ++i) add({column_name(f, i), kind, false, {}});
   }
-  for (const LabelInfo& label : schema.labels) add({std::string(label.column), ColumnKind::number});
+  of_fields = columns.size();
+  for (const LabelInfo& label : schema.labels) add(csv_column(label));
   const std::vector<CsvColumn> of_model = columns;
   for (const CsvColumn& column : also) {
     const auto is_text = [&](const CsvColumn& c) { return c.name == column.name && c.kind == ColumnKind::text; };

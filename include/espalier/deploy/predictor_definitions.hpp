@@ -41,7 +41,9 @@ ESPALIER_INLINE PlanPredictor::PlanPredictor(const CpuProgram& program, const Sa
 ESPALIER_INLINE PlanPredictor::~PlanPredictor() = default;
 
 ESPALIER_INLINE Predictions PlanPredictor::predict(const Dataset& data) const {
-  return run(features_.encode_inputs(data));
+  Predictions p = run(features_.encode_inputs(data));
+  p.class_names = features_.class_names();
+  return p;
 }
 
 ESPALIER_INLINE std::vector<float> PlanPredictor::predict_row(
@@ -78,6 +80,8 @@ ESPALIER_INLINE Predictions PlanPredictor::run(const EncodedData& data) const {
     executor_->run(buffer.batch(), workspace, out);
   }
   give_back(std::move(workspace));
+  for (std::size_t k = 0; k < p.values.size(); ++k)
+    to_label_unit(features_.state().labels[k].scale, p.values[k]);
   return p;
 }
 

@@ -9,34 +9,10 @@
 
 #include "espalier/core/fixed_string.hpp"
 #include "espalier/core/type_list.hpp"
+#include "espalier/describe/transforms.hpp"
 #include "espalier/plan/plan.hpp"
 
 namespace espalier {
-
-/// Bounds for Clip.
-struct Range {
-  double low = 0;
-  double high = 0;
-};
-
-// What happens to a number before it becomes an input, in the order given.
-struct Log1p {  ///< sign(x) · log(1 + |x|)
-  static constexpr void apply(FieldInfo& f) { add(f, {TransformKind::log1p, 0, 0}); }
-  static constexpr void add(FieldInfo& f, Transform t) {
-    f.transforms[static_cast<std::size_t>(f.transform_count++)] = t;
-  }
-};
-struct Standardize {  ///< (x − mean) / deviation of the training split
-  static constexpr void apply(FieldInfo& f) { Log1p::add(f, {TransformKind::standardize, 0, 0}); }
-};
-template <Range R>
-struct Clip {  ///< min(max(x, low), high)
-  static_assert(R.low < R.high, "espalier: Clip needs low < high");
-  static constexpr void apply(FieldInfo& f) { Log1p::add(f, {TransformKind::clip, R.low, R.high}); }
-};
-struct AsIs {  ///< the number itself
-  static constexpr void apply(FieldInfo&) {}
-};
 
 // Options of categorical fields.
 template <int N>

@@ -25,8 +25,7 @@ struct MultiTaskModel {
   static constexpr std::string_view architecture = Sharing::name;
   static constexpr auto fields = InputsType::fields;
   static constexpr std::array<std::string_view, sizeof...(Tasks)> task_names{Tasks::name...};
-  static constexpr std::array<LabelInfo, sizeof...(Tasks)> labels{
-      LabelInfo{Tasks::name, Tasks::column, Tasks::Loss::label, Tasks::Loss::outputs}...};
+  static constexpr std::array<LabelInfo, sizeof...(Tasks)> labels{Tasks::label...};
 
   static constexpr bool task_names_differ = [] {
     for (std::size_t i = 0; i < task_names.size(); ++i) {

@@ -2,42 +2,36 @@
 // `Task`: what is predicted, with which loss and weight, through which tower.
 #pragma once
 
+#include <concepts>
+#include <type_traits>
+
 #include "espalier/core/fixed_string.hpp"
+#include "espalier/describe/label.hpp"
 #include "espalier/describe/layers.hpp"
 
 namespace espalier {
 
-/// A task's static weight in the total loss.
+/// An option of Task: its static weight in the total loss. 0: the task is measured and not learnt.
 struct Weight {
   double value = 1;
 };
 
-/// A task's own layers between the shared representation and its head: Tower<64, 32> is two ReLU layers.
-/// Any `Layers<…>` serves as a tower too, e.g. Layers<Dense<64, Activation::gelu>, Dropout<Rate{0.1}>>.
+/// An option of Task: its own layers between the shared representation and its head. Tower<64, 32> is two ReLU layers.
+/// Any layers serve: Layers<Dense<64, Activation::gelu>, Dropout<Rate{0.1}>>{}.
 template <int... Units>
-using Tower = Mlp<Units...>;
-
-/// Reads the labels of a task from a column with another name than the task's.
-template <FixedString Column>
-struct Label {
-  static constexpr std::string_view column = Column.view();
-};
+inline constexpr Mlp<Units...> Tower{};
 
 namespace detail {
-template <FixedString TaskName, class... Options>
-struct LabelColumn {
-  static_assert(sizeof...(Options) == 0, "espalier: the one option behind a task's tower is Label");
-  static constexpr std::string_view value = TaskName.view();
-};
-template <FixedString TaskName, FixedString Column>
-struct LabelColumn<TaskName, Label<Column>> {
-  static constexpr std::string_view value = Column.view();
-};
 
 template <class T>
 inline constexpr bool is_layers = false;
 template <class... Ls>
 inline constexpr bool is_layers<Layers<Ls...>> = true;
+
+template <class T>
+inline constexpr bool is_weight = std::same_as<T, Weight>;
+template <class T>
+inline constexpr bool is_label = requires { requires T::is_label; };
 
 template <class List, class L>
 struct Append;
@@ -45,28 +39,81 @@ template <class... Ls, class L>
 struct Append<Layers<Ls...>, L> {
   using type = Layers<Ls..., L>;
 };
+
+/// Sorts a task's options by what they are. What stands first is what holds where there is none.
+template <Weight W, class TowerLayers, class LabelFrom, auto... Options>
+struct TaskOptions {
+  static constexpr Weight weight = W;
+  using Tower = TowerLayers;
+  using Label = LabelFrom;
+};
+template <Weight W, class TowerLayers, class LabelFrom, auto First, auto... Rest>
+struct TaskOptions<W, TowerLayers, LabelFrom, First, Rest...> {
+  using Type = std::remove_const_t<decltype(First)>;
+  static constexpr Weight weight_of() {
+    if constexpr (is_weight<Type>) {
+      return First;
+    } else {
+      return W;
+    }
+  }
+  using Next = TaskOptions<weight_of(), std::conditional_t<is_layers<Type>, Type, TowerLayers>,
+                           std::conditional_t<is_label<Type>, Type, LabelFrom>, Rest...>;
+  static constexpr Weight weight = Next::weight;
+  using Tower = typename Next::Tower;
+  using Label = typename Next::Label;
+};
+
+/// A loss whose labels may be shifted and scaled: see losses/loss.hpp.
+template <class L>
+inline constexpr bool scales_labels = requires { requires L::scales_labels; };
+
 }  // namespace detail
 
 /// One task. `Loss` is a struct of losses/ or your own (docs/adding-a-loss.md); its head has `Loss::outputs` values.
-template <FixedString TaskName, class LossType, Weight W = Weight{1.0}, class TowerLayers = Tower<>,
-          class... Options>
+/// Behind it, in any order: Weight{0.5}, Tower<64>, Label<"column">.
+///
+/// Labels of squared, absolute and Huber loss are standardised unless their Label says otherwise: the loss is that of
+/// (y − mean) / deviation, so that its weight means the same in any unit. Predictions and metrics are in the label's unit.
+template <FixedString TaskName, class LossType, auto... Options>
 struct Task {
+  template <class T>
+  using Plain = std::remove_const_t<T>;
   static_assert(!TaskName.view().empty(), "espalier: a task needs a name");
-  static_assert(W.value >= 0, "espalier: a task's weight must not be negative");
   static_assert(LossType::outputs > 0, "espalier: a task's loss must have at least one output");
-  static_assert(detail::is_layers<TowerLayers>,
-                "espalier: a task's tower, its fourth argument, is Tower or Layers");
+  static_assert(((detail::is_weight<Plain<decltype(Options)>> || detail::is_layers<Plain<decltype(Options)>> ||
+                  detail::is_label<Plain<decltype(Options)>>)&&...),
+                "espalier: behind a task's loss stand Weight{...}, Tower<...> (or Layers<...>{}) and Label<...>, in any order");
+  static_assert((detail::is_weight<Plain<decltype(Options)>> + ... + 0) <= 1, "espalier: a task has one Weight");
+  static_assert((detail::is_layers<Plain<decltype(Options)>> + ... + 0) <= 1, "espalier: a task has one Tower");
+  static_assert((detail::is_label<Plain<decltype(Options)>> + ... + 0) <= 1, "espalier: a task has one Label");
 
   using Loss = LossType;
-  using TowerType = TowerLayers;
-  using Operations = JoinUnique<typename TowerLayers::Operations, TypeList<ops::Dense>>;
+  using Sorted = detail::TaskOptions<Weight{}, Layers<>, detail::LabelOption<TaskName>, Options...>;
+  using TowerType = typename Sorted::Tower;
+  using Operations = JoinUnique<typename TowerType::Operations, TypeList<ops::Dense>>;
   static constexpr std::string_view name = TaskName.view();
-  static constexpr double weight = W.value;
-  static constexpr std::string_view column = detail::LabelColumn<TaskName, Options...>::value;
+  static constexpr double weight = Sorted::weight.value;
+  static_assert(weight >= 0, "espalier: a task's weight must not be negative");
+
+  static constexpr LabelInfo label = [] {
+    LabelInfo l;
+    l.name = name;
+    l.kind = LossType::label;
+    l.classes = LossType::outputs;
+    Sorted::Label::apply(l);
+    if (detail::scales_labels<LossType> && !Sorted::Label::transforms) l.standardize = true;
+    return l;
+  }();
+  static_assert(label.kind == LabelKind::binary || (label.rule != LabelRule::one_of && label.rule != LabelRule::at_least),
+                "espalier: Equals, OneOf and AtLeast make labels of 0 and 1, for losses such as BinaryCrossEntropy");
+  static_assert(label.kind == LabelKind::classes || label.rule != LabelRule::by_name,
+                "espalier: ByName is for labels that are classes, for losses such as SoftmaxCrossEntropy");
+  static_assert(detail::scales_labels<LossType> || (!label.standardize && !label.log1p),
+                "espalier: this loss takes labels as they are; Standardize and Log1p are for squared, absolute and Huber loss");
 
   /// The tower's layers and then the head.
-  using Chain = typename detail::Append<TowerLayers,
-                                        espalier::Dense<LossType::outputs, Activation::identity>>::type;
+  using Chain = typename detail::Append<TowerType, espalier::Dense<LossType::outputs, Activation::identity>>::type;
 };
 
 }  // namespace espalier

@@ -16,6 +16,8 @@ struct Delta {
 ///   value       ½ d² for |d| ≤ δ, else δ (|d| − δ/2)
 ///   derivative  d, held to [−δ, δ]
 ///   predict     z
+/// For labels that are standardised, δ is divided by their deviation, `unit`: the value is that of z and y in the label's
+/// unit, over unit².
 /// Huber, Robust estimation of a location parameter, Annals of Mathematical Statistics 1964.
 template <Delta D = Delta{}>
 struct Huber {
@@ -24,10 +26,11 @@ struct Huber {
   static constexpr LabelKind label = LabelKind::real;
   static constexpr int outputs = 1;
   static constexpr bool takes_registers = true;
+  static constexpr bool scales_labels = true;
 
   template <class T>
-  ESPALIER_HD static T evaluate(T z, T y, T& gradient) {
-    constexpr Element<T> delta = static_cast<Element<T>>(D.value);
+  ESPALIER_HD static T evaluate(T z, T y, T& gradient, Element<T> unit = 1) {
+    const Element<T> delta = static_cast<Element<T>>(D.value) / unit;
     const T d = z - y, size = magnitude(d);
     gradient = d > delta ? splat<T>(delta) : (d < -delta ? splat<T>(-delta) : d);
     return size > delta ? delta * (size - delta / 2) : d * d / 2;

@@ -75,6 +75,10 @@ concept VectorLossOf = EvaluatesVector<L, T> && PredictsVector<L, T>;
 /// One that says `static constexpr bool takes_registers = true` is also evaluated with T a register of floats, many
 /// samples at once: its formula is then written with the functions of kernels/elements.hpp. If it has an overload that takes
 /// a Logit (losses/logistic.hpp) for z, registers go there.
+///
+/// One of real labels that says `static constexpr bool scales_labels = true` is one of z − y alone: labels may be shifted and
+/// scaled, and are standardised unless a task's Label says otherwise. If it has constants in the label's unit, `evaluate`
+/// takes that unit behind the gradient, as Huber does: labels were divided by it.
 template <class L>
 concept ScalarLoss = detail::LossHasName<L> && detail::LossHasLabel<L> && detail::HasOneOutput<L> &&
     detail::ScalarLossOf<L, float> && detail::ScalarLossOf<L, double>;

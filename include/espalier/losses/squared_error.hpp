@@ -13,6 +13,7 @@ struct SquaredError {
   static constexpr LabelKind label = LabelKind::real;
   static constexpr int outputs = 1;
   static constexpr bool takes_registers = true;
+  static constexpr bool scales_labels = true;
 
   template <class T>
   ESPALIER_HD static T evaluate(T z, T y, T& gradient) {

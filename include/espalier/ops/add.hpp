@@ -3,6 +3,7 @@
 #pragma once
 
 #include "espalier/ops/context.hpp"
+#include "espalier/ops/start_values.hpp"
 
 namespace espalier::ops {
 
@@ -23,6 +24,12 @@ struct Add {
     if (n.in2.gradient) copy(c.device, dy, c.gradient(n.in2), n.accumulate_in2);
   }
 
+  /// All of it is the first's.
+  template <class T>
+  static void start(const Node& n, StartValues<T>& s) {
+    s.pass(n.out, n.in);
+  }
+
   static constexpr Cost cost(const Node& n) {
     const double values = static_cast<double>(n.out.rows) * n.out.steps;
     return {values, values, 12.0 * values};
@@ -41,6 +48,11 @@ struct Copy {
   template <class C>
   static void backward(const Node& n, const C& c) {
     if (n.in.gradient) copy(c.device, as_const(c.gradient(n.out)), c.gradient(n.in), n.accumulate_in);
+  }
+
+  template <class T>
+  static void start(const Node& n, StartValues<T>& s) {
+    s.pass(n.out, n.in);
   }
 
   static constexpr Cost cost(const Node& n) { return {0, 0, 8.0 * n.out.rows * n.out.steps}; }

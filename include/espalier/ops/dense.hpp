@@ -3,6 +3,7 @@
 #pragma once
 
 #include "espalier/ops/context.hpp"
+#include "espalier/ops/start_values.hpp"
 
 namespace espalier::ops {
 
@@ -52,6 +53,16 @@ struct Dense {
   }
   [[nodiscard]] static constexpr Index bias(const Node& n, int group) {
     return n.parameters[1] < 0 ? -1 : n.parameters[1] + Index{group} * (n.out.rows / n.groups);
+  }
+
+  /// A head's bias.
+  template <class T>
+  static void start(const Node& n, StartValues<T>& s) {
+    if (n.parameters[1] < 0 || n.activation != Activation::identity) return;
+    for (int row = 0; row < n.out.rows; ++row) {
+      const double wanted = s.wanted(n.out, row);
+      if (!std::isnan(wanted)) s.set_parameter(n.parameters[1] + row, wanted);
+    }
   }
 
   static constexpr Cost cost(const Node& n) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "espalier/ops/context.hpp"
+#include "espalier/ops/start_values.hpp"
 
 namespace espalier::ops {
 
@@ -26,6 +27,17 @@ struct ProductLogit {
     product_logit_backward(c.device, as_const(c.value(n.in)), as_const(c.value(n.in2)), as_const(c.gradient(n.out)),
                            n.in.gradient ? c.gradient(n.in) : Nothing{}, n.accumulate_in,
                            n.in2.gradient ? c.gradient(n.in2) : Nothing{}, n.accumulate_in2);
+  }
+
+  /// σ(b) = p / σ(a), the rate among those of the earlier step, with at most a thousandth between it and 1:
+  /// b = log σ(b) − log(1 − σ(b)).
+  template <class T>
+  static void start(const Node& n, StartValues<T>& s) {
+    for (int row = 0; row < n.out.rows; ++row) {
+      const double before = s.wanted(n.in, row), both = s.wanted(n.out, row);
+      const double rate = (1 + std::exp(-before)) / (1 + std::exp(-both));
+      if (!std::isnan(rate)) s.want(n.in2, row, -std::log((std::max)(1 / rate - 1, 1e-3)));
+    }
   }
 
   static constexpr Cost cost(const Node& n) { return {50.0 * n.out.rows, 55.0 * n.out.rows, 12.0 * n.out.rows}; }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "espalier/ops/context.hpp"
+#include "espalier/ops/start_values.hpp"
 
 namespace espalier::ops {
 
@@ -28,6 +29,12 @@ struct MixtureLogit {
                            as_const(c.gradient(n.out)),
                            n.in.gradient ? c.gradient(n.in) : Nothing{}, n.accumulate_in,
                            n.in2.gradient ? c.gradient(n.in2) : Nothing{}, n.accumulate_in2);
+  }
+
+  /// Each part as the whole.
+  template <class T>
+  static void start(const Node& n, StartValues<T>& s) {
+    for (int row = 0; row < n.in.rows; ++row) s.want(n.in, row, s.wanted(n.out, 0));
   }
 
   static constexpr Cost cost(const Node& n) {

@@ -7,6 +7,7 @@
 
 #include "espalier/ops/context.hpp"
 #include "espalier/ops/ops.hpp"
+#include "espalier/ops/start_values.hpp"
 #include "espalier/plan/fold.hpp"
 
 namespace espalier {
@@ -17,16 +18,19 @@ struct OperationFunctions {
   /// parts: one slice's scratch each, `stride` values apart; merged: the result, read by what follows.
   using Merge = void (*)(const Node&, const T* parts, Index stride, Index count, T* parameters, T* merged);
 
+  using Start = void (*)(const Node&, StartValues<T>&);
+
   Run forward = nullptr;
   Run backward = nullptr;
+  Start start = nullptr;           ///< set: it can make its output what is wanted at the start
   Merge merge_forward = nullptr;   ///< set: all slices must have run this node forward before the next
   Merge merge_backward = nullptr;  ///< set: all slices must have run this node backward before the one before
 };
 
 template <class T>
 struct LossFunctions {
-  /// Returns Σ weight · value over the labelled samples; writes scale · weight · derivative.
-  double (*evaluate)(View<const T> logits, const T* labels, const T* weights, T scale, View<T> gradient) = nullptr;
+  /// Returns Σ weight · value over the labelled samples; writes scale · weight · derivative. `unit`: what labels were divided by.
+  double (*evaluate)(View<const T> logits, const T* labels, const T* weights, T scale, View<T> gradient, T unit) = nullptr;
   /// What the head's output means: probability, mean, class probabilities.
   void (*predict)(View<const T> logits, View<T> out) = nullptr;
 };
@@ -46,6 +50,7 @@ constexpr OperationFunctions<T, Device> functions_of() {
   OperationFunctions<T, Device> f;
   f.forward = &Op::template forward<C>;
   f.backward = &Op::template backward<C>;
+  if constexpr (requires { &Op::template start<T>; }) f.start = &Op::template start<T>;
   if constexpr (requires { &Op::template merge_forward<T>; }) f.merge_forward = &Op::template merge_forward<T>;
   if constexpr (requires { &Op::template merge_backward<T>; }) f.merge_backward = &Op::template merge_backward<T>;
   return f;

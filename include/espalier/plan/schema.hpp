@@ -57,12 +57,29 @@ enum class LabelKind : std::uint8_t {
   classes  ///< 0, 1, …, classes − 1
 };
 
+/// What makes a label of what stands in a column.
+enum class LabelRule : std::uint8_t {
+  value,     ///< the number; of classes in a column of text, by_name
+  one_of,    ///< 1 for one of `texts`, else 0
+  at_least,  ///< 1 for a number from `bound`, else 0
+  by_name,   ///< the class of this name, among those of the training split
+};
+
 /// One label column; the task's name unless said otherwise. A missing value masks the task for that sample.
 struct LabelInfo {
   std::string_view name;  ///< the task
   std::string_view column;
   LabelKind kind = LabelKind::real;
   int classes = 0;
+  LabelRule rule = LabelRule::value;
+  std::span<const std::string_view> texts{};  ///< of one_of
+  double bound = 0;                           ///< of at_least
+  // What is learnt of a real label y: (t(y) − mean) / deviation, with mean and deviation of the training split.
+  bool log1p = false;        ///< t is log1p, else y itself
+  bool standardize = false;  ///< else mean 0 and deviation 1
+
+  /// Whether labels are looked up as text.
+  [[nodiscard]] constexpr bool is_text() const { return rule == LabelRule::one_of || rule == LabelRule::by_name; }
 };
 
 /// The columns that a model reads.

@@ -21,7 +21,7 @@ template <class T>
   for (const double scale : {1.0, 1000.0}) {
     for (std::size_t i = 0; i < logits.size(); ++i) logits[i] = static_cast<T>(scale * (0.75 - static_cast<double>(i % 3)));
     const double value = loss.evaluate({logits.data(), outputs, 2, outputs}, labels.data(), nullptr, T{1},
-                                       {gradient.data(), outputs, 2, outputs});
+                                       {gradient.data(), outputs, 2, outputs}, T{1});
     text += (text.empty() ? "" : ", ") + decimal(value, 5) + " and " + decimal(static_cast<double>(gradient[0]), 5);
   }
   return text + " at two probes";

@@ -17,7 +17,7 @@
 
 namespace espalier {
 
-/// What the model says of every sample, and the mean losses of those that have labels.
+/// What the model says of every sample, in the labels' units, and the mean losses of those that have labels.
 [[nodiscard]] ESPALIER_COLD inline Predictions predict(TrainExecutor<float>& executor,
                                                        const EncodedData& data) {
   const std::span<const TaskInfo> tasks = executor.plan().tasks;
@@ -36,12 +36,13 @@ namespace espalier {
     at += next->size;
   }
   for (std::size_t k = 0; k < tasks.size(); ++k) {
+    to_label_unit(data.label_scale(k), p.values[k]);
     p.losses.push_back(weight_sums[k] > 0 ? loss_sums[k] / weight_sums[k] : std::nan(""));
   }
   return p;
 }
 
-/// The metrics of every task. Weights and groups (where there may be some) are the data's, unless the options bring their own.
+/// The metrics of every task, in the label's unit. Weights and groups (where there may be some) are the data's, unless the options bring their own.
 [[nodiscard]] ESPALIER_COLD inline Report report_of(const PlanView& plan, const EncodedData& data,
                                                     const Predictions& predictions,
                                                     EvaluateOptions options = {},
@@ -51,7 +52,15 @@ namespace espalier {
   if (options.weights.empty() && !data.weights.empty()) options.weights = data.weights;
   if (options.groups.view.empty() && !data.groups.empty()) options.groups = grouping(data.groups);
   for (std::size_t k = 0; k < plan.tasks.size(); ++k) {
-    made.tasks.push_back(evaluate(plan.schema.labels[k], predictions.values[k], data.label(k), options));
+    const LabelInfo& label = plan.schema.labels[k];
+    const LabelScale scale = data.label_scale(k);
+    if (!scale.changes()) {
+      made.tasks.push_back(evaluate(label, predictions.values[k], data.label(k), options));
+      continue;
+    }
+    std::vector<double> labels;
+    for (const float y : data.label(k)) labels.push_back(scale.to_label(static_cast<double>(y)));
+    made.tasks.push_back(evaluate(label, predictions.values[k], labels, options));
   }
   return made;
 }

@@ -14,7 +14,8 @@ namespace espalier {
 /// In the order of the dataset's rows.
 struct Predictions {
   std::vector<std::string> tasks;
-  std::vector<std::vector<float>> values;  ///< per task: outputs × samples; probabilities, means
+  std::vector<std::vector<float>> values;  ///< per task: outputs × samples; probabilities, means in the label's unit
+  std::vector<std::vector<std::string>> class_names;  ///< per task; empty where classes have no names
   std::vector<double> losses;              ///< weighted mean loss of each task; empty when no losses were asked for
 
   Predictions() = default;

@@ -129,6 +129,7 @@ class PlanTrainer {
   std::unique_ptr<GradientDriver::Pass> task_gradients_;  ///< of executor_, for a gradient method
   std::shared_ptr<Diagnosis<float>> diagnosis_;           ///< of executor_, if asked for
   Recorder recorder_;
+  bool said_dominance_ = false;  ///< of this run
   // Of the step:
   std::vector<double> weights_;
   double rate_ = 1;

@@ -18,8 +18,10 @@
 #include "espalier/train/check_options.hpp"
 #include "espalier/train/divergence.hpp"
 #include "espalier/train/interrupt.hpp"
+#include "espalier/train/label_checks.hpp"
 #include "espalier/train/predict.hpp"
 #include "espalier/train/prefetch.hpp"
+#include "espalier/train/start_heads.hpp"
 #include "espalier/train/trainer.hpp"
 
 namespace espalier {
@@ -50,6 +52,9 @@ ESPALIER_COLD ESPALIER_INLINE FitResult PlanTrainer::fit(const Dataset& train,
     throw DataError("the validation split has no rows, expected some, or none given: fit(train)");
   for (const LabelInfo& label : program_.plan.schema.labels)
     static_cast<void>(train.table().column(label.column));
+  const std::string& weight = features_.weight_column();
+  for (const Dataset* split : {&train, &valid})
+    if (!weight.empty() && split->has_table()) static_cast<void>(split->table().column(weight));
   const CheckpointFunctions* const files = options_.checkpoint.functions();
   std::shared_ptr<const SafetensorsFile> resumed;
   if (options_.resume && files != nullptr) resumed = files->open_resumed(options_.checkpoint);
@@ -61,14 +66,21 @@ ESPALIER_COLD ESPALIER_INLINE FitResult PlanTrainer::fit(const Dataset& train,
   }
   const Splits splits{features.encode(train),
                       valid.size() > 0 ? features.encode(valid) : EncodedData{}};
-  if (splits.valid.size() > 0) monitor_.check(splits.valid);
+  require_finite_losses(program_, train, splits.train);
+  if (splits.valid.size() > 0) {
+    require_finite_losses(program_, valid, splits.valid);
+    monitor_.check(splits.valid);
+  }
 
   const Index batch = (std::min)(options_.batch_size, splits.train.size());
   const bool anew = !resumed && !executor_;
   std::unique_ptr<TrainExecutor<float>> fresh;
   if (resumed || !executor_ || executor_->capacity() < batch) {
     fresh = make_executor(features, batch);
-    if (anew) initialize(program_.plan, options_.seed, fresh->parameters());
+    if (anew) {
+      initialize(program_.plan, options_.seed, fresh->parameters());
+      start_heads(program_, splits.train, fresh->parameters().dense.span());
+    }
     if (!resumed && executor_) fresh->parameters().copy_from(executor_->parameters());
   }
   TrainExecutor<float>& executor = fresh ? *fresh : *executor_;
@@ -99,6 +111,7 @@ ESPALIER_COLD ESPALIER_INLINE FitResult PlanTrainer::fit(const Dataset& train,
   diagnosis_ = std::move(diagnosis);
   best_ = std::move(best);
   recorder_ = std::move(recorder);
+  said_dominance_ = false;
   say_notes(train, valid, splits);
   if (resumed) recorder_.say("resuming " + resumed->path() + ": " + where(loop, splits));
   resumed.reset();
@@ -126,7 +139,9 @@ ESPALIER_COLD ESPALIER_INLINE Report PlanTrainer::evaluate(const Dataset& data,
 
 ESPALIER_INLINE Predictions PlanTrainer::predict(const Dataset& data) {
   require_trained();
-  return espalier::predict(*executor_, features_.encode_labelled(data));
+  Predictions p = espalier::predict(*executor_, features_.encode_labelled(data));
+  p.class_names = features_.class_names();
+  return p;
 }
 
 ESPALIER_INLINE void PlanTrainer::save(const std::string& path) const {
@@ -151,8 +166,13 @@ ESPALIER_INLINE const Parameters<float>& PlanTrainer::parameters() const {
 
 ESPALIER_COLD ESPALIER_INLINE std::unique_ptr<TrainExecutor<float>> PlanTrainer::make_executor(
     const Features& features, Index batch) const {
-  return std::make_unique<TrainExecutor<float>>(program_, features.vocabulary_rows(), batch,
-                                                options_.threads, options_.precision.device());
+  auto made = std::make_unique<TrainExecutor<float>>(program_, features.vocabulary_rows(), batch,
+                                                     options_.threads, options_.precision.device());
+  std::vector<float> units;
+  for (const LabelState& label : features.state().labels)
+    units.push_back(static_cast<float>(label.scale.deviation));
+  made->set_label_units(units);
+  return made;
 }
 
 ESPALIER_INLINE RunParts PlanTrainer::parts(TrainExecutor<float>& executor, Parameters<float>& best,
@@ -188,11 +208,9 @@ ESPALIER_COLD ESPALIER_INLINE void PlanTrainer::say_notes(const Dataset& train,
   if (valid.size() > 0 && &valid.table() != &train.table()) {
     for (const std::string& note : valid.table().notes) recorder_.say(note);
   }
-  for (std::size_t k = 0; k < base_weights_.size(); ++k) {
-    if (any_labelled(splits.train.label(k), splits.train.weights)) continue;
-    recorder_.say("task '" + std::string(program_.plan.tasks[k].name) +
-                  "' has no labels in the training split: it will not learn");
-  }
+  for (const std::string& note :
+       label_notes(program_.plan, splits.train, features_.state().labels))
+    recorder_.say(note);
 }
 
 ESPALIER_COLD ESPALIER_INLINE FitResult PlanTrainer::run(const Splits& splits, LoopState& loop,
@@ -307,6 +325,12 @@ ESPALIER_COLD ESPALIER_INLINE void PlanTrainer::finish_epoch(const Splits& split
   loop.stopped = info.stop;
   loop.out_of_patience = loop.out_of_patience && loop.stopped;  // a callback may have had more
   recorder_.epoch(info, loop);
+  if (!said_dominance_ && balance_->name() == Equal::name) {
+    if (const auto note = dominance_note(program_.plan, info.task_losses, base_weights_)) {
+      recorder_.say(*note);
+      said_dominance_ = true;
+    }
+  }
   if (!options_.checkpoint.empty()) {
     save_state(splits, loop);
     if (info.best || splits.valid.size() == 0) save_checkpoint(loop);

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// Weights and groups of a dataset's samples as numbers, checked.
+#pragma once
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "espalier/data/encoded.hpp"
+#include "espalier/data/table.hpp"
+
+namespace espalier::features_detail {
+
+/// What a weight may be beside 0: sums over a batch, and one over them, stay floats.
+inline constexpr double least_weight = 1e-30, most_weight = 1e30;
+
+/// Throws DataError for a weight that is missing, negative or out of bounds.
+inline void encode_weights(const std::string& column, const Table& table, const std::vector<std::int32_t>& rows,
+                           EncodedData& out) {
+  const std::vector<double>& weights = table.numbers(column);
+  out.weights.reserve(rows.size());
+  for (const std::int32_t row : rows) {
+    const double w = weights[static_cast<std::size_t>(row)];
+    if (w != 0 && !(w >= least_weight && w <= most_weight)) {
+      throw_error<DataError>({table.where(row), ": weight '", column, "' is ",
+                              (std::isnan(w) ? "missing" : number_text(w)),
+                              ", expected 0 or a number from ", number_text(least_weight), " to ",
+                              number_text(most_weight)});
+    }
+    out.weights.push_back(static_cast<float>(w));
+  }
+}
+
+/// Rows with the same value of `column` get the same number, those without one −1.
+inline void encode_groups(const std::string& column, const Table& table, const std::vector<std::int32_t>& rows,
+                          EncodedData& out) {
+  Column made;
+  const Column& groups = table.as_text(column, made);
+  out.groups.reserve(rows.size());
+  for (const std::int32_t row : rows) out.groups.push_back(groups.codes[static_cast<std::size_t>(row)]);
+}
+
+}  // namespace espalier::features_detail

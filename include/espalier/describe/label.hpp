@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// `Label`: the column in which a task finds its labels, and what makes labels of what stands there.
+#pragma once
+
+#include <array>
+#include <concepts>
+#include <string_view>
+
+#include "espalier/core/fixed_string.hpp"
+#include "espalier/describe/transforms.hpp"
+
+namespace espalier {
+
+// Labels of 0 and 1, for losses of probabilities.
+
+/// 1 where the cell is one of these texts, 0 where it is another, missing where it is empty.
+template <FixedString... Texts>
+struct OneOf {
+  static_assert(sizeof...(Texts) > 0, "espalier: OneOf names at least one text");
+  static constexpr std::array<std::string_view, sizeof...(Texts)> texts{Texts.view()...};
+  static constexpr void apply(LabelInfo& l) {
+    l.rule = LabelRule::one_of;
+    l.texts = texts;
+  }
+};
+/// 1 where the cell is this text.
+template <FixedString Text>
+using Equals = OneOf<Text>;
+
+/// A number as a template argument: AtLeast<4>, AtLeast<3.5>.
+struct Bound {
+  double value = 0;
+  // NOLINTNEXTLINE(google-explicit-constructor): a number is spelled as one.
+  constexpr Bound(double bound) : value(bound) {}
+  // NOLINTNEXTLINE(google-explicit-constructor)
+  constexpr Bound(int bound) : value(bound) {}
+};
+/// 1 where the number is at least `B`.
+template <Bound B>
+struct AtLeast {
+  static constexpr void apply(LabelInfo& l) {
+    l.rule = LabelRule::at_least;
+    l.bound = B.value;
+  }
+};
+
+/// Classes are known by what stands in the cells, numbers too: those of the training split, in order, are classes 0, 1, ….
+/// A column of text is read so without it.
+struct ByName {
+  static constexpr void apply(LabelInfo& l) { l.rule = LabelRule::by_name; }
+};
+
+namespace detail {
+
+template <class Rule>
+concept MakesLabels = requires(LabelInfo& l) { Rule::apply(l); };
+template <class Rule>
+inline constexpr bool is_transform = requires { requires Rule::transforms; };
+
+/// The type of `Label<…>`.
+template <FixedString Column, class... Rules>
+struct LabelOption {
+  static_assert((MakesLabels<Rules> && ...),
+                "espalier: behind a Label's column stand Equals, OneOf, AtLeast, ByName, Standardize, Log1p or AsIs");
+  static constexpr bool is_label = true;
+  static constexpr bool transforms = (is_transform<Rules> || ...);  ///< says what to do with numbers
+  static_assert(((is_transform<Rules> ? 0 : 1) + ... + 0) <= 1 && (!transforms || (is_transform<Rules> && ...)),
+                "espalier: a Label has one of Equals, OneOf, AtLeast and ByName, or transforms of numbers");
+  static constexpr void apply(LabelInfo& l) {
+    l.column = Column.view();
+    (apply_rule<Rules>(l), ...);
+  }
+
+ private:
+  template <class Rule>
+  static constexpr void apply_rule(LabelInfo& l) {
+    if constexpr (MakesLabels<Rule>) Rule::apply(l);
+  }
+};
+
+}  // namespace detail
+
+/// An option of Task. Label<"clicked"> reads the labels from a column with another name than the task's;
+/// Label<"income", Equals<">50K">> makes them of text; Label<"seconds", Log1p> says what happens to numbers.
+template <FixedString Column, class... Rules>
+inline constexpr detail::LabelOption<Column, Rules...> Label{};
+
+}  // namespace espalier

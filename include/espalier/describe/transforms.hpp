@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// What happens to a number before a model reads it as an input, or learns it as a label.
+#pragma once
+
+#include <cstddef>
+
+#include "espalier/plan/schema.hpp"
+
+namespace espalier {
+
+namespace detail {
+constexpr void add_transform(FieldInfo& f, Transform t) { f.transforms[static_cast<std::size_t>(f.transform_count++)] = t; }
+}  // namespace detail
+
+struct Log1p {  ///< sign(x) · log(1 + |x|)
+  static constexpr void apply(FieldInfo& f) { detail::add_transform(f, {TransformKind::log1p, 0, 0}); }
+  static constexpr void apply(LabelInfo& l) { l.log1p = true; }
+  static constexpr bool transforms = true;
+};
+struct Standardize {  ///< (x − mean) / deviation of the training split
+  static constexpr void apply(FieldInfo& f) { detail::add_transform(f, {TransformKind::standardize, 0, 0}); }
+  static constexpr void apply(LabelInfo& l) { l.standardize = true; }
+  static constexpr bool transforms = true;
+};
+struct AsIs {  ///< the number itself
+  static constexpr void apply(FieldInfo&) {}
+  static constexpr void apply(LabelInfo&) {}
+  static constexpr bool transforms = true;
+};
+
+/// Bounds for Clip.
+struct Range {
+  double low = 0;
+  double high = 0;
+};
+template <Range R>
+struct Clip {  ///< min(max(x, low), high); for inputs
+  static_assert(R.low < R.high, "espalier: Clip needs low < high");
+  static constexpr void apply(FieldInfo& f) { detail::add_transform(f, {TransformKind::clip, R.low, R.high}); }
+};
+
+}  // namespace espalier

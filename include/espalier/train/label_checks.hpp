@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is wrong with labels before anything is learnt from them, and what drowns what while it is.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "espalier/core/config.hpp"
+#include "espalier/core/decimal.hpp"
+#include "espalier/data/dataset.hpp"
+#include "espalier/data/features.hpp"
+#include "espalier/ops/program.hpp"
+
+namespace espalier {
+
+/// Throws DataError for a label whose loss, at a logit of 0, no float holds.
+ESPALIER_COLD inline void require_finite_losses(const Program<float, cpu::Device>& program, const Dataset& data,
+                                                const EncodedData& encoded) {
+  for (std::size_t k = 0; k < program.plan.tasks.size(); ++k) {
+    const LabelInfo& label = program.plan.schema.labels[k];
+    if (program.plan.tasks[k].outputs != 1) continue;
+    const std::span<const float> labels = encoded.label(k);
+    std::size_t worst = 0;
+    for (std::size_t j = 0; j < labels.size(); ++j) {
+      if (!(std::abs(labels[worst]) >= std::abs(labels[j])) && !std::isnan(labels[j])) worst = j;
+    }
+    if (labels.empty() || std::isnan(labels[worst])) continue;
+    std::array<float, 1> logit{0}, gradient{};
+    const LabelScale scale = encoded.label_scale(k);
+    const double loss = program.losses[k].evaluate({logit.data(), 1, 1, 1}, &labels[worst], nullptr, 1.0F,
+                                                   {gradient.data(), 1, 1, 1}, static_cast<float>(scale.deviation));
+    if (std::isfinite(loss)) continue;
+    throw_error<DataError>({data.table().where(data.rows()[worst]), ": label '", label.column, "' of task '", label.name, "' is ",
+                            decimal(scale.to_label(static_cast<double>(labels[worst])), 6),
+                            ": its loss is infinite in float; expected labels of a moderate size"});
+  }
+}
+
+/// A line for each task that cannot learn from its training labels: there are none, or only one value of them.
+[[nodiscard]] ESPALIER_COLD inline std::vector<std::string> label_notes(const PlanView& plan, const EncodedData& train,
+                                                                        const std::vector<LabelState>& states) {
+  std::vector<std::string> notes;
+  for (std::size_t k = 0; k < plan.tasks.size(); ++k) {
+    const LabelInfo& label = plan.schema.labels[k];
+    const std::string task = "task '" + std::string(label.name) + "' ";
+    const std::span<const float> labels = train.label(k);
+    std::optional<float> first;
+    bool differ = false;
+    for (std::size_t j = 0; j < labels.size() && !differ; ++j) {
+      if (std::isnan(labels[j]) || (!train.weights.empty() && !(train.weights[j] > 0))) continue;
+      differ = first.has_value() && *first != labels[j];
+      if (!first) first = labels[j];
+    }
+    if (differ) continue;
+    if (!first) {
+      notes.push_back(task + "has no labels in the training split: it will not learn");
+      continue;
+    }
+    const auto at = static_cast<std::size_t>(*first);
+    std::string value = number_text(train.label_scale(k).to_label(static_cast<double>(*first)));
+    if (label.kind == LabelKind::classes && !states[k].classes.empty()) value = "'" + states[k].classes[at] + "'";
+    std::string note = task + "has one label only in the training split, " + value + ": there is nothing to tell apart";
+    if (!states[k].texts.empty()) {
+      const std::vector<std::string> texts(label.texts.begin(), label.texts.end());
+      note += "; its column holds " + features_detail::quoted(states[k].texts) + ", ones are " + features_detail::quoted(texts);
+    }
+    notes.push_back(note);
+  }
+  return notes;
+}
+
+/// A line about the task that makes up nearly all of the weighted loss, if one does.
+[[nodiscard]] ESPALIER_COLD inline std::optional<std::string> dominance_note(const PlanView& plan,
+                                                                             std::span<const double> losses,
+                                                                             std::span<const double> weights) {
+  constexpr double nearly_all = 0.95;
+  double sum = 0;
+  std::size_t largest = 0, learnt = 0;
+  std::vector<double> parts(losses.size());
+  for (std::size_t k = 0; k < losses.size(); ++k) {
+    parts[k] = std::isnan(losses[k]) ? 0 : weights[k] * losses[k];
+    sum += parts[k];
+    learnt += parts[k] > 0 ? 1U : 0U;
+    if (parts[k] > parts[largest]) largest = k;
+  }
+  if (learnt < 2 || !(parts[largest] > nearly_all * sum)) return std::nullopt;
+  const LabelInfo& label = plan.schema.labels[largest];
+  const bool as_is = label.kind == LabelKind::real && !label.standardize;
+  return "task '" + std::string(label.name) + "' makes up " + decimal(100 * parts[largest] / sum, 3) +
+         " % of the weighted loss: the other tasks learn little beside it. " +
+         (as_is ? "Standardise its labels (Label<\"" + std::string(label.column) + "\", Standardize>), lower its Weight"
+                : "Lower its Weight") +
+         ", or choose a way to balance (TrainerOptions::balance)";
+}
+
+}  // namespace espalier

@@ -1,0 +1,4 @@
+// expect: espalier: behind a Label's column stand Equals, OneOf, AtLeast, ByName, Standardize, Log1p or AsIs
+#include "espalier/espalier.hpp"
+namespace esp = espalier;
+const double weight = esp::Task<"click", esp::BinaryCrossEntropy, esp::Label<"clicked", int>>::weight;
