@@ -16,8 +16,7 @@ template <esp::FixedString Name>
 using Category = esp::Categorical<Name, width>;
 
 using Inputs = esp::Inputs<esp::Numeric<"age">, esp::Numeric<"fnlwgt">, esp::Numeric<"education_num">,
-                           esp::Numeric<"capital_gain", esp::Log1p, esp::Standardize>,
-                           esp::Numeric<"capital_loss", esp::Log1p, esp::Standardize>, Category<"workclass">,
+                           esp::Numeric<"capital_gain">, esp::Numeric<"capital_loss">, Category<"workclass">,
                            Category<"education">, Category<"occupation">, Category<"relationship">, Category<"race">,
                            Category<"sex">, Category<"native_country">>;
 
@@ -48,7 +47,7 @@ examples::Splits load(const examples::Options& o) {
     const auto file = examples::find_file(*folder, name);
     if (!file) throw esp::IoError(folder->string() + ": no " + name);
     return esp::read_csv<Model<esp::SharedBottom<esp::Mlp<1>>>>(
-        *file, {.header = false, .names = columns, .missing = {"?"}, .trim = true});
+        *file, {.header = false, .names = columns, .missing = {"?"}, .comment = '|', .trim = true});
   };
   const auto parts = read("adult.data").split_by([](esp::Index row) { return row % 10 == 0 ? 1 : 0; });
   return {parts[0], parts[1], read("adult.test")};

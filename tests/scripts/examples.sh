@@ -26,7 +26,7 @@ refuses() {
   grep -qF -- "$text" err || fail "$* said '$(cat err)', expected '$text'"
 }
 
-for program in quickstart short_video census_income movielens; do
+for program in quickstart short_video census_income adult movielens; do
   "$bin/$program" --help >out
   for option in --data --model --balance --epochs --batch-size --learning-rate --seed --threads --checkpoint --json; do
     grep -q -- "$option" out || fail "$program --help does not list $option"
@@ -36,6 +36,7 @@ for program in quickstart short_video census_income movielens; do
   refuses "nowhere" "$bin/$program" --data nowhere
 done
 refuses "scripts/fetch-data census-income" "$bin/census_income"
+refuses "scripts/fetch-data adult" "$bin/adult"
 
 # Programs that make up their data.
 for program in synthetic_tasks funnel; do
