@@ -5,6 +5,7 @@
 #include <bit>
 #include <charconv>
 #include <cmath>
+#include <concepts>
 #include <cstdint>
 #include <initializer_list>
 #include <limits>
@@ -23,10 +24,16 @@ namespace espalier {
 
 enum class ColumnKind : std::uint8_t { number, text };
 
-/// What a number column can be made of, value by value.
+/// Types of letters, which are arithmetic but no numbers; int8_t and uint8_t are.
+template <class T>
+concept Character = std::same_as<T, char> || std::same_as<T, wchar_t> || std::same_as<T, char8_t> ||
+                    std::same_as<T, char16_t> || std::same_as<T, char32_t>;
+
+/// What a number column can be made of, value by value; a bool is 0 or 1.
 template <class Range>
 concept NumberRange = requires(const Range& r) {
   requires std::is_arithmetic_v<std::remove_cvref_t<decltype(*r.begin())>>;
+  requires !Character<std::remove_cvref_t<decltype(*r.begin())>>;
 };
 /// What a text column can be made of.
 template <class Range>
@@ -68,7 +75,7 @@ struct Column {
     return number(std::move(name), std::move(numbers));
   }
 
-  /// From a span, vector, array, … of strings, one a row; an empty string is a missing value.
+  /// From a span, vector, array, … of strings, one a row; an empty string is a missing value. Throws DataError for a null pointer.
   template <TextRange Range>
   [[nodiscard]] static Column text(std::string name, const Range& values) {
     Column c;
@@ -76,6 +83,12 @@ struct Column {
     c.kind = ColumnKind::text;
     Dictionary known;
     for (const auto& value : values) {
+      if constexpr (std::is_pointer_v<std::remove_cvref_t<decltype(value)>>) {
+        if (value == nullptr) {
+          throw_error<DataError>({"column '", c.name, "', row ", c.codes.size() + 1,
+                                  ": a null pointer, expected a text; \"\" is a missing value"});
+        }
+      }
       const std::string_view v(value);
       c.codes.push_back(v.empty() ? -1 : known.code(v));
     }
@@ -100,11 +113,12 @@ struct Column {
     return static_cast<Index>(kind == ColumnKind::number ? numbers.size() : codes.size());
   }
 
-  /// A row's text; empty where missing. Only for text columns.
-  [[nodiscard]] std::string_view at(Index row) const {
+  /// A row's text, in the dictionary; empty where missing. Only for text columns.
+  [[nodiscard]] std::string_view at(Index row) const& {
     const std::int32_t code = codes[static_cast<std::size_t>(row)];
     return code < 0 ? std::string_view() : std::string_view(dictionary[static_cast<std::size_t>(code)]);
   }
+  std::string_view at(Index row) const&& = delete;  // the text would go with the column
 };
 
 /// A number as text that reads back as the same: whole ones below 2^63 in digits ("100000"), others at their shortest

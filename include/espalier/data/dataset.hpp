@@ -47,11 +47,15 @@ class Dataset {
 
   [[nodiscard]] Index size() const { return static_cast<Index>(rows_.size()); }
   [[nodiscard]] bool has_table() const { return table_ != nullptr; }
-  [[nodiscard]] const Table& table() const {
+  /// Lives as long as a dataset or split of it does.
+  [[nodiscard]] const Table& table() const& {
     if (!table_) throw ConfigError("the dataset is empty: it has no table");
     return *table_;
   }
-  [[nodiscard]] const std::vector<std::int32_t>& rows() const { return rows_; }
+  /// Of a temporary dataset, with which the table may go: a copy.
+  [[nodiscard]] Table table() && { return std::as_const(*this).table(); }
+  [[nodiscard]] const std::vector<std::int32_t>& rows() const& { return rows_; }
+  [[nodiscard]] std::vector<std::int32_t> rows() && { return std::move(rows_); }
 
   /// Into training, validation and test rows: shuffled by `seed` and cut by shares of the rows; what the shares leave over
   /// belongs to none. The shares must not be negative nor sum to more than 1. Throws ConfigError.

@@ -13,11 +13,17 @@
 #include "espalier/core/config.hpp"
 #include "espalier/core/error.hpp"
 #include "espalier/data/column.hpp"
+#include "espalier/data/columns.hpp"
 #include "espalier/data/row_origins.hpp"
 
 namespace espalier {
 
 /// Columns of one length. `source` (a file's name) begins error messages.
+///
+/// What column(), numbers(), columns() and as_text() refer to stays good through add(), derive(), append(), rename(), the removal
+/// of other columns and a move of the table (into a Dataset, say). It ends with the column's removal, the table's destruction or
+/// an assignment to the table. append() makes columns longer: the references stay good, pointers and iterators into the values
+/// do not. Of a temporary table (`read_csv(path).numbers("age")`) they give the values themselves.
 class Table {
  public:
   std::string source = "table";
@@ -25,8 +31,9 @@ class Table {
   RowOrigins origins;              ///< where the rows stood in files
 
   [[nodiscard]] Index rows() const { return columns_.empty() ? 0 : columns_[0].size(); }
-  [[nodiscard]] const std::vector<Column>& columns() const { return columns_; }
-  [[nodiscard]] bool has(std::string_view name) const { return find(name) != nullptr; }
+  [[nodiscard]] const Columns& columns() const& { return columns_; }
+  [[nodiscard]] Columns columns() && { return std::move(columns_); }
+  [[nodiscard]] bool has(std::string_view name) const { return columns_.find(name) != nullptr; }
 
   /// A row in a message: "events.csv:18", or "table, row 17" (from 1) when it is from no file.
   [[nodiscard]] ESPALIER_COLD std::string where(Index row) const {
@@ -58,7 +65,7 @@ class Table {
       throw_error<DataError>({source, ": column '", column.name, "' has '", value,
                               "' twice in its dictionary, expected once"});
     }
-    columns_.push_back(std::move(column));
+    columns_.add(std::move(column));
   }
 
   /// A column from a span, vector, … of numbers (NaN: missing) or of strings (empty: missing).
@@ -76,16 +83,17 @@ class Table {
   }
 
   /// Throws DataError, naming the columns there are, when there is none of that name.
-  [[nodiscard]] ESPALIER_COLD const Column& column(std::string_view name) const {
-    if (const Column* c = find(name)) return *c;
+  [[nodiscard]] ESPALIER_COLD const Column& column(std::string_view name) const& {
+    if (const Column* c = columns_.find(name)) return *c;
     std::string known;
     for (const Column& c : columns_) known += (known.empty() ? "'" : ", '") + c.name + "'";
     throw_error<DataError>({source, ": no column '", name, "'; there are ", known.empty() ? "none" : known,
                             origins.empty() ? "" : " (read were those that the model and CsvOptions::columns name)"});
   }
+  [[nodiscard]] Column column(std::string_view name) && { return std::as_const(*this).column(name); }
 
   /// The numbers of a column; throws DataError when it holds text.
-  [[nodiscard]] const std::vector<double>& numbers(std::string_view name) const {
+  [[nodiscard]] const std::vector<double>& numbers(std::string_view name) const& {
     const Column& c = column(name);
     if (c.kind != ColumnKind::number) {
       throw_error<DataError>({source, ": column '", c.name, "' holds text, expected numbers",
@@ -93,17 +101,19 @@ class Table {
     }
     return c.numbers;
   }
+  [[nodiscard]] std::vector<double> numbers(std::string_view name) && { return std::as_const(*this).numbers(name); }
 
   /// A column as text. Of numbers, which are written out first ("3", "0.5"), a new one: it is put into `made`.
-  [[nodiscard]] const Column& as_text(std::string_view name, Column& made) const {
+  [[nodiscard]] const Column& as_text(std::string_view name, Column& made) const& {
     const Column& c = column(name);
     if (c.kind == ColumnKind::text) return c;
     return made = text_of_numbers(c);
   }
+  [[nodiscard]] const Column& as_text(std::string_view name, Column& made) && { return made = as_text(name); }
 
   [[nodiscard]] Column as_text(std::string_view name) const {
     Column made;
-    return as_text(name, made);
+    return std::as_const(*this).as_text(name, made);
   }
 
   /// Keeps `names` only, in that order.
@@ -132,13 +142,13 @@ class Table {
   }
 
   void rename(std::string_view from, std::string to) {
-    Column& c = columns_[index(from)];
+    static_cast<void>(column(from));
     if (to == from) return;
     expect_free(to);
-    c.name = std::move(to);
+    columns_.rename(from, std::move(to));
   }
 
-  void remove(std::string_view name) { columns_.erase(columns_.begin() + static_cast<std::ptrdiff_t>(index(name))); }
+  void remove(std::string_view name) { columns_.remove(column(name).name); }
 
   /// The rows of `other` behind these; it must have the same columns, in any order. Throws DataError.
   void append(const Table& other) {
@@ -163,7 +173,8 @@ class Table {
     }
     notes.insert(notes.end(), other.notes.begin(), other.notes.end());
     origins.append(rows(), other.origins);
-    for (Column& c : columns_) {
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
+      Column& c = columns_[i];
       const Column& more = other.column(c.name);
       c.numbers.insert(c.numbers.end(), more.numbers.begin(), more.numbers.end());
       Dictionary known;
@@ -176,17 +187,6 @@ class Table {
   }
 
  private:
-  [[nodiscard]] const Column* find(std::string_view name) const {
-    for (const Column& c : columns_) {
-      if (c.name == name) return &c;
-    }
-    return nullptr;
-  }
-
-  [[nodiscard]] std::size_t index(std::string_view name) const {
-    return static_cast<std::size_t>(&column(name) - columns_.data());
-  }
-
   void expect_free(std::string_view name) const {
     if (has(name)) throw_error<DataError>({source, ": there already is a column '", name, "'"});
   }
@@ -205,7 +205,7 @@ class Table {
     for (const std::int32_t row : rows) to.push_back(from[static_cast<std::size_t>(row)]);
   }
 
-  std::vector<Column> columns_;
+  Columns columns_;
 };
 
 }  // namespace espalier

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// `Columns`: the columns of a table, in their order and by name.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <iterator>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "espalier/data/column.hpp"
+
+namespace espalier {
+
+/// A range of columns of different names. Each stays where it is until it is removed, also when the others change or all are
+/// moved; names are found in constant time.
+class Columns {
+ public:
+  class Iterator {
+   public:
+    using iterator_category = std::forward_iterator_tag;
+    using value_type = Column;
+    using difference_type = std::ptrdiff_t;
+    using pointer = const Column*;
+    using reference = const Column&;
+
+    Iterator() = default;
+    explicit Iterator(const std::unique_ptr<Column>* at) : at_(at) {}
+
+    reference operator*() const { return **at_; }
+    pointer operator->() const { return at_->get(); }
+    Iterator& operator++() {
+      ++at_;
+      return *this;
+    }
+    Iterator operator++(int) { return Iterator(at_++); }
+    bool operator==(const Iterator&) const = default;
+
+   private:
+    const std::unique_ptr<Column>* at_ = nullptr;
+  };
+
+  Columns() = default;
+  Columns(const Columns& other) {
+    for (const Column& column : other) add(column);
+  }
+  Columns(Columns&& other) noexcept { swap(other); }
+  Columns& operator=(Columns other) noexcept {
+    swap(other);
+    return *this;
+  }
+  ~Columns() = default;
+
+  [[nodiscard]] std::size_t size() const { return all_.size(); }
+  [[nodiscard]] bool empty() const { return all_.empty(); }
+  [[nodiscard]] const Column& operator[](std::size_t i) const { return *all_[i]; }
+  [[nodiscard]] Column& operator[](std::size_t i) { return *all_[i]; }
+  [[nodiscard]] Iterator begin() const { return Iterator(all_.data()); }
+  [[nodiscard]] Iterator end() const { return Iterator(all_.data() + all_.size()); }
+
+  /// Null when there is none of that name.
+  [[nodiscard]] const Column* find(std::string_view name) const {
+    const auto found = by_name_.find(name);
+    return found == by_name_.end() ? nullptr : found->second;
+  }
+
+  /// The name must be free.
+  void add(Column column) {
+    all_.push_back(std::make_unique<Column>(std::move(column)));
+    by_name_.emplace(all_.back()->name, all_.back().get());
+  }
+
+  /// `from` must be there, `to` must be free.
+  void rename(std::string_view from, std::string to) {
+    const auto found = by_name_.find(from);
+    Column& column = *found->second;
+    by_name_.erase(found);  // before its key goes
+    column.name = std::move(to);
+    by_name_.emplace(column.name, &column);
+  }
+
+  /// `name` must be there.
+  void remove(std::string_view name) {
+    const auto found = by_name_.find(name);
+    const Column* const column = found->second;
+    by_name_.erase(found);
+    all_.erase(std::find_if(all_.begin(), all_.end(), [&](const auto& c) { return c.get() == column; }));
+  }
+
+ private:
+  void swap(Columns& other) noexcept {
+    all_.swap(other.all_);
+    by_name_.swap(other.by_name_);
+  }
+
+  std::vector<std::unique_ptr<Column>> all_;
+  std::unordered_map<std::string_view, Column*> by_name_;  ///< keys are the columns' own names
+};
+
+}  // namespace espalier
