@@ -63,8 +63,12 @@ TEST_CASE("trainer: metrics and losses are over the whole split, whatever the ba
     if (y == y) sum -= y * std::log(h) + (1 - y) * std::log(1 - h), ++clicks;
     if (w == w) squares += (mu - w) * (mu - w), ++watched;
   }
-  CHECK(p.losses[0] == doctest::Approx(sum / clicks).epsilon(1e-5));
-  CHECK(p.losses[1] == doctest::Approx(squares / watched / 2).epsilon(1e-5));
+  CHECK(p.losses.empty());
+  esp::TrainExecutor<float> executor(esp::program_of<Bottom, float, esp::cpu::Device>(), trainer.features().vocabulary_rows(), 100, 2);
+  executor.parameters().copy_from(trainer.parameters());
+  const esp::Predictions scored = esp::predict_with_losses(executor, trainer.features().encode(data));
+  CHECK(scored.losses[0] == doctest::Approx(sum / clicks).epsilon(1e-5));
+  CHECK(scored.losses[1] == doctest::Approx(squares / watched / 2).epsilon(1e-5));
   CHECK(trainer.evaluate(data).value("watch", "rmse") == doctest::Approx(std::sqrt(squares / watched)).epsilon(1e-5));
   CHECK(message_of([&] { static_cast<void>(p.of("buy")); }) ==
         "no predictions for a task 'buy', expected one of 'click', 'watch'");
@@ -145,10 +149,45 @@ TEST_CASE("trainer: weights and groups need not be there to predict") {
   for (const char* name : {"weight", "click", "watch"}) bare.remove(name);
   const esp::Predictions p = trainer.predict(esp::Dataset(bare));
   CHECK(same_bits(p.of("click"), whole.of("click")));
-  CHECK(std::isnan(p.losses[0]));
+  CHECK(p.losses.empty());
   CHECK(message_of([&] { static_cast<void>(trainer.evaluate(esp::Dataset(bare))); }).find("no column 'weight'") !=
         std::string::npos);
   CHECK(trainer.evaluate(made_up(100, 4)).value("click", "gauc") > 0);
+}
+
+TEST_CASE("trainer: labels are not looked at to predict, whatever stands in them") {
+  esp::Trainer<Bottom> trainer(quick_options());
+  trainer.fit(made_up(200, 1));
+  esp::Table bad = made_up_table(50, 3);
+  const esp::Predictions expected = trainer.predict(esp::Dataset(bad));
+  bad.remove("click");
+  bad.remove("watch");
+  bad.add("click", std::vector<double>(50, -1.0));
+  bad.add("watch", std::vector<std::string>(50, "?"));
+  const esp::Dataset unlabelled(std::move(bad));
+  CHECK(same_bits(trainer.predict(unlabelled).of("click"), expected.of("click")));
+  CHECK(same_bits(trainer.predict(unlabelled).of("watch"), expected.of("watch")));
+  CHECK(message_of([&] { static_cast<void>(trainer.evaluate(unlabelled)); }).find("label 'click' of task 'click' is -1") !=
+        std::string::npos);
+}
+
+TEST_CASE("trainer: what a callback keeps of an epoch stays, and so does what temporaries give") {
+  std::vector<esp::EpochInfo> seen;
+  esp::TrainerOptions o = quick_options();
+  o.callbacks.emplace_back([&](const esp::EpochInfo& info) { seen.push_back(info); });
+  esp::Trainer<Bottom> trainer(o);
+  const esp::Dataset valid = made_up(100, 2);
+  trainer.fit(made_up(200, 1), valid);
+  REQUIRE(seen.size() == 3);
+  for (std::size_t epoch = 0; epoch < 3; ++epoch) {
+    const double auc = trainer.history().rows()[epoch].value("valid/click/auc");
+    CHECK(seen[epoch].validation->value("click", "auc") == auc);
+  }
+  const std::vector<float>& clicks = trainer.predict(valid).of("click");
+  CHECK(same_bits(clicks, trainer.predict(valid).values[0]));
+  const esp::MetricValue& auc = trainer.evaluate(valid).at("click", "auc");
+  CHECK(auc.name == "auc");
+  CHECK(auc.value == trainer.evaluate(valid).value("click", "auc"));
 }
 
 TEST_CASE("trainer: a second fit goes on from the weights, vocabularies and normalisation there are") {

@@ -17,7 +17,8 @@
 namespace espalier {
 
 /// null, a bool, a number (a double), a string (UTF-8), an array or an object. An object keeps the order in which its
-/// members were set. Looking a member up is linear: these are headers and records, not databases.
+/// members were set. Looking a member up is linear: these are headers and records, not databases. What is inside is given by
+/// reference; of a temporary (`Json::parse(text).at("key")`) by value.
 class Json {
  public:
   enum class Kind : std::uint8_t { null, boolean, number, string, array, object };
@@ -89,29 +90,37 @@ class Json {
     }
     return static_cast<std::int64_t>(number_);
   }
-  [[nodiscard]] const std::string& as_string() const {
+  [[nodiscard]] const std::string& as_string() const& {
     require(Kind::string);
     return text_;
   }
+  [[nodiscard]] std::string as_string() && {
+    require(Kind::string);
+    return std::move(text_);
+  }
 
   /// Elements of an array, or values of an object in the order of keys(); empty for anything else.
-  [[nodiscard]] const std::vector<Json>& items() const noexcept { return items_; }
-  [[nodiscard]] const std::vector<std::string>& keys() const noexcept { return keys_; }
+  [[nodiscard]] const std::vector<Json>& items() const& noexcept { return items_; }
+  [[nodiscard]] std::vector<Json> items() && noexcept { return std::move(items_); }
+  [[nodiscard]] const std::vector<std::string>& keys() const& noexcept { return keys_; }
+  [[nodiscard]] std::vector<std::string> keys() && noexcept { return std::move(keys_); }
   [[nodiscard]] std::size_t size() const noexcept { return items_.size(); }
 
   /// The member of an object; null when there is none or this is no object.
-  [[nodiscard]] const Json* find(std::string_view key) const noexcept {
+  [[nodiscard]] const Json* find(std::string_view key) const& noexcept {
     for (std::size_t i = 0; i < keys_.size(); ++i) {
       if (keys_[i] == key) return &items_[i];
     }
     return nullptr;
   }
+  const Json* find(std::string_view key) const&& = delete;  // it would point into what goes
   /// The member of an object. Throws DataError when there is none.
-  [[nodiscard]] const Json& at(std::string_view key) const {
+  [[nodiscard]] const Json& at(std::string_view key) const& {
     require(Kind::object);
     if (const Json* found = find(key)) return *found;
     throw_error<DataError>({"JSON: expected a member '", key, "', found none"});
   }
+  [[nodiscard]] Json at(std::string_view key) && { return std::as_const(*this).at(key); }
 
   /// Sets a member of an object (a null becomes an object first). Returns itself, to chain.
   ESPALIER_COLD Json& set(std::string_view key, Json value) {

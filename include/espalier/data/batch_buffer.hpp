@@ -36,6 +36,11 @@ class BatchBuffer {
     }
   }
 
+  BatchBuffer(const BatchBuffer&) = delete;  // batch() refers into it
+  BatchBuffer& operator=(const BatchBuffer&) = delete;
+  BatchBuffer(BatchBuffer&&) = default;
+  BatchBuffer& operator=(BatchBuffer&&) = default;
+
   /// Copies samples `rows` of `data`, at most the capacity.
   void gather(const EncodedData& data, std::span<const std::int32_t> rows) {
     const auto n = static_cast<Index>(rows.size());
@@ -84,7 +89,7 @@ class BatchBuffer {
   /// Samples that a batch can have.
   [[nodiscard]] Index capacity() const { return capacity_; }
 
-  /// What was gathered last. Valid until the next gather.
+  /// What was gathered last. Valid until the next gather, while this lives.
   [[nodiscard]] const Batch<T>& batch() const { return batch_; }
 
  private:

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -27,6 +28,9 @@ struct FeaturesState {
   /// Empty for hashed fields.
   std::vector<std::vector<std::string>> vocabularies{};
   std::vector<double> means{}, deviations{};  ///< per numeric column, after the transforms before `standardize`
+  /// Least and largest number per numeric column, after the same transforms; NaN of a column without numbers. Files made before
+  /// there were these have none.
+  std::vector<double> lows{}, highs{};
   std::vector<LabelState> labels{};           ///< per task; none in files of models that knew labels as they are
 };
 
@@ -98,10 +102,13 @@ namespace features_detail {
   for (const auto& vocabulary : state.vocabularies) vocabularies.push_back(features_detail::texts_to_json(vocabulary));
   std::vector<Json> labels;
   for (const LabelState& label : state.labels) labels.push_back(features_detail::label_to_json(label));
+  const auto numbers = [](const std::vector<double>& values) {
+    return Json::array(std::vector<Json>(values.begin(), values.end()));
+  };
   Json made = Json::object();
   made.set("vocabularies", Json::array(std::move(vocabularies)));
-  made.set("means", Json::array(std::vector<Json>(state.means.begin(), state.means.end())));
-  made.set("deviations", Json::array(std::vector<Json>(state.deviations.begin(), state.deviations.end())));
+  made.set("means", numbers(state.means)).set("deviations", numbers(state.deviations));
+  if (!state.lows.empty()) made.set("lows", numbers(state.lows)).set("highs", numbers(state.highs));
   made.set("labels", Json::array(std::move(labels)));
   return made;
 }
@@ -114,6 +121,12 @@ namespace features_detail {
   }
   for (const Json& v : json.at("means").items()) state.means.push_back(v.as_number());
   for (const Json& v : json.at("deviations").items()) state.deviations.push_back(v.as_number());
+  const auto limits = [&](const char* name, std::vector<double>& values) {
+    if (json.find(name) == nullptr) return;
+    for (const Json& v : json.at(name).items()) values.push_back(v.is_null() ? std::nan("") : v.as_number());
+  };
+  limits("lows", state.lows);
+  limits("highs", state.highs);
   if (const Json* labels = json.find("labels")) {
     for (const Json& label : labels->items()) state.labels.push_back(features_detail::label_from_json(label));
   }

@@ -13,10 +13,12 @@
 
 #include "espalier/core/config.hpp"
 #include "espalier/data/csv_values.hpp"
+#include "espalier/data/dataset.hpp"
 #include "espalier/data/encoded.hpp"
 #include "espalier/data/features_state.hpp"
 #include "espalier/data/table.hpp"
 #include "espalier/data/transform.hpp"
+#include "espalier/data/weights.hpp"
 #include "espalier/plan/schema.hpp"
 
 namespace espalier::features_detail {
@@ -219,6 +221,40 @@ template <class Counts>
     state.scale.deviation = moments.deviation();
   }
   return state;
+}
+
+/// The same for all tasks; nothing of those whose column the table does not have. Rows of weight 0 do not count.
+[[nodiscard]] ESPALIER_COLD inline std::vector<LabelState> learn_labels(const Schema& schema, const Dataset& train,
+                                                                        const std::string& weight_column) {
+  EncodedData weighted;
+  if (!weight_column.empty()) encode_weights(weight_column, train.table(), train.rows(), weighted);
+  const auto counts = [&](std::size_t j) { return weighted.weights.empty() || weighted.weights[j] > 0; };
+  std::vector<LabelState> states;
+  for (const LabelInfo& label : schema.labels) {
+    states.emplace_back();
+    if (train.table().has(label.column)) states.back() = learn_label(label, train.table(), train.rows(), counts);
+  }
+  return states;
+}
+
+/// Throws CheckpointError for what was not learnt from labels of this schema.
+ESPALIER_COLD inline void check_labels(const Schema& schema, const std::vector<LabelState>& states) {
+  if (states.size() != schema.labels.size()) {
+    throw_error<CheckpointError>({"features: labels of ", states.size(), " tasks, expected ", schema.labels.size()});
+  }
+  for (std::size_t k = 0; k < states.size(); ++k) {
+    const LabelInfo& label = schema.labels[k];
+    const LabelScale& scale = states[k].scale;
+    if (!std::isfinite(scale.mean) || !std::isfinite(scale.deviation) || !(scale.deviation > 0)) {
+      throw_error<CheckpointError>({"features: labels of task '", label.name, "' have mean ", number_text(scale.mean),
+                                    " and deviation ", number_text(scale.deviation),
+                                    ", expected numbers, the deviation above 0"});
+    }
+    if (states[k].classes.size() > static_cast<std::size_t>(label.classes)) {
+      throw_error<CheckpointError>({"features: task '", label.name, "' has ", states[k].classes.size(), " names for ",
+                                    label.classes, " classes"});
+    }
+  }
 }
 
 /// A label whose column the table does not have stays missing in all rows. Throws DataError.

@@ -31,15 +31,18 @@ namespace espalier::features_detail {
   return x;
 }
 
-/// The input, of a missing value 0 where it is not standardised and the mean where it is. Nothing when no float holds it.
+/// The input that before_standardize() becomes, of a missing value 0 where it is not standardised and the mean where it is.
+/// Nothing when no float holds it.
 [[nodiscard]] inline std::optional<float> as_input(const FieldInfo& f, double x, double mean, double deviation) {
   const bool missing = std::isnan(x);
+  bool begun = false;
   for (int i = 0; i < f.transform_count; ++i) {
     const Transform& t = f.transforms[static_cast<std::size_t>(i)];
-    if (t.kind != TransformKind::standardize) {
-      x = transformed(t, x);
-    } else {
+    if (t.kind == TransformKind::standardize) {
       x = std::isnan(x) ? 0 : (x - mean) / deviation;
+      begun = true;
+    } else if (begun) {
+      x = transformed(t, x);
     }
   }
   if (missing && std::isnan(x)) return 0.0F;

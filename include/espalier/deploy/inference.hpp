@@ -96,6 +96,8 @@ class InferenceExecutor {
     make_panels(parameters.dense.size());
   }
 
+  InferenceExecutor(const Program<T, cpu::Device>&, const Parameters<T>&&) = delete;  // they must outlive it
+
   /// With parameters in half the bytes. Throws ConfigError for a precision that cannot read them.
   InferenceExecutor(const Program<T, cpu::Device>& program, const NarrowParameters& parameters,
                     Precision precision) requires std::is_same_v<T, float>
@@ -109,6 +111,8 @@ class InferenceExecutor {
     parameters.redirect(compact_.nodes);
     for (const Buffer<BFloat16>& table : parameters.tables) narrow_tables_.push_back(table.data());
   }
+
+  InferenceExecutor(const Program<T, cpu::Device>&, const NarrowParameters&&, Precision) = delete;
 
   [[nodiscard]] const PlanView& plan() const { return program_.plan; }
   [[nodiscard]] Index values_per_sample() const { return compact_.values; }

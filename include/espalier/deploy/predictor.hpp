@@ -8,14 +8,27 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "espalier/data/features.hpp"
 #include "espalier/deploy/inference.hpp"
+#include "espalier/deploy/input_counts.hpp"
 #include "espalier/train/checkpoint.hpp"
 #include "espalier/train/predictions.hpp"
 
 namespace espalier {
+
+struct PredictorOptions {
+  Precision precision = Precision::Fp32;
+  /// Refuse a row with an input that is missing, a category that the vocabulary does not have, or a number far outside of what
+  /// training saw: predict_row with a ConfigError that names input and value, predict with a DataError that names file and line.
+  bool strict = false;
+  /// Move numbers into the range of the training split, from its least to its largest.
+  bool clamp = false;
+  /// A line when an input is often not what training saw; see also PlanPredictor::input_counts().
+  InputWarnings warnings{};
+};
 
 /// Serves any plan. With `Precision::Bf16` its parameters take half the memory. `Predictor<Model>` is this with the plan of a model.
 class PlanPredictor {
@@ -23,11 +36,13 @@ class PlanPredictor {
   using CpuProgram = Program<float, cpu::Device>;
 
   /// Reads what Trainer::save or the trainer's checkpoint wrote. Throws IoError; CheckpointError when the file is
-  /// another model's, naming the first difference.
-  PlanPredictor(const CpuProgram& program, const std::string& path,
-                Precision precision = Precision::Fp32);
-  PlanPredictor(const CpuProgram& program, const SafetensorsFile& file,
-                Precision precision = Precision::Fp32);
+  /// another model's, naming the first difference; ConfigError for options that cannot be.
+  PlanPredictor(const CpuProgram& program, const std::string& path, PredictorOptions options = {});
+  PlanPredictor(const CpuProgram& program, const SafetensorsFile& file, PredictorOptions options = {});
+  PlanPredictor(const CpuProgram& program, const std::string& path, Precision precision)
+      : PlanPredictor(program, path, PredictorOptions{.precision = precision}) {}
+  PlanPredictor(const CpuProgram& program, const SafetensorsFile& file, Precision precision)
+      : PlanPredictor(program, file, PredictorOptions{.precision = precision}) {}
   ~PlanPredictor();
 
   PlanPredictor(const PlanPredictor&) = delete;
@@ -43,6 +58,11 @@ class PlanPredictor {
     return predict_row(std::span<const NamedValue>(values.begin(), values.size()));
   }
 
+  /// Of each input, in the model's order: how many rows were predicted so far, and in how many of them it was missing, unknown
+  /// or far outside of what training saw (of models saved before ranges were: never). Rows that were refused do not count.
+  [[nodiscard]] std::vector<InputCounts> input_counts() const { return counter_->counts(); }
+
+  /// What these refer to lives as long as the predictor.
   [[nodiscard]] const PlanView& plan() const;
   [[nodiscard]] const Features& features() const { return features_; }
   /// Empty with Precision::Bf16.
@@ -52,12 +72,15 @@ class PlanPredictor {
 
  private:
   [[nodiscard]] Predictions run(const EncodedData& data) const;
+  [[nodiscard]] InputCheck check(std::vector<InputEvent>& found) const { return {&found, strict_, clamp_}; }
 
   /// Workspaces are kept between calls: as many as there were calls at one time.
   [[nodiscard]] InferenceExecutor<float>::Workspace borrow() const;
   void give_back(InferenceExecutor<float>::Workspace workspace) const;
 
   Features features_;
+  bool strict_, clamp_;
+  std::unique_ptr<InputCounter> counter_;
   Parameters<float> parameters_;
   NarrowParameters narrow_;
   std::unique_ptr<InferenceExecutor<float>> executor_;
@@ -67,12 +90,14 @@ class PlanPredictor {
 
 /// The predictor of one model type:
 ///
-///     const Predictor<Model> predictor("model.safetensors");
+///     const Predictor<Model> predictor("model.safetensors");  // , {.strict = true} or , Precision::Bf16
 ///     const std::vector<float> p = predictor.predict_row({{"age", 31.0}, {"movie", "m7"}});
 template <class Model>
 class Predictor : public PlanPredictor {
  public:
-  explicit Predictor(const std::string& path, Precision precision = Precision::Fp32)
+  explicit Predictor(const std::string& path, PredictorOptions options = {})
+      : PlanPredictor(program_of<Model, float, cpu::Device>(), path, std::move(options)) {}
+  Predictor(const std::string& path, Precision precision)
       : PlanPredictor(program_of<Model, float, cpu::Device>(), path, precision) {}
 };
 

@@ -20,18 +20,22 @@
 namespace espalier {
 
 ESPALIER_INLINE PlanPredictor::PlanPredictor(const CpuProgram& program, const std::string& path,
-                                             Precision precision)
-    : PlanPredictor(program, SafetensorsFile(path), precision) {}
+                                             PredictorOptions options)
+    : PlanPredictor(program, SafetensorsFile(path), std::move(options)) {}
 
 ESPALIER_INLINE PlanPredictor::PlanPredictor(const CpuProgram& program, const SafetensorsFile& file,
-                                             Precision precision)
-    : features_(program.plan.schema) {
+                                             PredictorOptions options)
+    : features_(program.plan.schema),
+      strict_(options.strict),
+      clamp_(options.clamp),
+      counter_(std::make_unique<InputCounter>(program.plan.schema.fields,
+                                              std::move(options.warnings))) {
   restore_features(file, program.plan, features_);
   Parameters<float> read(program.plan, features_.vocabulary_rows());
   load_parameters(file, program.plan, read);
-  if (precision.narrow()) {
+  if (options.precision.narrow()) {
     narrow_ = NarrowParameters(program.plan, read);
-    executor_ = std::make_unique<InferenceExecutor<float>>(program, narrow_, precision);
+    executor_ = std::make_unique<InferenceExecutor<float>>(program, narrow_, options.precision);
   } else {
     parameters_ = std::move(read);
     executor_ = std::make_unique<InferenceExecutor<float>>(program, parameters_);
@@ -41,14 +45,20 @@ ESPALIER_INLINE PlanPredictor::PlanPredictor(const CpuProgram& program, const Sa
 ESPALIER_INLINE PlanPredictor::~PlanPredictor() = default;
 
 ESPALIER_INLINE Predictions PlanPredictor::predict(const Dataset& data) const {
-  Predictions p = run(features_.encode_inputs(data));
+  std::vector<InputEvent> found;
+  const EncodedData encoded = features_.encode_inputs(data, check(found));
+  counter_->add(data.size(), found);
+  Predictions p = run(encoded);
   p.class_names = features_.class_names();
   return p;
 }
 
 ESPALIER_INLINE std::vector<float> PlanPredictor::predict_row(
     std::span<const NamedValue> values) const {
-  const Predictions p = run(features_.encode(values));
+  std::vector<InputEvent> found;
+  const EncodedData encoded = features_.encode(values, check(found));
+  counter_->add(1, found);
+  const Predictions p = run(encoded);
   std::vector<float> flat;
   for (const std::vector<float>& of_task : p.values)
     flat.insert(flat.end(), of_task.begin(), of_task.end());

@@ -30,17 +30,17 @@ void add_intervals(TaskReport&, const Samples&, const EvaluateOptions&, Compute,
 
 }  // namespace metrics_detail
 
-/// The groups of an evaluation. Naming them brings in the metrics by group: a program that has none
+/// A view of the groups of an evaluation. Naming them brings in the metrics by group: a program that has none
 /// does not contain their code.
 class EvaluateGroups {
  public:
   EvaluateGroups() = default;
   template <class Range>
-  requires(!std::is_same_v<Range, EvaluateGroups> && std::is_convertible_v<const Range&, Groups>)
+  requires(!std::is_same_v<std::remove_cvref_t<Range>, EvaluateGroups> && std::is_convertible_v<const Range&, Groups>)
       // NOLINTNEXTLINE(google-explicit-constructor): groups are spelled as what they are.
-      EvaluateGroups(const Range& groups) : view(groups), add(&metrics_detail::add_group_metrics) {}
+      EvaluateGroups(Range&& groups) : view(std::forward<Range>(groups)), add(&metrics_detail::add_group_metrics) {}
 
-  Groups view{};
+  KeptView<Groups> view{};
   decltype(&metrics_detail::add_group_metrics) add = nullptr;
 };
 
@@ -73,8 +73,9 @@ class Resamples {
   decltype(&metrics_detail::add_intervals) add = nullptr;
 };
 
+/// Weights and groups are views: what they view must outlive the options.
 struct EvaluateOptions {
-  Values weights{};  ///< one per sample, or none; `ndcg@k` and `recall@k` rank every sample whatever it weighs
+  KeptValues weights{};  ///< one per sample, or none; `ndcg@k` and `recall@k` rank every sample whatever it weighs
   EvaluateGroups groups{};   ///< one per sample, or none: adds gauc, and intervals resample whole groups
   bool detailed = false;     ///< adds precision, recall, f1; with groups `ndcg@k`, `recall@k` too
   double threshold = 0.5;    ///< of accuracy, precision, recall and f1

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "espalier/core/config.hpp"
@@ -37,7 +38,10 @@ struct Report {
 
   /// The metric of the task. Throws ConfigError, naming those there are, when the task or the
   /// metric is unknown.
-  [[nodiscard]] const MetricValue& at(std::string_view task, std::string_view metric) const;
+  [[nodiscard]] const MetricValue& at(std::string_view task, std::string_view metric) const&;
+  [[nodiscard]] MetricValue at(std::string_view task, std::string_view metric) && {
+    return std::as_const(*this).at(task, metric);
+  }
 
   /// Its value; throws as at().
   [[nodiscard]] double value(std::string_view task, std::string_view metric) const {

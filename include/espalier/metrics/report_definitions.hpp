@@ -35,7 +35,7 @@ ESPALIER_COLD ESPALIER_INLINE bool better_is_higher(std::string_view metric) {
 }
 
 ESPALIER_COLD ESPALIER_INLINE const MetricValue& Report::at(std::string_view task,
-                                                            std::string_view metric) const {
+                                                            std::string_view metric) const& {
   std::string known;
   for (const auto& row : tasks) {
     if (row.task != task) {

@@ -19,6 +19,17 @@
 
 namespace espalier {
 
+template <class A, class B, class Result>
+class EitherSpan;
+
+}  // namespace espalier
+
+/// A view of a view is a view.
+template <class A, class B, class Result>
+inline constexpr bool std::ranges::enable_borrowed_range<espalier::EitherSpan<A, B, Result>> = true;
+
+namespace espalier {
+
 /// A read-only view of contiguous `A` or `B`, each element read as `Result`. It owns nothing and
 /// converts from anything that converts to a std::span of either, so that one compiled metric
 /// serves vectors, spans and buffers of both.
@@ -60,12 +71,30 @@ class EitherSpan {
   std::size_t size_ = 0;
 };
 
+/// A view that is kept, in options say: what it views must outlive it, so it takes none of a temporary vector.
+template <class View>
+class KeptView : public View {
+ public:
+  KeptView() = default;
+  template <class Range>
+  requires(!std::same_as<std::remove_cvref_t<Range>, KeptView> && std::convertible_to<const Range&, View>)
+      // NOLINTNEXTLINE(google-explicit-constructor): as the view it is.
+      KeptView(Range&& range) : View(range) {
+    static_assert(std::is_lvalue_reference_v<Range> || std::ranges::enable_borrowed_range<Range>,
+                  "espalier: weights and groups of EvaluateOptions are views: give a vector that lives as long, not a "
+                  "temporary one");
+  }
+};
+
 /// Predictions, labels or weights. A label that is NaN is missing: every metric skips that sample.
 using Values = EitherSpan<float, double, double>;
 
 /// The group of each sample, for example its user: equal numbers mean the same group; order means
 /// nothing.
 using Groups = EitherSpan<std::int32_t, std::int64_t, std::int64_t>;
+
+/// Weights that an option keeps.
+using KeptValues = KeptView<Values>;
 
 /// What a metric returns when it is undefined.
 inline constexpr double undefined = std::numeric_limits<double>::quiet_NaN();

@@ -34,9 +34,10 @@ struct Trial {
       wrong(name, "a whole number within an int");
     return static_cast<int>(value);
   }
-  [[nodiscard]] const std::string& text(std::string_view name) const {
+  [[nodiscard]] const std::string& text(std::string_view name) const& {
     return at(name, Json::Kind::string).as_string();
   }
+  [[nodiscard]] std::string text(std::string_view name) && { return std::as_const(*this).text(name); }
 
   /// "learning_rate 0.00123, balance equal"
   [[nodiscard]] ESPALIER_COLD std::string describe() const {
@@ -82,7 +83,7 @@ struct Fold {
   std::uint64_t seed = 0;  ///< of the trial's number and the fold, not of what else is run
   int threads =
       1;  ///< how many may be used: others run at the same time. The score must not depend on it
-  const std::atomic<bool>* stop = nullptr;
+  const std::atomic<bool>* stop = nullptr;  ///< of the search, while it scores this
 
   /// Whether the search has been interrupted: what is returned then is thrown away, so return soon.
   [[nodiscard]] bool stopping() const {

@@ -34,6 +34,7 @@ class GateUsage {
   static constexpr Index slice = 256;
 
   /// `parameters` must outlive it.
+  GateUsage(const Program<T, cpu::Device>&, const Parameters<T>&&) = delete;
   GateUsage(const Program<T, cpu::Device>& program, const Parameters<T>& parameters)
       : program_(program), dense_(parameters.dense.data()), workspace_(program.plan, slice) {
     for (const Buffer<T>& table : parameters.tables) tables_.push_back(table.data());

@@ -42,7 +42,8 @@ class History {
  public:
   void add(HistoryRow row) { rows_.push_back(std::move(row)); }
 
-  [[nodiscard]] const std::vector<HistoryRow>& rows() const noexcept { return rows_; }
+  [[nodiscard]] const std::vector<HistoryRow>& rows() const& noexcept { return rows_; }
+  [[nodiscard]] std::vector<HistoryRow> rows() && noexcept { return std::move(rows_); }
 
   /// Drops the rows after an epoch: what a run does that goes on from there.
   void truncate(int last_epoch) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -24,7 +25,7 @@ struct EpochInfo {
   double learning_rate = 0;           ///< of its last step
   double train_loss = 0;              ///< weighted sum of the task losses, mean over the epoch
   std::vector<double> task_losses;    ///< mean over the epoch, unweighted
-  const Report* validation = nullptr; ///< null without a validation split
+  std::shared_ptr<const Report> validation{};  ///< null without a validation split; a copy of this keeps it
   double validation_loss = 0;         ///< weighted sum of the task losses on the validation split
   double monitored = 0;               ///< the value that early stopping watches
   bool best = false;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -17,12 +18,13 @@
 
 namespace espalier {
 
-/// What the model says of every sample, in the labels' units, and the mean losses of those that have labels.
-[[nodiscard]] ESPALIER_COLD inline Predictions predict(TrainExecutor<float>& executor,
-                                                       const EncodedData& data) {
+namespace predict_detail {
+
+/// `loss_sums` and `weight_sums` as TrainExecutor::predict takes them.
+[[nodiscard]] ESPALIER_COLD inline Predictions predict(TrainExecutor<float>& executor, const EncodedData& data,
+                                                       std::span<double> loss_sums, std::span<double> weight_sums) {
   const std::span<const TaskInfo> tasks = executor.plan().tasks;
   Predictions p(executor.plan(), data.size());
-  std::vector<double> loss_sums(tasks.size(), 0.0), weight_sums(tasks.size(), 0.0);
   std::vector<std::int32_t> order(static_cast<std::size_t>(data.size()));
   std::iota(order.begin(), order.end(), 0);
   const Index batch = (std::min)(executor.capacity(), (std::max)(data.size(), Index{1}));
@@ -35,8 +37,23 @@ namespace espalier {
     executor.predict(*next, out, loss_sums, weight_sums);
     at += next->size;
   }
-  for (std::size_t k = 0; k < tasks.size(); ++k) {
-    to_label_unit(data.label_scale(k), p.values[k]);
+  for (std::size_t k = 0; k < tasks.size(); ++k) to_label_unit(data.label_scale(k), p.values[k]);
+  return p;
+}
+
+}  // namespace predict_detail
+
+/// What the model says of every sample, in the labels' units.
+[[nodiscard]] inline Predictions predict(TrainExecutor<float>& executor, const EncodedData& data) {
+  return predict_detail::predict(executor, data, {}, {});
+}
+
+/// The same, and the mean losses of the samples that have labels.
+[[nodiscard]] inline Predictions predict_with_losses(TrainExecutor<float>& executor, const EncodedData& data) {
+  const std::size_t tasks = executor.plan().tasks.size();
+  std::vector<double> loss_sums(tasks, 0.0), weight_sums(tasks, 0.0);
+  Predictions p = predict_detail::predict(executor, data, loss_sums, weight_sums);
+  for (std::size_t k = 0; k < tasks; ++k) {
     p.losses.push_back(weight_sums[k] > 0 ? loss_sums[k] / weight_sums[k] : std::nan(""));
   }
   return p;

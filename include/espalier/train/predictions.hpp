@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "espalier/core/error.hpp"
@@ -26,8 +27,9 @@ struct Predictions {
     }
   }
 
-  /// Those of one task. Throws ConfigError for an unknown name.
-  [[nodiscard]] const std::vector<float>& of(std::string_view task) const {
+  /// Those of one task; of temporary predictions (`predictor.predict(data).of("click")`) the values themselves. Throws ConfigError
+  /// for an unknown name.
+  [[nodiscard]] const std::vector<float>& of(std::string_view task) const& {
     for (std::size_t k = 0; k < tasks.size(); ++k) {
       if (tasks[k] == task) return values[k];
     }
@@ -35,6 +37,7 @@ struct Predictions {
     for (const std::string& name : tasks) known += (known.empty() ? "'" : ", '") + name + "'";
     throw_error<ConfigError>({"no predictions for a task '", task, "', expected one of ", known});
   }
+  [[nodiscard]] std::vector<float> of(std::string_view task) && { return std::as_const(*this).of(task); }
 };
 
 }  // namespace espalier

@@ -17,7 +17,7 @@ namespace espalier {
 using BatchSlots = std::array<BatchBuffer<float>, 2>;
 
 /// Gathers batches of `order`, `batch_size` rows each, from row number `begin` on. Two slots: one is read by the step
-/// while the other is filled. The last batch may be smaller.
+/// while the other is filled. The last batch may be smaller. Data, order and slots must outlive it.
 class Prefetcher {
  public:
   Prefetcher(const EncodedData& data, std::span<const std::int32_t> order, Index batch_size, Index begin,

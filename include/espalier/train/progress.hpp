@@ -31,7 +31,7 @@ struct ProgressOptions {
   int width = 0;                   ///< 0: the terminal's; lines have no limit then
   double redraw_seconds = 0.1;     ///< the bar, at most this often
   double line_seconds = 5;         ///< lines, at most this often
-  std::string_view counts = "epoch";  ///< what is counted, if not epochs
+  std::string counts = "epoch";    ///< what is counted, if not epochs
 };
 
 /// Shows one epoch after the other. Cheap to call for every batch: it looks at the clock and mostly returns.
@@ -43,12 +43,12 @@ struct ProgressOptions {
 class Progress {
  public:
   explicit Progress(std::vector<std::string> tasks, int epochs, ProgressOptions options = {})
-      : options_(options) {
-    state_.counts = options.counts;
+      : options_(std::move(options)) {
+    state_.counts = options_.counts;
     state_.epochs = epochs;
     for (std::string& task : tasks) state_.losses.emplace_back(std::move(task), std::nan(""));
-    bar_ = options.style == ProgressOptions::Style::bar ||
-           (options.style == ProgressOptions::Style::automatic && is_terminal(options.stream));
+    bar_ = options_.style == ProgressOptions::Style::bar ||
+           (options_.style == ProgressOptions::Style::automatic && is_terminal(options_.stream));
   }
 
   Progress(const Progress&) = delete;

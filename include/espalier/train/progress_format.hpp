@@ -17,7 +17,7 @@ namespace espalier {
 
 /// Where a run is.
 struct ProgressState {
-  std::string_view counts = "epoch";  ///< what the first number counts
+  std::string counts = "epoch";  ///< what the first number counts
   int epoch = 1;  ///< from 1
   int epochs = 1;
   Index done = 0;    ///< samples of this epoch
@@ -77,7 +77,7 @@ enum class BarStyle : std::uint8_t {
                                       : 0.0;
   const bool finished = state.total > 0 && state.done >= state.total;
   char text[64];
-  std::string head = std::string(state.counts) + " " + std::to_string(state.epoch) + "/" + std::to_string(state.epochs);
+  std::string head = state.counts + " " + std::to_string(state.epoch) + "/" + std::to_string(state.epochs);
   if (state.total > 0) {
     std::snprintf(text, sizeof text, " %3d%%", static_cast<int>(part * 100));
     head += text;

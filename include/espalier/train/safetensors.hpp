@@ -14,7 +14,8 @@ namespace espalier {
 static_assert(std::endian::native == std::endian::little,
               "safetensors files are little-endian; this machine is not");
 
-/// Collects tensors by reference and writes them in one go. What a span points at must live until write() is done.
+/// Collects tensors by reference and writes them in one go. What a span points at must live, and stay as it is, until write()
+/// is done; names, shapes and metadata are copied.
 class SafetensorsWriter {
  public:
   /// A text beside the tensors; both must be UTF-8. Throws CheckpointError otherwise, or when the key is there already.
@@ -85,7 +86,8 @@ class SafetensorsWriter {
 };
 
 /// A file of tensors, its header read and checked, its data read when asked for, straight to where it is wanted. The
-/// file stays open: replacing it under the same name does not disturb. Not for two threads at once.
+/// file stays open: replacing it under the same name does not disturb. What it gives by reference lives as long as it does; of a
+/// temporary (`SafetensorsFile(path).metadata("model")`) it gives values. Not for two threads at once.
 class SafetensorsFile {
  public:
   /// Throws IoError when the file cannot be read, CheckpointError when it is no well-formed safetensors file.
@@ -108,35 +110,44 @@ class SafetensorsFile {
     header_.data_start = 8 + length;
   }
 
-  [[nodiscard]] const std::string& path() const noexcept { return file_.path(); }
+  [[nodiscard]] const std::string& path() const& noexcept { return file_.path(); }
+  [[nodiscard]] std::string path() && { return file_.path(); }
   /// In the order of their data.
-  [[nodiscard]] const std::vector<TensorInfo>& tensors() const noexcept { return header_.tensors; }
+  [[nodiscard]] const std::vector<TensorInfo>& tensors() const& noexcept { return header_.tensors; }
+  [[nodiscard]] std::vector<TensorInfo> tensors() && noexcept { return std::move(header_.tensors); }
 
   /// Null when there is none of that name.
-  [[nodiscard]] const TensorInfo* find(std::string_view name) const noexcept {
+  [[nodiscard]] const TensorInfo* find(std::string_view name) const& noexcept {
     for (const TensorInfo& tensor : header_.tensors) {
       if (tensor.name == name) return &tensor;
     }
     return nullptr;
   }
+  const TensorInfo* find(std::string_view name) const&& = delete;
   /// Throws CheckpointError when there is none.
-  [[nodiscard]] const TensorInfo& at(std::string_view name) const {
+  [[nodiscard]] TensorInfo at(std::string_view name) && { return std::as_const(*this).at(name); }
+  [[nodiscard]] const TensorInfo& at(std::string_view name) const& {
     if (const TensorInfo* found = find(name)) return *found;
     throw_error<CheckpointError>({path(), ": expected a tensor '", name, "', found none"});
   }
 
-  [[nodiscard]] const std::vector<std::pair<std::string, std::string>>& metadata() const noexcept {
+  [[nodiscard]] const std::vector<std::pair<std::string, std::string>>& metadata() const& noexcept {
     return header_.metadata;
   }
+  [[nodiscard]] std::vector<std::pair<std::string, std::string>> metadata() && noexcept {
+    return std::move(header_.metadata);
+  }
   /// Null when there is none of that key.
-  [[nodiscard]] const std::string* find_metadata(std::string_view key) const noexcept {
+  [[nodiscard]] const std::string* find_metadata(std::string_view key) const& noexcept {
     for (const auto& [known, text] : header_.metadata) {
       if (known == key) return &text;
     }
     return nullptr;
   }
+  const std::string* find_metadata(std::string_view key) const&& = delete;
   /// Throws CheckpointError when there is none.
-  [[nodiscard]] const std::string& metadata(std::string_view key) const {
+  [[nodiscard]] std::string metadata(std::string_view key) && { return std::as_const(*this).metadata(key); }
+  [[nodiscard]] const std::string& metadata(std::string_view key) const& {
     if (const std::string* found = find_metadata(key)) return *found;
     throw_error<CheckpointError>({path(), ": expected metadata '", key, "', found none"});
   }

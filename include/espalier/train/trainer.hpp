@@ -51,8 +51,7 @@ class PlanTrainer {
   /// Metrics of every task over the whole of `data`.
   [[nodiscard]] Report evaluate(const Dataset& data, const EvaluateOptions& options = {});
 
-  /// Predictions for every row of `data`, and the mean losses of those with labels. Labels may be absent; weights and groups
-  /// are not looked at.
+  /// Predictions for every row of `data`, in order. Labels, weights and groups are not looked at, nor need they be there.
   [[nodiscard]] Predictions predict(const Dataset& data);
 
   /// Writes the model: weights, description, vocabularies, normalisation. `Predictor<Model>` and load() read it.

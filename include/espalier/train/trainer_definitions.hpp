@@ -139,7 +139,7 @@ ESPALIER_COLD ESPALIER_INLINE Report PlanTrainer::evaluate(const Dataset& data,
 
 ESPALIER_INLINE Predictions PlanTrainer::predict(const Dataset& data) {
   require_trained();
-  Predictions p = espalier::predict(*executor_, features_.encode_labelled(data));
+  Predictions p = espalier::predict(*executor_, features_.encode_inputs(data));
   p.class_names = features_.class_names();
   return p;
 }
@@ -304,14 +304,13 @@ ESPALIER_COLD ESPALIER_INLINE void PlanTrainer::finish_epoch(const Splits& split
   for (std::size_t k = 0; k < base_weights_.size(); ++k)
     info.task_losses.push_back(loop.mean_loss(k));
   info.train_loss = weighted(info.task_losses);
-  Report validation;
   if (splits.valid.size() > 0) {
-    const Predictions predictions = espalier::predict(*executor_, splits.valid);
+    const Predictions predictions = predict_with_losses(*executor_, splits.valid);
     require_finite(program_.plan, predictions, splits.valid, loop);
-    validation = report_of(program_.plan, splits.valid, predictions, {}, grouping(), evaluate_);
-    info.validation = &validation;
+    info.validation = std::make_shared<const Report>(
+        report_of(program_.plan, splits.valid, predictions, {}, grouping(), evaluate_));
     info.validation_loss = weighted(predictions.losses);
-    info.monitored = monitor_.value(validation, info.validation_loss);
+    info.monitored = monitor_.value(*info.validation, info.validation_loss);
     info.best = loop.best_epoch == 0 || monitor_.better(info.monitored, loop.best_value);
     if (info.best) {
       loop.best_epoch = loop.epoch;

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+// Numbers as inputs: transformed, and standardised by the training split.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "espalier/core/config.hpp"
+#include "espalier/data/dataset.hpp"
+#include "espalier/data/encoded.hpp"
+#include "espalier/data/features_state.hpp"
+#include "espalier/data/input_check.hpp"
+#include "espalier/data/schema_columns.hpp"
+#include "espalier/data/transform.hpp"
+#include "espalier/plan/schema.hpp"
+
+namespace espalier::features_detail {
+
+/// A numeric column, and what was learnt of it.
+struct NumericColumn {
+  const FieldInfo* info;
+  std::size_t field;  ///< its number among the schema's
+  std::string name;
+  double mean = 0, deviation = 1;
+  InputRange range{};
+
+  /// Nothing when no float holds the input.
+  [[nodiscard]] std::optional<float> input(double number, bool clamp) const {
+    const double x = before_standardize(*info, number);
+    return as_input(*info, clamp ? range.clamp(x) : x, mean, deviation);
+  }
+
+  /// What training did not see of it.
+  [[nodiscard]] std::optional<Unseen> unseen(double number) const {
+    if (std::isnan(number)) return Unseen::missing;
+    return range.far_from(before_standardize(*info, number)) ? std::optional(Unseen::outside) : std::nullopt;
+  }
+};
+
+/// The numeric columns of a schema.
+class Normalisation {
+ public:
+  ESPALIER_COLD explicit Normalisation(std::span<const FieldInfo> fields) {
+    for (std::size_t field = 0; field < fields.size(); ++field) {
+      const FieldInfo& f = fields[field];
+      for (int i = 0; f.is_numeric() && i < f.width; ++i) columns_.push_back({&f, field, column_name(f, i)});
+    }
+  }
+
+  [[nodiscard]] const std::vector<NumericColumn>& columns() const { return columns_; }
+  [[nodiscard]] std::size_t size() const { return columns_.size(); }
+
+  /// Means, deviations and ranges. A constant or empty column has deviation 1. Throws DataError.
+  ESPALIER_COLD void learn(const Dataset& train, FeaturesState& state) const {
+    state.means.clear(), state.deviations.clear(), state.lows.clear(), state.highs.clear();
+    for (const NumericColumn& c : columns_) {
+      const std::vector<double>& values = train.table().numbers(c.name);
+      const auto before = [&](std::int32_t row) {
+        return before_standardize(*c.info, values[static_cast<std::size_t>(row)]);
+      };
+      Moments moments;
+      InputRange range;
+      for (const std::int32_t row : train.rows()) {
+        const double x = before(row);
+        if (std::isnan(x)) continue;
+        if (std::isinf(x)) refuse(train.table(), row, c);
+        moments.add(x);
+        range.low = std::isnan(range.low) ? x : (std::min)(range.low, x);
+        range.high = std::isnan(range.high) ? x : (std::max)(range.high, x);
+      }
+      if (!moments.finite()) {
+        const auto size = [&](std::int32_t row) { return std::isnan(before(row)) ? 0 : std::abs(before(row)); };
+        const std::int32_t largest = *std::max_element(train.rows().begin(), train.rows().end(),
+                                                       [&](auto a, auto b) { return size(a) < size(b); });
+        throw_error<DataError>({train.table().where(largest), ": column '", c.name, "' is ",
+                                number_text(values[static_cast<std::size_t>(largest)]),
+                                ", expected numbers that have a mean and a deviation"});
+      }
+      state.means.push_back(moments.mean());
+      state.deviations.push_back(moments.deviation());
+      state.lows.push_back(range.low);
+      state.highs.push_back(range.high);
+    }
+  }
+
+  /// Takes over what was learnt. Throws CheckpointError for numbers that cannot be.
+  ESPALIER_COLD void take(const FeaturesState& state) {
+    const bool ranges = !state.lows.empty() || !state.highs.empty();
+    if (ranges && (state.lows.size() != columns_.size() || state.highs.size() != columns_.size())) {
+      throw_error<CheckpointError>({"features: ", state.lows.size(), " least and ", state.highs.size(),
+                                    " largest numbers, expected none or ", columns_.size()});
+    }
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
+      if (!std::isfinite(state.means[i])) throw CheckpointError("features: a mean is not finite");
+      if (!(state.deviations[i] > 0)) throw CheckpointError("features: a deviation is not positive");
+      columns_[i].mean = state.means[i];
+      columns_[i].deviation = state.deviations[i];
+      columns_[i].range = ranges ? InputRange{state.lows[i], state.highs[i]} : InputRange{};
+      if (columns_[i].range.low > columns_[i].range.high) {
+        throw CheckpointError("features: a column's least number is above its largest");
+      }
+    }
+  }
+
+  /// The inputs of all rows, sample after sample. Throws DataError.
+  void encode(const Dataset& data, EncodedData& out, const InputCheck& check) const {
+    if (check.looks()) look(data, check);
+    std::vector<const double*> sources;
+    for (const NumericColumn& c : columns_) sources.push_back(data.table().numbers(c.name).data());
+    out.numeric.resize(sources.size() * data.rows().size());
+    constexpr std::size_t block = 64;  // a column at a time, of samples that stay in the cache
+    for (std::size_t begin = 0; begin < data.rows().size(); begin += block) {
+      const std::size_t end = (std::min)(begin + block, data.rows().size());
+      for (std::size_t i = 0; i < sources.size(); ++i) {
+        const NumericColumn& c = columns_[i];
+        for (std::size_t j = begin; j < end; ++j) {
+          const auto input = c.input(sources[i][data.rows()[j]], check.clamp);
+          if (!input) refuse(data.table(), data.rows()[j], c);
+          out.numeric[j * sources.size() + i] = *input;
+        }
+      }
+    }
+  }
+
+ private:
+  /// Finds, or refuses, what training did not see. A row is found once for a vector.
+  void look(const Dataset& data, const InputCheck& check) const {
+    for (std::size_t i = 0; i < columns_.size();) {
+      const std::size_t field = columns_[i].field;
+      std::vector<bool> missing(data.rows().size()), outside(data.rows().size());
+      for (; i < columns_.size() && columns_[i].field == field; ++i) {
+        const NumericColumn& c = columns_[i];
+        const std::vector<double>& values = data.table().numbers(c.name);
+        for (std::size_t j = 0; j < missing.size(); ++j) {
+          const std::int32_t row = data.rows()[j];
+          const double number = values[static_cast<std::size_t>(row)];
+          const std::optional<Unseen> what = c.unseen(number);
+          if (!what) continue;
+          if (check.refuses(*what)) {
+            throw_error<DataError>({data.table().where(row), ": column '", c.name, "' is ", refusal(*what, number, c.range)});
+          }
+          (*what == Unseen::missing ? missing : outside)[j] = true;
+        }
+      }
+      check.add(field, Unseen::missing, std::count(missing.begin(), missing.end(), true));
+      check.add(field, Unseen::outside, std::count(outside.begin(), outside.end(), true));
+    }
+  }
+
+  [[noreturn]] static void refuse(const Table& table, std::int32_t row, const NumericColumn& c) {
+    throw_error<DataError>({table.where(row), ": column '", c.name, "' is ",
+                            number_text(table.numbers(c.name)[static_cast<std::size_t>(row)]),
+                            ", expected a finite number that a float can hold"});
+  }
+
+  std::vector<NumericColumn> columns_;
+};
+
+}  // namespace espalier::features_detail

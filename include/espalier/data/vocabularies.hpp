@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+// Categories as rows of embedding tables: by a vocabulary learnt from the training split, or hashed.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "espalier/core/config.hpp"
+#include "espalier/data/dataset.hpp"
+#include "espalier/data/dictionary.hpp"
+#include "espalier/data/encoded.hpp"
+#include "espalier/data/input_check.hpp"
+#include "espalier/plan/schema.hpp"
+
+namespace espalier::features_detail {
+
+[[nodiscard]] inline bool is_single(const FieldInfo& f) { return !f.is_numeric() && f.pool == Pool::none; }
+
+/// The categorical and hashed fields of a schema, whose tables some of them share.
+class Vocabularies {
+ public:
+  ESPALIER_COLD explicit Vocabularies(std::span<const FieldInfo> fields) : fields_(fields) {
+    for (const FieldInfo& f : fields_) {
+      std::size_t v = 0;
+      while (v < tables_.size() && (f.is_numeric() || tables_[v]->table != f.table)) ++v;
+      if (v == tables_.size() && !f.is_numeric()) tables_.push_back(&f);
+      table_of_.push_back(v);
+    }
+    lookup_.resize(tables_.size());
+  }
+
+  [[nodiscard]] std::size_t size() const { return tables_.size(); }
+
+  /// Rows of each table.
+  [[nodiscard]] std::vector<Index> rows() const {
+    std::vector<Index> rows;
+    for (std::size_t v = 0; v < tables_.size(); ++v) {
+      rows.push_back(is_hashed(*tables_[v]) ? static_cast<Index>(tables_[v]->buckets)
+                                            : static_cast<Index>(lookup_[v].size()) + 1);
+    }
+    return rows;
+  }
+
+  /// The values of rows 1, 2, … of each table: those seen at least min_count times, the most frequent first, ties in order of
+  /// appearance, fields that share a table one after the other. Throws DataError.
+  [[nodiscard]] std::vector<std::vector<std::string>> learn(const Dataset& train) const {
+    std::vector<std::vector<std::string>> learnt(tables_.size());
+    for (std::size_t v = 0; v < tables_.size(); ++v) {
+      if (!is_hashed(*tables_[v])) learnt[v] = learn_one(v, train);
+    }
+    return learnt;
+  }
+
+  /// Takes over what was learnt. Throws CheckpointError for a value that is there twice.
+  ESPALIER_COLD void index(const std::vector<std::vector<std::string>>& values) {
+    for (std::size_t v = 0; v < tables_.size(); ++v) {
+      lookup_[v] = Dictionary();
+      for (const std::string& value : values[v]) static_cast<void>(lookup_[v].code(value));
+      if (lookup_[v].size() != values[v].size()) {
+        throw_error<CheckpointError>({"features: vocabulary '", tables_[v]->table, "' has a value twice"});
+      }
+    }
+  }
+
+  /// Appends the rows of one cell of a field. Returns what training did not see of it.
+  std::optional<Unseen> add_ids(std::size_t field, bool present, std::string_view text, std::vector<std::int32_t>& ids) const {
+    const FieldInfo& f = fields_[field];
+    const Dictionary& lookup = lookup_[table_of_[field]];
+    bool unknown = false, empty = true;
+    const auto add = [&](std::string_view value) {
+      const std::int32_t code = is_hashed(f) ? hash(f, value) : lookup.find(value) + 1;
+      const bool known = is_hashed(f) ? !value.empty() : code > 0;
+      unknown = unknown || (!known && !value.empty());
+      empty = empty && !known && value.empty();
+      ids.push_back(code);
+    };
+    if (present) {
+      for_each_value(f, text, add);
+    } else if (f.pool == Pool::none) {
+      ids.push_back(is_hashed(f) ? hash(f, {}) : 0);
+    }
+    if (unknown) return Unseen::unknown;
+    return empty ? std::optional(Unseen::missing) : std::nullopt;
+  }
+
+  /// The ids of all rows. Throws DataError.
+  void encode(const Dataset& data, EncodedData& out, const InputCheck& check) const {
+    for (const FieldInfo& f : fields_) out.single_fields += is_single(f) ? 1 : 0;
+    out.single_ids.resize(static_cast<std::size_t>(out.single_fields) * data.rows().size());
+    std::size_t single = 0;
+    for (std::size_t field = 0; field < fields_.size(); ++field) {
+      if (fields_[field].is_numeric()) continue;
+      encode_field(field, data, out, single, check);
+      single += is_single(fields_[field]) ? 1U : 0U;
+    }
+  }
+
+ private:
+  [[nodiscard]] static bool is_hashed(const FieldInfo& f) { return f.kind == FieldKind::hashed; }
+
+  [[nodiscard]] static std::int32_t hash(const FieldInfo& f, std::string_view value) {
+    return static_cast<std::int32_t>(hash_text(value) % static_cast<std::uint64_t>(f.buckets));
+  }
+
+  /// The parts of a cell, or the cell itself.
+  template <class Function>
+  static void for_each_value(const FieldInfo& f, std::string_view text, Function&& function) {
+    if (f.pool == Pool::none) {
+      function(text);
+      return;
+    }
+    for (std::size_t at = 0; at <= text.size();) {
+      const std::size_t end = (std::min)(text.find(f.separator, at), text.size());
+      if (end > at) function(text.substr(at, end - at));
+      at = end + 1;
+    }
+  }
+
+  [[nodiscard]] std::vector<std::string> learn_one(std::size_t v, const Dataset& train) const {
+    Dictionary values;
+    std::vector<Index> counts;
+    int min_count = 1;
+    for (std::size_t field = 0; field < fields_.size(); ++field) {
+      const FieldInfo& f = fields_[field];
+      if (f.is_numeric() || table_of_[field] != v) continue;
+      min_count = (std::max)(min_count, f.min_count);
+      Column made;
+      const Column& column = train.table().as_text(f.name, made);
+      std::vector<Index> by_code(column.dictionary.size(), 0);
+      std::vector<std::int32_t> order;  // of first appearance in the split
+      for (const std::int32_t row : train.rows()) {
+        const std::int32_t code = column.codes[static_cast<std::size_t>(row)];
+        if (code >= 0 && by_code[static_cast<std::size_t>(code)]++ == 0) order.push_back(code);
+      }
+      for (const std::int32_t code : order) {
+        for_each_value(f, column.dictionary[static_cast<std::size_t>(code)], [&](std::string_view value) {
+          const auto at = static_cast<std::size_t>(values.code(value));
+          if (at == counts.size()) counts.push_back(0);
+          counts[at] += by_code[static_cast<std::size_t>(code)];
+        });
+      }
+    }
+    std::vector<std::size_t> kept;
+    for (std::size_t i = 0; i < counts.size(); ++i) {
+      if (counts[i] >= min_count) kept.push_back(i);
+    }
+    std::sort(kept.begin(), kept.end(), [&](std::size_t a, std::size_t b) {
+      return counts[a] != counts[b] ? counts[a] > counts[b] : a < b;
+    });
+    std::vector<std::string> learnt;
+    for (const std::size_t i : kept) learnt.push_back(values.values()[i]);
+    return learnt;
+  }
+
+  /// `single`: how many single-valued fields come before.
+  void encode_field(std::size_t field, const Dataset& dataset, EncodedData& data, std::size_t single,
+                    const InputCheck& check) const {
+    const FieldInfo& f = fields_[field];
+    const Table& table = dataset.table();
+    const std::vector<std::int32_t>& rows = dataset.rows();
+    Column made;
+    const Column& column = table.as_text(f.name, made);
+    // Each distinct cell once, the last being the missing one: cell c has the ids begin[c] … begin[c + 1] − 1.
+    std::vector<std::int32_t> ids;
+    std::vector<std::size_t> begin{0};
+    std::vector<std::optional<Unseen>> unseen;
+    for (const std::string& value : column.dictionary) {
+      unseen.push_back(add_ids(field, true, value, ids));
+      begin.push_back(ids.size());
+    }
+    unseen.push_back(add_ids(field, false, {}, ids));
+    begin.push_back(ids.size());
+    const auto cell = [&](std::int32_t row) {
+      const std::int32_t code = column.codes[static_cast<std::size_t>(row)];
+      return code < 0 ? column.dictionary.size() : static_cast<std::size_t>(code);
+    };
+    if (check.looks()) {
+      std::int64_t missing = 0, unknown = 0;
+      for (const std::int32_t row : rows) {
+        const std::optional<Unseen>& what = unseen[cell(row)];
+        if (!what) continue;
+        if (check.refuses(*what)) {
+          throw_error<DataError>({table.where(row), ": column '", f.name, "' is ", refusal(*what, column.at(row))});
+        }
+        ++(*what == Unseen::missing ? missing : unknown);
+      }
+      check.add(field, Unseen::missing, missing);
+      check.add(field, Unseen::unknown, unknown);
+    }
+    EncodedData::Ids& out = data.ids.emplace_back();
+    if (is_single(f)) {
+      std::size_t at = single;
+      for (const std::int32_t row : rows) {
+        data.single_ids[at] = ids[cell(row)];
+        at += static_cast<std::size_t>(data.single_fields);
+      }
+      return;
+    }
+    out.offsets.reserve(rows.size() + 1);
+    out.offsets.push_back(0);
+    for (const std::int32_t row : rows) {
+      const std::size_t c = cell(row);
+      if (out.ids.size() + begin[c + 1] - begin[c] > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max())) {
+        throw_error<DataError>({table.source, ": column '", f.name,
+                                "' has more than 2^31 − 1 values in all"});
+      }
+      out.ids.insert(out.ids.end(), ids.begin() + static_cast<std::ptrdiff_t>(begin[c]),
+                     ids.begin() + static_cast<std::ptrdiff_t>(begin[c + 1]));
+      out.offsets.push_back(static_cast<std::int32_t>(out.ids.size()));
+    }
+  }
+
+  std::span<const FieldInfo> fields_;
+  std::vector<const FieldInfo*> tables_;  ///< per table: the field that uses it first
+  std::vector<std::size_t> table_of_;     ///< per field, of categorical ones
+  std::vector<Dictionary> lookup_;        ///< per table; empty for hashed fields
+};
+
+}  // namespace espalier::features_detail
