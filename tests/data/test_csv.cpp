@@ -142,15 +142,16 @@ TEST_CASE("CSV: chosen columns come in the order asked for, of the kind asked fo
 TEST_CASE("CSV: a column is of numbers when all its values are, and say no more than the number") {
   const Table table = parse(
       "int,real,exp,code,long,word,plus,none,minus\n"
-      "1,0.5,1e3,7,123456789012345,1,1,,-1\n"
-      "2,.5,1E-3,007,1234567890123456,x,+1,NA,-0.25\n");
+      "1,0.5,1e3,7,9007199254740991,1,1,,-1\n"
+      "2,.5,1E-3,007,9007199254740992,x,+1,NA,-0.25\n");
   CHECK(is_number(table, "int"));
   CHECK(cells(table, "real") == "0.5 0.5");
   CHECK(cells(table, "exp") == "1000 0.001");
   CHECK_FALSE(is_number(table, "code"));
   CHECK(cells(table, "code") == "7 007");
   CHECK_FALSE(is_number(table, "long"));
-  CHECK(cells(table, "long") == "123456789012345 1234567890123456");
+  CHECK(cells(table, "long") == "9007199254740991 9007199254740992");
+  CHECK(is_number(parse("a\n9007199254740991\n-1234567890123456.0\n"), "a"));
   CHECK(cells(table, "word") == "1 x");
   CHECK_FALSE(is_number(table, "plus"));
   CHECK(is_number(table, "none"));
@@ -180,7 +181,9 @@ TEST_CASE("CSV: numbers are those of strtod, to the bit") {
   options.columns = {number("a")};
   std::vector<std::string> texts{"0", "-0", "0.0", "1.", ".5", "-.5", "00012", "123456789012345", "1234567890123456", "0.1",
                                  "9007199254740993", "999999999999999", "1e22", "1e23", "1.7976931348623157e308", "5e-324",
-                                 "+3", "+.25", "0.000000000000001", "00000000000000000001", "12345.678901234", "8388607.5"};
+                                 "+3", "+.25", "0.000000000000001", "00000000000000000001", "12345.678901234", "8388607.5", "1e-400", "-1e-400", "4e-324", "2e-324",
+                                 "1e-99999999999999999999", "0.001e-330", "1000e-330", "0e999", "0." + std::string(400, '0') + "1",
+                                 "1" + std::string(300, '0') + "e-700", "0." + std::string(400, '0') + "1e410"};
   for (int i = 0; i < 4000; ++i) {
     std::string text = random.bernoulli(0.3) ? "-" : "";
     const auto digits = [&](std::uint64_t n) {

@@ -57,6 +57,10 @@ TEST_CASE("CSV errors: a value that is not a number") {
 TEST_CASE("CSV errors: a number that no double holds") {
   CHECK(refusal("age,city\n1e999,Ulm\n", numbers_and_text()) ==
         "events.csv:2: column 'age': '1e999' is beyond the range of a double, expected a number or nothing");
+  for (const char* value : {"1e400", "-1e400", "1e99999999999999999999", "0.001e400", "1000000000000e300"}) {
+    CHECK(refusal(std::string("age,city\n") + value + ",Ulm\n", numbers_and_text()) ==
+          "events.csv:2: column 'age': '" + std::string(value) + "' is beyond the range of a double, expected a number or nothing");
+  }
 }
 
 TEST_CASE("CSV errors: too few or too many values, an empty line") {

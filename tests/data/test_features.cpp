@@ -77,7 +77,7 @@ TEST_CASE("features: numbers are categories by their text") {
   f.fit(numbers({100000, 7, 7, missing}));
   CHECK(f.state().vocabularies[0] == std::vector<std::string>{"7", "100000"});
   CHECK(f.encode(numbers({100000, 7, 8})).column(0) == Ids{2, 1, 0});
-  CHECK(f.encode(texts({"100000", "7.0"})).column(0) == Ids{2, 0});
+  CHECK(f.encode(texts({"100000", "7.0", "1e5", "007"})).column(0) == Ids{2, 1, 2, 0});
 }
 
 TEST_CASE("features: hashed fields need no vocabulary") {
@@ -247,7 +247,7 @@ TEST_CASE("features: columns that are not there, or of the wrong kind, are refus
 TEST_CASE("features: whole numbers of 64 bits are categories by all of their digits") {
   Features f = features<Categorical<"x", 4>>();
   const std::vector<std::string> users{"1234567890123456789", "-9223372036854775808", "18446744073709551615",
-                                       "2000000000000000", "9007199254740992", "-7"};
+                                       "2000000000000000", "9007199254740991", "-7"};
   f.fit(texts(users));
   const auto row = [&](auto value) {
     const NamedValue values[] = {{"x", value}};
@@ -260,7 +260,10 @@ TEST_CASE("features: whole numbers of 64 bits are categories by all of their dig
   CHECK(row((std::numeric_limits<std::uint64_t>::max)()) == 3);
   CHECK(row(std::int64_t{2000000000000000}) == 4);
   CHECK(row(2e15) == 4);
-  CHECK(row(9007199254740992.0) == 5);
+  CHECK(row(9007199254740991.0) == 5);
+  CHECK(failure<ConfigError>([&] { static_cast<void>(row(9007199254740992.0)); }) ==
+        "input 'x' is 9007199254740992, beyond ±2^53, what numbers are exact to; expected keys of so many digits as "
+        "integers or text");
   CHECK(NamedValue("x", 10000000000000000).as_text() == number_text(1e16));
   CHECK(row(std::int8_t{-7}) == 6);
   CHECK(row(-7.0) == 6);

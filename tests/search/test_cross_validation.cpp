@@ -84,6 +84,21 @@ TEST_CASE("folds: by a column, no value is on both sides") {
   CHECK(sum == data.size());
 }
 
+TEST_CASE("folds: by a column, the spellings of a number are one value") {
+  esp::Table numbers, spellings;
+  std::vector<int> users;
+  std::vector<std::string> written;
+  for (int i = 0; i < 60; ++i) {
+    users.push_back(i % 20);
+    written.push_back(std::to_string(i % 20) + (i < 20 ? "" : i < 40 ? ".0" : ".00"));
+  }
+  numbers.add("user", users);
+  spellings.add("user", written);
+  const auto expected = search::folds_of(esp::Dataset(numbers), 3, 4, "user");
+  const auto folds = search::folds_of(esp::Dataset(spellings), 3, 4, "user");
+  for (std::size_t k = 0; k < 3; ++k) CHECK(folds[k].valid.rows() == expected[k].valid.rows());
+}
+
 TEST_CASE("folds: what cannot be cut is refused") {
   const esp::Dataset data = made_up(30, 1);
   const auto said = [&](int k, const std::string& by = {}) {

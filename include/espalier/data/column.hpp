@@ -3,7 +3,6 @@
 #pragma once
 
 #include <bit>
-#include <charconv>
 #include <cmath>
 #include <concepts>
 #include <cstdint>
@@ -16,6 +15,7 @@
 #include <vector>
 
 #include "espalier/core/config.hpp"
+#include "espalier/core/decimal.hpp"
 #include "espalier/core/error.hpp"
 #include "espalier/core/json.hpp"
 #include "espalier/data/dictionary.hpp"
@@ -120,16 +120,6 @@ struct Column {
   }
   std::string_view at(Index row) const&& = delete;  // the text would go with the column
 };
-
-/// A number as text that reads back as the same: whole ones below 2^63 in digits ("100000"), others at their shortest
-/// ("0.5", "1e+20").
-[[nodiscard]] inline std::string number_text(double value) {
-  char text[40];
-  const bool whole = std::abs(value) < 9223372036854775808.0 && value == std::floor(value);
-  const auto end = whole ? std::to_chars(text, text + sizeof text, static_cast<std::int64_t>(value))
-                         : std::to_chars(text, text + sizeof text, value);
-  return {text, end.ptr};
-}
 
 /// A column of numbers as one of text.
 [[nodiscard]] inline Column text_of_numbers(const Column& from) {

@@ -190,7 +190,7 @@ class Reader {
       if (out != nullptr && out->kind == ColumnKind::number && scanner.number(out->new_numbers[row], end)) {
         if (missing_.has_number() && missing_.contains(scanner.number_text())) {
           out->new_numbers[row] = std::numeric_limits<double>::quiet_NaN();
-        } else if (out->inferred && !says_no_more_than_number(scanner.number_text())) {
+        } else if (out->inferred && is_code(scanner.number_text())) {
           turn_text(*out, scanner.number_text(), std::errc());
         }
         if (end != End::separator) return finish(scanner, column + 1, false, wrong);
@@ -262,7 +262,7 @@ class Reader {
           say(scanner, out, field, "is not UTF-8, expected the file in UTF-8");
           return false;
         }
-        if (result != std::errc() || !says_no_more_than_number(field)) turn_text(out, field, result);
+        if (result != std::errc() || !says_no_more_than_number(field, value)) turn_text(out, field, result);
       } else if (result != std::errc()) {
         say(scanner, out, field,
             result == std::errc::result_out_of_range

@@ -4,8 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <cmath>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -14,7 +12,9 @@
 #include <vector>
 
 #include "espalier/core/config.hpp"
+#include "espalier/core/decimal.hpp"
 #include "espalier/core/utf8.hpp"
+#include "espalier/data/category_key.hpp"
 
 namespace espalier::csv_detail {
 
@@ -41,26 +41,9 @@ namespace espalier::csv_detail {
   return separator == '\t' ? "a tab" : "'" + shown({&separator, 1}) + "'";
 }
 
-/// Whether `text` is a decimal number, into `value`: std::errc() if so, result_out_of_range if a double cannot hold it.
-[[nodiscard]] inline std::errc to_number(std::string_view text, double& value) {
-  if (text.starts_with('+')) {
-    text.remove_prefix(1);
-    if (text.starts_with('-')) return std::errc::invalid_argument;
-  }
-  const char* const end = text.data() + text.size();
-  const auto [at, error] = std::from_chars(text.data(), end, value);
-  if (at != end || text.empty()) return std::errc::invalid_argument;
-  if (error != std::errc()) return error;
-  return std::isfinite(value) ? std::errc() : std::errc::invalid_argument;  // "inf" and "nan" are words here
-}
-
-/// Whether a number shows everything that `text` says: not so for the codes 007 and 12345678901234567.
-[[nodiscard]] inline bool says_no_more_than_number(std::string_view text) {
-  if (text.starts_with('+')) return false;
-  if (text.starts_with('-')) text.remove_prefix(1);
-  const auto digit = [](char c) { return c >= '0' && c <= '9'; };
-  if (text.size() > 1 && text[0] == '0' && digit(text[1])) return false;
-  return text.size() <= 15 || !std::all_of(text.begin(), text.end(), digit);
+/// Whether a number shows everything that `text`, which says `value`, does: not so for the codes 007 and 12345678901234567.
+[[nodiscard]] inline bool says_no_more_than_number(std::string_view text, double value) {
+  return !is_code(text) && (number_is_key(value) || whole_digits(text).empty());
 }
 
 /// The texts that mean "no value".

@@ -96,7 +96,7 @@ class Dataset {
                                                                    std::uint64_t seed = 0) const {
     check_shares(train, valid, test);
     Column made;
-    const Column& key = table().as_text(column, made);
+    const Column& key = table().as_keys(column, made);
     const double all = train + valid + test;
     const auto part = [&](std::string_view value) {
       const double u = static_cast<double>(mix(seed, hash_text(value)) >> 11U) * 0x1.0p-53;

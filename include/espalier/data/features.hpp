@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "espalier/core/config.hpp"
+#include "espalier/data/category_key.hpp"
 #include "espalier/data/dataset.hpp"
 #include "espalier/data/encoded.hpp"
 #include "espalier/data/features_state.hpp"
@@ -52,7 +53,7 @@ class Features {
   void fit(const Dataset& train) {
     state_.labels = features_detail::learn_labels(schema_, train, weight_column_);
     state_.vocabularies = vocabularies_.learn(train);
-    vocabularies_.index(state_.vocabularies);
+    vocabularies_.index(state_.vocabularies, state_.keyed);
     numbers_.learn(train, state_);
     numbers_.take(state_);
   }
@@ -126,7 +127,7 @@ class Features {
     if (state.labels.empty()) state.labels.resize(schema_.labels.size());
     features_detail::check_labels(schema_, state.labels);
     numbers_.take(state);
-    vocabularies_.index(state.vocabularies);
+    vocabularies_.index(state.vocabularies, state.keyed);
     state_ = std::move(state);
   }
 
@@ -177,6 +178,10 @@ class Features {
     const NamedValue* v = given.find(f.name);
     const bool present = v != nullptr && !v->missing();
     const std::string text = present ? v->as_text() : std::string();
+    if (present && state_.keyed && !v->is_text && !v->is_whole && !number_is_key(v->number)) {
+      throw_error<ConfigError>({"input '", f.name, "' is ", text, ", beyond ±2^53, what numbers are exact to; expected "
+                                "keys of so many digits as integers or text"});
+    }
     const bool single = features_detail::is_single(f);
     EncodedData::Ids ids;
     const std::optional<Unseen> unseen = vocabularies_.add_ids(field, present, text, single ? out.single_ids : ids.ids);

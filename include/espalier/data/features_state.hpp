@@ -32,6 +32,8 @@ struct FeaturesState {
   /// there were these have none.
   std::vector<double> lows{}, highs{};
   std::vector<LabelState> labels{};           ///< per task; none in files of models that knew labels as they are
+  /// Categories are their keys (category_key.hpp). Files from before that rule have none of this: values as they were written.
+  bool keyed = true;
 };
 
 namespace features_detail {
@@ -110,6 +112,7 @@ namespace features_detail {
   made.set("means", numbers(state.means)).set("deviations", numbers(state.deviations));
   if (!state.lows.empty()) made.set("lows", numbers(state.lows)).set("highs", numbers(state.highs));
   made.set("labels", Json::array(std::move(labels)));
+  if (state.keyed) made.set("keys", 2);
   return made;
 }
 
@@ -130,6 +133,9 @@ namespace features_detail {
   if (const Json* labels = json.find("labels")) {
     for (const Json& label : labels->items()) state.labels.push_back(features_detail::label_from_json(label));
   }
+  const Json* const keys = json.find("keys");
+  if (keys != nullptr && keys->as_integer() != 2) throw_error<DataError>({"features: keys by rule ", keys->dump(), ", expected 2"});
+  state.keyed = keys != nullptr;
   return state;
 }
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "espalier/core/config.hpp"
+#include "espalier/data/category_key.hpp"
 #include "espalier/data/csv_values.hpp"
 #include "espalier/data/dataset.hpp"
 #include "espalier/data/encoded.hpp"
@@ -80,7 +81,7 @@ class LabelColumn {
   ESPALIER_COLD LabelColumn(const LabelInfo& label, const LabelState& state, const Table& table)
       : label_(label), table_(table) {
     const Column* column = &table.column(label.column);
-    if (label.is_text() || !state.classes.empty()) column = &table.as_text(label.column, made_);
+    if (label.is_text() || !state.classes.empty()) column = &table.as_keys(label.column, made_);
     if (column->kind == ColumnKind::number) {
       numbers_ = column->numbers.data();
       return;
@@ -138,7 +139,8 @@ class LabelColumn {
  private:
   [[nodiscard]] std::optional<double> value_of(const std::string& text, const LabelState& state) const {
     if (label_.rule == LabelRule::one_of) {
-      return std::find(label_.texts.begin(), label_.texts.end(), text) != label_.texts.end() ? 1 : 0;
+      const auto same = [&](std::string_view one) { return category_key(one) == text; };
+      return std::any_of(label_.texts.begin(), label_.texts.end(), same) ? 1 : 0;
     }
     if (!state.classes.empty()) {
       const auto at = std::find(state.classes.begin(), state.classes.end(), text);
@@ -161,7 +163,7 @@ class LabelColumn {
 
   const LabelInfo& label_;
   const Table& table_;
-  Column made_;                                ///< numbers written out
+  Column made_;                                ///< keys of numbers, or of other spellings
   const Column* text_ = nullptr;
   const double* numbers_ = nullptr;
   std::vector<std::optional<double>> values_;  ///< per text

@@ -162,8 +162,8 @@ ESPALIER_COLD inline void check(const Table& positives, const NegativeSamplingOp
   using namespace negative_sampling_detail;
   check(positives, options);
   Column made_users, made_items;
-  const Column& users = positives.as_text(options.user, made_users);
-  const Column& items = positives.as_text(options.item, made_items);
+  const Column& users = positives.as_keys(options.user, made_users);
+  const Column& items = positives.as_keys(options.item, made_items);
   std::vector<double> weights(items.dictionary.size(), 0.0);
   for (const std::int32_t item : items.codes) {
     if (item >= 0) ++weights[static_cast<std::size_t>(item)];
@@ -175,8 +175,8 @@ ESPALIER_COLD inline void check(const Table& positives, const NegativeSamplingOp
   }
   if (known != nullptr) {
     Column made_known_users, made_known_items;
-    const Column& known_users = known->as_text(options.user, made_known_users);
-    const Column& known_items = known->as_text(options.item, made_known_items);
+    const Column& known_users = known->as_keys(options.user, made_known_users);
+    const Column& known_items = known->as_keys(options.item, made_known_items);
     const auto user_codes = translated(known_users, users), item_codes = translated(known_items, items);
     for (std::size_t i = 0; i < known_users.codes.size(); ++i) {
       if (known_users.codes[i] < 0 || known_items.codes[i] < 0) continue;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <span>
 #include <string>
@@ -12,6 +13,7 @@
 
 #include "espalier/core/config.hpp"
 #include "espalier/core/error.hpp"
+#include "espalier/data/category_key.hpp"
 #include "espalier/data/column.hpp"
 #include "espalier/data/columns.hpp"
 #include "espalier/data/row_origins.hpp"
@@ -110,6 +112,19 @@ class Table {
     return made = text_of_numbers(c);
   }
   [[nodiscard]] const Column& as_text(std::string_view name, Column& made) && { return made = as_text(name); }
+
+  /// A column as categories' keys (category_key.hpp): as text, and what are spellings of one key are one value. Throws DataError
+  /// for numbers from 2^53 on, which may have been others.
+  [[nodiscard]] const Column& as_keys(std::string_view name, Column& made) const {
+    const Column& c = column(name);
+    if (c.kind == ColumnKind::text) return keys_of(c, made);
+    for (std::size_t i = 0; i < c.numbers.size(); ++i) {
+      if (std::isnan(c.numbers[i]) || number_is_key(c.numbers[i])) continue;
+      throw_error<DataError>({where(static_cast<Index>(i)), ": column '", c.name, "' is ", number_text(c.numbers[i]),
+                              ", beyond ±2^53, what numbers are exact to; expected keys of so many digits as text"});
+    }
+    return made = text_of_numbers(c);
+  }
 
   [[nodiscard]] Column as_text(std::string_view name) const {
     Column made;

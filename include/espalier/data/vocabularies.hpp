@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "espalier/core/config.hpp"
+#include "espalier/data/category_key.hpp"
 #include "espalier/data/dataset.hpp"
 #include "espalier/data/dictionary.hpp"
 #include "espalier/data/encoded.hpp"
@@ -57,8 +58,9 @@ class Vocabularies {
     return learnt;
   }
 
-  /// Takes over what was learnt. Throws CheckpointError for a value that is there twice.
-  ESPALIER_COLD void index(const std::vector<std::vector<std::string>>& values) {
+  /// Takes over what was learnt. `keyed`: categories are their keys. Throws CheckpointError for a value that is there twice.
+  ESPALIER_COLD void index(const std::vector<std::vector<std::string>>& values, bool keyed) {
+    keyed_ = keyed;
     for (std::size_t v = 0; v < tables_.size(); ++v) {
       lookup_[v] = Dictionary();
       for (const std::string& value : values[v]) static_cast<void>(lookup_[v].code(value));
@@ -108,18 +110,26 @@ class Vocabularies {
     return static_cast<std::int32_t>(hash_text(value) % static_cast<std::uint64_t>(f.buckets));
   }
 
-  /// The parts of a cell, or the cell itself.
+  /// The keys of a cell's parts, or of the cell itself.
   template <class Function>
-  static void for_each_value(const FieldInfo& f, std::string_view text, Function&& function) {
+  void for_each_value(const FieldInfo& f, std::string_view text, Function&& function) const {
+    std::string made;
+    const auto key = [&](std::string_view value) { return keyed_ ? category_key(value, made) : value; };
     if (f.pool == Pool::none) {
-      function(text);
+      function(key(text));
       return;
     }
     for (std::size_t at = 0; at <= text.size();) {
       const std::size_t end = (std::min)(text.find(f.separator, at), text.size());
-      if (end > at) function(text.substr(at, end - at));
+      if (end > at) function(key(text.substr(at, end - at)));
       at = end + 1;
     }
+  }
+
+  /// A field's column as text. Numbers that may have been others are refused; a model from before that rule takes them.
+  [[nodiscard]] const Column& cells(const FieldInfo& f, const Table& table, Column& made) const {
+    const bool refuses = keyed_ && table.column(f.name).kind == ColumnKind::number;
+    return refuses ? table.as_keys(f.name, made) : table.as_text(f.name, made);
   }
 
   [[nodiscard]] std::vector<std::string> learn_one(std::size_t v, const Dataset& train) const {
@@ -131,7 +141,7 @@ class Vocabularies {
       if (f.is_numeric() || table_of_[field] != v) continue;
       min_count = (std::max)(min_count, f.min_count);
       Column made;
-      const Column& column = train.table().as_text(f.name, made);
+      const Column& column = cells(f, train.table(), made);
       std::vector<Index> by_code(column.dictionary.size(), 0);
       std::vector<std::int32_t> order;  // of first appearance in the split
       for (const std::int32_t row : train.rows()) {
@@ -165,7 +175,7 @@ class Vocabularies {
     const Table& table = dataset.table();
     const std::vector<std::int32_t>& rows = dataset.rows();
     Column made;
-    const Column& column = table.as_text(f.name, made);
+    const Column& column = cells(f, table, made);
     // Each distinct cell once, the last being the missing one: cell c has the ids begin[c] … begin[c + 1] − 1.
     std::vector<std::int32_t> ids;
     std::vector<std::size_t> begin{0};
@@ -219,6 +229,7 @@ class Vocabularies {
   std::span<const FieldInfo> fields_;
   std::vector<const FieldInfo*> tables_;  ///< per table: the field that uses it first
   std::vector<std::size_t> table_of_;     ///< per field, of categorical ones
+  bool keyed_ = true;
   std::vector<Dictionary> lookup_;        ///< per table; empty for hashed fields
 };
 

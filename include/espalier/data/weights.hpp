@@ -35,7 +35,7 @@ inline void encode_weights(const std::string& column, const Table& table, const 
 inline void encode_groups(const std::string& column, const Table& table, const std::vector<std::int32_t>& rows,
                           EncodedData& out) {
   Column made;
-  const Column& groups = table.as_text(column, made);
+  const Column& groups = table.as_keys(column, made);
   out.groups.reserve(rows.size());
   for (const std::int32_t row : rows) out.groups.push_back(groups.codes[static_cast<std::size_t>(row)]);
 }

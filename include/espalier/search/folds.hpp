@@ -46,7 +46,7 @@ struct TrainValid {
       part[static_cast<std::size_t>(order[i])] = static_cast<std::int32_t>(i % parts);
   } else {
     Column made;
-    const Column& key = data.table().as_text(by, made);
+    const Column& key = data.table().as_keys(by, made);
     std::vector<std::int32_t> of_code;
     for (const std::string& value : key.dictionary)
       of_code.push_back(static_cast<std::int32_t>(mix(seed, hash_text(value)) % parts));

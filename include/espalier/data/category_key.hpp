@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// `category_key`: what a category is called, however it was written and read.
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "espalier/core/config.hpp"
+#include "espalier/core/decimal.hpp"
+#include "espalier/core/json.hpp"
+#include "espalier/data/column.hpp"
+
+namespace espalier {
+
+/// Whether a text that may look like a number is none: one that begins with a plus, or with a zero before a digit.
+[[nodiscard]] inline bool is_code(std::string_view text) {
+  if (text.starts_with('+')) return true;
+  if (text.starts_with('-')) text.remove_prefix(1);
+  return text.size() > 1 && text[0] == '0' && text[1] >= '0' && text[1] <= '9';
+}
+
+/// Of a whole number in digits, with or without a minus and a fraction of zeros, what stands before the point; empty for others.
+[[nodiscard]] inline std::string_view whole_digits(std::string_view text) {
+  const std::size_t first = text.starts_with('-') ? 1 : 0;
+  const std::size_t end = text.find_first_not_of("0123456789", first);
+  if (end == first || text.size() == first) return {};
+  if (end == std::string_view::npos) return text;
+  const bool zeros = text[end] == '.' && text.find_first_not_of('0', end + 1) == std::string_view::npos;
+  return zeros ? text.substr(0, end) : std::string_view();
+}
+
+/// Whether a double is a category's key by itself. From 2^53 on it stands for several whole numbers.
+[[nodiscard]] inline bool number_is_key(double value) { return std::abs(value) < Json::max_integer; }
+
+/// A category's key is its text, but a decimal number below 2^53 is what number_text() makes of it: 17.0, 17. and 1.7e1 are
+/// "17", 1e5 is "100000", 0.50 and .5 are "0.5", -3.0 is "-3", -0 is "0". Of whole numbers from 2^53 on only a fraction of zeros
+/// goes: 12345678901234567.0 is "12345678901234567". Codes stay as they are: a leading zero or plus makes one (007, 007.0, +5).
+/// So a category is the same in a column of text, of numbers, of a kind found out, in a table from code, and as a value to predict
+/// from. A key's key is itself; number_text(x) is a key for every x. The result refers to `text`, or to `made` where that was
+/// changed.
+[[nodiscard]] inline std::string_view category_key(std::string_view text, std::string& made) {
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  const std::size_t first = text.starts_with('-') ? 1 : 0;
+  if (text.size() == first || (!is_digit(text[first]) && text[first] != '.') || is_code(text)) return text;
+  const std::string_view whole = whole_digits(text);
+  if (!whole.empty()) return whole == "-0" ? whole.substr(1) : whole;
+  double value = 0;
+  if (to_number(text, value) != std::errc() || !number_is_key(value)) return text;
+  return made = number_text(value);
+}
+
+[[nodiscard]] inline std::string category_key(std::string_view text) {
+  std::string made;
+  return std::string(category_key(text, made));
+}
+
+/// A column of text as one of keys: itself, or a new one, put into `made`, where a value is no key yet.
+[[nodiscard]] ESPALIER_COLD inline const Column& keys_of(const Column& from, Column& made) {
+  std::string changed;
+  Dictionary keys;
+  std::vector<std::int32_t> key_of_code;
+  bool same = true;
+  for (const std::string& value : from.dictionary) {
+    const std::string_view key = category_key(value, changed);
+    same = same && key == value;
+    key_of_code.push_back(keys.code(key));
+  }
+  if (same) return from;
+  made = from;
+  made.dictionary = keys.take();
+  for (std::int32_t& code : made.codes) code = code < 0 ? code : key_of_code[static_cast<std::size_t>(code)];
+  return made;
+}
+
+}  // namespace espalier
