@@ -84,6 +84,8 @@ TEST_CASE("file errors name the file and the reason") {
   REQUIRE(::mkfifo((folder / "pipe").c_str(), 0600) == 0);
   CHECK(failure([&] { write_file_atomically(folder / "pipe", "x"); }) ==
         "cannot replace " + (folder / "pipe") + ": not a regular file");
+  CHECK(failure([&] { static_cast<void>(read_file(folder / "pipe")); }) ==
+        "cannot read " + (folder / "pipe") + ": not a regular file");  // it has no writer: nothing to wait for
   CHECK(folder.names() == Names{"pipe", "sub"});
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Malformed input: each kind gives one line that names file, line, column, value and what was expected.
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 
 #include <string>
 
@@ -153,6 +154,10 @@ TEST_CASE("CSV errors: files that do not go together, or are not there") {
         "cannot open " + (folder / "none.csv") + ": No such file or directory");
   CHECK(failure<IoError>([&] { static_cast<void>(read_csv(folder.path())); }) ==
         "cannot read " + folder.path() + ": Is a directory");
+  for (const std::string& pipe : {folder / "pipe.csv", folder / "pipe.csv.gz"}) {
+    REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+    CHECK(failure<IoError>([&] { static_cast<void>(read_csv(pipe)); }) == "cannot read " + pipe + ": not a regular file");
+  }
   CHECK(failure<ConfigError>([] { static_cast<void>(read_csv(std::vector<std::string>{})); }) ==
         "CSV: no file to read");
 }

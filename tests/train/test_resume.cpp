@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // An interrupted run goes on bit for bit as if it never had been.
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 
 #include <csignal>
 #include <filesystem>
@@ -244,6 +245,14 @@ TEST_CASE("resume: nothing to resume from is a start; not asked for, a run start
   const Outcome anew = run<Bottom>(o);
   check_same(anew, first);
   CHECK(anew.result.seconds > 0);
+}
+
+TEST_CASE("resume: a FIFO in the file's place is no file, and not waited for") {
+  const TemporaryFolder folder(TemporaryFolder::Where::in_memory);
+  const esp::TrainerOptions o = three_epochs(folder, "run");
+  const std::string path = o.checkpoint.text() + ".resume";
+  REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
+  CHECK(message_of([&] { static_cast<void>(run<Bottom>(o)); }) == "cannot read " + path + ": not a regular file");
 }
 
 TEST_CASE("resume: a report that cannot be read changes nothing") {

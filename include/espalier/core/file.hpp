@@ -47,6 +47,16 @@ using Handle = std::unique_ptr<std::FILE, Close>;
                         (reason == 0 ? "unknown reason" : std::strerror(reason))});
 }
 
+/// Null where it cannot be opened. What is no regular file is opened too, without waiting: a FIFO may have no writer.
+[[nodiscard]] inline Handle open_to_read(const std::string& path) {
+#if defined(_WIN32)
+  return Handle(std::fopen(path.c_str(), "rb"));
+#else
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  return file < 0 ? nullptr : Handle(::fdopen(file, "rb"));
+#endif
+}
+
 /// The folder of `path` with its slash ("" when it has none), and what comes after.
 struct Parts {
   std::string folder, name;
@@ -73,7 +83,7 @@ class InputFile {
  public:
   /// Throws IoError when it cannot be opened or is no regular file.
   ESPALIER_COLD explicit InputFile(std::string path) : path_(std::move(path)) {
-    file_.reset(std::fopen(path_.c_str(), "rb"));
+    file_ = file_detail::open_to_read(path_);
     if (!file_) file_detail::fail("open", path_);
     static_cast<void>(std::setvbuf(file_.get(), nullptr, _IONBF, 0));  // parts are large: no copy of them
 #if defined(_WIN32)
