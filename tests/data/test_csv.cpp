@@ -118,6 +118,11 @@ TEST_CASE("CSV: missing values") {
   CHECK(cells(table, "b") == "x – – – – NA");  // in quotes it is a text
   CsvOptions own;
   own.missing = {"?", "-999", "Not in universe"};
+  const Table more = parse("a,b,c\n1,?,?\n-999,x,Not in universe\n,,NA\n", own);  // beside the usual
+  CHECK(cells(more, "a") == "1 – –");
+  CHECK(cells(more, "b") == "– x –");
+  CHECK(cells(more, "c") == "– – –");
+  own.default_missing = false;
   const Table other = parse("a,b,c\n1,?,?\n-999,x,Not in universe\n-99,,y\n", own);
   CHECK(cells(other, "a") == "1 – -99");
   CHECK(cells(other, "b") == "– x ");
@@ -127,6 +132,9 @@ TEST_CASE("CSV: missing values") {
   CHECK(cells(parse("a,b\n?,-999\n7,7\n", own), "b") == "– 7");
   own.missing = {};
   CHECK(cells(parse("b,a\n,1\nNA,2\n", own), "b") == " NA");
+  own.columns = {};
+  own.missing = {""};  // countries, where NA is Namibia
+  CHECK(cells(parse("country,n\nNA,1\n,2\nDE,3\n", own), "country") == "NA – DE");
 }
 
 TEST_CASE("CSV: chosen columns come in the order asked for, of the kind asked for; the rest is not looked at") {

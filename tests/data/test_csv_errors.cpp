@@ -103,9 +103,11 @@ TEST_CASE("CSV errors: line ends, NUL bytes and other encodings") {
                 "a\0,\0b\0\n\0"sv) == "events.csv: the file is UTF-16, expected UTF-8");
   CHECK(refusal("a\0,\0b\0\n\0"sv) == "events.csv:1: a NUL byte at byte 1, expected text");
   CHECK(refusal("age,city\n31,K\xF6ln\n") ==
-        "events.csv:2: column 'city': 'K?ln' is not UTF-8, expected the file in UTF-8");
+        "events.csv:2: column 'city': 'K?ln' is not UTF-8, expected the file in UTF-8, or its encoding said "
+        "(.encoding = CsvEncoding::latin1)");
   CHECK(refusal("age,K\xF6ln\n31,x\n") ==
-        "events.csv:1: the name of column 2, 'K?ln', is not UTF-8, expected the file in UTF-8");
+        "events.csv:1: the name of column 2, 'K?ln', is not UTF-8, expected the file in UTF-8, or its encoding said "
+        "(.encoding = CsvEncoding::latin1)");
 }
 
 TEST_CASE("CSV errors: an empty file") {
@@ -189,6 +191,18 @@ TEST_CASE("CSV errors: options that contradict one another") {
   options = {};
   options.columns = {text("a"), number("a")};
   CHECK(option_refusal(options) == "CSV: column 'a' is asked for twice");
+  options = {};
+  options.comment = ',';
+  CHECK(option_refusal(options) == "CSV: the comment must differ from separator and quote, and not end a line");
+  options.comment = '-';
+  CHECK(option_refusal(options) == "CSV: the comment '-' is part of numbers");
+  options = {};
+  options.skip_rows = -1;
+  CHECK(option_refusal(options) == "CSV: skip_rows is -1, expected 0 or more");
+  options = {};
+  options.encoding = CsvEncoding::latin1;
+  options.separator = '\xA7';
+  CHECK(option_refusal(options) == "CSV: separator, quote and comment of a latin1 file must be ASCII");
   options = {};
   options.max_bad_rows = -1;
   CHECK(option_refusal(options) == "CSV: max_bad_rows is -1, expected 0 or more");

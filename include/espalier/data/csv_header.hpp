@@ -32,14 +32,26 @@ ESPALIER_COLD inline void check(const CsvOptions& options) {
       options.separator == '\0') {
     throw ConfigError("CSV: separator and quote must differ, and neither may be NUL or end a line");
   }
-  for (const char c : {options.separator, options.quote}) {
+  for (const char c : {options.separator, options.quote, options.comment}) {
     if (c != '\0' && std::string_view("0123456789+-.eE").find(c) != std::string_view::npos) {
-      throw_error<ConfigError>({"CSV: the ", c == options.quote ? "quote" : "separator", " '",
+      throw_error<ConfigError>({"CSV: the ", c == options.quote ? "quote" : c == options.separator ? "separator" : "comment", " '",
                                 std::string(1, c), "' is part of numbers"});
     }
   }
   if (options.header && !options.names.empty()) {
     throw ConfigError("CSV: names are for files without a header line; set header = false");
+  }
+  const char comment = options.comment;
+  if (comment != '\0' && (comment == options.separator || comment == options.quote || ends_line(comment))) {
+    throw ConfigError("CSV: the comment must differ from separator and quote, and not end a line");
+  }
+  for (const char c : {options.separator, options.quote, comment}) {
+    if (options.encoding == CsvEncoding::latin1 && static_cast<unsigned char>(c) >= 0x80) {
+      throw ConfigError("CSV: separator, quote and comment of a latin1 file must be ASCII");
+    }
+  }
+  if (options.skip_rows < 0) {
+    throw_error<ConfigError>({"CSV: skip_rows is ", options.skip_rows, ", expected 0 or more"});
   }
   if (options.max_bad_rows < 0) {
     throw_error<ConfigError>({"CSV: max_bad_rows is ", options.max_bad_rows, ", expected 0 or more"});
@@ -55,12 +67,51 @@ ESPALIER_COLD inline void check(const CsvOptions& options) {
   }
 }
 
+/// Of a line that was one value: which other separator it may have, as a clause for an error. Empty where there is none.
+[[nodiscard]] ESPALIER_COLD inline std::string suspected_separator(std::string_view line, const CsvOptions& options) {
+  char most = '\0';
+  std::ptrdiff_t times = 0;
+  for (const char c : {',', ';', '\t', '|'}) {
+    const std::ptrdiff_t count = c == options.separator ? 0 : std::count(line.begin(), line.end(), c);
+    if (count > times) {
+      times = count;
+      most = c;
+    }
+  }
+  if (times == 0) return {};
+  const std::string written = most == '\t' ? "'\\t'" : "'" + std::string(1, most) + "'";
+  return "; the line '" + shown(line) + "' has " + written + (times > 1 ? " " + std::to_string(times) + " times" : "") +
+         ": is .separator = " + written + " meant?";
+}
+
+/// What may be wrong with a file of such columns as a whole, as a clause for an error: another separator, no line of names, or one
+/// that comes later. Empty where nothing looks wrong.
+[[nodiscard]] ESPALIER_COLD inline std::string suspicion(const std::vector<std::string>& names, const CsvOptions& options) {
+  if (!options.header) return {};
+  if (names.size() == 1) {
+    const std::string separator = suspected_separator(names[0], options);
+    return separator.empty() ? "; do the names stand on a later line (.skip_rows)?" : separator;
+  }
+  bool numbered = true;  // 0, 1, 2, …: what data frames call columns without a name
+  for (std::size_t i = 0; i < names.size(); ++i) numbered = numbered && names[i] == std::to_string(i);
+  if (numbered) return {};
+  for (const std::string& name : names) {
+    double ignored = 0;
+    if (to_number(name, ignored) == std::errc::invalid_argument) continue;
+    return "; '" + shown(name) + "' looks like a value: is there no line of names (.header = false, .names = {…})?";
+  }
+  return {};
+}
+
 /// The values of the row that begins here. Throws DataError.
-[[nodiscard]] ESPALIER_COLD inline std::vector<std::string> row_texts(Scanner& scanner) {
+[[nodiscard]] ESPALIER_COLD inline std::vector<std::string> row_texts(Scanner& scanner, const CsvOptions& options) {
   std::vector<std::string> texts;
   std::string_view field;
   bool quoted = false;
-  static_cast<void>(scanner.begin_row());
+  if (!scanner.begin_row()) {
+    throw_error<DataError>({scanner.name(), ": nothing behind the lines that are skipped, expected ",
+                            (options.header ? "a line that names the columns" : "rows")});
+  }
   for (End end = End::separator; end == End::separator;) {
     end = scanner.field(field, quoted);
     if (end == End::more && scanner.retry_row()) {
@@ -74,7 +125,7 @@ ESPALIER_COLD inline void check(const CsvOptions& options) {
   return texts;
 }
 
-/// The names of a file's columns: those in its first line, those given, or "0", "1", … for as many as the first row has, or
+/// The names of a file's columns: those in its first line that is not skipped, those given, or "0", "1", … for as many as the first row has, or
 /// as the file before had (`known`, 0 if there is none). The first row cannot be skipped then. Throws DataError.
 [[nodiscard]] ESPALIER_COLD inline std::vector<std::string> file_columns(Scanner& scanner,
                                                                          const CsvOptions& options,
@@ -82,42 +133,38 @@ ESPALIER_COLD inline void check(const CsvOptions& options) {
   if (!options.header && !options.names.empty()) return options.names;
   std::vector<std::string> names;
   if (options.header) {
-    names = row_texts(scanner);
+    names = row_texts(scanner, options);
     const auto [one, other] = twins(names);
     if (other < names.size()) {
-      throw_error<DataError>({scanner.where(1), "columns ", one + 1, " and ", other + 1, " are both called '",
-                              shown(names[one]), "', expected different names"});
+      throw_error<DataError>({scanner.where(scanner.row_line()), "columns ", one + 1, " and ", other + 1, " are both called '",
+                              shown(names[one]), "', expected different names", suspicion(names, options)});
     }
     for (std::size_t i = 0; i < names.size(); ++i) {
       if (is_text(names[i])) continue;
-      throw_error<DataError>({scanner.where(1), "the name of column ", i + 1, ", '", shown(names[i]),
-                              "', is not UTF-8, expected the file in UTF-8"});
+      throw_error<DataError>({scanner.where(scanner.row_line()), "the name of column ", i + 1, ", '", shown(names[i]), "', ",
+                              not_utf8});
     }
     return names;
   }
   if (known > 0 && options.columns.empty()) {
     names.resize(known);
   } else {
-    names = row_texts(scanner);
+    names = row_texts(scanner, options);
     scanner.rewind_row();
   }
   for (std::size_t i = 0; i < names.size(); ++i) names[i] = std::to_string(i);
   return names;
 }
 
-/// Where a column is in a file. Throws DataError when it is not there.
-[[nodiscard]] ESPALIER_COLD inline std::size_t place_of(const std::string& name,
-                                                        const std::vector<std::string>& names,
-                                                        const Scanner& scanner,
-                                                        const CsvOptions& options) {
-  const auto found = std::find(names.begin(), names.end(), name);
-  if (found != names.end()) return static_cast<std::size_t>(found - names.begin());
+/// Throws the error that a file of these columns has no column `name`.
+[[noreturn]] ESPALIER_COLD inline void refuse_column(const std::string& name, const std::vector<std::string>& names,
+                                                     const Scanner& scanner, const CsvOptions& options) {
   constexpr std::size_t most = 60;
   std::string listed;
   for (std::size_t i = 0; i < names.size() && i < most; ++i) listed += (i > 0 ? ", '" : "'") + shown(names[i]) + "'";
   if (names.size() > most) listed += " and " + std::to_string(names.size() - most) + " more";
-  throw_error<DataError>({(options.header ? scanner.where(1) : scanner.name() + ": "), "no column '",
-                          shown(name), "', expected it among ", listed});
+  throw_error<DataError>({(options.header ? scanner.where(scanner.row_line()) : scanner.name() + ": "), "no column '",
+                          shown(name), "', expected it among ", listed, suspicion(names, options)});
 }
 
 }  // namespace espalier::csv_detail

@@ -2,6 +2,7 @@
 // What a CSV file looks like and which of it to read.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -18,16 +19,25 @@ struct CsvColumn {
   bool optional = false; ///< left out where the (first) file does not have it
 };
 
+enum class CsvEncoding : std::uint8_t {
+  utf8,
+  latin1,  ///< ISO 8859-1, made UTF-8 while it is read
+};
+
 struct CsvOptions {
   char separator = ',';
   char quote = '"';                ///< '\0': none, quotes are characters like others
-  bool header = true;              ///< the first line names the columns
+  char comment = '\0';             ///< lines that begin with it are skipped; '\0': none
+  CsvEncoding encoding = CsvEncoding::utf8;
+  Index skip_rows = 0;             ///< lines before the one that names the columns, whatever they hold
+  bool header = true;              ///< the first line that is not skipped names the columns
   std::vector<std::string> names{};  ///< the columns' names when there is no header; by default "0", "1", …
   /// Those to read, in this order. None: all of them, as numbers where every value that is not missing is a number and
-  /// a number keeps what it says (not so 007, nor integers of more than 15 digits), as text otherwise.
+  /// a number keeps what it says (not so 007, nor whole numbers from 2^53 on), as text otherwise.
   std::vector<CsvColumn> columns{};
-  /// What means "no value". In a text column, what stands in quotes is a value whatever it says.
-  std::vector<std::string> missing{"", "NA", "NaN", "nan", "null", "NULL"};
+  /// What means "no value", beside the usual. In a text column, what stands in quotes is a value whatever it says.
+  std::vector<std::string> missing{};
+  bool default_missing = true;     ///< the usual: nothing at all, NA, NaN, nan, null, NULL. false: `missing` alone counts
   bool trim = false;               ///< drop spaces and tabs around values
   Index max_bad_rows = 0;          ///< this many malformed rows are skipped, counted and noted; one more is an error, and so is a first row that has to say how many columns there are
   Index block_bytes = 1 << 20;     ///< read at a time

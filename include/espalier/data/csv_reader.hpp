@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -29,7 +30,7 @@ struct Input {
 class Reader {
  public:
   ESPALIER_COLD explicit Reader(const CsvOptions& options)
-      : options_(options), missing_(options.missing) {
+      : options_(options), missing_(options) {
     check(options);
   }
 
@@ -45,6 +46,7 @@ class Reader {
     }
     Table table;
     table.source = inputs.front().name;
+    table.hint = std::move(hint_);
     table.origins = std::move(origins_);
     if (bad_rows_ > 0) table.notes.push_back(note(inputs));
     for (Output& o : outputs_) {
@@ -104,7 +106,11 @@ class Reader {
       o.dictionary = Dictionary();
     }
     for (const Input& input : inputs) {
-      Scanner scanner(input.open(), input.name, options_);
+      std::unique_ptr<ByteSource> bytes = input.open();
+      if (options_.encoding == CsvEncoding::latin1) bytes = std::make_unique<Latin1Source>(std::move(bytes));
+      Scanner scanner(std::move(bytes), input.name, options_);
+      scanner.skip_lines(options_.skip_rows);
+      empty_lines_.clear();
       origins_.begin_file(input.name);
       names_ = file_columns(scanner, options_, outputs_.size());
       place_outputs(scanner);
@@ -123,6 +129,7 @@ class Reader {
   /// Where each of the file's columns goes.
   ESPALIER_COLD void place_outputs(const Scanner& scanner) {
     if (outputs_.empty()) {
+      if (names_.size() > 1 || !suspected_separator(names_[0], options_).empty()) hint_ = suspicion(names_, options_);
       for (const CsvColumn& wanted : options_.columns) {
         if (!wanted.optional || std::find(names_.begin(), names_.end(), wanted.name) != names_.end()) add_output(wanted);
       }
@@ -130,14 +137,17 @@ class Reader {
         for (const std::string& name : names_) add_output({.name = name, .infer = true});
       }
     }
+    std::unordered_map<std::string_view, std::size_t> place_of;
+    for (std::size_t i = 0; i < names_.size(); ++i) place_of.emplace(names_[i], i);
     place_.assign(names_.size(), -1);
     for (std::size_t o = 0; o < outputs_.size(); ++o) {
-      const bool usual = o < names_.size() && names_[o] == outputs_[o].name;
-      place_[usual ? o : place_of(outputs_[o].name, names_, scanner, options_)] = static_cast<std::int32_t>(o);
+      const auto found = place_of.find(outputs_[o].name);
+      if (found == place_of.end()) refuse_column(outputs_[o].name, names_, scanner, options_);
+      place_[found->second] = static_cast<std::int32_t>(o);
     }
     if (!options_.columns.empty() || names_.size() == outputs_.size()) return;
     const auto extra = static_cast<std::size_t>(std::find(place_.begin(), place_.end(), -1) - place_.begin());
-    throw_error<DataError>({scanner.where(1), "column '", shown(names_[extra]),
+    throw_error<DataError>({scanner.where(scanner.row_line()), "column '", shown(names_[extra]),
                             "', which the first file does not have"});
   }
 
@@ -159,11 +169,33 @@ class Reader {
       end = End::error;
       break;
     }
+    if (end == End::file) {
+      forget_row();
+      empty_lines_.push_back(scanner.row_line());
+      return;
+    }
+    if (!empty_lines_.empty()) refuse_empty_lines(scanner);
     if (end != End::error) {
       keep_row(scanner);
       return;
     }
     forget_row();
+    refuse_row();
+  }
+
+  /// Empty lines that a row follows: at the end of a file they are nothing.
+  ESPALIER_COLD void refuse_empty_lines(const Scanner& scanner) {
+    std::string error = std::move(error_);
+    for (const Index line : empty_lines_) {
+      error_ = scanner.where(line) + "an empty line, expected " + std::to_string(place_.size()) + " values";
+      refuse_row();
+    }
+    empty_lines_.clear();
+    error_ = std::move(error);
+  }
+
+  /// Counts a malformed row, which error_ is about; or throws it.
+  ESPALIER_COLD void refuse_row() {
     ++bad_rows_;
     if (bad_rows_ > options_.max_bad_rows) {
       if (options_.max_bad_rows > 0) {
@@ -175,7 +207,8 @@ class Reader {
     if (first_errors_.size() < 3) first_errors_.push_back(error_);
   }
 
-  /// Into row new_rows_ of the chunk. On End::error the scanner stands behind the row, and error_ is set.
+  /// Into row new_rows_ of the chunk. On End::error the scanner stands behind the row, and error_ is set. End::file: the row is an
+  /// empty line, which no values are.
   End try_row(Scanner& scanner) {
     const std::size_t columns = place_.size();
     const std::size_t row = new_rows_;
@@ -193,7 +226,7 @@ class Reader {
         } else if (out->inferred && is_code(scanner.number_text())) {
           turn_text(*out, scanner.number_text(), std::errc());
         }
-        if (end != End::separator) return finish(scanner, column + 1, false, wrong);
+        if (end != End::separator) return finish(scanner, column + 1, scanner.number_text(), true, wrong);
         continue;
       }
       end = scanner.field(field, quoted);
@@ -207,7 +240,7 @@ class Reader {
         wrong = out->kind == ColumnKind::text ? !hold_text(*out, row, field, quoted, scanner)
                                               : !store_number(*out, row, field, scanner);
       }
-      if (end != End::separator) return finish(scanner, column + 1, field.empty() && !quoted, wrong);
+      if (end != End::separator) return finish(scanner, column + 1, field, quoted, wrong);
     }
     return End::error;  // not reached
   }
@@ -217,20 +250,19 @@ class Reader {
              (column < place_.size() ? "column '" + shown(names_[column]) + "': " : "") + scanner.error();
   }
 
-  End finish(const Scanner& scanner, std::size_t fields, bool blank, bool wrong) {
-    if (fields != place_.size()) return wrong_number(scanner, fields, blank);
+  /// `last`: the last of the row's fields.
+  End finish(const Scanner& scanner, std::size_t fields, std::string_view last, bool quoted, bool wrong) {
+    if (fields != place_.size()) return wrong_number(scanner, fields, last, quoted);
     return wrong ? End::error : End::line;
   }
 
-  ESPALIER_COLD End wrong_number(const Scanner& scanner, std::size_t fields, bool blank) {
-    const std::string expected = ", expected " + std::to_string(place_.size());
-    error_ = scanner.where(scanner.row_line());
-    if (blank && fields == 1) {
-      error_ += "an empty line" + expected + " values";
-    } else {
-      error_ += std::to_string(fields) + (fields == 1 ? " value" : " values") + expected;
-      if (fields < place_.size()) error_ += "; none for column '" + shown(names_[fields]) + "'";
-    }
+  ESPALIER_COLD End wrong_number(const Scanner& scanner, std::size_t fields, std::string_view last, bool quoted) {
+    if (fields == 1 && last.empty() && !quoted) return End::file;
+    error_ = scanner.where(scanner.row_line()) + std::to_string(fields) + (fields == 1 ? " value" : " values") + ", expected " +
+             std::to_string(place_.size());
+    if (fields < place_.size()) error_ += "; none for column '" + shown(names_[fields]) + "'";
+    if (fields == 1) error_ += suspected_separator(last, options_);
+    if (place_.size() == 1) error_ += suspicion(names_, options_);
     return End::error;
   }
 
@@ -241,7 +273,7 @@ class Reader {
       return true;
     }
     if (!is_text(field)) {
-      say(scanner, out, field, "is not UTF-8, expected the file in UTF-8");
+      say(scanner, out, field, not_utf8);
       return false;
     }
     const bool copied = scanner.copied(field);
@@ -259,7 +291,7 @@ class Reader {
       const std::errc result = to_number(field, value);
       if (out.inferred) {
         if (result != std::errc() && !is_text(field)) {
-          say(scanner, out, field, "is not UTF-8, expected the file in UTF-8");
+          say(scanner, out, field, not_utf8);
           return false;
         }
         if (result != std::errc() || !says_no_more_than_number(field, value)) turn_text(out, field, result);
@@ -353,8 +385,9 @@ class Reader {
   std::vector<Pending> pending_;
   std::deque<std::string> copies_;        ///< texts of this row that are not in the scanner's buffer as they are
   std::vector<TurnedText> turned_text_;   ///< inferred columns in which this row has a text
+  std::vector<Index> empty_lines_;  ///< since the last row
   std::vector<std::string> first_errors_;
-  std::string error_;
+  std::string error_, hint_;
 };
 
 }  // namespace espalier::csv_detail

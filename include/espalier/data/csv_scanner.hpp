@@ -39,6 +39,7 @@ class Scanner {
         name_(std::move(name)),
         separator_(options.separator),
         quote_(options.quote),
+        comment_(options.comment),
         trim_(options.trim),
         stops_(separator_, quote_) {
     const Index block = std::clamp(options.block_bytes, Index{16}, static_cast<Index>(longest_row));
@@ -56,13 +57,16 @@ class Scanner {
     }
   }
 
-  /// Starts a row; false at the end of the file.
+  /// Starts a row, behind comments; false at the end of the file.
   [[nodiscard]] bool begin_row() {
-    row_ = at_;
-    row_line_ = line_;
-    if (at_ != end_) return true;
-    if (!whole_) load();
-    return at_ != end_;
+    for (;;) {
+      row_ = at_;
+      row_line_ = line_;
+      if (at_ == end_ && !whole_) load();
+      if (at_ == end_) return false;
+      if (*at_ != comment_ || comment_ == '\0') return true;
+      skip_line();
+    }
   }
 
   /// Back to where the row began, with more of the file at hand. False, with error() set, when the row is too long.
@@ -80,6 +84,15 @@ class Scanner {
   void rewind_row() {
     at_ = row_;
     line_ = row_line_;
+  }
+
+  /// Goes behind so many lines, whatever they hold.
+  ESPALIER_COLD void skip_lines(Index count) {
+    for (; count > 0; --count) {
+      row_ = at_;
+      row_line_ = line_;
+      skip_line();
+    }
   }
 
   /// Gives up the row: to the line after the one where it began.
@@ -287,7 +300,7 @@ class Scanner {
 
   std::unique_ptr<ByteSource> source_;
   std::string name_;
-  char separator_, quote_;
+  char separator_, quote_, comment_;
   bool trim_;
   Stops stops_;
   bool whole_ = false;  ///< the source has no more

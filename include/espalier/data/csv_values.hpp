@@ -15,6 +15,7 @@
 #include "espalier/core/decimal.hpp"
 #include "espalier/core/utf8.hpp"
 #include "espalier/data/category_key.hpp"
+#include "espalier/data/csv_options.hpp"
 
 namespace espalier::csv_detail {
 
@@ -49,8 +50,9 @@ namespace espalier::csv_detail {
 /// The texts that mean "no value".
 class MissingTexts {
  public:
-  explicit MissingTexts(const std::vector<std::string>& texts) : texts_(texts) {
-    for (const std::string& text : texts) {
+  explicit MissingTexts(const CsvOptions& options) : texts_(options.missing) {
+    if (options.default_missing) texts_.insert(texts_.end(), {"", "NA", "NaN", "nan", "null", "NULL"});
+    for (const std::string& text : texts_) {
       if (text.empty()) {
         empty_ = true;
         continue;
@@ -77,6 +79,10 @@ class MissingTexts {
   std::array<std::uint64_t, 256> lengths_{};  ///< by first byte, the lengths there are
   bool empty_ = false, numbers_ = false;
 };
+
+/// What is wrong with a value that is no UTF-8.
+inline constexpr const char* not_utf8 =
+    "is not UTF-8, expected the file in UTF-8, or its encoding said (.encoding = CsvEncoding::latin1)";
 
 /// Whether a text is UTF-8: quick where it is ASCII.
 [[nodiscard]] inline bool is_text(std::string_view text) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstring>
 #include <memory>
@@ -60,6 +61,39 @@ class FileSource final : public ByteSource {
  private:
   InputFile file_;
   std::uint64_t at_ = 0;
+};
+
+/// Bytes of ISO 8859-1 as UTF-8.
+class Latin1Source final : public ByteSource {
+ public:
+  explicit Latin1Source(std::unique_ptr<ByteSource> bytes) : bytes_(std::move(bytes)) {}
+
+  std::size_t read(std::span<char> out) override {
+    std::size_t made = 0;
+    for (; made < out.size(); ++made) {
+      if (second_ != '\0') {
+        out[made] = std::exchange(second_, '\0');
+        continue;
+      }
+      if (at_ == size_) {
+        size_ = bytes_->read(block_);
+        at_ = 0;
+        if (size_ == 0) break;
+      }
+      out[made] = block_[at_++];
+      const auto byte = static_cast<unsigned char>(out[made]);
+      if (byte < 0x80) continue;
+      out[made] = static_cast<char>(0xC0U | byte >> 6U);
+      second_ = static_cast<char>(0x80U | (byte & 0x3FU));
+    }
+    return made;
+  }
+
+ private:
+  std::unique_ptr<ByteSource> bytes_;
+  std::array<char, std::size_t{1} << 14U> block_{};
+  std::size_t at_ = 0, size_ = 0;
+  char second_ = '\0';  ///< of a character of two bytes, the one still to be given
 };
 
 /// Makes a source of what compressed bytes hold; `path` is for messages.

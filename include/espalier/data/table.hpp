@@ -31,6 +31,7 @@ class Table {
   std::string source = "table";
   std::vector<std::string> notes;  ///< what a reader or a join wants said: rows skipped, keys without a partner
   RowOrigins origins;              ///< where the rows stood in files
+  std::string hint{};              ///< what a reader suspects to be wrong: put behind the error that a column is not there
 
   [[nodiscard]] Index rows() const { return columns_.empty() ? 0 : columns_[0].size(); }
   [[nodiscard]] const Columns& columns() const& { return columns_; }
@@ -90,7 +91,7 @@ class Table {
     std::string known;
     for (const Column& c : columns_) known += (known.empty() ? "'" : ", '") + c.name + "'";
     throw_error<DataError>({source, ": no column '", name, "'; there are ", known.empty() ? "none" : known,
-                            origins.empty() ? "" : " (read were those that the model and CsvOptions::columns name)"});
+                            origins.empty() ? "" : " (read were those that the model and CsvOptions::columns name)", hint});
   }
   [[nodiscard]] Column column(std::string_view name) && { return std::as_const(*this).column(name); }
 
@@ -210,6 +211,7 @@ class Table {
     Table made;
     made.source = source;
     made.notes = notes;
+    made.hint = hint;
     return made;
   }
 
