@@ -16,7 +16,9 @@ namespace espalier {
 struct Predictions {
   std::vector<std::string> tasks;
   std::vector<std::vector<float>> values;  ///< per task: outputs × samples; probabilities, means in the label's unit
-  std::vector<std::vector<std::string>> class_names;  ///< per task; empty where classes have no names
+  std::vector<std::vector<std::string>> class_names;  ///< per task, empty where classes have no names
+  std::vector<LabelKind> kinds;                       ///< per task
+  std::vector<Index> outputs;                         ///< per task: values of a sample; one where left out
   std::vector<double> losses;              ///< weighted mean loss of each task; empty when no losses were asked for
 
   Predictions() = default;
@@ -24,8 +26,18 @@ struct Predictions {
     for (const TaskInfo& task : plan.tasks) {
       tasks.emplace_back(task.name);
       values.emplace_back(static_cast<std::size_t>(samples * task.outputs));
+      outputs.push_back(task.outputs);
     }
+    class_names.resize(tasks.size());
+    for (const LabelInfo& label : plan.schema.labels) kinds.push_back(label.kind);
   }
+
+  /// Values of a sample.
+  [[nodiscard]] std::size_t width(std::size_t task) const {
+    return task < outputs.size() ? static_cast<std::size_t>(outputs[task]) : 1;
+  }
+
+  [[nodiscard]] std::size_t samples() const { return values.empty() ? 0 : values[0].size() / width(0); }
 
   /// Those of one task; of temporary predictions (`predictor.predict(data).of("click")`) the values themselves. Throws ConfigError
   /// for an unknown name.
