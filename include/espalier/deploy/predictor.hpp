@@ -50,6 +50,8 @@ class PlanPredictor {
 
   /// Predictions for every row of `data`, in order. Labels are not looked at.
   [[nodiscard]] Predictions predict(const Dataset& data) const;
+  /// Of data that features() encoded.
+  [[nodiscard]] Predictions predict(const EncodedData& data) const { return run(data); }
 
   /// Predictions for one row of raw values: {{"age", 31.0}, {"movie", "m7"}}. An input that is not given is missing.
   /// Returns the outputs of all tasks, one behind the other in the tasks' order. Throws ConfigError for an unknown name.

@@ -13,6 +13,7 @@
 #include "espalier/train/description.hpp"
 #include "espalier/train/parameters.hpp"
 #include "espalier/train/safetensors.hpp"
+#include "espalier/train/saved_metrics.hpp"
 
 namespace espalier {
 
@@ -20,6 +21,7 @@ namespace espalier {
 //   "espalier"     the layout's version
 //   "description"  the model, as describe_plan writes it
 //   "features"     vocabularies and normalisation
+//   "metrics"      of the validation split, where there was one
 
 inline constexpr std::string_view checkpoint_version = "1";
 
@@ -62,6 +64,10 @@ inline void add_description(SafetensorsWriter& writer, const PlanView& plan, con
   writer.metadata("features", to_json(features).dump());
 }
 
+inline void add_metrics(SafetensorsWriter& writer, const SavedMetrics& metrics) {
+  if (metrics.epoch > 0) writer.metadata("metrics", to_json(metrics).dump());
+}
+
 /// Throws CheckpointError naming the first line in which the file's model and this one differ.
 ESPALIER_COLD inline void check_description(const SafetensorsFile& file, const PlanView& plan) {
   const std::string& version = file.metadata("espalier");
@@ -101,9 +107,10 @@ void naming(const SafetensorsFile& file, Action action) {
 
 /// Writes a model, whole or not at all. Throws IoError; CheckpointError when its vocabularies do not fit into a header.
 inline void save_model(const std::string& path, const PlanView& plan, const Parameters<float>& parameters,
-                       const FeaturesState& features) {
+                       const FeaturesState& features, const SavedMetrics& metrics = {}) {
   SafetensorsWriter writer;
   checkpoint_detail::add_description(writer, plan, features);
+  checkpoint_detail::add_metrics(writer, metrics);
   checkpoint_detail::add_parameters(writer, plan, parameters, "");
   writer.write(path);
 }
@@ -112,6 +119,12 @@ inline void save_model(const std::string& path, const PlanView& plan, const Para
 [[nodiscard]] inline FeaturesState load_features(const SafetensorsFile& file, const PlanView& plan) {
   checkpoint_detail::check_description(file, plan);
   return checkpoint_detail::read_json(file, "features", [](const Json& json) { return features_from_json(json); });
+}
+
+/// The metrics that a file has; epoch 0 where it has none. Throws CheckpointError when they are malformed.
+[[nodiscard]] inline SavedMetrics load_metrics(const SafetensorsFile& file) {
+  if (file.find_metadata("metrics") == nullptr) return {};
+  return checkpoint_detail::read_json(file, "metrics", [](const Json& json) { return metrics_from_json(json); });
 }
 
 /// The weights of a saved model, into parameters of the right sizes. Throws CheckpointError when it is another model's.

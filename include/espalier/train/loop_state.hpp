@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "espalier/core/config.hpp"
+#include "espalier/train/saved_metrics.hpp"
 
 namespace espalier {
 
@@ -18,6 +19,7 @@ struct LoopState {
   std::int64_t step = 0;   ///< optimiser steps made
   int best_epoch = 0;
   double best_value = std::numeric_limits<double>::quiet_NaN();
+  SavedMetrics best_metrics{};   ///< on the validation split
   bool stopped = false;          ///< no more epochs: out of patience, or a callback said so
   bool out_of_patience = false;  ///< that it was patience
   std::vector<double> loss_sums;    ///< of the running epoch: Σ loss · samples per task

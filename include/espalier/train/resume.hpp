@@ -18,6 +18,7 @@ namespace espalier {
 //   best/…             the weights of the best epoch, once there is one
 //   optimizer<s>/…     the optimiser's state s of all parameters ("dense") and of each table
 //   balance, loop      states of the balancing method and of the loop, as doubles
+//   "metrics"          of the best epoch, on the validation split
 //   "loop", "settings" where the loop is; what must be the same for the run to go on
 
 /// What a run learns with, for saving and resuming it.
@@ -87,6 +88,7 @@ ESPALIER_COLD inline void save_resume(const std::string& checkpoint, const PlanV
   checkpoint_detail::add_description(writer, plan, features);
   writer.metadata("settings", join_lines(view.settings));
   writer.metadata("loop", resume_detail::to_json(loop).dump());
+  checkpoint_detail::add_metrics(writer, loop.best_metrics);
   checkpoint_detail::add_parameters(writer, plan, view.parameters, "");
   if (loop.best_epoch > 0) checkpoint_detail::add_parameters(writer, plan, view.best, "best/");
   resume_detail::for_each_state(plan, view.optimizer, [&](std::string name, std::span<const float> values) {
@@ -112,6 +114,7 @@ ESPALIER_COLD inline void save_resume(const std::string& checkpoint, const PlanV
                                   "; resume with the same settings, or remove the file to start anew"});
   }
   LoopState loop = checkpoint_detail::read_json(file, "loop", resume_detail::loop_from_json);
+  loop.best_metrics = load_metrics(file);
   checkpoint_detail::read_parameters(file, plan, view.parameters, "");
   if (loop.best_epoch > 0) {
     checkpoint_detail::read_parameters(file, plan, view.best, "best/");

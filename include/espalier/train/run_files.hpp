@@ -61,8 +61,8 @@ struct CheckpointFunctions {
   }
 
   static void save(const std::string& path, const PlanView& plan, const Parameters<float>& parameters,
-                   const Features& features) {
-    save_model(path, plan, parameters, features.state());
+                   const Features& features, const SavedMetrics& metrics) {
+    save_model(path, plan, parameters, features.state(), metrics);
   }
 
   decltype(&open) open_resumed;

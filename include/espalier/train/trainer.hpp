@@ -19,6 +19,7 @@
 #include "espalier/train/predictions.hpp"
 #include "espalier/train/recorder.hpp"
 #include "espalier/train/run_files.hpp"
+#include "espalier/train/saved_metrics.hpp"
 #include "espalier/train/task_gradients.hpp"
 
 namespace espalier {
@@ -53,6 +54,8 @@ class PlanTrainer {
 
   /// Predictions for every row of `data`, in order. Labels, weights and groups are not looked at, nor need they be there.
   [[nodiscard]] Predictions predict(const Dataset& data);
+  /// Of data that features() encoded.
+  [[nodiscard]] Predictions predict(const EncodedData& data);
 
   /// Writes the model: weights, description, vocabularies, normalisation. `Predictor<Model>` and load() read it.
   void save(const std::string& path) const;
@@ -124,6 +127,7 @@ class PlanTrainer {
   std::vector<double> base_weights_;  ///< the tasks' own
   std::unique_ptr<TrainExecutor<float>> executor_;
   std::unique_ptr<Parameters<float>> best_;
+  SavedMetrics metrics_;  ///< of the weights that there are, on the validation split
   std::optional<Balance> balance_;
   std::unique_ptr<GradientDriver::Pass> task_gradients_;  ///< of executor_, for a gradient method
   std::shared_ptr<Diagnosis<float>> diagnosis_;           ///< of executor_, if asked for

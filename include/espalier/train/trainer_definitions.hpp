@@ -112,6 +112,7 @@ ESPALIER_COLD ESPALIER_INLINE FitResult PlanTrainer::fit(const Dataset& train,
   best_ = std::move(best);
   recorder_ = std::move(recorder);
   said_dominance_ = false;
+  metrics_ = {};
   say_notes(train, valid, splits);
   if (resumed) recorder_.say("resuming " + resumed->path() + ": " + where(loop, splits));
   resumed.reset();
@@ -124,6 +125,7 @@ ESPALIER_COLD ESPALIER_INLINE FitResult PlanTrainer::fit(const Dataset& train,
       executor_.reset();
     } else {
       executor_->parameters().copy_from(*best_);
+      metrics_ = loop.best_metrics;
     }
     throw;
   }
@@ -144,9 +146,14 @@ ESPALIER_INLINE Predictions PlanTrainer::predict(const Dataset& data) {
   return p;
 }
 
+ESPALIER_INLINE Predictions PlanTrainer::predict(const EncodedData& data) {
+  require_trained();
+  return espalier::predict(*executor_, data);
+}
+
 ESPALIER_INLINE void PlanTrainer::save(const std::string& path) const {
   require_trained();
-  save_model(path, program_.plan, executor_->parameters(), features_.state());
+  save_model(path, program_.plan, executor_->parameters(), features_.state(), metrics_);
 }
 
 ESPALIER_INLINE void PlanTrainer::load(const std::string& path) {
@@ -155,8 +162,10 @@ ESPALIER_INLINE void PlanTrainer::load(const std::string& path) {
   restore_features(file, program_.plan, features);
   auto executor = make_executor(features, (std::min)(options_.batch_size, Index{4096}));
   load_parameters(file, program_.plan, executor->parameters());
+  SavedMetrics metrics = load_metrics(file);
   features_ = std::move(features);
   executor_ = std::move(executor);
+  metrics_ = std::move(metrics);
 }
 
 ESPALIER_INLINE const Parameters<float>& PlanTrainer::parameters() const {
@@ -253,6 +262,8 @@ ESPALIER_COLD ESPALIER_INLINE FitResult PlanTrainer::run(const Splits& splits, L
   const bool choose = loop.best_epoch > 0;
   if (!options_.checkpoint.empty() && (choose || splits.valid.size() == 0)) save_checkpoint(loop);
   if (choose && options_.restore_best) executor_->parameters().copy_from(*best_);
+  const bool best_are_there = options_.restore_best || (loop.best_epoch == loop.epoch && loop.position == 0);
+  if (best_are_there) metrics_ = loop.best_metrics;
   recorder_.finish(loop);
   result.epochs = loop.epoch;
   result.best_epoch = loop.best_epoch;
@@ -315,6 +326,7 @@ ESPALIER_COLD ESPALIER_INLINE void PlanTrainer::finish_epoch(const Splits& split
     if (info.best) {
       loop.best_epoch = loop.epoch;
       loop.best_value = info.monitored;
+      loop.best_metrics = {loop.epoch, validation};
       best_->copy_from(executor_->parameters());
     }
   }
@@ -355,7 +367,7 @@ ESPALIER_COLD ESPALIER_INLINE double PlanTrainer::weighted(std::span<const doubl
 ESPALIER_INLINE void PlanTrainer::save_checkpoint(const LoopState& loop) const {
   options_.checkpoint.functions()->save_weights(
       options_.checkpoint, program_.plan, loop.best_epoch > 0 ? *best_ : executor_->parameters(),
-      features_);
+      features_, loop.best_metrics);
 }
 
 ESPALIER_COLD ESPALIER_INLINE void PlanTrainer::save_interrupted(const Splits& splits,
