@@ -13,21 +13,6 @@
 
 namespace espalier {
 
-namespace chart_detail {
-
-/// "auc" as AUC, "pr_auc" as PR AUC, "log_loss" as log loss.
-[[nodiscard]] inline std::string metric_title(std::string name) {
-  constexpr std::string_view initials[] = {"auc", "pr_auc", "gauc", "rmse", "mae", "ece"};
-  const bool upper = std::find(std::begin(initials), std::end(initials), name) != std::end(initials);
-  for (char& c : name) {
-    if (c == '_') c = ' ';
-    if (upper && c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-  }
-  return name;
-}
-
-}  // namespace chart_detail
-
 /// The chart of a history whose columns are called "train/<task>/<metric>" and "valid/<task>/<metric>", as the trainer
 /// does: a panel per split and metric, a line per task, a task in the same colour everywhere. `metrics` are those shown,
 /// in this order; one that the history lacks is passed over. `best_epoch` > 0 is marked by a vertical line.

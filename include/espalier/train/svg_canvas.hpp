@@ -172,6 +172,17 @@ inline constexpr std::string_view axis_line = "stroke=\"#94a3b8\"", grid_line = 
 
 [[nodiscard]] inline double width_of(std::string_view text) { return letter_width * static_cast<double>(utf8_count(text)); }
 
+/// "auc" as AUC, "pr_auc" as PR AUC, "log_loss" as log loss.
+[[nodiscard]] inline std::string metric_title(std::string name) {
+  constexpr std::string_view initials[] = {"auc", "pr_auc", "gauc", "rmse", "mae", "ece"};
+  const bool upper = std::find(std::begin(initials), std::end(initials), name) != std::end(initials);
+  for (char& c : name) {
+    if (c == '_') c = ' ';
+    if (upper && c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+  }
+  return name;
+}
+
 /// Words that stand upright beside an axis, the middle of them at (x, y).
 inline void upright(SvgCanvas& out, double x, double y, std::string_view words) {
   out.text(x, y, "text-anchor=\"middle\" fill=\"#475569\" transform=\"rotate(-90 " + number(x) + " " + number(y) + ")\"", words);
