@@ -56,6 +56,57 @@ struct ReliabilityBin {
   return result;
 }
 
+/// At most `bins` ≥ 1 bins of about equal weight, in order of their probabilities, none empty: for probabilities that lie
+/// near each other, as those of rare events do. Equal probabilities share a bin; `low` and `high` are the least and the
+/// greatest of a bin. Arguments and errors as in reliability_bins. O(n log n).
+[[nodiscard]] ESPALIER_COLD inline std::vector<ReliabilityBin> reliability_quantiles(Values probabilities,
+                                                                                     Values labels,
+                                                                                     Values weights = {},
+                                                                                     Index bins = 10) {
+  using namespace metrics_detail;
+  constexpr std::string_view metric = "reliability_quantiles";
+  require_sizes(metric, probabilities, labels, weights);
+  if (bins < 1)
+    throw_error<ConfigError>({"reliability_quantiles: bins is ", bins, "; expected 1 or more"});
+  struct Sample {
+    double p, y, w;
+  };
+  std::vector<Sample> samples;
+  double total = 0;
+  for_each_labelled(metric, labels, weights, [&](std::size_t i, double y, double w) {
+    require_binary(metric, i, y);
+    require_probability(metric, i, probabilities[i]);
+    samples.push_back({probabilities[i], y, w});
+    total += w;
+  });
+  std::stable_sort(samples.begin(), samples.end(), [](const Sample& a, const Sample& b) { return a.p < b.p; });
+  std::vector<ReliabilityBin> result;
+  Index current = -1;
+  double before = 0;
+  for (std::size_t i = 0; i < samples.size();) {
+    double weight = 0, positive = 0;
+    const double p = samples[i].p;
+    for (; i < samples.size() && samples[i].p == p; ++i) {
+      weight += samples[i].w;
+      positive += samples[i].w * samples[i].y;
+    }
+    // Where the middle of these equal ones lies.
+    const auto bin = static_cast<Index>((before + weight / 2) / total * static_cast<double>(bins));
+    before += weight;
+    if (bin != current || result.empty()) result.push_back({p, p, 0, 0, 0});
+    current = bin;
+    result.back().high = p;
+    result.back().weight += weight;
+    result.back().mean_prediction += weight * p;
+    result.back().mean_label += positive;
+  }
+  for (ReliabilityBin& bin : result) {
+    bin.mean_prediction /= bin.weight;
+    bin.mean_label /= bin.weight;
+  }
+  return result;
+}
+
 /// Expected calibration error, Σ_b (W_b / W) |mean label_b − mean prediction_b| over equal-width
 /// bins: 0 is perfect. Arguments and errors as in reliability_bins. Undefined (NaN) when nothing is
 /// labelled. Naeini, Cooper & Hauskrecht, Obtaining well calibrated probabilities using Bayesian

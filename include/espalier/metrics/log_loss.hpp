@@ -44,6 +44,21 @@ void for_each_class_label(std::string_view metric, Values predictions, Values la
   });
 }
 
+/// The same, visiting (label, place of the largest prediction, weight): of equal ones the first.
+template <class Visit>
+void for_each_likeliest_class(std::string_view metric, Values predictions, Values labels, Index classes,
+                              Values weights, Visit visit) {
+  for_each_class_label(metric, predictions, labels, classes, weights,
+                       [&](std::size_t first, std::size_t y, double w) {
+                         std::size_t best = 0;
+                         for (std::size_t c = 0; c < static_cast<std::size_t>(classes); ++c) {
+                           require_ordered(metric, first + c, predictions[first + c]);
+                           if (predictions[first + c] > predictions[first + best]) best = c;
+                         }
+                         visit(y, best, w);
+                       });
+}
+
 }  // namespace metrics_detail
 
 /// Mean negative log-likelihood of binary labels, −Σ w (y ln p + (1 − y) ln(1 − p)) / Σ w, in nats.
@@ -147,21 +162,13 @@ void for_each_class_label(std::string_view metric, Values predictions, Values la
 /// class_log_loss.
 [[nodiscard]] inline double class_accuracy(Values predictions, Values labels, Index classes,
                                            Values weights = {}) {
-  using namespace metrics_detail;
-  constexpr std::string_view metric = "class_accuracy";
-  const auto k = static_cast<std::size_t>(classes);
   double right = 0;
   double total = 0;
-  for_each_class_label(metric, predictions, labels, classes, weights,
-                       [&](std::size_t first, std::size_t y, double w) {
-                         std::size_t best = 0;
-                         for (std::size_t c = 0; c < k; ++c) {
-                           require_ordered(metric, first + c, predictions[first + c]);
-                           if (predictions[first + c] > predictions[first + best]) best = c;
-                         }
-                         if (best == y) right += w;
-                         total += w;
-                       });
+  metrics_detail::for_each_likeliest_class("class_accuracy", predictions, labels, classes, weights,
+                                           [&](std::size_t y, std::size_t best, double w) {
+                                             if (best == y) right += w;
+                                             total += w;
+                                           });
   return total > 0 ? right / total : undefined;
 }
 

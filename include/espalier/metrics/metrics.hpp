@@ -7,6 +7,7 @@
 #include "espalier/metrics/baselines.hpp"
 #include "espalier/metrics/bootstrap.hpp"
 #include "espalier/metrics/calibration.hpp"
+#include "espalier/metrics/class_confusion.hpp"
 #include "espalier/metrics/confusion.hpp"
 #include "espalier/metrics/evaluate.hpp"
 #include "espalier/metrics/grouped.hpp"

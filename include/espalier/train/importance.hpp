@@ -2,11 +2,11 @@
 // `importance`: how much worse each task is when the values of one input are shuffled.
 #pragma once
 
-#include <concepts>
 #include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "espalier/core/config.hpp"
@@ -16,6 +16,7 @@
 #include "espalier/metrics/bootstrap.hpp"
 #include "espalier/metrics/evaluate.hpp"
 #include "espalier/plan/plan.hpp"
+#include "espalier/train/labelled_predictions.hpp"
 #include "espalier/train/predictions.hpp"
 
 namespace espalier {
@@ -64,14 +65,6 @@ Stream& operator<<(Stream& stream, const Importance& importance) {
   stream << importance.to_string();
   return stream;
 }
-
-/// A trainer or a predictor: what predicts data that its features encoded.
-template <class Model>
-concept PredictsEncoded = requires(Model& model, const Dataset& data, const EncodedData& encoded) {
-  { model.features().encode(data) } -> std::same_as<EncodedData>;
-  { model.predict(encoded) } -> std::same_as<Predictions>;
-  { model.plan() } -> std::convertible_to<const PlanView&>;
-};
 
 /// importance() of data that is encoded, by what predicts it.
 [[nodiscard]] Importance importance_of(const PlanView& plan, const EncodedData& data,
