@@ -150,6 +150,7 @@ int main(int argc, char** argv) {
       .default_model = "shared",
       .recipe = {.epochs = 20, .batch_size = 1024, .optimizer = esp::Adam{.learning_rate = 1e-3}, .patience = 3},
       .optimizer = [](double rate) -> esp::Optimizer { return esp::Adam{.learning_rate = rate}; },
+      .ids = {"userId", "movieId"},
   };
   example.models = [] {
     return std::vector{examples::named<Single>("single"), examples::named<Shared>("shared"), examples::named<Mmoe>("mmoe")};

@@ -29,6 +29,7 @@ int main(int argc, char** argv) {
       .default_model = "mmoe",
       .recipe = {.epochs = 10, .batch_size = 1024, .optimizer = esp::Adam{.learning_rate = 1e-3}, .patience = 2},
       .optimizer = [](double rate) -> esp::Optimizer { return esp::Adam{.learning_rate = rate}; },
+      .ids = {"user_id", "video_id"},
   };
   example.models = [] { return std::vector{examples::named<Model>("mmoe")}; };
   example.load = [](const examples::Options& o) {

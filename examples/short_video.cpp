@@ -71,6 +71,7 @@ int main(int argc, char** argv) {
       .default_model = "mmoe",
       .recipe = {.epochs = 10, .batch_size = 1024, .optimizer = esp::Adam{.learning_rate = 1e-3}, .patience = 2},
       .optimizer = [](double rate) -> esp::Optimizer { return esp::Adam{.learning_rate = rate}; },
+      .ids = {"user_id", "video_id"},
   };
   example.more_options = [&](CLI::App& app) {
     app.add_option("--tasks", tasks, "three: click, long_view, watch. all: like, follow, comment, forward, hate too")

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/answers.hpp"
 #include "common/comparison.hpp"
 #include "common/comparison_log.hpp"
 #include "common/options.hpp"
@@ -51,6 +52,7 @@ struct Example {
   std::function<Splits(const Options&)> load{};
   /// Rows to hold the model against: what can be said of the test split without learning from inputs.
   std::function<esp::Report(const Splits&)> baselines{};
+  std::vector<std::string> ids{};  ///< the columns that say whose a row is: they lead its predictions
   std::string baselines_are = "the best constant";
 };
 
@@ -131,6 +133,7 @@ inline int train_one(const Example& example, const Options& o, const NamedModel&
   const esp::Report baseline = example.baselines ? example.baselines(splits)
                                                  : constant_baselines(trainer.features(), splits[2]);
   std::cout << "\nwithout a model (" << example.baselines_are << ")\n" << baseline;
+  answer(o, trainer, splits[2], example.ids, log);
   std::printf("\n%.0f samples a second; log and curves in %s\n", fit.samples_per_second, log.string().c_str());
   if (!o.checkpoint.empty()) std::printf("saved %s\n", o.checkpoint.c_str());
   if (o.json) {

@@ -24,9 +24,9 @@ struct Options {
   double learning_rate = 0;
   std::uint64_t seed = 1;
   std::string precision = "fp32";
-  std::string checkpoint, log;
+  std::string checkpoint, log, predictions;
   int diagnose = 0;  ///< steps between measurements; 0: none
-  bool resume = false, summary = false, json = false, quiet = false;
+  bool resume = false, importance = false, summary = false, json = false, quiet = false;
   bool compare_all = false;
   std::vector<std::string> compare, compare_balances;
   std::vector<double> weights;
@@ -89,7 +89,9 @@ inline void add_options(CLI::App& app, Options& o, const std::vector<std::string
       ->check(CLI::IsMember({"fp32", "bf16"}));
   app.add_option("--checkpoint", o.checkpoint, "Save the model to this file (safetensors), and how far the training is beside it");
   app.add_flag("--resume", o.resume, "Go on from the checkpoint where an interrupted run stopped; a comparison: from its runs.jsonl");
-  app.add_option("--log", o.log, "Folder for history.jsonl, TensorBoard events and curves.svg");
+  app.add_option("--log", o.log, "Folder for history.jsonl, TensorBoard events, curves.svg, calibration.svg and confusion.svg");
+  app.add_option("--predictions", o.predictions, "Write the test split's predictions to this file (CSV), with its id columns");
+  app.add_flag("--importance", o.importance, "Print how much worse each task is when an input is shuffled: importance.svg beside the log");
   app.add_flag("--diagnose{100}", o.diagnose,
                "Measure every so many steps (--diagnose=N) how the tasks' gradients agree and what gates do: diagnosis.jsonl and .svg beside the log")
       ->check(number_from(1));
@@ -114,7 +116,7 @@ inline void check_together(const CLI::App& app, const Options& o) {
     if (unheard && app.count(option) > 0) throw espalier::ConfigError(std::string(option) + " " + why);
   };
   const bool several = o.compare_all || !o.compare.empty() || !o.compare_balances.empty(), searched = o.search > 0;
-  for (const char* option : {"--checkpoint", "--diagnose", "--summary", "--resamples"})
+  for (const char* option : {"--checkpoint", "--predictions", "--importance", "--diagnose", "--summary", "--resamples"})
     refuse(option, several || searched, "is for the training of one model, not for a comparison or a search");
   refuse("--search", several, "excludes a comparison");
   refuse("--resume", searched, "is for a training or a comparison; a search goes on by itself");

@@ -11,7 +11,7 @@
 #include "espalier/core/config.hpp"
 #include "espalier/core/file.hpp"
 #include "espalier/metrics/calibration.hpp"
-#include "espalier/metrics/report_definitions.hpp"
+#include "espalier/metrics/report_text.hpp"
 #include "espalier/train/labelled_predictions.hpp"
 #include "espalier/train/svg_canvas.hpp"
 

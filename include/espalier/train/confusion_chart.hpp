@@ -13,7 +13,7 @@
 #include "espalier/core/file.hpp"
 #include "espalier/metrics/class_confusion.hpp"
 #include "espalier/metrics/confusion.hpp"
-#include "espalier/metrics/report_definitions.hpp"
+#include "espalier/metrics/report_text.hpp"
 #include "espalier/train/labelled_predictions.hpp"
 #include "espalier/train/svg_canvas.hpp"
 

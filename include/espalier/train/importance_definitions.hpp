@@ -15,7 +15,7 @@
 #include "espalier/core/random.hpp"
 #include "espalier/data/dictionary.hpp"
 #include "espalier/data/schema_columns.hpp"
-#include "espalier/metrics/report_definitions.hpp"
+#include "espalier/metrics/report_text.hpp"
 #include "espalier/metrics/student_t.hpp"
 #include "espalier/train/importance.hpp"
 #include "espalier/train/predict.hpp"

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// Numbers and tables as reports print them.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "espalier/core/config.hpp"
+
+namespace espalier::report_detail {
+
+[[nodiscard]] ESPALIER_COLD inline std::string format(double value) {
+  if (std::isnan(value)) return "n/a";
+  const double size = std::abs(value);
+  char text[32];
+  std::snprintf(text, sizeof text, size != 0 && (size < 1e-3 || size >= 1e5) ? "%.3e" : "%.4f",
+                value);
+  return text;
+}
+
+/// Characters as shown, so that an accented task's name is aligned: UTF-8 without its
+/// continuation bytes.
+[[nodiscard]] inline std::size_t shown(std::string_view text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
+  }));
+}
+
+/// The first column to the left, the others to the right, two spaces between.
+[[nodiscard]] ESPALIER_COLD inline std::string align(const std::vector<std::vector<std::string>>& cells) {
+  std::vector<std::size_t> widths(cells[0].size(), 0);
+  for (const auto& line : cells)
+    for (std::size_t c = 0; c < line.size(); ++c) widths[c] = (std::max)(widths[c], shown(line[c]));
+  std::string text;
+  for (const auto& line : cells) {
+    for (std::size_t c = 0; c < line.size(); ++c) {
+      const std::string padding(widths[c] - shown(line[c]), ' ');
+      text += c == 0 ? line[c] + padding : "  " + padding + line[c];
+    }
+    text += '\n';
+  }
+  return text;
+}
+
+}  // namespace espalier::report_detail
