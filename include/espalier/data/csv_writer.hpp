@@ -25,7 +25,7 @@ class Writer {
  public:
   /// `source` begins messages. Throws ConfigError for no columns, two of one name, and a name that is no UTF-8.
   ESPALIER_COLD Writer(OutputFile& out, std::string source, const std::vector<std::string>& columns)
-      : out_(out), source_(std::move(source)), columns_(columns), missing_(defaults_.missing) {
+      : out_(out), source_(std::move(source)), columns_(columns), missing_(defaults_) {
     if (columns_.empty()) throw_error<ConfigError>({source_, ": no columns to write, expected some"});
     if (const std::size_t twin = twins(columns_).second; twin < columns_.size()) {
       throw_error<ConfigError>({source_, ": two columns are called '", shown(columns_[twin]), "', expected different names"});

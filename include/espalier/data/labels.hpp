@@ -172,7 +172,7 @@ class LabelColumn {
 /// Numbers by value, before texts by their bytes.
 [[nodiscard]] ESPALIER_COLD inline bool class_before(const std::string& a, const std::string& b) {
   double x = 0, y = 0;
-  const bool x_is = to_number(a, x) == std::errc(), y_is = csv_detail::to_number(b, y) == std::errc();
+  const bool x_is = to_number(a, x) == std::errc(), y_is = to_number(b, y) == std::errc();
   if (x_is != y_is) return x_is;
   return x_is && x != y ? x < y : a < b;
 }

@@ -326,7 +326,7 @@ ESPALIER_COLD ESPALIER_INLINE void PlanTrainer::finish_epoch(const Splits& split
     if (info.best) {
       loop.best_epoch = loop.epoch;
       loop.best_value = info.monitored;
-      loop.best_metrics = {loop.epoch, validation};
+      loop.best_metrics = {loop.epoch, *info.validation};
       best_->copy_from(executor_->parameters());
     }
   }
