@@ -230,7 +230,7 @@ TEST_CASE("cross-validation: a trial that diverges or cannot be fails alone") {
   CHECK(result.best().trial.number == 2);
   CHECK(result.outcomes[0].error().find("training diverged") != std::string::npos);
   CHECK(result.outcomes[1].error() ==
-        "fold 0: fixed_weights: 3 weights, expected one for each of 2 tasks");
+        "fold 0: fixed_weights: 3 weights, expected 2, one a task");
 }
 
 TEST_CASE("fixed weights: as a model whose static weights they are") {

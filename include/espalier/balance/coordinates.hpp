@@ -13,7 +13,7 @@ namespace espalier {
 template <class T>
 struct GradientCoordinates {
   std::span<T* const> rows;            ///< one a task; may be written
-  std::span<const std::size_t> tasks;  ///< which task each row is; rises
+  std::span<const std::size_t> tasks;  ///< which of the tasks that learn each row is; rises
   std::size_t size = 0;
   std::uint64_t first = 0;  ///< number of the first coordinate: of any block in any step the same
   std::uint64_t key = 0;    ///< of this step's random numbers

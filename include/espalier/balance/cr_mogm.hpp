@@ -31,6 +31,9 @@ struct CrMogm {
 
   std::vector<double> smooth{};  ///< λ; NaN before the task's first
 
+  void keep(const LearningTasks& tasks) requires(detail::KeepsSettingsByTask<Method>) {
+    method.keep(tasks);
+  }
   void reset(std::size_t tasks) {
     detail::require_within(name, {"alpha", alpha}, 0, 1);
     if constexpr (inner_state) method.reset(tasks);

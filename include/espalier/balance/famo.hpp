@@ -38,13 +38,12 @@ struct Famo {
   detail::TaskAdam xi{};
   std::vector<double> before{};  ///< log L of the last step; NaN where there was none
 
+  void keep(const LearningTasks& tasks) {
+    if (!ideal.empty()) detail::keep_learning(name, "ideal losses", ideal, tasks);
+  }
   void reset(std::size_t tasks) {
     detail::require_positive(name, {"learning_rate", learning_rate});
     detail::require_not_negative(name, {"weight_decay", weight_decay});
-    if (!ideal.empty() && ideal.size() != tasks) {
-      throw_error<ConfigError>(
-          {name, ": ideal has ", ideal.size(), " values, expected ", tasks, ", one a task"});
-    }
     xi.reset(tasks);
     before.assign(tasks, std::nan(""));
   }

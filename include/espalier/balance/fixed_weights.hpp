@@ -26,11 +26,10 @@ struct FixedWeights {
   static constexpr std::string_view name = "fixed_weights";
   static constexpr bool needs_current_losses = false;
 
-  void reset(std::size_t tasks) const {
-    if (values.size() != tasks) {
-      throw_error<ConfigError>(
-          {name, ": ", values.size(), " weights, expected one for each of ", tasks, " tasks"});
-    }
+  void keep(const LearningTasks& tasks) {
+    detail::keep_learning(name, "weights", values, tasks);
+  }
+  void reset(std::size_t) const {
     for (const double w : values) detail::require_not_negative(name, {"a weight", w});
   }
   void weights(std::span<const double>, std::span<double> out) const {

@@ -34,13 +34,12 @@ struct GradDrop {
   static constexpr std::string_view name = "grad_drop";
   static constexpr bool needs_coordinates = true;
 
-  void reset(std::size_t tasks) {
+  void keep(const LearningTasks& tasks) {
+    if (!leaks.empty()) detail::keep_learning(name, "leaks", leaks, tasks);
+  }
+  void reset(std::size_t) const {
     detail::require_within(name, {"leak", leak}, 0, 1);
     for (const double l : leaks) detail::require_within(name, {"leak", l}, 0, 1);
-    if (!leaks.empty() && leaks.size() != tasks) {
-      throw_error<ConfigError>(
-          {name, ": ", leaks.size(), " leaks, expected ", tasks, ", one a task"});
-    }
   }
   [[nodiscard]] static std::vector<double> state() { return {}; }
   void restore(std::span<const double>) const {}

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <concepts>
 #include <cstddef>
@@ -16,18 +17,20 @@
 #include <vector>
 
 #include "espalier/balance/coordinates.hpp"
+#include "espalier/balance/learning_tasks.hpp"
 #include "espalier/balance/weighting.hpp"
 #include "espalier/core/config.hpp"
 #include "espalier/core/error.hpp"
 
 namespace espalier {
 
-/// What a gradient method sees of n tasks, all of them present in the batch.
+/// What a gradient method sees of n tasks, all of them present in the batch and of a static weight
+/// above 0: tasks are counted without those of weight 0.
 struct TaskGradients {
   /// G Gᵀ, n × n, row after row: the inner products of the gradients by the shared parameters.
   /// Finite and symmetric; no product is greater than the lengths allow.
   std::span<const double> gramian;
-  std::span<const std::size_t> tasks;  ///< which task each row is; rises
+  std::span<const std::size_t> tasks;  ///< which of the tasks that learn each row is; rises
   std::span<const double> losses;      ///< one a row; or empty, where the caller does not know them
   std::uint64_t key = 0;               ///< of this step's random numbers, for methods that draw any
 
@@ -55,7 +58,7 @@ struct TaskGradients {
 ///
 /// and, where it keeps something from step to step: `void reset(std::size_t tasks)`,
 /// `std::vector<double> state() const`, `void restore(std::span<const double>)`, as a
-/// WeightingMethod has them. The step then follows Σ_k out_k g_k. weights() writes finite numbers
+/// WeightingMethod has them; `keep` too, for settings by task. The step then follows Σ_k out_k g_k. weights() writes finite numbers
 /// whatever the Gramian: zero, singular, of any scale. It does not allocate.
 template <class M>
 concept GradientMethod = std::copyable<M> &&
@@ -101,6 +104,7 @@ class GradientBalance {
     std::swap(model_, other.model_);
     std::swap(tasks_, other.tasks_);
     present_.swap(other.present_);
+    places_.swap(other.places_);
     losses_.swap(other.losses_);
     gramian_.swap(other.gramian_);
     weights_.swap(other.weights_);
@@ -113,12 +117,14 @@ class GradientBalance {
   /// "mgda" or "cagrad(c=0.4, …)": equal texts mean that one run can continue the other.
   [[nodiscard]] std::string describe() const { return model_->describe(); }
 
-  /// Before the first step: forgets, and makes room for `tasks` tasks. Throws ConfigError where a
-  /// setting is out of its range, or for more than max_tasks tasks.
-  void reset(std::size_t tasks) {
-    if (tasks > max_tasks) {
+  /// Before the first step: forgets, and makes room for the tasks; those of static weight 0 are left
+  /// out. Throws ConfigError where a setting is out of its range, or for more than max_tasks tasks.
+  void reset(std::size_t tasks) { reset(LearningTasks(tasks)); }
+  void reset(std::span<const double> static_weights) { reset(LearningTasks(static_weights)); }
+  void reset(const LearningTasks& tasks) {
+    if (tasks.all() > max_tasks) {
       throw_error<ConfigError>(
-          {"balance '", name(), "': ", tasks, " tasks, expected at most ", max_tasks});
+          {"balance '", name(), "': ", tasks.all(), " tasks, expected at most ", max_tasks});
     }
     model_->reset(tasks);
     tasks_ = tasks;
@@ -130,34 +136,37 @@ class GradientBalance {
   /// their static weights. A task that is absent from the batch has NaN (or infinity) on the
   /// diagonal; it is not shown to the method and its weight is 0. That is not the same as a
   /// gradient of 0, which says that the task is at its optimum. `losses`: one a task, or empty.
-  /// With one task in all there is nothing to balance: its weight is 1. Where the method's numbers
+  /// With one task in all that learns there is nothing to balance: its weight is 1. Where the method's numbers
   /// overflow, for gradients whose lengths lie 1e150 apart, every weight is 1 / n. Throws
   /// ConfigError on other sizes.
   void weights(std::span<const double> gramian, std::span<const double> losses, std::uint64_t key,
                std::span<double> out) {
-    if (gramian.size() != tasks_ * tasks_ || out.size() != tasks_ ||
-        (!losses.empty() && losses.size() != tasks_)) {
+    const std::size_t all = tasks_.all();
+    if (gramian.size() != all * all || out.size() != all ||
+        (!losses.empty() && losses.size() != all)) {
       throw_error<ConfigError>({"balance '", name(), "': a Gramian of ", gramian.size(),
                                 " values, ", losses.size(), " losses and ", out.size(),
-                                " weights, expected ", tasks_ * tasks_, ", ", tasks_,
-                                " (or none) and ", tasks_, " (as told to reset)"});
+                                " weights, expected ", all * all, ", ", all, " (or none) and ", all,
+                                " (as told to reset)"});
     }
     present_.clear();
+    places_.clear();
     losses_.clear();
-    for (std::size_t k = 0; k < tasks_; ++k) {
+    for (std::size_t k = 0; k < all; ++k) {
       out[k] = 0;
-      if (!std::isfinite(gramian[k * tasks_ + k])) continue;
+      if (!std::isfinite(gramian[k * all + k]) || tasks_.place(k) == LearningTasks::none) continue;
       present_.push_back(k);
+      places_.push_back(tasks_.place(k));
       if (!losses.empty()) losses_.push_back(losses[k]);
     }
     const std::size_t count = present_.size();
     if (count == 0) return;
-    if (tasks_ == 1) {
-      out[0] = 1;
+    if (!balances()) {
+      out[present_[0]] = 1;
       return;
     }
     for (std::size_t i = 0; i < count; ++i) {
-      const std::size_t row = present_[i] * tasks_;
+      const std::size_t row = present_[i] * all;
       gramian_[i * count + i] = (std::max)(gramian[row + present_[i]], 0.0);
       for (std::size_t j = 0; j < i; ++j) {
         const double product = gramian[row + present_[j]];
@@ -167,12 +176,16 @@ class GradientBalance {
       }
     }
     const std::span<double> found(weights_.data(), count);
-    model_->weights({{gramian_.data(), count * count}, present_, losses_, key}, found);
+    model_->weights({{gramian_.data(), count * count}, places_, losses_, key}, found);
     bool finite = true;
     for (const double w : found) finite = finite && std::isfinite(w);
     for (std::size_t i = 0; i < count; ++i)
       out[present_[i]] = finite ? found[i] : 1 / static_cast<double>(count);
   }
+
+  /// Whether there is anything to balance: more than one task that learns. Else neither the method's
+  /// weights nor its rewrite() are asked for.
+  [[nodiscard]] bool balances() const { return tasks_.size() > 1; }
 
   /// Whether rewrite() comes before the Gramian is taken: balance/coordinates.hpp.
   [[nodiscard]] bool needs_coordinates() const { return model_->needs_coordinates(); }
@@ -180,14 +193,20 @@ class GradientBalance {
   [[nodiscard]] bool remembers() const { return model_->remembers(); }
   /// Room for them, zeros at first; none of it where the method keeps nothing.
   void remember(std::size_t coordinates) {
-    const std::size_t size = model_->remembers() ? tasks_ * coordinates : 0;
+    const std::size_t size = model_->remembers() ? tasks_.all() * coordinates : 0;
     if (memory_.size() != size) memory_.assign(size, 0.0);
   }
   /// Task after task.
   [[nodiscard]] std::span<double> memory() { return memory_; }
-  /// May run at the same time for different coordinates.
+  /// `gradients.tasks` are the model's. May run at the same time for different coordinates.
   template <class T>
-  void rewrite(const GradientCoordinates<T>& gradients) const {
+  void rewrite(GradientCoordinates<T> gradients) const {
+    std::array<std::size_t, max_tasks> places;
+    if (!tasks_.are_all()) {
+      const std::size_t count = gradients.tasks.size();
+      for (std::size_t i = 0; i < count; ++i) places[i] = tasks_.place(gradients.tasks[i]);
+      gradients.tasks = {places.data(), count};
+    }
     model_->rewrite(gradients);
   }
 
@@ -213,7 +232,7 @@ class GradientBalance {
     [[nodiscard]] virtual std::unique_ptr<Concept> clone() const = 0;
     [[nodiscard]] virtual std::string_view name() const = 0;
     [[nodiscard]] virtual std::string describe() const = 0;
-    virtual void reset(std::size_t tasks) = 0;
+    virtual void reset(const LearningTasks& tasks) = 0;
     virtual void weights(const TaskGradients& gradients, std::span<double> out) = 0;
     [[nodiscard]] virtual bool needs_coordinates() const = 0;
     [[nodiscard]] virtual bool remembers() const { return false; }
@@ -226,21 +245,19 @@ class GradientBalance {
   template <class M>
   struct Model : Concept {
     static constexpr bool has_state = detail::GradientMethodWithState<M>;
-    explicit Model(M m) : method(std::move(m)) {}
+    explicit Model(const M& m) : given(m), method(m) {}
     [[nodiscard]] std::unique_ptr<Concept> clone() const override {
-      return std::make_unique<Model>(method);
+      return std::make_unique<Model>(*this);
     }
     [[nodiscard]] std::string_view name() const override { return M::name; }
     [[nodiscard]] std::string describe() const override {
-      if constexpr (requires { method.describe(); }) {
-        return method.describe();
+      if constexpr (requires { given.describe(); }) {
+        return given.describe();
       } else {
         return std::string(std::string_view(M::name));
       }
     }
-    void reset([[maybe_unused]] std::size_t tasks) override {
-      if constexpr (has_state) method.reset(tasks);
-    }
+    void reset(const LearningTasks& tasks) override { detail::begin_anew(method, given, tasks); }
     void weights(const TaskGradients& gradients, std::span<double> out) override {
       method.weights(gradients, out);
     }
@@ -255,7 +272,7 @@ class GradientBalance {
       if constexpr (has_state) method.restore(state);
     }
     [[nodiscard]] bool needs_coordinates() const override { return M::needs_coordinates; }
-    M method;
+    M given, method;
   };
 
   /// The same for a method that needs coordinates.
@@ -263,7 +280,7 @@ class GradientBalance {
   struct CoordinateModel final : Model<M> {
     using Model<M>::Model;
     [[nodiscard]] std::unique_ptr<Concept> clone() const override {
-      return std::make_unique<CoordinateModel>(this->method);
+      return std::make_unique<CoordinateModel>(*this);
     }
     [[nodiscard]] bool remembers() const override {
       if constexpr (requires { M::remembers; }) return M::remembers;
@@ -282,15 +299,18 @@ class GradientBalance {
   };
 
   void make_room() {
-    present_.reserve(tasks_);
-    losses_.reserve(tasks_);
-    gramian_.resize(tasks_ * tasks_);
-    weights_.resize(tasks_);
+    const std::size_t all = tasks_.all();
+    present_.reserve(all);
+    places_.reserve(all);
+    losses_.reserve(all);
+    gramian_.resize(all * all);
+    weights_.resize(all);
   }
 
   std::unique_ptr<Concept> model_;
-  std::size_t tasks_ = 0;
+  LearningTasks tasks_;
   std::vector<std::size_t> present_;  ///< the tasks in this batch; below, what the method sees
+  std::vector<std::size_t> places_;   ///< of these among the tasks that learn
   std::vector<double> losses_, gramian_, weights_, memory_;
 };
 
@@ -309,7 +329,7 @@ struct detail::GradientModelOf {
     [[nodiscard]] std::string describe() const override { return balance.describe(); }
     [[nodiscard]] bool needs_current_losses() const override { return false; }
     [[nodiscard]] GradientBalance* gradients() override { return &balance; }
-    void reset(std::size_t tasks) override { balance.reset(tasks); }
+    void reset(const LearningTasks& tasks) override { balance.reset(tasks); }
     void weights(std::span<const double>, std::span<double> out) override {
       std::fill(out.begin(), out.end(), 1.0);
     }

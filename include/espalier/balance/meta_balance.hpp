@@ -34,11 +34,18 @@ struct MetaBalance {
 
   std::vector<double> learnt{};  ///< m, then 1 − β^t; one a task each
 
+  void keep(const LearningTasks& tasks) {
+    if (tasks.all() == 0) return;
+    detail::require_within(name, {"target", double(target)}, 0,
+                           static_cast<double>(tasks.all() - 1));
+    const std::size_t place = tasks.place(target);
+    if (place == LearningTasks::none)
+      detail::refuse_setting(name, {"target", double(target)}, "a task that learns: its weight is 0");
+    target = place;
+  }
   void reset(std::size_t tasks) {
     detail::require_within(name, {"relax", relax}, 0, 1);
     detail::require_within(name, {"beta", beta}, 0, 0.9999);
-    if (tasks > 0)
-      detail::require_within(name, {"target", double(target)}, 0, static_cast<double>(tasks - 1));
     learnt.assign(2 * tasks, 0.0);
   }
 

@@ -30,11 +30,10 @@ struct PeLtr {
 
   std::vector<double> bounds{};
 
+  void keep(const LearningTasks& tasks) {
+    if (!least.empty()) detail::keep_learning(name, "least weights", least, tasks);
+  }
   void reset(std::size_t tasks) {
-    if (!least.empty() && least.size() != tasks) {
-      throw_error<ConfigError>(
-          {name, ": ", least.size(), " least weights, expected ", tasks, ", one a task"});
-    }
     bounds = least.empty() ? std::vector<double>(tasks, least_each) : least;
     double sum = 0;
     for (const double c : bounds) {

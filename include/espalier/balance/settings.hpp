@@ -6,7 +6,9 @@
 #include <initializer_list>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "espalier/balance/learning_tasks.hpp"
 #include "espalier/core/config.hpp"
 #include "espalier/core/decimal.hpp"
 #include "espalier/core/error.hpp"
@@ -60,6 +62,18 @@ inline void require_within(std::string_view method, const Setting& setting, doub
 inline void require_not_negative(std::string_view method, const Setting& setting) {
   if (!(setting.value >= 0 && std::isfinite(setting.value)))
     refuse_setting(method, setting, "a number from 0");
+}
+
+/// Of values one a task of the model, those of the tasks that learn. Throws ConfigError for another
+/// number of them.
+inline void keep_learning(std::string_view method, std::string_view what,
+                          std::vector<double>& values, const LearningTasks& tasks) {
+  if (values.size() != tasks.all()) {
+    throw_error<ConfigError>(
+        {method, ": ", values.size(), " ", what, ", expected ", tasks.all(), ", one a task"});
+  }
+  for (std::size_t i = 0; i < tasks.size(); ++i) values[i] = values[tasks[i]];
+  values.resize(tasks.size());
 }
 
 }  // namespace espalier::detail

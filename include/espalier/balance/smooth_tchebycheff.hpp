@@ -31,13 +31,12 @@ struct SmoothTchebycheff {
   static constexpr std::string_view name = "smooth_tchebycheff";
   static constexpr bool needs_current_losses = true;
 
-  void reset(std::size_t tasks) const {
+  void keep(const LearningTasks& tasks) {
+    if (!ideal.empty()) detail::keep_learning(name, "ideal losses", ideal, tasks);
+    if (!preferences.empty()) detail::keep_learning(name, "preferences", preferences, tasks);
+  }
+  void reset(std::size_t) const {
     detail::require_positive(name, {"mu", mu});
-    for (const auto* given : {&preferences, &ideal}) {
-      if (given->empty() || given->size() == tasks) continue;
-      throw_error<ConfigError>({name, ": ", given == &ideal ? "ideal" : "preferences", " has ",
-                                given->size(), " values, expected ", tasks, ", one a task"});
-    }
     for (const double p : preferences) detail::require_not_negative(name, {"preferences", p});
   }
   void weights(std::span<const double> losses, std::span<double> out) const {

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "espalier/balance/learning_tasks.hpp"
 #include "espalier/core/error.hpp"
 
 namespace espalier {
@@ -25,6 +26,7 @@ namespace espalier {
 ///     std::vector<double> state() const;                   // all that a resumed run needs
 ///     void restore(std::span<const double> state);         // after reset; as long as state()
 ///     std::string describe() const;                        // optional: name and settings
+///     void keep(const LearningTasks& tasks);               // optional, before reset: see below
 ///
 /// Step by step: weights(), backward, update, observe(). `losses` holds each task's mean loss over
 /// its labelled samples, without static weights; NaN where the batch has no label of that task.
@@ -32,7 +34,9 @@ namespace espalier {
 /// a barrier between forward and backward; otherwise it is given none and goes by what observe()
 /// has seen. One step's absent or infinite loss must leave every later weight finite: the method
 /// passes over it; what weight it gives an absent task does not matter, as long as it is finite.
-/// The tasks' static weights are the trainer's: it multiplies them on.
+/// The tasks' static weights are the trainer's: it multiplies them on. A task of static weight 0 is
+/// left out: the method is told of the others alone, as if the model had no more. Settings that are
+/// one a task, in the order of the model, are cut to those by keep().
 template <class M>
 concept WeightingMethod = std::copyable<M> &&
     requires(M m, const M& c, std::size_t n, std::span<const double> in, std::span<double> out) {
@@ -56,7 +60,7 @@ struct BalanceConcept {
   [[nodiscard]] virtual std::string describe() const = 0;
   [[nodiscard]] virtual bool needs_current_losses() const = 0;
   [[nodiscard]] virtual GradientBalance* gradients() { return nullptr; }
-  virtual void reset(std::size_t tasks) = 0;
+  virtual void reset(const LearningTasks& tasks) = 0;
   virtual void weights(std::span<const double> losses, std::span<double> out) = 0;
   virtual void observe(std::span<const double> losses) = 0;
   [[nodiscard]] virtual std::vector<double> state() const = 0;
@@ -92,11 +96,16 @@ class Balance {
       Balance(M method)
       : model_(std::make_unique<Model<M>>(std::move(method))) {}
   Balance(const Balance& other)
-      : model_(other.model_ ? other.model_->clone() : nullptr), tasks_(other.tasks_) {}
+      : model_(other.model_ ? other.model_->clone() : nullptr),
+        tasks_(other.tasks_),
+        losses_(other.losses_),
+        weights_(other.weights_) {}
   Balance(Balance&&) noexcept = default;
   Balance& operator=(Balance other) noexcept {
     model_ = std::move(other.model_);
-    tasks_ = other.tasks_;
+    tasks_ = std::move(other.tasks_);
+    losses_ = std::move(other.losses_);
+    weights_ = std::move(other.weights_);
     return *this;
   }
   ~Balance() = default;
@@ -109,21 +118,23 @@ class Balance {
   /// The gradient method within; null when it is a loss weighting.
   [[nodiscard]] GradientBalance* gradients() { return model_->gradients(); }
 
-  /// Throws ConfigError where a setting is out of its range.
-  void reset(std::size_t tasks) {
-    model_->reset(tasks);
-    tasks_ = tasks;
-  }
-  /// The weights of the coming step. `losses`: one a task if needs_current_losses, else may be
-  /// empty.
+  /// For tasks that all learn. Throws ConfigError where a setting is out of its range.
+  void reset(std::size_t tasks) { reset(LearningTasks(tasks)); }
+  /// For tasks of these static weights: those of weight 0 are left out.
+  void reset(std::span<const double> static_weights) { reset(LearningTasks(static_weights)); }
+
+  /// The weights of the coming step; 0 for a task that is left out. `losses`: one a task if
+  /// needs_current_losses, else may be empty.
   void weights(std::span<const double> losses, std::span<double> out) {
     check(out.size(), "weights");
     if (!losses.empty() || needs_current_losses()) check(losses.size(), "losses");
-    model_->weights(losses, out);
+    if (tasks_.are_all()) return model_->weights(losses, out);
+    if (tasks_.size() > 0) model_->weights(losses.empty() ? losses : of_learning(losses), weights_);
+    tasks_.scatter(weights_, out);
   }
   void observe(std::span<const double> losses) {
     check(losses.size(), "losses");
-    model_->observe(losses);
+    if (tasks_.size() > 0) model_->observe(tasks_.are_all() ? losses : of_learning(losses));
   }
   [[nodiscard]] std::vector<double> state() const { return model_->state(); }
   /// Throws CheckpointError when the state is of another length than the method's.
@@ -139,37 +150,52 @@ class Balance {
  private:
   template <class M>
   struct Model final : detail::BalanceConcept {
-    explicit Model(M m) : method(std::move(m)) {}
+    explicit Model(const M& m) : given(m), method(m) {}
     [[nodiscard]] std::unique_ptr<detail::BalanceConcept> clone() const override {
-      return std::make_unique<Model>(method);
+      return std::make_unique<Model>(*this);
     }
     [[nodiscard]] std::string_view name() const override { return M::name; }
     [[nodiscard]] ESPALIER_COLD std::string describe() const override {
-      if constexpr (requires { method.describe(); }) {
-        return method.describe();
+      if constexpr (requires { given.describe(); }) {
+        return given.describe();
       } else {
         return std::string(std::string_view(M::name));
       }
     }
     [[nodiscard]] bool needs_current_losses() const override { return M::needs_current_losses; }
-    void reset(std::size_t tasks) override { method.reset(tasks); }
+    void reset(const LearningTasks& tasks) override {
+      detail::begin_anew(method, given, tasks);
+    }
     void weights(std::span<const double> losses, std::span<double> out) override {
       method.weights(losses, out);
     }
     void observe(std::span<const double> losses) override { method.observe(losses); }
     [[nodiscard]] std::vector<double> state() const override { return method.state(); }
     void restore(std::span<const double> state) override { method.restore(state); }
-    M method;
+    M given, method;
   };
 
+  void reset(LearningTasks tasks) {
+    model_->reset(tasks);
+    losses_.assign(tasks.size(), 0.0);
+    weights_.assign(tasks.size(), 0.0);
+    tasks_ = std::move(tasks);
+  }
+
+  [[nodiscard]] std::span<const double> of_learning(std::span<const double> losses) {
+    tasks_.gather(losses, losses_);
+    return losses_;
+  }
+
   void check(std::size_t count, const char* what) const {
-    if (count == tasks_) return;
+    if (count == tasks_.all()) return;
     throw_error<ConfigError>({"balance '", name(), "': ", count, " ", what,
-                              ", expected one for each of ", tasks_, " tasks (as told to reset)"});
+                              ", expected one for each of ", tasks_.all(), " tasks (as told to reset)"});
   }
 
   std::unique_ptr<detail::BalanceConcept> model_;
-  std::size_t tasks_ = 0;
+  LearningTasks tasks_;
+  std::vector<double> losses_, weights_;  ///< of the tasks that learn
 };
 
 }  // namespace espalier

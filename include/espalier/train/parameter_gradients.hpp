@@ -69,7 +69,7 @@ class ParameterGradients : public TaskBackward<T> {
 
   /// Runs the batch that the executor has begun. Returns how many pieces of products there are.
   std::size_t run(GradientBalance* method = nullptr) {
-    method_ = method;
+    method_ = method != nullptr && method->balances() ? method : nullptr;
     if (segmented_) {
       e_.make_workspace_for_each_slice();
       e_.forward_segments();
@@ -238,7 +238,7 @@ class ParameterGradients : public TaskBackward<T> {
   }
 
   void rewrite_chunk(const ParameterRange& chunk) {
-    if (method_ == nullptr || tasks_ == 1) return;
+    if (method_ == nullptr) return;
     std::array<T*, GradientBalance::max_tasks> rows;
     std::array<double*, GradientBalance::max_tasks> memory;
     const bool remembers = !method_->memory().empty();
@@ -256,7 +256,7 @@ class ParameterGradients : public TaskBackward<T> {
   }
 
   void rewrite_rows(Index shard, std::vector<T>* sums) {
-    if (method_ == nullptr || tasks_ == 1) return;
+    if (method_ == nullptr) return;
     const auto& touched = e_.sparse_.shard(shard);
     const auto width = static_cast<std::size_t>(touched.width);
     auto first = static_cast<std::uint64_t>(e_.program_.plan.sizes.parameters);
@@ -291,7 +291,7 @@ class ParameterGradients : public TaskBackward<T> {
   }
 
   bool segmented_ = false;
-  GradientBalance* method_ = nullptr;  ///< of this step
+  GradientBalance* method_ = nullptr;  ///< of this step, if there is anything to balance
   std::vector<ParameterRange> chunks_;
   std::vector<int> table_groups_;
   Index shared_ = 0;  ///< how many values are everyone's

@@ -63,7 +63,7 @@ class RepresentationGradients : public TaskBackward<T> {
   /// Runs the batch that the executor has begun, backward as far as the representations. Returns
   /// how many pieces of products there are.
   std::size_t run(GradientBalance* method = nullptr) {
-    method_ = tasks_ > 1 ? method : nullptr;
+    method_ = method != nullptr && method->balances() ? method : nullptr;
     e_.make_workspace_for_each_slice();
     e_.forward_segments();
     for (std::size_t k = 0; k < tasks_; ++k) {
@@ -200,7 +200,7 @@ class RepresentationGradients : public TaskBackward<T> {
   std::vector<Block> blocks_;    ///< the representations, each once
   std::vector<Buffer<T>> kept_;  ///< a task each: its gradient, sample after sample
   std::vector<std::vector<T>> sums_;
-  GradientBalance* method_ = nullptr;  ///< of this step
+  GradientBalance* method_ = nullptr;  ///< of this step, if there is anything to balance
 };
 
 }  // namespace espalier

@@ -51,7 +51,7 @@ class TaskGradientPass {
     if constexpr (Coordinates) {
       const std::size_t each =
           representation_ ? representation_->coordinates() : parameters_->coordinates();
-      balance.remember(tasks_ > 1 ? each : 0);
+      balance.remember(balance.balances() ? each : 0);
     }
   }
 

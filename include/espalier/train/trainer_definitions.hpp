@@ -37,7 +37,7 @@ ESPALIER_COLD ESPALIER_INLINE PlanTrainer::PlanTrainer(const CpuProgram& program
   check_options(options_);
   static_cast<void>(Trainable(program.plan, options_.freeze));
   for (const TaskInfo& task : program.plan.tasks) base_weights_.push_back(task.weight);
-  Balance(options_.balance).reset(base_weights_.size());
+  Balance(options_.balance).reset(base_weights_);
 }
 
 ESPALIER_INLINE PlanTrainer::PlanTrainer(PlanTrainer&&) noexcept = default;
@@ -87,7 +87,7 @@ ESPALIER_COLD ESPALIER_INLINE FitResult PlanTrainer::fit(const Dataset& train,
   executor.clear_gradient();
   executor.prepare(options_.optimizer, options_.freeze);
   Balance balance = options_.balance;
-  balance.reset(base_weights_.size());
+  balance.reset(base_weights_);
   std::unique_ptr<GradientDriver::Pass> task_gradients;
   if (const GradientDriver* driver = options_.balance.driver()) {
     task_gradients = driver->make(executor, options_.balance_on, *balance.gradients());
