@@ -7,6 +7,7 @@
 #include <limits>
 #include <optional>
 
+#include "espalier/core/rounding.hpp"
 #include "espalier/plan/schema.hpp"
 
 namespace espalier::features_detail {
@@ -61,10 +62,11 @@ class Moments {
     squares_ += delta * (x - mean_);
   }
   [[nodiscard]] double mean() const { return mean_; }
-  /// That of the values themselves (divided by their number); 1 where they are all one, or none.
+  /// That of the values themselves (divided by their number); 1 where they are all one but for
+  /// rounding, or none.
   [[nodiscard]] double deviation() const {
     const double deviation = count_ > 0 ? std::sqrt(squares_ / count_) : 0;
-    return deviation == 0 ? 1 : deviation;
+    return is_rounding(deviation, std::abs(mean_)) ? 1 : deviation;
   }
   [[nodiscard]] bool finite() const { return std::isfinite(mean_) && std::isfinite(squares_); }
 

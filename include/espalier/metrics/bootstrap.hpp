@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <numeric>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -23,7 +22,7 @@ struct Samples {
   Values predictions{};  ///< width × n, a sample's values next to each other; width is 1 but for
                          ///< classes
   Values labels{};       ///< n
-  Values weights{};      ///< n or none
+  Values weights{};      ///< n or none; a sample of weight 0 is as if it were not there
   Groups groups{};       ///< n or none; a group drawn twice is two groups
 };
 
@@ -41,7 +40,7 @@ struct BootstrapOptions {
 
 namespace metrics_detail {
 
-/// Draws resamples; resample r depends on the seed and r alone.
+/// Draws resamples; resample r depends on the seed and r alone. Samples of weight 0 are not drawn.
 class Resampler {
  public:
   ESPALIER_COLD Resampler(const Samples& samples, const BootstrapOptions& options)
@@ -58,6 +57,10 @@ class Resampler {
     if (options.by_group || !samples.groups.empty())
       require_size("bootstrap", "groups", samples.groups.size(), n);
     width_ = n == 0 ? 0 : samples.predictions.size() / n;
+    order_.reserve(n);
+    for (std::size_t i = 0; i < n; ++i) {
+      if (samples.weights.empty() || samples.weights[i] != 0) order_.push_back(i);
+    }
     if (options.by_group) sort_groups();
   }
 
@@ -69,7 +72,6 @@ class Resampler {
     labels_.clear();
     weights_.clear();
     groups_.clear();
-    const std::size_t n = samples_.labels.size();
     if (options_.by_group) {
       const std::size_t groups = starts_.size() - 1;
       for (std::size_t drawn = 0; drawn < groups; ++drawn) {
@@ -78,8 +80,8 @@ class Resampler {
           add(order_[i], static_cast<std::int64_t>(drawn));
       }
     } else {
-      for (std::size_t drawn = 0; drawn < n; ++drawn) {
-        const auto i = static_cast<std::size_t>(random.below(n));
+      for (std::size_t drawn = 0; drawn < order_.size(); ++drawn) {
+        const std::size_t i = order_[static_cast<std::size_t>(random.below(order_.size()))];
         add(i, samples_.groups.empty() ? 0 : samples_.groups[i]);
       }
     }
@@ -92,8 +94,6 @@ class Resampler {
 
  private:
   ESPALIER_COLD void sort_groups() {
-    order_.resize(samples_.labels.size());
-    std::iota(order_.begin(), order_.end(), std::size_t{0});
     std::sort(order_.begin(), order_.end(), [this](std::size_t a, std::size_t b) {
       const std::int64_t x = samples_.groups[a];
       const std::int64_t y = samples_.groups[b];
@@ -122,7 +122,7 @@ class Resampler {
   Samples samples_;
   BootstrapOptions options_;
   std::size_t width_ = 0;
-  std::vector<std::size_t> order_;   // by group: the samples, sorted by group
+  std::vector<std::size_t> order_;   // the samples of a weight other than 0; by group: sorted by it
   std::vector<std::size_t> starts_;  // by group: where each group begins in order_, and the end
   std::vector<double> predictions_;
   std::vector<float> narrow_predictions_;  // instead, where they were floats: metrics clip by their type

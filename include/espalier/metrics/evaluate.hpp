@@ -75,7 +75,9 @@ class Resamples {
 
 /// Weights and groups are views: what they view must outlive the options.
 struct EvaluateOptions {
-  KeptValues weights{};  ///< one per sample, or none; `ndcg@k` and `recall@k` rank every sample whatever it weighs
+  /// One per sample, or none. A sample of weight 0 is as if it were not there, for every metric;
+  /// `ndcg@k` and `recall@k` rank the others whatever they weigh.
+  KeptValues weights{};
   EvaluateGroups groups{};   ///< one per sample, or none: adds gauc, and intervals resample whole groups
   bool detailed = false;     ///< adds precision, recall, f1; with groups `ndcg@k`, `recall@k` too
   double threshold = 0.5;    ///< of accuracy, precision, recall and f1

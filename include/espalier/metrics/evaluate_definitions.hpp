@@ -47,8 +47,11 @@ ESPALIER_INLINE void add_group_metrics(Metrics& metrics, const Samples& s, const
     return;
   }
   const std::string k = std::to_string(o.k);
-  metrics.push_back({"ndcg@" + k, ndcg_at_k(s.predictions, s.labels, s.groups, o.k).value});
-  metrics.push_back({"recall@" + k, recall_at_k(s.predictions, s.labels, s.groups, o.k).value});
+  metrics.push_back(
+      {"ndcg@" + k,
+       ndcg_at_k(s.predictions, s.labels, s.groups, o.k, Gain::linear, s.weights).value});
+  metrics.push_back(
+      {"recall@" + k, recall_at_k(s.predictions, s.labels, s.groups, o.k, s.weights).value});
 }
 
 ESPALIER_COLD ESPALIER_INLINE Metrics real_metrics(const Samples& s, const EvaluateOptions&,
@@ -93,8 +96,8 @@ ESPALIER_COLD ESPALIER_INLINE TaskReport evaluate_with(std::string task, Values 
     require_size("evaluate", "groups", samples.groups.size(), samples.labels.size());
   TaskReport report{std::move(task), compute(samples, options, classes), 0,
                     label_mean(samples.labels, samples.weights)};
-  for (std::size_t i = 0; i < samples.labels.size(); ++i)
-    if (!std::isnan(samples.labels[i])) ++report.labelled;
+  for_each_labelled("evaluate", samples.labels, samples.weights,
+                    [&](std::size_t, double, double) { ++report.labelled; });
   if (options.resamples.count != 0)
     options.resamples.add(report, samples, options, compute, classes);
   return report;

@@ -28,7 +28,7 @@ struct Member {
   Scored scored;
 };
 
-/// The labelled samples by group, ranked within it; `check` says whether a label can be.
+/// The labelled samples of positive weight by group, ranked within it; `check` says whether a label can be.
 inline std::vector<Member> rank_groups(std::string_view metric, Values scores, Values labels,
                                        Groups groups, Values weights,
                                        void (*check)(std::string_view, std::size_t, double)) {
@@ -122,9 +122,12 @@ enum class Gain : std::uint8_t {
 /// Equal scores share the mean of what their ranks are worth (McSherry & Najork, ECIR 2008), so
 /// constant scores gain nothing from the order of the data. Groups whose labels are all 0 do not
 /// count; each other group counts once. `scores`: n, never NaN; `labels`: n, ≥ 0 or NaN (missing);
-/// `groups`: n; `k` ≥ 1. O(n log n). Throws ConfigError when sizes or values are not as said.
+/// `groups`: n; `k` ≥ 1; `weights`: n or none, ≥ 0. A sample of weight 0 is left out; of the others
+/// each is one place of the ranking, whatever it weighs. O(n log n). Throws ConfigError when sizes or
+/// values are not as said.
 [[nodiscard]] inline GroupedValue ndcg_at_k(Values scores, Values labels, Groups groups,
-                                            Index k = 10, Gain gain = Gain::linear) {
+                                            Index k = 10, Gain gain = Gain::linear,
+                                            Values weights = {}) {
   using namespace metrics_detail;
   require_cutoff("ndcg_at_k", k);
   const auto top = static_cast<std::size_t>(k);
@@ -139,7 +142,7 @@ enum class Gain : std::uint8_t {
   std::vector<double> ideal;
   double sum = 0;
   for_each_group(
-      rank_groups("ndcg_at_k", scores, labels, groups, {}, &require_relevance),
+      rank_groups("ndcg_at_k", scores, labels, groups, weights, &require_relevance),
       [&](std::span<const Scored> ranked) {
         ++result.groups;
         ideal.clear();
@@ -168,7 +171,7 @@ enum class Gain : std::uint8_t {
 /// best scores. Of equal scores across the cut, each is in with the same chance. Groups without a
 /// relevant sample do not count. Arguments, complexity and errors as in ndcg_at_k.
 [[nodiscard]] inline GroupedValue recall_at_k(Values scores, Values labels, Groups groups,
-                                              Index k = 10) {
+                                              Index k = 10, Values weights = {}) {
   using namespace metrics_detail;
   require_cutoff("recall_at_k", k);
   const auto top = static_cast<std::size_t>(k);
@@ -176,7 +179,7 @@ enum class Gain : std::uint8_t {
   GroupedValue result;
   double sum = 0;
   for_each_group(
-      rank_groups("recall_at_k", scores, labels, groups, {}, &require_relevance),
+      rank_groups("recall_at_k", scores, labels, groups, weights, &require_relevance),
       [&](std::span<const Scored> ranked) {
         ++result.groups;
         double all = 0;

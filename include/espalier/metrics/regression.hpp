@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "espalier/core/rounding.hpp"
 #include "espalier/metrics/values.hpp"
 
 namespace espalier {
@@ -56,21 +57,21 @@ double mean_error(std::string_view metric, Values predictions, Values labels, Va
 }
 
 /// Share of the labels' variance that is explained, 1 − Σ w (p − y)² / Σ w (ȳ − y)²; below 0 when
-/// worse than the mean. Arguments and errors as in rmse. Undefined (NaN) when all labels are equal.
+/// worse than the mean. Arguments and errors as in rmse. Undefined (NaN) when all labels are equal
+/// but for rounding.
 [[nodiscard]] inline double r2(Values predictions, Values labels, Values weights = {}) {
   const double mean = label_mean(labels, weights);
   const auto left = [](std::size_t, double p, double y) { return (p - y) * (p - y); };
   const auto all = [mean](std::size_t, double, double y) { return (mean - y) * (mean - y); };
   const double residual = metrics_detail::mean_error("r2", predictions, labels, weights, left);
   const double variance = metrics_detail::mean_error("r2", labels, labels, weights, all);
-  // The mean of equal labels is rounded: their variance need not be 0.
   double low = std::numeric_limits<double>::infinity(), high = -low;
-  metrics_detail::for_each_labelled("r2", labels, weights, [&](std::size_t, double y, double w) {
-    if (w <= 0) return;
+  metrics_detail::for_each_labelled("r2", labels, weights, [&](std::size_t, double y, double) {
     low = (std::min)(low, y);
     high = (std::max)(high, y);
   });
-  return low < high && variance > 0 ? 1 - residual / variance : undefined;
+  const double size = (std::max)(std::abs(low), std::abs(high));
+  return is_rounding(high - low, size) || !(variance > 0) ? undefined : 1 - residual / variance;
 }
 
 /// Mean Poisson deviance, 2 Σ w (y ln(y / μ) − y + μ) / Σ w with 0 ln 0 = 0: 0 for a perfect

@@ -22,7 +22,7 @@ struct MetricValue {
 struct TaskReport {
   std::string task;
   std::vector<MetricValue> metrics;
-  Index labelled = 0;       ///< samples with a label for this task
+  Index labelled = 0;       ///< samples with a label for this task, and a weight above 0
   double mean = undefined;  ///< of the labels: the base rate of a binary task
 };
 
