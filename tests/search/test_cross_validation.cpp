@@ -33,93 +33,13 @@ esp::TrainerOptions recipe(const search::Trial& trial) {
 
 }  // namespace
 
-TEST_CASE("folds: each row is left out once, in parts of one size") {
-  for (const int k : {2, 3, 7}) {
-    CAPTURE(k);
-    const esp::Dataset data = made_up(100, 1).filter([](esp::Index row) { return row % 10 != 0; });
-    const auto folds = search::folds_of(data, k);
-    REQUIRE(folds.size() == static_cast<std::size_t>(k));
-    std::multiset<std::int32_t> left_out;
-    for (const auto& [train, valid] : folds) {
-      CHECK(train.size() + valid.size() == data.size());
-      CHECK(std::abs(static_cast<double>(valid.size()) - 90.0 / k) < 1);
-      std::set<std::int32_t> both(train.rows().begin(), train.rows().end());
-      both.insert(valid.rows().begin(), valid.rows().end());
-      CHECK(static_cast<esp::Index>(both.size()) == data.size());
-      left_out.insert(valid.rows().begin(), valid.rows().end());
-    }
-    CHECK(std::equal(left_out.begin(), left_out.end(), data.rows().begin(), data.rows().end()));
-  }
-  const esp::Dataset data = made_up(50, 1);
-  CHECK(search::folds_of(data, 3, 1)[0].valid.rows() ==
-        search::folds_of(data, 3, 1)[0].valid.rows());
-  CHECK(search::folds_of(data, 3, 1)[0].valid.rows() !=
-        search::folds_of(data, 3, 2)[0].valid.rows());
-}
-
-TEST_CASE("folds: a row that the data has several times is left out with all of them") {
-  const esp::Dataset data(std::make_shared<const esp::Table>(made_up(2, 1).table()), {0, 0, 0, 0, 1, 1});
-  for (const std::uint64_t seed : {1U, 2U, 3U, 4U}) {
-    const auto folds = search::folds_of(data, 2, seed);
-    for (const auto& [train, valid] : folds) {
-      CHECK(train.size() + valid.size() == 6);
-      CHECK(train.rows().front() == train.rows().back());
-      CHECK(valid.rows().front() == valid.rows().back());
-    }
-  }
-  CHECK(message_of([&] { static_cast<void>(search::folds_of(data, 3)); }) ==
-        "cross-validation: folds is 3, expected 2 to 2, the number of different rows");
-}
-
-TEST_CASE("folds: by a column, no value is on both sides") {
-  const esp::Dataset data = made_up(300, 2);
-  const esp::Column& user = data.table().column("user");
-  esp::Index sum = 0;
-  for (const auto& [train, valid] : search::folds_of(data, 3, 4, "user")) {
-    std::set<std::string_view> learnt;
-    for (const std::int32_t row : train.rows()) learnt.insert(user.at(row));
-    for (const std::int32_t row : valid.rows()) CHECK(learnt.count(user.at(row)) == 0);
-    sum += valid.size();
-  }
-  CHECK(sum == data.size());
-}
-
-TEST_CASE("folds: by a column, the spellings of a number are one value") {
-  esp::Table numbers, spellings;
-  std::vector<int> users;
-  std::vector<std::string> written;
-  for (int i = 0; i < 60; ++i) {
-    users.push_back(i % 20);
-    written.push_back(std::to_string(i % 20) + (i < 20 ? "" : i < 40 ? ".0" : ".00"));
-  }
-  numbers.add("user", users);
-  spellings.add("user", written);
-  const auto expected = search::folds_of(esp::Dataset(numbers), 3, 4, "user");
-  const auto folds = search::folds_of(esp::Dataset(spellings), 3, 4, "user");
-  for (std::size_t k = 0; k < 3; ++k) CHECK(folds[k].valid.rows() == expected[k].valid.rows());
-}
-
-TEST_CASE("folds: what cannot be cut is refused") {
-  const esp::Dataset data = made_up(30, 1);
-  const auto said = [&](int k, const std::string& by = {}) {
-    return message_of([&] { static_cast<void>(search::folds_of(data, k, 1, by)); });
-  };
-  CHECK(said(1) == "cross-validation: folds is 1, expected 2 to 30, the number of different rows");
-  CHECK(said(31) == "cross-validation: folds is 31, expected 2 to 30, the number of different rows");
-  CHECK(said(30) == "accepted");
-  CHECK(said(25, "user").find("column 'user' has too few values, expected fewer folds") !=
-        std::string::npos);
-  CHECK(said(3, "nobody").find("no column 'nobody'") != std::string::npos);
-}
-
-TEST_CASE("fingerprint: of the rows and of what a model reads in them") {
-  const esp::Schema schema = esp::program_of<Bottom, float, esp::cpu::Device>().plan.schema;
-  const std::string one = search::fingerprint(made_up(60, 1), schema);
+TEST_CASE("fingerprint: of the rows and of all that they hold, those for weights and groups too") {
+  const std::string one = search::fingerprint(made_up(60, 1));
   CHECK(one.starts_with("made-up, 60 rows ("));
-  CHECK(search::fingerprint(made_up(60, 1), schema) == one);
-  CHECK(search::fingerprint(made_up(60, 2), schema) != one);
-  CHECK(search::fingerprint(made_up(60, 1).head(59), schema) != one);
-  for (const char* column : {"x", "user", "click"}) {
+  CHECK(search::fingerprint(made_up(60, 1)) == one);
+  CHECK(search::fingerprint(made_up(60, 2)) != one);
+  CHECK(search::fingerprint(made_up(60, 1).head(59)) != one);
+  for (const char* column : {"x", "user", "click", "weight"}) {
     esp::Table table = made_up_table(60, 1), changed;
     changed.source = table.source;
     for (esp::Column c : table.columns()) {
@@ -127,11 +47,13 @@ TEST_CASE("fingerprint: of the rows and of what a model reads in them") {
       if (c.name == column && c.kind == esp::ColumnKind::text) c.codes[7] = c.codes[7] == 0 ? 1 : 0;
       changed.add(std::move(c));
     }
-    CHECK(search::fingerprint(esp::Dataset(std::move(changed)), schema) != one);
+    CHECK(search::fingerprint(esp::Dataset(std::move(changed))) != one);
   }
-  esp::Table more = made_up_table(60, 1);
-  more.add(esp::Column::number("unread", std::vector<double>(60, 1.0)));
-  CHECK(search::fingerprint(esp::Dataset(std::move(more)), schema) == one);
+  const esp::Table table = made_up_table(60, 1);  // the order of columns is not what they hold
+  esp::Table reordered = table.select({"weight", "click", "user", "x", "tags", "watch", "y"});
+  CHECK(search::fingerprint(esp::Dataset(reordered)) == one);
+  reordered.rename("weight", "other");
+  CHECK(search::fingerprint(esp::Dataset(std::move(reordered))) != one);
 }
 
 TEST_CASE("cross-validation: a score is what a trainer by hand gets on the fold") {
@@ -143,7 +65,7 @@ TEST_CASE("cross-validation: a score is what a trainer by hand gets on the fold"
   const search::Trial trial{0, space.sample(1, 0)};
   for (const int budget : {0, 1}) {
     const double score = objective.score(trial, {1, budget, 77, 1});
-    const auto folds = search::folds_of(data, 3, 8);
+    const auto folds = data.folds(3, 8);
     esp::TrainerOptions o = recipe(trial);
     o.monitor = "mean_auc";
     o.seed = 77;

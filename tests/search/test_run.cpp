@@ -220,3 +220,16 @@ TEST_CASE("search: progress is lines where there is no terminal") {
                        "rung 1/1 100%"));
   CHECK(text.find("best 1\n") != std::string::npos);
 }
+
+TEST_CASE("search: of a small space every point is scored once, and the table says so") {
+  std::atomic<int> scored = 0;
+  const search::Objective objective{[&](const search::Trial& t, const search::Fold&) {
+    ++scored;
+    return t.real("c");
+  }};
+  const search::Result result =
+      search::run({search::choice("c", {1, 2, 3})}, search::Random{.trials = 40}, objective, quiet());
+  CHECK(scored == 3);
+  CHECK(result.outcomes.size() == 3);
+  CHECK(result.table().ends_with("\nthe space has 3 points: each is a trial, where 40 were asked for\n"));
+}

@@ -101,6 +101,42 @@ TEST_CASE("space: a value depends on seed, number and its own name alone") {
   CHECK(std::equal(shorter.values.begin(), shorter.values.end(), longer.values.begin()));
 }
 
+TEST_CASE("strategies: no point is a trial twice, and a small space ends with all of them") {
+  const search::Space small{search::choice("c", {"a", "b"}), search::integer("n", 1, 3)};
+  CHECK(small.points() == 6);
+  CHECK(small.all_points().size() == 6);
+  const auto texts = [](const search::Schedule& made) {
+    std::vector<std::string> found;
+    for (const esp::Json& v : made.values) found.push_back(v.dump());
+    return found;
+  };
+  const search::Schedule all = search::Random{.trials = 40}.schedule(small);
+  CHECK(all.values.size() == 6);
+  REQUIRE(all.rungs.size() == 1);
+  CHECK(all.rungs[0].trials == 6);
+  CHECK(all.note == "the space has 6 points: each is a trial, where 40 were asked for");
+  const std::vector<std::string> found = texts(all);
+  CHECK(std::set<std::string>(found.begin(), found.end()).size() == 6);
+  for (int trials = 1; trials <= 6; ++trials) {  // and a longer search begins like a shorter one
+    const search::Schedule made = search::Random{.trials = trials}.schedule(small);
+    CHECK(made.note.empty());
+    CHECK(texts(made) == std::vector<std::string>(found.begin(), found.begin() + trials));
+  }
+  // The ends of a wide range by logarithm are drawn once in thousands: all are found nevertheless.
+  const search::Space rare{search::log_integer("n", 1, 3000)};
+  const std::vector<std::string> many = texts(search::Random{.trials = 3000}.schedule(rare));
+  CHECK(many.size() == 3000);
+  CHECK(std::set<std::string>(many.begin(), many.end()).size() == 3000);
+  const std::vector<std::string> fewer = texts(search::Random{.trials = 2990}.schedule(rare));
+  CHECK(std::equal(fewer.begin(), fewer.end(), many.begin()));
+  const search::Schedule halved = search::SuccessiveHalving{.trials = 27}.schedule(small);
+  CHECK(halved.rungs[0].trials == 6);
+  CHECK(halved.rungs[1].trials == 2);
+  CHECK(halved.note.starts_with("the space has 6 points"));
+  CHECK(search::Space{search::uniform("x", 0, 1)}.points() == std::numeric_limits<double>::infinity());
+  CHECK(search::Random{.trials = 500}.schedule(search::Space{search::uniform("x", 0, 1)}).values.size() == 500);
+}
+
 TEST_CASE("trial: a value is had by name and kind") {
   const search::Trial trial{0, esp::Json::parse(R"({"rate":0.001,"layers":3,"balance":"mgda"})")};
   CHECK(trial.real("rate") == 0.001);

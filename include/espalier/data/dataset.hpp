@@ -20,6 +20,8 @@
 
 namespace espalier {
 
+struct Fold;  // data/folds.hpp
+
 /// Rows of a table. Cheap to copy, and every split of it; the table itself never changes.
 class Dataset {
  public:
@@ -110,6 +112,25 @@ class Dataset {
     });
   }
 
+  /// Each value of `column`, missing ones as one, is divided by the shares: of each value every part has its share of the
+  /// rows, rounded down or up, and of all values together as near to it as can be. A row that is there several times is one.
+  /// For text and few numbers: a column of more than 100 different numbers is refused. Throws ConfigError, DataError.
+  [[nodiscard]] std::array<Dataset, 3> split_stratified(const std::string& column, double train, double valid, double test,
+                                                        std::uint64_t seed = 0) const;
+
+  /// `k` ways to leave out one part of `k`, for cross-validation: each row is in the validation rows of one, with its
+  /// repetitions where it is there several times. Parts, drawn by `seed`, have as many different rows, up to one. Throws
+  /// ConfigError unless `k` is 2 to the number of different rows.
+  [[nodiscard]] std::vector<Fold> folds(int k, std::uint64_t seed = 1) const;
+
+  /// The same with all rows of one value of `column` (a user, say) in one part: by a hash of the value, so sizes are near each
+  /// other alone. Throws ConfigError where a part is empty, DataError.
+  [[nodiscard]] std::vector<Fold> folds_by_hash(const std::string& column, int k, std::uint64_t seed = 1) const;
+
+  /// The same with each value of `column`, missing ones as one, in every part alike: up to one row, as the parts' sizes.
+  /// Columns as for split_stratified.
+  [[nodiscard]] std::vector<Fold> folds_stratified(const std::string& column, int k, std::uint64_t seed = 1) const;
+
   /// Rows before `valid_from` train, those before `test_from` validate, the rest test. Rows without a time are in none.
   /// Throws ConfigError, DataError.
   [[nodiscard]] std::array<Dataset, 3> split_by_time(const std::string& column, double valid_from, double test_from) const {
@@ -171,8 +192,13 @@ class Dataset {
     }
   }
 
+  /// `part`: of each row of the table.
+  [[nodiscard]] std::vector<Fold> folds_of(const std::vector<std::int32_t>& part, int k) const;
+
   std::shared_ptr<const Table> table_;
   std::vector<std::int32_t> rows_;
 };
 
 }  // namespace espalier
+
+#include "espalier/data/folds.hpp"

@@ -12,7 +12,7 @@
 
 #include "espalier/core/config.hpp"
 #include "espalier/metrics/report.hpp"
-#include "espalier/search/folds.hpp"
+#include "espalier/search/fingerprint.hpp"
 #include "espalier/search/trial.hpp"
 #include "espalier/train/description.hpp"
 #include "espalier/train/learning_settings.hpp"
@@ -60,14 +60,15 @@ using MakeTrainer = std::shared_ptr<PlanTrainer> (*)(const PlanTrainer::CpuProgr
   for (const std::string& line : learning_settings(program)) model = mix(model, hash_text(line));
   char text[24];
   std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(model));
-  objective.about = fingerprint(data, program.plan.schema) + "; " +
+  objective.about = fingerprint(data) + "; " +
                     std::string(program.plan.model) + " (" + text + ")" + "; " +
                     std::to_string(settings.folds) + " folds" +
                     (settings.by.empty() ? "" : " by " + settings.by) + ", seed " +
                     std::to_string(settings.seed) + "; monitor " + settings.monitor +
                     (settings.score ? ", own score" : "");
-  auto folds = std::make_shared<const std::vector<TrainValid>>(
-      folds_of(data, settings.folds, settings.seed, settings.by));
+  auto folds = std::make_shared<const std::vector<espalier::Fold>>(
+      settings.by.empty() ? data.folds(settings.folds, settings.seed)
+                          : data.folds_by_hash(settings.by, settings.folds, settings.seed));
   objective.score = [program, make, folds, settings, options_of = std::move(options_of)](
                         const Trial& trial, const Fold& fold) {
     TrainerOptions options = options_of(trial);
@@ -87,7 +88,7 @@ using MakeTrainer = std::shared_ptr<PlanTrainer> (*)(const PlanTrainer::CpuProgr
     options.callbacks.emplace_back(
         [&fold](EpochInfo& info) { info.stop = info.stop || fold.stopping(); });
     const std::shared_ptr<PlanTrainer> trainer = make(program, std::move(options));
-    const TrainValid& rows = (*folds)[static_cast<std::size_t>(fold.index)];
+    const espalier::Fold& rows = (*folds)[static_cast<std::size_t>(fold.index)];
     const FitResult fit = trainer->fit(rows.train, rows.valid);
     return settings.score && !fold.stopping() ? settings.score(trainer->evaluate(rows.valid))
                                               : fit.best_value;

@@ -72,6 +72,7 @@ struct Result {
   int run = 0;               ///< folds that were scored now
   int read = 0;              ///< folds whose scores the file had
   bool interrupted = false;  ///< by a signal: then `outcomes` has only what was complete
+  std::string note{};        ///< the strategy's: that the space has fewer points than were asked for
 
   /// Each trial with the largest budget it had, the best first.
   [[nodiscard]] ESPALIER_COLD std::vector<Outcome> ranking() const {
@@ -95,7 +96,7 @@ struct Result {
     return std::move(ranked[0]);
   }
 
-  /// The ranking: a row a trial, its first `most` rows.
+  /// The ranking: a row a trial, its first `most` rows; below it the note.
   [[nodiscard]] std::string table(std::size_t most = 20) const;
   /// A panel a parameter: score against value, a colour a budget, the best trial marked.
   /// Logarithmic ones as log10.
@@ -138,6 +139,7 @@ ESPALIER_COLD inline std::string Result::table(std::size_t most) const {
   }
   if (ranked.size() + 1 > rows.size())
     text += "and " + std::to_string(ranked.size() + 1 - rows.size()) + " more\n";
+  if (!note.empty()) text += note + '\n';
   return text;
 }
 

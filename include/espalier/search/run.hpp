@@ -71,6 +71,8 @@ class Runner {
   ESPALIER_COLD Result run() {
     result_.parameters = space_.parameters();
     result_.goal = objective_.goal;
+    result_.note = schedule_.note;
+    if (progress_ && !schedule_.note.empty()) progress_->say(schedule_.note);
     std::optional<InterruptGuard> interrupts;
     if (options_.handle_interrupts) interrupts.emplace();
     interrupts_ = interrupts ? &*interrupts : nullptr;

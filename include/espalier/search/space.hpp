@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdint>
 #include <initializer_list>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -63,6 +64,19 @@ struct Parameter {
       if (kind == Kind::integer) value = whole(value);
       if (values.empty() || values.back().as_number() != value) values.emplace_back(value);
     }
+    return values;
+  }
+
+  /// How many values it has; infinity of a real one.
+  [[nodiscard]] double count() const {
+    if (kind == Kind::choice) return static_cast<double>(choices.size());
+    return kind == Kind::real ? std::numeric_limits<double>::infinity() : std::floor(high) - std::ceil(low) + 1;
+  }
+  /// All of them. Only where count() is finite.
+  [[nodiscard]] ESPALIER_COLD std::vector<Json> all() const {
+    if (kind == Kind::choice) return choices;
+    std::vector<Json> values;
+    for (double value = std::ceil(low); value <= high; ++value) values.emplace_back(value);
     return values;
   }
 
@@ -132,6 +146,40 @@ class Space {
   }
 
   [[nodiscard]] const std::vector<Parameter>& parameters() const { return parameters_; }
+
+  static constexpr double most_points = 1e6;
+
+  /// How many points it has; infinity with a real parameter.
+  [[nodiscard]] double points() const {
+    double count = 1;
+    for (const Parameter& p : parameters_) count *= p.count();
+    return count;
+  }
+  /// All of them, for spaces of up to most_points.
+  [[nodiscard]] ESPALIER_COLD std::vector<Json> all_points() const {
+    std::vector<std::vector<Json>> axes;
+    for (const Parameter& p : parameters_) axes.push_back(p.all());
+    return combinations(axes);
+  }
+  /// Every combination of some values of each parameter; the last parameter runs fastest.
+  [[nodiscard]] ESPALIER_COLD std::vector<Json> combinations(
+      const std::vector<std::vector<Json>>& axes) const {
+    std::size_t count = 1;
+    for (const auto& axis : axes) count *= axis.size();
+    std::vector<Json> made;
+    for (std::size_t i = 0; i < count; ++i) {
+      std::vector<std::size_t> at(axes.size());
+      std::size_t rest = i;
+      for (std::size_t p = axes.size(); p-- > 0;) {
+        at[p] = rest % axes[p].size();
+        rest /= axes[p].size();
+      }
+      Json values = Json::object();
+      for (std::size_t p = 0; p < axes.size(); ++p) values.set(parameters_[p].name, axes[p][at[p]]);
+      made.push_back(std::move(values));
+    }
+    return made;
+  }
 
   /// Random values: a parameter's depend on seed, number and its own name alone, so a longer search
   /// begins like a shorter one, and another parameter changes nothing.

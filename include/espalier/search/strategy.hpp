@@ -6,12 +6,16 @@
 #include <cmath>
 #include <concepts>
 #include <cstdint>
+#include <set>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "espalier/core/config.hpp"
 #include "espalier/core/error.hpp"
 #include "espalier/core/json.hpp"
+#include "espalier/core/random.hpp"
 #include "espalier/data/column.hpp"
 #include "espalier/search/space.hpp"
 
@@ -27,6 +31,7 @@ struct Rung {
 struct Schedule {
   std::vector<Json> values;  ///< of each trial
   std::vector<Rung> rungs;
+  std::string note{};  ///< what is to be said of it: that the space has fewer points than were asked for
 };
 
 /// A strategy of your own is a struct with this function.
@@ -43,11 +48,31 @@ ESPALIER_COLD inline void require_at_least(std::string_view name, double value, 
       {name, " is ", number_text(value), ", expected ", number_text(least), " or more"});
 }
 
-[[nodiscard]] ESPALIER_COLD inline std::vector<Json> samples(const Space& space, int trials,
-                                                             std::uint64_t seed) {
-  std::vector<Json> values;
-  for (int i = 0; i < trials; ++i) values.push_back(space.sample(seed, i));
-  return values;
+/// Random points, each once. A longer search begins like a shorter one. Of a space with fewer points
+/// all of them, with a note.
+[[nodiscard]] ESPALIER_COLD inline Schedule samples(const Space& space, int trials,
+                                                    std::uint64_t seed) {
+  constexpr int patience = 1000;  // so many repetitions in a row: few points are left, or rare ones
+  Schedule made;
+  std::set<std::string> seen;
+  const auto wanted = static_cast<std::size_t>(trials);
+  const auto take = [&](Json point) {
+    const bool first = made.values.size() < wanted && seen.insert(point.dump()).second;
+    if (first) made.values.push_back(std::move(point));
+    return first;
+  };
+  for (int number = 0, repeated = 0; made.values.size() < wanted && repeated < patience; ++number)
+    repeated = take(space.sample(seed, number)) ? 0 : repeated + 1;
+  if (made.values.size() < wanted && space.points() <= Space::most_points) {
+    std::vector<Json> all = space.all_points();
+    espalier::Random(seed, 14).shuffle(all);
+    for (Json& point : all) take(std::move(point));
+  }
+  if (made.values.size() < wanted) {
+    made.note = message({"the space has ", made.values.size(), " points: each is a trial, where ", trials,
+                         " were asked for"});
+  }
+  return made;
 }
 
 }  // namespace detail
@@ -58,12 +83,11 @@ struct Grid {
   int points = 5;
   int budget = 0;
 
-  static constexpr double most = 1e6;
-
   /// Throws ConfigError for more than a million.
   [[nodiscard]] ESPALIER_COLD Schedule schedule(const Space& space) const {
     detail::require_at_least("grid search: points", points, 1);
     detail::require_at_least("grid search: budget", budget, 0);
+    constexpr double most = Space::most_points;
     std::vector<std::vector<Json>> axes;
     double count = 1;
     for (const Parameter& p : space.parameters()) {
@@ -74,24 +98,13 @@ struct Grid {
     if (count > most)
       throw ConfigError("grid search: there are more than a million combinations, expected fewer");
     Schedule made;
-    for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
-      std::vector<std::size_t> at(axes.size());
-      std::size_t rest = i;
-      for (std::size_t p = axes.size(); p-- > 0;) {
-        at[p] = rest % axes[p].size();
-        rest /= axes[p].size();
-      }
-      Json values = Json::object();
-      for (std::size_t p = 0; p < axes.size(); ++p)
-        values.set(space.parameters()[p].name, axes[p][at[p]]);
-      made.values.push_back(std::move(values));
-    }
+    made.values = space.combinations(axes);
     made.rungs = {{budget, static_cast<int>(made.values.size())}};
     return made;
   }
 };
 
-/// Values at random. Bergstra & Bengio, Random search for hyper-parameter optimization, JMLR 2012:
+/// Points at random, none twice; of a space with fewer than `trials` all of them. Bergstra & Bengio, Random search for hyper-parameter optimization, JMLR 2012:
 /// better than a grid as soon as some parameters matter more than others.
 struct Random {
   int trials = 20;
@@ -101,7 +114,9 @@ struct Random {
   [[nodiscard]] ESPALIER_COLD Schedule schedule(const Space& space) const {
     detail::require_at_least("random search: trials", trials, 1);
     detail::require_at_least("random search: budget", budget, 0);
-    return {detail::samples(space, trials, seed), {{budget, trials}}};
+    Schedule made = detail::samples(space, trials, seed);
+    made.rungs = {{budget, static_cast<int>(made.values.size())}};
+    return made;
   }
 };
 
@@ -123,8 +138,8 @@ struct SuccessiveHalving {
     detail::require_at_least("successive halving: max_budget", max_budget, min_budget);
     std::vector<double> budgets;  // the largest first
     for (double b = max_budget; b >= min_budget; b /= eta) budgets.push_back(b);
-    Schedule made{detail::samples(space, trials, seed), {}};
-    int left = trials;
+    Schedule made = detail::samples(space, trials, seed);
+    int left = static_cast<int>(made.values.size());
     for (std::size_t i = budgets.size(); i-- > 0; left = (std::max)(1, left / eta)) {
       made.rungs.push_back({static_cast<int>(std::round(budgets[i])), left});
     }
