@@ -348,3 +348,15 @@ TEST_CASE("gradient methods: settings out of range are refused") {
   refuses(GradNorm{.learning_rate = 0},
           "grad_norm: learning_rate is 0, expected a number greater than 0");
 }
+
+TEST_CASE("grad_vac: where gradients were one for long, what it adds has a bound") {
+  GradientBalance balance = GradVac{.random_order = false};
+  balance.reset(2);
+  Numbers out(2);
+  for (int step = 0; step < 60; ++step)  // φ comes as near to 1 as doubles do
+    balance.weights(Numbers{1, 1, 1, 1}, {}, 1, out);
+  CHECK(out == Numbers{1, 1});
+  balance.weights(Numbers{1, 0, 0, 1}, {}, 1, out);
+  // Each gradient gets φ / √(1 − φ²) of the other, φ = 0.999; the second φ fell to the same cosine, 0.
+  for (const double w : out) CHECK(w == doctest::Approx(1 + 0.999 / std::sqrt(1 - 0.999 * 0.999)));
+}

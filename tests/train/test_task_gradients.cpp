@@ -306,3 +306,30 @@ TEST_CASE("task gradients: the same bits for any number of threads") {
     check(ThreeNormed{}, esp::TrimmedMean{}, {3});
   }
 }
+
+TEST_CASE("task gradients: in single precision, lengths whose squares are none are told apart all the same") {
+  const auto program = esp::program_of<ThreeBottom, float, esp::cpu::Device>();
+  esp::TrainExecutor<float> executor(program, rows, 64, 1);
+  esp::initialize(executor.plan(), 5, executor.parameters());
+  executor.prepare(esp::Sgd{}, {});
+  const esp::RandomBatch<float> data(executor.plan(), 64, rows, 11);
+  esp::TaskGradientPass<float> pass(executor, esp::BalanceOn::parameters);
+  esp::GradientBalance balance = esp::MeanGradient{};
+  balance.reset(3);
+  const auto gramian = [&](const std::vector<double>& weights) {
+    pass.forward_backward(data.batch(), weights, 7, balance);
+    executor.clear_gradient();
+    return std::vector<double>(pass.gramian().begin(), pass.gramian().end());
+  };
+  const std::vector<double> ones = gramian({1, 1, 1}), scales{0x1p80, 0x1p-80, 1};
+  const std::vector<double> scaled = gramian(scales);
+  for (std::size_t i = 0; i < 3; ++i) {
+    for (std::size_t j = 0; j < 3; ++j) {
+      CAPTURE(i);
+      CAPTURE(j);
+      const double size = std::sqrt(ones[4 * i] * ones[4 * j]);
+      CHECK(size > 0);
+      CHECK(std::abs(scaled[3 * i + j] / (scales[i] * scales[j]) - ones[3 * i + j]) < 1e-5 * size);
+    }
+  }
+}

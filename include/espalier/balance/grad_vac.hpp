@@ -20,7 +20,8 @@ namespace espalier {
 /// O(n³); keeps n² means, 0 at first. Invariant to the scale of all gradients. Conventions: c is of
 /// the gradient as changed so far (as in the authors' algorithm); one mean for all shared
 /// parameters, where the paper has one a group of layers; β = 0.5 as in LibMTL and TorchJD (the
-/// paper's 0.01 suits its millions of steps); what is left of a gradient below 1e-6 of it has no
+/// paper's 0.01 suits its millions of steps); φ counts as at most 0.999, for the multiple of g_j grows
+/// without a bound as it nears 1, and is so at most 23 |g_i| / |g_j|; what is left of a gradient below 1e-6 of it has no
 /// angle (c = 0), a gradient of 0 takes no part. The others' order is drawn anew, or `random_order
 /// = false`: by number.
 struct GradVac {
@@ -29,6 +30,7 @@ struct GradVac {
 
   static constexpr std::string_view name = "grad_vac";
   static constexpr bool needs_coordinates = false;
+  static constexpr double max_goal = 0.999;
 
   std::vector<double> goals{};  ///< φ, tasks × tasks
   std::size_t tasks = 0;
@@ -58,9 +60,10 @@ struct GradVac {
         const double cosine =
             length > 1e-6 ? (std::min)((std::max)(product / length, -1.0), 1.0) : 0.0;
         double& goal = goals[g.tasks[i] * tasks + g.tasks[j]];
-        if (cosine < goal && goal < 1 && length > 1e-6) {
-          const double across = std::sqrt(1 - goal * goal);
-          own[j] += length * (goal * std::sqrt(1 - cosine * cosine) - cosine * across) / across;
+        const double aim = (std::min)(goal, max_goal);
+        if (cosine < aim && length > 1e-6) {
+          const double across = std::sqrt(1 - aim * aim);
+          own[j] += length * (aim * std::sqrt(1 - cosine * cosine) - cosine * across) / across;
         }
         goal = (1 - beta) * goal + beta * cosine;
       }

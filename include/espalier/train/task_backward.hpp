@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <span>
 #include <vector>
 
@@ -118,8 +119,17 @@ class TaskBackward {
     }
   }
 
-  /// In runs of partial sums that are added in a fixed order.
+  /// In runs of partial sums that are added in a fixed order. Products of single precision overflow
+  /// from gradients of 1e19 on and vanish below 1e-23: then in double.
   [[nodiscard]] static double dot(const T* a, const T* b, Index n) {
+    const double sum = dot_of_runs(a, b, n), size = std::abs(sum);
+    if (sizeof(T) == sizeof(double) || (size >= 1e-30 && size <= 1e30)) return sum;
+    double exact = 0;
+    for (Index i = 0; i < n; ++i) exact += static_cast<double>(a[i]) * static_cast<double>(b[i]);
+    return exact;
+  }
+
+  [[nodiscard]] static double dot_of_runs(const T* a, const T* b, Index n) {
     constexpr Index parts = 16, run = 512;
     double sum = 0;
     Index i = 0;
