@@ -13,6 +13,8 @@
 #include <vector>
 
 #include "espalier/core/random.hpp"
+#include "espalier/describe/sharing/gates.hpp"
+#include "espalier/describe/sharing/one_gate_moe.hpp"
 #include "espalier/train/make_balance.hpp"
 #include "support/made_up.hpp"
 
@@ -171,6 +173,9 @@ using Clicked = esp::Task<"clicked", esp::BinaryCrossEntropy, esp::Weight{0.5}, 
 struct Alone : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<MadeUpEncoder>, Click> {};
 struct Beside : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<MadeUpEncoder>, Click, Measured> {};
 struct Two : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<MadeUpEncoder>, Click, Clicked> {};
+using OneGate = esp::Gated<esp::OneGateMoe<3, MadeUpEncoder>, esp::BalancedLoad<esp::Weight{2}>>;
+struct Loaded : esp::MultiTaskModel<MadeUpInputs, OneGate, Click> {};
+struct LoadedBeside : esp::MultiTaskModel<MadeUpInputs, OneGate, Click, Measured> {};
 struct TwoBeside : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<MadeUpEncoder>, Click, Measured, Clicked> {};
 
 /// The greatest difference of the tasks' predictions after a short training.
@@ -205,6 +210,13 @@ TEST_CASE("trainer: a task of weight 0 beside others leaves what they learn as i
     options.balance_on = esp::BalanceOn::representation;
     CHECK(difference<TwoBeside, Two>(options, {0, 2}) < 1e-5);
   }
+}
+
+TEST_CASE("trainer: a task of weight 0 takes nothing of the load's term of a shared gate") {
+  esp::TrainerOptions options = quick_options();
+  CHECK(difference<LoadedBeside, Loaded>(options, {0}) < 1e-5);
+  options.balance = esp::MeanGradient{};
+  CHECK(difference<LoadedBeside, Loaded>(options, {0}) < 1e-5);
 }
 
 TEST_CASE("trainer: the labels of a task of weight 0 change no bit of the others, with any method") {

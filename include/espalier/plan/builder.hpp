@@ -15,6 +15,7 @@ namespace espalier {
 struct GateOptions {
   double dropout = 0;
   double load_balance = 0;
+  double of_shared_gates = 1;  ///< what the load's term of a gate of all tasks is multiplied by
 };
 
 /// Used twice by the compiler: first to count (N = 0 arrays), then to fill arrays of that size.

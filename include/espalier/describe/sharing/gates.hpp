@@ -22,6 +22,7 @@ constexpr Block softmax(Builder& b, Block x, int groups = 1) {
     load.in = gates.stopped();
     load.out = {};
     load.real = b.gate_options.load_balance;
+    if (b.owner() == shared_by_tasks && groups == 1) load.real *= b.gate_options.of_shared_gates;
     load.scratch_size = x.rows + 1;
     load.scratch = b.scratch(load.scratch_size);
     load.loss = b.owner();  // a shared gate's term is spread over all tasks
@@ -69,7 +70,9 @@ struct Gated {
 
   template <class InputsType, class... Tasks, class Builder>
   static constexpr auto fold(Builder& b) {
-    b.gate_options = {(Options::dropout + ...), (Options::load_balance + ...)};
+    // Of a shared gate's term each task has a part: those of weight 0 leave theirs to the others.
+    constexpr double all = sizeof...(Tasks), learning = (0.0 + ... + (Tasks::weight > 0 ? 1.0 : 0.0));
+    b.gate_options = {(Options::dropout + ...), (Options::load_balance + ...), learning > 0 ? all / learning : 1};
     return Sharing::template fold<InputsType, Tasks...>(b);
   }
 
