@@ -12,6 +12,12 @@ using Rating = esp::Task<"rating", esp::SoftmaxCrossEntropy<3>>;
 struct Mixed : esp::MultiTaskModel<esp::Inputs<esp::Numeric<"x">>, esp::SharedBottom<esp::Mlp<4>>, Click, Watch, Rating> {};
 struct Regression : esp::MultiTaskModel<esp::Inputs<esp::Numeric<"x">>, esp::SharedBottom<esp::Mlp<4>>, Watch> {};
 
+template <int W>
+using Buy = esp::Task<"buy", esp::BinaryCrossEntropy, esp::Weight{W}>;
+struct Five : esp::MultiTaskModel<esp::Inputs<esp::Numeric<"x">>, esp::SharedBottom<esp::Mlp<4>>, Click, Watch, Rating, Buy<1>,
+                                  esp::Task<"rare", esp::BinaryCrossEntropy>,
+                                  esp::Task<"measured", esp::BinaryCrossEntropy, esp::Weight{0}>> {};
+
 const esp::PlanView& mixed = esp::plan_of<Mixed>();
 
 std::string error_of(const char* what, bool grouped = false) {
@@ -52,7 +58,7 @@ TEST_CASE("monitor: what is watched must be a metric that the task has") {
   CHECK(error_of("click/ratio") ==
         "monitor 'click/ratio': metric 'ratio' is best at 1: neither higher nor lower is better");
   CHECK(message_of([] { esp::Monitor(esp::plan_of<Regression>(), "mean_auc"); }) ==
-        "monitor 'mean_auc': the model has no binary task");
+        "monitor 'mean_auc': the model has no binary task of a weight above 0");
 }
 
 TEST_CASE("monitor: which way is better, and NaN never is") {
@@ -82,7 +88,27 @@ TEST_CASE("monitor: the value of a report") {
   CHECK(esp::Monitor(mixed, "watch/rmse").value(report, 2.5) == 1.5);
   report.tasks.push_back({"buy", {{"auc", 0.8}}});
   report.tasks.push_back({"rare", {{"auc", std::nan("")}}});
-  CHECK(esp::Monitor(mixed, "mean_auc").value(report, 2.5) == doctest::Approx(0.75));
+  report.tasks.push_back({"measured", {{"auc", 0.1}}});
+  CHECK(esp::Monitor(esp::plan_of<Five>(), "mean_auc").value(report, 2.5) == doctest::Approx(0.75));
+  CHECK(esp::Monitor(esp::plan_of<Five>(), "measured/auc").value(report, 2.5) == 0.1);
+}
+
+TEST_CASE("monitor: tasks of weight 0 decide neither the loss nor the mean AUC, unless all have that") {
+  using Inputs = esp::Inputs<esp::Numeric<"x">>;
+  struct Measured : esp::MultiTaskModel<Inputs, esp::SharedBottom<esp::Mlp<4>>, Watch, Buy<0>> {};
+  struct Nothing : esp::MultiTaskModel<Inputs, esp::SharedBottom<esp::Mlp<4>>, Buy<0>> {};
+  CHECK(message_of([] { esp::Monitor(esp::plan_of<Measured>(), "mean_auc"); }) ==
+        "monitor 'mean_auc': the model has no binary task of a weight above 0");
+  esp::Report report;
+  report.tasks.push_back({"buy", {{"auc", 0.3}}});
+  CHECK(esp::Monitor(esp::plan_of<Nothing>(), "mean_auc").value(report, 2.5) == 0.3);
+  esp::EncodedData data;
+  data.samples = 2;
+  data.tasks = 2;
+  data.labels = {none, none, 0, 1};
+  CHECK(message_of([&] { esp::Monitor(esp::plan_of<Measured>(), "loss").check(data); })
+            .starts_with("monitor 'loss' is undefined on the validation split"));
+  CHECK(message_of([&] { esp::Monitor(esp::plan_of<Measured>(), "buy/auc").check(data); }) == "accepted");
 }
 
 TEST_CASE("monitor: a validation split that cannot tell is refused") {

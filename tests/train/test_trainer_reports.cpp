@@ -130,6 +130,25 @@ TEST_CASE("reports: what is said, and nothing when told to be quiet") {
   CHECK(said.find('\r') == std::string::npos);  // no terminal, no bar
 }
 
+TEST_CASE("reports: a training that can learn nothing says so") {
+  struct Measured : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<MadeUpEncoder>,
+                                        esp::Task<"click", esp::BinaryCrossEntropy, esp::Weight{0}>> {};
+  const auto said = [](auto trainer) {
+    const CapturedStderr captured;
+    trainer.fit(made_up(60, 1));
+    return captured.text();
+  };
+  esp::TrainerOptions o = quick_options();
+  o.epochs = 1;
+  o.progress = esp::ShowProgress::automatic;
+  const std::string weightless = said(esp::Trainer<Measured>(o)), free = said(esp::Trainer<Bottom>(o));
+  o.freeze = {"*"};
+  const std::string frozen = said(esp::Trainer<Bottom>(o));
+  CHECK(weightless.find("every task has weight 0: nothing will be learnt\n") != std::string::npos);
+  CHECK(frozen.find("freeze fits every tensor and table: no parameter will learn\n") != std::string::npos);
+  for (const char* part : {"weight 0", "freeze"}) CHECK(free.find(part) == std::string::npos);
+}
+
 TEST_CASE("reports: notes of a table that both splits are of are said once") {
   esp::Table table = made_up_table(150, 1);
   table.notes.emplace_back("joined: 3 keys without a partner");

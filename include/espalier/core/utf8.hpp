@@ -12,7 +12,7 @@ namespace espalier {
 
 /// Bytes of the well-formed character that begins at `text[i]`: 1 to 4; 0 when it is malformed (cut off, overlong, a
 /// surrogate, beyond U+10FFFF). Unicode 15, table 3-7.
-[[nodiscard]] inline std::size_t utf8_length(std::string_view text, std::size_t i) noexcept {
+[[nodiscard]] constexpr std::size_t utf8_length(std::string_view text, std::size_t i) noexcept {
   const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(text[at]); };
   const unsigned lead = byte(i);
   if (lead < 0x80) return 1;
@@ -29,7 +29,7 @@ namespace espalier {
 }
 
 /// Whether the whole of `text` is well-formed UTF-8.
-[[nodiscard]] inline bool is_utf8(std::string_view text) noexcept {
+[[nodiscard]] constexpr bool is_utf8(std::string_view text) noexcept {
   for (std::size_t i = 0; i < text.size();) {
     const std::size_t length = utf8_length(text, i);
     if (length == 0) return false;

@@ -5,6 +5,7 @@
 #include <array>
 #include <string_view>
 
+#include "espalier/core/utf8.hpp"
 #include "espalier/describe/sharing.hpp"
 #include "espalier/describe/task.hpp"
 
@@ -36,6 +37,19 @@ struct MultiTaskModel {
     return true;
   }();
   static_assert(task_names_differ, "espalier: two tasks have the same name");
+
+  /// A task's name stands in paths of tensors, columns of histories, JSON, messages: any text but one that breaks lines.
+  static constexpr bool task_names_are_text = [] {
+    for (const std::string_view name : task_names) {
+      if (!is_utf8(name)) return false;
+      for (const char c : name) {
+        if ((c >= 0 && c < ' ') || c == '\x7f') return false;
+      }
+    }
+    return true;
+  }();
+  static_assert(task_names_are_text,
+                "espalier: a task's name has a control character, or is no UTF-8: expected a line of text");
 
   template <class Builder>
   static constexpr void fold(Builder& b) {

@@ -2,6 +2,7 @@
 // What a diagnosis measured, as an image.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,9 +37,21 @@ namespace espalier {
   };
   constexpr std::string_view norm = "gradient_norm/all/", cosine = "gradient_cosine/", gate = "gate/",
                              entropy = "/entropy", load = "/load/";
-  for (const std::string& column : history.columns()) {
+  const std::vector<std::string> columns = history.columns();
+  // Names of tasks may have a '/': the columns of group "all", which all pairs have, say where a pair begins.
+  const std::string whole = std::string(cosine) + "all/";
+  const auto pair_at = [&](const std::string& column) {
+    std::size_t first = column.rfind('/');
+    for (const std::string& known : columns) {
+      if (!known.starts_with(whole)) continue;
+      const std::string_view pair = std::string_view(known).substr(whole.size() - 1);
+      if (column.ends_with(pair)) first = (std::min)(first, column.size() - pair.size());
+    }
+    return first;
+  };
+  for (const std::string& column : columns) {
     const std::string_view name = column;
-    const std::size_t last = column.rfind('/');
+    const std::size_t last = name.starts_with(cosine) ? pair_at(column) : 0;
     if (name.starts_with(norm)) {
       add("Length of gradients", "norm", within(column, norm, ""), column);
     } else if (name.starts_with(cosine) && last > cosine.size()) {

@@ -2,6 +2,7 @@
 // `Monitor`: what early stopping watches, as one number, and whether it got better.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <string_view>
@@ -15,8 +16,9 @@
 
 namespace espalier {
 
-/// "loss": Σ weight_k · validation loss_k, so that no task alone decides. "mean_auc": mean over the binary tasks.
-/// "task/metric": one metric of one task.
+/// "loss": Σ weight_k · validation loss_k, so that no task alone decides. "mean_auc": mean over the binary tasks. A task of
+/// weight 0 is measured and decides in neither, unless all have that. "task/metric": one metric of one task, whatever its
+/// weight.
 class Monitor {
  public:
   /// `grouping`: whether there are groups, and so metrics by group. `evaluate`: of the kinds of labels that the tasks have. Throws ConfigError for anything else, and for a metric
@@ -27,24 +29,24 @@ class Monitor {
     if (what == "loss") return;
     if (what == "mean_auc") {
       higher_ = true;
-      for (const TaskInfo& task : plan.tasks) {
-        if (task.label == LabelKind::binary) return;
+      for (std::size_t k = 0; k < plan.tasks.size(); ++k) {
+        if (plan.tasks[k].label == LabelKind::binary && decides(k)) return;
       }
-      throw ConfigError("monitor 'mean_auc': the model has no binary task");
+      throw ConfigError("monitor 'mean_auc': the model has no binary task of a weight above 0");
     }
-    const std::size_t slash = what.find('/');
     std::string names;
+    std::size_t found = plan.tasks.size();
     for (std::size_t k = 0; k < plan.tasks.size(); ++k) {
-      const TaskInfo& task = plan.tasks[k];
-      if (slash != std::string_view::npos && task.name == what.substr(0, slash)) {
-        task_ = task.name;
-        metric_ = what.substr(slash + 1);
-        find_metric(k);
-        return;
-      }
-      names += ", '" + std::string(task.name) + "/<metric>'";
+      const std::string_view name = plan.tasks[k].name;  // which may have a '/' itself: the longest one counts
+      names += ", '" + std::string(name) + "/<metric>'";
+      if (what.size() <= name.size() || !what.starts_with(name) || what[name.size()] != '/') continue;
+      if (found == plan.tasks.size() || name.size() > plan.tasks[found].name.size()) found = k;
     }
-    throw_error<ConfigError>({"monitor is '", what_, "', expected 'loss', 'mean_auc'", names});
+    if (found == plan.tasks.size())
+      throw_error<ConfigError>({"monitor is '", what_, "', expected 'loss', 'mean_auc'", names});
+    task_ = plan.tasks[found].name;
+    metric_ = what.substr(task_.size() + 1);
+    find_metric(found);
   }
 
   /// Throws DataError when what is watched is undefined on the validation split whatever the model says: there are no
@@ -54,7 +56,7 @@ class Monitor {
     double labelled = 0;
     for (std::size_t k = 0; k < plan_.tasks.size(); ++k) {
       report.tasks.push_back(of_constants(k, validation.label(k), validation.weights, validation.groups));
-      if (plan_.tasks[k].weight > 0) labelled += std::isnan(report.tasks.back().mean) ? 0 : 1;
+      if (decides(k)) labelled += std::isnan(report.tasks.back().mean) ? 0 : 1;
     }
     if (std::isnan(value(report, labelled > 0 ? 0 : std::nan("")))) {
       throw_error<DataError>({"monitor '", what_,
@@ -68,8 +70,9 @@ class Monitor {
     if (!task_.empty()) return report.value(task_, metric_);
     double sum = 0;
     int count = 0;
-    for (const TaskReport& task : report.tasks) {
-      for (const MetricValue& m : task.metrics) {
+    for (std::size_t k = 0; k < report.tasks.size(); ++k) {
+      if (!decides(k)) continue;
+      for (const MetricValue& m : report.tasks[k].metrics) {
         if (m.name != "auc" || std::isnan(m.value)) continue;
         sum += m.value;
         ++count;
@@ -87,6 +90,12 @@ class Monitor {
   [[nodiscard]] const std::string& what() const { return what_; }
 
  private:
+  /// A task of weight 0 does not, unless all have that.
+  [[nodiscard]] bool decides(std::size_t task) const {
+    const auto weighs = [](const TaskInfo& t) { return t.weight > 0; };
+    return weighs(plan_.tasks[task]) || std::none_of(plan_.tasks.begin(), plan_.tasks.end(), weighs);
+  }
+
   /// The metrics that a model would have which says the same of every sample.
   [[nodiscard]] ESPALIER_COLD TaskReport of_constants(std::size_t task,
                                                       std::span<const float> labels, Values weights,

@@ -2,6 +2,7 @@
 // `Trainable`: which parts of the parameters learn, cut into chunks for threads.
 #pragma once
 
+#include <algorithm>
 #include <span>
 #include <string>
 #include <vector>
@@ -55,6 +56,11 @@ class Trainable {
   }
 
   [[nodiscard]] std::span<const Chunk> chunks() const { return chunks_; }
+  /// Whether anything learns.
+  [[nodiscard]] bool any() const {
+    return std::any_of(chunks_.begin(), chunks_.end(), [](const Chunk& c) { return !c.frozen; }) ||
+           std::find(tables_.begin(), tables_.end(), false) != tables_.end();
+  }
   [[nodiscard]] bool table_frozen(int table) const { return tables_[static_cast<std::size_t>(table)]; }
 
  private:

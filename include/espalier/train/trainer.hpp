@@ -111,7 +111,7 @@ class PlanTrainer {
 
   void finish_epoch(const Splits& splits, LoopState& loop);
 
-  /// Σ weight_k · loss_k over the tasks that have one; NaN when none has.
+  /// Σ weight_k · loss_k over the tasks that have a loss and a weight above 0; NaN when none has.
   [[nodiscard]] double weighted(std::span<const double> losses) const;
 
   /// The model as the checkpoint has it: of the best epoch, or without validation of the last.

@@ -220,6 +220,10 @@ ESPALIER_COLD ESPALIER_INLINE void PlanTrainer::say_notes(const Dataset& train,
   for (const std::string& note :
        label_notes(program_.plan, splits.train, features_.state().labels))
     recorder_.say(note);
+  if (LearningTasks(base_weights_).size() == 0)
+    recorder_.say("every task has weight 0: nothing will be learnt");
+  if (!Trainable(program_.plan, options_.freeze).any())
+    recorder_.say("freeze fits every tensor and table: no parameter will learn");
 }
 
 ESPALIER_COLD ESPALIER_INLINE FitResult PlanTrainer::run(const Splits& splits, LoopState& loop,
@@ -357,7 +361,7 @@ ESPALIER_COLD ESPALIER_INLINE double PlanTrainer::weighted(std::span<const doubl
   double sum = 0;
   bool any = false;
   for (std::size_t k = 0; k < losses.size(); ++k) {
-    if (std::isnan(losses[k])) continue;
+    if (std::isnan(losses[k]) || base_weights_[k] == 0) continue;
     sum += base_weights_[k] * losses[k];
     any = true;
   }
