@@ -75,11 +75,15 @@ ratings() {
 } >films/movies.csv
 ratings >films/ratings.csv
 
-"$bin/movielens" --data films --epochs 2 --checkpoint model.safetensors --log log --json >out 2>err </dev/null || fail "$(cat err)"
+"$bin/movielens" --data films --epochs 2 --checkpoint model.safetensors --log log --predictions p.csv --importance --json >out 2>err </dev/null || fail "$(cat err)"
 tail -n 1 out | grep -q '^{"example":"movielens","model":"shared","balance":"equal","precision":"fp32","seed":1,"epochs":2,.*"train_samples_per_second":.*"tasks":{"watched":{"auc":' ||
   fail "the JSON line is $(tail -n 1 out)"
 mv out first
-for file in model.safetensors log/history.jsonl log/curves.svg; do [ -s "$file" ] || fail "no $file"; done
+for file in model.safetensors log/history.jsonl log/curves.svg log/calibration.svg log/confusion.svg log/importance.svg; do [ -s "$file" ] || fail "no $file"; done
+[ "$(head -n 1 p.csv)" = userId,movieId,watched,liked,rating ] || fail "predictions of other columns: $(head -n 1 p.csv)"
+[ "$(grep -c '^[0-9]*,[0-9]*,0\.[0-9e-]*,0\.[0-9e-]*,[0-9.]*$' p.csv)" = $(($(wc -l <p.csv) - 1)) ] || fail "predictions: $(head p.csv)"
+grep -q "^predictions of $(($(wc -l <p.csv) - 1)) rows: p.csv$" first || fail "no word of the predictions: $(cat first)"
+grep -q '^watched: auc [0-9.]*  *worse by  *95 % interval$' first || fail "no importance: $(cat first)"
 [ ! -e log/diagnosis.jsonl ] || fail "diagnosis.jsonl without --diagnose"
 "$bin/movielens" --data films --epochs 1 --model mmoe --diagnose=1 --log measured --quiet >/dev/null 2>err </dev/null || fail "$(cat err)"
 grep -q '"gradient_cosine/all/watched~rating":.*"gate/gates/rating/entropy":' measured/diagnosis.jsonl || fail "no cosines and gates in diagnosis.jsonl"
@@ -89,6 +93,7 @@ refuses "--learning-rate: 0, expected a number, above 0" "$bin/movielens" --data
 refuses "--seed: -1, expected a number, 0 or more" "$bin/movielens" --data films --seed -1
 refuses "--resamples is 1" "$bin/movielens" --data films --resamples 1
 refuses "--checkpoint is for the training of one model" "$bin/movielens" --data films --compare --checkpoint kept.safetensors
+refuses "--predictions is for the training of one model" "$bin/movielens" --data films --compare --predictions p.csv
 refuses "--summary is for the training of one model" "$bin/movielens" --data films --search 2 --summary
 refuses "--search excludes a comparison" "$bin/movielens" --data films --search 2 --compare
 refuses "--seeds is for comparisons" "$bin/movielens" --data films --seeds 7

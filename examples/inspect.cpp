@@ -1,0 +1,370 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a model's file says of itself, without the model's type: tasks, inputs, vocabularies, metrics, tensors. Reads the
+// state of a run (.resume) and any other safetensors file, too.
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <iostream>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "common/tensor_statistics.hpp"
+#include "espalier/data/features_state.hpp"
+#include "espalier/metrics/report_text.hpp"
+#include "espalier/train/checkpoint.hpp"
+
+namespace {
+
+namespace esp = espalier;
+using esp::Json;
+using examples::Statistics;
+using examples::statistics_of;
+using Cells = std::vector<std::vector<std::string>>;
+
+/// A text from a file on one line of a terminal: control characters are shown as '?', a long text is cut.
+std::string shown(std::string_view text, std::size_t most = 60) {
+  std::string out;
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < text.size();) {
+    const std::size_t length = esp::utf8_length(text, i);
+    if (++count > most) return out + "…";
+    const auto c = static_cast<unsigned char>(text[i]);
+    const bool control = length == 0 || c < 0x20 || c == 0x7f || (c == 0xC2 && static_cast<unsigned char>(text[i + 1]) < 0xA0);
+    out += control ? "?" : std::string(text.substr(i, length));
+    i += (std::max)(length, std::size_t{1});
+  }
+  return out;
+}
+
+/// 1234567 as "1,234,567".
+std::string grouped(std::uint64_t number) {
+  std::string text = std::to_string(number);
+  for (std::size_t at = text.size(); at > 3;) text.insert(at -= 3, ",");
+  return text;
+}
+
+std::string short_number(double value) { return std::isfinite(value) ? esp::decimal(value, 5) : std::isnan(value) ? "n/a" : "inf"; }
+
+/// A line of a description: "input 'age': numeric × 1" is {"input", "age", "numeric × 1"}, "sharing: …" has no name.
+struct Line {
+  std::string what, name, text;
+
+  [[nodiscard]] std::string title() const { return name.empty() ? what : what + " '" + name + "'"; }
+};
+
+std::vector<Line> lines_of(std::string_view description) {
+  std::vector<Line> lines;
+  for (std::size_t at = 0; at < description.size();) {
+    const std::size_t end = (std::min)(description.find('\n', at), description.size());
+    const std::string_view line = description.substr(at, end - at);
+    at = end + 1;
+    const std::size_t open = line.find(" '"), close = line.find("': ");
+    if (const std::size_t colon = line.find(": "); open != std::string_view::npos && open < colon && close != std::string_view::npos) {
+      lines.push_back({std::string(line.substr(0, open)), std::string(line.substr(open + 2, close - open - 2)), std::string(line.substr(close + 3))});
+    } else {
+      const std::size_t cut = (std::min)(colon, line.size());
+      lines.push_back({std::string(line.substr(0, cut)), "", cut < line.size() ? std::string(line.substr(cut + 2)) : ""});
+    }
+  }
+  return lines;
+}
+
+struct Input {
+  std::string name, text, table;
+  std::vector<std::size_t> numeric;  ///< places of its columns among the means
+};
+
+std::vector<Input> inputs_of(const std::vector<Line>& lines) {
+  std::vector<Input> inputs;
+  std::size_t numeric = 0;
+  for (const Line& line : lines) {
+    if (line.what != "input") continue;
+    Input input{line.name, line.text, "", {}};
+    constexpr std::string_view numbers = "numeric × ", table = ", table '";
+    if (line.text.starts_with(numbers)) {
+      for (long width = std::strtol(line.text.c_str() + numbers.size(), nullptr, 10); width > 0; --width) {
+        input.numeric.push_back(numeric++);
+        if (numeric > 10'000'000) throw esp::CheckpointError("the description has more than 10,000,000 numbers");
+      }
+    } else if (const std::size_t at = line.text.find(table); at != std::string::npos) {
+      const std::size_t begin = at + table.size();
+      input.table = line.text.substr(begin, line.text.find('\'', begin) - begin);
+    }
+    inputs.push_back(std::move(input));
+  }
+  return inputs;
+}
+
+struct Vocabulary {
+  std::string table;
+  std::vector<std::string> values;
+};
+
+/// In order of the tables' first use.
+std::vector<Vocabulary> vocabularies_of(const std::vector<Input>& inputs, const Json& features) {
+  std::vector<Vocabulary> made;
+  const Json* lists = features.find("vocabularies");
+  if (lists == nullptr) return made;
+  for (const Input& input : inputs) {
+    const auto same = [&](const Vocabulary& v) { return v.table == input.table; };
+    if (!input.table.empty() && std::none_of(made.begin(), made.end(), same)) made.push_back({input.table, {}});
+  }
+  for (std::size_t i = 0; i < lists->size(); ++i) {
+    if (i >= made.size()) made.push_back({"#" + std::to_string(i), {}});
+    for (const Json& value : lists->items()[i].items()) made[i].values.push_back(esp::features_detail::bytes_from_json(value));
+  }
+  return made;
+}
+
+/// What a file says, read and taken apart.
+struct Content {
+  explicit Content(const esp::SafetensorsFile& file) {
+    const auto json = [&](std::string_view key) {
+      return file.find_metadata(key) == nullptr ? Json() : esp::checkpoint_detail::read_json(file, key, [](Json parsed) { return parsed; });
+    };
+    if (const std::string* text = file.find_metadata("description")) lines = lines_of(*text);
+    is_model = !lines.empty();
+    features = json("features");
+    loop = json("loop");
+    inputs = inputs_of(lines);
+    vocabularies = vocabularies_of(inputs, features);
+    metrics = esp::load_metrics(file);
+    for (const auto& [key, text] : file.metadata()) {
+      const bool known = key == "description" || key == "features" || key == "loop" || key == "metrics" || key == "settings";
+      if (!known) other.emplace_back(key, text);
+    }
+    if (const std::string* text = file.find_metadata("settings")) settings = lines_of(*text);
+    for (const esp::TensorInfo& tensor : file.tensors()) {
+      // The state of a run besides the model.
+      const bool state = !loop.is_null() && (tensor.name == "loop" || tensor.name == "balance" || tensor.name.starts_with("best/") ||
+                                             tensor.name.starts_with("optimizer"));
+      if (!state) parameters += tensor.elements();
+    }
+  }
+
+  std::vector<Line> lines, settings;
+  std::vector<Input> inputs;
+  std::vector<Vocabulary> vocabularies;
+  Json features, loop;
+  esp::SavedMetrics metrics;
+  std::vector<std::pair<std::string, std::string>> other;
+  std::uint64_t parameters = 0;
+  bool is_model = false;
+};
+
+double number_in(const Json& features, std::string_view key, std::size_t place) {
+  const Json* list = features.find(key);
+  return list != nullptr && place < list->size() && list->items()[place].is_number() ? list->items()[place].as_number() : esp::undefined;
+}
+
+/// Lines under a heading, two spaces in, the columns aligned to the left; nothing where there are none.
+void print(const std::string& heading, const Cells& cells) {
+  if (cells.empty()) return;
+  std::cout << '\n' << heading << '\n';
+  std::vector<std::size_t> widths;
+  for (const auto& row : cells) {
+    widths.resize((std::max)(widths.size(), row.size()));
+    for (std::size_t c = 0; c < row.size(); ++c) widths[c] = (std::max)(widths[c], esp::utf8_count(row[c]));
+  }
+  for (const auto& row : cells) {
+    std::string line = " ";
+    for (std::size_t c = 0; c < row.size(); ++c) line += " " + row[c] + std::string(widths[c] - esp::utf8_count(row[c]) + 1, ' ');
+    std::cout << line.substr(0, line.find_last_not_of(' ') + 1) << '\n';
+  }
+}
+
+std::string first_values(const std::vector<std::string>& values) {
+  std::string text;
+  for (std::size_t i = 0; i < values.size() && i < 5; ++i) text += (i > 0 ? ", " : "") + shown(values[i], 20);
+  return text + (values.size() > 5 ? ", …" : "");
+}
+
+void print_features(const Content& content) {
+  Cells inputs, vocabularies;
+  for (const Input& input : content.inputs) {
+    inputs.push_back({shown(input.name), shown(input.text, 100)});
+    constexpr std::size_t most = 4;  // columns of a vector whose figures are printed
+    std::string figures;
+    for (std::size_t i = 0; i < input.numeric.size() && i < most; ++i) {
+      figures += (i > 0 ? "; " : "") + ("mean " + short_number(number_in(content.features, "means", input.numeric[i]))) + ", deviation " +
+                 short_number(number_in(content.features, "deviations", input.numeric[i]));
+    }
+    if (!figures.empty()) inputs.back().push_back(figures + (input.numeric.size() > most ? "; …" : ""));
+  }
+  for (const Vocabulary& v : content.vocabularies) {
+    vocabularies.push_back({shown(v.table), v.values.empty() ? "none" : grouped(v.values.size()) + (v.values.size() == 1 ? " value" : " values"), first_values(v.values)});
+  }
+  print("inputs", inputs);
+  print("vocabularies", vocabularies);
+  for (std::size_t i = 0; i < content.features.keys().size(); ++i) {
+    const std::string& key = content.features.keys()[i];
+    if (key == "vocabularies" || key == "means" || key == "deviations") continue;
+    const Json& value = content.features.items()[i];
+    Cells rows;
+    for (std::size_t k = 0; k < value.size(); ++k) {
+      rows.push_back({value.is_object() ? shown(value.keys()[k]) : std::to_string(k), shown(value.items()[k].dump(), 100)});
+    }
+    if (rows.empty()) rows.push_back({shown(value.dump(), 100)});
+    print(shown(key), rows);
+  }
+}
+
+void print_tensors(const esp::SafetensorsFile& file) {
+  Cells rows{{"name", "shape", "type", "values", "least", "mean", "most", "not finite"}};
+  for (const esp::TensorInfo& tensor : file.tensors()) {
+    const Statistics s = statistics_of(file, tensor);
+    const auto figure = [&](double value) { return s.any() ? short_number(value) : std::string("n/a"); };
+    rows.push_back({shown(tensor.name), esp::to_string(tensor.shape), std::string(esp::dtype_name(tensor.dtype)), grouped(s.count), figure(s.least),
+                    figure(s.mean), figure(s.most), grouped(s.not_finite)});
+  }
+  print("tensors", rows);
+}
+
+void print_text(const esp::SafetensorsFile& file, const Content& content, bool tensors) {
+  const std::string what = !content.is_model ? "a safetensors file" : content.loop.is_null() ? "a model" : "the state of a run";
+  std::cout << file.path() << ": " << what << ", " << grouped(content.parameters) << (content.is_model ? " parameters" : " values") << ", "
+            << grouped(file.tensors().size()) << (file.tensors().size() == 1 ? " tensor" : " tensors") << '\n';
+  Cells model, tasks, settings, loop, other;
+  for (const Line& line : content.lines) {
+    if (line.what == "task") {
+      tasks.push_back({shown(line.name), shown(line.text)});
+    } else if (line.what != "input" && line.what != "tensor") {
+      model.push_back({shown(line.title()), shown(line.text, 200)});
+    }
+  }
+  for (const Line& line : content.settings) settings.push_back({shown(line.title()), shown(line.text, 100)});
+  for (std::size_t i = 0; i < content.loop.size() && content.loop.is_object(); ++i) {
+    loop.push_back({shown(content.loop.keys()[i]), shown(content.loop.items()[i].dump())});
+  }
+  for (const auto& [key, text] : content.other) other.push_back({shown(key), shown(text, 100)});
+  print("model", model);
+  print("tasks", tasks);
+  print_features(content);
+  if (content.metrics.epoch > 0) {
+    std::cout << "\nmetrics of epoch " << content.metrics.epoch << ", validation split\n" << content.metrics.report.to_string();
+  }
+  print("run", loop);
+  print("settings", settings);
+  print("metadata", other);
+  if (tensors) print_tensors(file);
+}
+
+void print_json(const esp::SafetensorsFile& file, const Content& content, bool tensors) {
+  Json out = Json::object();
+  out.set("file", file.path()).set("kind", !content.is_model ? "safetensors" : content.loop.is_null() ? "model" : "run");
+  out.set("parameters", content.parameters);
+  Json model = Json::object(), tasks = Json::array(), inputs = Json::array(), vocabularies = Json::array(), settings = Json::array();
+  for (const Line& line : content.lines) {
+    if (line.what == "task") {
+      tasks.push(Json::object().set("name", line.name).set("loss", line.text));
+    } else if (line.what != "input" && line.what != "tensor") {
+      model.set(line.title(), line.text);
+    }
+  }
+  for (const Input& input : content.inputs) {
+    Json entry = Json::object();
+    entry.set("name", input.name).set("description", input.text);
+    if (!input.table.empty()) entry.set("table", input.table);
+    if (!input.numeric.empty()) {
+      Json means = Json::array(), deviations = Json::array();
+      for (const std::size_t place : input.numeric) {
+        means.push(number_in(content.features, "means", place));
+        deviations.push(number_in(content.features, "deviations", place));
+      }
+      entry.set("means", std::move(means)).set("deviations", std::move(deviations));
+    }
+    inputs.push(std::move(entry));
+  }
+  for (const Vocabulary& v : content.vocabularies) {
+    Json first = Json::array();
+    for (std::size_t i = 0; i < v.values.size() && i < 5; ++i) first.push(esp::features_detail::bytes_to_json(v.values[i]));
+    vocabularies.push(Json::object().set("table", v.table).set("values", v.values.size()).set("first", std::move(first)));
+  }
+  if (content.is_model) out.set("model", std::move(model)).set("tasks", std::move(tasks)).set("inputs", std::move(inputs)).set("vocabularies", std::move(vocabularies));
+  for (std::size_t i = 0; i < content.features.keys().size(); ++i) {
+    const std::string& key = content.features.keys()[i];
+    if (key != "vocabularies" && key != "means" && key != "deviations") out.set(key, content.features.items()[i]);
+  }
+  if (content.metrics.epoch > 0) out.set("metrics", esp::to_json(content.metrics));
+  if (!content.loop.is_null()) out.set("loop", content.loop);
+  for (const Line& line : content.settings) settings.push(line.title() + ": " + line.text);
+  if (settings.size() > 0) out.set("settings", std::move(settings));
+  Json other = Json::object();
+  for (const auto& [key, text] : content.other) other.set(key, text);
+  out.set("metadata", std::move(other));
+  Json list = Json::array();
+  for (const esp::TensorInfo& tensor : file.tensors()) {
+    Json entry = Json::object();
+    entry.set("name", tensor.name).set("shape", Json::array({tensor.shape.begin(), tensor.shape.end()})).set("type", esp::dtype_name(tensor.dtype));
+    if (tensors) {
+      const Statistics s = statistics_of(file, tensor);
+      const auto figure = [&](double value) { return s.any() ? Json(value) : Json(); };
+      entry.set("values", s.count).set("least", figure(s.least)).set("mean", figure(s.mean)).set("most", figure(s.most)).set("not_finite", s.not_finite);
+    }
+    list.push(std::move(entry));
+  }
+  out.set("tensors", std::move(list));
+  std::cout << out.dump() << '\n';
+}
+
+/// A vocabulary alone, a value a line in the order of the table's rows, from row 1 on; as JSON one array.
+void print_vocabulary(const esp::SafetensorsFile& file, const Content& content, const std::string& name, bool json) {
+  std::string table = name, known;
+  for (const Input& input : content.inputs) {
+    if (input.name == name && !input.table.empty()) table = input.table;
+  }
+  for (const Vocabulary& v : content.vocabularies) {
+    known += (known.empty() ? "'" : ", '") + shown(v.table) + "'";
+    if (v.table != table) continue;
+    Json list = Json::array();
+    for (const std::string& value : v.values) {
+      if (json) {
+        list.push(esp::features_detail::bytes_to_json(value));
+      } else {
+        std::cout << shown(value, std::string::npos) << '\n';
+      }
+    }
+    if (json) std::cout << list.dump() << '\n';
+    return;
+  }
+  throw esp::ConfigError(file.path() + ": no vocabulary '" + shown(name) + "', expected one of " + (known.empty() ? "none" : known));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::string path, vocabulary;
+  bool json = false, tensors = false;
+  CLI::App app{"Prints what a model's file holds: tasks, inputs, vocabularies, metrics, tensors. Also the state of a run (.resume), and any safetensors file.",
+               "inspect"};
+  app.add_option("file", path, "A checkpoint")->required();
+  app.add_flag("--tensors", tensors, "Every tensor: shape, type, least, mean and largest value, how many are not finite");
+  app.add_option("--vocabulary", vocabulary, "The values of this table, or of this input's, and nothing else: one a line, the first being row 1");
+  app.add_flag("--json", json, "As one JSON object");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp& help) {
+    return app.exit(help);
+  } catch (const CLI::ParseError& error) {
+    std::cerr << "inspect: " << error.what() << " (see --help)\n";
+    return 1;
+  }
+  try {
+    const esp::SafetensorsFile file(path);
+    const Content content(file);
+    if (!vocabulary.empty()) {
+      print_vocabulary(file, content, vocabulary, json);
+    } else if (json) {
+      print_json(file, content, tensors);
+    } else {
+      print_text(file, content, tensors);
+    }
+    return 0;
+  } catch (const std::exception& error) {
+    std::cerr << "inspect: " << error.what() << '\n';
+    return 1;
+  }
+}
