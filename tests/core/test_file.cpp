@@ -14,9 +14,11 @@
 
 #include "espalier/core/crc32c.hpp"
 #include "espalier/core/file.hpp"
+#include "support/child_process.hpp"
 #include "support/temporary_folder.hpp"
 
 using namespace espalier;
+using espalier_test::child;
 using espalier_test::TemporaryFolder;
 using Names = std::vector<std::string>;
 
@@ -137,6 +139,61 @@ TEST_CASE("a taken temporary name does not stop a writer") {
   for (const int file : held) ::close(file);
 }
 
+TEST_CASE("whether a file can be written is known without writing it") {
+  const TemporaryFolder folder;
+  put(folder / "old", "old");
+  CHECK(failure([&] { require_writable(folder / "old"); }) == "no error");
+  CHECK(failure([&] { require_writable(folder / "new"); }) == "no error");
+  CHECK(folder.names() == Names{"old"});
+  CHECK(read_file(folder / "old") == "old");
+  CHECK(failure([&] { require_writable(folder / "no/a"); }) ==
+        "cannot write " + (folder / "no/a") + ": No such file or directory");
+  CHECK(failure([&] { require_writable(folder.path()); }) == "cannot replace " + folder.path() + ": Is a directory");
+  // A folder that exists and takes no files, not from an administrator either.
+  CHECK(failure([&] { require_writable("/proc/model"); }).starts_with("cannot write /proc/model: "));
+}
+
+TEST_CASE("a file that is mounted by itself cannot be replaced, which is said before a byte is written") {
+  const TemporaryFolder folder;
+  put(folder / "outside", "outside");
+  put(folder / "a", "old");
+  const std::string expected =
+      "cannot replace " + (folder / "a") + ": the file itself is a mount point; mount its folder instead";
+  const int ended = child([&] {
+    if (!espalier_test::own_mounts()) return 77;
+    if (::mount((folder / "outside").c_str(), (folder / "a").c_str(), nullptr, MS_BIND, nullptr) != 0) return 77;
+    if (failure([&] { require_writable(folder / "a"); }) != expected) return 1;
+    if (failure([&] { write_file_atomically(folder / "a", "new"); }) != expected) return 2;
+    if (read_file(folder / "a") != "outside" || folder.names() != Names{"a", "outside"}) return 3;
+    return failure([&] { require_writable(folder / "outside"); }) == "no error" ? 7 : 4;
+  });
+  CAPTURE(ended);
+  if (ended == 77) MESSAGE("skipped: not allowed to mount");
+  CHECK((ended == 7 || ended == 77));
+}
+
+TEST_CASE("no file gets the descriptor of a standard stream that is closed") {
+  const TemporaryFolder folder;
+  put(folder / "a", "text");
+  CHECK(child([&] {
+          for (const int standard : {0, 1, 2}) ::close(standard);
+          using file_detail::Open;
+          for (const Open how : {Open::read, Open::append, Open::create}) {
+            const auto file = file_detail::open_file(folder / (how == Open::create ? "new" : "a"), how);
+            if (!file || ::fileno(file.get()) <= 2) return 1;
+            if ((::fcntl(::fileno(file.get()), F_GETFD) & FD_CLOEXEC) == 0) return 2;
+          }
+          const InputFile input(folder / "a");
+          write_file_atomically(folder / "b", [&](OutputFile& out) {
+            out.write("one");
+            static_cast<void>(!::write(2, "said", 4));
+            out.write("two");
+          });
+          return ::fcntl(0, F_GETFD) == -1 && ::fcntl(2, F_GETFD) == -1 ? 7 : 3;  // closed as they were
+        }) == 7);
+  CHECK(read_file(folder / "b") == "onetwo");
+}
+
 TEST_CASE("a symbolic link stays one, and permissions stay") {
   const TemporaryFolder folder;
   put(folder / "real", "old");
@@ -234,4 +291,17 @@ TEST_CASE("CRC-32C has the published values") {  // RFC 3720, B.4
   CHECK(crc32c("123456789") == 0xE3069283U);
   CHECK(crc32c(std::string(32, '\0')) == 0x8A9136AAU);
   CHECK(crc32c(std::string(32, '\xFF')) == 0x62A8AB43U);
+  const auto bit_by_bit = [](std::string_view bytes) {
+    std::uint32_t crc = 0xFFFFFFFFU;
+    for (const char c : bytes) {
+      crc ^= static_cast<unsigned char>(c);
+      for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1U) ^ ((crc & 1U) != 0 ? 0x82F63B78U : 0U);
+    }
+    return ~crc;
+  };
+  std::string text;
+  for (unsigned i = 0; i < 50; ++i) {
+    CHECK(crc32c(text) == bit_by_bit(text));
+    text += static_cast<char>(i * 167U + 13U);
+  }
 }

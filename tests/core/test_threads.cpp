@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <stdexcept>
 #include <thread>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "espalier/core/glob.hpp"
 #include "espalier/core/threads.hpp"
 #include "espalier/train/slicing.hpp"
+#include "support/child_process.hpp"
 
 using espalier::Index;
 
@@ -61,6 +63,29 @@ TEST_CASE("something is done once on every thread of a pool") {
     }
     CHECK_THROWS_AS(pool.on_every_thread([](int) { throw std::runtime_error("no room"); }), std::runtime_error);
   }
+}
+
+TEST_CASE("a pool works in the child of a fork, and can be destroyed there") {
+  espalier::ThreadPool pool(3);
+  auto* const dropped = new espalier::ThreadPool(3);
+  const auto both = [&] {
+    std::atomic<int> sum{0}, workers{0};
+    pool.run(16, [&](Index piece, int) { sum += static_cast<int>(piece); });
+    pool.on_every_thread([&](int) { ++workers; });
+    return sum * 10 + workers;
+  };
+  CHECK(both() == 1203);
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));  // the others sleep: a condition has waiters
+  if (espalier_test::may_start_threads_in_child) {
+    CHECK(espalier_test::child([&] { return both() == 1203 && both() == 1203 ? 7 : 1; }) == 7);
+    CHECK(espalier_test::child([&] { return espalier_test::child([&] { return both() == 1203 ? 7 : 1; }); }) == 7);
+  }
+  CHECK(espalier_test::child([&] {
+          delete dropped;
+          return 7;
+        }) == 7);
+  CHECK(both() == 1203);
+  delete dropped;
 }
 
 TEST_CASE("slices and lanes cover the batch in order") {

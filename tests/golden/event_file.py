@@ -3,17 +3,18 @@
 """TensorBoard's own view of event files (pip install tensorboard).
 
     event_file.py --golden     prints tests/train/event_file_golden.inc: an event file by TensorBoard's writer
-    event_file.py FOLDER       prints what TensorBoard's reader finds in a run: tag, step, value, wall time
+    event_file.py FOLDER       prints what TensorBoard's server (--load_fast=false) finds in a run: tag, step, value, wall time
 """
 import io
 import sys
 
 sys.path.pop(0)  # scripts beside this one are no modules
 
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.backend.event_processing.plugin_event_accumulator import EventAccumulator
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
+from tensorboard.util.tensor_util import make_ndarray
 
 
 def golden():
@@ -38,9 +39,9 @@ def golden():
 def show(folder):
     run = EventAccumulator(folder)
     run.Reload()
-    for tag in run.Tags()["scalars"]:
-        for event in run.Scalars(tag):
-            print(tag, event.step, f"{event.value:.6g}", f"{event.wall_time:.3f}")
+    for tag in run.Tags()["tensors"]:  # which is what it makes of scalars
+        for event in run.Tensors(tag):
+            print(tag, event.step, f"{make_ndarray(event.tensor_proto).item():.6g}", f"{event.wall_time:.3f}")
 
 
 if sys.argv[1:] == ["--golden"]:

@@ -7,6 +7,7 @@
 
 Exit status 77 with a sentence when the package is not there: the test counts as skipped.
 """
+import json
 import os
 import subprocess
 import sys
@@ -39,6 +40,16 @@ def tensors():
     }
 
 
+def crc32c(data):
+    """RFC 3720, bit by bit."""
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = (crc >> 1) ^ (0x82F63B78 if crc & 1 else 0)
+    return f"{crc ^ 0xFFFFFFFF:08x}"
+
+
 METADATA = {"description": "line 1\nline 2 \"quoted\" \\ é", "empty": ""}
 
 
@@ -48,12 +59,19 @@ def check(program, folder):
     subprocess.run([program, "write", ours], check=True)
     with safe_open(ours, framework="numpy") as file:
         assert set(file.keys()) == set(expected), sorted(file.keys())
-        assert file.metadata() == METADATA, file.metadata()
+        metadata = file.metadata()
+        checksums = json.loads(metadata.pop("crc32c"))
+        assert metadata == METADATA, metadata
+        assert checksums["metadata"] == {key: crc32c(text.encode()) for key, text in METADATA.items()}, checksums
+        assert checksums["tensor"] == {name: crc32c(v.tobytes()) for name, v in expected.items()}, checksums
         for name, values in expected.items():
             found = file.get_tensor(name)
             assert found.dtype == values.dtype and found.shape == values.shape, name
             assert np.array_equal(found, values), (name, found, values)
     save_file(expected, theirs, metadata=METADATA)
+    subprocess.run([program, "check", theirs], check=True)
+    with safe_open(ours, framework="numpy") as file:  # in another order, with the checksums that it had
+        save_file({name: file.get_tensor(name) for name in reversed(file.keys())}, theirs, metadata=file.metadata())
     subprocess.run([program, "check", theirs], check=True)
     print("espalier and safetensors read each other's files")
 

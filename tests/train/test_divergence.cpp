@@ -100,6 +100,33 @@ TEST_CASE("divergence: seen in validation, when it is the epoch's last step that
   CHECK(said.find("on the validation split is not finite after epoch 1") != std::string::npos);
 }
 
+TEST_CASE("divergence: the last step's too, where nothing comes after it") {
+  const TemporaryFolder folder;
+  esp::TrainerOptions o = quick_options();
+  o.epochs = 1;
+  o.batch_size = 200;  // one step in all
+  o.checkpoint = folder / "model.safetensors";
+  esp::Trainer<Bottom> good(o);
+  good.fit(train);
+  const std::string before = esp::read_file(o.checkpoint), state = esp::read_file(esp::resume_path(o.checkpoint));
+  o.optimizer = esp::Sgd{.learning_rate = 3e38};
+  for (const bool interrupt : {false, true}) {
+    CAPTURE(interrupt);
+    o.handle_interrupts = interrupt;
+    o.batch_size = interrupt ? 100 : 200;
+    o.schedule = Burst{.at = 1, .stop = interrupt ? 1 : 0};
+    esp::Trainer<Bottom> trainer(o);
+    const std::string said = message_of([&] { trainer.fit(train); });
+    CAPTURE(said);
+    CHECK(said.starts_with("training diverged: tensor '"));
+    CHECK(said.ends_with("] after step 1 (epoch 1); a lower learning rate or max_gradient_norm may help"));
+    CHECK(message_of([&] { static_cast<void>(trainer.parameters()); }) ==
+          "the model has no weights yet: call fit() or load() first");
+    CHECK((esp::read_file(o.checkpoint) == before));
+    CHECK((esp::read_file(esp::resume_path(o.checkpoint)) == state));
+  }
+}
+
 TEST_CASE("divergence: a batch without labels is none") {
   esp::TrainerOptions o = quick_options();
   o.batch_size = 2;

@@ -87,13 +87,15 @@ TEST_CASE("scalars are in the file as soon as they are written") {
   file.scalar("loss", 0.5, 1, 10.0);
   file.scalar("loss", std::numeric_limits<double>::quiet_NaN(), 2, 11.0);
   const EventLog log = read_event_file(file.path());
-  REQUIRE(log.events.size() == 3);
+  REQUIRE(log.events.size() == 4);
   CHECK(log.events[0].file_version == "brain.Event:2");
   CHECK(log.events[0].wall_time > 1.6e9);
-  CHECK(log.events[1].scalars.at(0).tag == "loss");
-  CHECK(log.events[1].scalars.at(0).value == 0.5F);
-  CHECK(log.events[1].wall_time == 10.0);
-  CHECK(std::isnan(log.events[2].scalars.at(0).value));
+  CHECK(log.events[1].session_start);  // without it, TensorBoard's server does not heed the next file's
+  CHECK(log.events[1].step == 0);
+  CHECK(log.events[2].scalars.at(0).tag == "loss");
+  CHECK(log.events[2].scalars.at(0).value == 0.5F);
+  CHECK(log.events[2].wall_time == 10.0);
+  CHECK(std::isnan(log.events[3].scalars.at(0).value));
   file.scalar("a\xFF", 1, 3, 12.0);
   CHECK(read_event_file(file.path()).events.back().scalars.at(0).tag == "a\xEF\xBF\xBD");
   const EventFile second(folder / "runs/a", 7);

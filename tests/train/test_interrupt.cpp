@@ -1,31 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <doctest/doctest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <csignal>
 
 #include "espalier/train/interrupt.hpp"
+#include "support/child_process.hpp"
 
 using namespace espalier;
+using espalier_test::child;
 
 namespace {
 
 volatile std::sig_atomic_t own_calls = 0;
 void own_handler(int) { own_calls = own_calls + 1; }
-
-/// How a child ends that runs `action`: its exit status, or minus the signal that killed it.
-int child(auto&& action) {
-  const pid_t process = ::fork();
-  if (process == 0) {
-    std::signal(SIGINT, SIG_DFL);
-    std::signal(SIGTERM, SIG_DFL);
-    ::_exit(action());
-  }
-  int status = 0;
-  ::waitpid(process, &status, 0);
-  return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
-}
 
 }  // namespace
 

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <numeric>
+#include <thread>
 
 #include "espalier/train/prefetch.hpp"
+#include "support/child_process.hpp"
 #include "support/made_up.hpp"
 
 using namespace espalier_test;
@@ -81,4 +84,25 @@ TEST_CASE("prefetch: it may be left at any time") {
   const std::vector<std::int32_t> none;
   esp::Prefetcher empty(data.encoded, none, 4, 0, slots);
   CHECK(empty.next() == nullptr);
+}
+
+TEST_CASE("prefetch: the child of a fork is told that its thread is not there, and may leave it") {
+  const Data data(64);
+  esp::BatchSlots slots{esp::BatchBuffer<float>(data.encoded, 4), esp::BatchBuffer<float>(data.encoded, 4)};
+  auto* const ahead = new esp::Prefetcher(data.encoded, data.order, 4, 0, slots);
+  CHECK(ahead->next() != nullptr);
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));  // it waits for the next slot
+  CHECK(espalier_test::child([&] {
+          std::string said;
+          try {
+            static_cast<void>(ahead->next());
+          } catch (const esp::Error& error) {
+            said = error.what();
+          }
+          delete ahead;
+          return said.starts_with("the process was forked in the middle of an epoch") ? 7 : 1;
+        }) == 7);
+  for (int i = 1; i < 16; ++i) CHECK(ahead->next() != nullptr);
+  CHECK(ahead->next() == nullptr);
+  delete ahead;
 }

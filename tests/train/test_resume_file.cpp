@@ -2,6 +2,9 @@
 // The file that a run is resumed from: a model's file too; refused when it does not fit.
 #include <doctest/doctest.h>
 
+#include <filesystem>
+
+#include "espalier/deploy/predictor.hpp"
 #include "support/made_up.hpp"
 #include "support/rewritten.hpp"
 #include "support/temporary_folder.hpp"
@@ -22,15 +25,25 @@ esp::TrainerOptions options(const TemporaryFolder& folder) {
 
 }  // namespace
 
-TEST_CASE("resume file: it is a model's file, of the last weights") {
+TEST_CASE("resume file: it has all tensors of a model, of the last weights, and says that it is none") {
   const TemporaryFolder folder(TemporaryFolder::Where::in_memory);
   esp::TrainerOptions o = options(folder);
   o.restore_best = false;
   esp::Trainer<Bottom> trainer(o), loaded(quick_options());
   trainer.fit(train, valid);
-  loaded.load(esp::resume_path(o.checkpoint));
-  CHECK(same_bits(trainer.parameters(), loaded.parameters()));
-  const Contents contents(esp::resume_path(o.checkpoint));
+  const std::string path = esp::resume_path(o.checkpoint);
+  const std::string said = path + ": the resume file of a run, with its last weights; the model is " + o.checkpoint.text();
+  CHECK(message_of([&] { loaded.load(path); }) == said);
+  CHECK(message_of([&] { const esp::Predictor<Bottom> predictor(path); }) == said);
+  const std::string moved = folder / "moved";
+  std::filesystem::copy_file(path, moved);
+  CHECK(message_of([&] { loaded.load(moved); }) ==
+        moved + ": the resume file of a run, with its last weights; the model is the file that was called so without '.resume'");
+  loaded.load(o.checkpoint);
+  esp::Parameters<float> last = loaded.parameters();
+  esp::load_parameters(path, trainer.plan(), last);
+  CHECK(same_bits(trainer.parameters(), last));
+  const Contents contents(path);
   const std::size_t tensors = trainer.plan().tensors.size() + 2;
   CHECK(contents.tensors.size() == 2 * tensors + 2 * 3 + 2);  // weights twice, Adam's two states, balance and loop
   CHECK(contents.tensors.at("balance").shape == esp::Shape{8});

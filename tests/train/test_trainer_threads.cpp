@@ -2,6 +2,7 @@
 // Whole training runs give the same bits for any number of threads.
 #include <doctest/doctest.h>
 
+#include "support/child_process.hpp"
 #include "support/made_up.hpp"
 
 using namespace espalier_test;
@@ -52,6 +53,27 @@ void check_all() {
 }
 
 }  // namespace
+
+TEST_CASE("threads: the child of a fork may use its copy of a trainer, and may destroy it") {
+  const esp::Dataset train = made_up(230, 1), data = made_up(77, 3);
+  auto* const trainer = new esp::Trainer<Bottom>(quick_options());  // two threads
+  trainer->fit(train);
+  const esp::Predictions before = trainer->predict(data);
+  if (may_start_threads_in_child) {
+    CHECK(child([&] { return same_bits(trainer->predict(data).values[0], before.values[0]) ? 7 : 1; }) == 7);
+    const auto fit = [&] {
+      trainer->fit(train);
+      return static_cast<int>(trainer->history().rows().back().value("train/loss") * 1e6) % 90;
+    };
+    const int there = child(fit);
+    CHECK(fit() == there);
+  }
+  CHECK(child([&] {
+          delete trainer;
+          return 7;
+        }) == 7);
+  delete trainer;
+}
 
 TEST_CASE("threads: shared bottom with dropout") { check_all<Bottom>(); }
 TEST_CASE("threads: a model a task") { check_all<Separate>(); }

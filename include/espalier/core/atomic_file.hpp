@@ -44,9 +44,7 @@ class Temporary {
 
 [[nodiscard]] inline std::string resolve(const std::string& path) { return path; }
 inline void remove_stale(const std::string&) {}
-[[nodiscard]] inline Handle create(const std::string& path) {
-  return Handle(std::fopen(path.c_str(), "wbx"));
-}
+[[nodiscard]] inline Handle create(const std::string& path) { return open_file(path, Open::create); }
 inline void sync(std::FILE* file, const std::string& path) {
   if (std::fflush(file) != 0 || _commit(_fileno(file)) != 0) fail("write", path);
 }
@@ -89,13 +87,17 @@ inline void keep_mode(std::FILE*, const std::string&) {}
 /// so one whose lock can be had is nobody's. Failing to clean up is no reason to fail.
 ESPALIER_COLD inline void remove_stale(const std::string& target) {
   const Parts parts = split(target);
-  const std::unique_ptr<DIR, int (*)(DIR*)> folder(
-      ::opendir(parts.folder.empty() ? "." : parts.folder.c_str()), &::closedir);
-  if (!folder) return;
+  const int opened = open_descriptor(parts.folder.empty() ? "." : parts.folder, O_RDONLY | O_DIRECTORY);
+  if (opened < 0) return;
+  const std::unique_ptr<DIR, int (*)(DIR*)> folder(::fdopendir(opened), &::closedir);
+  if (!folder) {
+    ::close(opened);
+    return;
+  }
   while (const dirent* entry = ::readdir(folder.get())) {
     if (!is_temporary_of(entry->d_name, parts.name)) continue;
     const std::string path = parts.folder + entry->d_name;
-    const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    const int file = open_descriptor(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     if (file < 0) continue;
     if (::flock(file, LOCK_EX | LOCK_NB) == 0) ::unlink(path.c_str());
     ::close(file);
@@ -104,17 +106,17 @@ ESPALIER_COLD inline void remove_stale(const std::string& target) {
 
 /// A new file, locked; null when the name is taken.
 [[nodiscard]] ESPALIER_COLD inline Handle create(const std::string& path) {
-  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  if (file < 0) return nullptr;
-  const bool contested = ::flock(file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  Handle file = open_file(path, Open::create);
+  if (!file) return nullptr;
+  const int descriptor = ::fileno(file.get());
+  const bool contested = ::flock(descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
   struct stat status {};
   // Another writer cleaned it up before it was locked, or is about to.
-  if (contested || ::fstat(file, &status) != 0 || status.st_nlink == 0) {
-    ::close(file);
+  if (contested || ::fstat(descriptor, &status) != 0 || status.st_nlink == 0) {
+    file.reset();
     errno = EEXIST;
-    return nullptr;
   }
-  return Handle(::fdopen(file, "wb"));
+  return file;
 }
 
 inline void sync(std::FILE* file, const std::string& path) {
@@ -125,7 +127,7 @@ ESPALIER_COLD inline void replace(const std::string& from, const std::string& to
   if (std::rename(from.c_str(), to.c_str()) != 0) fail("replace", to);
   const Parts parts = split(to);
   const std::string folder = parts.folder.empty() ? "." : parts.folder;
-  const int handle = ::open(folder.c_str(), O_RDONLY | O_CLOEXEC);
+  const int handle = open_descriptor(folder, O_RDONLY);
   if (handle < 0) return;  // a folder that cannot be read: the file is in place, which is what can be had
   const bool failed = ::fsync(handle) != 0 && errno != EINVAL && errno != ENOTSUP;
   const int reason = errno;
@@ -133,18 +135,54 @@ ESPALIER_COLD inline void replace(const std::string& from, const std::string& to
   if (failed) fail("sync folder", folder, reason);
 }
 
-/// The new file gets the permissions of the old one. Refuses to replace what is no regular file.
-inline void keep_mode(std::FILE* file, const std::string& target) {
+/// Whether a file system is mounted at the very path, as a container's is on one file: rename() over it fails then.
+[[nodiscard]] ESPALIER_COLD inline bool is_mount_point(const std::string& path) noexcept {
+#if defined(STATX_ATTR_MOUNT_ROOT)
+  struct statx status {};
+  return ::statx(AT_FDCWD, path.c_str(), 0, STATX_TYPE, &status) == 0 &&
+         (status.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+#else
+  static_cast<void>(path);
+  return false;
+#endif
+}
+
+/// The new file gets the permissions of the old one. Refuses to replace what is no regular file, or cannot be replaced.
+ESPALIER_COLD inline void keep_mode(std::FILE* file, const std::string& target) {
   struct stat status {};
   if (::stat(target.c_str(), &status) != 0) return;
   if (S_ISDIR(status.st_mode)) fail("replace", target, EISDIR);
   if (!S_ISREG(status.st_mode)) throw_error<IoError>({"cannot replace ", target, ": not a regular file"});
+  if (is_mount_point(target)) {
+    throw_error<IoError>({"cannot replace ", target, ": the file itself is a mount point; mount its folder instead"});
+  }
   static_cast<void>(::fchmod(::fileno(file), status.st_mode & 07777U));
 }
 
 #endif
 
+/// A new file beside `target`, ready to take its place. Throws IoError, naming `path`, when there can be none.
+[[nodiscard]] ESPALIER_COLD inline Handle create_beside(const std::string& target, const std::string& path,
+                                                        Temporary& temporary) {
+  Handle file;
+  for (int attempt = 0; !file; ++attempt) {
+    const std::string name = temporary_name(target);
+    file = create(name);
+    if (!file && (errno != EEXIST || attempt >= 1000)) fail("write", path);
+    if (file) temporary.take(name);
+  }
+  keep_mode(file.get(), target);
+  return file;
+}
+
 }  // namespace file_detail
+
+/// Throws the IoError that write_file_atomically(path, …) would throw before it writes a byte: found by making the
+/// temporary file and removing it, as permissions alone do not tell (read-only mounts, quotas, administrators).
+ESPALIER_COLD inline void require_writable(const std::string& path) {
+  file_detail::Temporary temporary;
+  static_cast<void>(file_detail::create_beside(file_detail::resolve(path), path, temporary));
+}
 
 /// Replaces the file `path` by what `writer` writes, all of it or nothing: whoever opens `path`, at any moment and
 /// after a crash or loss of power at any moment, finds the old file whole or the new one whole. Needs room for both.
@@ -156,14 +194,7 @@ ESPALIER_COLD inline void write_file_atomically(const std::string& path,
   const std::string target = resolve(path);
   remove_stale(target);
   Temporary temporary;
-  Handle file;  // closed before the temporary is removed
-  for (int attempt = 0; !file; ++attempt) {
-    const std::string name = temporary_name(target);
-    file = create(name);
-    if (!file && (errno != EEXIST || attempt >= 1000)) fail("write", path);
-    if (file) temporary.take(name);
-  }
-  keep_mode(file.get(), target);
+  Handle file = create_beside(target, path, temporary);  // closed before the temporary is removed
   OutputFile out(file.get(), path);
   writer(out);
   sync(file.get(), path);

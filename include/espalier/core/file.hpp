@@ -40,21 +40,40 @@ struct Close {
 };
 using Handle = std::unique_ptr<std::FILE, Close>;
 
+enum class Open : std::uint8_t { read, append, create };  ///< create: a new file, or none when there is one
+
+#if !defined(_WIN32)
+/// ::open() for this program alone. Never at the descriptors of standard input, output and error: where one of those is
+/// closed, what is written to it would land in the file. Negative, with errno, when it fails.
+[[nodiscard]] ESPALIER_COLD inline int open_descriptor(const std::string& path, int flags) noexcept {
+  const int file = ::open(path.c_str(), flags | O_CLOEXEC, 0666);
+  if (file < 0 || file > STDERR_FILENO) return file;
+  const int above = ::fcntl(file, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  const int reason = errno;
+  ::close(file);
+  errno = reason;
+  return above;
+}
+#endif
+
+/// Null, with errno, when it fails.
+[[nodiscard]] ESPALIER_COLD inline Handle open_file(const std::string& path, Open how) noexcept {
+#if defined(_WIN32)
+  return Handle(std::fopen(path.c_str(), how == Open::read ? "rb" : how == Open::append ? "ab" : "wbx"));
+#else
+  // To read without waiting: a FIFO may have no writer, and is then found to be no regular file.
+  const int flags = how == Open::read ? O_RDONLY | O_NONBLOCK : O_WRONLY | O_CREAT | (how == Open::append ? O_APPEND : O_EXCL);
+  const int file = open_descriptor(path, flags);
+  if (file < 0) return nullptr;
+  return Handle(::fdopen(file, how == Open::read ? "rb" : how == Open::append ? "ab" : "wb"));
+#endif
+}
+
 /// "cannot <doing> <path>: <the system's reason>"
 [[noreturn]] inline void fail(const std::string& doing, const std::string& path,
                               int reason = errno) {
   throw_error<IoError>({"cannot ", doing, " ", path, ": ",
                         (reason == 0 ? "unknown reason" : std::strerror(reason))});
-}
-
-/// Null where it cannot be opened. What is no regular file is opened too, without waiting: a FIFO may have no writer.
-[[nodiscard]] inline Handle open_to_read(const std::string& path) {
-#if defined(_WIN32)
-  return Handle(std::fopen(path.c_str(), "rb"));
-#else
-  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  return file < 0 ? nullptr : Handle(::fdopen(file, "rb"));
-#endif
 }
 
 /// The folder of `path` with its slash ("" when it has none), and what comes after.
@@ -83,7 +102,7 @@ class InputFile {
  public:
   /// Throws IoError when it cannot be opened or is no regular file.
   ESPALIER_COLD explicit InputFile(std::string path) : path_(std::move(path)) {
-    file_ = file_detail::open_to_read(path_);
+    file_ = file_detail::open_file(path_, file_detail::Open::read);
     if (!file_) file_detail::fail("open", path_);
     static_cast<void>(std::setvbuf(file_.get(), nullptr, _IONBF, 0));  // parts are large: no copy of them
 #if defined(_WIN32)

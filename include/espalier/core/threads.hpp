@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "espalier/core/config.hpp"
+#include "espalier/core/fork.hpp"
 #include "espalier/core/function_ref.hpp"
 
 namespace espalier {
@@ -17,26 +18,23 @@ namespace espalier {
 /// Runs `count` pieces of work on up to `threads` threads, the calling one among them. Each begins with a part of its
 /// own, the same in every run, whose values lie in its core's cache; who is done takes from the others' parts. So which
 /// thread takes which piece is left to chance, and results must not depend on it. Waiting threads look for work a short
-/// while and then sleep, so an application's own threads are not starved.
+/// while and then sleep, so an application's own threads are not starved. In the child of a fork() the pool starts threads
+/// of its own with its first run there.
 class ThreadPool {
  public:
   /// `threads` ≥ 1 counts the caller; 0 means as many as the machine has cores.
   explicit ThreadPool(int threads)
       : threads_(threads > 0 ? threads : hardware_threads()), parts_(static_cast<std::size_t>(threads_)) {
-    try {
-      for (int worker = 1; worker < threads_; ++worker) {
-        workers_.emplace_back([this, worker] { work(worker); });
-      }
-    } catch (...) {  // no more threads to be had
-      stop();
-      throw;
-    }
+    start();
   }
 
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
 
-  ~ThreadPool() { stop(); }
+  ~ThreadPool() {
+    if (!mark_.here()) leave_parent();
+    stop();
+  }
 
   [[nodiscard]] int threads() const noexcept { return threads_; }
 
@@ -46,6 +44,11 @@ class ThreadPool {
     if (threads_ == 1 || count <= 1) {
       for (Index piece = 0; piece < count; ++piece) function(piece, 0);
       return;
+    }
+    if (!mark_.here()) {
+      leave_parent();
+      start();
+      mark_ = ForkMark();
     }
     function_ = &function;
     error_ = nullptr;
@@ -119,6 +122,29 @@ class ThreadPool {
     }
   }
 
+  void start() {
+    try {
+      for (int worker = 1; worker < threads_; ++worker) {
+        workers_.emplace_back([this, worker] { work(worker); });
+      }
+    } catch (...) {  // no more threads to be had
+      stop();
+      throw;
+    }
+  }
+
+  /// In the child of a fork(): as before start().
+  ESPALIER_COLD void leave_parent() {
+    for (std::thread& worker : workers_) abandon(worker);
+    workers_.clear();
+    abandon(mutex_);
+    abandon(wake_);
+    abandon(done_);
+    generation_ = 0;
+    sleeping_ = 0;
+    stop_ = false;
+  }
+
   void stop() {
     {
       const std::lock_guard lock(mutex_);
@@ -164,6 +190,7 @@ class ThreadPool {
   const FunctionRef<void(Index, int)>* function_ = nullptr;
   std::exception_ptr error_;
   bool stop_ = false;
+  ForkMark mark_;
 };
 
 }  // namespace espalier

@@ -30,6 +30,7 @@ ESPALIER_INLINE PlanPredictor::PlanPredictor(const CpuProgram& program, const Sa
       clamp_(options.clamp),
       counter_(std::make_unique<InputCounter>(program.plan.schema.fields,
                                               std::move(options.warnings))) {
+  checkpoint_detail::require_model(file);
   restore_features(file, program.plan, features_);
   Parameters<float> read(program.plan, features_.vocabulary_rows());
   load_parameters(file, program.plan, read);

@@ -49,7 +49,7 @@ class ScoreFile {
       read(std::string_view(text).substr(0, whole), head, objective.folds, trials);
       if (whole < text.size()) write_file_atomically(path, std::string_view(text).substr(0, whole));
     }
-    file_.reset(std::fopen(path.c_str(), "ab"));
+    file_ = file_detail::open_file(path, file_detail::Open::append);
     if (!file_) file_detail::fail("write", path_);
   }
 

@@ -11,6 +11,7 @@
 #include "espalier/core/file.hpp"
 #include "espalier/data/table.hpp"
 #include "espalier/train/options.hpp"
+#include "espalier/train/resume.hpp"
 
 namespace espalier {
 
@@ -25,6 +26,7 @@ struct NamedFile {
                                {"curves", o.curves.text()}, {"diagnose", o.diagnose.text()}};
   if (const std::string& diagnose = o.diagnose.text(); !diagnose.empty())
     files.push_back({"the picture of diagnose", with_ending(diagnose, ".svg")});
+  if (!o.checkpoint.empty()) files.push_back({"resume", resume_path(o.checkpoint)});
   std::erase_if(files, [](const NamedFile& file) { return file.path.empty(); });
   return files;
 }
@@ -76,6 +78,12 @@ ESPALIER_COLD inline void make_folders_of(const TrainerOptions& o) {
     if (is_folder(file.path)) throw_error<IoError>({file.what, " file '", file.path, "' is a folder"});
   }
   if (!o.events.empty()) make_folders(o.events);
+}
+
+/// What cannot be written is known before the first epoch, not after it. Throws IoError.
+ESPALIER_COLD inline void require_writable_files(const TrainerOptions& o) {
+  for (const NamedFile& file : output_files(o)) require_writable(file.path);
+  if (!o.events.empty()) require_writable(o.events.text() + (o.events.text().ends_with('/') ? "" : "/") + "events");
 }
 
 }  // namespace espalier

@@ -46,6 +46,9 @@ void for_each_tensor(const PlanView& plan, P& p, const std::string& prefix, Visi
 
 inline void add_parameters(SafetensorsWriter& writer, const PlanView& plan, const Parameters<float>& p,
                            const std::string& prefix) {
+  if (const std::string found = find_not_finite(plan, p, prefix); !found.empty()) {
+    throw_error<CheckpointError>({"a model that is not finite is not saved: ", found});
+  }
   for_each_tensor(plan, p, prefix, [&](std::string name, Shape shape, std::span<const float> values) {
     writer.add(std::move(name), std::move(shape), values);
   });
@@ -56,6 +59,18 @@ inline void read_parameters(const SafetensorsFile& file, const PlanView& plan, P
   for_each_tensor(plan, p, prefix, [&](const std::string& name, const Shape& shape, std::span<float> values) {
     file.read(name, shape, values);
   });
+  if (const std::string found = find_not_finite(plan, p, prefix); !found.empty()) {
+    throw_error<CheckpointError>({file.path(), ": ", found, ", expected finite numbers"});
+  }
+}
+
+/// Throws CheckpointError for the file that a run is resumed from: its weights are the last ones, not the best.
+ESPALIER_COLD inline void require_model(const SafetensorsFile& file) {
+  if (file.find_metadata("loop") == nullptr) return;
+  std::string_view model = file.path();
+  if (model.ends_with(".resume")) model.remove_suffix(7);
+  throw_error<CheckpointError>({file.path(), ": the resume file of a run, with its last weights; the model is ",
+                                (model == file.path() ? "the file that was called so without '.resume'" : model)});
 }
 
 inline void add_description(SafetensorsWriter& writer, const PlanView& plan, const FeaturesState& features) {
@@ -105,7 +120,8 @@ void naming(const SafetensorsFile& file, Action action) {
 
 }  // namespace checkpoint_detail
 
-/// Writes a model, whole or not at all. Throws IoError; CheckpointError when its vocabularies do not fit into a header.
+/// Writes a model, whole or not at all. Throws IoError; CheckpointError when a weight is NaN or infinite, or its
+/// vocabularies do not fit into a header.
 inline void save_model(const std::string& path, const PlanView& plan, const Parameters<float>& parameters,
                        const FeaturesState& features, const SavedMetrics& metrics = {}) {
   SafetensorsWriter writer;
@@ -127,7 +143,8 @@ inline void save_model(const std::string& path, const PlanView& plan, const Para
   return checkpoint_detail::read_json(file, "metrics", [](const Json& json) { return metrics_from_json(json); });
 }
 
-/// The weights of a saved model, into parameters of the right sizes. Throws CheckpointError when it is another model's.
+/// The weights of a saved model, into parameters of the right sizes. Throws CheckpointError when it is another model's, or
+/// one is NaN or infinite.
 inline void load_parameters(const SafetensorsFile& file, const PlanView& plan, Parameters<float>& parameters) {
   checkpoint_detail::check_description(file, plan);
   checkpoint_detail::read_parameters(file, plan, parameters, "");

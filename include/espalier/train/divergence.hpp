@@ -11,6 +11,7 @@
 #include "espalier/data/encoded.hpp"
 #include "espalier/plan/plan.hpp"
 #include "espalier/train/loop_state.hpp"
+#include "espalier/train/parameters.hpp"
 #include "espalier/train/predictions.hpp"
 
 namespace espalier {
@@ -35,6 +36,14 @@ inline void require_finite(const PlanView& plan, std::span<const double> losses,
                                   losses[k], " at step ", loop.step, " (epoch ", loop.epoch + 1,
                                   "); a lower learning rate or max_gradient_norm may help"});
   }
+}
+
+/// The same for the weights that the last step left.
+ESPALIER_COLD inline void require_finite(const PlanView& plan, const Parameters<float>& parameters, const LoopState& loop) {
+  const std::string found = find_not_finite(plan, parameters);
+  if (found.empty()) return;
+  throw_error<DivergenceError>({"training diverged: ", found, " after step ", loop.step, " (epoch ", loop.epoch + 1,
+                                "); a lower learning rate or max_gradient_norm may help"});
 }
 
 /// The same for predictions of the validation split.

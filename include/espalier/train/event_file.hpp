@@ -33,7 +33,7 @@ struct Event {
   std::int64_t step = 0;
   std::string file_version;  ///< "brain.Event:2" in a file's first record, else empty
   std::vector<ScalarEvent> scalars;
-  bool session_start = false;  ///< a resumed run begins: what was written for `step` and later is void
+  bool session_start = false;  ///< a run begins: what earlier files of the folder hold for `step` and later is void
 };
 
 struct EventLog {
@@ -144,26 +144,26 @@ inline void put_bytes(std::string& out, unsigned field, std::string_view bytes) 
 /// system whole and at once, so a killed run loses nothing that it wrote.
 class EventFile {
  public:
-  /// Makes `folder` (and those above) and a new file in it. A resumed run says the first step that it writes again:
-  /// TensorBoard then drops what earlier files hold from there on. Throws IoError.
-  ESPALIER_COLD explicit EventFile(const std::string& folder, std::int64_t resumed_step = 0) {
+  /// Makes `folder` (and those above) and a new file in it. It begins with the first step that it may write, for a
+  /// resumed run the one that it makes again: TensorBoard then drops what earlier files hold from there on. (Its server
+  /// heeds that from the folder's second such record on, so that the first file needs one too.) Throws IoError.
+  ESPALIER_COLD explicit EventFile(const std::string& folder, std::int64_t first_step = 0) {
     make_folders(folder);
     const double now = wall_time();
     const std::string stem = folder + (folder.empty() || folder.ends_with('/') ? "" : "/") + "events.out.tfevents." +
                              std::to_string(static_cast<std::int64_t>(now)) + ".espalier";
     for (int number = 0; !file_; ++number) {
       path_ = stem + "." + std::to_string(number);
-      file_.reset(std::fopen(path_.c_str(), "wbx"));
+      file_ = file_detail::open_file(path_, file_detail::Open::create);
       if (!file_ && (errno != EEXIST || number >= 10000)) file_detail::fail("write", path_);
     }
     Event head;
     head.wall_time = now;
     head.file_version = "brain.Event:2";
     write(head);
-    if (resumed_step <= 0) return;
     Event start;
     start.wall_time = now;
-    start.step = resumed_step;
+    start.step = first_step;
     start.session_start = true;
     write(start);
   }

@@ -2,6 +2,8 @@
 // `Parameters<T>`: the values of a model: one buffer for all dense tensors, one for each embedding table.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <limits>
 #include <new>
 #include <string>
@@ -58,6 +60,32 @@ struct Parameters {
     return sum;
   }
 };
+
+/// The first value that is NaN or infinite: "tensor 'shared/dense0/weight' is nan at [1, 5]"; empty when there is none.
+/// `prefix` comes before the tensor's name.
+template <class T>
+[[nodiscard]] ESPALIER_COLD std::string find_not_finite(const PlanView& plan, const Parameters<T>& parameters,
+                                                        std::string_view prefix = {}) {
+  const auto look = [&](std::string_view name, const T* values, Index count, Index columns) {
+    const T* const found = std::find_if_not(values, values + count, [](T value) { return std::isfinite(value); });
+    if (found == values + count) return std::string();
+    const Index at = found - values;
+    const std::string place =
+        columns == 0 ? std::to_string(at) : std::to_string(at / columns) + ", " + std::to_string(at % columns);
+    return message({"tensor '", prefix, name, "' is ", static_cast<double>(*found), " at [", place, "]"});
+  };
+  for (const ParameterInfo& t : plan.tensors) {
+    std::string found = look(t.name.view(), parameters.dense.data() + t.offset, t.size(), t.columns);
+    if (!found.empty()) return found;
+  }
+  for (std::size_t i = 0; i < parameters.tables.size(); ++i) {
+    const Buffer<T>& table = parameters.tables[i];
+    const TableInfo& info = plan.tables[i];
+    std::string found = look(info.name.view(), table.data(), static_cast<Index>(table.size()), info.width);
+    if (!found.empty()) return found;
+  }
+  return {};
+}
 
 namespace detail {
 

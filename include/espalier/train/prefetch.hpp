@@ -9,6 +9,8 @@
 #include <span>
 #include <thread>
 
+#include "espalier/core/error.hpp"
+#include "espalier/core/fork.hpp"
 #include "espalier/data/batch_buffer.hpp"
 #include "espalier/data/features.hpp"
 
@@ -30,6 +32,12 @@ class Prefetcher {
   Prefetcher& operator=(const Prefetcher&) = delete;
 
   ~Prefetcher() {
+    if (!mark_.here()) {
+      abandon(thread_);
+      abandon(mutex_);
+      abandon(changed_);
+      return;
+    }
     {
       const std::lock_guard lock(mutex_);
       stop_ = true;
@@ -38,8 +46,13 @@ class Prefetcher {
     thread_.join();
   }
 
-  /// The next batch, valid until the call after; null at the end. Rethrows what the thread threw.
+  /// The next batch, valid until the call after; null at the end. Rethrows what the thread threw. Throws Error in the
+  /// child of a fork().
   [[nodiscard]] const Batch<float>* next() {
+    if (!mark_.here()) {
+      throw Error("the process was forked in the middle of an epoch, and the thread that prepares batches stayed in the "
+                  "parent: fork before fit() or after it");
+    }
     std::unique_lock lock(mutex_);
     if (taken_ > released_) {
       ++released_;
@@ -92,6 +105,7 @@ class Prefetcher {
   Index filled_ = 0, taken_ = 0, released_ = 0;
   bool stop_ = false, finished_ = false;
   std::exception_ptr error_;
+  ForkMark mark_;
   std::thread thread_;
 };
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdio>
+#include <exception>
 #include <memory>
 #include <string>
 #include <utility>
@@ -23,9 +24,9 @@ class Recorder {
  public:
   Recorder() = default;
 
-  /// A resumed run's history goes on after the finished epochs of `loop`.
+  /// A resumed run's history goes on after the finished epochs of `loop`; one that is over has no events to write.
   ESPALIER_COLD Recorder(const TrainerOptions& options, const PlanView& plan, const LoopState& loop,
-                         bool resumed)
+                         bool resumed, bool over)
       : history_file_(options.history),
         curves_file_(options.curves),
         event_folder_(options.events) {
@@ -34,7 +35,8 @@ class Recorder {
       history_ = file->read(history_file_);
       history_.truncate(loop.epoch);
     }
-    if (const auto* folder = event_folder_.functions()) events_ = folder->open(event_folder_, resumed ? loop.step + 1 : 0);
+    const auto* folder = event_folder_.functions();
+    if (folder != nullptr && !over) events_ = folder->open(event_folder_, resumed ? loop.step + 1 : 0);
     if (options.progress != ShowProgress::never) progress_ = std::make_unique<Progress>(tasks_, options.epochs);
     losses_.resize(tasks_.size());
   }
@@ -71,21 +73,36 @@ class Recorder {
         for (const MetricValue& m : task.metrics) add("valid/" + task.task + "/" + m.name, m.value);
       }
     }
-    event(row);
     history_.add(std::move(row));
+    require_events();
     if (const auto* file = history_file_.functions()) file->write(history_, history_file_);
+    if (events_) event_folder_.functions()->write(*events_, history_.rows().back());
     if (progress_ && info.validation != nullptr) say(summary(info));
   }
 
-  /// Numbers of one step, for TensorBoard.
+  /// Numbers of one step, for TensorBoard. What cannot be written is no reason to lose the epoch: epoch() or finish()
+  /// throws it, when the run is saved.
   void event(const HistoryRow& row) {
-    if (events_) event_folder_.functions()->write(*events_, row);
+    if (!events_ || events_failed_) return;
+    try {
+      event_folder_.functions()->write(*events_, row);
+    } catch (const IoError&) {
+      events_failed_ = std::current_exception();
+    }
   }
 
   /// The curves, at the end.
   void finish(const LoopState& loop) {
+    require_events();
     const auto* file = curves_file_.functions();
     if (file != nullptr && !history_.rows().empty()) file->write(curves_file_, history_, loop.best_epoch);
+  }
+
+  /// Which finished epochs a resumed run's history file has lost.
+  ESPALIER_COLD void say_missing(const LoopState& loop) const {
+    const int last = history_.rows().empty() ? 0 : history_.rows().back().epoch;
+    if (history_file_.empty() || last >= loop.epoch) return;
+    say(message({"history file ", history_file_.text(), " lacks epochs ", last + 1, " to ", loop.epoch, " of this run"}));
   }
 
   /// A line on standard error, unless progress is off.
@@ -96,6 +113,10 @@ class Recorder {
   [[nodiscard]] const History& history() const { return history_; }
 
  private:
+  void require_events() const {
+    if (events_failed_) std::rethrow_exception(events_failed_);
+  }
+
   /// "epoch 3: validation loss 1.0512, click auc 0.7312, watch rmse 1.2101 (best so far)"
   ESPALIER_COLD static std::string summary(const EpochInfo& info) {
     char number[40];
@@ -118,6 +139,7 @@ class Recorder {
   std::vector<std::string> tasks_;
   History history_;
   std::shared_ptr<EventFile> events_;
+  std::exception_ptr events_failed_;
   std::unique_ptr<Progress> progress_;
   std::vector<double> losses_;
 };

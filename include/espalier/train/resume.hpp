@@ -80,7 +80,7 @@ void for_each_state(const PlanView& plan, State& state, Visit visit) {
 
 }  // namespace resume_detail
 
-/// Writes <checkpoint>.resume, whole or not at all. Throws IoError.
+/// Writes <checkpoint>.resume, whole or not at all. Throws IoError; CheckpointError when a weight is NaN or infinite.
 ESPALIER_COLD inline void save_resume(const std::string& checkpoint, const PlanView& plan,
                                       const FeaturesState& features, const ResumeView& view,
                                       const LoopState& loop) {

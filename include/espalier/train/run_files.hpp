@@ -93,8 +93,8 @@ struct HistoryFunctions {
 };
 
 struct EventFunctions {
-  static std::shared_ptr<EventFile> make(const std::string& folder, std::int64_t resumed_step) {
-    return std::make_shared<EventFile>(folder, resumed_step);
+  static std::shared_ptr<EventFile> make(const std::string& folder, std::int64_t first_step) {
+    return std::make_shared<EventFile>(folder, first_step);
   }
   static void write_row(EventFile& file, const HistoryRow& row) {
     for (const auto& [name, value] : row.values) file.scalar(name, value, row.step);

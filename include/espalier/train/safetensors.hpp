@@ -6,7 +6,10 @@
 #include <span>
 
 #include "espalier/core/config.hpp"
+#include "espalier/core/crc32c.hpp"
 #include "espalier/core/file.hpp"
+#include "espalier/core/file_kind.hpp"
+#include "espalier/core/json_parser.hpp"
 #include "espalier/train/safetensors_header.hpp"
 
 namespace espalier {
@@ -14,14 +17,36 @@ namespace espalier {
 static_assert(std::endian::native == std::endian::little,
               "safetensors files are little-endian; this machine is not");
 
+namespace safetensors_detail {
+
+/// A text of the metadata, written with every file and checked when it is there:
+/// {"metadata": {key: checksum, …}, "tensor": {name: checksum, …}}.
+inline constexpr std::string_view checksums_key = "crc32c";
+
+/// CRC-32C, as 8 hex digits.
+[[nodiscard]] ESPALIER_COLD inline std::string checksum(std::string_view bytes) {
+  char digits[9];
+  std::snprintf(digits, sizeof digits, "%08x", static_cast<unsigned>(crc32c(bytes)));
+  return digits;
+}
+[[nodiscard]] inline std::string checksum(std::span<const std::byte> bytes) {
+  return checksum(std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+}
+
+}  // namespace safetensors_detail
+
 /// Collects tensors by reference and writes them in one go. What a span points at must live, and stay as it is, until write()
 /// is done; names, shapes and metadata are copied.
 class SafetensorsWriter {
  public:
-  /// A text beside the tensors; both must be UTF-8. Throws CheckpointError otherwise, or when the key is there already.
+  /// A text beside the tensors; both must be UTF-8. Throws CheckpointError otherwise, or when the key is there already, or
+  /// "crc32c".
   void metadata(std::string key, std::string value) {
     if (!is_utf8(key) || !is_utf8(value)) {
       throw_error<CheckpointError>({"metadata '", key, "' is not UTF-8: store bytes as a U8 tensor"});
+    }
+    if (key == safetensors_detail::checksums_key) {
+      throw_error<CheckpointError>({"metadata '", key, "' is what the writer keeps its checksums in, expected another key"});
     }
     for (const auto& known : header_.metadata) {
       if (known.first == key) throw_error<CheckpointError>({"metadata '", key, "' is set twice"});
@@ -54,11 +79,14 @@ class SafetensorsWriter {
   }
 
   /// Writes the file, whole or not at all: a reader never sees half of it. Tensors of wide elements come first, so that
-  /// each begins at a multiple of its element's size. Throws IoError.
+  /// each begins at a multiple of its element's size. Checksums of all tensors and texts go into the metadata. Throws
+  /// IoError.
   ESPALIER_COLD void write(const std::string& path) const {
     SafetensorsHeader header;
     header.metadata = header_.metadata;
     std::vector<std::span<const std::byte>> parts;
+    Json texts = Json::object(), tensors = Json::object();
+    for (const auto& [key, text] : header.metadata) texts.set(key, safetensors_detail::checksum(text));
     std::uint64_t at = 0;
     for (std::size_t size = 8; size > 0; size /= 2) {
       for (std::size_t i = 0; i < data_.size(); ++i) {
@@ -67,8 +95,12 @@ class SafetensorsWriter {
         header.tensors.back().begin = at;
         parts.push_back(data_[i]);
         at = header.tensors.back().end = at + data_[i].size();
+        tensors.set(header_.tensors[i].name, safetensors_detail::checksum(data_[i]));
       }
     }
+    Json checksums = Json::object();
+    checksums.set("metadata", std::move(texts)).set("tensor", std::move(tensors));
+    header.metadata.emplace_back(safetensors_detail::checksums_key, checksums.dump());
     const std::string head = header.dump();
     if (head.size() - 8 > SafetensorsHeader::max_bytes) {
       throw_error<CheckpointError>({path, ": a header of ", head.size() - 8, " bytes, expected at most ",
@@ -90,24 +122,28 @@ class SafetensorsWriter {
 /// temporary (`SafetensorsFile(path).metadata("model")`) it gives values. Not for two threads at once.
 class SafetensorsFile {
  public:
-  /// Throws IoError when the file cannot be read, CheckpointError when it is no well-formed safetensors file.
+  /// Throws IoError when the file cannot be read, CheckpointError when it is no well-formed safetensors file, or a text of
+  /// its metadata is not what was written.
   ESPALIER_COLD explicit SafetensorsFile(const std::string& path) : file_(path) {
-    std::array<unsigned char, 8> length_bytes{};
     const std::uint64_t size = file_.size();
-    if (size < length_bytes.size()) {
-      throw_error<CheckpointError>({path, ": ", size, " bytes are no safetensors file, expected 8 or more"});
-    }
-    file_.read(0, std::as_writable_bytes(std::span(length_bytes)));
+    std::string head(static_cast<std::size_t>((std::min)(size, std::uint64_t{64})), '\0');
+    file_.read(0, std::as_writable_bytes(std::span(head)));
     std::uint64_t length = 0;
-    for (unsigned i = 0; i < 8; ++i) length |= std::uint64_t{length_bytes[i]} << (8 * i);
-    if (length > size - 8 || length > SafetensorsHeader::max_bytes) {
-      throw_error<CheckpointError>({path, ": a header of ", length, " bytes, expected at most ",
-                                    (std::min)(size - 8, SafetensorsHeader::max_bytes)});
+    for (unsigned i = 0; i < 8 && i < head.size(); ++i) {
+      length |= std::uint64_t{static_cast<unsigned char>(head[i])} << (8 * i);
+    }
+    if (size < 8 || length > SafetensorsHeader::max_bytes || (size > 8 && head[8] != '{')) {
+      throw_error<CheckpointError>({path, ": not a safetensors file: ",
+                                    (size == 0 ? "it is empty" : "it begins like " + file_kind(head))});
+    }
+    if (length > size - 8) {
+      throw_error<CheckpointError>({path, ": cut off: the header ends at byte ", 8 + length, ", the file at byte ", size});
     }
     std::string json(static_cast<std::size_t>(length), '\0');
     file_.read(8, std::as_writable_bytes(std::span(json)));
     header_ = SafetensorsHeader::parse(json, size - 8 - length, path);
     header_.data_start = 8 + length;
+    take_checksums();
   }
 
   [[nodiscard]] const std::string& path() const& noexcept { return file_.path(); }
@@ -175,16 +211,44 @@ class SafetensorsFile {
     return out;
   }
 
-  /// The bytes of a tensor of any type; `out` must have room for exactly those.
+  /// The bytes of a tensor of any type; `out` must have room for exactly those. Throws CheckpointError, as all that read a
+  /// tensor do, when they are not what was written.
   void read_bytes(const TensorInfo& tensor, std::span<std::byte> out) const {
     if (out.size() != tensor.bytes()) {
       throw_error<CheckpointError>({path(), ": tensor '", tensor.name, "' has ", tensor.bytes(),
                                     " bytes, expected ", out.size()});
     }
     file_.read(header_.data_start + tensor.begin, out);
+    check("tensor", tensor.name, out);
   }
 
  private:
+  /// Out of the metadata, which has only the texts of whoever wrote the file; those are checked.
+  ESPALIER_COLD void take_checksums() {
+    const std::string* const text = find_metadata(safetensors_detail::checksums_key);
+    if (text == nullptr) return;
+    try {
+      checksums_ = Json::parse(*text);
+    } catch (const DataError& error) {
+      throw_error<CheckpointError>({path(), ": metadata '", safetensors_detail::checksums_key, "': ", error.what()});
+    }
+    std::erase_if(header_.metadata, [](const auto& entry) { return entry.first == safetensors_detail::checksums_key; });
+    for (const auto& [key, value] : header_.metadata) check("metadata", key, std::as_bytes(std::span(value)));
+  }
+
+  /// Throws CheckpointError unless `bytes` are those that `kind` 'name' was written with; without a checksum they are
+  /// taken as they are.
+  ESPALIER_COLD void check(std::string_view kind, const std::string& name, std::span<const std::byte> bytes) const {
+    const Json* const known = checksums_.find(kind);
+    const Json* const expected = known == nullptr ? nullptr : known->find(name);
+    if (expected == nullptr) return;
+    const std::string found = safetensors_detail::checksum(bytes);
+    if (expected->is_string() && expected->as_string() == found) return;
+    throw_error<CheckpointError>({path(), ": ", kind, " '", name, "' is damaged: its CRC-32C is \"", found, "\", expected ",
+                                  expected->dump(), "; where it was changed on purpose, leave metadata '",
+                                  safetensors_detail::checksums_key, "' out"});
+  }
+
   void require(const TensorInfo& tensor, Dtype expected) const {
     if (tensor.dtype == expected) return;
     throw_error<CheckpointError>({path(), ": tensor '", tensor.name, "' is ", dtype_name(tensor.dtype),
@@ -193,6 +257,7 @@ class SafetensorsFile {
 
   InputFile file_;
   SafetensorsHeader header_;
+  Json checksums_;
 };
 
 }  // namespace espalier

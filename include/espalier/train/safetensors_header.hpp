@@ -168,10 +168,7 @@ class EntryReader {
     if (offsets.size() != 2) fail("data_offsets: expected [begin, end], found " + to_string(offsets));
     info_.begin = static_cast<std::uint64_t>(offsets[0]);
     info_.end = static_cast<std::uint64_t>(offsets[1]);
-    if (info_.begin > info_.end || info_.end > data_bytes) {
-      fail("data_offsets " + to_string(offsets) + ": expected begin ≤ end ≤ " +
-           std::to_string(data_bytes) + ", the bytes of data in the file");
-    }
+    if (info_.begin > info_.end) fail("data_offsets " + to_string(offsets) + ": expected begin ≤ end");
     std::uint64_t expected = 0;
     if (!byte_count(info_.shape, info_.dtype, expected)) {
       fail("shape " + to_string(info_.shape) + " is too large");
@@ -180,6 +177,10 @@ class EntryReader {
       fail("data_offsets " + to_string(offsets) + " hold " + std::to_string(info_.bytes()) +
            " bytes, expected " + std::to_string(expected) + " for " +
            std::string(dtype_name(info_.dtype)) + " " + to_string(info_.shape));
+    }
+    if (info_.end > data_bytes) {
+      fail("cut off: it ends at byte " + std::to_string(info_.end) + " of the data, the file at byte " +
+           std::to_string(data_bytes));
     }
     return info_;
   }

@@ -58,6 +58,7 @@ ESPALIER_COLD ESPALIER_INLINE FitResult PlanTrainer::fit(const Dataset& train,
   const CheckpointFunctions* const files = options_.checkpoint.functions();
   std::shared_ptr<const SafetensorsFile> resumed;
   if (options_.resume && files != nullptr) resumed = files->open_resumed(options_.checkpoint);
+  if (!resumed) require_writable_files(options_);
   Features features = features_;
   if (resumed) {
     files->restore_features(*resumed, program_.plan, features);
@@ -97,12 +98,13 @@ ESPALIER_COLD ESPALIER_INLINE FitResult PlanTrainer::fit(const Dataset& train,
   if (resumed) {
     loop = files->load(*resumed, parts(executor, *best, splits), balance, batch);
     if (loop.out_of_patience) loop.stopped = out_of_patience(loop);  // there may be more of it now
+    if (!finished(loop)) require_writable_files(options_);
   }
   std::shared_ptr<Diagnosis<float>> diagnosis;
   if (const auto* diagnose = options_.diagnose.functions()) {
     diagnosis = diagnose->make(program_, executor, options_.diagnose, resumed ? loop.step : 0);
   }
-  Recorder recorder(options_, program_.plan, loop, resumed != nullptr);
+  Recorder recorder(options_, program_.plan, loop, resumed != nullptr, finished(loop));
   // From here on it is this run's.
   if (fresh) executor_ = std::move(fresh);
   features_ = std::move(features);
@@ -114,7 +116,13 @@ ESPALIER_COLD ESPALIER_INLINE FitResult PlanTrainer::fit(const Dataset& train,
   said_dominance_ = false;
   metrics_ = {};
   say_notes(train, valid, splits);
-  if (resumed) recorder_.say("resuming " + resumed->path() + ": " + where(loop, splits));
+  if (resumed) {
+    recorder_.say("resuming " + resumed->path() + ": " + where(loop, splits));
+    recorder_.say_missing(loop);
+    if (diagnosis_ && diagnosis_->history().rows().empty() && loop.step > 0) {
+      recorder_.say(message({"diagnose file ", options_.diagnose.text(), " lacks steps 1 to ", loop.step, " of this run"}));
+    }
+  }
   resumed.reset();
   try {
     return run(splits, loop, batch);
@@ -158,6 +166,7 @@ ESPALIER_INLINE void PlanTrainer::save(const std::string& path) const {
 
 ESPALIER_INLINE void PlanTrainer::load(const std::string& path) {
   const SafetensorsFile file(path);
+  checkpoint_detail::require_model(file);
   Features features = features_;
   restore_features(file, program_.plan, features);
   auto executor = make_executor(features, (std::min)(options_.batch_size, Index{4096}));
@@ -238,6 +247,7 @@ ESPALIER_COLD ESPALIER_INLINE FitResult PlanTrainer::run(const Splits& splits, L
   BatchSlots slots{BatchBuffer<float>(splits.train, batch),
                    BatchBuffer<float>(splits.train, batch)};
   Index learnt = 0;
+  const bool over = finished(loop);
   weights_.assign(base_weights_.size(), 1.0);
 
   while (!finished(loop) && !result.interrupted) {
@@ -257,18 +267,20 @@ ESPALIER_COLD ESPALIER_INLINE FitResult PlanTrainer::run(const Splits& splits, L
       }
     }
     result.seconds += steady_seconds() - started;
+    require_finite(program_.plan, executor_->parameters(), loop);  // also after the last step
     recorder_.end_of_batches(loop);
-    if (diagnosis_) options_.diagnose.functions()->save(*diagnosis_);
     if (loop.position == rows) finish_epoch(splits, loop);
     result.interrupted = interrupts && interrupts->interrupted();
+    if (result.interrupted && !finished(loop)) save_interrupted(splits, loop);
+    if (diagnosis_) options_.diagnose.functions()->save(*diagnosis_);
   }
-  if (result.interrupted && !finished(loop)) save_interrupted(splits, loop);
   const bool choose = loop.best_epoch > 0;
-  if (!options_.checkpoint.empty() && (choose || splits.valid.size() == 0)) save_checkpoint(loop);
+  const bool saved = options_.checkpoint.empty() || (over && file_exists(options_.checkpoint));
+  if (!saved && (choose || splits.valid.size() == 0)) save_checkpoint(loop);
   if (choose && options_.restore_best) executor_->parameters().copy_from(*best_);
   const bool best_are_there = options_.restore_best || (loop.best_epoch == loop.epoch && loop.position == 0);
   if (best_are_there) metrics_ = loop.best_metrics;
-  recorder_.finish(loop);
+  if (!over) recorder_.finish(loop);
   result.epochs = loop.epoch;
   result.best_epoch = loop.best_epoch;
   result.best_value = loop.best_value;
@@ -339,16 +351,16 @@ ESPALIER_COLD ESPALIER_INLINE void PlanTrainer::finish_epoch(const Splits& split
   for (const auto& callback : options_.callbacks) callback(info);
   loop.stopped = info.stop;
   loop.out_of_patience = loop.out_of_patience && loop.stopped;  // a callback may have had more
+  if (!options_.checkpoint.empty()) {  // before the reports, which may be spared
+    if (info.best || splits.valid.size() == 0) save_checkpoint(loop);
+    save_state(splits, loop);
+  }
   recorder_.epoch(info, loop);
   if (!said_dominance_ && balance_->name() == Equal::name) {
     if (const auto note = dominance_note(program_.plan, info.task_losses, base_weights_)) {
       recorder_.say(*note);
       said_dominance_ = true;
     }
-  }
-  if (!options_.checkpoint.empty()) {
-    save_state(splits, loop);
-    if (info.best || splits.valid.size() == 0) save_checkpoint(loop);
   }
   if (loop.stopped) {
     recorder_.say(loop.out_of_patience ? "stopped early: no better " + monitor_.what() +
