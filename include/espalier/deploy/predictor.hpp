@@ -65,6 +65,10 @@ class PlanPredictor {
   [[nodiscard]] std::vector<InputCounts> input_counts() const { return counter_->counts(); }
 
   /// What these refer to lives as long as the predictor.
+  /// The names of a task's classes, in the order of its outputs; none where classes are numbers. Throws ConfigError for an
+  /// unknown task.
+  [[nodiscard]] const std::vector<std::string>& class_names(std::string_view task) const;
+
   [[nodiscard]] const PlanView& plan() const;
   [[nodiscard]] const Features& features() const { return features_; }
   /// Empty with Precision::Bf16.

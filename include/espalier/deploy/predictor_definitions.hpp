@@ -66,6 +66,13 @@ ESPALIER_INLINE std::vector<float> PlanPredictor::predict_row(
   return flat;
 }
 
+ESPALIER_COLD ESPALIER_INLINE const std::vector<std::string>& PlanPredictor::class_names(
+    std::string_view task) const {
+  for (std::size_t k = 0; k < plan().tasks.size(); ++k)
+    if (plan().tasks[k].name == task) return features_.state().labels[k].classes;
+  throw_error<ConfigError>({"no task '", task, "' in the model"});
+}
+
 ESPALIER_INLINE const PlanView& PlanPredictor::plan() const { return executor_->plan(); }
 
 ESPALIER_INLINE std::size_t PlanPredictor::parameter_bytes() const {
