@@ -65,7 +65,9 @@ enum class Open : std::uint8_t { read, append, create };  ///< create: a new fil
   const int flags = how == Open::read ? O_RDONLY | O_NONBLOCK : O_WRONLY | O_CREAT | (how == Open::append ? O_APPEND : O_EXCL);
   const int file = open_descriptor(path, flags);
   if (file < 0) return nullptr;
-  return Handle(::fdopen(file, how == Open::read ? "rb" : how == Open::append ? "ab" : "wb"));
+  Handle stream(::fdopen(file, how == Open::read ? "rb" : how == Open::append ? "ab" : "wb"));
+  if (!stream) ::close(file);
+  return stream;
 #endif
 }
 

@@ -24,7 +24,7 @@ namespace safetensors_detail {
 inline constexpr std::string_view checksums_key = "crc32c";
 
 /// CRC-32C, as 8 hex digits.
-[[nodiscard]] ESPALIER_COLD inline std::string checksum(std::string_view bytes) {
+[[nodiscard]] inline std::string checksum(std::string_view bytes) {
   char digits[9];
   std::snprintf(digits, sizeof digits, "%08x", static_cast<unsigned>(crc32c(bytes)));
   return digits;
