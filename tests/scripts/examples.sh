@@ -81,7 +81,7 @@ tail -n 1 out | grep -q '^{"example":"movielens","model":"shared","balance":"equ
 mv out first
 for file in model.safetensors log/history.jsonl log/curves.svg log/calibration.svg log/confusion.svg log/importance.svg; do [ -s "$file" ] || fail "no $file"; done
 [ "$(head -n 1 p.csv)" = userId,movieId,watched,liked,rating ] || fail "predictions of other columns: $(head -n 1 p.csv)"
-[ "$(grep -c '^[0-9]*,[0-9]*,0\.[0-9e-]*,0\.[0-9e-]*,[0-9.]*$' p.csv)" = $(($(wc -l <p.csv) - 1)) ] || fail "predictions: $(head p.csv)"
+[ "$(grep -c '^[0-9]*,[0-9]*,0\.[0-9e-]*,0\.[0-9e-]*,-*[0-9.e-]*$' p.csv)" = $(($(wc -l <p.csv) - 1)) ] || fail "predictions: $(head p.csv)"
 grep -q "^predictions of $(($(wc -l <p.csv) - 1)) rows: p.csv$" first || fail "no word of the predictions: $(cat first)"
 grep -q '^watched: auc [0-9.]*  *worse by  *95 % interval$' first || fail "no importance: $(cat first)"
 [ ! -e log/diagnosis.jsonl ] || fail "diagnosis.jsonl without --diagnose"
