@@ -160,3 +160,17 @@ TEST_CASE("UTF-8 is counted and cut by characters") {
   CHECK(is_utf8("aé€😀"));
   CHECK_FALSE(is_utf8("a\xE9"));
 }
+
+TEST_CASE("json: of a temporary, what is inside is given by value") {
+  const auto read = [] { return Json::parse(R"({"name": "a text of more letters than a string keeps within itself", "of": [1, 2, {"x": 3}]})"); };
+  const Json& of = read().at("of");
+  CHECK(of.items()[2].at("x").as_integer() == 3);
+  const std::string& name = read().at("name").as_string();
+  CHECK(name == "a text of more letters than a string keeps within itself");
+  double sum = 0;
+  for (const Json& item : read().at("of").items()) sum += item.is_number() ? item.as_number() : 0;
+  CHECK(sum == 3);
+  std::string keys;
+  for (const std::string& key : read().keys()) keys += key + " ";
+  CHECK(keys == "name of ");
+}

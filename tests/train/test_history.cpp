@@ -46,6 +46,12 @@ TEST_CASE("history as JSON lines and CSV") {
   CHECK(History().to_csv() == "epoch,step\n");
 }
 
+TEST_CASE("the rows of a temporary history are the loop's own") {
+  std::string epochs;
+  for (const HistoryRow& row : example().rows()) epochs += std::to_string(row.epoch) + ":" + std::to_string(row.step) + " ";
+  CHECK(epochs == "1:200 2:400 3:600 ");
+}
+
 TEST_CASE("a resumed run goes on with its history") {
   const espalier_test::TemporaryFolder folder;
   for (const char* name : {"a.jsonl", "a.csv"}) {

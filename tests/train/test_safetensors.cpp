@@ -191,6 +191,24 @@ TEST_CASE("a file of no tensors, and one replaced while it is open") {
   CHECK(SafetensorsFile(folder / "a").values<float>("x").at(0) == 2);
 }
 
+TEST_CASE("of a temporary file, what it holds is given by value") {
+  const TemporaryFolder folder;
+  const float one = 1;
+  const std::string long_text = "a text of more letters than a string keeps within itself";
+  SafetensorsWriter writer;
+  writer.metadata("about", long_text);
+  writer.add("a name of more letters than a string keeps", {1}, std::span<const float>(&one, 1));
+  writer.write(folder / "a");
+  const std::string& about = SafetensorsFile(folder / "a").metadata("about");
+  CHECK(about == long_text);
+  const TensorInfo& tensor = SafetensorsFile(folder / "a").at("a name of more letters than a string keeps");
+  CHECK(tensor.shape == Shape{1});
+  std::string names;
+  for (const TensorInfo& t : SafetensorsFile(folder / "a").tensors()) names += t.name;
+  CHECK(names == tensor.name);
+  for (const auto& [key, text] : SafetensorsFile(folder / "a").metadata()) CHECK(key + text == "about" + long_text);
+}
+
 TEST_CASE("the writer refuses what would not be read") {
   SafetensorsWriter writer;
   const std::vector<float> values(6);

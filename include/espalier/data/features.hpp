@@ -94,6 +94,9 @@ class Features {
   /// missing. A number for a categorical input is the text that NamedValue::as_text() makes of it. Throws ConfigError.
   [[nodiscard]] EncodedData encode(std::span<const NamedValue> values, const InputCheck& check = {}) const {
     EncodedData out = without_labels(1);
+    out.numeric.reserve(numbers_.size());
+    out.ids.reserve(schema_.fields.size());
+    out.single_ids.reserve(schema_.fields.size());
     features_detail::NamedValues given(values, !columns_shared_);
     std::size_t row = 0;
     for (std::size_t field = 0; field < schema_.fields.size(); ++field) {
