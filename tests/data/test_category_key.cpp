@@ -281,8 +281,8 @@ TEST_CASE("category key: ids of 17 digits are told apart, or refused") {
     // Numbers they may be, keys not.
     const Table numbers = as(ColumnKind::number, csv);
     CHECK(numbers.numbers("x")[0] == 12345678901234568.0);
-    const std::string refused = "events.csv:2: column 'x' is 12345678901234568, beyond ±2^53, what numbers are exact to; expected "
-                                "keys of so many digits as text";
+    const std::string refused = "events.csv:2: column 'x' is 12345678901234568, beyond ±2^53, what its numbers are exact to; "
+                                "expected keys of so many digits as text";
     EncodedData encoded;
     Table other = numbers, third;
     third.add("x", std::vector<std::string>{"1"});
@@ -299,6 +299,28 @@ TEST_CASE("category key: ids of 17 digits are told apart, or refused") {
   CHECK(failure<DataError>([] { static_cast<void>(keys(as(ColumnKind::number, "x\n9007199254740993\n"))); })
             .find("is 9007199254740992, beyond") != std::string::npos);
   CHECK(keys(as(ColumnKind::number, "x\n9007199254740991\n\n-5\n")) == "9007199254740991 – -5");
+}
+
+TEST_CASE("category key: whole floats that floats do not tell apart are refused") {
+  const auto refused = [](const Table& table) { return failure<DataError>([&] { static_cast<void>(keys(table)); }); };
+  const Eigen::MatrixXf matrix = Eigen::Vector3f(1, 16777215.0F, 16777217.0F);
+  const Table from_floats = table_from_matrix(matrix, {"x"});
+  const std::string expected = "matrix, row 3: column 'x' is 16777216, beyond ±2^24, what its numbers are exact to; expected keys "
+                               "of so many digits as text";
+  CHECK(refused(from_floats) == expected);
+  const std::vector<std::int32_t> some{2, 0};
+  CHECK(refused(from_floats.take(some)).starts_with("matrix, row 1: column 'x' is 16777216, beyond ±2^24"));
+  Table more;
+  more.add("x", std::vector<double>{16777217, 0.5});
+  CHECK(refused(more) == "no error");
+  more.append(from_floats);
+  CHECK(refused(more).find("row 1: column 'x' is 16777217, beyond ±2^24") != std::string::npos);
+  Table floats;
+  floats.add("x", std::vector<float>{0.1F, 16777215.0F});
+  CHECK(refused(floats) == "no error");
+  const Eigen::MatrixXd doubles = Eigen::Vector2d(16777217, 5);
+  CHECK(keys(table_from_matrix(doubles, {"x"})) == "16777217 5");
+  CHECK(keys(table_from_matrix(Eigen::Vector2i(16777217, 5), {"x"})) == "16777217 5");
 }
 
 TEST_CASE("category key: a model from before the rule keeps its categories as they were written") {

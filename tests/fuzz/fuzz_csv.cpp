@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "espalier/data/category_key.hpp"
 #include "espalier/data/csv.hpp"
 
 #if __has_include(<zlib.h>)
@@ -34,7 +35,12 @@ CsvOptions options_of(const std::uint8_t* bytes) {
   if ((bytes[1] & 16U) != 0) {
     options.columns = {{"0", ColumnKind::number}, {"1", ColumnKind::text}};
     if (options.header) options.columns = {{"a", ColumnKind::number}, {"b", ColumnKind::text}};
+    options.columns[1].infer = bytes[0] / 15 % 2 == 1;
   }
+  if ((bytes[1] & 32U) != 0) options.comment = '#';
+  if ((bytes[1] & 64U) != 0) options.encoding = CsvEncoding::latin1;
+  if ((bytes[1] & 128U) != 0) options.skip_rows = 1 + bytes[0] % 2;
+  options.default_missing = bytes[0] / 30 % 2 == 0;
   return options;
 }
 
@@ -46,6 +52,7 @@ void check(const Table& table) {
       expect(code >= -1 && code < static_cast<std::int32_t>(column.dictionary.size()));
     }
     for (const double value : column.numbers) expect(!std::isinf(value));
+    for (const std::string& value : column.dictionary) expect(category_key(category_key(value)) == category_key(value));
   }
 }
 
@@ -63,6 +70,13 @@ bool same(const Table& a, const Table& b) {
     if (a.where(row) != b.where(row)) return false;
   }
   return true;
+}
+
+/// What a reader says of a table and its columns beside what they hold.
+std::string said(const Table& table) {
+  std::string text = table.hint;
+  for (const Column& column : table.columns()) text += '\n' + column.text_because;
+  return text;
 }
 
 /// As one would write it by hand: every text in quotes.
@@ -119,7 +133,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view text(reinterpret_cast<const char*>(data) + 3, size - 3);
   const Outcome whole = outcome(text, options, static_cast<Index>(text.size()) + 1);
   const Outcome parts = outcome(text, options, 16 + data[2] % 64);
-  expect(parts.error == whole.error && same(parts.table, whole.table));
+  expect(parts.error == whole.error && same(parts.table, whole.table) && said(parts.table) == said(whole.table));
 #if __has_include(<zlib.h>)
   if (text.starts_with('\x1f')) try {
     GzipSource source(std::make_unique<TextSource>(text), "input");
@@ -133,6 +147,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   CsvOptions again;
   for (const Column& c : whole.table.columns()) again.columns.push_back({c.name, c.kind});
   again.missing = {""};
+  again.default_missing = false;
   again.block_bytes = 4096;
   const Table copy = parse_csv(written(whole.table), "written", again);
   Table expected = whole.table;

@@ -49,6 +49,7 @@ struct Column {
   std::vector<double> numbers;
   std::vector<std::int32_t> codes;
   std::vector<std::string> dictionary;
+  double exact_below = Json::max_integer;  ///< whole numbers from here on may have been others: 2^24 where they were floats
   std::string text_because{};  ///< of a text column that a reader took for numbers first: where that ended, and why
 
   [[nodiscard]] static Column number(std::string name, std::vector<double> values) {
@@ -62,6 +63,7 @@ struct Column {
   /// ±2^53: doubles do not tell it from its neighbours.
   template <NumberRange Range>
   [[nodiscard]] static Column number(std::string name, const Range& values) {
+    using Value = std::remove_cvref_t<decltype(*values.begin())>;
     std::vector<double> numbers;
     for (const auto value : values) {
       numbers.push_back(static_cast<double>(value));
@@ -72,7 +74,16 @@ struct Column {
                                 " is beyond ±2^53, what numbers are exact to; expected ids of so many digits as text"});
       }
     }
-    return number(std::move(name), std::move(numbers));
+    Column made = number(std::move(name), std::move(numbers));
+    made.exact_below = exact_below_of<Value>();
+    return made;
+  }
+
+  /// What whole numbers of a type are exact to, of those that doubles hold.
+  template <class Number>
+  [[nodiscard]] static double exact_below_of() {
+    using Limits = std::numeric_limits<Number>;
+    return Limits::is_specialized && !Limits::is_integer && Limits::digits < 53 ? std::ldexp(1.0, Limits::digits) : Json::max_integer;
   }
 
   /// From a span, vector, array, … of strings, one a row; an empty string is a missing value. Throws DataError for a null pointer.
@@ -105,6 +116,7 @@ struct Column {
     c.name = name;
     c.kind = kind;
     c.dictionary = dictionary;
+    c.exact_below = exact_below;
     c.text_because = text_because;
     return c;
   }

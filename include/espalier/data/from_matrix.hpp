@@ -46,7 +46,11 @@ template <MatrixLike M>
   }
   Table table;
   table.source = "matrix";
-  for (std::size_t j = 0; j < names.size(); ++j) table.add(Column::number(names[j], std::move(columns[j])));
+  for (std::size_t j = 0; j < names.size(); ++j) {
+    Column column = Column::number(names[j], std::move(columns[j]));
+    column.exact_below = Column::exact_below_of<std::remove_cvref_t<decltype(matrix(Index{}, Index{}))>>();
+    table.add(std::move(column));
+  }
   return table;
 }
 

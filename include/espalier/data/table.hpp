@@ -115,14 +115,15 @@ class Table {
   [[nodiscard]] const Column& as_text(std::string_view name, Column& made) && { return made = as_text(name); }
 
   /// A column as categories' keys (category_key.hpp): as text, and what are spellings of one key are one value. Throws DataError
-  /// for numbers from 2^53 on, which may have been others.
+  /// for whole numbers that may have been others: those from 2^53 on, or from 2^24 on where they were floats.
   [[nodiscard]] const Column& as_keys(std::string_view name, Column& made) const {
     const Column& c = column(name);
     if (c.kind == ColumnKind::text) return keys_of(c, made);
     for (std::size_t i = 0; i < c.numbers.size(); ++i) {
-      if (std::isnan(c.numbers[i]) || number_is_key(c.numbers[i])) continue;
-      throw_error<DataError>({where(static_cast<Index>(i)), ": column '", c.name, "' is ", number_text(c.numbers[i]),
-                              ", beyond ±2^53, what numbers are exact to; expected keys of so many digits as text"});
+      const double x = c.numbers[i];
+      if (std::isnan(x) || std::abs(x) < c.exact_below || (number_is_key(x) && x != std::floor(x))) continue;
+      throw_error<DataError>({where(static_cast<Index>(i)), ": column '", c.name, "' is ", number_text(x), ", beyond ±2^",
+                              std::ilogb(c.exact_below), ", what its numbers are exact to; expected keys of so many digits as text"});
     }
     return made = text_of_numbers(c);
   }
@@ -193,6 +194,7 @@ class Table {
       Column& c = columns_[i];
       const Column& more = other.column(c.name);
       c.numbers.insert(c.numbers.end(), more.numbers.begin(), more.numbers.end());
+      c.exact_below = (std::min)(c.exact_below, more.exact_below);
       Dictionary known;
       for (const std::string& value : c.dictionary) static_cast<void>(known.code(value));
       std::vector<std::int32_t> moved;
