@@ -34,15 +34,52 @@ run("configuring" "${CMAKE_COMMAND}" -S "${ROOT}/tests/consumers/${NAME}" -B "${
     -DCMAKE_EXPORT_COMPILE_COMMANDS=ON ${options})
 run("building" "${CMAKE_COMMAND}" --build "${WORK}/build")
 run("running" "${WORK}/build/consumer")
-if(NAME STREQUAL "find_package")
-  file(WRITE "${WORK}/missing/CMakeLists.txt" "cmake_minimum_required(VERSION 3.20)\nproject(missing LANGUAGES CXX)\n"
-       "find_package(espalier 0.1 REQUIRED COMPONENTS nosuch)\n")
-  execute_process(COMMAND "${CMAKE_COMMAND}" -S "${WORK}/missing" -B "${WORK}/missing/build" -G "${GENERATOR}"
-                          "-DCMAKE_CXX_COMPILER=${COMPILER}" "-DCMAKE_PREFIX_PATH=${WORK}/prefix"
+# Configures the project `code`; more arguments go to CMake. `expected` is what it says, in any number of lines, and fails
+# with; "" for a project that must configure.
+function(configures expected code)
+  file(WRITE "${WORK}/asks/CMakeLists.txt" "cmake_minimum_required(VERSION 3.22)\nproject(asks LANGUAGES CXX)\n"
+       "file(WRITE \"\${CMAKE_BINARY_DIR}/app.cpp\" \"int main() {}\")\nadd_executable(app \"\${CMAKE_BINARY_DIR}/app.cpp\")\n${code}\n")
+  execute_process(COMMAND "${CMAKE_COMMAND}" -S "${WORK}/asks" -B "${WORK}/asks/build" -G "${GENERATOR}"
+                          "-DCMAKE_CXX_COMPILER=${COMPILER}" ${options} ${ARGN}
                   RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
-  if(status EQUAL 0 OR NOT output MATCHES "no component 'nosuch': expected gzip or compiled")
-    message(FATAL_ERROR "consumer find_package: a component that is none gives (${status})\n${output}")
+  string(REGEX REPLACE "[ \n]+" " " said "${output}")
+  string(FIND "${said}" "${expected}" at)
+  if(at EQUAL -1 OR (expected STREQUAL "" AND NOT status EQUAL 0) OR (status EQUAL 0 AND NOT expected STREQUAL ""))
+    message(FATAL_ERROR "consumer ${NAME}: configuring gives (${status}), expected '${expected}'\n${code}\n${output}")
   endif()
+endfunction()
+if(NAME STREQUAL "find_package")
+  set(link "target_link_libraries(app PRIVATE")
+  configures("no component 'nosuch': expected compiled or gzip" "find_package(espalier 0.1 REQUIRED COMPONENTS nosuch)")
+  configures("no component 'compiled': it is installed with -DESPALIER_INSTALL_COMPILED=ON, no component 'gzip': no zlib is found here"
+             "find_package(espalier REQUIRED COMPONENTS compiled gzip)" -DCMAKE_DISABLE_FIND_PACKAGE_ZLIB=ON)
+  configures("espalier::compiled is missing: it is installed with -DESPALIER_INSTALL_COMPILED=ON"
+             "find_package(espalier REQUIRED)\n${link} espalier::compiled)")
+  configures("espalier::gzip is missing: no zlib is found here"
+             "find_package(espalier REQUIRED)\n${link} espalier::gzip)" -DCMAKE_DISABLE_FIND_PACKAGE_ZLIB=ON)
+  configures("compatible with requested version \"9.9\"" "find_package(espalier 9.9 REQUIRED)")
+  # What is asked for quietly or optionally is answered in variables; a package that is not found leaves no target behind.
+  configures("" "
+    function(check)
+      if(NOT (\${ARGN}))
+        message(FATAL_ERROR \"not so: \${ARGN}\")
+      endif()
+    endfunction()
+    find_package(espalier 9.9 QUIET)
+    check(NOT espalier_FOUND)
+    find_package(espalier QUIET COMPONENTS nosuch)
+    check(NOT espalier_FOUND AND NOT espalier_nosuch_FOUND AND NOT TARGET espalier::espalier)
+    find_package(espalier COMPONENTS compiled)
+    check(NOT espalier_FOUND AND NOT TARGET espalier::espalier)
+    find_package(espalier REQUIRED OPTIONAL_COMPONENTS compiled nosuch)
+    check(espalier_FOUND AND NOT espalier_compiled_FOUND AND NOT espalier_nosuch_FOUND)
+    find_package(espalier 0.1 REQUIRED)
+    check(espalier_FOUND)
+    target_link_libraries(app PRIVATE espalier::espalier)")
+elseif(NAME STREQUAL "add_subdirectory")
+  configures("espalier::gzip is missing: no zlib was found when espalier was configured"
+             "add_subdirectory(\"${ROOT}\" espalier)\ntarget_link_libraries(app PRIVATE espalier::gzip)"
+             -DCMAKE_DISABLE_FIND_PACKAGE_ZLIB=ON)
 endif()
 if(NAME STREQUAL "compiled")
   foreach(program consumer header_only)

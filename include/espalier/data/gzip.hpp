@@ -2,6 +2,9 @@
 // Including this lets a program read .gz files. The one header that needs zlib: link espalier::gzip.
 #pragma once
 
+#if !__has_include(<zlib.h>)
+#error "espalier: espalier/data/gzip.hpp needs zlib: install it (zlib1g-dev, zlib-devel) and link the CMake target espalier::gzip"
+#endif
 #include <zlib.h>
 
 #include <memory>
