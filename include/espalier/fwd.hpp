@@ -2,6 +2,8 @@
 // Names only. Descriptors name operations here without including them: a program pays for what it uses.
 #pragma once
 
+#include "espalier/core/config.hpp"
+
 namespace espalier {
 
 /// The operations that a plan consists of; each is one file in ops/.

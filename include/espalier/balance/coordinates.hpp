@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <span>
 
+#include "espalier/core/config.hpp"
+
 namespace espalier {
 
 /// `size` neighbouring coordinates of the gradient of each task that is present in the batch.

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "espalier/core/config.hpp"
+
 namespace espalier {
 
 /// Every weight is 1.

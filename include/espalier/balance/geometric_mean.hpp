@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "espalier/core/config.hpp"
+
 namespace espalier {
 
 /// The objective is (Π L_k)^(1/n), so w_k = (Π L_j)^(1/n) / (n L_k).

@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "espalier/core/config.hpp"
+
 namespace espalier::detail {
 
 /// One number a task and its moments; β 0.9 and 0.999, ε 1e-8.

@@ -6,6 +6,8 @@
 #include <chrono>
 #else
 #include <time.h>
+
+#include "espalier/core/config.hpp"
 #endif
 
 namespace espalier {

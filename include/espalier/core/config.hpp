@@ -1,6 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// The version, and the few macros that the kernels need.
+// What the compiler must be able to do, the version, and the few macros that the kernels need.
 #pragma once
+
+// What cannot be compiled with is said first, in one line; an include of what does not exist ends the compilation there.
+// This part is read by compilers of C++98 too.
+#if (defined(_MSVC_LANG) ? _MSVC_LANG : __cplusplus) < 202002L || \
+    (defined(__clang__) && !defined(__apple_build_version__) && __clang_major__ < 14)
+#error "espalier: C++20 is needed: compile with -std=c++20, by g++ 11, clang++ 14 or newer"
+#include "espalier: stopped here"
+#elif !defined(__cpp_exceptions) && !defined(_CPPUNWIND)
+#error "espalier: exceptions are needed: compile without -fno-exceptions"
+#include "espalier: stopped here"
+#elif (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__) || defined(_M_FP_FAST)
+#error "espalier: NaN marks missing values: compile without -ffast-math, -Ofast, -ffinite-math-only (MSVC: /fp:fast)"
+#include "espalier: stopped here"
+#endif
 
 #define ESPALIER_VERSION_MAJOR 0
 #define ESPALIER_VERSION_MINOR 1

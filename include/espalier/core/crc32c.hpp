@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "espalier/core/config.hpp"
+
 namespace espalier {
 
 namespace crc32c_detail {

@@ -12,6 +12,8 @@
 
 #include "espalier/core/config.hpp"
 
+#include "espalier/core/config.hpp"
+
 namespace espalier {
 
 /// As printf has it: %g with so many significant digits, %f or %e with so many decimals (at most 40).

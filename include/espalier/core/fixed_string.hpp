@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <string_view>
 
+#include "espalier/core/config.hpp"
+
 namespace espalier {
 
 /// Characters of a literal, terminator included. Structural, so usable as a template argument.

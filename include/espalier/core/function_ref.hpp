@@ -5,6 +5,8 @@
 
 #include <type_traits>
 
+#include "espalier/core/config.hpp"
+
 namespace espalier {
 
 template <class Signature>

@@ -4,6 +4,8 @@
 
 #include <string_view>
 
+#include "espalier/core/config.hpp"
+
 namespace espalier {
 
 /// Whether `text` as a whole fits `pattern`. Linear in practice, never exponential.

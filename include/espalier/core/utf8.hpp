@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "espalier/core/config.hpp"
+
 namespace espalier {
 
 /// Bytes of the well-formed character that begins at `text[i]`: 1 to 4; 0 when it is malformed (cut off, overlong, a

@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "espalier/core/config.hpp"
+
 namespace espalier::csv_detail {
 
 /// Words are read with their first byte lowest; elsewhere the byte loops do it all.

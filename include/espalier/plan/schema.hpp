@@ -7,6 +7,8 @@
 #include <span>
 #include <string_view>
 
+#include "espalier/core/config.hpp"
+
 namespace espalier {
 
 enum class FieldKind : std::uint8_t {

@@ -5,6 +5,8 @@
 #include <atomic>
 #include <csignal>
 
+#include "espalier/core/config.hpp"
+
 namespace espalier {
 
 /// Catches SIGINT and SIGTERM so that a loop can end tidily; the handlers of before come back with the destructor. After

@@ -5,6 +5,8 @@
 #include <string>
 #include <type_traits>
 
+#include "espalier/core/config.hpp"
+
 namespace espalier {
 
 /// A text, set from whatever converts to a std::string; empty for none. Setting it also takes the address of `Functions`,

@@ -2,6 +2,8 @@
 // The CPU as a device. Kernels take a device first, so that operations find those of the device they run on.
 #pragma once
 
+#include "espalier/core/config.hpp"
+
 namespace espalier::cpu {
 
 template <class T>

@@ -1,0 +1,4 @@
+// expect: espalier: exceptions are needed: compile without -fno-exceptions
+// flags: -fno-exceptions
+// lines: 9
+#include <espalier/espalier.hpp>
