@@ -32,7 +32,8 @@ std::string shown(std::string_view text, std::size_t most = 60) {
     const std::size_t length = esp::utf8_length(text, i);
     if (++count > most) return out + "…";
     const auto c = static_cast<unsigned char>(text[i]);
-    const bool control = length == 0 || c < 0x20 || c == 0x7f || (c == 0xC2 && static_cast<unsigned char>(text[i + 1]) < 0xA0);
+    const bool control =
+        length == 0 || c < 0x20 || c == 0x7f || (c == 0xC2 && static_cast<unsigned char>(text[i + 1]) < 0xA0);
     out += control ? "?" : std::string(text.substr(i, length));
     i += (std::max)(length, std::size_t{1});
   }
@@ -46,7 +47,9 @@ std::string grouped(std::uint64_t number) {
   return text;
 }
 
-std::string short_number(double value) { return std::isfinite(value) ? esp::decimal(value, 5) : std::isnan(value) ? "n/a" : "inf"; }
+std::string short_number(double value) {
+  return std::isfinite(value) ? esp::decimal(value, 5) : std::isnan(value) ? "n/a" : "inf";
+}
 
 /// A line of a description: "input 'age': numeric × 1" is {"input", "age", "numeric × 1"}, "sharing: …" has no name.
 struct Line {
@@ -62,11 +65,14 @@ std::vector<Line> lines_of(std::string_view description) {
     const std::string_view line = description.substr(at, end - at);
     at = end + 1;
     const std::size_t open = line.find(" '"), close = line.find("': ");
-    if (const std::size_t colon = line.find(": "); open != std::string_view::npos && open < colon && close != std::string_view::npos) {
-      lines.push_back({std::string(line.substr(0, open)), std::string(line.substr(open + 2, close - open - 2)), std::string(line.substr(close + 3))});
+    if (const std::size_t colon = line.find(": ");
+        open != std::string_view::npos && open < colon && close != std::string_view::npos) {
+      lines.push_back({std::string(line.substr(0, open)), std::string(line.substr(open + 2, close - open - 2)),
+                       std::string(line.substr(close + 3))});
     } else {
       const std::size_t cut = (std::min)(colon, line.size());
-      lines.push_back({std::string(line.substr(0, cut)), "", cut < line.size() ? std::string(line.substr(cut + 2)) : ""});
+      lines.push_back(
+          {std::string(line.substr(0, cut)), "", cut < line.size() ? std::string(line.substr(cut + 2)) : ""});
     }
   }
   return lines;
@@ -114,7 +120,8 @@ std::vector<Vocabulary> vocabularies_of(const std::vector<Input>& inputs, const 
   }
   for (std::size_t i = 0; i < lists->size(); ++i) {
     if (i >= made.size()) made.push_back({"#" + std::to_string(i), {}});
-    for (const Json& value : lists->items()[i].items()) made[i].values.push_back(esp::features_detail::bytes_from_json(value));
+    for (const Json& value : lists->items()[i].items())
+      made[i].values.push_back(esp::features_detail::bytes_from_json(value));
   }
   return made;
 }
@@ -123,7 +130,9 @@ std::vector<Vocabulary> vocabularies_of(const std::vector<Input>& inputs, const 
 struct Content {
   explicit Content(const esp::SafetensorsFile& file) {
     const auto json = [&](std::string_view key) {
-      return file.find_metadata(key) == nullptr ? Json() : esp::checkpoint_detail::read_json(file, key, [](Json parsed) { return parsed; });
+      return file.find_metadata(key) == nullptr
+                 ? Json()
+                 : esp::checkpoint_detail::read_json(file, key, [](Json parsed) { return parsed; });
     };
     if (const std::string* text = file.find_metadata("description")) lines = lines_of(*text);
     is_model = !lines.empty();
@@ -133,14 +142,15 @@ struct Content {
     vocabularies = vocabularies_of(inputs, features);
     metrics = esp::load_metrics(file);
     for (const auto& [key, text] : file.metadata()) {
-      const bool known = key == "description" || key == "features" || key == "loop" || key == "metrics" || key == "settings";
+      const bool known =
+          key == "description" || key == "features" || key == "loop" || key == "metrics" || key == "settings";
       if (!known) other.emplace_back(key, text);
     }
     if (const std::string* text = file.find_metadata("settings")) settings = lines_of(*text);
     for (const esp::TensorInfo& tensor : file.tensors()) {
       // The state of a run besides the model.
-      const bool state = !loop.is_null() && (tensor.name == "loop" || tensor.name == "balance" || tensor.name.starts_with("best/") ||
-                                             tensor.name.starts_with("optimizer"));
+      const bool state = !loop.is_null() && (tensor.name == "loop" || tensor.name == "balance" ||
+                                             tensor.name.starts_with("best/") || tensor.name.starts_with("optimizer"));
       if (!state) parameters += tensor.elements();
     }
   }
@@ -157,7 +167,8 @@ struct Content {
 
 double number_in(const Json& features, std::string_view key, std::size_t place) {
   const Json* list = features.find(key);
-  return list != nullptr && place < list->size() && list->items()[place].is_number() ? list->items()[place].as_number() : esp::undefined;
+  return list != nullptr && place < list->size() && list->items()[place].is_number() ? list->items()[place].as_number()
+                                                                                     : esp::undefined;
 }
 
 /// Lines under a heading, two spaces in, the columns aligned to the left; nothing where there are none.
@@ -171,7 +182,8 @@ void print(const std::string& heading, const Cells& cells) {
   }
   for (const auto& row : cells) {
     std::string line = " ";
-    for (std::size_t c = 0; c < row.size(); ++c) line += " " + row[c] + std::string(widths[c] - esp::utf8_count(row[c]) + 1, ' ');
+    for (std::size_t c = 0; c < row.size(); ++c)
+      line += " " + row[c] + std::string(widths[c] - esp::utf8_count(row[c]) + 1, ' ');
     std::cout << line.substr(0, line.find_last_not_of(' ') + 1) << '\n';
   }
 }
@@ -189,13 +201,17 @@ void print_features(const Content& content) {
     constexpr std::size_t most = 4;  // columns of a vector whose figures are printed
     std::string figures;
     for (std::size_t i = 0; i < input.numeric.size() && i < most; ++i) {
-      figures += (i > 0 ? "; " : "") + ("mean " + short_number(number_in(content.features, "means", input.numeric[i]))) + ", deviation " +
+      figures += (i > 0 ? "; " : "") +
+                 ("mean " + short_number(number_in(content.features, "means", input.numeric[i]))) + ", deviation " +
                  short_number(number_in(content.features, "deviations", input.numeric[i]));
     }
     if (!figures.empty()) inputs.back().push_back(figures + (input.numeric.size() > most ? "; …" : ""));
   }
   for (const Vocabulary& v : content.vocabularies) {
-    vocabularies.push_back({shown(v.table), v.values.empty() ? "none" : grouped(v.values.size()) + (v.values.size() == 1 ? " value" : " values"), first_values(v.values)});
+    vocabularies.push_back(
+        {shown(v.table),
+         v.values.empty() ? "none" : grouped(v.values.size()) + (v.values.size() == 1 ? " value" : " values"),
+         first_values(v.values)});
   }
   print("inputs", inputs);
   print("vocabularies", vocabularies);
@@ -205,7 +221,8 @@ void print_features(const Content& content) {
     const Json& value = content.features.items()[i];
     Cells rows;
     for (std::size_t k = 0; k < value.size(); ++k) {
-      rows.push_back({value.is_object() ? shown(value.keys()[k]) : std::to_string(k), shown(value.items()[k].dump(), 100)});
+      rows.push_back(
+          {value.is_object() ? shown(value.keys()[k]) : std::to_string(k), shown(value.items()[k].dump(), 100)});
     }
     if (rows.empty()) rows.push_back({shown(value.dump(), 100)});
     print(shown(key), rows);
@@ -217,16 +234,19 @@ void print_tensors(const esp::SafetensorsFile& file) {
   for (const esp::TensorInfo& tensor : file.tensors()) {
     const Statistics s = statistics_of(file, tensor);
     const auto figure = [&](double value) { return s.any() ? short_number(value) : std::string("n/a"); };
-    rows.push_back({shown(tensor.name), esp::to_string(tensor.shape), std::string(esp::dtype_name(tensor.dtype)), grouped(s.count), figure(s.least),
-                    figure(s.mean), figure(s.most), grouped(s.not_finite)});
+    rows.push_back({shown(tensor.name), esp::to_string(tensor.shape), std::string(esp::dtype_name(tensor.dtype)),
+                    grouped(s.count), figure(s.least), figure(s.mean), figure(s.most), grouped(s.not_finite)});
   }
   print("tensors", rows);
 }
 
 void print_text(const esp::SafetensorsFile& file, const Content& content, bool tensors) {
-  const std::string what = !content.is_model ? "a safetensors file" : content.loop.is_null() ? "a model" : "the state of a run";
-  std::cout << file.path() << ": " << what << ", " << grouped(content.parameters) << (content.is_model ? " parameters" : " values") << ", "
-            << grouped(file.tensors().size()) << (file.tensors().size() == 1 ? " tensor" : " tensors") << '\n';
+  const std::string what = !content.is_model        ? "a safetensors file"
+                           : content.loop.is_null() ? "a model"
+                                                    : "the state of a run";
+  std::cout << file.path() << ": " << what << ", " << grouped(content.parameters)
+            << (content.is_model ? " parameters" : " values") << ", " << grouped(file.tensors().size())
+            << (file.tensors().size() == 1 ? " tensor" : " tensors") << '\n';
   Cells model, tasks, settings, loop, other;
   for (const Line& line : content.lines) {
     if (line.what == "task") {
@@ -244,7 +264,8 @@ void print_text(const esp::SafetensorsFile& file, const Content& content, bool t
   print("tasks", tasks);
   print_features(content);
   if (content.metrics.epoch > 0) {
-    std::cout << "\nmetrics of epoch " << content.metrics.epoch << ", validation split\n" << content.metrics.report.to_string();
+    std::cout << "\nmetrics of epoch " << content.metrics.epoch << ", validation split\n"
+              << content.metrics.report.to_string();
   }
   print("run", loop);
   print("settings", settings);
@@ -254,9 +275,13 @@ void print_text(const esp::SafetensorsFile& file, const Content& content, bool t
 
 void print_json(const esp::SafetensorsFile& file, const Content& content, bool tensors) {
   Json out = Json::object();
-  out.set("file", file.path()).set("kind", !content.is_model ? "safetensors" : content.loop.is_null() ? "model" : "run");
+  out.set("file", file.path())
+      .set("kind", !content.is_model        ? "safetensors"
+                   : content.loop.is_null() ? "model"
+                                            : "run");
   out.set("parameters", content.parameters);
-  Json model = Json::object(), tasks = Json::array(), inputs = Json::array(), vocabularies = Json::array(), settings = Json::array();
+  Json model = Json::object(), tasks = Json::array(), inputs = Json::array(), vocabularies = Json::array(),
+       settings = Json::array();
   for (const Line& line : content.lines) {
     if (line.what == "task") {
       tasks.push(Json::object().set("name", line.name).set("loss", line.text));
@@ -280,10 +305,16 @@ void print_json(const esp::SafetensorsFile& file, const Content& content, bool t
   }
   for (const Vocabulary& v : content.vocabularies) {
     Json first = Json::array();
-    for (std::size_t i = 0; i < v.values.size() && i < 5; ++i) first.push(esp::features_detail::bytes_to_json(v.values[i]));
-    vocabularies.push(Json::object().set("table", v.table).set("values", v.values.size()).set("first", std::move(first)));
+    for (std::size_t i = 0; i < v.values.size() && i < 5; ++i)
+      first.push(esp::features_detail::bytes_to_json(v.values[i]));
+    vocabularies.push(
+        Json::object().set("table", v.table).set("values", v.values.size()).set("first", std::move(first)));
   }
-  if (content.is_model) out.set("model", std::move(model)).set("tasks", std::move(tasks)).set("inputs", std::move(inputs)).set("vocabularies", std::move(vocabularies));
+  if (content.is_model)
+    out.set("model", std::move(model))
+        .set("tasks", std::move(tasks))
+        .set("inputs", std::move(inputs))
+        .set("vocabularies", std::move(vocabularies));
   for (std::size_t i = 0; i < content.features.keys().size(); ++i) {
     const std::string& key = content.features.keys()[i];
     if (key != "vocabularies" && key != "means" && key != "deviations") out.set(key, content.features.items()[i]);
@@ -298,11 +329,17 @@ void print_json(const esp::SafetensorsFile& file, const Content& content, bool t
   Json list = Json::array();
   for (const esp::TensorInfo& tensor : file.tensors()) {
     Json entry = Json::object();
-    entry.set("name", tensor.name).set("shape", Json::array({tensor.shape.begin(), tensor.shape.end()})).set("type", esp::dtype_name(tensor.dtype));
+    entry.set("name", tensor.name)
+        .set("shape", Json::array({tensor.shape.begin(), tensor.shape.end()}))
+        .set("type", esp::dtype_name(tensor.dtype));
     if (tensors) {
       const Statistics s = statistics_of(file, tensor);
       const auto figure = [&](double value) { return s.any() ? Json(value) : Json(); };
-      entry.set("values", s.count).set("least", figure(s.least)).set("mean", figure(s.mean)).set("most", figure(s.most)).set("not_finite", s.not_finite);
+      entry.set("values", s.count)
+          .set("least", figure(s.least))
+          .set("mean", figure(s.mean))
+          .set("most", figure(s.most))
+          .set("not_finite", s.not_finite);
     }
     list.push(std::move(entry));
   }
@@ -330,7 +367,8 @@ void print_vocabulary(const esp::SafetensorsFile& file, const Content& content, 
     if (json) std::cout << list.dump() << '\n';
     return;
   }
-  throw esp::ConfigError(file.path() + ": no vocabulary '" + shown(name) + "', expected one of " + (known.empty() ? "none" : known));
+  throw esp::ConfigError(file.path() + ": no vocabulary '" + shown(name) + "', expected one of " +
+                         (known.empty() ? "none" : known));
 }
 
 }  // namespace
@@ -338,11 +376,15 @@ void print_vocabulary(const esp::SafetensorsFile& file, const Content& content, 
 int main(int argc, char** argv) {
   std::string path, vocabulary;
   bool json = false, tensors = false;
-  CLI::App app{"Prints what a model's file holds: tasks, inputs, vocabularies, metrics, tensors. Also the state of a run (.resume), and any safetensors file.",
-               "inspect"};
+  CLI::App app{
+      "Prints what a model's file holds: tasks, inputs, vocabularies, metrics, tensors. Also the state of a run "
+      "(.resume), and any safetensors file.",
+      "inspect"};
   app.add_option("file", path, "A checkpoint")->required();
-  app.add_flag("--tensors", tensors, "Every tensor: shape, type, least, mean and largest value, how many are not finite");
-  app.add_option("--vocabulary", vocabulary, "The values of this table, or of this input's, and nothing else: one a line, the first being row 1");
+  app.add_flag("--tensors", tensors,
+               "Every tensor: shape, type, least, mean and largest value, how many are not finite");
+  app.add_option("--vocabulary", vocabulary,
+                 "The values of this table, or of this input's, and nothing else: one a line, the first being row 1");
   app.add_flag("--json", json, "As one JSON object");
   try {
     app.parse(argc, argv);

@@ -16,15 +16,20 @@ namespace examples {
 
 /// Writes calibration.svg and confusion.svg for the tasks that have them to `log`, and what the options ask for. `ids`: the
 /// columns that say whose a row is.
-inline void answer(const Options& o, espalier::PlanTrainer& trainer, const espalier::Dataset& test, const std::vector<std::string>& ids,
-                   const std::filesystem::path& log) {
+inline void answer(const Options& o, espalier::PlanTrainer& trainer, const espalier::Dataset& test,
+                   const std::vector<std::string>& ids, const std::filesystem::path& log) {
   namespace esp = espalier;
   const esp::EncodedData encoded = trainer.features().encode(test);
   const esp::Predictions predictions = trainer.predict(encoded);
   auto tasks = esp::labelled(trainer.plan(), encoded, predictions, esp::LabelKind::binary);
-  if (!tasks.empty()) esp::write_file_atomically((log / "calibration.svg").string(), esp::calibration_svg(tasks, "Calibration on the test split"));
-  for (esp::LabelledPredictions& task : esp::labelled(trainer.plan(), encoded, predictions, esp::LabelKind::classes)) tasks.push_back(std::move(task));
-  if (!tasks.empty()) esp::write_file_atomically((log / "confusion.svg").string(), esp::confusion_svg(tasks, "Confusion on the test split"));
+  if (!tasks.empty())
+    esp::write_file_atomically((log / "calibration.svg").string(),
+                               esp::calibration_svg(tasks, "Calibration on the test split"));
+  for (esp::LabelledPredictions& task : esp::labelled(trainer.plan(), encoded, predictions, esp::LabelKind::classes))
+    tasks.push_back(std::move(task));
+  if (!tasks.empty())
+    esp::write_file_atomically((log / "confusion.svg").string(),
+                               esp::confusion_svg(tasks, "Confusion on the test split"));
   if (!o.predictions.empty()) {
     esp::write_csv(o.predictions, predictions, test, ids);
     std::cout << "\npredictions of " << predictions.samples() << " rows: " << o.predictions << '\n';

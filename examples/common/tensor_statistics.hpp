@@ -21,24 +21,38 @@ inline double number_at(const std::byte* bytes, espalier::Dtype dtype) {
   };
   switch (dtype) {
     case espalier::Dtype::boolean:
-    case espalier::Dtype::u8: return as(std::uint8_t{});
-    case espalier::Dtype::i8: return as(std::int8_t{});
-    case espalier::Dtype::u16: return as(std::uint16_t{});
-    case espalier::Dtype::i16: return as(std::int16_t{});
-    case espalier::Dtype::bf16: return static_cast<double>(std::bit_cast<float>(std::uint32_t{as(std::uint16_t{})} << 16U));
-    case espalier::Dtype::u32: return as(std::uint32_t{});
-    case espalier::Dtype::i32: return as(std::int32_t{});
-    case espalier::Dtype::f32: return static_cast<double>(as(float{}));
-    case espalier::Dtype::u64: return static_cast<double>(as(std::uint64_t{}));
-    case espalier::Dtype::i64: return static_cast<double>(as(std::int64_t{}));
-    case espalier::Dtype::f64: return as(double{});
-    case espalier::Dtype::f16: break;
+    case espalier::Dtype::u8:
+      return as(std::uint8_t{});
+    case espalier::Dtype::i8:
+      return as(std::int8_t{});
+    case espalier::Dtype::u16:
+      return as(std::uint16_t{});
+    case espalier::Dtype::i16:
+      return as(std::int16_t{});
+    case espalier::Dtype::bf16:
+      return static_cast<double>(std::bit_cast<float>(std::uint32_t{as(std::uint16_t{})} << 16U));
+    case espalier::Dtype::u32:
+      return as(std::uint32_t{});
+    case espalier::Dtype::i32:
+      return as(std::int32_t{});
+    case espalier::Dtype::f32:
+      return static_cast<double>(as(float{}));
+    case espalier::Dtype::u64:
+      return static_cast<double>(as(std::uint64_t{}));
+    case espalier::Dtype::i64:
+      return static_cast<double>(as(std::int64_t{}));
+    case espalier::Dtype::f64:
+      return as(double{});
+    case espalier::Dtype::f16:
+      break;
   }
   const std::uint16_t half = as(std::uint16_t{});
   const int exponent = (half >> 10U) & 31U, sign = half >> 15U;
   const double fraction = static_cast<double>(half & 1023U) / 1024;
   constexpr double infinity = std::numeric_limits<double>::infinity();
-  const double size = exponent == 31 ? (fraction > 0 ? std::nan("") : infinity) : std::ldexp(exponent == 0 ? fraction : 1 + fraction, exponent == 0 ? -14 : exponent - 15);
+  const double size = exponent == 31
+                          ? (fraction > 0 ? std::nan("") : infinity)
+                          : std::ldexp(exponent == 0 ? fraction : 1 + fraction, exponent == 0 ? -14 : exponent - 15);
   return sign == 1 ? -size : size;
 }
 

@@ -69,8 +69,9 @@ TEST_CASE("a table as CSV: quotes where they are needed, numbers in their fewest
 
 TEST_CASE("tables of hostile texts are read back as they were") {
   const TemporaryFolder folder(TemporaryFolder::Where::in_memory);
-  const std::vector<const char*> parts{",", "\"", "\n", "\r", "\r\n", " ", "\t", "\xEF\xBB\xBF", "#", "=", "'", "NA",
-                                       "nan", "-", "1", "e", "é", "\xF0\x9F\x8E\xAC", "\x01", "\x7F", ";", "a"};
+  const std::vector<const char*> parts{",", "\"", "\n",  "\r", "\r\n", " ", "\t", "\xEF\xBB\xBF",     "#",    "=",
+                                       "'", "NA", "nan", "-",  "1",    "e", "é",  "\xF0\x9F\x8E\xAC", "\x01", "\x7F",
+                                       ";", "a"};
   Random random(7);
   const auto word = [&] {
     std::string made;
@@ -93,7 +94,9 @@ TEST_CASE("tables of hostile texts are read back as they were") {
           column.codes.push_back(missing ? -1 : known.code(word()));
         } else {
           const double scale = std::pow(10.0, random.uniform(-300, 300));
-          column.numbers.push_back(missing ? none : random.bernoulli(0.5) ? random.normal() * scale : std::round(random.normal() * 1e6));
+          column.numbers.push_back(missing                 ? none
+                                   : random.bernoulli(0.5) ? random.normal() * scale
+                                                           : std::round(random.normal() * 1e6));
         }
       }
       column.dictionary = known.take();
@@ -119,13 +122,15 @@ TEST_CASE("what a CSV file cannot hold is refused, and the old file stays") {
     CHECK_MESSAGE(read_file(folder / "t.csv") == "old", name);
     return why;
   };
-  CHECK(refused("bytes", texts("a", {"x", "\xFF!"})) == "made, row 2: column 'a' is '?!', expected UTF-8 without NUL bytes");
+  CHECK(refused("bytes", texts("a", {"x", "\xFF!"})) ==
+        "made, row 2: column 'a' is '?!', expected UTF-8 without NUL bytes");
   Column zero = texts("z", {"x"});
   zero.dictionary[0].assign("a\0b", 3);
   CHECK(refused("NUL", zero) == "made, row 1: column 'z' is 'a?b', expected UTF-8 without NUL bytes");
   CHECK(refused("infinite", Column::number("b", std::vector<double>{1, none, -HUGE_VAL})) ==
         "made, row 3: column 'b' is '-inf', expected a finite number");
   CHECK(refused("name", texts("\xC3", {"x"})) == "made: the name of column 1 is '?', expected UTF-8 without NUL bytes");
-  CHECK(failure<ConfigError>([&] { write_csv(folder / "t.csv", Table()); }) == "table: no columns to write, expected some");
+  CHECK(failure<ConfigError>([&] { write_csv(folder / "t.csv", Table()); }) ==
+        "table: no columns to write, expected some");
   CHECK(folder.names() == std::vector<std::string>{"t.csv"});
 }

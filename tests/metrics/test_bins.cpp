@@ -40,12 +40,14 @@ TEST_CASE("bins of equal counts: as many samples each, in order, equal probabili
   CHECK(two[1].mean_label == 0.5);
   CHECK(two[1].low == 0.5);
   CHECK(two[1].high == 0.5);
-  const auto weighted = reliability_quantiles(std::vector<double>{0.1, 0.2, 0.3}, std::vector<double>{0, 1, 1}, std::vector<double>{2, 1, 1}, 2);
+  const auto weighted = reliability_quantiles(std::vector<double>{0.1, 0.2, 0.3}, std::vector<double>{0, 1, 1},
+                                              std::vector<double>{2, 1, 1}, 2);
   REQUIRE(weighted.size() == 2);
   CHECK(weighted[0].weight == 2);
   CHECK(weighted[1].mean_prediction == 0.25);
   CHECK(reliability_quantiles(std::vector<double>{0.1}, std::vector<double>{std::nan("")}).empty());
-  CHECK_THROWS_WITH_AS(static_cast<void>(reliability_quantiles(p, y, {}, 0)), "reliability_quantiles: bins is 0; expected 1 or more", ConfigError);
+  CHECK_THROWS_WITH_AS(static_cast<void>(reliability_quantiles(p, y, {}, 0)),
+                       "reliability_quantiles: bins is 0; expected 1 or more", ConfigError);
 }
 
 TEST_CASE("class_confusion counts what class_accuracy counts") {

@@ -30,7 +30,7 @@ TEST_CASE("calibration: a dot a bin, at its mean prediction and its share of one
   CHECK(svg.find("<circle cx=\"129\" cy=\"313\"") != std::string::npos);
   CHECK(svg.find("<circle cx=\"324\" cy=\"88\"") != std::string::npos);
   CHECK(svg.find(">click: ECE 0.2000<") != std::string::npos);
-  CHECK(count(svg, "#93c5fd") == 2);  // intervals
+  CHECK(count(svg, "#93c5fd") == 2);           // intervals
   CHECK(count(svg, "fill=\"#94a3b8\"") == 5);  // predictions lie at five places
   // Of equal width: (0, ½) and (½, 1) happen to be the same here; a bin without samples has no dot.
   CHECK(count(esp::calibration_svg({{"click", p, y}}, "", {.bins = 10, .equal_counts = false}), "<circle") == 5);
@@ -39,19 +39,23 @@ TEST_CASE("calibration: a dot a bin, at its mean prediction and its share of one
 }
 
 TEST_CASE("calibration: no labels, and probabilities that are none") {
-  const std::vector<float> p{0.5F, 0.5F}, none(2, std::numeric_limits<float>::quiet_NaN()), wrong{0.5F, 1.5F}, ones{1, 1};
+  const std::vector<float> p{0.5F, 0.5F}, none(2, std::numeric_limits<float>::quiet_NaN()), wrong{0.5F, 1.5F},
+      ones{1, 1};
   const std::string svg = esp::calibration_svg({{"click", p, none}});
   CHECK(svg.find(">no labels<") != std::string::npos);
   CHECK(svg.find(">click: ECE n/a<") != std::string::npos);
   CHECK(svg.find("nan") == std::string::npos);
-  CHECK(message_of([&] { static_cast<void>(esp::calibration_svg({{"click", wrong, ones}})); }) ==
-        "reliability_quantiles: prediction 1 is 1.5; expected a probability in [0, 1]");
+  CHECK(message_of([&] {
+          static_cast<void>(esp::calibration_svg({{"click", wrong, ones}}));
+        }) == "reliability_quantiles: prediction 1 is 1.5; expected a probability in [0, 1]");
 }
 
 TEST_CASE("confusion: shares of each label's row, by name, of classes and of a binary task") {
   // Four samples of class 0, one of which is taken for 1; two of class 2, one taken for 0; none of class 1.
-  const std::vector<double> p{.8, .1, .1, .8, .1, .1, .8, .1, .1, .2, .7, .1, .1, .1, .8, .5, .1, .4}, y{0, 0, 0, 0, 2, 2};
-  const std::string svg = esp::confusion_svg({{"stars", p, y, {}, 3, {"bad & sad", "so", "a name that is longer than there is room"}}});
+  const std::vector<double> p{.8, .1, .1, .8, .1, .1, .8, .1, .1, .2, .7, .1, .1, .1, .8, .5, .1, .4},
+      y{0, 0, 0, 0, 2, 2};
+  const std::string svg =
+      esp::confusion_svg({{"stars", p, y, {}, 3, {"bad & sad", "so", "a name that is longer than there is room"}}});
   CHECK(svg.find(">stars: accuracy 0.6667<") != std::string::npos);
   CHECK(count(svg, ">75%<") == 1);
   CHECK(count(svg, ">25%<") == 1);

@@ -20,9 +20,10 @@ namespace {
 
 /// Bottom's tasks, and two inputs that say nothing: a number and a category.
 struct WithNoise
-    : esp::MultiTaskModel<esp::Inputs<esp::Numeric<"noise">, esp::Numeric<"x">, esp::Numeric<"y">, esp::Categorical<"user", 4>,
-                                      esp::Categorical<"dice", 4>, esp::MultiCategorical<"tags", 3>>,
-                          esp::SharedBottom<MadeUpEncoder>, Click, Watch> {};
+    : esp::MultiTaskModel<
+          esp::Inputs<esp::Numeric<"noise">, esp::Numeric<"x">, esp::Numeric<"y">, esp::Categorical<"user", 4>,
+                      esp::Categorical<"dice", 4>, esp::MultiCategorical<"tags", 3>>,
+          esp::SharedBottom<MadeUpEncoder>, Click, Watch> {};
 
 esp::Table with_noise(esp::Index rows, std::uint64_t seed) {
   esp::Table table = made_up_table(rows, seed);
@@ -167,8 +168,10 @@ TEST_CASE("importance: weights, groups and another metric go through") {
   CHECK(grouped.tasks[0].metric == "gauc");
   CHECK(grouped.tasks[1].metric == "rmse");  // which has none
   const esp::Report before = trainer.evaluate(data), after = trainer.evaluate(shuffled(table, "x", 1, 0));
-  CHECK(grouped.at("click", "x").loss == doctest::Approx(before.value("click", "gauc") - after.value("click", "gauc")).epsilon(1e-12));
-  CHECK(grouped.at("watch", "x").loss == doctest::Approx(after.value("watch", "rmse") - before.value("watch", "rmse")).epsilon(1e-9));
+  CHECK(grouped.at("click", "x").loss ==
+        doctest::Approx(before.value("click", "gauc") - after.value("click", "gauc")).epsilon(1e-12));
+  CHECK(grouped.at("watch", "x").loss ==
+        doctest::Approx(after.value("watch", "rmse") - before.value("watch", "rmse")).epsilon(1e-9));
 
   // Of the options' own.
   esp::Trainer<WithNoise> plain = trained<WithNoise>(esp::Dataset(with_noise(400, 1)));
@@ -184,13 +187,16 @@ TEST_CASE("importance: weights, groups and another metric go through") {
   const esp::Report b = plain.evaluate(shuffled(table, "x", 1, 0), {.weights = weights, .groups = groups});
   const esp::Importance own = esp::importance(plain, data, options);
   CHECK(own.tasks[0].value == a.value("click", "gauc"));
-  CHECK(own.at("click", "x").loss == doctest::Approx(a.value("click", "gauc") - b.value("click", "gauc")).epsilon(1e-12));
+  CHECK(own.at("click", "x").loss ==
+        doctest::Approx(a.value("click", "gauc") - b.value("click", "gauc")).epsilon(1e-12));
   CHECK(own.at("click", "x").interval.low < own.at("click", "x").loss);
 }
 
 TEST_CASE("importance: columns of a vector are shuffled together, and inputs that read one column") {
-  struct Vectors : esp::MultiTaskModel<esp::Inputs<esp::NumericVector<"v", 2, esp::AsIs>, esp::Numeric<"x">, esp::Numeric<"v_1", esp::Log1p>>,
-                                       esp::SharedBottom<esp::Mlp<4>>, Click> {};
+  struct Vectors
+      : esp::MultiTaskModel<
+            esp::Inputs<esp::NumericVector<"v", 2, esp::AsIs>, esp::Numeric<"x">, esp::Numeric<"v_1", esp::Log1p>>,
+            esp::SharedBottom<esp::Mlp<4>>, Click> {};
   esp::Table table;
   std::vector<double> first, second, x, click;
   esp::Random random(1);
@@ -212,7 +218,7 @@ TEST_CASE("importance: columns of a vector are shuffled together, and inputs tha
     const auto at = [&](std::size_t row, std::size_t i) { return static_cast<double>(seen.numeric[row * 4 + i]); };
     bool moved_vector = false, moved_x = false;
     for (std::size_t row = 0; row < 100; ++row) {
-      CHECK(at(row, 1) == at(row, 0) + 1000);                                       // v_0 and v_1 of one row
+      CHECK(at(row, 1) == at(row, 0) + 1000);                                      // v_0 and v_1 of one row
       CHECK(at(row, 3) == doctest::Approx(std::log1p(at(row, 1))).epsilon(1e-6));  // and what else is made of v_1
       moved_vector = moved_vector || at(row, 0) != static_cast<double>(row);
       moved_x = moved_x || seen.numeric[row * 4 + 2] != data.numeric[row * 4 + 2];
@@ -231,8 +237,12 @@ TEST_CASE("importance: columns of a vector are shuffled together, and inputs tha
 
 TEST_CASE("importance as text and as a picture") {
   esp::Importance made;
-  made.tasks = {{"click", "auc", 0.75, {{"user", 0.125, {0.1, 0.15}}, {"an input of a long name, longer than a picture has room", 0, {-0.01, 0.01}}}},
-                {"watch", "rmse", esp::undefined, {{"user", esp::undefined, {}}}}};
+  made.tasks = {
+      {"click",
+       "auc",
+       0.75,
+       {{"user", 0.125, {0.1, 0.15}}, {"an input of a long name, longer than a picture has room", 0, {-0.01, 0.01}}}},
+      {"watch", "rmse", esp::undefined, {{"user", esp::undefined, {}}}}};
   std::ostringstream out;
   out << made;
   CHECK(out.str() ==
@@ -247,8 +257,10 @@ TEST_CASE("importance as text and as a picture") {
   CHECK(svg.find(">an input of a long name, longer…<") != std::string::npos);
   CHECK(svg.find("What &quot;matters&quot;") != std::string::npos);
   CHECK(svg.find("nan") == std::string::npos);
-  CHECK(message_of([&] { static_cast<void>(made.at("buy", "user")); }) == "importance: no task 'buy', expected one of 'click', 'watch'");
-  CHECK(message_of([&] { static_cast<void>(made.at("watch", "age")); }) == "importance: no input 'age', expected one of 'user'");
+  CHECK(message_of([&] { static_cast<void>(made.at("buy", "user")); }) ==
+        "importance: no task 'buy', expected one of 'click', 'watch'");
+  CHECK(message_of([&] { static_cast<void>(made.at("watch", "age")); }) ==
+        "importance: no input 'age', expected one of 'user'");
 }
 
 TEST_CASE("importance: options and data that cannot be") {
@@ -258,10 +270,13 @@ TEST_CASE("importance: options and data that cannot be") {
     return message_of([&] { static_cast<void>(esp::importance(trainer, data, o)); });
   };
   CHECK(refused({.repeats = 0}) == "importance: repeats is 0, expected 1 or more");
-  CHECK(refused({.metric = "acu"}).starts_with("importance: no task has the metric 'acu', expected one of 'auc', 'pr_auc', "));
+  CHECK(refused({.metric = "acu"})
+            .starts_with("importance: no task has the metric 'acu', expected one of 'auc', 'pr_auc', "));
   CHECK(refused({.metric = "ratio"}) == "metric 'ratio' is best at 1: neither higher nor lower is better");
-  CHECK(refused({.evaluate = {.confidence = 1.5}}) == "importance: confidence is 1.5, expected a number between 0 and 1");
-  CHECK(message_of([&] { static_cast<void>(esp::importance(trainer, data.head(0))); }) == "importance: the data has no rows, expected some");
+  CHECK(refused({.evaluate = {.confidence = 1.5}}) ==
+        "importance: confidence is 1.5, expected a number between 0 and 1");
+  CHECK(message_of([&] { static_cast<void>(esp::importance(trainer, data.head(0))); }) ==
+        "importance: the data has no rows, expected some");
   // Labels of one class only: nothing can be said of the area.
   esp::Table table = made_up_table(50, 3);
   table.remove("click");

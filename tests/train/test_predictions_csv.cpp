@@ -49,9 +49,10 @@ TEST_CASE("write_csv: a row a sample, ids before the predictions, classes by nam
         "\"u,1\",1,bad\n"
         "u0,1e-20,best\n");
   esp::write_csv(file, p, three_users(), {"user", "click"}, {.prefix = "predicted_"});
-  CHECK(esp::read_file(file).starts_with(
-      "user,click,predicted_click,predicted_stars,predicted_stars_bad,\"predicted_stars_good, or so\",predicted_stars_best\n"
-      "u3,1,0.1,"));
+  CHECK(
+      esp::read_file(file).starts_with("user,click,predicted_click,predicted_stars,predicted_stars_bad,\"predicted_"
+                                       "stars_good, or so\",predicted_stars_best\n"
+                                       "u3,1,0.1,"));
 }
 
 TEST_CASE("write_csv: floats are read back as the same floats") {
@@ -95,12 +96,15 @@ TEST_CASE("write_csv: what cannot be written is said, and no file is made") {
   const TemporaryFolder folder;
   const std::string file = folder / "p.csv";
   esp::Predictions p = three_rows();
-  CHECK(message_of([&] { esp::write_csv(file, p, three_users(), {"film"}); }) == "table: no column 'film'; there are 'user', 'click'");
-  CHECK(message_of([&] { esp::write_csv(file, p, three_users(), {"click"}); }) ==
-        "'click' is a column of the data and a predicted one; give PredictionColumns::prefix, expected different names");
+  CHECK(message_of([&] { esp::write_csv(file, p, three_users(), {"film"}); }) ==
+        "table: no column 'film'; there are 'user', 'click'");
+  CHECK(
+      message_of([&] { esp::write_csv(file, p, three_users(), {"click"}); }) ==
+      "'click' is a column of the data and a predicted one; give PredictionColumns::prefix, expected different names");
   CHECK(message_of([&] { esp::write_csv(file, p, three_users().head(2), {"user"}); }) ==
         "predictions of 3 rows, and a dataset of 2; expected those of the dataset");
   p.values[1][4] = std::numeric_limits<float>::quiet_NaN();
-  CHECK(message_of([&] { esp::write_csv(file, p); }) == "predictions, row 2: column 'stars_1' is 'nan', expected a finite number");
+  CHECK(message_of([&] { esp::write_csv(file, p); }) ==
+        "predictions, row 2: column 'stars_1' is 'nan', expected a finite number");
   CHECK(folder.names().empty());
 }

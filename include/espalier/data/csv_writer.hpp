@@ -11,8 +11,8 @@
 
 #include "espalier/core/config.hpp"
 #include "espalier/core/file.hpp"
-#include "espalier/data/csv_options.hpp"
 #include "espalier/data/csv_header.hpp"
+#include "espalier/data/csv_options.hpp"
 #include "espalier/data/csv_values.hpp"
 #include "espalier/data/table.hpp"
 
@@ -28,7 +28,8 @@ class Writer {
       : out_(out), source_(std::move(source)), columns_(columns), missing_(defaults_) {
     if (columns_.empty()) throw_error<ConfigError>({source_, ": no columns to write, expected some"});
     if (const std::size_t twin = twins(columns_).second; twin < columns_.size()) {
-      throw_error<ConfigError>({source_, ": two columns are called '", shown(columns_[twin]), "', expected different names"});
+      throw_error<ConfigError>(
+          {source_, ": two columns are called '", shown(columns_[twin]), "', expected different names"});
     }
     for (const std::string& name : columns_) text(name);
   }
@@ -51,7 +52,8 @@ class Writer {
   void number(T value) {
     char digits[40];
     if (!std::isfinite(value)) refuse(std::isnan(value) ? "nan" : value > 0 ? "inf" : "-inf", "a finite number");
-    if (value == std::floor(value) && std::abs(value) < T{1e15F}) return cell(number_text(static_cast<double>(value)));
+    if (value == std::floor(value) && std::abs(value) < static_cast<T>(1e15))
+      return cell(number_text(static_cast<double>(value)));
     const auto end = std::to_chars(digits, digits + sizeof digits, value);
     cell({digits, end.ptr});
   }
@@ -84,8 +86,9 @@ class Writer {
   }
 
   [[noreturn]] ESPALIER_COLD void refuse(std::string_view value, std::string_view expected) const {
-    if (row_ == 0) throw_error<ConfigError>({source_, ": the name of column ", column_ + 1, " is '", shown(value),
-                                             "', expected ", expected});
+    if (row_ == 0)
+      throw_error<ConfigError>(
+          {source_, ": the name of column ", column_ + 1, " is '", shown(value), "', expected ", expected});
     throw_error<DataError>({source_, ", row ", row_, ": column '", shown(columns_[column_]), "' is '", shown(value),
                             "', expected ", expected});
   }

@@ -17,17 +17,15 @@ namespace espalier::report_detail {
   if (std::isnan(value)) return "n/a";
   const double size = std::abs(value);
   char text[32];
-  std::snprintf(text, sizeof text, size != 0 && (size < 1e-3 || size >= 1e5) ? "%.3e" : "%.4f",
-                value);
+  std::snprintf(text, sizeof text, size != 0 && (size < 1e-3 || size >= 1e5) ? "%.3e" : "%.4f", value);
   return text;
 }
 
 /// Characters as shown, so that an accented task's name is aligned: UTF-8 without its
 /// continuation bytes.
 [[nodiscard]] inline std::size_t shown(std::string_view text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
-  }));
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
 }
 
 /// The first column to the left, the others to the right, two spaces between.

@@ -35,7 +35,8 @@ struct Diagram {
   bool counted = true;         ///< without weights: a bin's weight is its samples
 };
 
-[[nodiscard]] ESPALIER_COLD inline Diagram diagram_of(const LabelledPredictions& task, const CalibrationOptions& options) {
+[[nodiscard]] ESPALIER_COLD inline Diagram diagram_of(const LabelledPredictions& task,
+                                                      const CalibrationOptions& options) {
   const auto make = options.equal_counts ? &reliability_quantiles : &reliability_bins;
   Diagram made;
   made.bins = make(task.predictions, task.labels, task.weights, options.bins);
@@ -65,7 +66,8 @@ struct Diagram {
 
 ESPALIER_COLD inline void draw(SvgCanvas& out, const Diagram& d, double x0, double y0) {
   using namespace chart_detail;
-  constexpr std::string_view small = "font-size=\"11\" text-anchor=\"middle\"", blue = "stroke=\"#2563eb\" stroke-width=\"1.8\"";
+  constexpr std::string_view small = "font-size=\"11\" text-anchor=\"middle\"",
+                             blue = "stroke=\"#2563eb\" stroke-width=\"1.8\"";
   const auto to_x = [&](double v) { return x0 + plot * v / d.axis.high; };
   const auto to_y = [&](double v) { return y0 + plot * (1 - (std::min)(v, d.axis.high) / d.axis.high); };
   const double base = y0 + plot + gap + bars;
@@ -85,15 +87,19 @@ ESPALIER_COLD inline void draw(SvgCanvas& out, const Diagram& d, double x0, doub
       const auto [low, high] = share_interval(bin.mean_label, bin.weight);
       out.line(x, to_y((std::max)(low, 0.0)), x, to_y(high), "stroke=\"#93c5fd\" stroke-width=\"3\"");
     }
-    if (i > 0) out.line(to_x(d.bins[i - 1].mean_prediction), to_y(d.bins[i - 1].mean_label), x, to_y(bin.mean_label), blue);
+    if (i > 0)
+      out.line(to_x(d.bins[i - 1].mean_prediction), to_y(d.bins[i - 1].mean_label), x, to_y(bin.mean_label), blue);
   }
-  for (const ReliabilityBin& bin : d.bins) out.dot(to_x(bin.mean_prediction), to_y(bin.mean_label), 3.5, "fill=\"#2563eb\"");
+  for (const ReliabilityBin& bin : d.bins)
+    out.dot(to_x(bin.mean_prediction), to_y(bin.mean_label), 3.5, "fill=\"#2563eb\"");
   if (d.bins.empty()) out.text(x0 + plot / 2, y0 + plot / 2, "text-anchor=\"middle\" fill=\"#64748b\"", "no labels");
 
-  const double most = *std::max_element(d.counts.begin(), d.counts.end()), width = plot / static_cast<double>(d.counts.size());
+  const double most = *std::max_element(d.counts.begin(), d.counts.end()),
+               width = plot / static_cast<double>(d.counts.size());
   for (std::size_t i = 0; i < d.counts.size() && most > 0; ++i) {
     const double height = bars * d.counts[i] / most;
-    if (height > 0) out.rectangle(x0 + width * static_cast<double>(i) + 0.5, base - height, width - 1, height, "fill=\"#94a3b8\"");
+    if (height > 0)
+      out.rectangle(x0 + width * static_cast<double>(i) + 0.5, base - height, width - 1, height, "fill=\"#94a3b8\"");
   }
   out.line(x0, base, x0 + plot, base, axis_line);
   const Axis counts = Axis::over(0, most > 0 ? most : 1, 2, 0, d.counted);
@@ -119,8 +125,9 @@ ESPALIER_COLD inline void draw(SvgCanvas& out, const Diagram& d, double x0, doub
   for (const LabelledPredictions& task : tasks) {
     Diagram made = diagram_of(task, options);
     const double width = (std::max)(left + plot + right, 48 + 1.3 * chart_detail::width_of(made.heading));
-    panels.push_back({width, top + plot + gap + bars + bottom,
-                      [made = std::move(made)](SvgCanvas& out, double x, double y, double) { draw(out, made, x + left, y + top); }});
+    panels.push_back(
+        {width, top + plot + gap + bars + bottom,
+         [made = std::move(made)](SvgCanvas& out, double x, double y, double) { draw(out, made, x + left, y + top); }});
   }
   return chart_detail::image_of(title, 24, panels);
 }
@@ -129,8 +136,8 @@ ESPALIER_COLD inline void draw(SvgCanvas& out, const Diagram& d, double x0, doub
 /// trainer or a predictor. Throws ConfigError for a model without binary tasks, IoError, and what encoding `data` throws.
 template <class Model>
 requires PredictsEncoded<std::remove_reference_t<Model>>
-void write_calibration(const std::string& path, Model&& model, const Dataset& data, const std::string& title = "Calibration",
-                       const CalibrationOptions& options = {}) {
+void write_calibration(const std::string& path, Model&& model, const Dataset& data,
+                       const std::string& title = "Calibration", const CalibrationOptions& options = {}) {
   const EncodedData encoded = model.features().encode(data);
   const Predictions predictions = model.predict(encoded);
   const auto tasks = labelled(model.plan(), encoded, predictions, LabelKind::binary);

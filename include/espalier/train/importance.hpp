@@ -22,11 +22,12 @@
 namespace espalier {
 
 struct ImportanceOptions {
-  Index repeats = 5;          ///< shuffles of each input, from 1
-  std::uint64_t seed = 1;     ///< of the shuffles and of the intervals' parts
-  std::string metric{};       ///< of the tasks that have it ("gauc", say); of the others, and when empty, a report's first
-  EvaluateOptions evaluate{}; ///< weights and groups (by default those of the trainer's columns), threshold, confidence …;
-                              ///< its resamples are not drawn
+  Index repeats = 5;       ///< shuffles of each input, from 1
+  std::uint64_t seed = 1;  ///< of the shuffles and of the intervals' parts
+  std::string metric{};    ///< of the tasks that have it ("gauc", say); of the others, and when empty, a report's first
+  EvaluateOptions
+      evaluate{};  ///< weights and groups (by default those of the trainer's columns), threshold, confidence …;
+                   ///< its resamples are not drawn
   std::function<void(Index done, Index all)> progress{};  ///< called after each shuffle
 };
 

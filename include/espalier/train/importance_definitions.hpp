@@ -69,8 +69,8 @@ struct Source {
 }
 
 /// Row j of `to` gets what row order[j] of `from` has of the source.
-ESPALIER_COLD inline void take_rows(const Source& source, const EncodedData& from, const std::vector<std::int32_t>& order,
-                                    EncodedData& to) {
+ESPALIER_COLD inline void take_rows(const Source& source, const EncodedData& from,
+                                    const std::vector<std::int32_t>& order, EncodedData& to) {
   const auto rows = static_cast<std::size_t>(from.numeric_rows), singles = static_cast<std::size_t>(from.single_fields);
   for (std::size_t j = 0; j < order.size(); ++j) {
     const auto at = static_cast<std::size_t>(order[j]);
@@ -101,7 +101,8 @@ class Evaluation {
     if (options_.groups.view.empty() && !data.groups.empty()) options_.groups = data.groups;
     const auto n = static_cast<std::size_t>(data.size());
     metrics_detail::require_size("importance", "weights", options_.weights.empty() ? n : options_.weights.size(), n);
-    metrics_detail::require_size("importance", "groups", options_.groups.view.empty() ? n : options_.groups.view.size(), n);
+    metrics_detail::require_size("importance", "groups", options_.groups.view.empty() ? n : options_.groups.view.size(),
+                                 n);
     std::map<std::int64_t, std::size_t> units;  // what lies in one part as a whole
     std::vector<std::size_t> unit_of(n);
     for (std::size_t i = 0; i < n; ++i) {
@@ -162,7 +163,8 @@ class Evaluation {
 };
 
 /// Which metric of each task is looked at.
-[[nodiscard]] ESPALIER_COLD inline std::vector<std::size_t> chosen_metrics(const Report& report, const std::string& wanted) {
+[[nodiscard]] ESPALIER_COLD inline std::vector<std::size_t> chosen_metrics(const Report& report,
+                                                                           const std::string& wanted) {
   std::vector<std::size_t> chosen;
   std::string known;
   bool found = wanted.empty();
@@ -191,10 +193,12 @@ ESPALIER_COLD ESPALIER_INLINE Importance importance_of(const PlanView& plan, con
                                                        FunctionRef<Predictions(const EncodedData&)> predict,
                                                        const ImportanceOptions& options) {
   using namespace importance_detail;
-  if (options.repeats < 1) throw_error<ConfigError>({"importance: repeats is ", options.repeats, ", expected 1 or more"});
+  if (options.repeats < 1)
+    throw_error<ConfigError>({"importance: repeats is ", options.repeats, ", expected 1 or more"});
   const double confidence = options.evaluate.confidence;
   if (!(confidence > 0 && confidence < 1))
-    throw_error<ConfigError>({"importance: confidence is ", decimal(confidence, 9), ", expected a number between 0 and 1"});
+    throw_error<ConfigError>(
+        {"importance: confidence is ", decimal(confidence, 9), ", expected a number between 0 and 1"});
   if (data.size() == 0) throw ConfigError("importance: the data has no rows, expected some");
   const Evaluation evaluation(plan, data, options);
   const std::vector<Report> before = evaluation.reports(predict(data));
@@ -231,7 +235,8 @@ ESPALIER_COLD ESPALIER_INLINE Importance importance_of(const PlanView& plan, con
     for (std::size_t k = 0; k < metric.size(); ++k) {
       const double mean = losses[k][0];
       std::vector<double> of_parts;
-      std::copy_if(losses[k].begin() + 1, losses[k].end(), std::back_inserter(of_parts), [](double x) { return std::isfinite(x); });
+      std::copy_if(losses[k].begin() + 1, losses[k].end(), std::back_inserter(of_parts),
+                   [](double x) { return std::isfinite(x); });
       made.tasks[k].inputs.push_back(
           {source.name, mean, std::isnan(mean) ? Interval{} : student_interval(mean, of_parts, confidence)});
     }
@@ -244,7 +249,8 @@ ESPALIER_COLD ESPALIER_INLINE Importance importance_of(const PlanView& plan, con
   return made;
 }
 
-ESPALIER_COLD ESPALIER_INLINE const InputImportance& Importance::at(std::string_view task, std::string_view input) const {
+ESPALIER_COLD ESPALIER_INLINE const InputImportance& Importance::at(std::string_view task,
+                                                                    std::string_view input) const {
   std::string known;
   const auto add = [&](const std::string& name) { known += (known.empty() ? "'" : ", '") + name + "'"; };
   for (const TaskImportance& t : tasks) {
@@ -265,11 +271,13 @@ ESPALIER_COLD ESPALIER_INLINE const InputImportance& Importance::at(std::string_
 ESPALIER_COLD ESPALIER_INLINE std::string Importance::to_string() const {
   std::string text;
   for (const TaskImportance& task : tasks) {
-    std::vector<std::vector<std::string>> cells{{task.task + ": " + task.metric + " " + report_detail::format(task.value),
-                                                 "worse by", decimal(100 * confidence, 4) + " % interval"}};
+    std::vector<std::vector<std::string>> cells{
+        {task.task + ": " + task.metric + " " + report_detail::format(task.value), "worse by",
+         decimal(100 * confidence, 4) + " % interval"}};
     for (const InputImportance& i : task.inputs) {
-      cells.push_back({i.input, report_detail::format(i.loss),
-                       "[" + report_detail::format(i.interval.low) + ", " + report_detail::format(i.interval.high) + "]"});
+      cells.push_back(
+          {i.input, report_detail::format(i.loss),
+           "[" + report_detail::format(i.interval.low) + ", " + report_detail::format(i.interval.high) + "]"});
     }
     text += (text.empty() ? "" : "\n") + report_detail::align(cells);
   }
@@ -296,7 +304,8 @@ namespace importance_detail {
   const auto draw = [&task, axis, left, height, confidence](SvgCanvas& out, double x, double y, double) {
     const double x0 = x + left, y0 = y + top;
     const auto to_x = [&](double v) { return x0 + plot * ((v - axis.low) / (axis.high - axis.low)); };
-    out.text(x + before_names, y0 - 16, heading, shortened(task.task) + ": " + metric_title(task.metric) + " " + report_detail::format(task.value));
+    out.text(x + before_names, y0 - 16, heading,
+             shortened(task.task) + ": " + metric_title(task.metric) + " " + report_detail::format(task.value));
     for (const double tick : axis.ticks()) {
       const bool zero = std::abs(tick) < axis.step * 1e-6;
       out.line(to_x(tick), y0, to_x(tick), y0 + height + 5, zero ? axis_line : grid_line);
@@ -309,7 +318,8 @@ namespace importance_detail {
       const double middle = y0 + line_height * (static_cast<double>(row) + 0.5);
       out.text(x0 - 12, middle + 4, "text-anchor=\"end\"", shortened(i.input));
       if (std::isfinite(i.interval.low) && std::isfinite(i.interval.high)) {
-        out.line(to_x(i.interval.low), middle, to_x(i.interval.high), middle, "stroke=\"#2563eb\" stroke-width=\"1.8\"");
+        out.line(to_x(i.interval.low), middle, to_x(i.interval.high), middle,
+                 "stroke=\"#2563eb\" stroke-width=\"1.8\"");
       }
       if (std::isfinite(i.loss)) out.dot(to_x(i.loss), middle, 3.5, "fill=\"#2563eb\"");
     }

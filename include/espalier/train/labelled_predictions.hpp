@@ -26,8 +26,10 @@ struct LabelledPredictions {
 };
 
 /// The tasks of that kind. Refers to `predictions` and `data`, which must outlive it.
-[[nodiscard]] ESPALIER_COLD inline std::vector<LabelledPredictions> labelled(const PlanView& plan, const EncodedData& data,
-                                                                             const Predictions& predictions, LabelKind kind) {
+[[nodiscard]] ESPALIER_COLD inline std::vector<LabelledPredictions> labelled(const PlanView& plan,
+                                                                             const EncodedData& data,
+                                                                             const Predictions& predictions,
+                                                                             LabelKind kind) {
   std::vector<LabelledPredictions> made;
   for (std::size_t k = 0; k < plan.tasks.size(); ++k) {
     const LabelInfo& label = plan.schema.labels[k];

@@ -64,8 +64,8 @@ ESPALIER_COLD inline void write(const std::string& path, const Predictions& pred
                                 const std::vector<std::string>& copied, const PredictionColumns& options) {
   const std::size_t rows = predictions.samples();
   if (data != nullptr && static_cast<std::size_t>(data->size()) != rows) {
-    throw_error<ConfigError>({"predictions of ", rows, " rows, and a dataset of ", data->size(),
-                              "; expected those of the dataset"});
+    throw_error<ConfigError>(
+        {"predictions of ", rows, " rows, and a dataset of ", data->size(), "; expected those of the dataset"});
   }
   std::vector<const Column*> columns;
   for (const std::string& name : copied) columns.push_back(&data->table().column(name));
@@ -77,7 +77,8 @@ ESPALIER_COLD inline void write(const std::string& path, const Predictions& pred
   }
   for (std::size_t i = copied.size(); i < names.size(); ++i) {
     if (std::find(copied.begin(), copied.end(), names[i]) == copied.end()) continue;
-    throw_error<ConfigError>({"'", names[i], "' is a column of the data and a predicted one; give PredictionColumns::prefix, "
+    throw_error<ConfigError>({"'", names[i],
+                              "' is a column of the data and a predicted one; give PredictionColumns::prefix, "
                               "expected different names"});
   }
   write_file_atomically(path, [&](OutputFile& file) {

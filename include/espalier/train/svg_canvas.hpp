@@ -29,8 +29,7 @@ namespace chart_detail {
     const std::size_t length = utf8_length(text, i);
     const auto c = static_cast<unsigned char>(text[i]);
     const bool forbidden = length == 0 || (c < 0x20 && c != '\t' && c != '\n' && c != '\r') ||
-                           text.substr(i, length) == "\xEF\xBF\xBE" ||
-                           text.substr(i, length) == "\xEF\xBF\xBF";
+                           text.substr(i, length) == "\xEF\xBF\xBE" || text.substr(i, length) == "\xEF\xBF\xBF";
     if (forbidden) {
       append_utf8(out, 0xFFFD);
     } else if (c == '&') {
@@ -61,8 +60,7 @@ struct Axis {
   double low = 0, high = 1, step = 0.2;
 
   /// Covers [least, most] with about `ticks` ticks, `margin` (a part of the range) free at both ends.
-  [[nodiscard]] ESPALIER_COLD static Axis over(double least, double most, int ticks, double margin,
-                                               bool whole) {
+  [[nodiscard]] ESPALIER_COLD static Axis over(double least, double most, int ticks, double margin, bool whole) {
     Axis axis;
     if (!(least <= most)) return axis;
     constexpr double bound = std::numeric_limits<double>::max() / 4;  // so that differences are finite
@@ -110,7 +108,10 @@ struct Axis {
     if (tick == 0 && unit > 1) return "0";
     const double digits = -std::floor(std::log10(step / unit) + 1e-9);
     return decimal(tick / unit, static_cast<int>((std::clamp)(digits, 0.0, 12.0)), std::chars_format::fixed) +
-           (unit >= 1e9 ? "G" : unit >= 1e6 ? "M" : unit >= 1e3 ? "k" : "");
+           (unit >= 1e9   ? "G"
+            : unit >= 1e6 ? "M"
+            : unit >= 1e3 ? "k"
+                          : "");
   }
 };
 
@@ -170,7 +171,9 @@ inline constexpr std::string_view axis_line = "stroke=\"#94a3b8\"", grid_line = 
   return std::string(utf8_prefix(name, longest - 1)) + "…";
 }
 
-[[nodiscard]] inline double width_of(std::string_view text) { return letter_width * static_cast<double>(utf8_count(text)); }
+[[nodiscard]] inline double width_of(std::string_view text) {
+  return letter_width * static_cast<double>(utf8_count(text));
+}
 
 /// "auc" as AUC, "pr_auc" as PR AUC, "log_loss" as log loss.
 [[nodiscard]] inline std::string metric_title(std::string name) {
@@ -185,11 +188,14 @@ inline constexpr std::string_view axis_line = "stroke=\"#94a3b8\"", grid_line = 
 
 /// Words that stand upright beside an axis, the middle of them at (x, y).
 inline void upright(SvgCanvas& out, double x, double y, std::string_view words) {
-  out.text(x, y, "text-anchor=\"middle\" fill=\"#475569\" transform=\"rotate(-90 " + number(x) + " " + number(y) + ")\"", words);
+  out.text(x, y,
+           "text-anchor=\"middle\" fill=\"#475569\" transform=\"rotate(-90 " + number(x) + " " + number(y) + ")\"",
+           words);
 }
 
 /// The image of panels, two in a row, under one title that begins at `left`.
-[[nodiscard]] ESPALIER_COLD inline std::string image_of(const std::string& title, double left, const std::vector<SvgPanel>& panels) {
+[[nodiscard]] ESPALIER_COLD inline std::string image_of(const std::string& title, double left,
+                                                        const std::vector<SvgPanel>& panels) {
   constexpr std::size_t per_row = 2;
   const double head = title.empty() ? 8 : 48;
   std::array<double, per_row> widths{};
