@@ -54,7 +54,7 @@ std::string said(const esp::PlanPredictor& predictor) {
 
 }  // namespace
 
-TEST_CASE("input counts: a name and a text that are used again make the same predictions as given apart") {
+TEST_CASE("predictor: a name and a text that are used again make the same predictions as given apart") {
   const esp::Predictor<Served> predictor(saved());
   const std::vector<float> expected = predictor.predict_row({{"x", 1.5}, {"user", "u3"}});
   std::vector<esp::NamedValue> row;

@@ -27,7 +27,8 @@
 
 namespace espalier {
 
-/// Learns from the training split what a model's inputs are, and makes them of data. Copies what it learns.
+/// Learns from the training split what a model's inputs are, and makes them of data. What the schema's spans and names view must
+/// outlive it; those of a model's plan live as long as the program.
 class Features {
  public:
   ESPALIER_COLD explicit Features(const Schema& schema, std::string weight_column = {},

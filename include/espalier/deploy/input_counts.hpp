@@ -34,7 +34,7 @@ struct InputWarnings {
   std::int64_t rows = 1000;  ///< looked at each time that so many more have been predicted
 };
 
-/// Counts, from any number of threads at once.
+/// Counts, from any number of threads at once. `fields` must outlive it.
 class InputCounter {
  public:
   /// Throws ConfigError for a share outside [0, 1], or fewer rows than 1.

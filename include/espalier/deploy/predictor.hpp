@@ -21,8 +21,9 @@ namespace espalier {
 
 struct PredictorOptions {
   Precision precision = Precision::Fp32;
-  /// Refuse a row with an input that is missing, a category that the vocabulary does not have, or a number far outside of what
-  /// training saw: predict_row with a ConfigError that names input and value, predict with a DataError that names file and line.
+  /// Refuse a row with an input that is missing, a category that the vocabulary does not have, or a number far outside of
+  /// what training saw: predict_row with a ConfigError that names input and value, predict with a DataError that names file,
+  /// line and value.
   bool strict = false;
   /// Move numbers into the range of the training split, from its least to its largest.
   bool clamp = false;

@@ -17,7 +17,7 @@
 
 namespace espalier {
 
-/// What a metric may look at.
+/// What a metric may look at. Views: they own nothing.
 struct Samples {
   Values predictions{};  ///< width × n, a sample's values next to each other; width is 1 but for
                          ///< classes
