@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "data/helpers.hpp"
@@ -105,9 +106,9 @@ TEST_CASE("category key: whole decimals are their digits, codes stay") {
       {"", ""}, {"-", "-"}, {".", "."}, {"-.", "-."}, {"e5", "e5"}, {"1e", "1e"}, {"1.2.3", "1.2.3"}, {"17.0 ", "17.0 "},
       {" 17.0", " 17.0"}, {"1,5", "1,5"}, {"0x11", "0x11"}, {"inf", "inf"}, {"nan", "nan"}, {"--1.0", "--1.0"},
       {"2022-05-05", "2022-05-05"}, {"10.0.0.1", "10.0.0.1"}, {"Ulm", "Ulm"}, {"1.0|2.0", "1.0|2.0"}};
-  for (const auto& [from, to] : known) {
-    INFO(from);
-    CHECK(category_key(from) == to);
+  for (const auto& pair : known) {
+    INFO(pair.first);
+    CHECK(category_key(pair.first) == pair.second);
   }
 }
 

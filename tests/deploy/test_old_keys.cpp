@@ -5,6 +5,7 @@
 #include <charconv>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "espalier/espalier.hpp"
@@ -45,9 +46,10 @@ TEST_CASE("a file from before categories had keys: its predictions are what they
   const std::vector<std::pair<const char*, double>> known{{"1.0", 0.999986529},  {"1", 1.0160119e-05},
                                                           {"2.50", 4.6926958e-05}, {"2.5", 0.318585992},
                                                           {"007", 0.999984026},  {"7", 0.318585992}};
-  for (const auto& [id, probability] : known) {
-    INFO(id);
-    CHECK(static_cast<double>(predictor.predict_row({{"id", std::string_view(id)}})[0]) == doctest::Approx(probability).epsilon(1e-5));
+  for (const auto& pair : known) {
+    INFO(pair.first);
+    const float answer = predictor.predict_row({{"id", std::string_view(pair.first)}})[0];
+    CHECK(static_cast<double>(answer) == doctest::Approx(pair.second).epsilon(1e-5));
   }
   CHECK(static_cast<double>(predictor.predict_row({{"id", 1.0}})[0]) == doctest::Approx(1.0160119e-05).epsilon(1e-5));
   const esp::Predictions all = predictor.predict(data_of("log.csv"));
