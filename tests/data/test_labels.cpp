@@ -84,7 +84,7 @@ TEST_CASE("features: sample weights are 0 or of a size whose sums, and one over 
   CHECK(failure<DataError>([&] { static_cast<void>(Features({{}, labels}, "plays").encode(data)); }) ==
         "log.csv:4: weight 'plays' is missing, expected 0 or a number from 1e-30 to 1e+30");
   CHECK(failure<DataError>([&] { static_cast<void>(Features({{}, labels}, "user").encode(data)); }) ==
-        "log.csv: column 'user' holds text, expected numbers");
+        "log.csv: column 'user' holds text, expected numbers; log.csv:2: 'u1' is not a number");
   for (const double w : {1e-41, 9e-31, 2e30, 3e38, 1e300}) {
     CHECK(failure<DataError>([&] { static_cast<void>(Features({}, "x").encode(numbers({1, w}))); }) ==
           "log, row 2: weight 'x' is " + number_text(w) + ", expected 0 or a number from 1e-30 to 1e+30");
