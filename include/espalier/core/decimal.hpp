@@ -2,6 +2,7 @@
 // Numbers as decimal text with a point, whatever the program's locale is.
 #pragma once
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstddef>
@@ -47,8 +48,8 @@ namespace decimal_detail {
   const std::size_t e = text.find_first_of("eE");
   const std::string_view mantissa = text.substr(0, e);
   const std::size_t first = mantissa.find_first_of("123456789");
-  const auto point = static_cast<std::int64_t>(mantissa.find('.') == std::string_view::npos ? mantissa.size() : mantissa.find('.'));
-  const std::int64_t place = point - static_cast<std::int64_t>(first) - (static_cast<std::int64_t>(first) < point ? 1 : 0);
+  const std::size_t point = (std::min)(mantissa.find('.'), mantissa.size());
+  const std::int64_t place = static_cast<std::int64_t>(point) - static_cast<std::int64_t>(first) - (first < point ? 1 : 0);
   std::int64_t exponent = 0;
   if (e != std::string_view::npos) {
     const std::string_view digits = text.substr(e + (text[e + 1] == '+' ? 2 : 1));

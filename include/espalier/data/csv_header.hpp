@@ -34,8 +34,8 @@ ESPALIER_COLD inline void check(const CsvOptions& options) {
   }
   for (const char c : {options.separator, options.quote, options.comment}) {
     if (c != '\0' && std::string_view("0123456789+-.eE").find(c) != std::string_view::npos) {
-      throw_error<ConfigError>({"CSV: the ", c == options.quote ? "quote" : c == options.separator ? "separator" : "comment", " '",
-                                std::string(1, c), "' is part of numbers"});
+      const char* const what = c == options.quote ? "quote" : c == options.separator ? "separator" : "comment";
+      throw_error<ConfigError>({"CSV: the ", what, " '", std::string(1, c), "' is part of numbers"});
     }
   }
   if (options.header && !options.names.empty()) {

@@ -134,7 +134,9 @@ namespace features_detail {
     for (const Json& label : labels->items()) state.labels.push_back(features_detail::label_from_json(label));
   }
   const Json* const keys = json.find("keys");
-  if (keys != nullptr && keys->as_integer() != 2) throw_error<DataError>({"features: keys by rule ", keys->dump(), ", expected 2"});
+  if (keys != nullptr && keys->as_integer() != 2) {
+    throw_error<DataError>({"features: keys by rule ", keys->dump(), ", expected 2"});
+  }
   state.keyed = keys != nullptr;
   return state;
 }
