@@ -1,4 +1,8 @@
 // expect: espalier: BalancedLoad's weight must not be negative
-#include "espalier/describe/sharing.hpp"
+#include "espalier/describe/model.hpp"
+#include "espalier/losses/losses.hpp"
+#include "espalier/plan/fold.hpp"
 namespace esp = espalier;
-esp::BalancedLoad<esp::Weight{-1.0}> option;
+using Click = esp::Task<"click", esp::BinaryCrossEntropy>;
+struct Model : esp::MultiTaskModel<esp::Inputs<esp::Numeric<"age">>, esp::Gated<esp::Mmoe<2, esp::Mlp<4>>, esp::BalancedLoad<esp::Weight{-1.0}>>, Click> {};
+const auto& plan = esp::plan_of<Model>();

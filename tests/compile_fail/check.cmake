@@ -1,13 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 # cmake -DCOMPILER=… -DFILE=… -DINCLUDE_DIRS=a|b -P check.cmake
-# FILE states `// expect: <sentence>`: compiling it must fail and say that sentence. `// expect: compiles` is a control.
-file(STRINGS "${FILE}" expected REGEX "^// expect: " LIMIT_COUNT 1)
-string(REGEX REPLACE "^// expect: " "" expected "${expected}")
+# FILE states, each in a line of its own:
+#   // expect: <sentence>   compiling it must fail, and its first error must say that; `compiles` is a control
+#   // lines: <n>           the compiler must say no more lines than that; 19 where it states none
+#   // flags: <flags>       behind -std=c++20
+function(stated key result default)
+  file(STRINGS "${FILE}" line REGEX "^// ${key}: " LIMIT_COUNT 1)
+  string(REGEX REPLACE "^// ${key}: " "" line "${line}")
+  if(line STREQUAL "")
+    set(line "${default}")
+  endif()
+  set(${result} "${line}" PARENT_SCOPE)
+endfunction()
+stated(expect expected "")
+stated(lines most 19)
+stated(flags more_flags "")
 if(expected STREQUAL "")
   message(FATAL_ERROR "${FILE} has no line `// expect: <sentence>`")
 endif()
 
 string(REPLACE "|" ";" include_dirs "${INCLUDE_DIRS}")
+separate_arguments(more_flags UNIX_COMMAND "${more_flags}")
 set(flags "")
 foreach(dir IN LISTS include_dirs)
   if(dir MATCHES "^\\$<INSTALL_INTERFACE" OR dir STREQUAL "")
@@ -15,18 +28,27 @@ foreach(dir IN LISTS include_dirs)
   endif()
   list(APPEND flags -I "${dir}")
 endforeach()
-execute_process(COMMAND "${COMPILER}" -std=c++20 -fsyntax-only ${flags} "${FILE}"
+set(ENV{LC_ALL} C)
+execute_process(COMMAND "${COMPILER}" -std=c++20 ${more_flags} -fsyntax-only ${flags} "${FILE}"
                 RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
 
 if(expected STREQUAL "compiles")
   if(NOT status EQUAL 0)
     message(FATAL_ERROR "${FILE} should compile:\n${output}")
   endif()
+  return()
 elseif(status EQUAL 0)
   message(FATAL_ERROR "${FILE} compiles; expected an error with: ${expected}")
-else()
-  string(FIND "${output}" "${expected}" at)
-  if(at EQUAL -1)
-    message(FATAL_ERROR "${FILE} fails without its sentence.\nexpected: ${expected}\n${output}")
-  endif()
+endif()
+# clang++ puts what is within a sentence's quotes behind backslashes.
+string(REPLACE "\\\"" "\"" said "${output}")
+string(REGEX MATCH "error: [^\n]*" first "${said}")
+string(FIND "${first}" "${expected}" at)
+if(at EQUAL -1)
+  message(FATAL_ERROR "${FILE} fails, and its first error is not the sentence.\nexpected: ${expected}\n${output}")
+endif()
+string(REGEX MATCHALL "\n" lines "${output}")
+list(LENGTH lines count)
+if(count GREATER most)
+  message(FATAL_ERROR "${FILE} gives ${count} lines; at most ${most} are expected.\n${output}")
 endif()

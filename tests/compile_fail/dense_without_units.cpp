@@ -1,3 +1,6 @@
 // expect: espalier: Dense needs at least one unit
 #include "espalier/espalier.hpp"
-const int width = espalier::Mlp<64, 0>::width(3);
+namespace esp = espalier;
+using Click = esp::Task<"click", esp::BinaryCrossEntropy>;
+struct Model : esp::MultiTaskModel<esp::Inputs<esp::Numeric<"age">>, esp::SharedBottom<esp::Mlp<64, 0>>, Click> {};
+const auto& plan = esp::plan_of<Model>();

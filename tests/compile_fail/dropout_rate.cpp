@@ -1,3 +1,6 @@
 // expect: espalier: Dropout's rate must lie in [0, 1)
 #include "espalier/espalier.hpp"
-const int width = espalier::Layers<espalier::Dropout<espalier::Rate{1.0}>>::width(3);
+namespace esp = espalier;
+using Click = esp::Task<"click", esp::BinaryCrossEntropy>;
+struct Model : esp::MultiTaskModel<esp::Inputs<esp::Numeric<"age">>, esp::SharedBottom<esp::Layers<esp::Dropout<esp::Rate{1.0}>>>, Click> {};
+const auto& plan = esp::plan_of<Model>();

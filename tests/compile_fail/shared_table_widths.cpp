@@ -2,4 +2,6 @@
 #include "espalier/espalier.hpp"
 namespace esp = espalier;
 using Inputs = esp::Inputs<esp::Categorical<"video", 8>, esp::Categorical<"last", 4, esp::SharedTable<"video">>>;
-const int width = Inputs::width;
+using Click = esp::Task<"click", esp::BinaryCrossEntropy>;
+struct Model : esp::MultiTaskModel<Inputs, esp::SharedBottom<esp::Mlp<8>>, Click> {};
+const auto& plan = esp::plan_of<Model>();

@@ -2,4 +2,6 @@
 #include "espalier/espalier.hpp"
 namespace esp = espalier;
 using Inputs = esp::Inputs<esp::Numeric<"age", esp::Standardize, esp::Log1p, esp::Standardize>>;
-const int width = Inputs::width;
+using Click = esp::Task<"click", esp::BinaryCrossEntropy>;
+struct Model : esp::MultiTaskModel<Inputs, esp::SharedBottom<esp::Mlp<8>>, Click> {};
+const auto& plan = esp::plan_of<Model>();

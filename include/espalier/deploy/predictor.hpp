@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "espalier/core/nan.hpp"
 #include "espalier/data/features.hpp"
 #include "espalier/deploy/inference.hpp"
 #include "espalier/deploy/input_counts.hpp"
@@ -103,10 +104,15 @@ template <class Model>
 class Predictor : public PlanPredictor {
  public:
   explicit Predictor(const std::string& path, PredictorOptions options = {})
-      : PlanPredictor(program_of<Model, float, cpu::Device>(), path, std::move(options)) {}
+      : PlanPredictor(program_of<Model, float, cpu::Device>(), path, std::move(options)) {
+    require_nan();
+  }
   Predictor(const std::string& path, Precision precision)
-      : PlanPredictor(program_of<Model, float, cpu::Device>(), path, precision) {}
+      : Predictor(path, PredictorOptions{.precision = precision}) {}
 };
+
+/// `Predictor predictor("…");` names no model, and is told so.
+Predictor(const std::string&, Precision = Precision::Fp32)->Predictor<void>;
 
 }  // namespace espalier
 

@@ -5,10 +5,12 @@
 #include <array>
 #include <concepts>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "espalier/core/fixed_string.hpp"
 #include "espalier/core/type_list.hpp"
+#include "espalier/describe/stand_ins.hpp"
 #include "espalier/describe/transforms.hpp"
 #include "espalier/plan/plan.hpp"
 
@@ -38,8 +40,6 @@ template <FixedString Name, class... Transforms>
 struct Numeric {
   static_assert(sizeof...(Transforms) <= FieldInfo::max_transforms,
                 "espalier: a numeric field takes at most 4 transforms");
-  static_assert((std::same_as<Transforms, Standardize> + ... + 0) <= 1,
-                "espalier: a numeric field is standardised once");
   static constexpr FieldInfo info() {
     FieldInfo f;
     f.name = Name.view();
@@ -52,7 +52,6 @@ struct Numeric {
 /// `Width` numbers, from the columns Name_0 … Name_{Width−1} (of width 1: Name): a dense vector made elsewhere.
 template <FixedString Name, int Width, class... Transforms>
 struct NumericVector {
-  static_assert(Width > 0, "espalier: NumericVector needs at least one column");
   static constexpr FieldInfo info() {
     FieldInfo f = Numeric<Name, Transforms...>::info();
     f.width = Width;
@@ -63,7 +62,6 @@ struct NumericVector {
 /// A value of a finite set, as a learnt vector of `Width` numbers. Values not in the training split share a spare row.
 template <FixedString Name, int Width, class... Options>
 struct Categorical {
-  static_assert(Width > 0, "espalier: an embedding needs at least one dimension");
   static constexpr FieldInfo info() {
     FieldInfo f;
     f.name = Name.view();
@@ -78,10 +76,6 @@ struct Categorical {
 /// The same without a vocabulary: the value's hash picks one of `Buckets` rows.
 template <FixedString Name, std::int64_t Buckets, int Width, class... Options>
 struct Hashed {
-  static_assert(Buckets > 0 && Buckets < (std::int64_t{1} << 31),
-                "espalier: Hashed needs 1 to 2^31 − 1 buckets");
-  static_assert(Categorical<Name, Width, Options...>::info().min_count == 1,
-                "espalier: Hashed has no vocabulary for MinCount to count in");
   static constexpr FieldInfo info() {
     FieldInfo f = Categorical<Name, Width, Options...>::info();
     f.kind = FieldKind::hashed;
@@ -94,43 +88,77 @@ struct Hashed {
 template <FixedString Name, int Width, class... Options>
 using MultiCategorical = Categorical<Name, Width, Pooled<Pool::mean>, Options...>;
 
+namespace detail {
+
+constexpr bool names_differ(std::span<const FieldInfo> fields) {
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      if (fields[i].name == fields[j].name) return false;
+    }
+  }
+  return true;
+}
+
+constexpr bool tables_agree(std::span<const FieldInfo> fields) {
+  for (const FieldInfo& a : fields) {
+    for (const FieldInfo& b : fields) {
+      if (!a.is_numeric() && !b.is_numeric() && a.table == b.table &&
+          (a.width != b.width || a.kind != b.kind || a.buckets != b.buckets)) {
+        return false;
+      }
+    }
+  }
+  return true;
+}
+
+/// What is wrong with a field.
+constexpr Problem problem_of(const FieldInfo& f) {
+  if (f.width < 1) return Problem::field_width;
+  int standardized = 0;
+  for (int i = 0; i < f.transform_count; ++i) {
+    const Transform& t = f.transforms[static_cast<std::size_t>(i)];
+    standardized += t.kind == TransformKind::standardize ? 1 : 0;
+    if (t.kind == TransformKind::clip && !(t.low < t.high)) return Problem::empty_clip;
+  }
+  if (standardized > 1) return Problem::standardized_twice;
+  const bool categorical_options = f.min_count != 1 || !f.table.empty() || f.pool != Pool::none;
+  if (f.is_numeric() ? categorical_options : f.transform_count > 0) return Problem::field_options;
+  if (f.kind != FieldKind::hashed) return Problem::none;
+  if (f.buckets < 1 || f.buckets >= (std::int64_t{1} << 31)) return Problem::buckets;
+  return f.min_count == 1 ? Problem::none : Problem::min_count_of_hashed;
+}
+
+struct Fault {
+  Problem problem = Problem::none;
+  std::string_view field;
+};
+
+constexpr Fault fault_of(std::span<const FieldInfo> fields) {
+  if (fields.empty()) return {Problem::no_fields, {}};
+  for (const FieldInfo& f : fields) {
+    if (problem_of(f) != Problem::none) return {problem_of(f), f.name};
+  }
+  if (!names_differ(fields)) return {Problem::same_fields, {}};
+  return {tables_agree(fields) ? Problem::none : Problem::shared_tables, {}};
+}
+
+}  // namespace detail
+
 /// All inputs. The encoder sees them side by side, in the order given: `width` values a sample.
 template <class... Fields>
 struct Inputs {
-  static_assert(sizeof...(Fields) > 0, "espalier: Inputs needs at least one field");
   using Operations = TypeList<ops::NumericInput, ops::Embedding>;
   static constexpr std::size_t count = sizeof...(Fields);
-  static constexpr std::array<FieldInfo, count> fields{Fields::info()...};
+  static constexpr std::array<FieldInfo, count> fields{detail::field_or_none<Fields>()...};
+
+  static constexpr detail::Fault fault =
+      (IsField<Fields> && ...) ? detail::fault_of(fields) : detail::Fault{Problem::not_a_field, {}};
 
   static constexpr int width = [] {
     int sum = 0;
     for (const FieldInfo& f : fields) sum += f.width;
     return sum;
   }();
-
-  static constexpr bool names_differ = [] {
-    for (std::size_t i = 0; i < count; ++i) {
-      for (std::size_t j = 0; j < i; ++j) {
-        if (fields[i].name == fields[j].name) return false;
-      }
-    }
-    return true;
-  }();
-  static_assert(names_differ, "espalier: two input fields have the same name");
-
-  static constexpr bool tables_agree = [] {
-    for (const FieldInfo& a : fields) {
-      for (const FieldInfo& b : fields) {
-        if (!a.is_numeric() && !b.is_numeric() && a.table == b.table &&
-            (a.width != b.width || a.kind != b.kind || a.buckets != b.buckets)) {
-          return false;
-        }
-      }
-    }
-    return true;
-  }();
-  static_assert(tables_agree,
-                "espalier: fields that share a table must have the same kind, width and buckets");
 
   /// Per field: the first field of its table, and that table's number among the vocabularies. Found once, not in each
   /// fold: a model with an encoder a task folds its inputs as often as it has tasks, and compilers count the steps.
@@ -158,6 +186,11 @@ struct Inputs {
     for (const FieldInfo& f : fields) learns = learns || !f.is_numeric();
     const Block x = b.block(width, 1, learns);
     const int path = b.enter("embedding");
+    if (fault.problem != Problem::none) {
+      const int field = b.enter(fault.field);
+      b.problem(fault.problem);
+      b.leave(field);
+    }
     std::array<int, count> tables{};
     int row = 0, numeric_row = 0, categorical = 0;
     for (std::size_t i = 0; i < count; ++i) {

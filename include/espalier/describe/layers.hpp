@@ -3,6 +3,7 @@
 #pragma once
 
 #include "espalier/core/type_list.hpp"
+#include "espalier/describe/stand_ins.hpp"
 #include "espalier/plan/plan.hpp"
 
 namespace espalier {
@@ -16,7 +17,6 @@ namespace espalier {
 /// Fully connected: y = act(W x + b). W is units × inputs.
 template <int Units, Activation Act = Activation::relu, Init Weights = Init::automatic>
 struct Dense {
-  static_assert(Units > 0, "espalier: Dense needs at least one unit");
   using Operations = TypeList<ops::Dense>;
   static constexpr int units = Units;
   static constexpr Activation activation = Act;
@@ -27,6 +27,7 @@ struct Dense {
   template <class Builder>
   static constexpr Block fold(Builder& b, Block in, int position) {
     const int path = b.enter("dense", position);
+    if (Units < 1) b.problem(Problem::layer_without_units);
     Node node;
     node.in = in;
     node.activation = Act;
@@ -116,7 +117,6 @@ struct Rate {
 /// The mask depends on seed, step, sample and value alone, not on threads.
 template <Rate R = Rate{}>
 struct Dropout {
-  static_assert(R.value >= 0 && R.value < 1, "espalier: Dropout's rate must lie in [0, 1)");
   using Operations = TypeList<ops::Dropout>;
   static constexpr bool elementwise = true;  // parallel experts can share one node
   static constexpr int width(int in) { return in; }
@@ -124,6 +124,7 @@ struct Dropout {
   template <class Builder>
   static constexpr Block fold(Builder& b, Block in, int position) {
     const int path = b.enter("dropout", position);
+    if (!(R.value >= 0 && R.value < 1)) b.problem(Problem::dropout_rate);
     Node node;
     node.in = in;
     node.real = R.value;
@@ -137,20 +138,35 @@ struct Dropout {
 /// Layers one after the other.
 template <class... Ls>
 struct Layers {
-  using Operations = JoinUnique<typename Ls::Operations...>;
+  using Operations = JoinUnique<typename detail::LayerOrNone<Ls>::Operations...>;
   static constexpr int count = sizeof...(Ls);
 
   static constexpr int width(int in) {
-    ((in = Ls::width(in)), ...);
+    ((in = detail::LayerOrNone<Ls>::width(in)), ...);
     return in;
   }
 
   template <class Builder>
   static constexpr Block fold(Builder& b, Block in, int position = 0) {
-    ((in = Ls::fold(b, in, position++)), ...);
+    ((in = detail::LayerOrNone<Ls>::fold(b, in, position++)), ...);
     return in;
   }
 };
+
+namespace detail {
+template <class Encoder>
+struct AsLayers {
+  using type = Layers<Encoder>;
+};
+template <class... Ls>
+struct AsLayers<Layers<Ls...>> {
+  using type = Layers<Ls...>;
+};
+}  // namespace detail
+
+/// An encoder is layers in a row; one layer is a row of one.
+template <class Encoder>
+using EncoderOf = typename detail::AsLayers<Encoder>::type;
 
 /// Dense layers with one activation: Mlp<128, 64>.
 template <int... Units>

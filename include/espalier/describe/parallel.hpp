@@ -53,6 +53,7 @@ constexpr Block fold_parallel_layer(Builder& b, Block in, int count, std::string
       for (int i = 0; i < count; ++i) {
         const int path = b.enter(name, i);
         const int layer = b.enter("dense", position);
+        if (L::units < 1) b.problem(Problem::layer_without_units);
         const Index at =
             vector == 0 ? b.tensor("weight", L::units, rows, L::resolve_init(L::weights, L::activation))
                         : b.tensor("bias", L::units, 0, Init::zeros);
@@ -88,15 +89,15 @@ constexpr Block fold_parallel_layer(Builder& b, Block in, int count, std::string
 
 }  // namespace detail
 
-/// `Encoder`, a `Layers<…>`, `Count` times side by side on `in`, with parameters of their own. The result has
+/// `Encoder`, a `Layers<…>` or one layer, `Count` times side by side on `in`, with parameters of their own. The result has
 /// Count · width rows, copy after copy; the tensors are called `name{i}/…`. All copies read `in` whole (`joint`), or copy i
 /// its i-th part.
 template <class Encoder>
-struct Parallel;
+struct Parallel : Parallel<Layers<Encoder>> {};
 
 template <class... Ls>
 struct Parallel<Layers<Ls...>> {
-  using Operations = JoinUnique<typename Ls::Operations..., TypeList<ops::Copy>>;
+  using Operations = JoinUnique<typename Layers<Ls...>::Operations, TypeList<ops::Copy>>;
 
   template <int Count, class Builder>
   static constexpr Block fold(Builder& b, Block in, std::string_view name, bool joint = true) {
@@ -104,7 +105,7 @@ struct Parallel<Layers<Ls...>> {
     static_assert(sizeof...(Ls) > 0, "espalier: an expert needs at least one layer");
     int position = 0;
     // joint: all copies still have the same values
-    ((in = detail::fold_parallel_layer<Ls>(b, in, Count, name, position, joint),
+    ((in = detail::fold_parallel_layer<detail::LayerOrNone<Ls>>(b, in, Count, name, position, joint),
       joint = joint && detail::is_elementwise<Ls>, ++position),
      ...);
     if (!joint) return in;
@@ -194,6 +195,7 @@ struct Towers {
     using L = First<T>;
     const int path = b.enter(T::name);
     const int layer = b.enter("dense", 0);
+    if (L::units < 1) b.problem(Problem::layer_without_units);
     const int before = b.belongs_to(task);
     const Index at = weight ? b.tensor("weight", L::units, inputs,
                                        L::resolve_init(L::weights, L::activation))

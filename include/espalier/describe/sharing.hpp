@@ -21,7 +21,7 @@ namespace espalier {
 /// Nothing is shared: every task has embedding tables and an encoder of its own. The baseline.
 template <class Encoder>
 struct SingleTask {
-  using Operations = typename Encoder::Operations;
+  using Operations = typename EncoderOf<Encoder>::Operations;
   static constexpr std::string_view name = "single_task";
 
   template <class InputsType, class... Tasks, class Builder>
@@ -33,7 +33,7 @@ struct SingleTask {
       const int before = b.belongs_to(task);
       const Block x = InputsType::fold(b);
       const int encoder = b.enter("encoder");
-      out[static_cast<std::size_t>(task++)] = Encoder::fold(b, x);
+      out[static_cast<std::size_t>(task++)] = EncoderOf<Encoder>::fold(b, x);
       b.leave(encoder);
       b.belongs_to(before);
       b.leave(path);
@@ -46,14 +46,14 @@ struct SingleTask {
 /// One encoder for all tasks (Caruana 1997).
 template <class Encoder>
 struct SharedBottom {
-  using Operations = typename Encoder::Operations;
+  using Operations = typename EncoderOf<Encoder>::Operations;
   static constexpr std::string_view name = "shared_bottom";
 
   template <class InputsType, class... Tasks, class Builder>
   static constexpr std::array<Block, sizeof...(Tasks)> fold(Builder& b) {
     const Block x = InputsType::fold(b);
     const int path = b.enter("shared");
-    const Block h = Encoder::fold(b, x);
+    const Block h = EncoderOf<Encoder>::fold(b, x);
     b.leave(path);
     std::array<Block, sizeof...(Tasks)> out{};
     out.fill(h);
@@ -65,10 +65,15 @@ struct SharedBottom {
 /// its own gate g_k(x) = softmax(W_k x).
 template <int Experts, class Encoder>
 struct Mmoe {
-  static_assert(Experts > 0, "espalier: Mmoe needs at least one expert");
   using Operations = JoinUnique<typename Parallel<Encoder>::Operations,
                                 TypeList<ops::Dense, ops::Softmax, ops::Mix>>;
   static constexpr std::string_view name = "mmoe";
+
+  template <class InputsType, class... Tasks>
+  static constexpr bool fits() {
+    static_assert(Experts > 0, "espalier: Mmoe needs at least one expert");
+    return Experts > 0;
+  }
 
   template <class InputsType, class... Tasks, class Builder>
   static constexpr std::array<Block, sizeof...(Tasks)> fold(Builder& b) {

@@ -80,7 +80,6 @@ struct Task {
   template <class T>
   using Plain = std::remove_const_t<T>;
   static_assert(!TaskName.view().empty(), "espalier: a task needs a name");
-  static_assert(LossType::outputs > 0, "espalier: a task's loss must have at least one output");
   static_assert(((detail::is_weight<Plain<decltype(Options)>> || detail::is_layers<Plain<decltype(Options)>> ||
                   detail::is_label<Plain<decltype(Options)>>)&&...),
                 "espalier: behind a task's loss stand Weight{...}, Tower<...> (or Layers<...>{}) and Label<...>, in any order");
@@ -88,7 +87,7 @@ struct Task {
   static_assert((detail::is_layers<Plain<decltype(Options)>> + ... + 0) <= 1, "espalier: a task has one Tower");
   static_assert((detail::is_label<Plain<decltype(Options)>> + ... + 0) <= 1, "espalier: a task has one Label");
 
-  using Loss = LossType;
+  using Loss = detail::LossOrNone<LossType>;
   using Sorted = detail::TaskOptions<Weight{}, Layers<>, detail::LabelOption<TaskName>, Options...>;
   using TowerType = typename Sorted::Tower;
   using Operations = JoinUnique<typename TowerType::Operations, TypeList<ops::Dense>>;
@@ -99,21 +98,21 @@ struct Task {
   static constexpr LabelInfo label = [] {
     LabelInfo l;
     l.name = name;
-    l.kind = LossType::label;
-    l.classes = LossType::outputs;
+    l.kind = Loss::label;
+    l.classes = Loss::outputs;
     Sorted::Label::apply(l);
-    if (detail::scales_labels<LossType> && !Sorted::Label::transforms) l.standardize = true;
+    if (detail::scales_labels<Loss> && !Sorted::Label::transforms) l.standardize = true;
     return l;
   }();
   static_assert(label.kind == LabelKind::binary || (label.rule != LabelRule::one_of && label.rule != LabelRule::at_least),
                 "espalier: Equals, OneOf and AtLeast make labels of 0 and 1, for losses such as BinaryCrossEntropy");
   static_assert(label.kind == LabelKind::classes || label.rule != LabelRule::by_name,
                 "espalier: ByName is for labels that are classes, for losses such as SoftmaxCrossEntropy");
-  static_assert(detail::scales_labels<LossType> || (!label.standardize && !label.log1p),
+  static_assert(detail::scales_labels<Loss> || (!label.standardize && !label.log1p),
                 "espalier: this loss takes labels as they are; Standardize and Log1p are for squared, absolute and Huber loss");
 
   /// The tower's layers and then the head.
-  using Chain = typename detail::Append<TowerType, espalier::Dense<LossType::outputs, Activation::identity>>::type;
+  using Chain = typename detail::Append<TowerType, espalier::Dense<Loss::outputs, Activation::identity>>::type;
 };
 
 }  // namespace espalier

@@ -35,7 +35,6 @@ struct Range {
 };
 template <Range R>
 struct Clip {  ///< min(max(x, low), high); for inputs
-  static_assert(R.low < R.high, "espalier: Clip needs low < high");
   static constexpr void apply(FieldInfo& f) { detail::add_transform(f, {TransformKind::clip, R.low, R.high}); }
 };
 

@@ -40,7 +40,7 @@ struct Costs {
     return costs;
   }
 
-  static constexpr auto nodes = list(typename Model::Operations{});
+  static constexpr auto nodes = list(typename Fold<Model>::Operations{});
 };
 
 }  // namespace detail

@@ -76,8 +76,8 @@ struct Functions {
                              &apply_predict<typename Tasks::Loss, T>}...};
   }
 
-  static constexpr auto operations = table(typename Model::Operations{});
-  static constexpr auto losses = loss_table(typename Model::TaskList{});
+  static constexpr auto operations = table(typename Fold<Model>::Operations{});
+  static constexpr auto losses = loss_table(typename Fold<Model>::TaskList{});
 };
 
 }  // namespace detail

@@ -137,7 +137,7 @@ template <class... Ops>
 /// multiply-add is 2); tables; tasks; totals. Ends with a line break.
 template <class Model>
 [[nodiscard]] std::string summary() {
-  const std::vector<std::string_view> names = detail::operation_names(plan_of<Model>(), typename Model::Operations{});
+  const std::vector<std::string_view> names = detail::operation_names(plan_of<Model>(), typename detail::Fold<Model>::Operations{});
   return summary(plan_of<Model>(), node_costs<Model>(), names);
 }
 

@@ -174,12 +174,25 @@ struct TaskInfo {
 /// Why a model cannot be: found while folding, said by a static_assert in plan/fold.hpp.
 enum class Problem : std::uint8_t {
   none,
-  residual_width,
+  not_a_layer,
+  not_a_loss,
+  not_a_field,
+  not_a_sharing,
+  towers_below,
+  no_fields,
+  same_fields,
+  shared_tables,
+  field_width,
+  field_options,
+  buckets,
+  min_count_of_hashed,
+  standardized_twice,
+  empty_clip,
   layer_without_units,
-  empty_input,
+  dropout_rate,
+  residual_width,
   duplicate_tensor,
   operation_not_listed,
-  gradient_not_written,
   chain_width,
 };
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "espalier/core/config.hpp"
+#include "espalier/core/nan.hpp"
 #include "espalier/data/dataset.hpp"
 #include "espalier/data/features.hpp"
 #include "espalier/train/diagnosis.hpp"
@@ -150,7 +151,9 @@ class Trainer : public PlanTrainer {
  public:
   ESPALIER_COLD explicit Trainer(TrainerOptions options = {})
       : PlanTrainer(program_of<Model, float, cpu::Device>(), std::move(options),
-                    evaluate_of(typename Model::TaskList{})) {}
+                    evaluate_of(typename detail::Fold<Model>::TaskList{})) {
+    require_nan();
+  }
 
  private:
   template <class... Tasks>
@@ -158,6 +161,9 @@ class Trainer : public PlanTrainer {
     return &espalier::evaluate<Tasks::Loss::label...>;
   }
 };
+
+/// `Trainer trainer{{…}};` names no model, and is told so.
+Trainer(TrainerOptions = {})->Trainer<void>;
 
 }  // namespace espalier
 

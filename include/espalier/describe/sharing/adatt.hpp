@@ -14,12 +14,17 @@ namespace espalier {
 /// The last level has no shared unit, only shared experts. Shared = 0 is the paper's AdaTT-sp.
 template <int Own, int Shared, class... Encoders>
 struct AdaTT {
-  static_assert(Own > 0, "espalier: AdaTT needs at least one expert of each task");
-  static_assert(Shared >= 0, "espalier: AdaTT's number of shared experts must not be negative");
-  static_assert(sizeof...(Encoders) > 0, "espalier: AdaTT needs an encoder for each level, one at least");
   using Operations = JoinUnique<typename Parallel<Encoders>::Operations..., detail::GateOperations,
                                 detail::MixOperations, TypeList<ops::Add, ops::Stitch>>;
   static constexpr std::string_view name = "adatt";
+
+  template <class InputsType, class... Tasks>
+  static constexpr bool fits() {
+    static_assert(Own > 0, "espalier: AdaTT needs at least one expert of each task");
+    static_assert(Shared >= 0, "espalier: AdaTT's number of shared experts must not be negative");
+    static_assert(sizeof...(Encoders) > 0, "espalier: AdaTT needs an encoder for each level, one at least");
+    return Own > 0 && Shared >= 0 && sizeof...(Encoders) > 0;
+  }
 
   template <class InputsType, class... Tasks, class Builder>
   static constexpr std::array<Block, sizeof...(Tasks)> fold(Builder& b) {

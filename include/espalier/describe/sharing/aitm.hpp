@@ -15,21 +15,28 @@ namespace espalier {
 /// step k's loss, is Strength · mean max(ŷ_k − ŷ_{k−1}, 0), over all samples; the paper's strength is 0.6.
 template <class Sharing, Weight Strength, FixedString... Steps>
 struct AitmWith {
-  static_assert(sizeof...(Steps) >= 2, "espalier: Aitm names the steps of the chain, two tasks at least");
-  static_assert(Strength.value >= 0, "espalier: the weight of Aitm's calibrator must not be negative");
   using Below = typename detail::SharingBelow<Sharing>::type;
   using Names = detail::NameList<Steps...>;
-  static_assert(Names::differ, "espalier: Aitm names a task twice");
   using Operations = JoinUnique<typename Below::Operations,
                                 TypeList<ops::Dense, ops::Copy, ops::AttentionPool, ops::Calibrate>>;
   static constexpr std::string_view name = "aitm";
   static constexpr bool brings_towers = true;
 
+  template <class InputsType, class... Tasks>
+  static constexpr bool fits() {
+    static_assert(sizeof...(Steps) >= 2, "espalier: Aitm names the steps of the chain, two tasks at least");
+    static_assert(Strength.value >= 0, "espalier: the weight of Aitm's calibrator must not be negative");
+    static_assert(Names::differ, "espalier: Aitm names a task twice");
+    constexpr bool sound = sizeof...(Steps) >= 2 && Strength.value >= 0 && Names::differ;
+    constexpr bool known = Names::template are_tasks<Tasks...>;
+    constexpr bool binary = detail::chain_is_binary<Names, Tasks...>;
+    static_assert(known, "espalier: Aitm names a task that the model does not have");
+    static_assert(binary, "espalier: the steps of Aitm are probabilities: tasks with BinaryCrossEntropy");
+    return sound && known && binary && detail::fits<Below, InputsType, Tasks...>();
+  }
+
   template <class InputsType, class... Tasks, class Builder>
   static constexpr std::array<Block, sizeof...(Tasks)> fold(Builder& b) {
-    static_assert(Names::template are_tasks<Tasks...>, "espalier: Aitm names a task that the model does not have");
-    static_assert(detail::chain_is_binary<Names, Tasks...>,
-                  "espalier: the steps of Aitm are probabilities: tasks with BinaryCrossEntropy");
     constexpr std::array<int, sizeof...(Steps)> steps{detail::task_number<Tasks...>(Steps.view())...};
     for (std::size_t i = 0; i + 1 < steps.size(); ++i) b.read_by_others(steps[i]);  // by the steps after it
     return Below::template fold<InputsType, Tasks...>(b);

@@ -10,8 +10,7 @@ namespace espalier {
 /// `Encoder` above the trunk, read by the tasks that are named.
 template <class Encoder, FixedString... Tasks>
 struct Branch {
-  static_assert(sizeof...(Tasks) > 0, "espalier: a Branch names the tasks that read it");
-  using Layers = Encoder;
+  using Layers = EncoderOf<Encoder>;
   using Names = detail::NameList<Tasks...>;
 };
 
@@ -19,17 +18,25 @@ struct Branch {
 /// Branch<Mlp<16>, "content">>. A task that no branch names reads the trunk.
 template <class Trunk, class... Bs>
 struct Branches {
-  static_assert(sizeof...(Bs) > 0, "espalier: Branches needs at least one Branch");
-  using Operations = JoinUnique<typename Trunk::Operations, typename Bs::Layers::Operations...>;
+  using Operations = JoinUnique<typename EncoderOf<Trunk>::Operations, typename Bs::Layers::Operations...>;
   static constexpr std::string_view name = "branches";
+
+  template <class InputsType, class... Tasks>
+  static constexpr bool fits() {
+    static_assert(sizeof...(Bs) > 0, "espalier: Branches needs at least one Branch");
+    constexpr bool named = ((Bs::Names::count > 0) && ...);
+    static_assert(named, "espalier: a Branch names the tasks that read it");
+    constexpr bool known = (Bs::Names::template are_tasks<Tasks...> && ...);
+    constexpr bool once = ((branches_of(Tasks::name) <= 1) && ...);
+    static_assert(known, "espalier: a Branch names a task that the model does not have");
+    static_assert(once, "espalier: a task is named by two branches");
+    return sizeof...(Bs) > 0 && named && known && once;
+  }
 
   template <class InputsType, class... Tasks, class Builder>
   static constexpr std::array<Block, sizeof...(Tasks)> fold(Builder& b) {
-    static_assert((Bs::Names::template are_tasks<Tasks...> && ...),
-                  "espalier: a Branch names a task that the model does not have");
-    static_assert(((branches_of(Tasks::name) <= 1) && ...), "espalier: a task is named by two branches");
     const Block x = InputsType::fold(b);
-    const Block trunk = detail::under(b, "shared", [&] { return Trunk::fold(b, x); });
+    const Block trunk = detail::under(b, "shared", [&] { return EncoderOf<Trunk>::fold(b, x); });
     std::array<Block, sizeof...(Tasks)> out{};
     out.fill(trunk);
     int branch = 0;
@@ -39,7 +46,7 @@ struct Branches {
 
  private:
   static constexpr int branches_of(std::string_view task) {
-    return ((Bs::Names::place(task) >= 0 ? 1 : 0) + ...);
+    return (0 + ... + (Bs::Names::place(task) >= 0 ? 1 : 0));
   }
 
   template <class B, class... Tasks, class Builder>

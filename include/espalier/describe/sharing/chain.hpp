@@ -5,6 +5,7 @@
 #include <array>
 #include <string_view>
 #include <tuple>
+#include <type_traits>
 
 #include "espalier/describe/sharing.hpp"
 #include "espalier/describe/sharing/names.hpp"
@@ -15,13 +16,12 @@ namespace espalier::detail {
 /// The sharing below: any architecture, or layers for SharedBottom<layers>.
 template <class Sharing>
 struct SharingBelow {
-  static_assert(!requires { requires Sharing::brings_towers; },
-                "espalier: what stands below another way to share must not bring towers of its own");
-  using type = Sharing;
+  static constexpr bool brings_towers = requires { requires Sharing::brings_towers; };
+  using type = std::conditional_t<brings_towers, NoSharing<Problem::towers_below>, SharingOrNone<Sharing>>;
 };
-template <class... Ls>
-struct SharingBelow<Layers<Ls...>> {
-  using type = SharedBottom<Layers<Ls...>>;
+template <IsLayer Encoder>
+struct SharingBelow<Encoder> {
+  using type = SharedBottom<Encoder>;
 };
 
 /// f.template operator()<Task>(k) for each task.

@@ -11,9 +11,14 @@ namespace espalier {
 /// itself, with 0.1 spread over the others. Every network serves every task: all parameters are shared.
 template <class... Encoders>
 struct CrossStitch {
-  static_assert(sizeof...(Encoders) > 0, "espalier: CrossStitch needs at least one block of layers");
   using Operations = JoinUnique<typename Parallel<Encoders>::Operations..., TypeList<ops::Stitch>>;
   static constexpr std::string_view name = "cross_stitch";
+
+  template <class InputsType, class... Tasks>
+  static constexpr bool fits() {
+    static_assert(sizeof...(Encoders) > 0, "espalier: CrossStitch needs at least one block of layers");
+    return sizeof...(Encoders) > 0;
+  }
 
   template <class InputsType, class... Tasks, class Builder>
   static constexpr std::array<Block, sizeof...(Tasks)> fold(Builder& b) {

@@ -9,11 +9,9 @@ namespace espalier {
 /// Task `Task` reads the towers of the tasks `From`.
 template <FixedString Task, FixedString... From>
 struct Reads {
-  static_assert(sizeof...(From) > 0, "espalier: Reads names a task and those that it reads");
   static constexpr std::string_view task = Task.view();
   using Names = detail::NameList<From...>;
   using All = detail::NameList<Task, From...>;
-  static_assert(All::differ, "espalier: Reads names a task twice");
 };
 
 /// Deep Bayesian multi-target learning (Wang et al., 2019) above any way to share: with q_k the tower's values of task k,
@@ -21,18 +19,29 @@ struct Reads {
 /// probabilities: p(y_k | x, what is known of the y_j). Dbmtl<Mlp<64>, Mlp<32>, Reads<"buy", "click">>.
 template <class Sharing, class Relation, class... Edges>
 struct Dbmtl {
-  static_assert(sizeof...(Edges) > 0, "espalier: Dbmtl needs at least one Reads");
   using Below = typename detail::SharingBelow<Sharing>::type;
-  using Operations = JoinUnique<typename Below::Operations, typename Relation::Operations, TypeList<ops::Dense, ops::Copy>>;
+  using Operations = JoinUnique<typename Below::Operations, typename EncoderOf<Relation>::Operations, TypeList<ops::Dense, ops::Copy>>;
   static constexpr std::string_view name = "dbmtl";
   static constexpr bool brings_towers = true;
 
+  template <class InputsType, class... Tasks>
+  static constexpr bool fits() {
+    static_assert(sizeof...(Edges) > 0, "espalier: Dbmtl needs at least one Reads");
+    constexpr bool named = ((Edges::Names::count > 0) && ...);
+    constexpr bool differ = (Edges::All::differ && ...);
+    static_assert(named, "espalier: Reads names a task and those that it reads");
+    static_assert(differ, "espalier: Reads names a task twice");
+    constexpr bool known = (Edges::All::template are_tasks<Tasks...> && ...);
+    constexpr bool once = ((edges_of(Tasks::name) <= 1) && ...);
+    constexpr bool ordered = order<Tasks...>[sizeof...(Tasks) - 1] >= 0;
+    static_assert(known, "espalier: Reads names a task that the model does not have");
+    static_assert(once, "espalier: two Reads of one task: name all that it reads in one");
+    static_assert(ordered || !differ, "espalier: Dbmtl's tasks read each other in a circle");
+    return sizeof...(Edges) > 0 && named && differ && known && once && ordered && detail::fits<Below, InputsType, Tasks...>();
+  }
+
   template <class InputsType, class... Tasks, class Builder>
   static constexpr std::array<Block, sizeof...(Tasks)> fold(Builder& b) {
-    static_assert((Edges::All::template are_tasks<Tasks...> && ...),
-                  "espalier: Reads names a task that the model does not have");
-    static_assert(((edges_of(Tasks::name) <= 1) && ...), "espalier: two Reads of one task: name all that it reads in one");
-    static_assert(order<Tasks...>[sizeof...(Tasks) - 1] >= 0, "espalier: Dbmtl's tasks read each other in a circle");
     int k = 0;
     ((b.read_by_others(k++, is_read(Tasks::name))), ...);
     return Below::template fold<InputsType, Tasks...>(b);
@@ -69,7 +78,7 @@ struct Dbmtl {
       for (std::size_t j = 0; j < tasks; ++j) {
         if (reads(names[at], names[j])) append(r[j]);
       }
-      r[at] = Relation::fold(b, all);
+      r[at] = EncoderOf<Relation>::fold(b, all);
       b.belongs_to(before);
       b.leave(inner);
       b.leave(path);
@@ -83,7 +92,7 @@ struct Dbmtl {
 
  private:
   static constexpr bool is_read(std::string_view task) { return ((Edges::Names::place(task) >= 0) || ...); }
-  static constexpr int edges_of(std::string_view task) { return ((Edges::task == task ? 1 : 0) + ...); }
+  static constexpr int edges_of(std::string_view task) { return (0 + ... + (Edges::task == task ? 1 : 0)); }
   static constexpr bool reads(std::string_view task, std::string_view from) {
     return ((Edges::task == task && Edges::Names::place(from) >= 0) || ...);
   }

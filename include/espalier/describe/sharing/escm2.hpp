@@ -14,8 +14,6 @@ struct Floor {
 /// Escm2's loss of the conversion rate: clicked samples count 1 / pCTR.
 template <Weight Strength = Weight{1.0}, Floor Least = Floor{}>
 struct Ipw {
-  static_assert(Strength.value > 0, "espalier: the weight of Escm2's conversion loss must be greater than 0");
-  static_assert(Least.value > 0 && Least.value <= 1, "espalier: Escm2's floor of the propensity must lie in (0, 1]");
   static constexpr double strength = Strength.value, floor = Least.value;
   static constexpr bool imputes = false;
   using Operations = TypeList<ops::InversePropensity>;
@@ -38,6 +36,15 @@ struct Escm2 {
   using Operations = JoinUnique<typename Base::Operations, typename Method::Operations>;
   static constexpr std::string_view name = Method::imputes ? "escm2_dr" : "escm2_ipw";
   static constexpr bool brings_towers = true;
+
+  template <class InputsType, class... Tasks>
+  static constexpr bool fits() {
+    constexpr bool weighs = Method::strength > 0;
+    constexpr bool floors = Method::floor > 0 && Method::floor <= 1;
+    static_assert(weighs, "espalier: the weight of Escm2's conversion loss must be greater than 0");
+    static_assert(floors, "espalier: Escm2's floor of the propensity must lie in (0, 1]");
+    return weighs && floors && Base::template fits<InputsType, Tasks...>();
+  }
 
   template <class InputsType, class... Tasks, class Builder>
   static constexpr std::array<Block, sizeof...(Tasks)> fold(Builder& b) {

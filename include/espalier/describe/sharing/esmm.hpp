@@ -13,19 +13,26 @@ namespace espalier {
 /// The paper's model is Esmm<Layers<>, "click", "buy">: towers on the shared embeddings.
 template <class Sharing, FixedString... Steps>
 struct Esmm {
-  static_assert(sizeof...(Steps) >= 2, "espalier: Esmm names the steps of the funnel, two tasks at least");
   using Below = typename detail::SharingBelow<Sharing>::type;
   using Names = detail::NameList<Steps...>;
-  static_assert(Names::differ, "espalier: Esmm names a task twice");
   using Operations = JoinUnique<typename Below::Operations, TypeList<ops::ProductLogit>>;
   static constexpr std::string_view name = "esmm";
   static constexpr bool brings_towers = true;
 
+  template <class InputsType, class... Tasks>
+  static constexpr bool fits() {
+    static_assert(sizeof...(Steps) >= 2, "espalier: Esmm names the steps of the funnel, two tasks at least");
+    static_assert(Names::differ, "espalier: Esmm names a task twice");
+    constexpr bool sound = sizeof...(Steps) >= 2 && Names::differ;
+    constexpr bool known = Names::template are_tasks<Tasks...>;
+    constexpr bool binary = detail::chain_is_binary<Names, Tasks...>;
+    static_assert(known, "espalier: Esmm names a task that the model does not have");
+    static_assert(binary, "espalier: the steps of Esmm are probabilities: tasks with BinaryCrossEntropy");
+    return sound && known && binary && detail::fits<Below, InputsType, Tasks...>();
+  }
+
   template <class InputsType, class... Tasks, class Builder>
   static constexpr std::array<Block, sizeof...(Tasks)> fold(Builder& b) {
-    static_assert(Names::template are_tasks<Tasks...>, "espalier: Esmm names a task that the model does not have");
-    static_assert(detail::chain_is_binary<Names, Tasks...>,
-                  "espalier: the steps of Esmm are probabilities: tasks with BinaryCrossEntropy");
     constexpr std::array<int, sizeof...(Steps)> steps{detail::task_number<Tasks...>(Steps.view())...};
     for (std::size_t i = 0; i + 1 < steps.size(); ++i) b.read_by_others(steps[i]);  // by the steps after it
     return Below::template fold<InputsType, Tasks...>(b);

@@ -45,7 +45,6 @@ constexpr Block softmax(Builder& b, Block x, int groups = 1) {
 /// sum to 1 (Zhao et al., RecSys 2019). A gate that would lose all keeps all.
 template <Rate R>
 struct GateDropout {
-  static_assert(R.value >= 0 && R.value < 1, "espalier: GateDropout's rate must lie in [0, 1)");
   using Operations = TypeList<ops::GateDropout>;
   static constexpr double dropout = R.value, load_balance = 0;
 };
@@ -55,7 +54,6 @@ struct GateDropout {
 /// the task's loss, a shared one to all alike. The whole batch takes part, so training has one more barrier.
 template <Weight Strength>
 struct BalancedLoad {
-  static_assert(Strength.value >= 0, "espalier: BalancedLoad's weight must not be negative");
   using Operations = TypeList<ops::GateLoad, ops::LoadBalance>;
   static constexpr double dropout = 0, load_balance = Strength.value;
 };
@@ -63,23 +61,33 @@ struct BalancedLoad {
 /// `Sharing` whose softmax gates have `Options`: Gated<Mmoe<8, Mlp<64>>, GateDropout<Rate{0.1}>, BalancedLoad<Weight{0.01}>>.
 template <class Sharing, class... Options>
 struct Gated {
-  static_assert(sizeof...(Options) > 0, "espalier: Gated needs GateDropout, BalancedLoad or both");
-  using Operations = JoinUnique<typename Sharing::Operations, typename Options::Operations...>;
-  static constexpr std::string_view name = Sharing::name;
-  static constexpr bool brings_towers = requires { requires Sharing::brings_towers; };
+  using Below = detail::SharingOrNone<Sharing>;
+  using Operations = JoinUnique<typename Below::Operations, typename Options::Operations...>;
+  static constexpr std::string_view name = Below::name;
+  static constexpr bool brings_towers = requires { requires Below::brings_towers; };
+
+  template <class InputsType, class... Tasks>
+  static constexpr bool fits() {
+    static_assert(sizeof...(Options) > 0, "espalier: Gated needs GateDropout, BalancedLoad or both");
+    constexpr bool rates = ((Options::dropout >= 0 && Options::dropout < 1) && ...);
+    constexpr bool weights = ((Options::load_balance >= 0) && ...);
+    static_assert(rates, "espalier: GateDropout's rate must lie in [0, 1)");
+    static_assert(weights, "espalier: BalancedLoad's weight must not be negative");
+    return sizeof...(Options) > 0 && rates && weights && detail::fits<Below, InputsType, Tasks...>();
+  }
 
   template <class InputsType, class... Tasks, class Builder>
-  static constexpr auto fold(Builder& b) {
+  static constexpr std::array<Block, sizeof...(Tasks)> fold(Builder& b) {
     // Of a shared gate's term each task has a part: those of weight 0 leave theirs to the others.
     constexpr double all = sizeof...(Tasks), learning = (0.0 + ... + (Tasks::weight > 0 ? 1.0 : 0.0));
     b.gate_options = {(Options::dropout + ...), (Options::load_balance + ...), learning > 0 ? all / learning : 1};
-    return Sharing::template fold<InputsType, Tasks...>(b);
+    return Below::template fold<InputsType, Tasks...>(b);
   }
 
   template <class... Tasks, class Builder, class In>
   static constexpr auto fold_towers(Builder& b, const In& in) requires(
-      requires { Sharing::template fold_towers<Tasks...>(b, in); }) {
-    return Sharing::template fold_towers<Tasks...>(b, in);
+      requires { Below::template fold_towers<Tasks...>(b, in); }) {
+    return Below::template fold_towers<Tasks...>(b, in);
   }
 };
 

@@ -13,19 +13,26 @@ namespace espalier {
 /// where task k teaches its own tower and W_k; the other towers' z_j count as constants.
 template <class Sharing, FixedString... Alike>
 struct Hmoe {
-  static_assert(sizeof...(Alike) >= 2, "espalier: Hmoe names the tasks that are alike, two at least");
   using Below = typename detail::SharingBelow<Sharing>::type;
   using Names = detail::NameList<Alike...>;
-  static_assert(Names::differ, "espalier: Hmoe names a task twice");
   using Operations = JoinUnique<typename Below::Operations, detail::GateOperations, detail::MixOperations>;
   static constexpr std::string_view name = "hmoe";
   static constexpr bool brings_towers = true;
 
+  template <class InputsType, class... Tasks>
+  static constexpr bool fits() {
+    static_assert(sizeof...(Alike) >= 2, "espalier: Hmoe names the tasks that are alike, two at least");
+    static_assert(Names::differ, "espalier: Hmoe names a task twice");
+    constexpr bool sound = sizeof...(Alike) >= 2 && Names::differ;
+    constexpr bool known = Names::template are_tasks<Tasks...>;
+    constexpr bool binary = detail::chain_is_binary<Names, Tasks...>;
+    static_assert(known, "espalier: Hmoe names a task that the model does not have");
+    static_assert(binary, "espalier: the tasks of Hmoe are probabilities: tasks with BinaryCrossEntropy");
+    return sound && known && binary && detail::fits<Below, InputsType, Tasks...>();
+  }
+
   template <class InputsType, class... Tasks, class Builder>
   static constexpr std::array<Block, sizeof...(Tasks)> fold(Builder& b) {
-    static_assert(Names::template are_tasks<Tasks...>, "espalier: Hmoe names a task that the model does not have");
-    static_assert(detail::chain_is_binary<Names, Tasks...>,
-                  "espalier: the tasks of Hmoe are probabilities: tasks with BinaryCrossEntropy");
     return Below::template fold<InputsType, Tasks...>(b);
   }
 

@@ -159,7 +159,6 @@ struct HomeLevel {
 /// Tasks of one kind, by name: Home's category experts serve them.
 template <FixedString... Tasks>
 struct Category {
-  static_assert(sizeof...(Tasks) > 0, "espalier: a Category of Home names at least one task");
   using Names = detail::NameList<Tasks...>;
 };
 
@@ -176,21 +175,29 @@ struct Category {
 /// one expert σ. docs/sharing.md says what is the paper's and what is ours.
 template <int Experts, int Rank, int First, int Second, class... Categories>
 struct Home {
-  static_assert(Experts > 0, "espalier: Home needs at least one expert of each group");
-  static_assert(Rank > 0, "espalier: the rank of Home's feature gates must be positive");
-  static_assert(First > 0 && Second > 0, "espalier: Home's experts need at least one unit");
-  static_assert(sizeof...(Categories) > 0, "espalier: Home needs at least one Category of tasks");
   using Operations = JoinUnique<
       detail::GateOperations, detail::MixOperations,
       TypeList<ops::Copy, ops::Multiply, ops::BatchMoments, ops::BatchNormalize, ops::Activate>>;
   static constexpr std::string_view name = "home";
 
+  template <class InputsType, class... Tasks>
+  static constexpr bool fits() {
+    static_assert(Experts > 0, "espalier: Home needs at least one expert of each group");
+    static_assert(Rank > 0, "espalier: the rank of Home's feature gates must be positive");
+    static_assert(First > 0 && Second > 0, "espalier: Home's experts need at least one unit");
+    static_assert(sizeof...(Categories) > 0, "espalier: Home needs at least one Category of tasks");
+    constexpr bool named = ((Categories::Names::count > 0) && ...);
+    static_assert(named, "espalier: a Category of Home names at least one task");
+    constexpr bool sound = named && Experts > 0 && Rank > 0 && First > 0 && Second > 0 && sizeof...(Categories) > 0;
+    constexpr bool known = (Categories::Names::template are_tasks<Tasks...> && ...);
+    constexpr bool once = ((times(Tasks::name) == 1) && ...);
+    static_assert(known, "espalier: Home names a task that the model does not have");
+    static_assert(once || !known || !named, "espalier: each task must be in one of Home's categories, and in no other");
+    return sound && known && once;
+  }
+
   template <class InputsType, class... Tasks, class Builder>
   static constexpr std::array<Block, sizeof...(Tasks)> fold(Builder& b) {
-    constexpr bool are_tasks = (Categories::Names::template are_tasks<Tasks...> && ...);
-    static_assert(are_tasks, "espalier: Home names a task that the model does not have");
-    constexpr bool once = ((times(Tasks::name) == 1) && ...);
-    static_assert(once, "espalier: each task must be in one of Home's categories, and in no other");
     constexpr std::size_t categories = sizeof...(Categories), tasks = sizeof...(Tasks);
     constexpr std::array<std::string_view, tasks> names{Tasks::name...};
     constexpr std::array<int, categories> owners{owner<Categories, Tasks...>()...};
@@ -245,7 +252,7 @@ struct Home {
 
  private:
   static constexpr int times(std::string_view task) {
-    return ((Categories::Names::place(task) >= 0 ? 1 : 0) + ...);
+    return (0 + ... + (Categories::Names::place(task) >= 0 ? 1 : 0));
   }
 
   /// Which category a task is in.

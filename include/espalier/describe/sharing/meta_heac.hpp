@@ -50,23 +50,27 @@ constexpr Block rows_as_steps(Block b, int steps) {
 /// read all of x, the authors' the mean of the fields' embeddings, which are of one width there.
 template <int Experts, int Critics, int Width, class Encoder>
 struct MetaHeac {
-  static_assert(Experts > 0, "espalier: MetaHeac needs at least one expert");
-  static_assert(Critics > 0, "espalier: MetaHeac needs at least one critic");
-  static_assert(Width > 0, "espalier: MetaHeac's task embeddings need at least one dimension");
   using Operations = JoinUnique<typename Parallel<Encoder>::Operations, detail::GateOperations,
                                 TypeList<ops::Mix, ops::Copy, ops::Broadcast, ops::MixtureLogit>>;
   static constexpr std::string_view name = "meta_heac";
   static constexpr bool brings_towers = true;
 
+  template <class InputsType, class... Tasks>
+  static constexpr bool fits() {
+    static_assert(Experts > 0, "espalier: MetaHeac needs at least one expert");
+    static_assert(Critics > 0, "espalier: MetaHeac needs at least one critic");
+    static_assert(Width > 0, "espalier: MetaHeac's task embeddings need at least one dimension");
+    constexpr bool sound = Experts > 0 && Critics > 0 && Width > 0;
+    constexpr bool any = critics_of<Tasks...>() > 0;
+    constexpr bool alike = (may_share<Tasks, CriticOf<Tasks...>> && ...);
+    static_assert(any, "espalier: MetaHeac's critics need a task with BinaryCrossEntropy");
+    static_assert(alike, "espalier: the tasks that share MetaHeac's critics must have the same tower");
+    return sound && any && alike;
+  }
+
   template <class InputsType, class... Tasks, class Builder>
   static constexpr std::array<Block, sizeof...(Tasks)> fold(Builder& b) {
     constexpr std::size_t tasks = sizeof...(Tasks);
-    using Critic = CriticOf<Tasks...>;
-    static_assert(critics_of<Tasks...>() > 0,
-                  "espalier: MetaHeac's critics need a task with BinaryCrossEntropy");
-    constexpr bool alike = (fits<Tasks, Critic> && ...);
-    static_assert(alike,
-                  "espalier: the tasks that share MetaHeac's critics must have the same tower");
     const Block x = InputsType::fold(b);
     const Block experts = Parallel<Encoder>::template fold<Experts>(b, x, "expert");
     const int w = experts.rows / Experts;
@@ -165,7 +169,7 @@ struct MetaHeac {
   }
 
   template <class Task, class Critic>
-  static constexpr bool fits =
+  static constexpr bool may_share =
       !detail::has_critics<Task> || std::is_same_v<typename Task::Chain, Critic>;
 
   template <class Builder>

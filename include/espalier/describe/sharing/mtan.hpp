@@ -13,9 +13,14 @@ namespace espalier {
 /// and its tower reads the last. Masks belong to their task, the trunk to all.
 template <class... Encoders>
 struct Mtan {
-  static_assert(sizeof...(Encoders) > 0, "espalier: Mtan needs at least one block of layers");
-  using Operations = JoinUnique<typename Encoders::Operations..., TypeList<ops::Dense, ops::Copy, ops::Multiply>>;
+  using Operations = JoinUnique<typename EncoderOf<Encoders>::Operations..., TypeList<ops::Dense, ops::Copy, ops::Multiply>>;
   static constexpr std::string_view name = "mtan";
+
+  template <class InputsType, class... Tasks>
+  static constexpr bool fits() {
+    static_assert(sizeof...(Encoders) > 0, "espalier: Mtan needs at least one block of layers");
+    return sizeof...(Encoders) > 0;
+  }
 
   template <class InputsType, class... Tasks, class Builder>
   static constexpr std::array<Block, sizeof...(Tasks)> fold(Builder& b) {
@@ -44,7 +49,7 @@ struct Mtan {
   template <class Encoder, class Builder>
   static constexpr Block one(Builder& b, Block in, int block) {
     const int path = b.enter("block", block);
-    const Block out = Encoder::fold(b, in);
+    const Block out = EncoderOf<Encoder>::fold(b, in);
     b.leave(path);
     return out;
   }

@@ -10,10 +10,15 @@ namespace espalier {
 /// g(x) = softmax(W x).
 template <int Experts, class Encoder>
 struct OneGateMoe {
-  static_assert(Experts > 0, "espalier: OneGateMoe needs at least one expert");
   using Operations =
       JoinUnique<typename Parallel<Encoder>::Operations, detail::GateOperations, TypeList<ops::Mix>>;
   static constexpr std::string_view name = "one_gate_moe";
+
+  template <class InputsType, class... Tasks>
+  static constexpr bool fits() {
+    static_assert(Experts > 0, "espalier: OneGateMoe needs at least one expert");
+    return Experts > 0;
+  }
 
   template <class InputsType, class... Tasks, class Builder>
   static constexpr std::array<Block, sizeof...(Tasks)> fold(Builder& b) {

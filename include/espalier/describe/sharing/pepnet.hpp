@@ -25,15 +25,22 @@ struct Person {
 /// for task k's own layers of `Units`. stop: no gradient, so that gates do not turn the embeddings that all share.
 template <class Where, class Who, int... Units>
 struct PepNet {
-  static_assert(sizeof...(Units) > 0, "espalier: PepNet needs at least one layer of units");
-  static_assert(Where::names.size() > 0 && Who::names.size() > 0, "espalier: PepNet's Domain and Person each name an input");
   using Operations = TypeList<ops::Dense, ops::Copy, ops::Multiply>;
   static constexpr std::string_view name = "pepnet";
 
+  template <class InputsType, class... Tasks>
+  static constexpr bool fits() {
+    static_assert(sizeof...(Units) > 0, "espalier: PepNet needs at least one layer of units");
+    static_assert(Where::names.size() > 0 && Who::names.size() > 0,
+                  "espalier: PepNet's Domain and Person each name an input");
+    constexpr bool sound = sizeof...(Units) > 0 && Where::names.size() > 0 && Who::names.size() > 0;
+    constexpr bool known = has_all<InputsType>(Where::names) && has_all<InputsType>(Who::names);
+    static_assert(known, "espalier: PepNet names an input that the model does not have");
+    return sound && known;
+  }
+
   template <class InputsType, class... Tasks, class Builder>
   static constexpr std::array<Block, sizeof...(Tasks)> fold(Builder& b) {
-    static_assert(has_all<InputsType>(Where::names) && has_all<InputsType>(Who::names),
-                  "espalier: PepNet names an input that the model does not have");
     const Block x = InputsType::fold(b);
     int path = b.enter("domain");
     const Block e = gated<InputsType>(b, x, Where::names, x.stopped(), x);

@@ -11,7 +11,6 @@ namespace detail {
 /// One level of customised gate control, with `Above` more above it. h holds what each task reads, and last what is shared; so does the result.
 template <int Own, int Shared, class Encoder, int Above, class... Tasks, class Builder, std::size_t N>
 constexpr std::array<Block, N> fold_cgc_level(Builder& b, const std::array<Block, N>& h) {
-  static_assert(Own > 0 && Shared > 0, "espalier: Cgc and Ple need at least one expert of each task and one shared");
   constexpr int tasks = static_cast<int>(sizeof...(Tasks));
   std::array<Group, N> groups{};  // a task's own experts; last the shared ones
   const int path = b.enter("shared");
@@ -48,6 +47,12 @@ struct Cgc {
   using Operations = detail::PleOperations<Encoder>;
   static constexpr std::string_view name = "cgc";
 
+  template <class InputsType, class... Tasks>
+  static constexpr bool fits() {
+    static_assert(Own > 0 && Shared > 0, "espalier: Cgc and Ple need at least one expert of each task and one shared");
+    return Own > 0 && Shared > 0;
+  }
+
   template <class InputsType, class... Tasks, class Builder>
   static constexpr std::array<Block, sizeof...(Tasks)> fold(Builder& b) {
     constexpr std::size_t tasks = sizeof...(Tasks);
@@ -64,9 +69,15 @@ struct Cgc {
 /// Task k's experts of a level read the task's mixture of the level below, the shared experts a mixture of all experts below.
 template <int Own, int Shared, class... Encoders>
 struct Ple {
-  static_assert(sizeof...(Encoders) > 0, "espalier: Ple needs an encoder for each level, one at least");
   using Operations = detail::PleOperations<Encoders...>;
   static constexpr std::string_view name = "ple";
+
+  template <class InputsType, class... Tasks>
+  static constexpr bool fits() {
+    static_assert(Own > 0 && Shared > 0, "espalier: Cgc and Ple need at least one expert of each task and one shared");
+    static_assert(sizeof...(Encoders) > 0, "espalier: Ple needs an encoder for each level, one at least");
+    return Own > 0 && Shared > 0 && sizeof...(Encoders) > 0;
+  }
 
   template <class InputsType, class... Tasks, class Builder>
   static constexpr std::array<Block, sizeof...(Tasks)> fold(Builder& b) {

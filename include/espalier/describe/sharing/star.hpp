@@ -34,7 +34,7 @@ struct StarLayers<Layers<Ls...>> {
   template <class Builder>
   static constexpr Block fold(Builder& b, Block in, int domains, int field) {
     int position = 0;
-    ((in = one<Ls>(b, in, domains, field, position++)), ...);
+    ((in = one<LayerOrNone<Ls>>(b, in, domains, field, position++)), ...);
     return in;
   }
 
@@ -51,6 +51,7 @@ struct StarLayers<Layers<Ls...>> {
                                Init weights) {
         const int path = b.enter(path_name);
         const int layer = b.enter("dense", position);
+        if (L::units < 1) b.problem(Problem::layer_without_units);
         b.align();
         node.parameters[first] = b.tensor("weight", copies * L::units, in.rows, weights);
         b.align();
@@ -91,43 +92,51 @@ struct StarLayers<Layers<Ls...>> {
 /// normalisation. Towers are plain: the star ends below them.
 template <FixedString Where, int Domains, class Encoder, class Auxiliary = Layers<>>
 struct Star {
-  static_assert(Domains >= 2 && Domains <= 256, "espalier: Star takes 2 to 256 domains");
-  static_assert(detail::StarLayers<Encoder>::any_dense,
-                "espalier: Star needs at least one Dense layer");
+  using Layered = detail::StarLayers<EncoderOf<Encoder>>;
+  using Added = EncoderOf<Auxiliary>;
   using Operations = JoinUnique<
-      typename Encoder::Operations, TypeList<ops::DomainDense>,
-      std::conditional_t<(Auxiliary::count > 0),
-                         JoinUnique<typename Auxiliary::Operations, TypeList<ops::Dense, ops::Add>>,
+      typename EncoderOf<Encoder>::Operations, TypeList<ops::DomainDense>,
+      std::conditional_t<(Added::count > 0),
+                         JoinUnique<typename Added::Operations, TypeList<ops::Dense, ops::Add>>,
                          TypeList<>>>;
   static constexpr std::string_view name = "star";
-  static constexpr bool brings_towers = Auxiliary::count > 0;
+  static constexpr bool brings_towers = Added::count > 0;
+
+  template <class InputsType, class... Tasks>
+  static constexpr bool fits() {
+    static_assert(Domains >= 2 && Domains <= 256, "espalier: Star takes 2 to 256 domains");
+    static_assert(Layered::any_dense, "espalier: Star needs at least one Dense layer");
+    constexpr bool sound = Domains >= 2 && Domains <= 256 && Layered::any_dense;
+    constexpr std::size_t at = detail::field_number<InputsType>(Where.view());
+    constexpr bool known = at < InputsType::count;
+    static_assert(known, "espalier: Star names an input that the model does not have");
+    if constexpr (known) {
+      constexpr FieldInfo field = InputsType::fields[at];
+      constexpr bool single = field.kind == FieldKind::categorical && field.pool == Pool::none;
+      static_assert(single, "espalier: Star's domain is an input of kind Categorical with one value a sample");
+      return sound && single;
+    }
+    return sound && known;
+  }
 
   template <class InputsType, class... Tasks, class Builder>
   static constexpr std::array<Block, sizeof...(Tasks)> fold(Builder& b) {
     constexpr std::size_t at = detail::field_number<InputsType>(Where.view());
-    static_assert(at < InputsType::count,
-                  "espalier: Star names an input that the model does not have");
+    int categorical = 0;
+    for (std::size_t i = 0; i < at; ++i)
+      categorical += InputsType::fields[i].is_numeric() ? 0 : 1;
+    const Block x = InputsType::fold(b);
+    b.limit_rows(InputsType::tables_of_fields.vocabulary[at], Domains + 1);
+    if constexpr (Added::count > 0) b.aside = x;
     std::array<Block, sizeof...(Tasks)> out{};
-    if constexpr (at < InputsType::count) {
-      constexpr FieldInfo field = InputsType::fields[at];
-      static_assert(
-          field.kind == FieldKind::categorical && field.pool == Pool::none,
-          "espalier: Star's domain is an input of kind Categorical with one value a sample");
-      int categorical = 0;
-      for (std::size_t i = 0; i < at; ++i)
-        categorical += InputsType::fields[i].is_numeric() ? 0 : 1;
-      const Block x = InputsType::fold(b);
-      b.limit_rows(InputsType::tables_of_fields.vocabulary[at], Domains + 1);
-      if constexpr (Auxiliary::count > 0) b.aside = x;
-      out.fill(detail::StarLayers<Encoder>::fold(b, x, Domains, categorical));
-    }
+    out.fill(Layered::fold(b, x, Domains, categorical));
     return out;
   }
 
   template <class... Tasks, class Builder>
   static constexpr std::array<Block, sizeof...(Tasks)> fold_towers(
-      Builder& b, const std::array<Block, sizeof...(Tasks)>& in) requires(Auxiliary::count > 0) {
-    const Block h = detail::under(b, "auxiliary", [&] { return Auxiliary::fold(b, b.aside); });
+      Builder& b, const std::array<Block, sizeof...(Tasks)>& in) requires(Added::count > 0) {
+    const Block h = detail::under(b, "auxiliary", [&] { return Added::fold(b, b.aside); });
     std::array<Block, sizeof...(Tasks)> logits = Towers<Tasks...>::fold(b, in);
     detail::each_task<Tasks...>(b, true, [&](int k) {
       Block& z = logits[static_cast<std::size_t>(k)];

@@ -13,11 +13,16 @@ namespace espalier {
 /// but its gradient reaches its own and the shared ones only: those of other tasks count as constants.
 template <int Own, int Shared, class Encoder>
 struct Stem {
-  static_assert(Own > 0, "espalier: Stem needs at least one expert of each task");
-  static_assert(Shared > 0, "espalier: Stem needs at least one shared expert");
   using Operations = JoinUnique<typename Parallel<Encoder>::Operations, detail::GateOperations,
                                 detail::MixOperations, TypeList<ops::Add>>;
   static constexpr std::string_view name = "stem";
+
+  template <class InputsType, class... Tasks>
+  static constexpr bool fits() {
+    static_assert(Own > 0, "espalier: Stem needs at least one expert of each task");
+    static_assert(Shared > 0, "espalier: Stem needs at least one shared expert");
+    return Own > 0 && Shared > 0;
+  }
 
   template <class InputsType, class... Tasks, class Builder>
   static constexpr std::array<Block, sizeof...(Tasks)> fold(Builder& b) {

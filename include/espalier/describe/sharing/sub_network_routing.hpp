@@ -13,10 +13,15 @@ namespace espalier {
 /// routes is left out: gates learn from the tasks' losses alone.
 template <int Count, class... Encoders>
 struct SubNetworkRouting {
-  static_assert(Count > 0 && Count <= 64, "espalier: SubNetworkRouting takes 1 to 64 sub-networks a level");
-  static_assert(sizeof...(Encoders) > 0, "espalier: SubNetworkRouting needs an encoder for each level, one at least");
   using Operations = JoinUnique<typename Parallel<Encoders>::Operations..., TypeList<ops::Route>>;
   static constexpr std::string_view name = "sub_network_routing";
+
+  template <class InputsType, class... Tasks>
+  static constexpr bool fits() {
+    static_assert(Count > 0 && Count <= 64, "espalier: SubNetworkRouting takes 1 to 64 sub-networks a level");
+    static_assert(sizeof...(Encoders) > 0, "espalier: SubNetworkRouting needs an encoder for each level, one at least");
+    return Count > 0 && Count <= 64 && sizeof...(Encoders) > 0;
+  }
 
   template <class InputsType, class... Tasks, class Builder>
   static constexpr std::array<Block, sizeof...(Tasks)> fold(Builder& b) {

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the parts of a model have, as concepts: a struct of your own is a layer or a task by what it has.
+#pragma once
+
+#include <array>
+#include <concepts>
+#include <string_view>
+#include <type_traits>
+
+#include "espalier/fwd.hpp"
+#include "espalier/plan/builder.hpp"
+
+namespace espalier {
+
+namespace detail {
+/// A builder to ask with whether a part has a fold; nothing is folded.
+using AnyBuilder = PlanBuilder<0, 0, 0, 0>;
+
+/// Complete; and to clang++ without a static_assert that failed.
+template <class T>
+concept IsSound = requires { typename std::bool_constant<(sizeof(T) > 0)>; };
+}  // namespace detail
+
+/// A layer, or layers in a row (describe/layers.hpp).
+template <class T>
+concept IsLayer = requires(detail::AnyBuilder& b, Block in) {
+  typename T::Operations;
+  { T::fold(b, in, 0) } -> std::same_as<Block>;
+};
+
+/// An input field, which stands in `Inputs`.
+template <class T>
+concept IsField = requires {
+  { T::info() } -> std::same_as<FieldInfo>;
+};
+
+/// The inputs of a model: a fold that gives one block, and what it reads.
+template <class T>
+concept IsInputs = requires(detail::AnyBuilder& b) {
+  typename T::Operations;
+  T::fields.size();
+  { T::fold(b) } -> std::same_as<Block>;
+};
+
+/// A loss, as far as a task's head depends on it.
+template <class T>
+concept IsTaskLoss = requires {
+  { T::name } -> std::convertible_to<std::string_view>;
+  { T::label } -> std::convertible_to<LabelKind>;
+  requires T::outputs >= 1;
+};
+
+template <class T>
+concept IsTask = requires {
+  typename T::Loss;
+  typename T::Chain;
+  typename T::Operations;
+  { T::name } -> std::convertible_to<std::string_view>;
+  { T::weight } -> std::convertible_to<double>;
+};
+
+/// A way to share for these inputs and tasks (describe/sharing.hpp).
+template <class T, class InputsType, class... Tasks>
+concept IsSharing = requires(detail::AnyBuilder& b) {
+  typename T::Operations;
+  { T::name } -> std::convertible_to<std::string_view>;
+  { T::template fold<InputsType, Tasks...>(b) } -> std::same_as<std::array<Block, sizeof...(Tasks)>>;
+};
+
+/// What `MultiTaskModel` is.
+template <class T>
+concept IsModel = requires(detail::AnyBuilder& b) {
+  typename T::Operations;
+  typename T::TaskList;
+  T::architecture;
+  T::fields.size();
+  T::labels.size();
+  T::fold(b);
+};
+
+namespace detail {
+
+/// What is found where a part of a model is expected.
+enum class Part { nothing, inputs, field, layers, sharing, task, loss, model, other };
+
+template <class T>
+constexpr Part part_of() {
+  if constexpr (IsTask<T>) {
+    return Part::task;
+  } else if constexpr (IsModel<T>) {
+    return Part::model;
+  } else if constexpr (IsInputs<T>) {
+    return Part::inputs;
+  } else if constexpr (IsField<T>) {
+    return Part::field;
+  } else if constexpr (IsLayer<T>) {
+    return Part::layers;
+  } else if constexpr (IsTaskLoss<T>) {
+    return Part::loss;
+  } else if constexpr (requires { typename T::Operations; T::name; }) {
+    return Part::sharing;
+  } else {
+    return Part::other;
+  }
+}
+
+}  // namespace detail
+}  // namespace espalier

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// What takes the place of a part that is none, so that the compiler says one sentence and nothing after it.
+#pragma once
+
+#include <array>
+#include <string_view>
+#include <type_traits>
+
+#include "espalier/describe/concepts.hpp"
+
+namespace espalier::detail {
+
+// A stand-in folds, and notes the problem; the plan's reader says it (plan/fold.hpp), once and near the user's line. Nothing
+// is asserted in a class: clang++ takes a class with a failed static_assert for invalid, and complains wherever it is used.
+// Of such a class (IsSound is false) nothing more is said.
+
+struct NoLoss {
+  static constexpr std::string_view name = "none";
+  static constexpr LabelKind label = LabelKind::real;
+  static constexpr int outputs = 1;
+  template <class T>
+  static T evaluate(T z, T, T& gradient) {
+    return gradient = z;
+  }
+  template <class T>
+  static T predict(T z) {
+    return z;
+  }
+};
+
+template <Problem P>
+struct NoLayer {
+  using Operations = TypeList<>;
+  static constexpr int width(int in) { return in; }
+  template <class Builder>
+  static constexpr Block fold(Builder& b, Block in, int) {
+    b.problem(P);
+    return in;
+  }
+};
+
+template <Problem P>
+struct NoSharing {
+  using Operations = TypeList<>;
+  static constexpr std::string_view name = "none";
+  template <class InputsType, class... Tasks, class Builder>
+  static constexpr std::array<Block, sizeof...(Tasks)> fold(Builder& b) {
+    b.problem(P);
+    std::array<Block, sizeof...(Tasks)> out{};
+    out.fill(InputsType::fold(b));
+    return out;
+  }
+};
+
+struct NoModel {
+  using Operations = TypeList<>;
+  using TaskList = TypeList<>;
+  static constexpr int task_count = 0;
+  static constexpr std::string_view architecture = "none";
+  static constexpr std::array<FieldInfo, 0> fields{};
+  static constexpr std::array<std::string_view, 0> task_names{};
+  static constexpr std::array<LabelInfo, 0> labels{};
+  template <class Builder>
+  static constexpr void fold(Builder&) {}
+};
+
+/// P, of a part that the compiler has not complained about yet.
+template <class T, Problem P>
+inline constexpr Problem unsaid = IsSound<T> ? P : Problem::none;
+
+template <class T>
+using LossOrNone = std::conditional_t<IsTaskLoss<T>, T, NoLoss>;
+
+template <class T>
+using LayerOrNone = std::conditional_t<IsLayer<T>, T, NoLayer<unsaid<T, Problem::not_a_layer>>>;
+
+template <class T>
+using SharingOrNone =
+    std::conditional_t<part_of<T>() == Part::sharing, T, NoSharing<unsaid<T, Problem::not_a_sharing>>>;
+
+template <class T>
+using ModelOrNone = std::conditional_t<IsModel<T>, T, NoModel>;
+
+template <class T>
+constexpr FieldInfo field_or_none() {
+  if constexpr (IsField<T>) {
+    return T::info();
+  } else {
+    FieldInfo none;
+    none.width = 0;
+    return none;
+  }
+}
+
+/// Whether a way to share fits the inputs and tasks, if it says: `fits<InputsType, Tasks...>()` has asserted why not.
+template <class Sharing, class InputsType, class... Tasks>
+constexpr bool fits() {
+  if constexpr (requires { Sharing::template fits<InputsType, Tasks...>(); }) {
+    return Sharing::template fits<InputsType, Tasks...>();
+  } else {
+    return true;
+  }
+}
+
+}  // namespace espalier::detail

@@ -1,0 +1,15 @@
+// expect: espalier: a way to share needs template <class InputsType, class... Tasks, class Builder>
+#include "espalier/describe/model.hpp"
+#include "espalier/losses/losses.hpp"
+#include "espalier/plan/fold.hpp"
+namespace esp = espalier;
+using Click = esp::Task<"click", esp::BinaryCrossEntropy>;
+using Watch = esp::Task<"watch", esp::MeanSquaredError>;
+using Inputs = esp::Inputs<esp::Numeric<"age">, esp::Categorical<"user", 8>>;
+using Shared = esp::SharedBottom<esp::Mlp<64, 32>>;
+struct Mine {
+  using Operations = esp::TypeList<>;
+  static constexpr std::string_view name = "mine";
+};
+struct Model : esp::MultiTaskModel<Inputs, Mine, Click, Watch> {};
+const auto& plan = esp::plan_of<Model>();

@@ -1,0 +1,10 @@
+// expect: espalier: the first argument of MultiTaskModel is Inputs<...>
+#include "espalier/describe/model.hpp"
+#include "espalier/losses/losses.hpp"
+#include "espalier/plan/fold.hpp"
+namespace esp = espalier;
+using Click = esp::Task<"click", esp::BinaryCrossEntropy>;
+using Watch = esp::Task<"watch", esp::MeanSquaredError>;
+using Shared = esp::SharedBottom<esp::Mlp<64, 32>>;
+struct Model : esp::MultiTaskModel<Shared, Click, Watch> {};
+const auto& plan = esp::plan_of<Model>();

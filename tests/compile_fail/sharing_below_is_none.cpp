@@ -1,0 +1,12 @@
+// expect: espalier: expected a way to share, such as SharedBottom<Mlp<64, 32>>
+#include "espalier/describe/model.hpp"
+#include "espalier/describe/sharing/all.hpp"
+#include "espalier/losses/losses.hpp"
+#include "espalier/plan/fold.hpp"
+namespace esp = espalier;
+using Click = esp::Task<"click", esp::BinaryCrossEntropy>;
+using Watch = esp::Task<"watch", esp::BinaryCrossEntropy>;
+using Inputs = esp::Inputs<esp::Numeric<"age">, esp::Categorical<"user", 8>>;
+using Shared = esp::SharedBottom<esp::Mlp<64, 32>>;
+struct Model : esp::MultiTaskModel<Inputs, esp::Hmoe<Inputs, "click", "watch">, Click, Watch> {};
+const auto& plan = esp::plan_of<Model>();
