@@ -36,6 +36,10 @@ struct OwnSharing {
   }
 };
 
+struct NotMade : OwnSharing {
+  explicit NotMade(int);
+};
+
 struct OwnInputs : Inputs {};
 struct OwnTask : Click {};
 struct OwnModel : esp::MultiTaskModel<OwnInputs, OwnSharing, OwnTask> {};
@@ -47,6 +51,7 @@ static_assert(esp::IsInputs<Inputs> && esp::IsInputs<OwnInputs> && !esp::IsInput
 static_assert(esp::IsField<esp::Numeric<"age">> && !esp::IsField<Inputs>);
 static_assert(esp::IsTask<Click> && esp::IsTask<OwnTask> && !esp::IsTask<esp::BinaryCrossEntropy> && !esp::IsTask<OwnModel>);
 static_assert(esp::IsSharing<OwnSharing, Inputs, Click> && !esp::IsSharing<esp::Mlp<4>, Inputs, Click>);
+static_assert(esp::plan_of<Model<NotMade>>().tasks.size() == 3);
 static_assert(esp::IsModel<OwnModel> && !esp::IsModel<Inputs> && !esp::IsModel<int> && !esp::IsModel<Declared>);
 
 /// The names and shapes of all tensors.

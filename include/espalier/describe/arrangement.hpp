@@ -67,9 +67,17 @@ constexpr bool task_names_are_text() {
   return true;
 }
 
+template <class T>
+constexpr void instantiate(T*) {}
+
 template <class InputsType, class Sharing, class... Tasks>
 constexpr bool check_arrangement() {
-  if constexpr (!(IsSound<InputsType> && IsSound<Sharing> && (IsSound<Tasks> && ...))) {
+  // Looked up by the argument's type, which makes the compiler read each part: what it finds there it says here, and not from
+  // the depth of a concept.
+  instantiate(static_cast<InputsType*>(nullptr));
+  instantiate(static_cast<Sharing*>(nullptr));
+  (instantiate(static_cast<Tasks*>(nullptr)), ...);
+  if constexpr (IsRefused<InputsType> || IsRefused<Sharing> || (IsRefused<Tasks> || ...)) {
     return false;
   } else if constexpr (check_places<part_of<InputsType>(), part_of<Sharing>(), part_of_tasks<Tasks...>()>()) {
     static_assert(sizeof...(Tasks) <= 64, "espalier: a model takes at most 64 tasks");

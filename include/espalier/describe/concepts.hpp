@@ -16,9 +16,17 @@ namespace detail {
 /// A builder to ask with whether a part has a fold; nothing is folded.
 using AnyBuilder = PlanBuilder<0, 0, 0, 0>;
 
-/// Complete; and to clang++ without a static_assert that failed.
 template <class T>
-concept IsSound = requires { typename std::bool_constant<(sizeof(T) > 0)>; };
+concept IsComplete = requires { typename std::bool_constant<(sizeof(T) > 0)>; };
+
+template <class T>
+struct DerivedFrom : T {};
+
+/// A class with a static_assert that failed, to clang++: it takes such a class for no base, and hides its members. The sentence
+/// has then been said. g++ goes on with it.
+template <class T>
+concept IsRefused =
+    IsComplete<T> && std::is_class_v<T> && (!std::is_final_v<T>) && (!std::is_base_of_v<T, DerivedFrom<T>>);
 }  // namespace detail
 
 /// A layer, or layers in a row (describe/layers.hpp).

@@ -12,7 +12,7 @@ namespace espalier::detail {
 
 // A stand-in folds, and notes the problem; the plan's reader says it (plan/fold.hpp), once and near the user's line. Nothing
 // is asserted in a class: clang++ takes a class with a failed static_assert for invalid, and complains wherever it is used.
-// Of such a class (IsSound is false) nothing more is said.
+// Of such a class (IsRefused) nothing more is said.
 
 struct NoLoss {
   static constexpr std::string_view name = "none";
@@ -66,7 +66,7 @@ struct NoModel {
 
 /// P, of a part that the compiler has not complained about yet.
 template <class T, Problem P>
-inline constexpr Problem unsaid = IsSound<T> ? P : Problem::none;
+inline constexpr Problem unsaid = IsRefused<T> ? Problem::none : P;
 
 template <class T>
 using LossOrNone = std::conditional_t<IsTaskLoss<T>, T, NoLoss>;

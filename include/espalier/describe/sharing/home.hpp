@@ -192,7 +192,8 @@ struct Home {
     constexpr bool known = (Categories::Names::template are_tasks<Tasks...> && ...);
     constexpr bool once = ((times(Tasks::name) == 1) && ...);
     static_assert(known, "espalier: Home names a task that the model does not have");
-    static_assert(once || !known || !named, "espalier: each task must be in one of Home's categories, and in no other");
+    static_assert(once || !known || !named || sizeof...(Categories) == 0,
+                  "espalier: each task must be in one of Home's categories, and in no other");
     return sound && known && once;
   }
 
