@@ -60,7 +60,7 @@ struct NumericVector {
 };
 
 /// A value of a finite set, as a learnt vector of `Width` numbers. Values not in the training split share a spare row.
-template <FixedString Name, int Width, class... Options>
+template <FixedString Name, int Width = 0, class... Options>  // without a width, a sentence says what lacks
 struct Categorical {
   static constexpr FieldInfo info() {
     FieldInfo f;

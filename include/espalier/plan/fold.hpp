@@ -37,8 +37,8 @@ constexpr void check_problem() {
   static_assert(P != Problem::same_fields, "espalier: two input fields have the same name");
   static_assert(P != Problem::shared_tables,
                 "espalier: fields that share a table must have the same kind, width and buckets");
-  static_assert(P != Problem::field_width, "espalier: a field needs at least one value: an embedding one dimension, "
-                                           "NumericVector one column");
+  static_assert(P != Problem::field_width, "espalier: a field needs at least one value: Categorical<\"user\", 16> "
+                                           "one dimension, NumericVector<\"pixel\", 64> one column");
   static_assert(P != Problem::field_options, "espalier: MinCount, SharedTable and Pooled are options of categorical fields, "
                                              "Standardize, Log1p and Clip of numeric ones");
   static_assert(P != Problem::buckets, "espalier: Hashed needs 1 to 2^31 − 1 buckets");
