@@ -57,15 +57,14 @@ concept MakesLabels = requires(LabelInfo& l) { Rule::apply(l); };
 template <class Rule>
 inline constexpr bool is_transform = requires { requires Rule::transforms; };
 
-/// The type of `Label<…>`.
+/// The type of `Label<…>`. What is wrong with it is said by the task that has it.
 template <FixedString Column, class... Rules>
 struct LabelOption {
-  static_assert((MakesLabels<Rules> && ...),
-                "espalier: behind a Label's column stand Equals, OneOf, AtLeast, ByName, Standardize, Log1p or AsIs");
   static constexpr bool is_label = true;
   static constexpr bool transforms = (is_transform<Rules> || ...);  ///< says what to do with numbers
-  static_assert(((is_transform<Rules> ? 0 : 1) + ... + 0) <= 1 && (!transforms || (is_transform<Rules> && ...)),
-                "espalier: a Label has one of Equals, OneOf, AtLeast and ByName, or transforms of numbers");
+  static constexpr bool knows_rules = (MakesLabels<Rules> && ...);
+  static constexpr bool has_one_rule =
+      ((is_transform<Rules> ? 0 : 1) + ... + 0) <= 1 && (!transforms || (is_transform<Rules> && ...));
   static constexpr void apply(LabelInfo& l) {
     l.column = Column.view();
     (apply_rule<Rules>(l), ...);

@@ -95,6 +95,11 @@ struct Task {
   static constexpr double weight = Sorted::weight.value;
   static_assert(weight >= 0, "espalier: a task's weight must not be negative");
 
+  static_assert(Sorted::Label::knows_rules,
+                "espalier: behind a Label's column stand Equals, OneOf, AtLeast, ByName, Standardize, Log1p or AsIs");
+  static_assert(!Sorted::Label::knows_rules || Sorted::Label::has_one_rule,
+                "espalier: a Label has one of Equals, OneOf, AtLeast and ByName, or transforms of numbers");
+
   static constexpr LabelInfo label = [] {
     LabelInfo l;
     l.name = name;
