@@ -194,6 +194,27 @@ std::string first_values(const std::vector<std::string>& values) {
   return text + (values.size() > 5 ? ", …" : "");
 }
 
+/// What a later version may have put there.
+void print_unknown(const std::string& name, const Json& value) {
+  Cells rows;
+  for (std::size_t k = 0; k < value.size(); ++k) {
+    rows.push_back({value.is_object() ? shown(value.keys()[k]) : std::to_string(k), shown(value.items()[k].dump(), 100)});
+  }
+  if (rows.empty()) rows.push_back({shown(value.dump(), 100)});
+  print(name, rows);
+}
+
+/// What is learnt of a task's labels: the scale of numbers, the names of classes.
+std::string label_of(const Json& features, std::size_t task) {
+  const Json* const labels = features.find("labels");
+  if (labels == nullptr || task >= labels->size()) return {};
+  const esp::LabelState label = esp::features_detail::label_from_json(labels->items()[task]);
+  if (!label.classes.empty()) return first_values(label.classes);
+  if (!label.scale.changes()) return {};
+  return std::string(label.scale.log1p ? "log1p, " : "") + "mean " + short_number(label.scale.mean) + ", deviation " +
+         short_number(label.scale.deviation);
+}
+
 void print_features(const Content& content) {
   Cells inputs, vocabularies;
   for (const Input& input : content.inputs) {
@@ -204,6 +225,9 @@ void print_features(const Content& content) {
       figures += (i > 0 ? "; " : "") +
                  ("mean " + short_number(number_in(content.features, "means", input.numeric[i]))) + ", deviation " +
                  short_number(number_in(content.features, "deviations", input.numeric[i]));
+      if (content.features.find("lows") == nullptr) continue;  // an older file
+      figures += ", " + short_number(number_in(content.features, "lows", input.numeric[i])) + " to " +
+                 short_number(number_in(content.features, "highs", input.numeric[i]));
     }
     if (!figures.empty()) inputs.back().push_back(figures + (input.numeric.size() > most ? "; …" : ""));
   }
@@ -217,15 +241,10 @@ void print_features(const Content& content) {
   print("vocabularies", vocabularies);
   for (std::size_t i = 0; i < content.features.keys().size(); ++i) {
     const std::string& key = content.features.keys()[i];
-    if (key == "vocabularies" || key == "means" || key == "deviations") continue;
-    const Json& value = content.features.items()[i];
-    Cells rows;
-    for (std::size_t k = 0; k < value.size(); ++k) {
-      rows.push_back(
-          {value.is_object() ? shown(value.keys()[k]) : std::to_string(k), shown(value.items()[k].dump(), 100)});
+    if (key != "vocabularies" && key != "means" && key != "deviations" && key != "lows" && key != "highs" &&
+        key != "labels" && key != "keys") {
+      print_unknown(shown(key), content.features.items()[i]);
     }
-    if (rows.empty()) rows.push_back({shown(value.dump(), 100)});
-    print(shown(key), rows);
   }
 }
 
@@ -250,7 +269,7 @@ void print_text(const esp::SafetensorsFile& file, const Content& content, bool t
   Cells model, tasks, settings, loop, other;
   for (const Line& line : content.lines) {
     if (line.what == "task") {
-      tasks.push_back({shown(line.name), shown(line.text)});
+      tasks.push_back({shown(line.name), shown(line.text), label_of(content.features, tasks.size())});
     } else if (line.what != "input" && line.what != "tensor") {
       model.push_back({shown(line.title()), shown(line.text, 200)});
     }

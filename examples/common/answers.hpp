@@ -21,13 +21,11 @@ inline void answer(const Options& o, espalier::PlanTrainer& trainer, const espal
   namespace esp = espalier;
   const esp::EncodedData encoded = trainer.features().encode(test);
   const esp::Predictions predictions = trainer.predict(encoded);
-  auto tasks = esp::labelled(trainer.plan(), encoded, predictions, esp::LabelKind::binary);
-  if (!tasks.empty())
+  using esp::LabelKind;
+  if (const auto tasks = esp::labelled(trainer.plan(), encoded, predictions, {LabelKind::binary}); !tasks.empty())
     esp::write_file_atomically((log / "calibration.svg").string(),
                                esp::calibration_svg(tasks, "Calibration on the test split"));
-  for (esp::LabelledPredictions& task : esp::labelled(trainer.plan(), encoded, predictions, esp::LabelKind::classes))
-    tasks.push_back(std::move(task));
-  if (!tasks.empty())
+  if (const auto tasks = esp::labelled(trainer.plan(), encoded, predictions, {LabelKind::classes, LabelKind::binary}); !tasks.empty())
     esp::write_file_atomically((log / "confusion.svg").string(),
                                esp::confusion_svg(tasks, "Confusion on the test split"));
   if (!o.predictions.empty()) {

@@ -79,7 +79,8 @@ TEST_CASE("matrix: for a model, inputs first and labels last") {
   CHECK(f.state().vocabularies[0] == std::vector<std::string>{"7", "100000"});
   const EncodedData encoded = f.encode(data);
   CHECK(encoded.numeric == std::vector<float>{31, 0.25F, 0.5F, 5, 1, 2});
-  CHECK(encoded.labels == std::vector<float>{1, 0, 12.5F, 0});
+  CHECK(encoded.labels == std::vector<float>{1, 0, 1, -1});  // watch: of mean and deviation 6.25
+  CHECK(encoded.label_scale(1).to_label(1) == 12.5);
   CHECK(failure<DataError>([&] { static_cast<void>(from_matrix<Model>(a.leftCols(5))); }) ==
         "matrix: 5 columns, expected 6, one for each name");
 }

@@ -12,6 +12,7 @@
 #include "espalier/data/load.hpp"
 #include "espalier/describe/model.hpp"
 #include "espalier/losses/losses.hpp"
+#include "support/temporary_folder.hpp"
 
 using namespace espalier;
 using espalier_test::failure;
@@ -83,6 +84,9 @@ TEST_CASE("labels: a split without one spelling of the training split's is refus
         }) == "people.csv: label 'income' of task 'income' is '<=50K.', '>50K.' here and '<=50K', '>50K' in the training "
               "split, expected some in common: name all spellings in OneOf<…>");
   CHECK(label(f.encode(read<M>("age,income\n1,<=50K\n2,else\n")), 0) == std::vector<float>{0, 0});
+  // Where the other spelling is named, that is enough.
+  const Features either = fitted<Model<Either>>(read<Model<Either>>(people));
+  CHECK(label(either.encode(read<Model<Either>>("age,income\n1,<=50K.\n2,>50K.\n")), 0) == std::vector<float>{0, 1});
 }
 
 TEST_CASE("labels: classes of text are those of the training split, by name") {
@@ -165,6 +169,15 @@ TEST_CASE("labels: what was learnt of them survives saving, and files without it
   CHECK(failure<CheckpointError>([&] { other.restore(broken); }) ==
         "features: labels of task 'hours' have mean 40 and deviation 0, expected numbers, the deviation above 0");
   broken = f.state();
+  broken.labels[1].scale.mean = -5;
+  CHECK(failure<CheckpointError>([&] { other.restore(broken); }) ==
+        "features: labels of task 'kind' are scaled, expected them as they are");
+  broken = f.state();
+  broken.labels[2].classes = {"no", "yes"};
+  CHECK(failure<CheckpointError>([&] { other.restore(broken); }) ==
+        "features: task 'income' has names of classes, expected none");
+  CHECK(other.class_names() == f.class_names());  // nothing has changed
+  broken = f.state();
   broken.labels.pop_back();
   CHECK(failure<CheckpointError>([&] { other.restore(broken); }) == "features: labels of 2 tasks, expected 3");
 }
@@ -178,7 +191,7 @@ TEST_CASE("labels: large numbers of small spread, which no float tells apart, ar
   // Years are fine, and so is one value alone.
   const Dataset years = read<M>("age,hours\n1,1990\n2,2020\n");
   CHECK(label(fitted<M>(years).encode(years), 0) == std::vector<float>{-1, 1});
-  const Dataset same = read<M>("age,hours\n1,40\n2,40\n");
+  const Dataset same = read<M>("age,hours\n1,240000\n2,240000\n");
   CHECK(label(fitted<M>(same).encode(same), 0) == std::vector<float>{0, 0});
 }
 
@@ -206,7 +219,8 @@ TEST_CASE("labels: rows of weight 0 do not count for mean and deviation") {
 
 TEST_CASE("labels: derived ones complete what a file has") {
   using M = Model<Task<"old", BinaryCrossEntropy>, Hours>;
-  const std::string path = "labels_derived.csv";
+  const espalier_test::TemporaryFolder folder;
+  const std::string path = folder / "people.csv";
   {
     std::ofstream file(path);
     file << people;
@@ -217,4 +231,36 @@ TEST_CASE("labels: derived ones complete what a file has") {
   });
   CHECK(label(fitted<M>(data).encode(data), 0) == std::vector<float>{0, 0, 1, 1});
   CHECK(failure<DataError>([&] { static_cast<void>(read_csv<M>(path)); }).find("no column 'old'") != std::string::npos);
+}
+
+TEST_CASE("labels: classes by name without names known are refused, not the first class") {
+  using M = Model<Stars>;
+  const Features f = fitted<M>(read<M>("age,stars\n1,\n2,\n"));
+  CHECK(failure<DataError>([&] { static_cast<void>(f.encode(read<M>("age,stars\n1,4\n"))); }) ==
+        "people.csv:2: label 'stars' of task 'stars' is '4', expected one of the classes that the training split has, or a "
+        "missing value");
+}
+
+TEST_CASE("labels: a fit that fails changes nothing") {
+  using M = Model<Hours>;
+  Features f = fitted<M>(read<M>(people));
+  const std::string before = to_json(f.state()).dump();
+  const Dataset bad = read<M>("age,hours\n1,1e300\n2,1\n");
+  CHECK(failure<DataError>([&] { f.fit(bad); }) != "no error");
+  CHECK(to_json(f.state()).dump() == before);
+}
+
+TEST_CASE("keys: floats that may have been other ids are refused where rows are served and where columns are derived") {
+  using ById = MultiTaskModel<Inputs<Categorical<"user", 2>>, SharedBottom<Mlp<4>>, Hours>;
+  Features f(plan_of<ById>().schema);
+  f.fit(Dataset(parse_csv("user,hours\n16777217,1\n16777218,2\n", "log.csv")));
+  const std::vector<NamedValue> row{{"user", 16777217.0F}};
+  CHECK(failure<ConfigError>([&] { static_cast<void>(f.encode(row)); }) ==
+        "input 'user' is 16777216, beyond ±2^24, what its numbers are exact to; expected keys of so many digits as integers or text");
+  Table table;
+  table.add("hours", std::vector<double>{1});
+  table.derive("user", [](Index) { return 16777217.0F; });
+  CHECK(failure<DataError>([&] { static_cast<void>(f.encode(Dataset(table))); }).find("beyond ±2^24") != std::string::npos);
+  Column made;
+  CHECK(Table(table).as_keys("hours", made).dictionary == std::vector<std::string>{"1"});  // of a temporary: a value
 }

@@ -35,6 +35,12 @@ std::string label_refusal(const std::string& column, const std::string& value) {
   return failure<DataError>([&] { static_cast<void>(Features({{}, labels}).encode(data)); });
 }
 
+/// What the messages end with.
+std::string remedy(const std::string& column) {
+  return ". Label<\"" + column + "\", Equals<\"…\">> makes labels of text, Label<\"" + column + "\", AtLeast<…>> of numbers";
+}
+const std::string names = ". Label<\"stars\", ByName> takes classes by their names";
+
 }  // namespace
 
 TEST_CASE("features: labels are a task's side by side, missing ones NaN") {
@@ -58,19 +64,19 @@ TEST_CASE("features: labels are a task's side by side, missing ones NaN") {
 
 TEST_CASE("features: labels that a loss does not take are refused with file, line, column and value") {
   CHECK(label_refusal("click", "2") ==
-        "log.csv:3: label 'click' of task 'click' is 2, expected 0 or 1 or a missing value");
+        "log.csv:3: label 'click' of task 'click' is 2, expected 0 or 1 or a missing value" + remedy("click"));
   CHECK(label_refusal("click", "0.5") ==
-        "log.csv:3: label 'click' of task 'click' is 0.5, expected 0 or 1 or a missing value");
+        "log.csv:3: label 'click' of task 'click' is 0.5, expected 0 or 1 or a missing value" + remedy("click"));
   CHECK(label_refusal("seconds", "1e300") ==
         "log.csv:3: label 'seconds' of task 'watch' is 1e+300, expected a finite number or a missing value");
   CHECK(label_refusal("plays", "-1") ==
         "log.csv:3: label 'plays' of task 'plays' is -1, expected a finite number from 0 or a missing value");
   CHECK(label_refusal("stars", "5") ==
-        "log.csv:3: label 'stars' of task 'stars' is 5, expected a class from 0 to 4 or a missing value");
+        "log.csv:3: label 'stars' of task 'stars' is 5, expected a class from 0 to 4 or a missing value" + names);
   CHECK(label_refusal("stars", "1.5") ==
-        "log.csv:3: label 'stars' of task 'stars' is 1.5, expected a class from 0 to 4 or a missing value");
+        "log.csv:3: label 'stars' of task 'stars' is 1.5, expected a class from 0 to 4 or a missing value" + names);
   CHECK(label_refusal("stars", "-1") ==
-        "log.csv:3: label 'stars' of task 'stars' is -1, expected a class from 0 to 4 or a missing value");
+        "log.csv:3: label 'stars' of task 'stars' is -1, expected a class from 0 to 4 or a missing value" + names);
   CHECK(label_refusal("click", "NA") == "no error");
 }
 

@@ -14,8 +14,8 @@ template <class Loss>
 struct One : esp::MultiTaskModel<Small, esp::SharedBottom<esp::Mlp<5>>, esp::Task<"one", Loss, esp::Weight{0.7}, esp::Tower<4>>> {};
 
 template <class TowerA, class TowerB, class Sharing = esp::SharedBottom<esp::Mlp<7>>>
-struct Two : esp::MultiTaskModel<Inputs, Sharing, esp::Task<"a", esp::BinaryCrossEntropy, esp::Weight{1.0}, TowerA>,
-                                 esp::Task<"b", esp::SoftmaxCrossEntropy<3>, esp::Weight{0.5}, TowerB>> {};
+struct Two : esp::MultiTaskModel<Inputs, Sharing, esp::Task<"a", esp::BinaryCrossEntropy, esp::Weight{1.0}, TowerA{}>,
+                                 esp::Task<"b", esp::SoftmaxCrossEntropy<3>, esp::Weight{0.5}, TowerB{}>> {};
 
 }  // namespace
 
@@ -35,12 +35,12 @@ TEST_CASE("gradients: every loss") {
 
 TEST_CASE("gradients: towers that begin alike are one matmul, others are not") {
   using Gelu = esp::MlpOf<esp::Activation::gelu, 6, 4>;
-  check_model<Two<esp::Tower<>, esp::Tower<>>>();
-  check_model<Two<esp::Tower<6>, esp::Tower<3>>>();
-  check_model<Two<esp::Tower<6, 5, 4>, esp::Tower<3>>>();
-  check_model<Two<esp::Tower<>, esp::Tower<3>>>();
+  check_model<Two<esp::Mlp<>, esp::Mlp<>>>();
+  check_model<Two<esp::Mlp<6>, esp::Mlp<3>>>();
+  check_model<Two<esp::Mlp<6, 5, 4>, esp::Mlp<3>>>();
+  check_model<Two<esp::Mlp<>, esp::Mlp<3>>>();
   check_model<Two<Gelu, esp::MlpOf<esp::Activation::gelu, 3>>>();
-  check_model<Two<Gelu, esp::Tower<6>>>();
+  check_model<Two<Gelu, esp::Mlp<6>>>();
 }
 
 TEST_CASE("gradients: every layer inside towers, with every architecture") {
@@ -57,7 +57,7 @@ TEST_CASE("gradients: every layer inside towers, with every architecture") {
 }
 
 TEST_CASE("gradients: no labels missing, most missing; with weights and without; one sample, one slice and many") {
-  using M = Two<esp::Tower<6>, esp::Tower<3>, esp::Mmoe<2, esp::Layers<esp::Dense<7>, esp::BatchNorm>>>;
+  using M = Two<esp::Mlp<6>, esp::Mlp<3>, esp::Mmoe<2, esp::Layers<esp::Dense<7>, esp::BatchNorm>>>;
   for (const double missing : {0.0, 0.9}) {
     for (const esp::Index samples : {2, 16, 130}) {
       esp::GradientCheckOptions o;
@@ -71,5 +71,5 @@ TEST_CASE("gradients: no labels missing, most missing; with weights and without;
   esp::GradientCheckOptions alone;
   alone.samples = 1;
   alone.missing = 0;
-  check_model<Two<esp::Tower<6>, esp::Tower<3>>>(alone);
+  check_model<Two<esp::Mlp<6>, esp::Mlp<3>>>(alone);
 }

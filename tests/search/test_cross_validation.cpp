@@ -122,6 +122,9 @@ TEST_CASE(
       : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<MadeUpEncoder>,
                             esp::Task<"click", esp::BinaryCrossEntropyWith<esp::PositiveWeight{5}>, esp::Weight{1.0}, esp::Tower<8>>,
                             Watch> {};
+  struct OtherLabel
+      : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<MadeUpEncoder>,
+                            esp::Task<"click", esp::BinaryCrossEntropy, esp::Tower<8>, esp::Label<"watch", esp::AtLeast<2>>>, Watch> {};
   const auto said = [&](const search::Objective& other) {
     search::Options o = quiet_search();
     o.file = folder / "search1.jsonl";
@@ -131,6 +134,7 @@ TEST_CASE(
        {search::cross_validation<Bottom>(made_up(400, 6), settings, recipe),
         search::cross_validation<Separate>(data, settings, recipe),
         search::cross_validation<OtherLoss>(data, settings, recipe),
+        search::cross_validation<OtherLabel>(data, settings, recipe),
         search::cross_validation<Bottom>(data, {.folds = 3, .seed = 2}, recipe)}) {
     CHECK(
         said(other).find("line 1: the file is of another search: about is 'made-up, 400 rows (") !=

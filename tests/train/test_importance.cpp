@@ -128,6 +128,41 @@ TEST_CASE("importance: the figures of a few lines of their own") {
   }
 }
 
+TEST_CASE("importance: of a task in another unit, losses and their intervals are in that unit") {
+  const auto made = [](double unit) {
+    const auto scaled = [&](esp::Index rows, std::uint64_t seed) {
+      esp::Table table = with_noise(rows, seed);
+      std::vector<double> watch = table.numbers("watch");
+      for (double& w : watch) w *= unit;
+      table.remove("watch");
+      table.add("watch", watch);
+      return esp::Dataset(std::move(table));
+    };
+    esp::Trainer<WithNoise> trainer = trained<WithNoise>(scaled(500, 1));
+    return esp::importance(trainer, scaled(400, 2));
+  };
+  const esp::Importance one = made(1), many = made(1024);
+  REQUIRE(one.tasks[1].metric == "rmse");
+  CHECK(order_of(one.tasks[1]) == order_of(many.tasks[1]));
+  for (std::size_t i = 0; i < one.tasks[1].inputs.size(); ++i) {
+    const esp::InputImportance &a = one.tasks[1].inputs[i], &b = many.tasks[1].inputs[i];
+    CHECK(b.loss == doctest::Approx(1024 * a.loss).epsilon(1e-3).scale(1));
+    CHECK(b.interval.low == doctest::Approx(1024 * a.interval.low).epsilon(1e-3).scale(1));
+    CHECK(b.interval.high == doctest::Approx(1024 * a.interval.high).epsilon(1e-3).scale(1));
+    CHECK(a.interval.high - a.interval.low < 1);  // watch has a deviation of about 2
+  }
+}
+
+TEST_CASE("importance: of one group only there are no intervals") {
+  esp::Trainer<WithNoise> trainer = trained<WithNoise>(esp::Dataset(with_noise(300, 1)));
+  const std::vector<std::int64_t> groups(200, 7);
+  esp::ImportanceOptions options;
+  options.evaluate.groups = groups;
+  const esp::Importance made = esp::importance(trainer, esp::Dataset(with_noise(200, 2)), options);
+  CHECK(std::isnan(made.tasks[0].inputs[0].interval.low));
+  CHECK(made.tasks[0].inputs[0].loss > 0);
+}
+
 TEST_CASE("importance: the same bits for any number of threads, and about the same from a predictor") {
   const TemporaryFolder folder;
   const esp::Dataset train(with_noise(400, 1)), test(with_noise(200, 2));

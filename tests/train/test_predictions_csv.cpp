@@ -48,6 +48,14 @@ TEST_CASE("write_csv: a row a sample, ids before the predictions, classes by nam
         "u3,0.1,\"good, or so\"\n"
         "\"u,1\",1,bad\n"
         "u0,1e-20,best\n");
+  p.class_names = {{}, {"3", "4"}};  // the training split had two of the three
+  esp::write_csv(file, p);
+  CHECK(esp::read_file(file) ==
+        "click,stars,stars_3,stars_4\n"
+        "0.1,4,0.25,0.5\n"
+        "1,3,0.375,0.375\n"
+        "1e-20,4,0.1,0.2\n");
+  p.class_names = {{}, {"bad", "good, or so", "best"}};
   esp::write_csv(file, p, three_users(), {"user", "click"}, {.prefix = "predicted_"});
   CHECK(
       esp::read_file(file).starts_with("user,click,predicted_click,predicted_stars,predicted_stars_bad,\"predicted_"

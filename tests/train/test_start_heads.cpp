@@ -87,6 +87,9 @@ TEST_CASE("start: rates, means, medians, shares") {
   check(start<Shared<Click, Positive, Smooth, Mean, Plain, Plays>>(),
         {0.2, 0.6 / 1.4, 0.2 * 0.9 + 0.05, 12, 12, 1.5});
   check(start<Shared<Kind>>(), {0.4, 0.5, 0.1});
+  // Weighted logistic: the odds are the mean. Focal: where its derivative is 0, found by hand: of 0.2 ones.
+  using Odds = esp::Task<"odds", esp::WeightedLogistic, esp::Label<"plays">>;
+  check(start<Shared<Odds>>(), {1.5});
   const double median = start<Shared<Median>>()[0];  // half of the labels are at most 2, half at least 3
   CHECK(median > 1.999);
   CHECK(median < 3.001);
@@ -105,11 +108,14 @@ TEST_CASE("start: a step of a funnel starts at its rate among those of the step 
   options.optimizer = esp::Sgd{.learning_rate = 1e-30};
   esp::Trainer<Model<esp::Esmm<esp::Mlp<4>, "click", "buy">, Click, Buy>> trainer{options};
   trainer.fit(data());
+  int found = 0;
   for (const esp::ParameterInfo& tensor : trainer.plan().tensors) {
+    found += tensor.name.view() == "click/dense1/bias" || tensor.name.view() == "buy/dense1/bias" ? 1 : 0;
     const float bias = trainer.parameters().dense[static_cast<std::size_t>(tensor.offset)];
     if (tensor.name.view() == "click/dense1/bias") CHECK(bias == doctest::Approx(std::log(0.2 / 0.8)).epsilon(1e-4));
     if (tensor.name.view() == "buy/dense1/bias") CHECK(bias == doctest::Approx(std::log(0.25 / 0.75)).epsilon(1e-4));
   }
+  CHECK(found == 2);
 }
 
 TEST_CASE("start: whatever stands between heads and logits passes it on") {

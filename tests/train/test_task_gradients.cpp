@@ -57,7 +57,7 @@ struct FixedAfter : Fixed {
 
 using Deep = esp::Task<
     "deep", esp::Huber<>, esp::Weight{0.3},
-    esp::Layers<esp::Dense<8, esp::Activation::gelu>, esp::Dropout<esp::Rate{0.2}>, esp::Dense<4>>>;
+    esp::Layers<esp::Dense<8, esp::Activation::gelu>, esp::Dropout<esp::Rate{0.2}>, esp::Dense<4>>{}>;
 using Normal = esp::Layers<esp::Dense<12>, esp::BatchNorm,
                            esp::Residual<esp::LayerNorm, esp::Dense<12, esp::Activation::gelu>>>;
 struct ThreeBottom
@@ -69,7 +69,7 @@ struct ThreeApart : esp::MultiTaskModel<MadeUpInputs, esp::SingleTask<Smooth>, C
 struct Shallow
     : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<esp::Layers<>>, Click, Watch, Like> {};
 using Other = esp::Task<"other", esp::MeanSquaredError, esp::Weight{1.0},
-                        esp::Layers<esp::Dense<6>, esp::BatchNorm>>;
+                        esp::Layers<esp::Dense<6>, esp::BatchNorm>{}>;
 struct NormedTower : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<Smooth>, Click, Other> {};
 
 using Tap = esp::Task<"click", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Tower<8>>;

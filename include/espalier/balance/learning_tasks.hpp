@@ -6,6 +6,8 @@
 #include <span>
 #include <vector>
 
+#include "espalier/core/config.hpp"
+
 namespace espalier {
 
 /// The tasks whose static weight is above 0, in the model's order. A task of weight 0 is measured

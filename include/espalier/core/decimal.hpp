@@ -13,7 +13,6 @@
 
 #include "espalier/core/config.hpp"
 
-#include "espalier/core/config.hpp"
 
 namespace espalier {
 

@@ -6,6 +6,8 @@
 #include <memory>
 #include <new>
 
+#include "espalier/core/config.hpp"
+
 #if !defined(_WIN32)
 #include <pthread.h>
 #endif

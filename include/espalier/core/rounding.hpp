@@ -4,6 +4,8 @@
 
 #include <limits>
 
+#include "espalier/core/config.hpp"
+
 namespace espalier {
 
 /// Whether values about as large as `size` that lie no further than `spread` apart are equal but for

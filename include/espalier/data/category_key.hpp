@@ -36,6 +36,11 @@ namespace espalier {
 /// Whether a double is a category's key by itself. From 2^53 on it stands for several whole numbers.
 [[nodiscard]] inline bool number_is_key(double value) { return std::abs(value) < Json::max_integer; }
 
+/// Whether a double that is exact to `below` stands for one number alone: a fraction does.
+[[nodiscard]] inline bool is_exact(double value, double below) {
+  return std::abs(value) < below || (number_is_key(value) && value != std::floor(value));
+}
+
 /// A category's key is its text, but a decimal number below 2^53 is what number_text() makes of it: 17.0, 17. and 1.7e1 are
 /// "17", 1e5 is "100000", 0.50 and .5 are "0.5", -3.0 is "-3", -0 is "0". Of whole numbers from 2^53 on only a fraction of zeros
 /// goes: 12345678901234567.0 is "12345678901234567". Codes stay as they are: a leading zero or plus makes one (007, 007.0, +5).

@@ -88,7 +88,7 @@ class Scanner {
 
   /// Goes behind so many lines, whatever they hold.
   ESPALIER_COLD void skip_lines(Index count) {
-    for (; count > 0; --count) {
+    for (; count > 0 && !(at_ == end_ && whole_); --count) {
       row_ = at_;
       row_line_ = line_;
       skip_line();

@@ -50,13 +50,15 @@ class Features {
 
   /// Learns what labels are made of (names of classes, means and deviations), vocabularies (values seen at least min_count times,
   /// the most frequent first, ties in order of appearance: fields that share a table one after the other), and means, deviations
-  /// and ranges of numbers. A constant or empty column has deviation 1. O(rows · fields). Throws DataError.
+  /// and ranges of numbers. A constant or empty column has deviation 1. O(rows · fields). Throws DataError; then nothing has
+  /// changed.
   void fit(const Dataset& train) {
-    state_.labels = features_detail::learn_labels(schema_, train, weight_column_);
-    state_.vocabularies = vocabularies_.learn(train);
-    vocabularies_.index(state_.vocabularies, state_.keyed);
-    numbers_.learn(train, state_);
-    numbers_.take(state_);
+    FeaturesState state;
+    state.keyed = state_.keyed;
+    state.labels = features_detail::learn_labels(schema_, train, weight_column_);
+    state.vocabularies = vocabularies_.learn(train);
+    numbers_.learn(train, state);
+    restore(std::move(state));
   }
 
   /// Rows of each vocabulary's tables.
@@ -85,7 +87,6 @@ class Features {
   /// check, throws DataError for what training did not see.
   [[nodiscard]] EncodedData encode_inputs(const Dataset& data, const InputCheck& check = {}) const {
     EncodedData out = without_labels(data.size());
-    for (const LabelState& label : state_.labels) out.label_scales.push_back(label.scale);
     numbers_.encode(data, out, check);
     vocabularies_.encode(data, out, check);
     return out;
@@ -120,7 +121,7 @@ class Features {
     return names;
   }
 
-  /// Takes over what was saved. Throws CheckpointError when it does not fit the schema.
+  /// Takes over what was saved. Throws CheckpointError when it does not fit the schema; then nothing has changed.
   ESPALIER_COLD void restore(FeaturesState state) {
     if (state.vocabularies.size() != vocabularies_.size() || state.means.size() != numbers_.size() ||
         state.deviations.size() != state.means.size()) {
@@ -130,8 +131,12 @@ class Features {
     }
     if (state.labels.empty()) state.labels.resize(schema_.labels.size());
     features_detail::check_labels(schema_, state.labels);
-    numbers_.take(state);
-    vocabularies_.index(state.vocabularies, state.keyed);
+    features_detail::Normalisation numbers = numbers_;
+    features_detail::Vocabularies vocabularies = vocabularies_;
+    numbers.take(state);
+    vocabularies.index(state.vocabularies, state.keyed);
+    numbers_ = std::move(numbers);
+    vocabularies_ = std::move(vocabularies);
     state_ = std::move(state);
   }
 
@@ -145,6 +150,7 @@ class Features {
     out.samples = samples;
     out.numeric_rows = static_cast<Index>(numbers_.size());
     out.tasks = static_cast<Index>(schema_.labels.size());
+    for (const LabelState& label : state_.labels) out.label_scales.push_back(label.scale);
     out.labels.assign(schema_.labels.size() * static_cast<std::size_t>(samples), std::numeric_limits<float>::quiet_NaN());
     return out;
   }
@@ -182,9 +188,10 @@ class Features {
     const NamedValue* v = given.find(f.name);
     const bool present = v != nullptr && !v->missing();
     const std::string text = present ? v->as_text() : std::string();
-    if (present && state_.keyed && !v->is_text && !v->is_whole && !number_is_key(v->number)) {
-      throw_error<ConfigError>({"input '", f.name, "' is ", text, ", beyond ±2^53, what numbers are exact to; expected "
-                                "keys of so many digits as integers or text"});
+    const bool exact = !present || v->is_text || v->is_whole || is_exact(v->number, v->exact_below);
+    if (state_.keyed && !exact) {
+      throw_error<ConfigError>({"input '", f.name, "' is ", text, ", beyond ±2^", std::ilogb(v->exact_below),
+                                ", what its numbers are exact to; expected keys of so many digits as integers or text"});
     }
     const bool single = features_detail::is_single(f);
     EncodedData::Ids ids;

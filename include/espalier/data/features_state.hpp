@@ -111,7 +111,7 @@ namespace features_detail {
   made.set("vocabularies", Json::array(std::move(vocabularies)));
   made.set("means", numbers(state.means)).set("deviations", numbers(state.deviations));
   if (!state.lows.empty()) made.set("lows", numbers(state.lows)).set("highs", numbers(state.highs));
-  made.set("labels", Json::array(std::move(labels)));
+  if (!labels.empty()) made.set("labels", Json::array(std::move(labels)));
   if (state.keyed) made.set("keys", 2);
   return made;
 }

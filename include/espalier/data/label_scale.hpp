@@ -2,7 +2,9 @@
 // `LabelScale`: from labels to what is learnt of them, and back.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include "espalier/core/config.hpp"
@@ -25,10 +27,11 @@ struct LabelScale {
   }
 };
 
-/// Predictions in the label's unit, a task's all in place.
+/// Predictions in the label's unit, a task's all in place; at most the largest float.
 inline void to_label_unit(const LabelScale& scale, std::vector<float>& values) {
   if (!scale.changes()) return;
-  for (float& v : values) v = static_cast<float>(scale.to_label(static_cast<double>(v)));
+  constexpr double largest = static_cast<double>(std::numeric_limits<float>::max());
+  for (float& v : values) v = static_cast<float>(std::clamp(scale.to_label(static_cast<double>(v)), -largest, largest));
 }
 
 }  // namespace espalier

@@ -74,6 +74,11 @@ inline constexpr std::size_t most_texts = 32;
   return texts.size() > most_texts ? all + ", …" : all;
 }
 
+/// `text` is a key.
+[[nodiscard]] inline bool is_one_of(const LabelInfo& label, std::string_view text) {
+  return std::any_of(label.texts.begin(), label.texts.end(), [&](std::string_view one) { return category_key(one) == text; });
+}
+
 /// One label's column, read by the label's rule.
 class LabelColumn {
  public:
@@ -139,15 +144,14 @@ class LabelColumn {
  private:
   [[nodiscard]] std::optional<double> value_of(const std::string& text, const LabelState& state) const {
     if (label_.rule == LabelRule::one_of) {
-      const auto same = [&](std::string_view one) { return category_key(one) == text; };
-      return std::any_of(label_.texts.begin(), label_.texts.end(), same) ? 1 : 0;
+      return is_one_of(label_, text) ? 1 : 0;
     }
     if (!state.classes.empty()) {
       const auto at = std::find(state.classes.begin(), state.classes.end(), text);
       if (at == state.classes.end()) return std::nullopt;
       return static_cast<double>(at - state.classes.begin());
     }
-    if (label_.rule == LabelRule::by_name) return 0;  // not looked at: the names are being learnt
+    if (label_.rule == LabelRule::by_name) return std::nullopt;  // no names are known
     double number = 0;
     if (to_number(text, number) != std::errc()) return std::nullopt;
     return number;
@@ -212,7 +216,7 @@ template <class Counts>
   }
   // Predictions are floats: they must tell apart what the labels do.
   const double step = std::abs(moments.mean()) * static_cast<double>(std::numeric_limits<float>::epsilon());
-  if (step > 0.01 * moments.deviation()) {
+  if (!moments.constant() && step > 0.01 * moments.deviation()) {
     throw_error<DataError>({table.source, ": label '", label.column, "' of task '", label.name, "' has mean ",
                             number_text(moments.mean()), " and deviation ", number_text(moments.deviation()),
                             ": predictions, which are floats, could not tell its values apart; expected labels of a size near "
@@ -252,6 +256,13 @@ ESPALIER_COLD inline void check_labels(const Schema& schema, const std::vector<L
                                     " and deviation ", number_text(scale.deviation),
                                     ", expected numbers, the deviation above 0"});
     }
+    const bool is_number = label.kind == LabelKind::real || label.kind == LabelKind::count;
+    if (scale.changes() && !is_number) {
+      throw_error<CheckpointError>({"features: labels of task '", label.name, "' are scaled, expected them as they are"});
+    }
+    if (!states[k].classes.empty() && label.kind != LabelKind::classes) {
+      throw_error<CheckpointError>({"features: task '", label.name, "' has names of classes, expected none"});
+    }
     if (states[k].classes.size() > static_cast<std::size_t>(label.classes)) {
       throw_error<CheckpointError>({"features: task '", label.name, "' has ", states[k].classes.size(), " names for ",
                                     label.classes, " classes"});
@@ -270,7 +281,7 @@ inline void encode_labels(const Schema& schema, const std::vector<LabelState>& s
     if (!state.texts.empty()) {
       const std::vector<std::string> found = column.texts(rows);
       const auto known = [&](const std::string& text) {
-        return std::find(state.texts.begin(), state.texts.end(), text) != state.texts.end();
+        return is_one_of(label, text) || std::find(state.texts.begin(), state.texts.end(), text) != state.texts.end();
       };
       if (!found.empty() && std::none_of(found.begin(), found.end(), known)) {
         throw_error<DataError>({table.source, ": label '", label.column, "' of task '", label.name, "' is ", quoted(found),

@@ -36,7 +36,7 @@ requires std::invocable<Prepare&, Table&>
   options.columns = csv_columns(schema, options.columns);
   for (CsvColumn& column : options.columns) {
     const auto is_label = [&](const LabelInfo& label) { return label.column == column.name; };
-    column.optional = std::any_of(schema.labels.begin(), schema.labels.end(), is_label);
+    column.optional = column.optional || std::any_of(schema.labels.begin(), schema.labels.end(), is_label);
   }
   Table table = read_csv(path, options);
   prepare(table);

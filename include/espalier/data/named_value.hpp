@@ -55,6 +55,7 @@ struct NamedValue {
   std::string text;
   double number = std::numeric_limits<double>::quiet_NaN();
   std::uint64_t digits = 0;  ///< of a whole number
+  double exact_below = Json::max_integer;  ///< as Column::exact_below
   bool is_text = false, is_whole = false, is_negative = false;
 
  private:
@@ -70,6 +71,7 @@ struct NamedValue {
       is_text = true;
     } else if constexpr (named_value_detail::Number<Value>) {
       number = static_cast<double>(value);
+      exact_below = Column::exact_below_of<Value>();
       if constexpr (std::is_integral_v<Value>) {
         is_whole = true;
         if constexpr (std::is_signed_v<Value>) is_negative = value < 0;

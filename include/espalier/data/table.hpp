@@ -82,7 +82,9 @@ class Table {
   void derive(std::string name, Function&& value) {
     std::vector<double> made(static_cast<std::size_t>(rows()));
     for (Index i = 0; i < rows(); ++i) made[static_cast<std::size_t>(i)] = static_cast<double>(value(i));
-    add(Column::number(std::move(name), std::move(made)));
+    Column column = Column::number(std::move(name), std::move(made));
+    column.exact_below = Column::exact_below_of<std::remove_cvref_t<decltype(value(Index{}))>>();
+    add(std::move(column));
   }
 
   /// Throws DataError, naming the columns there are, when there is none of that name.
@@ -116,16 +118,20 @@ class Table {
 
   /// A column as categories' keys (category_key.hpp): as text, and what are spellings of one key are one value. Throws DataError
   /// for whole numbers that may have been others: those from 2^53 on, or from 2^24 on where they were floats.
-  [[nodiscard]] const Column& as_keys(std::string_view name, Column& made) const {
+  [[nodiscard]] const Column& as_keys(std::string_view name, Column& made) const& {
     const Column& c = column(name);
     if (c.kind == ColumnKind::text) return keys_of(c, made);
     for (std::size_t i = 0; i < c.numbers.size(); ++i) {
       const double x = c.numbers[i];
-      if (std::isnan(x) || std::abs(x) < c.exact_below || (number_is_key(x) && x != std::floor(x))) continue;
+      if (std::isnan(x) || is_exact(x, c.exact_below)) continue;
       throw_error<DataError>({where(static_cast<Index>(i)), ": column '", c.name, "' is ", number_text(x), ", beyond ±2^",
                               std::ilogb(c.exact_below), ", what its numbers are exact to; expected keys of so many digits as text"});
     }
     return made = text_of_numbers(c);
+  }
+  [[nodiscard]] const Column& as_keys(std::string_view name, Column& made) && {
+    Column own;
+    return made = Column(std::as_const(*this).as_keys(name, own));
   }
 
   [[nodiscard]] Column as_text(std::string_view name) const {

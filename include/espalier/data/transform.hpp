@@ -62,15 +62,15 @@ class Moments {
     squares_ += delta * (x - mean_);
   }
   [[nodiscard]] double mean() const { return mean_; }
-  /// That of the values themselves (divided by their number); 1 where they are all one but for
-  /// rounding, or none.
-  [[nodiscard]] double deviation() const {
-    const double deviation = count_ > 0 ? std::sqrt(squares_ / count_) : 0;
-    return is_rounding(deviation, std::abs(mean_)) ? 1 : deviation;
-  }
+  /// Whether the values are all one but for rounding, or none.
+  [[nodiscard]] bool constant() const { return is_rounding(spread(), std::abs(mean_)); }
+  /// That of the values themselves (divided by their number); 1 where they are constant.
+  [[nodiscard]] double deviation() const { return constant() ? 1 : spread(); }
   [[nodiscard]] bool finite() const { return std::isfinite(mean_) && std::isfinite(squares_); }
 
  private:
+  [[nodiscard]] double spread() const { return count_ > 0 ? std::sqrt(squares_ / count_) : 0; }
+
   double count_ = 0, mean_ = 0, squares_ = 0;
 };
 

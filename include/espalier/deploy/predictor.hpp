@@ -53,7 +53,7 @@ class PlanPredictor {
   /// Predictions for every row of `data`, in order. Labels are not looked at.
   [[nodiscard]] Predictions predict(const Dataset& data) const;
   /// Of data that features() encoded.
-  [[nodiscard]] Predictions predict(const EncodedData& data) const { return run(data); }
+  [[nodiscard]] Predictions predict(const EncodedData& data) const;
 
   /// Predictions for one row of raw values: {{"age", 31.0}, {"movie", "m7"}}. An input that is not given is missing.
   /// Returns the outputs of all tasks, one behind the other in the tasks' order. Throws ConfigError for an unknown name.
@@ -66,9 +66,10 @@ class PlanPredictor {
   /// or far outside of what training saw (of models saved before ranges were: never). Rows that were refused do not count.
   [[nodiscard]] std::vector<InputCounts> input_counts() const { return counter_->counts(); }
 
-  /// What these refer to lives as long as the predictor.
-  /// The names of a task's classes, in the order of its outputs; none where classes are numbers. Throws ConfigError for an
-  /// unknown task.
+  // What these refer to lives as long as the predictor.
+
+  /// The names of a task's classes, those that training had, in the order of its first outputs; none where classes are numbers.
+  /// Throws ConfigError for an unknown task.
   [[nodiscard]] const std::vector<std::string>& class_names(std::string_view task) const;
 
   [[nodiscard]] const PlanView& plan() const;
@@ -112,7 +113,8 @@ class Predictor : public PlanPredictor {
 };
 
 /// `Predictor predictor("…");` names no model, and is told so.
-Predictor(const std::string&, Precision = Precision::Fp32)->Predictor<void>;
+Predictor(const std::string&, Precision)->Predictor<void>;
+Predictor(const std::string&, PredictorOptions = {})->Predictor<void>;
 
 }  // namespace espalier
 

@@ -49,7 +49,11 @@ ESPALIER_INLINE Predictions PlanPredictor::predict(const Dataset& data) const {
   std::vector<InputEvent> found;
   const EncodedData encoded = features_.encode_inputs(data, check(found));
   counter_->add(data.size(), found);
-  Predictions p = run(encoded);
+  return predict(encoded);
+}
+
+ESPALIER_INLINE Predictions PlanPredictor::predict(const EncodedData& data) const {
+  Predictions p = run(data);
   p.class_names = features_.class_names();
   return p;
 }

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "espalier/core/fixed_string.hpp"
+#include "espalier/core/type_list.hpp"
 #include "espalier/describe/transforms.hpp"
 
 namespace espalier {
@@ -64,7 +65,7 @@ struct LabelOption {
   static constexpr bool transforms = (is_transform<Rules> || ...);  ///< says what to do with numbers
   static constexpr bool knows_rules = (MakesLabels<Rules> && ...);
   static constexpr bool has_one_rule =
-      ((is_transform<Rules> ? 0 : 1) + ... + 0) <= 1 && (!transforms || (is_transform<Rules> && ...));
+      sizeof...(Rules) <= 1 || std::same_as<TypeList<Rules...>, TypeList<Log1p, Standardize>>;
   static constexpr void apply(LabelInfo& l) {
     l.column = Column.view();
     (apply_rule<Rules>(l), ...);

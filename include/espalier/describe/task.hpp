@@ -98,7 +98,8 @@ struct Task {
   static_assert(Sorted::Label::knows_rules,
                 "espalier: behind a Label's column stand Equals, OneOf, AtLeast, ByName, Standardize, Log1p or AsIs");
   static_assert(!Sorted::Label::knows_rules || Sorted::Label::has_one_rule,
-                "espalier: a Label has one of Equals, OneOf, AtLeast and ByName, or transforms of numbers");
+                "espalier: a Label has one of Equals, OneOf, AtLeast and ByName, or transforms of numbers: AsIs, Standardize, "
+                "Log1p, or Log1p and then Standardize");
 
   static constexpr LabelInfo label = [] {
     LabelInfo l;
@@ -113,6 +114,8 @@ struct Task {
                 "espalier: Equals, OneOf and AtLeast make labels of 0 and 1, for losses such as BinaryCrossEntropy");
   static_assert(label.kind == LabelKind::classes || label.rule != LabelRule::by_name,
                 "espalier: ByName is for labels that are classes, for losses such as SoftmaxCrossEntropy");
+  static_assert(label.kind == LabelKind::real || !detail::scales_labels<Loss>,
+                "espalier: a loss that scales its labels takes real numbers: counts and classes are as they are");
   static_assert(detail::scales_labels<Loss> || (!label.standardize && !label.log1p),
                 "espalier: this loss takes labels as they are; Standardize and Log1p are for squared, absolute and Huber loss");
 

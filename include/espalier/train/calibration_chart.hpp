@@ -140,7 +140,7 @@ void write_calibration(const std::string& path, Model&& model, const Dataset& da
                        const std::string& title = "Calibration", const CalibrationOptions& options = {}) {
   const EncodedData encoded = model.features().encode(data);
   const Predictions predictions = model.predict(encoded);
-  const auto tasks = labelled(model.plan(), encoded, predictions, LabelKind::binary);
+  const auto tasks = labelled(model.plan(), encoded, predictions, {LabelKind::binary});
   if (tasks.empty()) throw ConfigError("calibration: the model has no binary task, expected one or more");
   write_file_atomically(path, calibration_svg(tasks, title, options));
 }

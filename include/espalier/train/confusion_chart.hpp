@@ -161,9 +161,7 @@ void write_confusion(const std::string& path, Model&& model, const Dataset& data
                      const std::string& title = "Confusion", double threshold = 0.5) {
   const EncodedData encoded = model.features().encode(data);
   const Predictions predictions = model.predict(encoded);
-  auto tasks = labelled(model.plan(), encoded, predictions, LabelKind::classes);
-  for (LabelledPredictions& task : labelled(model.plan(), encoded, predictions, LabelKind::binary))
-    tasks.push_back(std::move(task));
+  const auto tasks = labelled(model.plan(), encoded, predictions, {LabelKind::classes, LabelKind::binary});
   if (tasks.empty())
     throw ConfigError("confusion: the model has no binary task and none of classes, expected one or more");
   write_file_atomically(path, confusion_svg(tasks, title, threshold));

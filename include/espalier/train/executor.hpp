@@ -65,7 +65,7 @@ class TrainExecutor {
     losses_.assign(static_cast<std::size_t>(tasks_), 0.0);
     weights_.assign(static_cast<std::size_t>(tasks_), 1.0);
     totals_.assign(static_cast<std::size_t>(tasks_), 0.0);
-    label_units_.assign(static_cast<std::size_t>(tasks_), T{1});
+    label_deviations_.assign(static_cast<std::size_t>(tasks_), T{1});
     // Smaller batches may have more slices than the largest: room for the worst.
     for (Index n = 1; n <= max_batch; ++n) {
       const Slicing s = Slicing::of(n);
@@ -109,7 +109,7 @@ class TrainExecutor {
   }
 
   /// What each task's labels were divided by, for losses that have constants in the label's unit. 1 unless said.
-  ESPALIER_COLD void set_label_units(const std::vector<T>& units) { label_units_ = units; }
+  ESPALIER_COLD void set_label_deviations(const std::vector<T>& deviations) { label_deviations_ = deviations; }
 
   /// Forward, losses and backward: leaves the gradient of Σ_k weight_k · loss_k, each loss a weighted mean over the
   /// task's labelled samples. `weigh` is called between forward and backward if given; otherwise `weights` hold.
@@ -337,7 +337,7 @@ class TrainExecutor {
     value = program_.losses[at].evaluate(
         as_const(c.value(task.logits)), batch_.labels.column(k) + c.first,
         batch_.weights == nullptr ? nullptr : batch_.weights + c.first, static_cast<T>(scale), c.gradient(task.logits),
-        label_units_[at]);
+        label_deviations_[at]);
     if (c.auxiliary == nullptr) return;
     if (batch_weight_ > 0) value += c.auxiliary[k] * (totals_[at] / batch_weight_);
     c.auxiliary[tasks_ + k] = totals_[at] > 0 ? weights_[at] : 0.0;
@@ -453,7 +453,7 @@ class TrainExecutor {
   std::vector<Buffer<T>> lanes_;          ///< gradients of the dense parameters
   Buffer<T> scratch_, merged_, lookup_gradients_;
   std::vector<double> losses_, weights_, totals_, slice_losses_;
-  std::vector<T> label_units_;
+  std::vector<T> label_deviations_;
   std::vector<double> norms_;      ///< Σ g² of each piece of the update
   std::vector<double> auxiliary_;  ///< a slice: sums of the tasks' auxiliary losses, and the tasks' weights
   double batch_weight_ = 0;

@@ -114,9 +114,11 @@ class Evaluation {
     Random(options.seed).shuffle(place);
     parts_.resize((std::clamp)(units.size() / 10, std::size_t{2}, std::size_t{20}));
     for (std::size_t i = 0; i < n; ++i) add(i, parts_[place[unit_of[i]] * parts_.size() / units.size()]);
+    std::erase_if(parts_, [](const Part& part) { return part.rows.empty(); });  // of fewer groups than parts
     for (Part& part : parts_) {
       part.data.samples = static_cast<Index>(part.rows.size());
       part.data.tasks = data.tasks;
+      part.data.label_scales = data.label_scales;
       for (std::size_t k = 0; k < plan.tasks.size(); ++k) {
         for (const std::size_t row : part.rows) part.data.labels.push_back(data.label(k)[row]);
       }

@@ -61,9 +61,10 @@ ESPALIER_COLD inline void require_finite_losses(const Program<float, cpu::Device
       notes.push_back(task + "has no labels in the training split: it will not learn");
       continue;
     }
-    const auto at = static_cast<std::size_t>(*first);
-    std::string value = number_text(train.label_scale(k).to_label(static_cast<double>(*first)));
-    if (label.kind == LabelKind::classes && !states[k].classes.empty()) value = "'" + states[k].classes[at] + "'";
+    std::string value = decimal(train.label_scale(k).to_label(static_cast<double>(*first)), 6);
+    if (label.kind == LabelKind::classes && !states[k].classes.empty()) {
+      value = "'" + states[k].classes[static_cast<std::size_t>(*first)] + "'";
+    }
     std::string note = task + "has one label only in the training split, " + value + ": there is nothing to tell apart";
     if (!states[k].texts.empty()) {
       const std::vector<std::string> texts(label.texts.begin(), label.texts.end());
@@ -84,6 +85,7 @@ ESPALIER_COLD inline void require_finite_losses(const Program<float, cpu::Device
   std::vector<double> parts(losses.size());
   for (std::size_t k = 0; k < losses.size(); ++k) {
     parts[k] = std::isnan(losses[k]) ? 0 : weights[k] * losses[k];
+    if (parts[k] < 0) return std::nullopt;  // a likelihood of counts: of such a sum nothing is a share
     sum += parts[k];
     learnt += parts[k] > 0 ? 1U : 0U;
     if (parts[k] > parts[largest]) largest = k;

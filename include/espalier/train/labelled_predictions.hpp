@@ -3,6 +3,7 @@
 #pragma once
 
 #include <concepts>
+#include <initializer_list>
 #include <string>
 #include <vector>
 
@@ -25,18 +26,20 @@ struct LabelledPredictions {
   std::vector<std::string> class_names{};  ///< empty: their numbers
 };
 
-/// The tasks of that kind. Refers to `predictions` and `data`, which must outlive it.
+/// The tasks of these kinds, one kind after the other. Refers to `predictions` and `data`, which must outlive it.
 [[nodiscard]] ESPALIER_COLD inline std::vector<LabelledPredictions> labelled(const PlanView& plan,
                                                                              const EncodedData& data,
                                                                              const Predictions& predictions,
-                                                                             LabelKind kind) {
+                                                                             std::initializer_list<LabelKind> kinds) {
   std::vector<LabelledPredictions> made;
-  for (std::size_t k = 0; k < plan.tasks.size(); ++k) {
-    const LabelInfo& label = plan.schema.labels[k];
-    if (label.kind != kind) continue;
-    made.push_back({std::string(label.name), predictions.values[k], data.label(k), data.weights,
-                    kind == LabelKind::classes ? Index{label.classes} : 0,
-                    k < predictions.class_names.size() ? predictions.class_names[k] : std::vector<std::string>()});
+  for (const LabelKind kind : kinds) {
+    for (std::size_t k = 0; k < plan.tasks.size(); ++k) {
+      const LabelInfo& label = plan.schema.labels[k];
+      if (label.kind != kind) continue;
+      made.push_back({std::string(label.name), predictions.values[k], data.label(k), data.weights,
+                      kind == LabelKind::classes ? Index{label.classes} : 0,
+                      k < predictions.class_names.size() ? predictions.class_names[k] : std::vector<std::string>()});
+    }
   }
   return made;
 }

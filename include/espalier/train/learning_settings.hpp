@@ -27,6 +27,19 @@ template <class T>
   return text + " at two probes";
 }
 
+/// What is learnt of a label's column, unless it is the column of the task's name as such labels usually are; else empty.
+[[nodiscard]] ESPALIER_COLD inline std::string label_setting(const LabelInfo& label) {
+  std::string text;
+  const auto add = [&](const std::string& part) { text += (text.empty() ? "" : ", ") + part; };
+  if (label.column != label.name) add("column '" + std::string(label.column) + "'");
+  if (label.rule == LabelRule::at_least) add("at least " + number_text(label.bound));
+  if (label.rule == LabelRule::by_name) add("by name");
+  for (const std::string_view one : label.texts) add("'" + std::string(one) + "'");
+  if (label.log1p) add("log1p");
+  if (label.kind == LabelKind::real && !label.standardize) add("not standardized");
+  return text;
+}
+
 /// Lines "what of 'name': value".
 template <class T, class Device>
 [[nodiscard]] std::vector<std::string> learning_settings(const Program<T, Device>& program) {
@@ -35,6 +48,8 @@ template <class T, class Device>
     const TaskInfo& task = program.plan.tasks[k];
     const std::string name = " of '" + std::string(task.name) + "': ";
     lines.push_back("weight" + name + number_text(task.weight));
+    const std::string label = label_setting(program.plan.schema.labels[k]);
+    if (!label.empty()) lines.push_back("label" + name + label);
     lines.push_back("loss" + name + loss_probe(program.losses[k], task.outputs));
   }
   for (const Node& node : program.plan.nodes) {

@@ -21,8 +21,8 @@ namespace espalier {
 /// weight.
 class Monitor {
  public:
-  /// `grouping`: whether there are groups, and so metrics by group. `evaluate`: of the kinds of labels that the tasks have. Throws ConfigError for anything else, and for a metric
-  /// that the task does not have.
+  /// `grouping`: whether there are groups, and so metrics by group. `evaluate`: of the kinds of labels that the tasks have.
+  /// Throws ConfigError for anything else, and for a metric that the task does not have.
   ESPALIER_COLD Monitor(const PlanView& plan, std::string_view what, Grouping grouping = {},
                         Evaluate evaluate = &espalier::evaluate<>)
       : plan_(plan), what_(what), grouping_(grouping), evaluate_(evaluate) {
@@ -89,13 +89,13 @@ class Monitor {
 
   [[nodiscard]] const std::string& what() const { return what_; }
 
- private:
   /// A task of weight 0 does not, unless all have that.
   [[nodiscard]] bool decides(std::size_t task) const {
     const auto weighs = [](const TaskInfo& t) { return t.weight > 0; };
     return weighs(plan_.tasks[task]) || std::none_of(plan_.tasks.begin(), plan_.tasks.end(), weighs);
   }
 
+ private:
   /// The metrics that a model would have which says the same of every sample.
   [[nodiscard]] ESPALIER_COLD TaskReport of_constants(std::size_t task,
                                                       std::span<const float> labels, Values weights,

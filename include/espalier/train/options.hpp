@@ -54,7 +54,7 @@ struct TrainerOptions {
 
   /// Early stopping: after `patience` epochs without a better value of `monitor` on the validation split; 0: never.
   int patience = 2;
-  /// "loss" (weighted validation loss, lower is better), "mean_auc" (over the binary tasks), or "task/metric".
+  /// "loss" (weighted validation loss, lower is better), "mean_auc" (over the binary tasks of a weight above 0), or "task/metric".
   std::string monitor = "loss";
   bool restore_best = true;          ///< end with the weights of the best epoch
 

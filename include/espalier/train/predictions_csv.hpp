@@ -34,6 +34,7 @@ class TaskColumns {
       : predictions_(predictions),
         task_(task),
         width_(predictions.width(task)),
+        named_(task < predictions.class_names.size() ? predictions.class_names[task].size() : 0),
         classes_(task < predictions.kinds.size() && predictions.kinds[task] == LabelKind::classes),
         each_(!classes_ || options.probabilities) {}
 
@@ -41,22 +42,25 @@ class TaskColumns {
     const std::string name = prefix + predictions_.tasks[task_];
     if (classes_ || width_ == 1) names.push_back(name);
     if (!each_ || (width_ == 1 && !classes_)) return;
-    for (std::size_t c = 0; c < width_; ++c) names.push_back(name + "_" + class_name(predictions_, task_, c));
+    for (std::size_t c = 0; c < shown(); ++c) names.push_back(name + "_" + class_name(predictions_, task_, c));
   }
 
   void write(csv_detail::Writer& out, std::size_t row) const {
     const float* const values = predictions_.values[task_].data() + row * width_;
     if (classes_) {
-      const auto likeliest = static_cast<std::size_t>(std::max_element(values, values + width_) - values);
+      const auto likeliest = static_cast<std::size_t>(std::max_element(values, values + shown()) - values);
       out.text(class_name(predictions_, task_, likeliest));
     }
     if (!each_) return;
-    for (std::size_t c = 0; c < width_; ++c) out.number(values[c]);
+    for (std::size_t c = 0; c < shown(); ++c) out.number(values[c]);
   }
 
  private:
+  /// Where classes have names, those that have one: the training split had no others.
+  [[nodiscard]] std::size_t shown() const { return named_ > 0 ? named_ : width_; }
+
   const Predictions& predictions_;
-  std::size_t task_, width_;
+  std::size_t task_, width_, named_;
   bool classes_, each_;
 };
 

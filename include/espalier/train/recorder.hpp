@@ -74,8 +74,8 @@ class Recorder {
       }
     }
     history_.add(std::move(row));
-    require_events();
     if (const auto* file = history_file_.functions()) file->write(history_, history_file_);
+    require_events();
     if (events_) event_folder_.functions()->write(*events_, history_.rows().back());
     if (progress_ && info.validation != nullptr) say(summary(info));
   }

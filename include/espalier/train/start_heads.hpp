@@ -60,9 +60,13 @@ struct Sample {
     for (const float g : gradient) sum += static_cast<double>(g);
     return sum;
   };
-  double largest = 0;
-  for (const float y : sample.labels) largest = (std::max)(largest, static_cast<double>(std::abs(y)));
-  double high = kind == LabelKind::real ? largest + 100 : std::log1p(sample.labelled) + std::log1p(largest);
+  double largest = 0, smallest = 1;  // sizes
+  for (const float y : sample.labels) {
+    const double size = static_cast<double>(std::abs(y));
+    largest = (std::max)(largest, size);
+    if (size > 0) smallest = (std::min)(smallest, size);
+  }
+  double high = kind == LabelKind::real ? largest + 100 : std::log1p(sample.labelled) + std::log1p(largest) - std::log(smallest);
   double low = -high;
   while (high - low > 1e-6 * (std::max)(1.0, std::abs(low))) {
     const double middle = low + (high - low) / 2;

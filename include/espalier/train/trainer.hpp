@@ -103,6 +103,9 @@ class PlanTrainer {
   /// What the reader of the data noted, and tasks that cannot learn.
   void say_notes(const Dataset& train, const Dataset& valid, const Splits& splits) const;
 
+  /// Steps of a resumed run that the diagnosis does not have.
+  void say_missing_diagnosis(const LoopState& loop) const;
+
   FitResult run(const Splits& splits, LoopState& loop, Index batch);
 
   /// One step, after which `loop` has moved.

@@ -119,14 +119,13 @@ ESPALIER_COLD ESPALIER_INLINE FitResult PlanTrainer::fit(const Dataset& train,
   if (resumed) {
     recorder_.say("resuming " + resumed->path() + ": " + where(loop, splits));
     recorder_.say_missing(loop);
-    if (diagnosis_ && diagnosis_->history().rows().empty() && loop.step > 0) {
-      recorder_.say(message({"diagnose file ", options_.diagnose.text(), " lacks steps 1 to ", loop.step, " of this run"}));
-    }
+    if (diagnosis_) say_missing_diagnosis(loop);
   }
   resumed.reset();
   try {
     return run(splits, loop, batch);
   } catch (const DivergenceError&) {
+    if (diagnosis_) options_.diagnose.functions()->save(*diagnosis_);  // it may say why
     if (anew && loop.best_epoch == 0) {  // no epoch was good, and there was nothing before
       diagnosis_.reset();
       task_gradients_.reset();
@@ -149,14 +148,14 @@ ESPALIER_COLD ESPALIER_INLINE Report PlanTrainer::evaluate(const Dataset& data,
 
 ESPALIER_INLINE Predictions PlanTrainer::predict(const Dataset& data) {
   require_trained();
-  Predictions p = espalier::predict(*executor_, features_.encode_inputs(data));
-  p.class_names = features_.class_names();
-  return p;
+  return predict(features_.encode_inputs(data));
 }
 
 ESPALIER_INLINE Predictions PlanTrainer::predict(const EncodedData& data) {
   require_trained();
-  return espalier::predict(*executor_, data);
+  Predictions p = espalier::predict(*executor_, data);
+  p.class_names = features_.class_names();
+  return p;
 }
 
 ESPALIER_INLINE void PlanTrainer::save(const std::string& path) const {
@@ -186,10 +185,10 @@ ESPALIER_COLD ESPALIER_INLINE std::unique_ptr<TrainExecutor<float>> PlanTrainer:
     const Features& features, Index batch) const {
   auto made = std::make_unique<TrainExecutor<float>>(program_, features.vocabulary_rows(), batch,
                                                      options_.threads, options_.precision.device());
-  std::vector<float> units;
+  std::vector<float> deviations;
   for (const LabelState& label : features.state().labels)
-    units.push_back(static_cast<float>(label.scale.deviation));
-  made->set_label_units(units);
+    deviations.push_back(static_cast<float>(label.scale.deviation));
+  made->set_label_deviations(deviations);
   return made;
 }
 
@@ -233,6 +232,14 @@ ESPALIER_COLD ESPALIER_INLINE void PlanTrainer::say_notes(const Dataset& train,
     recorder_.say("every task has weight 0: nothing will be learnt");
   if (!Trainable(program_.plan, options_.freeze).any())
     recorder_.say("freeze fits every tensor and table: no parameter will learn");
+}
+
+ESPALIER_COLD ESPALIER_INLINE void PlanTrainer::say_missing_diagnosis(const LoopState& loop) const {
+  const auto& rows = diagnosis_->history().rows();
+  const std::int64_t first = rows.empty() ? 1 : rows.back().step + options_.diagnose_every;
+  if (first > loop.step) return;
+  recorder_.say(message({"diagnose file ", options_.diagnose.text(), " lacks steps ", first, " to ",
+                         loop.step, " of this run"}));
 }
 
 ESPALIER_COLD ESPALIER_INLINE FitResult PlanTrainer::run(const Splits& splits, LoopState& loop,
@@ -280,7 +287,8 @@ ESPALIER_COLD ESPALIER_INLINE FitResult PlanTrainer::run(const Splits& splits, L
   if (choose && options_.restore_best) executor_->parameters().copy_from(*best_);
   const bool best_are_there = options_.restore_best || (loop.best_epoch == loop.epoch && loop.position == 0);
   if (best_are_there) metrics_ = loop.best_metrics;
-  if (!over) recorder_.finish(loop);
+  const bool drawn = options_.curves.empty() || (over && file_exists(options_.curves.text()));
+  if (!drawn) recorder_.finish(loop);
   result.epochs = loop.epoch;
   result.best_epoch = loop.best_epoch;
   result.best_value = loop.best_value;
@@ -373,7 +381,7 @@ ESPALIER_COLD ESPALIER_INLINE double PlanTrainer::weighted(std::span<const doubl
   double sum = 0;
   bool any = false;
   for (std::size_t k = 0; k < losses.size(); ++k) {
-    if (std::isnan(losses[k]) || base_weights_[k] == 0) continue;
+    if (std::isnan(losses[k]) || !monitor_.decides(k)) continue;
     sum += base_weights_[k] * losses[k];
     any = true;
   }
