@@ -31,16 +31,21 @@ template <class Model>
 ///     });
 template <class Model, class Prepare>
 requires std::invocable<Prepare&, Table&>
-[[nodiscard]] Dataset read_csv(const std::string& path, CsvOptions options, Prepare prepare) {
+[[nodiscard]] Dataset read_csv(const std::vector<std::string>& paths, CsvOptions options, Prepare prepare) {
   const Schema schema = plan_of<Model>().schema;
   options.columns = csv_columns(schema, options.columns);
   for (CsvColumn& column : options.columns) {
     const auto is_label = [&](const LabelInfo& label) { return label.column == column.name; };
     column.optional = column.optional || std::any_of(schema.labels.begin(), schema.labels.end(), is_label);
   }
-  Table table = read_csv(path, options);
+  Table table = read_csv(paths, options);
   prepare(table);
   return Dataset(std::move(table));
+}
+template <class Model, class Prepare>
+requires std::invocable<Prepare&, Table&>
+[[nodiscard]] Dataset read_csv(const std::string& path, CsvOptions options, Prepare prepare) {
+  return read_csv<Model>(std::vector<std::string>{path}, std::move(options), std::move(prepare));
 }
 
 /// The same from several files.
