@@ -264,3 +264,8 @@ TEST_CASE("keys: floats that may have been other ids are refused where rows are 
   Column made;
   CHECK(Table(table).as_keys("hours", made).dictionary == std::vector<std::string>{"1"});  // of a temporary: a value
 }
+
+TEST_CASE("labels: tasks that read one column read it once from a matrix too") {
+  using M = Model<Liked, Task<"loved", BinaryCrossEntropy, Label<"stars", AtLeast<5>>>>;
+  CHECK(column_names(plan_of<M>().schema) == std::vector<std::string>{"age", "stars"});
+}

@@ -21,13 +21,15 @@ namespace espalier {
   return column_count(field) == 1 ? name : name + "_" + std::to_string(i);
 }
 
-/// The names of a schema's columns as a matrix has them: the fields in order, then the labels in order.
+/// The names of a schema's columns as a matrix has them: the fields in order, then the labels in order, each column once.
 [[nodiscard]] inline std::vector<std::string> column_names(const Schema& schema) {
   std::vector<std::string> names;
   for (const FieldInfo& f : schema.fields) {
     for (int i = 0; i < column_count(f); ++i) names.push_back(column_name(f, i));
   }
-  for (const LabelInfo& label : schema.labels) names.emplace_back(label.column);
+  for (const LabelInfo& label : schema.labels) {
+    if (std::find(names.begin(), names.end(), label.column) == names.end()) names.emplace_back(label.column);
+  }
   return names;
 }
 
