@@ -262,7 +262,7 @@ TEST_CASE("features: whole numbers of 64 bits are categories by all of their dig
   CHECK(row(2e15) == 4);
   CHECK(row(9007199254740991.0) == 5);
   CHECK(failure<ConfigError>([&] { static_cast<void>(row(9007199254740992.0)); }) ==
-        "input 'x' is 9007199254740992, beyond ±2^53, what numbers are exact to; expected keys of so many digits as "
+        "input 'x' is 9007199254740992, beyond ±2^53, what its numbers are exact to; expected keys of so many digits as "
         "integers or text");
   CHECK(NamedValue("x", 10000000000000000).as_text() == number_text(1e16));
   CHECK(row(std::int8_t{-7}) == 6);

@@ -111,7 +111,9 @@ TEST_CASE(
     if (first.empty()) first = table;
     CHECK(table == first);
     const auto ranked = result.ranking();
-    CHECK(ranked.front().mean < 0.5 * ranked.back().mean);
+    // The least rate stays at the constants that heads start at: log 2 and half of a variance of 1, about.
+    CHECK(ranked.back().mean == doctest::Approx(0.69 + 0.5 * 0.5).epsilon(0.05));
+    CHECK(ranked.front().mean < 0.6 * ranked.back().mean);
     CHECK(ranked.front().trial.real("rate") > ranked.back().trial.real("rate"));
     const search::Result again = search::run(space, strategy, objective, o);
     CHECK(again.run == 0);
