@@ -207,9 +207,9 @@ TEST_CASE("labels: a text where 0 or 1 is expected names the task and the way ou
         "Equals<\">50K\">> makes labels of text, Label<\"income\", AtLeast<…>> of numbers");
 }
 
-TEST_CASE("labels: rows of weight 0 do not count for mean and deviation") {
+TEST_CASE("labels: rows count for mean and deviation as often as they weigh") {
   using M = Model<Hours>;
-  Table table = parse_csv("age,hours,w\n1,20,1\n2,60,1\n3,1000,0\n", "people.csv");
+  Table table = parse_csv("age,hours,w\n1,20,2\n2,60,1\n2,60,1\n3,1000,0\n", "people.csv");
   const Dataset data(std::move(table));
   Features f(plan_of<M>().schema, "w");
   f.fit(data);

@@ -14,6 +14,7 @@
 #include "espalier/data/dataset.hpp"
 #include "espalier/describe/model.hpp"
 #include "espalier/optim/optim.hpp"
+#include "espalier/train/start_heads.hpp"
 #include "espalier/train/trainer.hpp"
 
 namespace espalier_test {
@@ -94,6 +95,18 @@ std::string message_of(Action&& action) {
     return error.what();
   }
   return "accepted";
+}
+
+/// The parameters that a run starts from.
+template <class Model>
+esp::Parameters<float> started(const esp::Dataset& train, std::uint64_t seed) {
+  const auto program = esp::program_of<Model, float, esp::cpu::Device>();
+  esp::Features features(program.plan.schema);
+  features.fit(train);
+  esp::Parameters<float> p(program.plan, features.vocabulary_rows());
+  esp::initialize(program.plan, seed, p);
+  esp::start_heads(program, features.encode(train), p.dense.span());
+  return p;
 }
 
 inline bool same_bits(std::span<const float> a, std::span<const float> b) {

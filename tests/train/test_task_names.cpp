@@ -87,8 +87,7 @@ TEST_CASE("task names: a run's files, a resumed run, freezing and prediction tak
     // What is frozen is so: by the task's own name, not by that of a task which begins alike.
     esp::Trainer<Names> untouched(o);
     std::vector<float> before, after;
-    esp::Parameters<float> fresh = trainer.parameters();
-    esp::initialize(esp::plan_of<Names>(), o.seed, fresh);
+    const esp::Parameters<float> fresh = started<Names>(train, o.seed);
     for (const esp::ParameterInfo& t : esp::plan_of<Names>().tensors) {
       if (!t.trainable) continue;
       const std::string_view name = t.name.view();

@@ -20,14 +20,6 @@ esp::Parameters<float> fit(const esp::TrainerOptions& o) {
   return trainer.parameters();
 }
 
-/// As a run starts with.
-template <class Model>
-esp::Parameters<float> untrained(const esp::TrainerOptions& o) {
-  esp::Parameters<float> p = fit<Model>(o);
-  esp::initialize(esp::plan_of<Model>(), o.seed, p);
-  return p;
-}
-
 /// Names of the tensors and tables that differ.
 template <class Model>
 std::vector<std::string> moved(const esp::Parameters<float>& a, const esp::Parameters<float>& b) {
@@ -64,7 +56,7 @@ TEST_CASE("freezing: what fits a pattern keeps its bits, the rest learns; statis
     const auto with = [&](Names patterns) {
       esp::TrainerOptions frozen = o;
       frozen.freeze = std::move(patterns);
-      return moved<Normed>(fit<Normed>(frozen), untrained<Normed>(o));
+      return moved<Normed>(fit<Normed>(frozen), started<Normed>(train, o.seed));
     };
     const Names statistics{"shared/batch_norm1/running_mean", "shared/batch_norm1/running_variance"};
     const Names all = with({});
@@ -125,7 +117,7 @@ TEST_CASE("clipping: a step is as long as the norm allows, and no longer than it
   o.epochs = 1;
   o.batch_size = 230;
   o.optimizer = esp::Sgd{.learning_rate = 1};
-  const esp::Parameters<float> before = untrained<Bottom>(o), free = fit<Bottom>(o);
+  const esp::Parameters<float> before = started<Bottom>(train, o.seed), free = fit<Bottom>(o);
   const double norm = distance(before, free);
   REQUIRE(norm > 0.1);
   for (const double most : {1e-3, 0.05}) {

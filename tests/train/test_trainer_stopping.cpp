@@ -105,6 +105,9 @@ TEST_CASE("callbacks: they see the epoch, may stop the run, and may keep it goin
   o.schedule = esp::StepDecay{.every = 3, .factor = 0.5};  // 150 rows by 64: three steps an epoch
   o.patience = 0;
   int calls = 0;
+  esp::Features features(esp::plan_of<Bottom>().schema);
+  features.fit(train);
+  const double deviation = features.state().labels[1].scale.deviation;
   o.callbacks.emplace_back([&](esp::EpochInfo& info) {
     ++calls;
     CHECK(info.task_losses.size() == 2);
@@ -112,8 +115,8 @@ TEST_CASE("callbacks: they see the epoch, may stop the run, and may keep it goin
     CHECK(info.learning_rate == doctest::Approx(1e-2 * std::pow(0.5, info.epoch - 1)));
     REQUIRE(info.validation != nullptr);
     CHECK(info.monitored == info.validation_loss);
-    // The validation loss is that of the metrics: log loss and half the mean squared error.
-    const double rmse = info.validation->value("watch", "rmse");
+    // The validation loss is that of the metrics: log loss and half the mean squared error of standardised labels.
+    const double rmse = info.validation->value("watch", "rmse") / deviation;
     CHECK(info.validation_loss ==
           doctest::Approx(info.validation->value("click", "log_loss") + 0.5 * rmse * rmse / 2).epsilon(1e-4));
     if (info.epoch == 3) info.stop = true;

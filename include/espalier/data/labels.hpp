@@ -198,10 +198,10 @@ class LabelColumn {
   return classes;
 }
 
-/// What is learnt from the training split's labels. `counts(j)`: whether row j weighs anything. Throws DataError.
-template <class Counts>
+/// What is learnt from the training split's labels. `weight(j)`: of row j. Throws DataError.
+template <class Weight>
 [[nodiscard]] ESPALIER_COLD LabelState learn_label(const LabelInfo& label, const Table& table,
-                                                   const std::vector<std::int32_t>& rows, Counts counts) {
+                                                   const std::vector<std::int32_t>& rows, Weight weight) {
   LabelState state;
   state.classes = learn_classes(label, table, rows);
   const LabelColumn column(label, state, table);
@@ -212,7 +212,7 @@ template <class Counts>
   Moments moments;
   for (std::size_t j = 0; j < rows.size(); ++j) {
     const double y = column(rows[j]);
-    if (!std::isnan(y) && counts(j)) moments.add(state.scale.transformed(y));
+    if (!std::isnan(y) && weight(j) > 0) moments.add(state.scale.transformed(y), weight(j));
   }
   // Predictions are floats: they must tell apart what the labels do.
   const double step = std::abs(moments.mean()) * static_cast<double>(std::numeric_limits<float>::epsilon());
@@ -229,16 +229,18 @@ template <class Counts>
   return state;
 }
 
-/// The same for all tasks; nothing of those whose column the table does not have. Rows of weight 0 do not count.
+/// The same for all tasks; nothing of those whose column the table does not have.
 [[nodiscard]] ESPALIER_COLD inline std::vector<LabelState> learn_labels(const Schema& schema, const Dataset& train,
                                                                         const std::string& weight_column) {
   EncodedData weighted;
   if (!weight_column.empty()) encode_weights(weight_column, train.table(), train.rows(), weighted);
-  const auto counts = [&](std::size_t j) { return weighted.weights.empty() || weighted.weights[j] > 0; };
+  const auto weight = [&](std::size_t j) {
+    return weighted.weights.empty() ? 1.0 : static_cast<double>(weighted.weights[j]);
+  };
   std::vector<LabelState> states;
   for (const LabelInfo& label : schema.labels) {
     states.emplace_back();
-    if (train.table().has(label.column)) states.back() = learn_label(label, train.table(), train.rows(), counts);
+    if (train.table().has(label.column)) states.back() = learn_label(label, train.table(), train.rows(), weight);
   }
   return states;
 }

@@ -52,14 +52,14 @@ namespace espalier::features_detail {
   return static_cast<float>(x);
 }
 
-/// Mean and deviation, one value at a time (Welford 1962).
+/// Mean and deviation, one value at a time (Welford 1962); each counts as often as it weighs.
 class Moments {
  public:
-  void add(double x) {
-    ++count_;
+  void add(double x, double weight = 1) {
+    count_ += weight;
     const double delta = x - mean_;
-    mean_ += delta / count_;
-    squares_ += delta * (x - mean_);
+    mean_ += delta * (weight / count_);
+    squares_ += weight * (delta * (x - mean_));
   }
   [[nodiscard]] double mean() const { return mean_; }
   /// Whether the values are all one but for rounding, or none.
