@@ -47,7 +47,7 @@ examples::Splits load(const examples::Options& o) {
     const auto file = examples::find_file(*folder, name);
     if (!file) throw esp::IoError(folder->string() + ": no " + name);
     return esp::read_csv<Model<esp::SharedBottom<esp::Mlp<1>>>>(
-        *file, {.header = false, .names = columns, .missing = {"?"}, .comment = '|', .trim = true});
+        *file, {.comment = '|', .header = false, .names = columns, .missing = {"?"}, .trim = true});
   };
   const auto parts = read("adult.data").split_by([](esp::Index row) { return row % 10 == 0 ? 1 : 0; });
   return {parts[0], parts[1], read("adult.test")};
