@@ -165,6 +165,8 @@ TEST_CASE("CSV files: a missing line of names is suspected where a name looks li
 TEST_CASE("CSV files: a title above the header is suspected") {
   CsvOptions wanted;
   wanted.columns = {number("age")};
+  CHECK(refusal("# people, 2024\nage,city\n1,x\n", wanted) ==
+        "f.csv:1: no column 'age', expected it among '# people', ' 2024'; '# people' looks like a comment: is .comment = '#' meant?");
   const std::string clause = "; do the names stand on a later line (.skip_rows)?";
   CHECK(refusal("People\nage,city\n1,x\n", wanted) == "f.csv:1: no column 'age', expected it among 'People'" + clause);
   CHECK(refusal("\nage,city\n1,x\n") == "f.csv:2: 2 values, expected 1" + clause);

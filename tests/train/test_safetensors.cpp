@@ -141,6 +141,12 @@ TEST_CASE("checksums of tensors and texts go with them, and damage is named") {
   damaged = whole;
   damaged[damaged.find("\"crc32c\":\"{") + 10] = '[';
   CHECK(open_message(path, damaged).starts_with("metadata 'crc32c': JSON: byte "));
+  // A tensor's checksum under another name would leave the tensor unchecked.
+  damaged = whole;
+  damaged[damaged.find("\\\"bytes\\\":") + 2] = 'c';
+  CHECK(open_message(path, damaged) ==
+        "metadata 'crc32c' lacks the tensor 'bytes', expected 2 tensors and 1 texts: the file is damaged; where it was changed "
+        "on purpose, leave that metadata out");
 }
 
 TEST_CASE("any flipped bit of a file is refused, or does no harm") {

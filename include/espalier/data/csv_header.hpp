@@ -88,6 +88,9 @@ ESPALIER_COLD inline void check(const CsvOptions& options) {
 /// that comes later. Empty where nothing looks wrong.
 [[nodiscard]] ESPALIER_COLD inline std::string suspicion(const std::vector<std::string>& names, const CsvOptions& options) {
   if (!options.header) return {};
+  if (options.comment == '\0' && names[0].starts_with('#')) {
+    return "; '" + shown(names[0]) + "' looks like a comment: is .comment = '#' meant?";
+  }
   if (names.size() == 1) {
     const std::string separator = suspected_separator(names[0], options);
     return separator.empty() ? "; do the names stand on a later line (.skip_rows)?" : separator;

@@ -130,6 +130,11 @@ class LabelColumn {
     return found;
   }
 
+  /// Texts that stand anywhere in the column.
+  [[nodiscard]] ESPALIER_COLD std::vector<std::string> all_texts() const {
+    return text_ == nullptr ? std::vector<std::string>() : text_->dictionary;
+  }
+
   /// As a message shows it.
   [[nodiscard]] ESPALIER_COLD std::string cell(std::int32_t row) const {
     return text_ == nullptr ? number_text(numbers_[static_cast<std::size_t>(row)])
@@ -205,7 +210,14 @@ template <class Weight>
   LabelState state;
   state.classes = learn_classes(label, table, rows);
   const LabelColumn column(label, state, table);
-  if (label.rule == LabelRule::one_of) state.texts = column.texts(rows);
+  if (label.rule == LabelRule::one_of) {
+    state.texts = column.texts(rows);
+    const std::vector<std::string> all = column.all_texts();
+    if (!all.empty() && std::none_of(all.begin(), all.end(), [&](const std::string& text) { return is_one_of(label, text); })) {
+      throw_error<DataError>({table.source, ": label '", label.column, "' of task '", label.name, "' is nowhere ",
+                              quoted({label.texts.begin(), label.texts.end()}), "; it is ", quoted(all)});
+    }
+  }
   if (state.texts.size() > most_texts) state.texts.clear();
   if (label.kind != LabelKind::real && label.kind != LabelKind::count) return state;
   state.scale.log1p = label.log1p;

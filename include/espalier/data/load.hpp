@@ -27,7 +27,8 @@ template <class Model>
 /// beside the model's columns is named in options.columns. Throws IoError, DataError, and what `prepare` throws.
 ///
 ///     read_csv<Model>("events.csv", {.columns = {{"seconds", ColumnKind::number}}}, [](Table& t) {
-///       t.derive("long_view", [&](Index row) { return t.numbers("seconds")[row] >= 30; });
+///       const std::vector<double>& seconds = t.numbers("seconds");
+///       t.derive("long_view", [&](Index row) { return std::isnan(seconds[row]) ? seconds[row] : seconds[row] >= 30; });
 ///     });
 template <class Model, class Prepare>
 requires std::invocable<Prepare&, Table&>

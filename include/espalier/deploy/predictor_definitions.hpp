@@ -74,7 +74,9 @@ ESPALIER_COLD ESPALIER_INLINE const std::vector<std::string>& PlanPredictor::cla
     std::string_view task) const {
   for (std::size_t k = 0; k < plan().tasks.size(); ++k)
     if (plan().tasks[k].name == task) return features_.state().labels[k].classes;
-  throw_error<ConfigError>({"no task '", task, "' in the model"});
+  std::string known;
+  for (const TaskInfo& t : plan().tasks) known += (known.empty() ? "'" : ", '") + std::string(t.name) + "'";
+  throw_error<ConfigError>({"no task '", task, "' in the model, expected one of ", known});
 }
 
 ESPALIER_INLINE const PlanView& PlanPredictor::plan() const { return executor_->plan(); }

@@ -233,15 +233,36 @@ class SafetensorsFile {
       throw_error<CheckpointError>({path(), ": metadata '", safetensors_detail::checksums_key, "': ", error.what()});
     }
     std::erase_if(header_.metadata, [](const auto& entry) { return entry.first == safetensors_detail::checksums_key; });
+    // A checksum of no tensor, or none of one, is as bad as a wrong one.
+    std::size_t listed = 0;
+    for (const char* const kind : {"tensor", "metadata"}) {
+      const Json* const known = checksums_.find(kind);
+      listed += known == nullptr ? 0 : known->size();
+    }
+    if (listed != header_.tensors.size() + header_.metadata.size()) damaged("lists", std::to_string(listed));
+    for (const TensorInfo& tensor : header_.tensors) static_cast<void>(expected_of("tensor", tensor.name));
     for (const auto& [key, value] : header_.metadata) check("metadata", key, std::as_bytes(std::span(value)));
   }
 
-  /// Throws CheckpointError unless `bytes` are those that `kind` 'name' was written with; without a checksum they are
-  /// taken as they are.
-  ESPALIER_COLD void check(std::string_view kind, const std::string& name, std::span<const std::byte> bytes) const {
+  [[noreturn]] ESPALIER_COLD void damaged(const std::string& what, const std::string& found) const {
+    throw_error<CheckpointError>({path(), ": metadata '", safetensors_detail::checksums_key, "' ", what, " ", found, ", expected ",
+                                  header_.tensors.size(), " tensors and ", header_.metadata.size(),
+                                  " texts: the file is damaged; where it was changed on purpose, leave that metadata out"});
+  }
+
+  /// Throws CheckpointError where there is none.
+  [[nodiscard]] ESPALIER_COLD const Json& expected_of(std::string_view kind, const std::string& name) const {
     const Json* const known = checksums_.find(kind);
     const Json* const expected = known == nullptr ? nullptr : known->find(name);
-    if (expected == nullptr) return;
+    if (expected == nullptr) damaged("lacks", "the " + std::string(kind) + " '" + name + "'");
+    return *expected;
+  }
+
+  /// Throws CheckpointError unless `bytes` are those that `kind` 'name' was written with; in a file without checksums they are
+  /// taken as they are.
+  ESPALIER_COLD void check(std::string_view kind, const std::string& name, std::span<const std::byte> bytes) const {
+    if (checksums_.is_null()) return;
+    const Json* const expected = &expected_of(kind, name);
     const std::string found = safetensors_detail::checksum(bytes);
     if (expected->is_string() && expected->as_string() == found) return;
     throw_error<CheckpointError>({path(), ": ", kind, " '", name, "' is damaged: its CRC-32C is \"", found, "\", expected ",
