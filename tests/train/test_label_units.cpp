@@ -93,7 +93,7 @@ TEST_CASE("label units: predictions and metrics are in the label's unit, from tr
   const esp::Predictor<M> predictor(path);
   const esp::Predictions q = predictor.predict(test);
   CHECK(q.class_names == p.class_names);
-  for (std::size_t i = 0; i < hours.size(); ++i) CHECK(q.of("hours")[i] == doctest::Approx(p.of("hours")[i]).epsilon(1e-5));
+  for (std::size_t i = 0; i < hours.size(); ++i) CHECK(q.of("hours")[i] == doctest::Approx(static_cast<double>(p.of("hours")[i])).epsilon(1e-5));
   const std::vector<float> row = predictor.predict_row({{"x", 0.0}});
   CHECK(row[1] == doctest::Approx(1000).epsilon(0.05));
   esp::Trainer<M> loaded{options};
@@ -119,8 +119,8 @@ TEST_CASE("label units: a label's unit changes nothing for the task beside it, u
   const esp::Predictions plain = clicks(Model<Click, PlainHours>{}, 1), plain_smaller = clicks(Model<Click, PlainHours>{}, 0.001);
   double most = 0;
   for (std::size_t i = 0; i < 64; ++i) {
-    CHECK(seconds.of("click")[i] == doctest::Approx(hours.of("click")[i]).epsilon(1e-3));
-    CHECK(seconds.of("hours")[i] == doctest::Approx(3600 * hours.of("hours")[i]).epsilon(1e-3));
+    CHECK(seconds.of("click")[i] == doctest::Approx(static_cast<double>(hours.of("click")[i])).epsilon(1e-3));
+    CHECK(seconds.of("hours")[i] == doctest::Approx(3600 * static_cast<double>(hours.of("hours")[i])).epsilon(1e-3));
     most = (std::max)(most, std::abs(static_cast<double>(plain.of("click")[i] - plain_smaller.of("click")[i])));
   }
   CHECK(most > 0.05);
