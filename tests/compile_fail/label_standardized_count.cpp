@@ -1,4 +1,4 @@
-// expect: espalier: this loss takes labels as they are; Standardize and Log1p are for squared, absolute and Huber loss
+// expect: espalier: this loss takes labels as they are: Standardize and Log1p are for squared, absolute and Huber loss
 #include "espalier/espalier.hpp"
 namespace esp = espalier;
 const double weight = esp::Task<"shares", esp::Poisson, esp::Label<"shares", esp::Standardize>>::weight;

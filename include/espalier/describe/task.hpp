@@ -117,7 +117,7 @@ struct Task {
   static_assert(label.kind == LabelKind::real || !detail::scales_labels<Loss>,
                 "espalier: a loss that scales its labels takes real numbers: counts and classes are as they are");
   static_assert(detail::scales_labels<Loss> || (!label.standardize && !label.log1p),
-                "espalier: this loss takes labels as they are; Standardize and Log1p are for squared, absolute and Huber loss");
+                "espalier: this loss takes labels as they are: Standardize and Log1p are for squared, absolute and Huber loss");
 
   /// The tower's layers and then the head.
   using Chain = typename detail::Append<TowerType, espalier::Dense<Loss::outputs, Activation::identity>>::type;
