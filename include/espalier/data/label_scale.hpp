@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "espalier/core/config.hpp"
+#include "espalier/data/transform.hpp"
 
 namespace espalier {
 
@@ -18,7 +19,7 @@ struct LabelScale {
   double deviation = 1;
 
   [[nodiscard]] bool changes() const { return log1p || mean != 0 || deviation != 1; }
-  [[nodiscard]] double transformed(double y) const { return log1p ? std::copysign(std::log1p(std::abs(y)), y) : y; }
+  [[nodiscard]] double transformed(double y) const { return log1p ? features_detail::signed_log1p(y) : y; }
   [[nodiscard]] double to_learnt(double y) const { return (transformed(y) - mean) / deviation; }
   /// In the label's unit. After log1p what was a mean is one no more: e^mean(log y) is below mean(y).
   [[nodiscard]] double to_label(double z) const {

@@ -24,11 +24,6 @@
 
 namespace espalier::features_detail {
 
-/// A finite number that a float holds.
-[[nodiscard]] inline bool is_float(double x) {
-  return std::abs(x) <= static_cast<double>(std::numeric_limits<float>::max());
-}
-
 [[nodiscard]] inline bool fits(const LabelInfo& label, double y) {
   switch (label.kind) {
     case LabelKind::binary: return y == 0 || y == 1;

@@ -12,10 +12,18 @@
 
 namespace espalier::features_detail {
 
+/// A finite number that a float holds.
+[[nodiscard]] inline bool is_float(double x) {
+  return std::abs(x) <= static_cast<double>(std::numeric_limits<float>::max());
+}
+
+/// sign(x) · log(1 + |x|)
+[[nodiscard]] inline double signed_log1p(double x) { return std::copysign(std::log1p(std::abs(x)), x); }
+
 /// log1p and clip; `standardize` is what its caller makes of it.
 [[nodiscard]] inline double transformed(const Transform& t, double x) {
   switch (t.kind) {
-    case TransformKind::log1p: return std::copysign(std::log1p(std::abs(x)), x);
+    case TransformKind::log1p: return signed_log1p(x);
     case TransformKind::clip: return std::isnan(x) ? x : std::clamp(x, t.low, t.high);
     case TransformKind::standardize: break;
   }
@@ -47,8 +55,7 @@ namespace espalier::features_detail {
     }
   }
   if (missing && std::isnan(x)) return 0.0F;
-  constexpr double largest = static_cast<double>(std::numeric_limits<float>::max());
-  if (!(std::abs(x) <= largest)) return std::nullopt;
+  if (!is_float(x)) return std::nullopt;
   return static_cast<float>(x);
 }
 
