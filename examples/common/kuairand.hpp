@@ -3,13 +3,17 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <iostream>
 #include <string>
 #include <string_view>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "common/find_data.hpp"
+#include "espalier/data/duplicates.hpp"
 #include "espalier/data/gzip.hpp"
 #include "espalier/data/simulator.hpp"
 #include "espalier/espalier.hpp"
@@ -43,6 +47,7 @@ inline esp::CsvOptions user_columns() {
     o.columns.push_back(text(name));
   }
   for (int i = 0; i < 18; ++i) o.columns.push_back({"onehot_feat" + std::to_string(i), esp::ColumnKind::text});
+  for (const char* name : {"follow_user_num", "fans_user_num", "friend_user_num", "register_days"}) o.columns.push_back(number(name));
   return o;
 }
 inline esp::CsvOptions video_columns() {
@@ -53,48 +58,107 @@ inline esp::CsvOptions video_columns() {
   return o;
 }
 
-/// What each user had watched, for long, and liked before the first day: ids of videos, cut at spaces.
+/// What each user had watched, for long, and liked before the first day: ids of videos, cut at spaces; how many and when.
 inline esp::CsvOptions history_columns() {
   esp::CsvOptions o;
   for (const char* name : {"user_id", "watch_seq", "like_seq", "long_watch_seq"}) o.columns.push_back(text(name));
+  for (const char* name : {"history_len", "last_time_ms"}) o.columns.push_back(number(name));
   return o;
 }
 
-/// From the history: how many videos, the share of long ones (users of few: nearer to all users' share), likes.
-inline void derive_history(esp::Table& table) {
-  constexpr double share = 0.3, doubt = 3;
-  const esp::Column watched = table.column("watch_seq"), longer = table.column("long_watch_seq"), liked = table.column("like_seq");
-  const auto count = [](const esp::Column& videos, esp::Index i) {
-    const std::string_view cell = videos.at(i);
-    return cell.empty() ? 0.0 : 1.0 + static_cast<double>(std::count(cell.begin(), cell.end(), ' '));
-  };
-  table.derive("watched", [&](esp::Index i) { return count(watched, i); });
-  table.derive("liked", [&](esp::Index i) { return count(liked, i); });
-  table.derive("long_share", [&](esp::Index i) { return (count(longer, i) + share * doubt) / (count(watched, i) + doubt); });
+/// The words of a cell, cut at spaces.
+template <class Visit>
+void for_each_word(std::string_view cell, Visit visit) {
+  for (std::size_t at = 0; at < cell.size();) {
+    const std::size_t end = (std::min)(cell.find(' ', at), cell.size());
+    if (end > at) visit(cell.substr(at, end - at));
+    at = end + 1;
+  }
 }
 
-/// What the models read that the files do not say: the user's history in numbers, the hour, and the target of `watch`,
-/// log(1 + seconds played).
+inline double count_words(std::string_view cell) {
+  double count = 0;
+  for_each_word(cell, [&](std::string_view) { ++count; });
+  return count;
+}
+
+/// How often each video stands in the users' histories: in `users`, a table with one row for each.
+inline void add_video_counts(esp::Table& videos, const esp::Table* users) {
+  const std::array<std::pair<const char*, const char*>, 2> columns{{{"watch_seq", "video_watched"}, {"long_watch_seq", "video_watched_long"}}};
+  const esp::Column& id = videos.column("video_id");
+  for (const auto& [from, to] : columns) {
+    std::unordered_map<std::string, double> counts;
+    if (users != nullptr) {
+      const esp::Column& cells = users->column(from);
+      for (esp::Index i = 0; i < users->rows(); ++i) {
+        for_each_word(cells.at(i), [&](std::string_view video) { ++counts[std::string(video)]; });
+      }
+    }
+    videos.derive(to, [&](esp::Index i) {
+      const auto known = counts.find(std::string(id.at(i)));
+      return users == nullptr ? std::nan("") : known == counts.end() ? 0.0 : known->second;
+    });
+  }
+}
+
+/// A share that users (or videos) of few rows have nearer to what is usual.
+inline double drawn_share(double part, double of, double usual, double doubt) { return (part + usual * doubt) / (of + doubt); }
+
+/// From the history: how many videos, the share of long ones, likes, and how long ago; and what all watched of a video.
+inline void derive_history(esp::Table& table) {
+  const esp::Column watched = table.column("watch_seq"), longer = table.column("long_watch_seq"), liked = table.column("like_seq");
+  const std::vector<double> last = table.numbers("last_time_ms"), time = table.numbers("time_ms"),
+                            seen = table.numbers("video_watched"), seen_long = table.numbers("video_watched_long");
+  table.derive("watched", [&](esp::Index i) { return count_words(watched.at(i)); });
+  table.derive("liked", [&](esp::Index i) { return count_words(liked.at(i)); });
+  table.derive("long_share", [&](esp::Index i) { return drawn_share(count_words(longer.at(i)), count_words(watched.at(i)), 0.3, 3); });
+  table.derive("history_age", [&](esp::Index i) { return time[static_cast<std::size_t>(i)] - last[static_cast<std::size_t>(i)]; });
+  table.derive("video_long_share", [&](esp::Index i) {
+    const auto at = static_cast<std::size_t>(i);
+    return drawn_share(seen_long[at], seen[at], 0.4, 5);
+  });
+}
+
+/// In how many twentieths of all videos a duration is longer: keys for statistics. Coarse ones: fifths.
+inline double duration_step(double milliseconds, bool coarse) {
+  static constexpr std::array<double, 19> seconds{9.2, 12.7, 15.3, 20.6, 25.9, 32.1, 39.7, 48.2, 60.9, 70.6,
+                                                  85.0, 97.8, 112.7, 130.2, 156.4, 180.2, 212.8, 259.2, 309.7};
+  const auto step = std::upper_bound(seconds.begin(), seconds.end(), milliseconds / 1000) - seconds.begin();
+  return static_cast<double>(coarse ? step / 4 : step);
+}
+
+/// What the models read that the files do not say: the user's history in numbers, the hour, the first tag, steps of duration, and
+/// the target of `watch`, log(1 + seconds played).
 inline void derive(esp::Table& table) {
   derive_history(table);
-  const std::vector<double> clock = table.numbers("hourmin"), played = table.numbers("play_time_ms");
+  const std::vector<double> clock = table.numbers("hourmin"), played = table.numbers("play_time_ms"), duration = table.numbers("duration_ms");
   table.derive("hour", [&](esp::Index i) { return std::floor(clock[static_cast<std::size_t>(i)] / 100); });
   table.derive("log_watch_seconds", [&](esp::Index i) { return std::log1p(played[static_cast<std::size_t>(i)] / 1000); });
+  table.derive("duration_step", [&](esp::Index i) { return duration_step(duration[static_cast<std::size_t>(i)], false); });
+  table.derive("duration_fifth", [&](esp::Index i) { return duration_step(duration[static_cast<std::size_t>(i)], true); });
+  const esp::Column& tags = table.column("tag");
+  std::vector<std::string> first_tags;
+  for (esp::Index i = 0; i < table.rows(); ++i) first_tags.emplace_back(tags.at(i).substr(0, tags.at(i).find(',')));
+  table.add("first_tag", first_tags);
 }
 
 /// Empty columns for those that the table lacks.
 inline void add_missing(esp::Table& table, const std::vector<esp::CsvColumn>& columns) {
   for (const esp::CsvColumn& c : columns) {
     if (table.has(c.name)) continue;
-    table.add(esp::Column::text(c.name, std::vector<std::string>(static_cast<std::size_t>(table.rows()))));
+    if (c.kind == esp::ColumnKind::number) {
+      table.derive(c.name, [](esp::Index) { return std::nan(""); });
+    } else {
+      table.add(esp::Column::text(c.name, std::vector<std::string>(static_cast<std::size_t>(table.rows()))));
+    }
   }
 }
 
 /// `history` becomes false where there is none.
-inline esp::Table read_real(const std::filesystem::path& folder, bool& history) {
+inline esp::Table read_real(const std::filesystem::path& folder, bool& history, bool keep_copies) {
   esp::CsvOptions log;
   for (const char* name : {"user_id", "video_id", "tab"}) log.columns.push_back(text(name));
-  for (const char* name : {"date", "hourmin", "is_click", "is_like", "is_follow", "is_comment", "is_forward", "is_hate",
+  for (const char* name : {"date", "hourmin", "time_ms", "is_click", "is_like", "is_follow", "is_comment", "is_forward", "is_hate",
                            "long_view", "play_time_ms", "duration_ms"}) {
     log.columns.push_back(number(name));
   }
@@ -103,15 +167,28 @@ inline esp::Table read_real(const std::filesystem::path& folder, bool& history) 
     throw esp::IoError(folder.string() + ": expected log_standard_0425_0430.csv and log_standard_0501_0508.csv (or .gz), or log_standard_4_22_to_5_08_pure.csv; one of two is missing");
   }
   esp::Table table = esp::read_csv(files, log);
+  if (!keep_copies) {
+    if (const esp::Index dropped = esp::drop_duplicates(table, {"user_id", "video_id", "time_ms"})) {
+      table.notes.push_back("KuaiRand-Pure: " + std::to_string(dropped) + " copies of rows (user, video and time the same) are left out; "
+                            "--keep-copies keeps them");
+    }
+  }
   const auto beside = [&](const char* name) {
     const auto file = find_file(folder, name);
     if (!file) throw esp::IoError(folder.string() + ": no " + name + " beside the log");
     return *file;
   };
   esp::join(table, esp::read_csv(beside("user_features_pure.csv"), user_columns()), "user_id");
-  esp::join(table, esp::read_csv(beside("video_features_basic_pure.csv"), video_columns()), "video_id");
+  esp::Table videos = esp::read_csv(beside("video_features_basic_pure.csv"), video_columns());
   const auto before = find_file(folder, "user_history_before_0425.csv");
-  if (history && before) esp::join(table, esp::read_csv(*before, history_columns()), "user_id");
+  if (history && before) {
+    const esp::Table users = esp::read_csv(*before, history_columns());
+    add_video_counts(videos, &users);
+    esp::join(table, users, "user_id");
+  } else {
+    add_video_counts(videos, nullptr);
+  }
+  esp::join(table, videos, "video_id");
   if (history && !before) {
     history = false;
     std::cerr << folder.string() << ": no user_history_before_0425.csv; what users did before 25 April is left empty\n";
@@ -125,6 +202,7 @@ inline esp::Table read_real(const std::filesystem::path& folder, bool& history) 
 inline esp::Table simulate() {
   esp::Table table = esp::simulate_feed({.users = 20000, .items = 5000, .impressions = 200000});
   for (const auto& columns : {user_columns(), video_columns(), history_columns()}) add_missing(table, columns.columns);
+  for (const char* name : {"video_watched", "video_watched_long"}) table.derive(name, [](esp::Index) { return std::nan(""); });
   for (const char* label : {"is_follow", "is_comment", "is_forward", "is_hate"}) {
     if (!table.has(label)) table.derive(label, [](esp::Index) { return std::nan(""); });
   }
@@ -134,13 +212,15 @@ inline esp::Table simulate() {
 
 /// Train until 4 May, validate on 5 and 6 May, test on 7 and 8 May. Where no data is found: the simulator, cut 8 : 1 : 1
 /// in time. Nothing that is known only after the impression is an input. Without `history`, which becomes false where
-/// there is none, what users did before the first day is left empty.
-inline std::array<esp::Dataset, 3> load(const std::string& given, bool download, bool& history) {
+/// there is none, what users did before the first day is left empty. Of copies of rows the first is kept.
+template <class Model>
+std::array<esp::Dataset, 3> load(const std::string& given, bool download, bool& history, bool keep_copies = false) {
   const std::vector<std::string> files{"log_standard_0425_0430.csv", "log_standard_4_22_to_5_08_pure.csv"};
   const auto folder = find_or_fetch(given, "kuairand-pure", files, {"kuairand-pure/KuaiRand-Pure/data", "KuaiRand-Pure/data", "data"}, download);
   if (folder) {
-    esp::Table table = read_real(*folder, history);
+    esp::Table table = read_real(*folder, history, keep_copies);
     derive(table);
+    esp::add_history<Model>(table);
     const esp::Dataset all = esp::Dataset(std::move(table));
     const std::vector<double>& date = all.table().numbers("date");
     return all.filter([&](esp::Index i) { return date[static_cast<std::size_t>(i)] >= first_day; })
@@ -151,6 +231,7 @@ inline std::array<esp::Dataset, 3> load(const std::string& given, bool download,
   history = false;
   esp::Table table = simulate();
   derive(table);
+  esp::add_history<Model>(table);
   const esp::Dataset all(std::move(table));
   const double n = static_cast<double>(all.size());
   return all.split_by([&](esp::Index i) { return static_cast<double>(i) < 0.8 * n ? 0 : static_cast<double>(i) < 0.9 * n ? 1 : 2; });
@@ -180,5 +261,22 @@ using Inputs = esp::Inputs<
     esp::MultiCategorical<"long_watch_seq", Width, esp::Pooled<esp::Pool::mean, ' '>, esp::MinCount<3>>,
     esp::Numeric<"watched", esp::Log1p, esp::Standardize>, esp::Numeric<"liked", esp::Log1p, esp::Standardize>,
     esp::Numeric<"long_share", esp::Standardize>>;
+
+using Before = esp::Before<"date">;
+
+/// Of rows with these keys: how many there were on earlier days, and what share was clicked, watched for long, and for how long.
+template <class... Keys>
+using Statistics = esp::JoinedInputs<
+    esp::Inputs<esp::CountOf<Keys, Before>, esp::MeanOf<"is_click", Keys, Before>, esp::MeanOf<"long_view", Keys, Before>,
+                esp::MeanOf<"log_watch_seconds", Keys, Before>>...>;
+
+/// By user, video, author, tag, duration, and what of these this user likes.
+using EarlierDays = Statistics<esp::By<"user_id">, esp::By<"video_id">, esp::By<"author_id">, esp::By<"first_tag">,
+                               esp::By<"duration_step">, esp::By<"user_id", "tab">, esp::By<"user_id", "duration_fifth">,
+                               esp::By<"user_id", "first_tag">>;
+
+/// Since when the user is here, how far the day is, and whether the video was there before.
+using Session = esp::Inputs<esp::SincePrevious<esp::By<"user_id">, "time_ms">, esp::SincePrevious<esp::By<"user_id">, "time_ms", esp::Nth<2>>,
+                            esp::EarlierRows<esp::By<"user_id", "date">, "time_ms">, esp::EarlierRows<esp::By<"user_id", "video_id">, "time_ms">>;
 
 }  // namespace examples::kuairand

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -14,12 +15,15 @@
 #include "espalier/core/config.hpp"
 #include "espalier/data/category_key.hpp"
 #include "espalier/data/dataset.hpp"
+#include "espalier/data/day.hpp"
 #include "espalier/data/encoded.hpp"
 #include "espalier/data/features_state.hpp"
+#include "espalier/data/row_history.hpp"
 #include "espalier/data/input_check.hpp"
 #include "espalier/data/labels.hpp"
 #include "espalier/data/named_value.hpp"
 #include "espalier/data/normalisation.hpp"
+#include "espalier/data/row_names.hpp"
 #include "espalier/data/schema_columns.hpp"
 #include "espalier/data/vocabularies.hpp"
 #include "espalier/data/weights.hpp"
@@ -37,12 +41,19 @@ class Features {
         weight_column_(std::move(weight_column)),
         group_column_(std::move(group_column)),
         vocabularies_(schema.fields),
-        numbers_(schema.fields) {
-    for (const features_detail::NumericColumn& c : numbers_.columns()) {
-      if (c.info->width == 1) continue;
-      for (const FieldInfo& f : schema_.fields) columns_shared_ = columns_shared_ || c.name == f.name;
+        numbers_(schema.fields),
+        history_(schema.fields) {
+    for (const features_detail::NumericColumn& c : numbers_.columns()) number_names_.push_back(names_.add(c.name));
+    for (const FieldInfo& f : schema_.fields) {
+      first_name_.push_back(f.is_numeric() ? 0 : names_.add(f.column));
+      second_name_.push_back(f.second_column.empty() ? 0 : names_.add(f.second_column));
     }
+    for (const std::string& name : history_.names()) history_names_.push_back(names_.add(name));
+    for (const std::string& name : history_.columns().keys) key_names_.push_back(names_.add(name));
+    for (const std::string& name : history_.columns().days) day_names_.push_back(names_.add(name));
+    if (!history_.columns().time.empty()) time_name_ = names_.add(history_.columns().time);
     state_.vocabularies.resize(vocabularies_.size());
+    state_.edges.resize(vocabularies_.size());
     state_.means.assign(numbers_.size(), 0.0);
     state_.deviations.assign(numbers_.size(), 1.0);
     state_.labels.resize(schema_.labels.size());
@@ -56,9 +67,25 @@ class Features {
     FeaturesState state;
     state.keyed = state_.keyed;
     state.labels = features_detail::learn_labels(schema_, train, weight_column_);
+    require_history(train.table());
     state.vocabularies = vocabularies_.learn(train);
+    state.edges = vocabularies_.learn_edges(train);
     numbers_.learn(train, state);
     restore(std::move(state));
+  }
+
+  /// What the inputs of the rows before know from now on: all rows of `train` and `valid`. Behind a table that began with nothing
+  /// it is those alone, else what was known and those.
+  ESPALIER_COLD void learn_history(const Dataset& train, const Dataset& valid) {
+    if (history_.empty()) return;
+    const bool goes_on = state_.history && train.table().history && !train.table().history->from_nothing;
+    RowHistory known = goes_on ? *state_.history : history_;
+    std::vector<std::int32_t> rows = train.rows();
+    const bool one_table = valid.has_table() && &valid.table() == &train.table();
+    if (one_table) rows.insert(rows.end(), valid.rows().begin(), valid.rows().end());
+    known.add_rows(train.table(), std::move(rows));
+    if (valid.has_table() && !one_table) known.add_rows(valid.table(), valid.rows());
+    state_.history = std::make_shared<const RowHistory>(std::move(known));
   }
 
   /// Rows of each vocabulary's tables.
@@ -86,6 +113,7 @@ class Features {
   /// What predictions need of it: all labels are missing, and neither they nor weights and groups are looked at. With a strict
   /// check, throws DataError for what training did not see.
   [[nodiscard]] EncodedData encode_inputs(const Dataset& data, const InputCheck& check = {}) const {
+    require_history(data.table());
     EncodedData out = without_labels(data.size());
     numbers_.encode(data, out, check);
     vocabularies_.encode(data, out, check);
@@ -93,13 +121,18 @@ class Features {
   }
 
   /// One sample from raw named values, without labels. A name that is not an input is an error, an input that is not given is
-  /// missing. A number for a categorical input is the text that NamedValue::as_text() makes of it. Throws ConfigError.
-  [[nodiscard]] EncodedData encode(std::span<const NamedValue> values, const InputCheck& check = {}) const {
+  /// missing. A number for a categorical input is the text that NamedValue::as_text() makes of it. What inputs of the rows before
+  /// are is given under their own names, or taken from `history`, which is then asked by the columns that they go by. Throws
+  /// ConfigError; also where there is such an input and neither.
+  [[nodiscard]] EncodedData encode(std::span<const NamedValue> values, const InputCheck& check = {},
+                                   const RowHistory* history = nullptr) const {
     EncodedData out = without_labels(1);
     out.numeric.reserve(numbers_.size());
     out.ids.reserve(schema_.fields.size());
     out.single_ids.reserve(schema_.fields.size());
-    features_detail::NamedValues given(values, !columns_shared_);
+    Given given = names_.find(values);
+    std::vector<NamedValue> made;
+    if (!history_.empty()) made = add_history(history, given);
     std::size_t row = 0;
     for (std::size_t field = 0; field < schema_.fields.size(); ++field) {
       if (schema_.fields[field].is_numeric()) {
@@ -108,9 +141,11 @@ class Features {
         encode_category(field, given, check, out);
       }
     }
-    if (!given.all_used()) throw_error<ConfigError>({"row: ", unknown_name(values)});
     return out;
   }
+
+  /// What a history goes by, of a row's values. Throws ConfigError where a day or a time is missing, and for other names.
+  [[nodiscard]] RowKeys row_keys(std::span<const NamedValue> values) const { return row_keys(names_.find(values)); }
 
   [[nodiscard]] const FeaturesState& state() const { return state_; }
 
@@ -130,11 +165,12 @@ class Features {
                                     " and ", numbers_.size()});
     }
     if (state.labels.empty()) state.labels.resize(schema_.labels.size());
+    if (state.edges.empty()) state.edges.resize(vocabularies_.size());
     features_detail::check_labels(schema_, state.labels);
     features_detail::Normalisation numbers = numbers_;
     features_detail::Vocabularies vocabularies = vocabularies_;
     numbers.take(state);
-    vocabularies.index(state.vocabularies, state.keyed);
+    vocabularies.index(state.vocabularies, state.edges, state.keyed);
     numbers_ = std::move(numbers);
     vocabularies_ = std::move(vocabularies);
     state_ = std::move(state);
@@ -145,6 +181,8 @@ class Features {
   [[nodiscard]] const std::string& group_column() const { return group_column_; }
 
  private:
+  using Given = std::vector<const NamedValue*>;  ///< by the places of names_
+
   [[nodiscard]] EncodedData without_labels(Index samples) const {
     EncodedData out;
     out.samples = samples;
@@ -156,16 +194,12 @@ class Features {
   }
 
   /// `row`: of the field's first number among all, moved behind its last.
-  void encode_numbers(std::size_t field, std::size_t& row, features_detail::NamedValues& given, const InputCheck& check,
+  void encode_numbers(std::size_t field, std::size_t& row, const Given& given, const InputCheck& check,
                       EncodedData& out) const {
     bool missing = false, outside = false;
     for (; row < numbers_.size() && numbers_.columns()[row].field == field; ++row) {
       const features_detail::NumericColumn& column = numbers_.columns()[row];
-      const NamedValue* v = given.find(column.name);
-      if (v != nullptr && v->is_text) {
-        throw_error<ConfigError>({"input '", column.name, "' is '", v->text, "', expected a number"});
-      }
-      const double number = v != nullptr ? v->number : std::numeric_limits<double>::quiet_NaN();
+      const double number = number_of(given[number_names_[row]], column.name);
       const auto input = column.input(number, check.clamp);
       if (!input) {
         throw_error<ConfigError>({"input '", column.name, "' is ", number_text(number), ", expected a finite number"});
@@ -182,53 +216,116 @@ class Features {
     check.add(field, Unseen::outside, outside ? 1 : 0);
   }
 
-  void encode_category(std::size_t field, features_detail::NamedValues& given, const InputCheck& check,
-                       EncodedData& out) const {
+  void encode_category(std::size_t field, const Given& given, const InputCheck& check, EncodedData& out) const {
     const FieldInfo& f = schema_.fields[field];
-    const NamedValue* v = given.find(f.name);
-    const bool present = v != nullptr && !v->missing();
-    const std::string text = present ? v->as_text() : std::string();
-    const bool exact = !present || v->is_text || v->is_whole || is_exact(v->number, v->exact_below);
-    if (state_.keyed && !exact) {
-      throw_error<ConfigError>({"input '", f.name, "' is ", text, ", beyond ±2^", std::ilogb(v->exact_below),
-                                ", what its numbers are exact to; expected keys of so many digits as integers or text"});
-    }
     const bool single = features_detail::is_single(f);
     EncodedData::Ids ids;
-    const std::optional<Unseen> unseen = vocabularies_.add_ids(field, present, text, single ? out.single_ids : ids.ids);
+    std::vector<std::int32_t>& to = single ? out.single_ids : ids.ids;
+    const NamedValue* const first = given[first_name_[field]];
+    std::optional<Unseen> unseen;
+    std::string text, second;
+    if (f.kind == FieldKind::buckets) {
+      const double number = number_of(first, f.column);
+      if (std::isinf(number)) throw_error<ConfigError>({"input '", f.column, "' is ", number_text(number), ", expected a finite number"});
+      unseen = vocabularies_.add_bucket(field, number, to);
+    } else if (!f.second_column.empty()) {
+      unseen = vocabularies_.add_pair(field, key_text(first, f.column, text), key_text(given[second_name_[field]], f.second_column, second), to);
+    } else {
+      const bool present = first != nullptr && !first->missing();
+      unseen = vocabularies_.add_ids(field, present, key_text(first, f.column, text), to);
+    }
     out.single_fields += single ? 1 : 0;
     if (!single) ids.offsets = {0, static_cast<std::int32_t>(ids.ids.size())};
     out.ids.push_back(std::move(ids));
     if (!unseen) return;
-    if (check.refuses(*unseen)) throw_error<ConfigError>({"input '", f.name, "' is ", features_detail::refusal(*unseen, text)});
+    if (check.refuses(*unseen)) {
+      throw_error<ConfigError>({"input '", f.column, "' is ", features_detail::refusal(*unseen, key_text(first, f.column, text))});
+    }
     check.add(field, *unseen, 1);
   }
 
-  [[nodiscard]] ESPALIER_COLD std::string unknown_name(std::span<const NamedValue> values) const {
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      bool known = false;
-      std::string inputs;
-      for (const FieldInfo& f : schema_.fields) {
-        for (int k = 0; k < column_count(f); ++k) {
-          const std::string name = column_name(f, k);
-          known = known || values[i].name == name;
-          inputs += (inputs.empty() ? "'" : ", '") + name + "'";
-        }
-      }
-      if (!known) return "'" + values[i].name + "' is not an input of the model, which reads " + inputs;
-      for (std::size_t j = 0; j < i; ++j) {
-        if (values[i].name == values[j].name) return "'" + values[i].name + "' is given twice";
-      }
+  /// NaN where it is not given. Throws ConfigError for a text.
+  [[nodiscard]] static double number_of(const NamedValue* value, std::string_view name) {
+    if (value == nullptr) return std::numeric_limits<double>::quiet_NaN();
+    if (value->is_text) throw_error<ConfigError>({"input '", name, "' is '", value->text, "', expected a number"});
+    return value->number;
+  }
+
+  /// What a value is as a category: in `made`, or its own text. Empty where it is missing. Throws ConfigError.
+  [[nodiscard]] std::string_view key_text(const NamedValue* value, std::string_view name, std::string& made) const {
+    if (value == nullptr || value->missing()) return {};
+    if (value->is_text) return value->text;
+    made = value->as_text();
+    if (state_.keyed && !value->is_whole && !is_exact(value->number, value->exact_below)) {
+      throw_error<ConfigError>({"input '", name, "' is ", made, ", beyond ±2^", std::ilogb(value->exact_below),
+                                ", what its numbers are exact to; expected keys of so many digits as integers or text"});
     }
-    return "an input is given twice";
+    return made;
+  }
+
+  [[nodiscard]] RowKeys row_keys(const Given& given) const {
+    RowKeys row;
+    std::string text, key;
+    row.keys.reserve(key_names_.size());
+    for (std::size_t k = 0; k < key_names_.size(); ++k) {
+      row.keys.push_back(hash_text(category_key(key_text(given[key_names_[k]], history_.columns().keys[k], text), key)));
+    }
+    row.days.reserve(day_names_.size());
+    for (std::size_t k = 0; k < day_names_.size(); ++k) {
+      row.days.push_back(features_detail::moment_of(given[day_names_[k]], history_.columns().days[k], true));
+    }
+    if (!history_.columns().time.empty()) row.time = features_detail::moment_of(given[time_name_], history_.columns().time, false);
+    return row;
+  }
+
+  /// Puts what inputs of the rows before are among the values given; the result holds them.
+  [[nodiscard]] std::vector<NamedValue> add_history(const RowHistory* history, Given& given) const {
+    std::vector<NamedValue> made;
+    made.reserve(history_names_.size());
+    std::vector<double> inputs;
+    if (history != nullptr) {
+      inputs.resize(history_names_.size());
+      history->read(row_keys(given), inputs.data());
+    }
+    for (std::size_t i = 0; i < history_names_.size(); ++i) {
+      const NamedValue*& value = given[history_names_[i]];
+      if (value != nullptr) continue;
+      if (history == nullptr) {
+        throw_error<ConfigError>({"row: '", history_.names()[i], "' is not given, which knows of the rows before: predict_row(row, state) "
+                                  "makes it, where state is the predictor's initial_state(), moved on by what came since"});
+      }
+      value = &made.emplace_back(std::string_view(), inputs[i]);
+    }
+    return made;
+  }
+
+  /// Throws DataError for a table without the columns of inputs of the rows before, or whose columns begin with nothing after
+  /// what training knows.
+  ESPALIER_COLD void require_history(const Table& table) const {
+    for (const std::string& name : history_.names()) {
+      if (table.has(name)) continue;
+      throw_error<DataError>({table.source, ": no column '", name, "', which knows of the rows before: add_history<Model>(table) adds it "
+                              "to a whole log before that is split, ServingState::add_to(table) to rows that came later"});
+    }
+    if (history_.empty() || !state_.history || !table.history || !table.history->from_nothing || table.rows() == 0) return;
+    if (!(table.history->first > state_.history->last())) return;
+    throw_error<DataError>({table.source, ": its rows begin at ", number_text(table.history->first), ", after what training knows (until ",
+                            number_text(state_.history->last()), "), and '", history_.names()[0], "' knows of none of that: expected a "
+                            "table that ServingState::add_to(table) went on with, or one of the whole log"});
   }
 
   Schema schema_;
   std::string weight_column_, group_column_;
   features_detail::Vocabularies vocabularies_;
   features_detail::Normalisation numbers_;
+  RowHistory history_;  ///< what it goes by; knows of no rows
   FeaturesState state_;
-  bool columns_shared_ = false;  ///< a column of a vector is another field's too
+  // Where the values of a row are found.
+  features_detail::RowNames names_;
+  std::vector<std::size_t> number_names_;              ///< per numeric column
+  std::vector<std::size_t> first_name_, second_name_;  ///< per field
+  std::vector<std::size_t> history_names_, key_names_, day_names_;
+  std::size_t time_name_ = 0;
 };
 
 }  // namespace espalier

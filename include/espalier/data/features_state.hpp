@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <memory>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -12,6 +13,7 @@
 
 #include "espalier/core/config.hpp"
 #include "espalier/core/json_parser.hpp"
+#include "espalier/data/row_history.hpp"
 #include "espalier/data/label_scale.hpp"
 
 namespace espalier {
@@ -31,6 +33,10 @@ struct FeaturesState {
   /// Least and largest number per numeric column, after the same transforms; NaN of a column without numbers. Files made before
   /// there were these have none.
   std::vector<double> lows{}, highs{};
+  /// Per vocabulary of a field of buckets: where it cuts, ascending. Empty for others.
+  std::vector<std::vector<double>> edges{};
+  /// What inputs of the rows before know; null where the model has none. A file has it as tensors.
+  std::shared_ptr<const RowHistory> history{};
   std::vector<LabelState> labels{};           ///< per task; none in files of models that knew labels as they are
   /// Categories are their keys (category_key.hpp). Files from before that rule have none of this: values as they were written.
   bool keyed = true;
@@ -111,6 +117,11 @@ namespace features_detail {
   made.set("vocabularies", Json::array(std::move(vocabularies)));
   made.set("means", numbers(state.means)).set("deviations", numbers(state.deviations));
   if (!state.lows.empty()) made.set("lows", numbers(state.lows)).set("highs", numbers(state.highs));
+  if (std::any_of(state.edges.begin(), state.edges.end(), [](const auto& edges) { return !edges.empty(); })) {
+    std::vector<Json> edges;
+    for (const std::vector<double>& of_field : state.edges) edges.push_back(numbers(of_field));
+    made.set("edges", Json::array(std::move(edges)));
+  }
   if (!labels.empty()) made.set("labels", Json::array(std::move(labels)));
   if (state.keyed) made.set("keys", 2);
   return made;
@@ -130,6 +141,12 @@ namespace features_detail {
   };
   limits("lows", state.lows);
   limits("highs", state.highs);
+  if (const Json* edges = json.find("edges")) {
+    for (const Json& of_field : edges->items()) {
+      state.edges.emplace_back();
+      for (const Json& v : of_field.items()) state.edges.back().push_back(v.as_number());
+    }
+  }
   if (const Json* labels = json.find("labels")) {
     for (const Json& label : labels->items()) state.labels.push_back(features_detail::label_from_json(label));
   }

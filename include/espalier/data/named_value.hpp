@@ -91,42 +91,4 @@ struct NamedValue {
   }
 };
 
-namespace features_detail {
-
-/// A row's values by name, of the caller's. With `each_once`, no name is asked for twice, and what is given in the order in which
-/// it is asked for is found at once.
-class NamedValues {
- public:
-  NamedValues(std::span<const NamedValue> values, bool each_once)
-      : values_(values), used_(values.size()), each_once_(each_once) {}
-
-  /// Null when there is none of that name.
-  [[nodiscard]] const NamedValue* find(std::string_view name) {
-    for (std::size_t step = 0; step < values_.size(); ++step) {
-      const std::size_t at = next_ + step < values_.size() ? next_ + step : next_ + step - values_.size();
-      if (values_[at].name != name) continue;
-      used_[at] = 1;
-      if (each_once_) next_ = at + 1;
-      return &values_[at];
-    }
-    return nullptr;
-  }
-
-  /// Whether each was asked for.
-  [[nodiscard]] bool all_used() const {
-    for (const std::uint8_t used : used_) {
-      if (used == 0) return false;
-    }
-    return true;
-  }
-
- private:
-  std::span<const NamedValue> values_;
-  std::vector<std::uint8_t> used_;
-  std::size_t next_ = 0;
-  bool each_once_;
-};
-
-}  // namespace features_detail
-
 }  // namespace espalier

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -20,6 +21,12 @@
 
 namespace espalier {
 
+/// Where the columns of a table come from that know of the rows before (data/row_history.hpp).
+struct HistorySpan {
+  bool from_nothing = true;  ///< else they go on from what was known
+  double first = 0;          ///< the first day or time of the table's rows
+};
+
 /// Columns of one length. `source` (a file's name) begins error messages.
 ///
 /// What column(), numbers(), columns() and as_text() refer to stays good through add(), derive(), append(), rename(), the removal
@@ -31,6 +38,7 @@ class Table {
   std::string source = "table";
   std::vector<std::string> notes;  ///< what a reader or a join wants said: rows skipped, keys without a partner
   RowOrigins origins;              ///< where the rows stood in files
+  std::optional<HistorySpan> history{};  ///< none where there are no such columns
   std::string hint{};              ///< what a reader suspects to be wrong: put behind the error that a column is not there
 
   [[nodiscard]] Index rows() const { return columns_.empty() ? 0 : columns_[0].size(); }
@@ -220,6 +228,7 @@ class Table {
     made.source = source;
     made.notes = notes;
     made.hint = hint;
+    made.history = history;
     return made;
   }
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Categories as rows of embedding tables: by a vocabulary learnt from the training split, or hashed.
+// Categories as rows of embedding tables: by a vocabulary learnt from the training split, hashed, or numbers in buckets.
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "espalier/core/config.hpp"
+#include "espalier/data/bucket_edges.hpp"
 #include "espalier/data/category_key.hpp"
 #include "espalier/data/dataset.hpp"
 #include "espalier/data/dictionary.hpp"
@@ -34,6 +36,7 @@ class Vocabularies {
       table_of_.push_back(v);
     }
     lookup_.resize(tables_.size());
+    edges_.resize(tables_.size());
   }
 
   [[nodiscard]] std::size_t size() const { return tables_.size(); }
@@ -42,8 +45,10 @@ class Vocabularies {
   [[nodiscard]] std::vector<Index> rows() const {
     std::vector<Index> rows;
     for (std::size_t v = 0; v < tables_.size(); ++v) {
-      rows.push_back(is_hashed(*tables_[v]) ? static_cast<Index>(tables_[v]->buckets)
-                                            : static_cast<Index>(lookup_[v].size()) + 1);
+      const FieldInfo& f = *tables_[v];
+      rows.push_back(is_hashed(f) ? static_cast<Index>(f.buckets)
+                     : is_buckets(f) ? static_cast<Index>(edges_[v].size()) + 2
+                                     : static_cast<Index>(lookup_[v].size()) + 1);
     }
     return rows;
   }
@@ -53,14 +58,43 @@ class Vocabularies {
   [[nodiscard]] std::vector<std::vector<std::string>> learn(const Dataset& train) const {
     std::vector<std::vector<std::string>> learnt(tables_.size());
     for (std::size_t v = 0; v < tables_.size(); ++v) {
-      if (!is_hashed(*tables_[v])) learnt[v] = learn_one(v, train);
+      if (tables_[v]->kind == FieldKind::categorical) learnt[v] = learn_one(v, train);
     }
     return learnt;
   }
 
-  /// Takes over what was learnt. `keyed`: categories are their keys. Throws CheckpointError for a value that is there twice.
-  ESPALIER_COLD void index(const std::vector<std::vector<std::string>>& values, bool keyed) {
+  /// Where the intervals of each field of buckets begin. Throws DataError.
+  [[nodiscard]] std::vector<std::vector<double>> learn_edges(const Dataset& train) const {
+    std::vector<std::vector<double>> learnt(tables_.size());
+    for (std::size_t v = 0; v < tables_.size(); ++v) {
+      const FieldInfo& f = *tables_[v];
+      if (!is_buckets(f)) continue;
+      learnt[v].assign(f.edges.begin(), f.edges.end());
+      if (!f.edges.empty()) continue;
+      const std::vector<double>& numbers = train.table().numbers(f.column);
+      std::vector<double> values;
+      values.reserve(train.rows().size());
+      for (const std::int32_t row : train.rows()) values.push_back(finite_number(train.table(), numbers, row, f));
+      learnt[v] = bucket_edges(std::move(values), static_cast<std::size_t>(f.most_buckets));
+    }
+    return learnt;
+  }
+
+  /// Takes over what was learnt. `keyed`: categories are their keys. Throws CheckpointError for a value that is there twice, and
+  /// for edges that do not ascend.
+  ESPALIER_COLD void index(const std::vector<std::vector<std::string>>& values, const std::vector<std::vector<double>>& edges, bool keyed) {
     keyed_ = keyed;
+    if (edges.size() != tables_.size()) {
+      throw_error<CheckpointError>({"features: edges of ", edges.size(), " vocabularies, expected ", tables_.size()});
+    }
+    for (std::size_t v = 0; v < tables_.size(); ++v) {
+      const auto falls = [](double a, double b) { return !(a < b); };
+      const bool ascend = std::adjacent_find(edges[v].begin(), edges[v].end(), falls) == edges[v].end();
+      if (!ascend || (!edges[v].empty() && !(is_buckets(*tables_[v]) && std::isfinite(edges[v].front()) && std::isfinite(edges[v].back())))) {
+        throw_error<CheckpointError>({"features: edges of '", tables_[v]->table, "', expected numbers that ascend, of Buckets alone"});
+      }
+    }
+    edges_ = edges;
     for (std::size_t v = 0; v < tables_.size(); ++v) {
       lookup_[v] = Dictionary();
       for (const std::string& value : values[v]) static_cast<void>(lookup_[v].code(value));
@@ -91,6 +125,23 @@ class Vocabularies {
     return empty ? std::optional(Unseen::missing) : std::nullopt;
   }
 
+  /// The same of a number: row 0 where it is missing, 1 + the number of edges that it has reached.
+  std::optional<Unseen> add_bucket(std::size_t field, double number, std::vector<std::int32_t>& ids) const {
+    const std::vector<double>& edges = edges_[table_of_[field]];
+    const auto above = std::upper_bound(edges.begin(), edges.end(), number) - edges.begin();
+    ids.push_back(std::isnan(number) ? 0 : static_cast<std::int32_t>(above) + 1);
+    return std::isnan(number) ? std::optional(Unseen::missing) : std::nullopt;
+  }
+
+  /// The same of two cells together, empty where they are missing.
+  std::optional<Unseen> add_pair(std::size_t field, std::string_view first, std::string_view second,
+                                 std::vector<std::int32_t>& ids) const {
+    std::string made;
+    const auto hash_of = [&](std::string_view text) { return hash_text(keyed_ ? category_key(text, made) : text); };
+    ids.push_back(pair_row(fields_[field], hash_of(first), hash_of(second)));
+    return first.empty() && second.empty() ? std::optional(Unseen::missing) : std::nullopt;
+  }
+
   /// The ids of all rows. Throws DataError.
   void encode(const Dataset& data, EncodedData& out, const InputCheck& check) const {
     for (const FieldInfo& f : fields_) out.single_fields += is_single(f) ? 1 : 0;
@@ -98,13 +149,29 @@ class Vocabularies {
     std::size_t single = 0;
     for (std::size_t field = 0; field < fields_.size(); ++field) {
       if (fields_[field].is_numeric()) continue;
-      encode_field(field, data, out, single, check);
+      if (is_buckets(fields_[field]) || !fields_[field].second_column.empty()) {
+        encode_single(field, data, out, single, check);
+      } else {
+        encode_field(field, data, out, single, check);
+      }
       single += is_single(fields_[field]) ? 1U : 0U;
     }
   }
 
  private:
   [[nodiscard]] static bool is_hashed(const FieldInfo& f) { return f.kind == FieldKind::hashed; }
+  [[nodiscard]] static bool is_buckets(const FieldInfo& f) { return f.kind == FieldKind::buckets; }
+
+  [[nodiscard]] static std::int32_t pair_row(const FieldInfo& f, std::uint64_t first, std::uint64_t second) {
+    return static_cast<std::int32_t>(mix(first, second) % static_cast<std::uint64_t>(f.buckets));
+  }
+
+  /// NaN where it is missing. Throws DataError for infinity.
+  [[nodiscard]] static double finite_number(const Table& table, const std::vector<double>& numbers, std::int32_t row, const FieldInfo& f) {
+    const double x = numbers[static_cast<std::size_t>(row)];
+    if (!std::isinf(x)) return x;
+    throw_error<DataError>({table.where(row), ": column '", f.column, "' is ", number_text(x), ", expected a finite number"});
+  }
 
   [[nodiscard]] static std::int32_t hash(const FieldInfo& f, std::string_view value) {
     return static_cast<std::int32_t>(hash_text(value) % static_cast<std::uint64_t>(f.buckets));
@@ -128,8 +195,11 @@ class Vocabularies {
 
   /// A field's column as text. Numbers that may have been others are refused; a model from before that rule takes them.
   [[nodiscard]] const Column& cells(const FieldInfo& f, const Table& table, Column& made) const {
-    const bool refuses = keyed_ && table.column(f.name).kind == ColumnKind::number;
-    return refuses ? table.as_keys(f.name, made) : table.as_text(f.name, made);
+    return cells(f.column, table, made);
+  }
+  [[nodiscard]] const Column& cells(std::string_view name, const Table& table, Column& made) const {
+    const bool refuses = keyed_ && table.column(name).kind == ColumnKind::number;
+    return refuses ? table.as_keys(name, made) : table.as_text(name, made);
   }
 
   [[nodiscard]] std::vector<std::string> learn_one(std::size_t v, const Dataset& train) const {
@@ -168,6 +238,52 @@ class Vocabularies {
     return learnt;
   }
 
+  /// The rows of a field of buckets, or of pairs. `single`: how many single-valued fields come before.
+  void encode_single(std::size_t field, const Dataset& dataset, EncodedData& data, std::size_t single, const InputCheck& check) const {
+    const FieldInfo& f = fields_[field];
+    const Table& table = dataset.table();
+    data.ids.emplace_back();
+    std::vector<std::int32_t> ids;
+    std::int64_t missing = 0;
+    const auto put = [&](const auto& add) {
+      std::size_t at = single;
+      for (const std::int32_t row : dataset.rows()) {
+        ids.clear();
+        if (add(row)) {
+          if (check.refuses(Unseen::missing)) {
+            throw_error<DataError>({table.where(row), ": column '", f.column, "' is ", refusal(Unseen::missing, {})});
+          }
+          ++missing;
+        }
+        data.single_ids[at] = ids[0];
+        at += static_cast<std::size_t>(data.single_fields);
+      }
+    };
+    if (is_buckets(f)) {
+      const std::vector<double>& numbers = table.numbers(f.column);
+      put([&](std::int32_t row) { return add_bucket(field, finite_number(table, numbers, row, f), ids).has_value(); });
+    } else {
+      Column first, second;
+      const Column& a = cells(f.column, table, first);
+      const Column& b = cells(f.second_column, table, second);
+      const std::vector<std::uint64_t> of_a = hashes(a), of_b = hashes(b);
+      put([&](std::int32_t row) {
+        const std::int32_t i = a.codes[static_cast<std::size_t>(row)], j = b.codes[static_cast<std::size_t>(row)];
+        ids.push_back(pair_row(f, of_a[static_cast<std::size_t>(i + 1)], of_b[static_cast<std::size_t>(j + 1)]));
+        return i < 0 && j < 0;
+      });
+    }
+    check.add(field, Unseen::missing, missing);
+  }
+
+  /// Of each value in a column's dictionary, the first being the missing one.
+  [[nodiscard]] std::vector<std::uint64_t> hashes(const Column& column) const {
+    std::vector<std::uint64_t> made{hash_text({})};
+    std::string key;
+    for (const std::string& value : column.dictionary) made.push_back(hash_text(keyed_ ? category_key(value, key) : value));
+    return made;
+  }
+
   /// `single`: how many single-valued fields come before.
   void encode_field(std::size_t field, const Dataset& dataset, EncodedData& data, std::size_t single,
                     const InputCheck& check) const {
@@ -196,7 +312,7 @@ class Vocabularies {
         const std::optional<Unseen>& what = unseen[cell(row)];
         if (!what) continue;
         if (check.refuses(*what)) {
-          throw_error<DataError>({table.where(row), ": column '", f.name, "' is ", refusal(*what, column.at(row))});
+          throw_error<DataError>({table.where(row), ": column '", f.column, "' is ", refusal(*what, column.at(row))});
         }
         ++(*what == Unseen::missing ? missing : unknown);
       }
@@ -230,7 +346,8 @@ class Vocabularies {
   std::vector<const FieldInfo*> tables_;  ///< per table: the field that uses it first
   std::vector<std::size_t> table_of_;     ///< per field, of categorical ones
   bool keyed_ = true;
-  std::vector<Dictionary> lookup_;        ///< per table; empty for hashed fields
+  std::vector<Dictionary> lookup_;        ///< per table; empty for hashed fields and buckets
+  std::vector<std::vector<double>> edges_;  ///< per table of buckets
 };
 
 }  // namespace espalier::features_detail

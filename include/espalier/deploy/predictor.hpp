@@ -15,6 +15,7 @@
 #include "espalier/data/features.hpp"
 #include "espalier/deploy/inference.hpp"
 #include "espalier/deploy/input_counts.hpp"
+#include "espalier/deploy/serving_state.hpp"
 #include "espalier/train/checkpoint.hpp"
 #include "espalier/train/predictions.hpp"
 
@@ -57,10 +58,26 @@ class PlanPredictor {
 
   /// Predictions for one row of raw values: {{"age", 31.0}, {"movie", "m7"}}. An input that is not given is missing.
   /// Returns the outputs of all tasks, one behind the other in the tasks' order. Throws ConfigError for an unknown name.
-  [[nodiscard]] std::vector<float> predict_row(std::span<const NamedValue> values) const;
+  [[nodiscard]] std::vector<float> predict_row(std::span<const NamedValue> values) const {
+    return predict_row(values, static_cast<const RowHistory*>(nullptr));
+  }
   [[nodiscard]] std::vector<float> predict_row(std::initializer_list<NamedValue> values) const {
     return predict_row(std::span<const NamedValue>(values.begin(), values.size()));
   }
+
+  /// The same of a model with inputs of the rows before, which `state` knows: the row has the columns that they go by too. Throws
+  /// ConfigError where one of days or times is missing, and for a state of a model with other inputs.
+  [[nodiscard]] std::vector<float> predict_row(std::span<const NamedValue> values, const ServingState& state) const;
+  [[nodiscard]] std::vector<float> predict_row(std::initializer_list<NamedValue> values, const ServingState& state) const {
+    return predict_row(std::span<const NamedValue>(values.begin(), values.size()), state);
+  }
+
+  /// What the rows that it was trained and validated on have left; for each to move on.
+  [[nodiscard]] ServingState initial_state() const;
+  /// One that knows of no rows, as training begins.
+  [[nodiscard]] ServingState empty_state() const { return {features_, RowHistory(features_->schema().fields)}; }
+  /// One that ServingState::save() wrote, also of an earlier training of the same inputs. Throws IoError, CheckpointError.
+  [[nodiscard]] ServingState load_state(const std::string& path) const;
 
   /// Of each input, in the model's order: how many rows were predicted so far, and in how many of them it was missing, unknown
   /// or far outside of what training saw (of models saved before ranges were: never). Rows that were refused do not count.
@@ -73,7 +90,7 @@ class PlanPredictor {
   [[nodiscard]] const std::vector<std::string>& class_names(std::string_view task) const;
 
   [[nodiscard]] const PlanView& plan() const;
-  [[nodiscard]] const Features& features() const { return features_; }
+  [[nodiscard]] const Features& features() const { return *features_; }
   /// Empty with Precision::Bf16.
   [[nodiscard]] const Parameters<float>& parameters() const { return parameters_; }
   /// What the parameters take of memory, padding included; in float, the dense ones are kept in panels once more.
@@ -81,13 +98,14 @@ class PlanPredictor {
 
  private:
   [[nodiscard]] Predictions run(const EncodedData& data) const;
+  [[nodiscard]] std::vector<float> predict_row(std::span<const NamedValue> values, const RowHistory* history) const;
   [[nodiscard]] InputCheck check(std::vector<InputEvent>& found) const { return {&found, strict_, clamp_}; }
 
   /// Workspaces are kept between calls: as many as there were calls at one time.
   [[nodiscard]] InferenceExecutor<float>::Workspace borrow() const;
   void give_back(InferenceExecutor<float>::Workspace workspace) const;
 
-  Features features_;
+  std::shared_ptr<const Features> features_;
   bool strict_, clamp_;
   std::unique_ptr<InputCounter> counter_;
   Parameters<float> parameters_;

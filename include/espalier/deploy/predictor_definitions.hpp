@@ -25,14 +25,15 @@ ESPALIER_INLINE PlanPredictor::PlanPredictor(const CpuProgram& program, const st
 
 ESPALIER_INLINE PlanPredictor::PlanPredictor(const CpuProgram& program, const SafetensorsFile& file,
                                              PredictorOptions options)
-    : features_(program.plan.schema),
-      strict_(options.strict),
+    : strict_(options.strict),
       clamp_(options.clamp),
       counter_(std::make_unique<InputCounter>(program.plan.schema.fields,
                                               std::move(options.warnings))) {
   checkpoint_detail::require_model(file);
-  restore_features(file, program.plan, features_);
-  Parameters<float> read(program.plan, features_.vocabulary_rows());
+  auto features = std::make_shared<Features>(program.plan.schema);
+  restore_features(file, program.plan, *features);
+  features_ = std::move(features);
+  Parameters<float> read(program.plan, features_->vocabulary_rows());
   load_parameters(file, program.plan, read);
   if (options.precision.narrow()) {
     narrow_ = NarrowParameters(program.plan, read);
@@ -47,21 +48,43 @@ ESPALIER_INLINE PlanPredictor::~PlanPredictor() = default;
 
 ESPALIER_INLINE Predictions PlanPredictor::predict(const Dataset& data) const {
   std::vector<InputEvent> found;
-  const EncodedData encoded = features_.encode_inputs(data, check(found));
+  const EncodedData encoded = features_->encode_inputs(data, check(found));
   counter_->add(data.size(), found);
   return predict(encoded);
 }
 
 ESPALIER_INLINE Predictions PlanPredictor::predict(const EncodedData& data) const {
   Predictions p = run(data);
-  p.class_names = features_.class_names();
+  p.class_names = features_->class_names();
   return p;
 }
 
 ESPALIER_INLINE std::vector<float> PlanPredictor::predict_row(
-    std::span<const NamedValue> values) const {
+    std::span<const NamedValue> values, const ServingState& state) const {
+  const RowHistory& known = state.history();
+  if (&state.features() != features_.get() && known.names() != RowHistory(features_->schema().fields).names())
+    throw ConfigError("the state is of a model with other inputs: expected one of initial_state() or load_state()");
+  return predict_row(values, &known);
+}
+
+ESPALIER_COLD ESPALIER_INLINE ServingState PlanPredictor::initial_state() const {
+  const auto& known = features_->state().history;
+  return {features_, known ? *known : RowHistory(features_->schema().fields)};
+}
+
+ESPALIER_COLD ESPALIER_INLINE ServingState PlanPredictor::load_state(const std::string& path) const {
+  const SafetensorsFile file(path);
+  if (file.find_metadata("history") == nullptr)
+    throw_error<CheckpointError>({path, ": no state of a served model, expected what ServingState::save() wrote"});
+  RowHistory history(features_->schema().fields);
+  read_history(file, history);
+  return {features_, std::move(history)};
+}
+
+ESPALIER_INLINE std::vector<float> PlanPredictor::predict_row(
+    std::span<const NamedValue> values, const RowHistory* history) const {
   std::vector<InputEvent> found;
-  const EncodedData encoded = features_.encode(values, check(found));
+  const EncodedData encoded = features_->encode(values, check(found), history);
   counter_->add(1, found);
   const Predictions p = run(encoded);
   std::vector<float> flat;
@@ -73,7 +96,7 @@ ESPALIER_INLINE std::vector<float> PlanPredictor::predict_row(
 ESPALIER_COLD ESPALIER_INLINE const std::vector<std::string>& PlanPredictor::class_names(
     std::string_view task) const {
   for (std::size_t k = 0; k < plan().tasks.size(); ++k)
-    if (plan().tasks[k].name == task) return features_.state().labels[k].classes;
+    if (plan().tasks[k].name == task) return features_->state().labels[k].classes;
   std::string known;
   for (const TaskInfo& t : plan().tasks) known += (known.empty() ? "'" : ", '") + std::string(t.name) + "'";
   throw_error<ConfigError>({"no task '", task, "' in the model, expected one of ", known});
@@ -105,7 +128,7 @@ ESPALIER_INLINE Predictions PlanPredictor::run(const EncodedData& data) const {
   }
   give_back(std::move(workspace));
   for (std::size_t k = 0; k < p.values.size(); ++k)
-    to_label_unit(features_.state().labels[k].scale, p.values[k]);
+    to_label_unit(features_->state().labels[k].scale, p.values[k]);
   return p;
 }
 

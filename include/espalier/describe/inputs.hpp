@@ -3,90 +3,17 @@
 #pragma once
 
 #include <array>
-#include <concepts>
 #include <cstdint>
 #include <span>
 #include <string_view>
 
-#include "espalier/core/fixed_string.hpp"
 #include "espalier/core/type_list.hpp"
+#include "espalier/describe/fields.hpp"
+#include "espalier/describe/history.hpp"
 #include "espalier/describe/stand_ins.hpp"
-#include "espalier/describe/transforms.hpp"
 #include "espalier/plan/plan.hpp"
 
 namespace espalier {
-
-// Options of categorical fields.
-template <int N>
-struct MinCount {  ///< values seen fewer than N times in the training split share the spare row
-  static_assert(N >= 1, "espalier: MinCount starts at 1");
-  static constexpr void apply(FieldInfo& f) { f.min_count = N; }
-};
-template <FixedString Name>
-struct SharedTable {  ///< the fields that name the same table share its rows
-  static constexpr void apply(FieldInfo& f) { f.table = Name.view(); }
-};
-template <Pool P, char Separator = '|'>
-struct Pooled {  ///< a cell holds several values, cut at Separator; their rows are summed or averaged
-  static_assert(P != Pool::none, "espalier: Pooled takes Pool::sum or Pool::mean");
-  static constexpr void apply(FieldInfo& f) {
-    f.pool = P;
-    f.separator = Separator;
-  }
-};
-
-/// A number. Without transforms it is standardised; Numeric<"age", AsIs> keeps it as it is.
-template <FixedString Name, class... Transforms>
-struct Numeric {
-  static_assert(sizeof...(Transforms) <= FieldInfo::max_transforms,
-                "espalier: a numeric field takes at most 4 transforms");
-  static constexpr FieldInfo info() {
-    FieldInfo f;
-    f.name = Name.view();
-    if constexpr (sizeof...(Transforms) == 0) Standardize::apply(f);
-    (Transforms::apply(f), ...);
-    return f;
-  }
-};
-
-/// `Width` numbers, from the columns Name_0 … Name_{Width−1} (of width 1: Name): a dense vector made elsewhere.
-template <FixedString Name, int Width, class... Transforms>
-struct NumericVector {
-  static constexpr FieldInfo info() {
-    FieldInfo f = Numeric<Name, Transforms...>::info();
-    f.width = Width;
-    return f;
-  }
-};
-
-/// A value of a finite set, as a learnt vector of `Width` numbers. Values not in the training split share a spare row.
-template <FixedString Name, int Width = 0, class... Options>  // without a width, a sentence says what lacks
-struct Categorical {
-  static constexpr FieldInfo info() {
-    FieldInfo f;
-    f.name = Name.view();
-    f.kind = FieldKind::categorical;
-    f.width = Width;
-    f.table = Name.view();
-    (Options::apply(f), ...);
-    return f;
-  }
-};
-
-/// The same without a vocabulary: the value's hash picks one of `Buckets` rows.
-template <FixedString Name, std::int64_t Buckets, int Width, class... Options>
-struct Hashed {
-  static constexpr FieldInfo info() {
-    FieldInfo f = Categorical<Name, Width, Options...>::info();
-    f.kind = FieldKind::hashed;
-    f.buckets = Buckets;
-    return f;
-  }
-};
-
-/// Several values in one cell ("Comedy|Drama"), averaged: short for Categorical with Pooled.
-template <FixedString Name, int Width, class... Options>
-using MultiCategorical = Categorical<Name, Width, Pooled<Pool::mean>, Options...>;
 
 namespace detail {
 
@@ -111,6 +38,33 @@ constexpr bool tables_agree(std::span<const FieldInfo> fields) {
   return true;
 }
 
+/// Whether fields that read one column of the rows before mean the same.
+constexpr bool histories_agree(std::span<const FieldInfo> fields) {
+  for (const FieldInfo& f : fields) {
+    for (const FieldInfo& g : fields) {
+      if (f.column != g.column || !f.history.exists() || !g.history.exists()) continue;
+      if (f.history.day != g.history.day || f.history.smoothing != g.history.smoothing) return false;
+    }
+  }
+  return true;
+}
+
+constexpr Problem history_problem(const HistoryInfo& h) {
+  if (!h.exists()) return Problem::none;
+  if (h.keys.empty() || h.keys.size() > 4) return Problem::history_keys;
+  if (h.back < 1 || h.back > 8) return Problem::history_back;
+  return h.smoothing >= 0 ? Problem::none : Problem::history_smoothing;
+}
+
+constexpr Problem buckets_problem(const FieldInfo& f) {
+  if (f.edges.empty()) return f.most_buckets >= 2 && f.most_buckets <= 65536 ? Problem::none : Problem::bucket_count;
+  for (std::size_t i = 0; i < f.edges.size(); ++i) {
+    const double x = f.edges[i];
+    if (!(x - x == 0) || (i > 0 && !(f.edges[i - 1] < x))) return Problem::edges;
+  }
+  return Problem::none;
+}
+
 /// What is wrong with a field.
 constexpr Problem problem_of(const FieldInfo& f) {
   if (f.width < 1) return Problem::field_width;
@@ -121,6 +75,9 @@ constexpr Problem problem_of(const FieldInfo& f) {
     if (t.kind == TransformKind::clip && !(t.low < t.high)) return Problem::empty_clip;
   }
   if (standardized > 1) return Problem::standardized_twice;
+  if (const Problem p = history_problem(f.history); p != Problem::none) return p;
+  if (f.kind == FieldKind::buckets) return buckets_problem(f);
+  if (f.most_buckets > 0 || !f.edges.empty()) return Problem::bucket_source;
   const bool categorical_options = f.min_count != 1 || !f.table.empty() || f.pool != Pool::none;
   if (f.is_numeric() ? categorical_options : f.transform_count > 0) return Problem::field_options;
   if (f.kind != FieldKind::hashed) return Problem::none;
@@ -139,6 +96,13 @@ constexpr Fault fault_of(std::span<const FieldInfo> fields) {
     if (problem_of(f) != Problem::none) return {problem_of(f), f.name};
   }
   if (!names_differ(fields)) return {Problem::same_fields, {}};
+  if (!histories_agree(fields)) return {Problem::histories, {}};
+  std::string_view time;
+  for (const FieldInfo& f : fields) {
+    if (f.history.time.empty()) continue;
+    if (!time.empty() && f.history.time != time) return {Problem::history_times, f.name};
+    time = f.history.time;
+  }
   return {tables_agree(fields) ? Problem::none : Problem::shared_tables, {}};
 }
 
@@ -220,5 +184,22 @@ struct Inputs {
     return x;
   }
 };
+
+namespace detail {
+
+template <class... Groups>
+struct JoinInputs;
+template <class... Fields>
+struct JoinInputs<Inputs<Fields...>> {
+  using type = Inputs<Fields...>;
+};
+template <class... A, class... B, class... Rest>
+struct JoinInputs<Inputs<A...>, Inputs<B...>, Rest...> : JoinInputs<Inputs<A..., B...>, Rest...> {};
+
+}  // namespace detail
+
+/// The fields of several Inputs, one behind the other.
+template <class... Groups>
+using JoinedInputs = typename detail::JoinInputs<Groups...>::type;
 
 }  // namespace espalier

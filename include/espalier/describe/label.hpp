@@ -55,8 +55,6 @@ namespace detail {
 
 template <class Rule>
 concept MakesLabels = requires(LabelInfo& l) { Rule::apply(l); };
-template <class Rule>
-inline constexpr bool is_transform = requires { requires Rule::transforms; };
 
 /// The type of `Label<…>`. What is wrong with it is said by the task that has it.
 template <FixedString Column, class... Rules>

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 
+#include "espalier/core/type_list.hpp"
 #include "espalier/plan/schema.hpp"
 
 namespace espalier {
@@ -36,6 +37,20 @@ struct Range {
 template <Range R>
 struct Clip {  ///< min(max(x, low), high); for inputs
   static constexpr void apply(FieldInfo& f) { detail::add_transform(f, {TransformKind::clip, R.low, R.high}); }
+  static constexpr bool transforms = true;
 };
 
+namespace detail {
+
+template <class Rule>
+inline constexpr bool is_transform = requires { requires Rule::transforms; };
+
+/// Applies options; without transforms among them the usual ones.
+template <class... Usual, class... Options>
+constexpr void apply_options(FieldInfo& f, TypeList<Usual...>, TypeList<Options...>) {
+  (Options::apply(f), ...);
+  if constexpr (!(is_transform<Options> || ...)) (Usual::apply(f), ...);
+}
+
+}  // namespace detail
 }  // namespace espalier

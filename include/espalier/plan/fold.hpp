@@ -28,7 +28,7 @@ constexpr void check_problem() {
                 "espalier: a task's second argument is a loss: BinaryCrossEntropy, MeanSquaredError, or a struct of yours "
                 "with name, label, outputs, evaluate and predict");
   static_assert(P != Problem::not_a_field,
-                "espalier: Inputs takes fields: Numeric<\"age\">, Categorical<\"user\", 16>, Hashed, NumericVector");
+                "espalier: Inputs takes fields: Numeric<\"age\">, Categorical<\"user\", 16>, Buckets, Hashed, Cross, MeanOf");
   static_assert(P != Problem::not_a_sharing,
                 "espalier: expected a way to share, such as SharedBottom<Mlp<64, 32>> or Mmoe<8, Mlp<64>>");
   static_assert(P != Problem::towers_below,
@@ -44,6 +44,15 @@ constexpr void check_problem() {
   static_assert(P != Problem::buckets, "espalier: Hashed needs 1 to 2^31 − 1 buckets");
   static_assert(P != Problem::min_count_of_hashed, "espalier: Hashed has no vocabulary for MinCount to count in");
   static_assert(P != Problem::standardized_twice, "espalier: a numeric field is standardised once");
+  static_assert(P != Problem::bucket_count, "espalier: Buckets needs 2 to 65536 quantiles, or Edges{18, 65}");
+  static_assert(P != Problem::bucket_source, "espalier: Bucketed takes a field of one number: Numeric, MeanOf, CountOf");
+  static_assert(P != Problem::edges, "espalier: Edges must ascend, and be finite");
+  static_assert(P != Problem::history_keys, "espalier: By names 1 to 4 columns");
+  static_assert(P != Problem::history_smoothing, "espalier: Smoothing is 0 or more rows");
+  static_assert(P != Problem::history_back, "espalier: Nth is 1 (the row before) to 8");
+  static_assert(P != Problem::histories, "espalier: two inputs are means of one label by the same keys with another Smoothing "
+                                         "or another column of days");
+  static_assert(P != Problem::history_times, "espalier: the inputs of one model that go by time name the same column of times");
   static_assert(P != Problem::empty_clip, "espalier: Clip needs low < high");
   static_assert(P != Problem::layer_without_units, "espalier: Dense needs at least one unit");
   static_assert(P != Problem::dropout_rate, "espalier: Dropout's rate must lie in [0, 1)");

@@ -14,7 +14,8 @@ namespace espalier {
 enum class FieldKind : std::uint8_t {
   numeric,      ///< `width` number columns: `name` alone when width is 1, else `name_0` … `name_{width−1}`
   categorical,  ///< one text value, looked up in a vocabulary learnt from the training split
-  hashed,       ///< one text value, hashed into `buckets` rows: no vocabulary
+  hashed,       ///< one text value, or one of each of several columns, hashed into `buckets` rows: no vocabulary
+  buckets,      ///< a number, by the interval that it lies in: between given edges, or quantiles of the training split
 };
 
 enum class Pool : std::uint8_t { none, sum, mean };  ///< how the values of a multi-valued field are put together
@@ -32,17 +33,47 @@ struct Transform {
   constexpr bool operator==(const Transform&) const = default;
 };
 
-/// One input field. Categorical fields fill `width` rows of the encoder's input from their embedding table.
+/// What a field knows of the rows that came before its own.
+enum class HistoryKind : std::uint8_t {
+  none,            ///< the field reads its own row
+  mean,            ///< mean of a label over rows of earlier days
+  count,           ///< number of rows of earlier days
+  earlier_rows,    ///< number of rows before this one
+  since_previous,  ///< time since a row before this one
+};
+
+/// Of rows with the same `keys`.
+struct HistoryInfo {
+  HistoryKind kind = HistoryKind::none;
+  std::span<const std::string_view> keys{};
+  std::string_view label;  ///< of mean: a column of numbers
+  std::string_view day;    ///< of mean and count
+  std::string_view time;   ///< of the others
+  double smoothing = 0;    ///< of mean: so many rows of the mean of all keys are added
+  int back = 1;            ///< of since_previous: 1 for the last row before, 2 for the one before that, …
+
+  [[nodiscard]] constexpr bool exists() const { return kind != HistoryKind::none; }
+  /// Whether it moves on day by day, not row by row.
+  [[nodiscard]] constexpr bool daily() const { return kind == HistoryKind::mean || kind == HistoryKind::count; }
+};
+
+/// One input field. All but numeric ones fill `width` rows of the encoder's input from their embedding table.
 struct FieldInfo {
   static constexpr std::size_t max_transforms = 4;
 
   std::string_view name;
   FieldKind kind = FieldKind::numeric;
   int width = 1;
+  std::string_view column;         ///< what is read: the column called as the field unless said otherwise
+  std::string_view second_column;  ///< hashed: what is hashed with it, if anything
+  HistoryInfo history{};           ///< numeric and buckets: what `column` is made of
   // numeric
   std::array<Transform, max_transforms> transforms{};
   int transform_count = 0;
-  // categorical and hashed
+  // buckets
+  int most_buckets = 0;             ///< of quantiles
+  std::span<const double> edges{};  ///< given ones, ascending
+  // categorical, hashed and buckets
   std::string_view table;       ///< the embedding table's name: the field's own unless shared
   int min_count = 1;            ///< values seen less often in the training split share row 0
   std::int64_t buckets = 0;     ///< hashed: rows of the table
@@ -50,6 +81,8 @@ struct FieldInfo {
   char separator = '|';
 
   [[nodiscard]] constexpr bool is_numeric() const { return kind == FieldKind::numeric; }
+  /// Whether it is made of numbers.
+  [[nodiscard]] constexpr bool reads_numbers() const { return kind == FieldKind::numeric || kind == FieldKind::buckets; }
 };
 
 enum class LabelKind : std::uint8_t {

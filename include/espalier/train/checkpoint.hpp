@@ -2,6 +2,7 @@
 // Saving and loading models.
 #pragma once
 
+#include <memory>
 #include <span>
 #include <string>
 #include <utility>
@@ -11,6 +12,7 @@
 #include "espalier/core/json_parser.hpp"
 #include "espalier/data/features.hpp"
 #include "espalier/train/description.hpp"
+#include "espalier/train/row_history_file.hpp"
 #include "espalier/train/parameters.hpp"
 #include "espalier/train/safetensors.hpp"
 #include "espalier/train/saved_metrics.hpp"
@@ -21,6 +23,7 @@ namespace espalier {
 //   "espalier"     the layout's version
 //   "description"  the model, as describe_plan writes it
 //   "features"     vocabularies and normalisation
+//   "history"      what inputs of the rows before know, where there are such; its numbers are tensors (row_history_file.hpp)
 //   "metrics"      of the validation split, where there was one
 
 inline constexpr std::string_view checkpoint_version = "1";
@@ -77,6 +80,7 @@ inline void add_description(SafetensorsWriter& writer, const PlanView& plan, con
   writer.metadata("espalier", std::string(checkpoint_version));
   writer.metadata("description", join_lines(describe_plan(plan)));
   writer.metadata("features", to_json(features).dump());
+  if (features.history) add_history(writer, *features.history);
 }
 
 inline void add_metrics(SafetensorsWriter& writer, const SavedMetrics& metrics) {
@@ -134,7 +138,12 @@ inline void save_model(const std::string& path, const PlanView& plan, const Para
 /// The vocabularies and normalisation of a saved model. Throws CheckpointError when it is another model's.
 [[nodiscard]] inline FeaturesState load_features(const SafetensorsFile& file, const PlanView& plan) {
   checkpoint_detail::check_description(file, plan);
-  return checkpoint_detail::read_json(file, "features", [](const Json& json) { return features_from_json(json); });
+  FeaturesState state = checkpoint_detail::read_json(file, "features", [](const Json& json) { return features_from_json(json); });
+  if (RowHistory history(plan.schema.fields); !history.empty()) {
+    read_history(file, history);
+    state.history = std::make_shared<const RowHistory>(std::move(history));
+  }
+  return state;
 }
 
 /// The metrics that a file has; epoch 0 where it has none. Throws CheckpointError when they are malformed.

@@ -27,9 +27,25 @@ namespace espalier {
   return "identity";
 }
 
+/// Where a field finds its values, if it does not say so by its name: ", of 'duration_ms'", ", by user, tab before date".
+[[nodiscard]] ESPALIER_COLD inline std::string describe_source(const FieldInfo& f) {
+  std::string text = f.column == f.name || f.column.empty() ? "" : ", of '" + std::string(f.column) + "'";
+  if (!f.second_column.empty()) text += " and '" + std::string(f.second_column) + "'";
+  const HistoryInfo& h = f.history;
+  if (!h.exists()) return text;
+  text += ", by";
+  for (const std::string_view key : h.keys) text += " '" + std::string(key) + "'";
+  if (h.daily()) text += " before '" + std::string(h.day) + "'";
+  if (!h.time.empty()) text += " at '" + std::string(h.time) + "'";
+  if (h.kind == HistoryKind::mean) text += ", smoothing " + Json(h.smoothing).dump();
+  if (h.back > 1) text += ", " + std::to_string(h.back) + " before";
+  return text;
+}
+
 /// "numeric × 1, log1p, standardize" or "categorical × 16, table 'movie', mean over '|'".
 [[nodiscard]] ESPALIER_COLD inline std::string describe_field(const FieldInfo& f) {
   std::string text;
+  const std::string source = describe_source(f);
   if (f.is_numeric()) {
     text = "numeric × " + std::to_string(f.width);
     for (int i = 0; i < f.transform_count; ++i) {
@@ -42,11 +58,17 @@ namespace espalier {
           break;
       }
     }
-    return text;
+    return text + source;
+  }
+  if (f.kind == FieldKind::buckets) {
+    text = f.edges.empty() ? std::to_string(f.most_buckets) + " buckets" : "buckets at";
+    for (const double edge : f.edges) text += " " + Json(edge).dump();
+    return text + " × " + std::to_string(f.width) + source;
   }
   text = f.kind == FieldKind::hashed ? "hashed to " + std::to_string(f.buckets) : "categorical";
   text += " × " + std::to_string(f.width) + ", table '" + std::string(f.table) + "'";
   if (f.min_count > 1) text += ", at least " + std::to_string(f.min_count) + " times";
+  text += source;
   if (f.pool == Pool::none) return text;
   const auto separator = static_cast<unsigned char>(f.separator);
   const bool shown = separator > 0x20 && separator < 0x7F;

@@ -67,6 +67,7 @@ ESPALIER_COLD ESPALIER_INLINE FitResult PlanTrainer::fit(const Dataset& train,
   }
   const Splits splits{features.encode(train),
                       valid.size() > 0 ? features.encode(valid) : EncodedData{}};
+  if (!resumed) features.learn_history(train, valid);
   require_finite_losses(program_, train, splits.train);
   if (splits.valid.size() > 0) {
     require_finite_losses(program_, valid, splits.valid);

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// `drop_duplicates`: of rows that agree in some columns, the first.
+#pragma once
+
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "espalier/core/config.hpp"
+#include "espalier/core/random.hpp"
+#include "espalier/data/table.hpp"
+
+namespace espalier {
+
+/// Keeps of the rows with the same values in `columns` the first one, as it stands in the table; missing values are one value.
+/// Returns how many rows went. Logs that are collected twice, or written again after an error, have such copies; they lift
+/// scores where one of two is to be predicted from the other. Throws DataError for a column that is not there.
+ESPALIER_COLD inline Index drop_duplicates(Table& table, const std::vector<std::string>& columns) {
+  std::vector<const Column*> keys;
+  for (const std::string& name : columns) keys.push_back(&table.column(name));
+  const auto value = [&](const Column& column, std::int32_t row) {
+    const auto i = static_cast<std::size_t>(row);
+    if (column.kind == ColumnKind::text) return static_cast<std::uint64_t>(static_cast<std::uint32_t>(column.codes[i]));
+    const double x = column.numbers[i];
+    return std::isnan(x) ? ~std::uint64_t{0} : std::bit_cast<std::uint64_t>(x == 0 ? 0.0 : x);
+  };
+  const auto hash = [&](std::int32_t row) {
+    std::uint64_t h = 0;
+    for (const Column* column : keys) h = mix(h ^ value(*column, row));
+    return static_cast<std::size_t>(h);
+  };
+  const auto same = [&](std::int32_t a, std::int32_t b) {
+    for (const Column* column : keys) {
+      if (value(*column, a) != value(*column, b)) return false;
+    }
+    return true;
+  };
+  std::unordered_set<std::int32_t, decltype(hash), decltype(same)> seen(static_cast<std::size_t>(table.rows()), hash, same);
+  std::vector<std::int32_t> kept;
+  for (Index row = 0; row < table.rows(); ++row) {
+    if (seen.insert(static_cast<std::int32_t>(row)).second) kept.push_back(static_cast<std::int32_t>(row));
+  }
+  const Index dropped = table.rows() - static_cast<Index>(kept.size());
+  if (dropped > 0) table = table.take(kept);
+  return dropped;
+}
+
+}  // namespace espalier

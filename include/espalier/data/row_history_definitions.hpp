@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: Apache-2.0
+// What `RowHistory` does.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <numeric>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "espalier/core/config.hpp"
+#include "espalier/core/random.hpp"
+#include "espalier/data/day.hpp"
+#include "espalier/data/dictionary.hpp"
+#include "espalier/data/row_history.hpp"
+
+namespace espalier {
+
+namespace history_detail {
+
+/// The place of `name` in a list, at whose end it is put where it is new.
+[[nodiscard]] ESPALIER_COLD inline std::size_t place_in(std::vector<std::string>& names, std::string_view name) {
+  const auto found = std::find(names.begin(), names.end(), name);
+  if (found != names.end()) return static_cast<std::size_t>(found - names.begin());
+  names.emplace_back(name);
+  return names.size() - 1;
+}
+
+[[nodiscard]] inline std::uint64_t start_key() { return 0x6A09E667F3BCC908ULL; }
+[[nodiscard]] inline std::uint64_t next_key(std::uint64_t key, std::uint64_t value) { return mix(key ^ value); }
+
+}  // namespace history_detail
+
+ESPALIER_COLD ESPALIER_INLINE void DailyHistory::add_input(const FieldInfo& field, std::size_t place, std::size_t label) {
+  if (field.history.kind == HistoryKind::count) {
+    inputs_.push_back({place, 0, 0});
+    return;
+  }
+  const auto found = std::find(labels_.begin(), labels_.end(), label);
+  const auto at = static_cast<std::size_t>(found - labels_.begin());
+  if (found == labels_.end()) labels_.push_back(label);
+  if (labels_.size() > max_labels) {
+    throw_error<ConfigError>({"input '", field.name, "': the mean of one more label by these keys, expected at most ", max_labels});
+  }
+  inputs_.push_back({place, 1 + 2 * at, field.history.smoothing});
+  totals_ = DailyTotals(1 + 2 * labels_.size());
+}
+
+ESPALIER_INLINE void DailyHistory::read(std::uint64_t key, double day, double* out) const {
+  std::array<double, 1 + 2 * max_labels> of_key, of_all;
+  totals_.read(key, day, of_key.data());
+  totals_.read(all_keys, day, of_all.data());
+  for (const Input& input : inputs_) {
+    if (input.sum == 0) {
+      out[input.place] = of_key[0];
+      continue;
+    }
+    const double count = of_key[input.sum], sum = of_key[input.sum + 1];
+    const double mean = of_all[input.sum + 1] / of_all[input.sum];  // NaN where there is no earlier day
+    out[input.place] = (sum + input.smoothing * mean) / (count + input.smoothing);
+  }
+}
+
+ESPALIER_INLINE void DailyHistory::add(std::uint64_t key, double day, double rows, const double* labels) {
+  std::array<double, 1 + 2 * max_labels> values;
+  values[0] = rows;
+  for (std::size_t i = 0; i < labels_.size(); ++i) {
+    const double label = labels == nullptr ? std::numeric_limits<double>::quiet_NaN() : labels[labels_[i]];
+    const bool known = !std::isnan(label);
+    values[1 + 2 * i] = known ? 1 : 0;
+    values[2 + 2 * i] = known ? label : 0;
+  }
+  totals_.add(key, day, values.data());
+  totals_.add(all_keys, day, values.data());
+}
+
+ESPALIER_COLD ESPALIER_INLINE void SessionHistory::add_input(const FieldInfo& field, std::size_t place) {
+  const bool counts = field.history.kind == HistoryKind::earlier_rows;
+  const auto back = static_cast<std::size_t>(counts ? 0 : field.history.back);
+  inputs_.push_back({place, back});
+  rows_.width = (std::max)(rows_.width, 1 + back);
+}
+
+ESPALIER_INLINE void SessionHistory::read(std::uint64_t key, double time, double* out) const {
+  const std::int32_t number = rows_.index.find(key);
+  const double* const known = number == KeyIndex::none ? nullptr : rows_.sums.data() + static_cast<std::size_t>(number) * rows_.width;
+  for (const Input& input : inputs_) {
+    const double none = input.back == 0 ? 0 : std::numeric_limits<double>::quiet_NaN();
+    out[input.place] = known == nullptr ? none : input.back == 0 ? known[0] : time - known[input.back];
+  }
+}
+
+ESPALIER_INLINE void SessionHistory::add(std::uint64_t key, double time) {
+  const std::size_t at = static_cast<std::size_t>(rows_.index.add(key)) * rows_.width;
+  if (at == rows_.sums.size()) {
+    rows_.sums.push_back(0);
+    rows_.sums.resize(at + rows_.width, std::numeric_limits<double>::quiet_NaN());
+  }
+  double* const known = rows_.sums.data() + at;
+  ++known[0];
+  for (std::size_t i = rows_.width - 1; i > 1; --i) known[i] = known[i - 1];
+  if (rows_.width > 1) known[1] = time;
+}
+
+ESPALIER_COLD ESPALIER_INLINE RowHistory::RowHistory(std::span<const FieldInfo> fields) {
+  for (const FieldInfo& field : fields) {
+    const HistoryInfo& h = field.history;
+    if (!h.exists() || place(field.column) < names_.size()) continue;
+    const std::size_t at = history_detail::place_in(names_, field.column);
+    std::vector<std::size_t> keys;
+    for (const std::string_view key : h.keys) keys.push_back(history_detail::place_in(columns_.keys, key));
+    if (h.daily()) {
+      const std::size_t day = history_detail::place_in(columns_.days, h.day);
+      const std::size_t label = h.label.empty() ? 0 : history_detail::place_in(columns_.labels, h.label);
+      const auto same = [&](const DailyHistory& d) { return d.keys() == keys && d.day() == day; };
+      auto group = std::find_if(daily_.begin(), daily_.end(), same);
+      if (group == daily_.end()) group = daily_.insert(group, DailyHistory(keys, day));
+      group->add_input(field, at, label);
+    } else {
+      columns_.time = h.time;
+      const auto same = [&](const SessionHistory& s) { return s.keys() == keys; };
+      auto group = std::find_if(sessions_.begin(), sessions_.end(), same);
+      if (group == sessions_.end()) group = sessions_.insert(group, SessionHistory(keys));
+      group->add_input(field, at);
+    }
+  }
+}
+
+ESPALIER_INLINE std::size_t RowHistory::place(std::string_view name) const {
+  return static_cast<std::size_t>(std::find(names_.begin(), names_.end(), name) - names_.begin());
+}
+
+namespace history_detail {
+
+/// The key of a row in a group.
+template <class Group>
+[[nodiscard]] std::uint64_t key_of(const Group& group, const RowKeys& row) {
+  std::uint64_t key = start_key();
+  for (const std::size_t k : group.keys()) key = next_key(key, row.keys[k]);
+  return key;
+}
+
+}  // namespace history_detail
+
+ESPALIER_INLINE void RowHistory::read(const RowKeys& row, double* out) const {
+  for (const DailyHistory& d : daily_) d.read(history_detail::key_of(d, row), row.days[d.day()], out);
+  for (const SessionHistory& s : sessions_) s.read(history_detail::key_of(s, row), row.time, out);
+}
+
+ESPALIER_INLINE void RowHistory::add(const RowKeys& row, const double* labels) {
+  for (DailyHistory& d : daily_) d.add(history_detail::key_of(d, row), row.days[d.day()], 1, labels);
+  for (SessionHistory& s : sessions_) s.add(history_detail::key_of(s, row), row.time);
+  last_ = (std::max)(last_, columns_.time.empty() ? row.days[0] : row.time);
+}
+
+ESPALIER_INLINE void RowHistory::add_labels(const RowKeys& row, const double* labels) {
+  for (DailyHistory& d : daily_) d.add(history_detail::key_of(d, row), row.days[d.day()], 0, labels);
+}
+
+/// A table's columns as histories see them.
+struct RowHistory::Rows {
+  std::vector<std::vector<std::uint64_t>> keys;
+  std::vector<std::vector<double>> days;
+  std::vector<double> time;
+  std::vector<const double*> labels;
+
+  ESPALIER_COLD Rows(const HistoryColumns& columns, const Table& table) {
+    for (const std::string& name : columns.keys) {
+      Column made;
+      const Column& column = table.as_keys(name, made);
+      std::vector<std::uint64_t> of_code;
+      for (const std::string& value : column.dictionary) of_code.push_back(hash_text(value));
+      const std::uint64_t missing = hash_text({});
+      std::vector<std::uint64_t>& hashes = keys.emplace_back();
+      hashes.reserve(column.codes.size());
+      for (const std::int32_t code : column.codes) hashes.push_back(code < 0 ? missing : of_code[static_cast<std::size_t>(code)]);
+    }
+    for (const std::string& name : columns.days) days.push_back(history_detail::moments_of(table, name, true));
+    if (!columns.time.empty()) time = history_detail::moments_of(table, columns.time, false);
+    for (const std::string& name : columns.labels) {
+      const std::vector<double>& values = table.numbers(name);
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        if (!std::isinf(values[i])) continue;
+        throw_error<DataError>({table.where(static_cast<Index>(i)), ": column '", name, "' is infinite, expected a label that has a mean"});
+      }
+      labels.push_back(values.data());
+    }
+  }
+
+  [[nodiscard]] const std::vector<double>& moments() const { return time.empty() ? days.at(0) : time; }
+
+  /// As they are told.
+  void sort(std::vector<std::int32_t>& rows) const {
+    const std::vector<double>& when = moments();
+    std::sort(rows.begin(), rows.end(), [&](std::int32_t a, std::int32_t b) {
+      const double x = when[static_cast<std::size_t>(a)], y = when[static_cast<std::size_t>(b)];
+      return x != y ? x < y : a < b;
+    });
+    rows.erase(std::unique(rows.begin(), rows.end()), rows.end());
+  }
+
+  [[nodiscard]] std::vector<std::uint64_t> keys_of(const std::vector<std::size_t>& group) const {
+    std::vector<std::uint64_t> made(moments().size(), history_detail::start_key());
+    for (const std::size_t k : group) {
+      for (std::size_t i = 0; i < made.size(); ++i) made[i] = history_detail::next_key(made[i], keys[k][i]);
+    }
+    return made;
+  }
+};
+
+/// Group after group: what each knows does not depend on the others.
+ESPALIER_COLD ESPALIER_INLINE void RowHistory::run(const Rows& rows, std::span<const std::int32_t> order,
+                                                std::vector<std::vector<double>>* out) {
+  std::vector<double> inputs(names_.size()), labels(rows.labels.size());
+  for (DailyHistory& group : daily_) {
+    const std::vector<std::uint64_t> keys = rows.keys_of(group.keys());
+    const std::vector<double>& days = rows.days[group.day()];
+    for (const std::int32_t row : order) {
+      const auto i = static_cast<std::size_t>(row);
+      if (out != nullptr) {
+        group.read(keys[i], days[i], inputs.data());
+        group.for_each_place([&](std::size_t p) { (*out)[p][i] = inputs[p]; });
+      }
+      for (const std::size_t k : group.labels()) labels[k] = rows.labels[k][i];
+      group.add(keys[i], days[i], 1, labels.data());
+    }
+  }
+  for (SessionHistory& group : sessions_) {
+    const std::vector<std::uint64_t> keys = rows.keys_of(group.keys());
+    for (const std::int32_t row : order) {
+      const auto i = static_cast<std::size_t>(row);
+      if (out != nullptr) {
+        group.read(keys[i], rows.time[i], inputs.data());
+        group.for_each_place([&](std::size_t p) { (*out)[p][i] = inputs[p]; });
+      }
+      group.add(keys[i], rows.time[i]);
+    }
+  }
+  if (!order.empty()) last_ = (std::max)(last_, rows.moments()[static_cast<std::size_t>(order.back())]);
+}
+
+ESPALIER_COLD ESPALIER_INLINE void RowHistory::add_to(Table& table) {
+  if (empty()) return;
+  for (const std::string& name : names_) {
+    if (table.has(name)) throw_error<DataError>({table.source, ": there already is a column '", name, "', which knows of the rows before"});
+  }
+  const Rows rows(columns_, table);
+  std::vector<std::int32_t> order(static_cast<std::size_t>(table.rows()));
+  std::iota(order.begin(), order.end(), 0);
+  rows.sort(order);
+  std::vector<std::vector<double>> out(names_.size(), std::vector<double>(order.size()));
+  table.history = HistorySpan{std::isinf(last_), order.empty() ? 0 : rows.moments()[static_cast<std::size_t>(order[0])]};
+  run(rows, order, &out);
+  for (std::size_t i = 0; i < names_.size(); ++i) table.add(Column::number(names_[i], std::move(out[i])));
+}
+
+ESPALIER_COLD ESPALIER_INLINE void RowHistory::add_rows(const Table& table, std::vector<std::int32_t> chosen) {
+  if (empty() || chosen.empty()) return;
+  const Rows rows(columns_, table);
+  rows.sort(chosen);
+  run(rows, chosen, nullptr);
+}
+
+}  // namespace espalier

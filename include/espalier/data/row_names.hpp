@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// `RowNames`: the names under which the values of a row are given.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "espalier/core/config.hpp"
+#include "espalier/data/named_value.hpp"
+
+namespace espalier::features_detail {
+
+/// Each name once, by its place.
+class RowNames {
+ public:
+  /// The place of a name, a new one when it was not there.
+  ESPALIER_COLD std::size_t add(std::string_view name) {
+    const auto found = std::find(names_.begin(), names_.end(), name);
+    if (found != names_.end()) return static_cast<std::size_t>(found - names_.begin());
+    names_.emplace_back(name);
+    return names_.size() - 1;
+  }
+
+  [[nodiscard]] std::size_t size() const { return names_.size(); }
+  [[nodiscard]] const std::string& operator[](std::size_t place) const { return names_[place]; }
+
+  /// Of each name the value given, or null; found at once where values come in the order of the names. Throws ConfigError for
+  /// another name, and for one that is given twice.
+  [[nodiscard]] std::vector<const NamedValue*> find(std::span<const NamedValue> values) const {
+    std::vector<const NamedValue*> found(names_.size(), nullptr);
+    std::size_t next = 0;
+    for (const NamedValue& value : values) {
+      std::size_t step = 0;
+      for (; step < names_.size(); ++step) {
+        const std::size_t at = next + step < names_.size() ? next + step : next + step - names_.size();
+        if (names_[at] != value.name) continue;
+        if (found[at] != nullptr) throw_error<ConfigError>({"row: '", value.name, "' is given twice"});
+        found[at] = &value;
+        next = at + 1;
+        break;
+      }
+      if (step == names_.size()) throw_error<ConfigError>({"row: '", value.name, "' is not an input of the model, which reads ", list()});
+    }
+    return found;
+  }
+
+ private:
+  [[nodiscard]] ESPALIER_COLD std::string list() const {
+    std::string all;
+    for (const std::string& name : names_) all += (all.empty() ? "'" : ", '") + name + "'";
+    return all.empty() ? "nothing" : all;
+  }
+
+  std::vector<std::string> names_;
+};
+
+}  // namespace espalier::features_detail

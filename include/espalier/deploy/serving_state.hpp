@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// `ServingState`: what a served model knows of the rows before, moved on by what happens.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <initializer_list>
+#include <limits>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "espalier/core/config.hpp"
+#include "espalier/data/dataset.hpp"
+#include "espalier/data/features.hpp"
+#include "espalier/data/row_history.hpp"
+#include "espalier/data/named_value.hpp"
+#include "espalier/train/row_history_file.hpp"
+
+namespace espalier {
+
+/// A predictor stays as it is; this is what moves. It begins as training left it (PlanPredictor::initial_state()) or as save()
+/// did (PlanPredictor::load_state()), and what is observed is what training does with the next row of its log: replaying a log
+/// gives the inputs of training bit for bit. Any number of threads may predict with it at once; observing needs it alone, as a
+/// std::shared_mutex gives it.
+///
+///     ServingState state = predictor.initial_state();
+///     const std::vector<float> p = predictor.predict_row(row, state);
+///     state.observe(row);                             // it was shown
+///     state.observe_labels(row, {{"is_click", 1}});   // and, perhaps later, clicked
+class ServingState {
+ public:
+  using Values = std::span<const NamedValue>;
+  using List = std::initializer_list<NamedValue>;
+
+  /// For a predictor to make: of the inputs of `features`.
+  ServingState(std::shared_ptr<const Features> features, RowHistory history)
+      : features_(std::move(features)), history_(std::move(history)) {}
+
+  /// A row has happened: the next ones know of it. With labels those are known at once. `row` is what predict_row() takes.
+  /// Throws ConfigError for an unknown name, and for a row without day or time; then nothing has changed.
+  void observe(Values row, Values labels = {}) {
+    const RowKeys known = features_->row_keys(row);
+    const std::vector<double> values = label_values(labels);
+    history_.add(known, values.data());
+  }
+  void observe(List row, List labels = {}) { observe(span_of(row), span_of(labels)); }
+
+  /// Labels of a row that was observed before, each once.
+  void observe_labels(Values row, Values labels) {
+    const RowKeys known = features_->row_keys(row);
+    const std::vector<double> values = label_values(labels);
+    history_.add_labels(known, values.data());
+  }
+  void observe_labels(List row, List labels) { observe_labels(span_of(row), span_of(labels)); }
+
+  /// All rows of a dataset, in the order of time, with their labels.
+  void observe(const Dataset& data) { history_.add_rows(data.table(), data.rows()); }
+
+  /// The inputs that know of the rows before, as columns of a table of rows that come next; they are observed. For predicting or
+  /// measuring on a file of its own, or fit() on it.
+  void add_to(Table& table) { history_.add_to(table); }
+
+  /// Writes it, whole or not at all. Throws IoError.
+  ESPALIER_COLD void save(const std::string& path) const {
+    SafetensorsWriter writer;
+    writer.metadata("espalier_state", "1");
+    add_history(writer, history_);
+    writer.write(path);
+  }
+
+  [[nodiscard]] const RowHistory& history() const { return history_; }
+  [[nodiscard]] const Features& features() const { return *features_; }
+
+ private:
+  [[nodiscard]] static Values span_of(List list) { return {list.begin(), list.size()}; }
+
+  /// By their places, NaN where not given. Throws ConfigError.
+  [[nodiscard]] std::vector<double> label_values(Values labels) const {
+    const std::vector<std::string>& names = history_.columns().labels;
+    std::vector<double> values(names.size(), std::numeric_limits<double>::quiet_NaN());
+    for (const NamedValue& label : labels) {
+      const auto found = std::find(names.begin(), names.end(), label.name);
+      if (found == names.end()) refuse(label.name);
+      if (label.is_text || std::isinf(label.number)) {
+        throw_error<ConfigError>({"label '", label.name, "' is '", label.as_text(), "', expected a number"});
+      }
+      values[static_cast<std::size_t>(found - names.begin())] = label.number;
+    }
+    return values;
+  }
+
+  [[noreturn]] ESPALIER_COLD void refuse(const std::string& name) const {
+    std::string known;
+    for (const std::string& label : history_.columns().labels) known += (known.empty() ? "'" : ", '") + label + "'";
+    throw_error<ConfigError>({"label '", name, "' is none that inputs go by; they go by ", known.empty() ? "none" : known});
+  }
+
+  std::shared_ptr<const Features> features_;
+  RowHistory history_;
+};
+
+}  // namespace espalier
