@@ -85,13 +85,13 @@ def scalar(name, value, predict, points):
     print("};\n")
 
 
-def softmax(name, points):
+def softmax(name, points, weights=(1, 1, 1)):
     print(f"const Vector3 {name}[] = {{")
     for z, y in points:
         z = [mpf(x) for x in z]
 
         def value(*z):
-            return log(sum(exp(x) for x in z)) - z[y]
+            return weights[y] * (log(sum(exp(x) for x in z)) - z[y])
 
         def slope(i):
             up, down = list(z), list(z)
@@ -129,9 +129,8 @@ scalar("huber_half", huber("0.5"), same, NUMBERS)
 scalar("poisson", poisson, odds, counts)
 scalar("weighted_logistic", watch_time, odds, counts)
 scalar("weighted_logistic_unwatched", watch_time_as_published, odds, counts)
-softmax(
-    "softmax_cross_entropy",
-    [((a, b, c), y) for a, b, c in [(0, 0, 0), (1, -2, 0.5), (40, 0.25, -3), (1e4, -1e4, 0),
-                                    (-1e4, -9998.5, -1e4), (9999, 1e4, 9999.5)] for y in range(3)],
-)
+logits = [((a, b, c), y) for a, b, c in [(0, 0, 0), (1, -2, 0.5), (40, 0.25, -3), (1e4, -1e4, 0),
+                                         (-1e4, -9998.5, -1e4), (9999, 1e4, 9999.5)] for y in range(3)]
+softmax("softmax_cross_entropy", logits)
+softmax("class_weights", logits, (1, 4, mpf("0.375")))
 print("}  // namespace golden")

@@ -29,6 +29,7 @@ TEST_CASE("gradients: every loss") {
   check_model<One<esp::AbsoluteError>>();
   check_model<One<esp::SoftmaxCrossEntropy<2>>>();
   check_model<One<esp::SoftmaxCrossEntropy<7>>>();
+  check_model<One<esp::SoftmaxCrossEntropy<3, esp::ClassWeights{1.0, 4.0, 0.25}>>>();
   check_model<One<esp::WeightedLogistic>>();
   check_model<One<esp::Poisson>>();
 }

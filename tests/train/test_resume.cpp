@@ -352,6 +352,11 @@ TEST_CASE("resume: options of a loss and of an auxiliary loss are told apart") {
   struct Far : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<MadeUpEncoder>,
                                    esp::Task<"watch", esp::Huber<esp::Delta{5}>, esp::Weight{1.0}, esp::Tower<8>>> {};
   CHECK(settings.operator()<Near>() != settings.operator()<Far>());
+  struct Even : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<MadeUpEncoder>,
+                                    esp::Task<"kind", esp::SoftmaxCrossEntropy<3, esp::ClassWeights{1, 1, 1}>>> {};
+  struct Last : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<MadeUpEncoder>,
+                                    esp::Task<"kind", esp::SoftmaxCrossEntropy<3, esp::ClassWeights{1, 1, 4}>>> {};
+  CHECK(settings.operator()<Even>() != settings.operator()<Last>());
   using First = esp::Task<"click", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Tower<8>>;
   using Second = esp::Task<"buy", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Tower<8>>;
   struct Low : esp::MultiTaskModel<MadeUpInputs,

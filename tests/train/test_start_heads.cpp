@@ -87,6 +87,9 @@ TEST_CASE("start: rates, means, medians, shares") {
   check(start<Shared<Click, Positive, Smooth, Mean, Plain, Plays>>(),
         {0.2, 0.6 / 1.4, 0.2 * 0.9 + 0.05, 12, 12, 1.5});
   check(start<Shared<Kind>>(), {0.4, 0.5, 0.1});
+  // The p that minimises −Σ share · weight · log p is share · weight over their sum.
+  using Heavy = esp::Task<"kind", esp::SoftmaxCrossEntropy<3, esp::ClassWeights{1, 4, 2}>>;
+  check(start<Shared<Heavy>>(), {0.4 / 2.6, 2.0 / 2.6, 0.2 / 2.6});
   // Weighted logistic: the odds are the mean. Focal: where its derivative is 0, found by hand: of 0.2 ones.
   using Odds = esp::Task<"odds", esp::WeightedLogistic, esp::Label<"plays">>;
   check(start<Shared<Odds>>(), {1.5});

@@ -4,18 +4,44 @@
 
 #include <cassert>
 #include <cmath>
+#include <cstddef>
 
 #include "espalier/losses/loss.hpp"
 
 namespace espalier {
 
-/// Label: the class y in {0, …, K − 1}. With p = softmax(z):
-///   value       −log p_y = log Σ_i e^{z_i} − z_y
-///   derivative  p − e_y
-///   predict     p, the probability of each class
-template <int Classes>
+/// How much a label of each class counts: ClassWeights{1, 4, 2}. None: all as much.
+template <std::size_t Count>
+struct ClassWeights {
+  double value[Count > 0 ? Count : 1]{};
+
+  template <class... Weights>
+  // NOLINTNEXTLINE(google-explicit-constructor): a list of numbers is spelled as one.
+  constexpr ClassWeights(Weights... weights) : value{static_cast<double>(weights)...} {}
+
+  static constexpr std::size_t count = Count;
+  [[nodiscard]] constexpr bool positive() const {
+    for (std::size_t i = 0; i < Count; ++i) {
+      if (!(value[i] > 0)) return false;
+    }
+    return true;
+  }
+};
+template <class... Weights>
+ClassWeights(Weights...) -> ClassWeights<sizeof...(Weights)>;
+
+/// Label: the class y in {0, …, K − 1}. With p = softmax(z) and the weight w_y of the class, 1 unless given:
+///   value       −w_y log p_y = w_y (log Σ_i e^{z_i} − z_y)
+///   derivative  w_y (p − e_y)
+///   predict     p, the probability of each class (in proportion to w times that, when weights are given)
+/// The mean over a batch is over samples, as Keras has it, and not over Σ w_y, as PyTorch has it: weights of mean 1 over the
+/// labels leave the loss as long as it was.
+template <int Classes, ClassWeights W = ClassWeights{}>
 struct SoftmaxCrossEntropy {
   static_assert(Classes >= 2, "espalier: softmax cross-entropy needs at least two classes");
+  static_assert(W.count == 0 || W.count == static_cast<std::size_t>(Classes),
+                "espalier: ClassWeights has one weight for each class of softmax cross-entropy, in order");
+  static_assert(W.positive(), "espalier: the weight of a class must be greater than 0");
   static constexpr std::string_view name = "softmax_cross_entropy";
   static constexpr LabelKind label = LabelKind::classes;
   static constexpr int outputs = Classes;
@@ -29,7 +55,14 @@ struct SoftmaxCrossEntropy {
     T others = 0;  // 1 − p_y, which does not cancel as p_y nears 1
     for (int i = 0; i < Classes; ++i) others += i == target ? T{0} : gradient[i];
     gradient[target] = -others;
-    return (most - z[target]) + log_sum;
+    const T value = (most - z[target]) + log_sum;
+    if constexpr (W.count == 0) {
+      return value;
+    } else {
+      const T weight = static_cast<T>(W.value[target]);
+      for (int i = 0; i < Classes; ++i) gradient[i] *= weight;
+      return weight * value;
+    }
   }
 
   template <class T>

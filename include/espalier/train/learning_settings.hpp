@@ -2,6 +2,7 @@
 // What a model's file does not say, as it matters to learning alone: weights, options of losses, rates.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <vector>
@@ -12,9 +13,10 @@
 
 namespace espalier {
 
-/// A loss is code, its options are constants in it: what it says of small and of large logits, as text.
+/// A loss is code, its options are constants in it: what it says of small and of large logits, as text; of classes also what
+/// it says of each.
 template <class T>
-[[nodiscard]] std::string loss_probe(const LossFunctions<T>& loss, int outputs) {
+[[nodiscard]] std::string loss_probe(const LossFunctions<T>& loss, LabelKind kind, int outputs) {
   constexpr std::array<T, 2> labels{0, 1};
   std::vector<T> logits(2 * static_cast<std::size_t>(outputs)), gradient(logits.size());
   std::string text;
@@ -24,7 +26,16 @@ template <class T>
                                        {gradient.data(), outputs, 2, outputs}, T{1});
     text += (text.empty() ? "" : ", ") + decimal(value, 5) + " and " + decimal(static_cast<double>(gradient[0]), 5);
   }
-  return text + " at two probes";
+  text += " at two probes";
+  if (kind != LabelKind::classes) return text;
+  text += ", classes";
+  for (int c = 0; c < outputs; ++c) {
+    const T label = static_cast<T>(c);
+    std::fill(logits.begin(), logits.end(), T{0});
+    text += " " + decimal(loss.evaluate({logits.data(), outputs, 1, outputs}, &label, nullptr, T{1},
+                                        {gradient.data(), outputs, 1, outputs}, T{1}), 5);
+  }
+  return text;
 }
 
 /// What is learnt of a label's column, unless it is the column of the task's name as such labels usually are; else empty.
@@ -50,7 +61,7 @@ template <class T, class Device>
     lines.push_back("weight" + name + number_text(task.weight));
     const std::string label = label_setting(program.plan.schema.labels[k]);
     if (!label.empty()) lines.push_back("label" + name + label);
-    lines.push_back("loss" + name + loss_probe(program.losses[k], task.outputs));
+    lines.push_back("loss" + name + loss_probe(program.losses[k], task.label, task.outputs));
   }
   for (const Node& node : program.plan.nodes) {
     const std::string name = " of '" + std::string(node.name.view()) + "': ";

@@ -75,12 +75,30 @@ struct Sample {
   return low + (high - low) / 2;
 }
 
+/// How far a label of each class pulls at its logit where all are equal, against the class that pulls most: its weight in
+/// the loss.
+[[nodiscard]] ESPALIER_COLD inline std::vector<double> class_weights(const LossFunctions<float>& loss, int classes) {
+  const std::vector<float> logits(static_cast<std::size_t>(classes));
+  std::vector<float> gradient(logits.size());
+  std::vector<double> weights;
+  double most = 0;
+  for (int c = 0; c < classes; ++c) {
+    const float label = static_cast<float>(c);
+    static_cast<void>(loss.evaluate({logits.data(), classes, 1, classes}, &label, nullptr, 1.0F,
+                                    {gradient.data(), classes, 1, classes}, 1.0F));
+    weights.push_back(-static_cast<double>(gradient[static_cast<std::size_t>(c)]));
+    most = (std::max)(most, weights.back());
+  }
+  for (double& weight : weights) weight = weight > 0 ? weight / most : 1;
+  return weights;
+}
+
 }  // namespace start_detail
 
 /// Sets biases so that each task's logit, but for what the layers below add to it, is the constant that minimises its loss
 /// on `data`: labels' rates, means, medians, with sample weights and the loss's own. What stands between heads and logits
 /// passes it on: of a funnel's step the head starts at the rate among those of the step before. Classes start at the
-/// logarithm of their shares. Losses of several outputs for other labels, heads that tasks share
+/// logarithm of their shares times their weights in the loss. Losses of several outputs for other labels, heads that tasks share
 /// (MetaHeac's critics) and tasks without labels start at 0.
 ESPALIER_COLD inline void start_heads(const Program<float, cpu::Device>& program, const EncodedData& data,
                                       std::span<float> parameters) {
@@ -95,9 +113,10 @@ ESPALIER_COLD inline void start_heads(const Program<float, cpu::Device>& program
       values.want(task.logits, 0, start_detail::best_constant(program.losses[k], label.kind, sample,
                                                              static_cast<float>(data.label_scale(k).deviation)));
     } else if (label.kind == LabelKind::classes) {
+      const std::vector<double> pulls = start_detail::class_weights(program.losses[k], task.outputs);
       for (int c = 0; c < task.outputs; ++c) {  // a class that is not there: as if half a label were its own
         const double share = static_cast<double>(sample.weights[static_cast<std::size_t>(c)]);
-        values.want(task.logits, c, std::log((std::max)(share, 0.5 / sample.labelled)));
+        values.want(task.logits, c, std::log((std::max)(share, 0.5 / sample.labelled) * pulls[static_cast<std::size_t>(c)]));
       }
     }
   }
