@@ -23,7 +23,7 @@ void check(const std::vector<std::string>& patterns, Expected expected) {
     CHECK(chunk.end > chunk.begin);
     CHECK(chunk.end - chunk.begin <= 8192);
     at = chunk.end;
-    frozen.resize(static_cast<std::size_t>(at), chunk.frozen);
+    frozen.resize(static_cast<std::size_t>(at), chunk.is_frozen());
   }
   CHECK(at == plan.sizes.parameters);
   for (const esp::ParameterInfo& t : plan.tensors) {

@@ -6,7 +6,10 @@
 #include "espalier/optim/adagrad.hpp"
 #include "espalier/optim/adam.hpp"
 #include "espalier/optim/clip.hpp"
+#include "espalier/optim/exponential_average.hpp"
 #include "espalier/optim/optimizer.hpp"
+#include "espalier/optim/parameter_group.hpp"
+#include "espalier/optim/plateau.hpp"
 #include "espalier/optim/schedule.hpp"
 #include "espalier/optim/sgd.hpp"
 // IWYU pragma: end_exports

@@ -50,6 +50,13 @@ class Optimizer {
   /// "adam(learning_rate=0.001, beta1=0.9, …)": every hyper-parameter, exactly; equal texts mean
   /// equal optimisers.
   [[nodiscard]] std::string describe() const { return model_->describe(); }
+  /// Whether the rule has a `double weight_decay`.
+  [[nodiscard]] bool has_weight_decay() const { return model_->has_weight_decay(); }
+  /// The same but for its weight decay; of a rule that has none, the same. Throws ConfigError when
+  /// it is out of its range.
+  [[nodiscard]] Optimizer with_weight_decay(double value) const {
+    return model_->with_weight_decay(value);
+  }
 
   /// One step of `n` parameters `p` by their gradients `g`; `states` points to states() arrays of
   /// n. Any alignment; none may overlap. `states` may be null when states() is 0.
@@ -85,6 +92,8 @@ class Optimizer {
     [[nodiscard]] virtual double learning_rate() const = 0;
     [[nodiscard]] virtual double initial_state(int i) const = 0;
     [[nodiscard]] virtual std::string describe() const = 0;
+    [[nodiscard]] virtual bool has_weight_decay() const = 0;
+    [[nodiscard]] virtual Optimizer with_weight_decay(double value) const = 0;
     virtual void update(float*, const float*, float* const*, Index, const UpdateStep&) const = 0;
     virtual void update(double*, const double*, double* const*, Index, const UpdateStep&) const = 0;
     virtual void update_rows(float*, float* const*, const std::int32_t*, const float*, Index, Index,
@@ -112,6 +121,14 @@ class Optimizer {
         text += (text.empty() ? "" : ", ") + std::string(h.name) + "=" +
                 optim_detail::shortest(h.value);
       return std::string(Rule::name) + "(" + text + ")";
+    }
+    [[nodiscard]] bool has_weight_decay() const override {
+      return requires(Rule r) { r.weight_decay = 0.0; };
+    }
+    [[nodiscard]] ESPALIER_COLD Optimizer with_weight_decay(double value) const override {
+      Rule copy = rule;
+      if constexpr (requires { copy.weight_decay = value; }) copy.weight_decay = value;
+      return copy;
     }
     void update(float* p, const float* g, float* const* s, Index n,
                 const UpdateStep& step) const override {

@@ -43,7 +43,7 @@ inline constexpr double least_epsilon = 1e-30;
 /// What depends on the step alone is computed in double before the function is made, once a step.
 /// May have `double initial_state(int i) const` (0 without) and `bool stateless() const` (false
 /// without): that these settings need no states after all; then none are kept and the formula gets
-/// zeros.
+/// zeros. A weight decay is called `double weight_decay`: groups of parameters then may have their own.
 template <class R>
 concept OptimizerRule = std::copyable<R> && requires(const R& rule, const UpdateStep& step) {
   { rule.learning_rate } -> std::convertible_to<double>;

@@ -45,6 +45,15 @@ ESPALIER_COLD inline void check_options(const TrainerOptions& o) {
   within("patience", o.patience, 0, any);
   within("diagnose_every", o.diagnose_every, 1, any);
   within("max_gradient_norm", o.max_gradient_norm, 0, any);
+  static_cast<void>(group_rules(o.optimizer, o.groups));
+  if (o.average) o.average->check();
+  if (o.plateau) {
+    o.plateau->check();
+    if (o.patience > 0 && o.plateau->patience >= o.patience) {
+      throw_error<ConfigError>({"plateau: patience is ", o.plateau->patience, ", expected less than that of early stopping, ",
+                                o.patience, ", which ends the run before the learning rate falls"});
+    }
+  }
   const std::string_view curves = o.curves.text();
   const auto is_table = [](std::string_view what, std::string_view file) {
     if (file.empty() || file.ends_with(".jsonl") || file.ends_with(".csv")) return;

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cmath>
+#include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -102,10 +104,30 @@ class TrainExecutor {
   [[nodiscard]] ThreadPool& pool() { return pool_; }
   [[nodiscard]] Index capacity() const { return capacity_; }
 
-  /// Which optimiser learns, and which tensors it leaves alone (`freeze`: patterns with *, on tensor and table names).
-  ESPALIER_COLD void prepare(const Optimizer& optimizer, std::span<const std::string> freeze) {
-    update_.prepare(program_.plan, parameters_, optimizer, freeze);
+  /// Which optimiser learns, which tensors it leaves alone (`freeze`: patterns with *, on tensor and table names) or treats
+  /// apart, and whether an average of the parameters is kept, from what they are now. Throws ConfigError.
+  ESPALIER_COLD void prepare(const Optimizer& optimizer, std::span<const std::string> freeze,
+                             std::span<const ParameterGroup> groups = {},
+                             const std::optional<ExponentialAverage>& average = {}) {
+    update_.prepare(program_.plan, parameters_, optimizer, freeze, groups, average);
     make_norms();
+  }
+
+  /// Moving average of the parameters, if it is kept.
+  [[nodiscard]] ParameterAverage<T>& average() { return update_.average(); }
+
+  /// The average after step `step`, where one is kept, becomes the parameters; from then on none is kept.
+  ESPALIER_COLD void adopt_average(std::int64_t step) {
+    average().settle(parameters_, step);
+    swap_average();
+    average() = {};
+  }
+
+  /// The parameters' average in their place, and they in its; again: back. Where none is kept, nothing.
+  ESPALIER_COLD void swap_average() {
+    if (!average().kept()) return;
+    average().swap(parameters_);
+    for (std::size_t t = 0; t < table_pointers_.size(); ++t) table_pointers_[t] = parameters_.tables[t].data();
   }
 
   /// What each task's labels were divided by, for losses that have constants in the label's unit. 1 unless said.
@@ -170,6 +192,7 @@ class TrainExecutor {
       }
       if (!clip) learn(piece);
     });
+    update_.follow_state(parameters_.dense.data(), step);
     if (!clip) return 0;
     double squared = 0;
     for (Index piece = 0; piece < pieces; ++piece) squared += norms_[static_cast<std::size_t>(piece)];

@@ -111,18 +111,13 @@ class GradientProbe {
       }
       of.push_back(at);
     };
-    const auto frozen = [&](Index offset) {
-      for (const Trainable::Chunk& chunk : e_.update_.chunks()) {
-        if (chunk.begin <= offset && offset < chunk.end) return chunk.frozen;
-      }
-      return false;
-    };
+    const Trainable& trainable = e_.update_.trainable();
     for (const ParameterInfo& t : e_.plan().tensors)
-      add(layer_group(t.name.view()), t.trainable && t.task == shared_by_tasks && !frozen(t.offset));
+      add(layer_group(t.name.view()), t.trainable && t.task == shared_by_tasks && !trainable.tensor_frozen(t.offset));
     for (std::size_t i = 0; i < e_.plan().tables.size(); ++i) {
       const TableInfo& table = e_.plan().tables[i];
       add(std::string(table.name.view()),
-          table.task == shared_by_tasks && !e_.update_.trainable().table_frozen(static_cast<int>(i)));
+          table.task == shared_by_tasks && !trainable.table_frozen(static_cast<int>(i)));
     }
     return of;
   }

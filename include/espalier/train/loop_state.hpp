@@ -20,6 +20,8 @@ struct LoopState {
   int best_epoch = 0;
   double best_value = std::numeric_limits<double>::quiet_NaN();
   SavedMetrics best_metrics{};   ///< on the validation split
+  int reductions = 0;       ///< of the learning rate on plateaus
+  int reduced_epoch = 0;    ///< after which it was last reduced
   bool stopped = false;          ///< no more epochs: out of patience, or a callback said so
   bool out_of_patience = false;  ///< that it was patience
   std::vector<double> loss_sums;    ///< of the running epoch: Σ loss · samples per task

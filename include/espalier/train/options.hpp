@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,7 +13,10 @@
 #include "espalier/kernels/precision.hpp"
 #include "espalier/metrics/report.hpp"
 #include "espalier/optim/adam.hpp"
+#include "espalier/optim/exponential_average.hpp"
 #include "espalier/optim/optimizer.hpp"
+#include "espalier/optim/parameter_group.hpp"
+#include "espalier/optim/plateau.hpp"
 #include "espalier/optim/schedule.hpp"
 #include "espalier/train/balance_option.hpp"
 #include "espalier/train/text_option.hpp"
@@ -42,10 +46,15 @@ struct TrainerOptions {
   Index batch_size = 1024;
   Optimizer optimizer = Adam{};
   Schedule schedule = Constant{};
+  std::optional<Plateau> plateau{};  ///< the learning rate falls when validation does not get better; besides `schedule`
   double max_gradient_norm = 0;      ///< above 0: gradients are scaled so that their global norm is at most this
   BalanceOption balance = Equal{};   ///< a loss weighting, or a gradient method of balance/
   BalanceOn balance_on = BalanceOn::parameters;  ///< for gradient methods
   std::vector<std::string> freeze{};   ///< patterns of tensors that do not learn: "shared/*", "embedding/*"
+  /// Patterns of tensors with a learning rate or a weight decay of their own; of several that fit the first counts.
+  std::vector<ParameterGroup> groups{};
+  /// Moving average of the weights (EMA): it is what is validated, kept, saved and ended with.
+  std::optional<ExponentialAverage> average{};
   std::string sample_weight{};         ///< column of sample weights; none: all one
   TextOption<GroupFunctions> group{};  ///< column (a user, say) for metrics by group
   std::uint64_t seed = 1;

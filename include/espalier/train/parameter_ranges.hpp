@@ -26,18 +26,12 @@ struct ParameterRange {
 [[nodiscard]] ESPALIER_COLD inline std::vector<ParameterRange> parameter_ranges(
     const PlanView& plan, const Trainable& trainable, bool mixed, std::span<const int> groups = {}) {
   constexpr Index chunk_size = 8192, gap = 16;  // between tensors, for alignment
-  const auto frozen = [&](Index offset) {
-    for (const Trainable::Chunk& chunk : trainable.chunks()) {
-      if (chunk.begin <= offset && offset < chunk.end) return chunk.frozen;
-    }
-    return false;
-  };
   std::vector<ParameterRange> ranges, chunks;
   for (std::size_t i = 0; i < plan.tensors.size(); ++i) {
     const ParameterInfo& t = plan.tensors[i];
     if (!t.trainable) continue;
     const ParameterRange range{t.offset, t.offset + t.size(), t.task == shared_by_tasks,
-                               frozen(t.offset), groups.empty() ? 0 : groups[i]};
+                               trainable.tensor_frozen(t.offset), groups.empty() ? 0 : groups[i]};
     if (!range.shared && !mixed) continue;
     const bool joins = !ranges.empty() && ranges.back().shared == range.shared &&
                        ranges.back().frozen == range.frozen && ranges.back().group == range.group &&

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `ParameterUpdate<T>`: what learns from gradients: the optimiser, what it remembers, and which parameters it leaves alone.
+// `ParameterUpdate<T>`: what learns from gradients: the optimiser and what it remembers, groups of parameters that it treats
+// apart or leaves alone, and the average of what was learnt.
 #pragma once
 
 #include <algorithm>
@@ -14,7 +15,9 @@
 #include "espalier/optim/clip.hpp"
 #include "espalier/optim/optimizer.hpp"
 #include "espalier/optim/pack.hpp"
+#include "espalier/optim/parameter_group.hpp"
 #include "espalier/train/optimizer_state.hpp"
+#include "espalier/train/parameter_average.hpp"
 #include "espalier/train/parameters.hpp"
 #include "espalier/train/slicing.hpp"
 #include "espalier/train/sparse_gradients.hpp"
@@ -28,17 +31,22 @@ class ParameterUpdate {
  public:
   using Shard = typename SparseGradients<T>::Shard;
 
-  ESPALIER_COLD explicit ParameterUpdate(const PlanView& plan) : trainable_(plan, {}) {}
+  ESPALIER_COLD explicit ParameterUpdate(const PlanView& plan)
+      : trainable_(plan, {}), learnt_(plan.sizes.parameters), values_(plan.sizes.parameter_values) {}
 
-  /// From now on by this optimiser, without its past; `freeze`: patterns with *, on tensor and table names.
+  /// From now on by this optimiser, without its past; `freeze`: patterns with *, on tensor and table names. `average`: of
+  /// the parameters, from what they are.
   ESPALIER_COLD void prepare(const PlanView& plan, const Parameters<T>& parameters,
-                             const Optimizer& optimizer, std::span<const std::string> freeze) {
-    optimizer_ = optimizer;
-    trainable_ = Trainable(plan, freeze);
-    state_ = OptimizerState<T>(parameters, plan.sizes.parameters, *optimizer_);
+                             const Optimizer& optimizer, std::span<const std::string> freeze,
+                             std::span<const ParameterGroup> groups, const std::optional<ExponentialAverage>& average) {
+    rules_ = group_rules(optimizer, groups);
+    trainable_ = Trainable(plan, freeze, groups);
+    state_ = OptimizerState<T>(parameters, plan.sizes.parameters, optimizer);
+    average_ = average ? ParameterAverage<T>(parameters, *average) : ParameterAverage<T>();
   }
 
   [[nodiscard]] const Trainable& trainable() const { return trainable_; }
+  [[nodiscard]] ParameterAverage<T>& average() { return average_; }
   [[nodiscard]] OptimizerState<T>& state() { return state_; }
   [[nodiscard]] std::span<const Trainable::Chunk> chunks() const { return trainable_.chunks(); }
 
@@ -64,7 +72,7 @@ class ParameterUpdate {
 
   /// Σ g² of what a chunk or a shard is to learn from: of what is frozen, 0.
   [[nodiscard]] static double squared_norm(const Trainable::Chunk& chunk, const T* gradient) {
-    return chunk.frozen ? 0 : sum_of_squares(gradient + chunk.begin, chunk.end - chunk.begin);
+    return chunk.is_frozen() ? 0 : sum_of_squares(gradient + chunk.begin, chunk.end - chunk.begin);
   }
   [[nodiscard]] double squared_norm(const Shard& shard) const {
     return trainable_.table_frozen(shard.table)
@@ -75,31 +83,49 @@ class ParameterUpdate {
   /// One step of a chunk of `parameters` by `gradient`, both of all dense parameters; clears the gradient.
   void update(const Trainable::Chunk& chunk, T* parameters, T* gradient, const UpdateStep& step) {
     const Index n = chunk.end - chunk.begin;
-    if (!chunk.frozen) {
+    if (!chunk.is_frozen()) {
       T* states[OptimizerState<T>::max_states]{};
       for (int s = 0; s < state_.count; ++s)
         states[s] = state_.dense[static_cast<std::size_t>(s)].data() + chunk.begin;
-      optimizer_->update(parameters + chunk.begin, gradient + chunk.begin, states, n, step);
+      const GroupRule& rule = rules_[static_cast<std::size_t>(chunk.group)];
+      rule.optimizer.update(parameters + chunk.begin, gradient + chunk.begin, states, n, of_group(rule, step));
+      average_.follow(chunk.begin, chunk.end, parameters, step.step);
     }
     std::fill_n(gradient + chunk.begin, n, T{0});
   }
 
   /// One step of a shard's rows of its table.
   void update(const Shard& shard, T* table, const UpdateStep& step) {
-    if (trainable_.table_frozen(shard.table)) return;
+    const int group = trainable_.table_group(shard.table);
+    if (group == Trainable::frozen) return;
     T* states[OptimizerState<T>::max_states]{};
     for (int s = 0; s < state_.count; ++s) {
       states[s] =
           state_.tables[static_cast<std::size_t>(s)][static_cast<std::size_t>(shard.table)].data();
     }
-    optimizer_->update_rows(table, states, shard.rows.data(), shard.sums.data(), shard.count(),
-                            shard.width, step);
+    const GroupRule& rule = rules_[static_cast<std::size_t>(group)];
+    average_.catch_up(shard, table, step.step);
+    rule.optimizer.update_rows(table, states, shard.rows.data(), shard.sums.data(), shard.count(),
+                               shard.width, of_group(rule, step));
+    average_.follow(shard, table, step.step);
+  }
+
+  /// What is among the dense parameters and not learnt, running statistics, is averaged too.
+  void follow_state(const T* parameters, const UpdateStep& step) {
+    average_.follow(learnt_, values_, parameters, step.step);
   }
 
  private:
+  [[nodiscard]] static UpdateStep of_group(const GroupRule& rule, UpdateStep step) {
+    step.rate *= rule.rate;
+    return step;
+  }
+
   Trainable trainable_;
-  std::optional<Optimizer> optimizer_;
+  Index learnt_ = 0, values_ = 0;  ///< dense parameters that learn; all of them
+  std::vector<GroupRule> rules_;
   OptimizerState<T> state_;
+  ParameterAverage<T> average_;
 };
 
 }  // namespace espalier

@@ -2,7 +2,10 @@
 // Saving and loading all that a run needs to go on bit for bit.
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
 #include <limits>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,12 +14,15 @@
 #include "espalier/train/checkpoint.hpp"
 #include "espalier/train/loop_state.hpp"
 #include "espalier/train/optimizer_state.hpp"
+#include "espalier/train/parameter_average.hpp"
 
 namespace espalier {
 
 // <checkpoint>.resume is a model's file, of the current weights, and holds besides
 //   best/…             the weights of the best epoch, once there is one
 //   optimizer<s>/…     the optimiser's state s of all parameters ("dense") and of each table
+//   average/…          the moving average of the weights, if it is kept
+//   average_step/…     until which step it holds, for each row of each table
 //   balance, loop      states of the balancing method and of the loop, as doubles
 //   "metrics"          of the best epoch, on the validation split
 //   "loop", "settings" where the loop is; what must be the same for the run to go on
@@ -28,6 +34,7 @@ struct ResumeView {
   Parameters<float>& best;           ///< of the best epoch; before there is one, the parameters
   std::vector<double> balance;       ///< state of the balancing method
   std::vector<std::string> settings; ///< "what: value", equal for runs that continue each other bit for bit
+  ParameterAverage<float>* average = nullptr;
 };
 
 [[nodiscard]] inline std::string resume_path(const std::string& checkpoint) { return checkpoint + ".resume"; }
@@ -48,6 +55,14 @@ void for_each_state(const PlanView& plan, State& state, Visit visit) {
   }
 }
 
+/// Calls visit(name, steps) for every table whose average is kept.
+template <class Visit>
+void for_each_average_step(const PlanView& plan, ParameterAverage<float>& average, Visit visit) {
+  for (std::size_t t = 0; t < average.steps().size(); ++t) {
+    visit("average_step/" + std::string(plan.tables[t].name.view()), average.steps()[t].span());
+  }
+}
+
 [[nodiscard]] inline Shape vector_shape(std::size_t size) { return {static_cast<std::int64_t>(size)}; }
 
 [[nodiscard]] ESPALIER_COLD inline Json to_json(const LoopState& loop) {
@@ -56,6 +71,8 @@ void for_each_state(const PlanView& plan, State& state, Visit visit) {
   json.set("position", loop.position);
   json.set("step", loop.step);
   json.set("best_epoch", loop.best_epoch);
+  json.set("reductions", loop.reductions);
+  json.set("reduced_epoch", loop.reduced_epoch);
   json.set("stopped", loop.stopped);
   json.set("out_of_patience", loop.out_of_patience);
   return json;
@@ -73,6 +90,8 @@ void for_each_state(const PlanView& plan, State& state, Visit visit) {
   loop.position = static_cast<Index>(count("position", most));
   loop.step = count("step", most);
   loop.best_epoch = static_cast<int>(count("best_epoch", loop.epoch));
+  loop.reductions = static_cast<int>(count("reductions", loop.epoch));
+  loop.reduced_epoch = static_cast<int>(count("reduced_epoch", loop.epoch));
   loop.stopped = json.at("stopped").as_bool();
   loop.out_of_patience = json.at("out_of_patience").as_bool();
   return loop;
@@ -94,6 +113,12 @@ ESPALIER_COLD inline void save_resume(const std::string& checkpoint, const PlanV
   resume_detail::for_each_state(plan, view.optimizer, [&](std::string name, std::span<const float> values) {
     writer.add(std::move(name), resume_detail::vector_shape(values.size()), values);
   });
+  if (view.average != nullptr && view.average->kept()) {
+    checkpoint_detail::add_parameters(writer, plan, view.average->values(), "average/");
+    resume_detail::for_each_average_step(plan, *view.average, [&](std::string name, std::span<const std::int64_t> steps) {
+      writer.add(std::move(name), resume_detail::vector_shape(steps.size()), steps);
+    });
+  }
   std::vector<double> numbers{loop.best_value};
   numbers.insert(numbers.end(), loop.loss_sums.begin(), loop.loss_sums.end());
   numbers.insert(numbers.end(), loop.sample_sums.begin(), loop.sample_sums.end());
@@ -124,6 +149,16 @@ ESPALIER_COLD inline void save_resume(const std::string& checkpoint, const PlanV
   resume_detail::for_each_state(plan, view.optimizer, [&](const std::string& name, std::span<float> values) {
     file.read(name, resume_detail::vector_shape(values.size()), values);
   });
+  if (view.average != nullptr && view.average->kept()) {
+    checkpoint_detail::read_parameters(file, plan, view.average->values(), "average/");
+    resume_detail::for_each_average_step(plan, *view.average, [&](const std::string& name, std::span<std::int64_t> steps) {
+      file.read(name, resume_detail::vector_shape(steps.size()), steps);
+      const auto wrong = std::find_if(steps.begin(), steps.end(), [&](std::int64_t s) { return s < 0 || s > loop.step; });
+      if (wrong != steps.end()) {
+        throw_error<CheckpointError>({file.path(), ": tensor '", name, "' has ", *wrong, ", expected 0 to ", loop.step});
+      }
+    });
+  }
   view.balance = file.values<double>("balance");
   const std::vector<double> numbers = file.values<double>("loop");
   const std::size_t tasks = plan.tasks.size();

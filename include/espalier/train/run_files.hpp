@@ -27,6 +27,7 @@ struct RunParts {
   Parameters<float>& parameters;
   OptimizerState<float>& optimizer;
   Parameters<float>& best;
+  ParameterAverage<float>& average;
   Index training_rows = 0, validation_rows = 0;
 
   [[nodiscard]] std::vector<std::string> settings() const {
@@ -44,13 +45,13 @@ struct CheckpointFunctions {
 
   static void save_run(const RunParts& run, const Features& features, const Balance& balance, const LoopState& loop) {
     save_resume(run.options.checkpoint, run.program.plan, features.state(),
-                {run.parameters, run.optimizer, run.best, balance.state(), run.settings()}, loop);
+                {run.parameters, run.optimizer, run.best, balance.state(), run.settings(), &run.average}, loop);
   }
 
   /// `batch`: samples of a step, on whose multiples a run can go on.
   ESPALIER_COLD static LoopState load_run(const SafetensorsFile& file, const RunParts& run,
                                           Balance& balance, Index batch) {
-    ResumeView view{run.parameters, run.optimizer, run.best, {}, run.settings()};
+    ResumeView view{run.parameters, run.optimizer, run.best, {}, run.settings(), &run.average};
     LoopState loop = load_resume(file, run.program.plan, view);
     checkpoint_detail::naming(file, [&] { balance.restore(view.balance); });
     if (loop.position >= run.training_rows || loop.position % batch != 0) {

@@ -21,6 +21,8 @@ template <class T, class Device>
   const auto or_none = [](const std::string& text) { return text.empty() ? std::string("none") : text; };
   std::string frozen;
   for (const std::string& pattern : o.freeze) frozen += (frozen.empty() ? "" : " ") + pattern;
+  std::string groups;
+  for (const ParameterGroup& group : o.groups) groups += (groups.empty() ? "" : ", ") + describe(group);
   std::string schedule = o.schedule.describe();
   if (schedule != Schedule().describe()) schedule += " over " + std::to_string(o.epochs) + " epochs";
   std::vector<std::string> lines{"seed: " + std::to_string(o.seed),
@@ -28,10 +30,13 @@ template <class T, class Device>
                                  "precision: " + std::string(o.precision.name()),
                                  "optimizer: " + o.optimizer.describe(),
                                  "schedule: " + schedule,
+                                 "plateau: " + (o.plateau ? o.plateau->describe() : "none"),
                                  "max_gradient_norm: " + number_text(o.max_gradient_norm),
                                  "balance: " + o.balance.describe() +
                                      (o.balance_on == BalanceOn::representation ? " on representations" : ""),
                                  "freeze: " + or_none(frozen),
+                                 "groups: " + or_none(groups),
+                                 "average: " + (o.average ? o.average->describe() : "none"),
                                  "monitor: " + o.monitor,
                                  "group: " + or_none(o.group.text()),
                                  "sample_weight: " + or_none(o.sample_weight),

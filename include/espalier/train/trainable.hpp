@@ -1,75 +1,105 @@
 // SPDX-License-Identifier: Apache-2.0
-// `Trainable`: which parts of the parameters learn, cut into chunks for threads.
+// `Trainable`: which group of parameters each tensor belongs to, or that it does not learn, cut into chunks for threads.
 #pragma once
 
 #include <algorithm>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "espalier/core/error.hpp"
 #include "espalier/core/glob.hpp"
+#include "espalier/optim/parameter_group.hpp"
 #include "espalier/plan/plan.hpp"
 
 namespace espalier {
 
-/// Tensors and tables whose name fits a pattern are frozen: `shared/*`, `embedding/user*`, `*/bias`.
+/// Tensors and tables are known by patterns on their names: `shared/*`, `embedding/user*`, `*/bias`. What a pattern of
+/// `freeze` fits is frozen; anything else is of the first group whose pattern fits, or of none.
 class Trainable {
  public:
+  static constexpr int frozen = -1, no_group = 0;  ///< the groups' own numbers begin at 1
+
   struct Chunk {
     Index begin = 0;
     Index end = 0;
-    bool frozen = false;
+    int group = no_group;
+
+    [[nodiscard]] bool is_frozen() const { return group == frozen; }
   };
 
-  /// Throws ConfigError for a pattern that fits nothing, naming a few names that there are.
-  ESPALIER_COLD Trainable(const PlanView& plan, std::span<const std::string> freeze) {
-    std::vector<bool> used(freeze.size(), false);
-    const auto frozen = [&](std::string_view name) {
-      bool any = false;
+  /// Throws ConfigError for a pattern that fits nothing, naming a few names that there are, and for a group all of whose
+  /// tensors are those of groups before it.
+  ESPALIER_COLD Trainable(const PlanView& plan, std::span<const std::string> freeze,
+                          std::span<const ParameterGroup> groups = {}) {
+    std::vector<bool> freezes(freeze.size(), false), fits(groups.size(), false), takes(groups.size(), false);
+    const auto group_of = [&](std::string_view name) {
+      int found = no_group;
+      for (std::size_t i = groups.size(); i-- > 0;) {
+        if (!matches(groups[i].pattern, name)) continue;
+        fits[i] = true;
+        found = static_cast<int>(i) + 1;
+      }
+      if (found != no_group) takes[static_cast<std::size_t>(found - 1)] = true;
       for (std::size_t i = 0; i < freeze.size(); ++i) {
         if (!matches(freeze[i], name)) continue;
-        used[i] = true;
-        any = true;
+        freezes[i] = true;
+        found = frozen;
       }
-      return any;
+      return found;
     };
-    bool state = false;  // of the range that is open
+    int group = no_group;  // of the range that is open
     Index open = 0;
     for (const ParameterInfo& t : plan.tensors) {
       if (!t.trainable) continue;
-      const bool now = frozen(t.name.view());
-      if (now != state) {
-        close(open, t.offset, state);
+      const int now = group_of(t.name.view());
+      if (now != group) {
+        close(open, t.offset, group);
         open = t.offset;
-        state = now;
+        group = now;
       }
     }
-    close(open, plan.sizes.parameters, state);
-    for (const TableInfo& t : plan.tables) tables_.push_back(frozen(t.name.view()));
+    close(open, plan.sizes.parameters, group);
+    for (const TableInfo& t : plan.tables) tables_.push_back(group_of(t.name.view()));
     for (std::size_t i = 0; i < freeze.size(); ++i) {
-      if (!used[i]) {
-        throw_error<ConfigError>({"freeze pattern '", freeze[i], "' fits no tensor; there are e.g. ",
-                                  some_names(plan)});
-      }
+      if (!freezes[i]) fits_nothing("freeze", freeze[i], plan);
+    }
+    for (std::size_t i = 0; i < groups.size(); ++i) {
+      if (!fits[i]) fits_nothing("group", groups[i].pattern, plan);
+      if (takes[i]) continue;
+      throw_error<ConfigError>({"group pattern '", groups[i].pattern,
+                                "' fits only what patterns before it fit, and the first one counts; expected it before them"});
     }
   }
 
   [[nodiscard]] std::span<const Chunk> chunks() const { return chunks_; }
   /// Whether anything learns.
   [[nodiscard]] bool any() const {
-    return std::any_of(chunks_.begin(), chunks_.end(), [](const Chunk& c) { return !c.frozen; }) ||
-           std::find(tables_.begin(), tables_.end(), false) != tables_.end();
+    return std::any_of(chunks_.begin(), chunks_.end(), [](const Chunk& c) { return !c.is_frozen(); }) ||
+           std::any_of(tables_.begin(), tables_.end(), [](int group) { return group != frozen; });
   }
-  [[nodiscard]] bool table_frozen(int table) const { return tables_[static_cast<std::size_t>(table)]; }
+  [[nodiscard]] int table_group(int table) const { return tables_[static_cast<std::size_t>(table)]; }
+  [[nodiscard]] bool table_frozen(int table) const { return table_group(table) == frozen; }
+  /// Of the tensor that begins at `offset`.
+  [[nodiscard]] bool tensor_frozen(Index offset) const {
+    for (const Chunk& chunk : chunks_) {
+      if (chunk.begin <= offset && offset < chunk.end) return chunk.is_frozen();
+    }
+    return false;
+  }
 
  private:
   static constexpr Index chunk_size = 8192;
 
-  void close(Index begin, Index end, bool frozen) {
+  void close(Index begin, Index end, int group) {
     for (; begin < end; begin += chunk_size) {
-      chunks_.push_back({begin, (std::min)(begin + chunk_size, end), frozen});
+      chunks_.push_back({begin, (std::min)(begin + chunk_size, end), group});
     }
+  }
+
+  [[noreturn]] ESPALIER_COLD static void fits_nothing(std::string_view what, std::string_view pattern, const PlanView& plan) {
+    throw_error<ConfigError>({what, " pattern '", pattern, "' fits no tensor; there are e.g. ", some_names(plan)});
   }
 
   ESPALIER_COLD static std::string some_names(const PlanView& plan) {
@@ -82,7 +112,7 @@ class Trainable {
   }
 
   std::vector<Chunk> chunks_;
-  std::vector<bool> tables_;
+  std::vector<int> tables_;
 };
 
 }  // namespace espalier

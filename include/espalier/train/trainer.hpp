@@ -115,6 +115,12 @@ class PlanTrainer {
 
   void finish_epoch(const Splits& splits, LoopState& loop);
 
+  /// Validates, keeps and saves what the epoch came to: by the average of the weights, where there is one.
+  [[nodiscard]] EpochInfo judge_epoch(const Splits& splits, LoopState& loop);
+
+  /// After a plateau long enough the next epoch's rate is lower.
+  void reduce_rate(LoopState& loop) const;
+
   /// Σ weight_k · loss_k over the tasks that have a loss and a weight above 0; NaN when none has.
   [[nodiscard]] double weighted(std::span<const double> losses) const;
 

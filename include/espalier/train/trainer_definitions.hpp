@@ -35,7 +35,7 @@ ESPALIER_COLD ESPALIER_INLINE PlanTrainer::PlanTrainer(const CpuProgram& program
       monitor_(program.plan, options_.monitor, grouping(), evaluate_task),
       features_(program.plan.schema, options_.sample_weight, options_.group) {
   check_options(options_);
-  static_cast<void>(Trainable(program.plan, options_.freeze));
+  static_cast<void>(Trainable(program.plan, options_.freeze, options_.groups));
   for (const TaskInfo& task : program.plan.tasks) base_weights_.push_back(task.weight);
   Balance(options_.balance).reset(base_weights_);
 }
@@ -50,6 +50,8 @@ ESPALIER_COLD ESPALIER_INLINE FitResult PlanTrainer::fit(const Dataset& train,
   if (train.size() == 0) throw DataError("the training split is empty");
   if (valid.size() == 0 && valid.has_table())
     throw DataError("the validation split has no rows, expected some, or none given: fit(train)");
+  if (options_.plateau && valid.size() == 0)
+    throw ConfigError("plateau is set, and fit() has no validation split on which it waits for something better");
   for (const LabelInfo& label : program_.plan.schema.labels)
     static_cast<void>(train.table().column(label.column));
   const std::string& weight = features_.weight_column();
@@ -87,7 +89,7 @@ ESPALIER_COLD ESPALIER_INLINE FitResult PlanTrainer::fit(const Dataset& train,
   }
   TrainExecutor<float>& executor = fresh ? *fresh : *executor_;
   executor.clear_gradient();
-  executor.prepare(options_.optimizer, options_.freeze);
+  executor.prepare(options_.optimizer, options_.freeze, options_.groups, options_.average);
   Balance balance = options_.balance;
   balance.reset(base_weights_);
   std::unique_ptr<GradientDriver::Pass> task_gradients;
@@ -200,6 +202,7 @@ ESPALIER_INLINE RunParts PlanTrainer::parts(TrainExecutor<float>& executor, Para
           executor.parameters(),
           executor.optimizer_state(),
           best,
+          executor.average(),
           splits.train.size(),
           splits.valid.size()};
 }
@@ -268,6 +271,7 @@ ESPALIER_COLD ESPALIER_INLINE FitResult PlanTrainer::run(const Splits& splits, L
       Prefetcher ahead(splits.train, order, batch, loop.position, slots);
       while (const Batch<float>* next = ahead.next()) {
         rate_ = options_.schedule.factor(loop.step + 1, total_steps);
+        if (options_.plateau) rate_ *= options_.plateau->rate(loop.reductions);
         learn(*next, loop);
         learnt += next->size;
         recorder_.batch(loop);
@@ -282,6 +286,7 @@ ESPALIER_COLD ESPALIER_INLINE FitResult PlanTrainer::run(const Splits& splits, L
     if (result.interrupted && !finished(loop)) save_interrupted(splits, loop);
     if (diagnosis_) options_.diagnose.functions()->save(*diagnosis_);
   }
+  executor_->adopt_average(loop.step);
   const bool choose = loop.best_epoch > 0;
   const bool saved = options_.checkpoint.empty() || (over && file_exists(options_.checkpoint));
   if (!saved && (choose || splits.valid.size() == 0)) save_checkpoint(loop);
@@ -331,8 +336,9 @@ ESPALIER_COLD ESPALIER_INLINE void PlanTrainer::diagnose(const Batch<float>& bat
       functions->measure(*diagnosis_, batch, base_weights_, key, loop.epoch + 1, loop.step));
 }
 
-ESPALIER_COLD ESPALIER_INLINE void PlanTrainer::finish_epoch(const Splits& splits,
-                                                             LoopState& loop) {
+ESPALIER_COLD ESPALIER_INLINE EpochInfo PlanTrainer::judge_epoch(const Splits& splits,
+                                                                 LoopState& loop) {
+  const AverageInPlace average(*executor_, loop.step);
   ++loop.epoch;
   EpochInfo info;
   info.epoch = loop.epoch;
@@ -356,15 +362,24 @@ ESPALIER_COLD ESPALIER_INLINE void PlanTrainer::finish_epoch(const Splits& split
     }
   }
   loop.end_epoch();
+  reduce_rate(loop);
   loop.out_of_patience = info.stop = out_of_patience(loop);
   for (const auto& callback : options_.callbacks) callback(info);
   loop.stopped = info.stop;
   loop.out_of_patience = loop.out_of_patience && loop.stopped;  // a callback may have had more
-  if (!options_.checkpoint.empty()) {  // before the reports, which may be spared
-    if (info.best || splits.valid.size() == 0) save_checkpoint(loop);
-    save_state(splits, loop);
-  }
+  if (!options_.checkpoint.empty() && (info.best || splits.valid.size() == 0)) save_checkpoint(loop);
+  return info;
+}
+
+ESPALIER_COLD ESPALIER_INLINE void PlanTrainer::finish_epoch(const Splits& splits,
+                                                             LoopState& loop) {
+  const EpochInfo info = judge_epoch(splits, loop);
+  if (!options_.checkpoint.empty()) save_state(splits, loop);  // before the reports, which may be spared
   recorder_.epoch(info, loop);
+  if (loop.reduced_epoch == loop.epoch && !loop.stopped) {
+    recorder_.say(message({"learning rate times ", number_text(options_.plateau->rate(loop.reductions)), " from here on: no better ",
+                           monitor_.what(), " since epoch ", loop.best_epoch}));
+  }
   if (!said_dominance_ && balance_->name() == Equal::name) {
     if (const auto note = dominance_note(program_.plan, info.task_losses, base_weights_)) {
       recorder_.say(*note);
@@ -376,6 +391,15 @@ ESPALIER_COLD ESPALIER_INLINE void PlanTrainer::finish_epoch(const Splits& split
                                              " since epoch " + std::to_string(loop.best_epoch)
                                        : "stopped by a callback");
   }
+}
+
+ESPALIER_COLD ESPALIER_INLINE void PlanTrainer::reduce_rate(LoopState& loop) const {
+  if (!options_.plateau) return;
+  const Plateau& plateau = *options_.plateau;
+  if (loop.epoch - (std::max)(loop.best_epoch, loop.reduced_epoch) < plateau.patience) return;
+  if (!(plateau.rate(loop.reductions + 1) < plateau.rate(loop.reductions))) return;
+  ++loop.reductions;
+  loop.reduced_epoch = loop.epoch;
 }
 
 ESPALIER_COLD ESPALIER_INLINE double PlanTrainer::weighted(std::span<const double> losses) const {
