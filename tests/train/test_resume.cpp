@@ -130,6 +130,67 @@ TEST_CASE("resume: every architecture and balance, with clipping, weights and fr
       {2, 4, 9});
 }
 
+TEST_CASE("resume: groups of parameters and the average of the weights") {
+  using O = esp::TrainerOptions;
+  check_interrupts<Bottom>(
+      [](O& o) {
+        o.groups = {{.pattern = "embedding/*", .rate = 0.5, .weight_decay = 1e-2}, {.pattern = "*/bias", .weight_decay = 0.0}};
+        o.average = esp::ExponentialAverage{.decay = 0.8};
+        o.plateau = esp::Plateau{};
+      },
+      {2, 4, 7});
+  check_interrupts<Normed>(
+      [](O& o) {
+        o.average = esp::ExponentialAverage{.decay = 0.95};
+        o.restore_best = false;
+        o.max_gradient_norm = 0.5;
+        o.freeze = {"embedding/user"};
+      },
+      {1, 6, 11});
+}
+
+TEST_CASE("resume: the average of rows that most steps do not touch") {
+  const TemporaryFolder folder(TemporaryFolder::Where::in_memory);
+  const auto options = [&](const std::string& name) {
+    esp::TrainerOptions o = three_epochs(folder, name);
+    o.epochs = 2;
+    o.batch_size = 2;
+    o.average = esp::ExponentialAverage{.decay = 0.97};
+    return o;
+  };
+  const Outcome whole = run<Bottom>(options("whole"));
+  for (const std::int64_t at : {7, 60, 114, 115, 150}) {
+    CAPTURE(at);
+    const std::string name = "cut" + std::to_string(at);
+    esp::TrainerOptions cut = options(name);
+    cut.schedule = Terminate{at};
+    CHECK(run<Bottom>(cut).result.interrupted);
+    check_same(run<Bottom>(options(name)), whole);
+  }
+}
+
+TEST_CASE("resume: what a plateau has seen is not forgotten") {
+  const TemporaryFolder folder(TemporaryFolder::Where::in_memory);
+  const auto options = [&](const std::string& name) {
+    esp::TrainerOptions o = three_epochs(folder, name);
+    o.epochs = 12;
+    o.optimizer = esp::Adam{.learning_rate = 5e-2};
+    o.plateau = esp::Plateau{.patience = 2};
+    return o;
+  };
+  const Outcome whole = run<Bottom>(options("whole"));
+  REQUIRE(whole.history.find("\"learning_rate\":0.025,") != std::string::npos);
+  REQUIRE(whole.history.find("\"learning_rate\":0.0125,") != std::string::npos);
+  for (const std::int64_t at : {4, 16, 24, 30, 38, 44}) {
+    CAPTURE(at);
+    const std::string name = "cut" + std::to_string(at);
+    esp::TrainerOptions cut = options(name);
+    cut.schedule = Terminate{at};
+    CHECK(run<Bottom>(cut).result.interrupted);
+    check_same(run<Bottom>(options(name)), whole);
+  }
+}
+
 TEST_CASE("resume: without a validation split") {
   const TemporaryFolder folder(TemporaryFolder::Where::in_memory);
   esp::TrainerOptions o = three_epochs(folder, "whole");
@@ -307,6 +368,12 @@ TEST_CASE("resume: other settings are refused, naming the first difference") {
   CHECK(refused([](O& n) { n.balance = esp::Uncertainty{}; }).find("balance: equal, now it is balance: uncertainty(") !=
         std::string::npos);
   CHECK(refused([](O& n) { n.freeze = {"*/bias"}; }).find("freeze: none, now it is freeze: */bias") != std::string::npos);
+  CHECK(refused([](O& n) { n.groups = {{.pattern = "*/bias", .weight_decay = 0.0}}; })
+            .find("groups: none, now it is groups: */bias (rate 1, weight_decay 0)") != std::string::npos);
+  CHECK(refused([](O& n) { n.average = esp::ExponentialAverage{.decay = 0.99}; })
+            .find("average: none, now it is average: exponential_average(decay=0.99)") != std::string::npos);
+  CHECK(refused([](O& n) { n.plateau = esp::Plateau{.least = 0.1}; })
+            .find("plateau: none, now it is plateau: plateau(factor=0.5, patience=1, least=0.1)") != std::string::npos);
   CHECK(refused([](O& n) { n.monitor = "mean_auc"; }).find("monitor: loss, now it is monitor: mean_auc") != std::string::npos);
   CHECK(refused([](O& n) { n.group = "user"; }).find("group: none, now it is group: user") != std::string::npos);
   CHECK(refused([](O& n) { n.sample_weight = "weight"; }).find("sample_weight: none, now it is sample_weight: weight") !=
