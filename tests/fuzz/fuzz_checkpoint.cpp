@@ -145,6 +145,7 @@ void load_run(const std::string& path) {
   ResumeView view = state.view();
   const LoopState loop = load_resume(file, plan, view);
   if (loop.epoch < 0 || loop.position < 0 || loop.step < 0 || loop.best_epoch < 0 || loop.best_epoch > loop.epoch) std::abort();
+  if (loop.reductions < 0 || loop.reduced_epoch < 0 || loop.reduced_epoch > loop.epoch) std::abort();
   if (loop.loss_sums.size() != loop.sample_sums.size()) std::abort();
   if (!loop.loss_sums.empty() && loop.loss_sums.size() != plan.tasks.size()) std::abort();
 }

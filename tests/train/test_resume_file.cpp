@@ -86,6 +86,10 @@ TEST_CASE("resume file: what does not fit is refused with the file's name") {
   CHECK(loop_with("epoch", "1.5") == path + ": metadata 'loop': JSON: expected an integer within 2^53, found 1.5");
   CHECK(loop_with("step", "\"7\"").find(path + ": metadata 'loop': ") == 0);
   CHECK(loop_with("best_epoch", "9") == path + ": metadata 'loop': best_epoch is 9, expected 0 to 3");
+  CHECK(loop_with("best_epoch", "1,\"reductions\":4,\"reduced_epoch\":3") ==
+        path + ": metadata 'loop': reductions is 4, expected 0 to 3");
+  CHECK(loop_with("best_epoch", "1,\"reductions\":1,\"reduced_epoch\":9") ==
+        path + ": metadata 'loop': reduced_epoch is 9, expected 0 to 3");
   CHECK(loop_with("stopped", "0").find(path + ": metadata 'loop': ") == 0);
   CHECK(loop_with("position", "-64") == path + ": metadata 'loop': position is -64, expected 0 to 9007199254740992");
   CHECK(loop_with("position", "256") == path + ": position is 256, expected the start of a batch");

@@ -71,8 +71,10 @@ void for_each_average_step(const PlanView& plan, ParameterAverage<float>& averag
   json.set("position", loop.position);
   json.set("step", loop.step);
   json.set("best_epoch", loop.best_epoch);
-  json.set("reductions", loop.reductions);
-  json.set("reduced_epoch", loop.reduced_epoch);
+  if (loop.reductions > 0) {
+    json.set("reductions", loop.reductions);
+    json.set("reduced_epoch", loop.reduced_epoch);
+  }
   json.set("stopped", loop.stopped);
   json.set("out_of_patience", loop.out_of_patience);
   return json;
@@ -90,8 +92,10 @@ void for_each_average_step(const PlanView& plan, ParameterAverage<float>& averag
   loop.position = static_cast<Index>(count("position", most));
   loop.step = count("step", most);
   loop.best_epoch = static_cast<int>(count("best_epoch", loop.epoch));
-  loop.reductions = static_cast<int>(count("reductions", loop.epoch));
-  loop.reduced_epoch = static_cast<int>(count("reduced_epoch", loop.epoch));
+  if (json.find("reductions") != nullptr) {
+    loop.reductions = static_cast<int>(count("reductions", loop.epoch));
+    loop.reduced_epoch = static_cast<int>(count("reduced_epoch", loop.epoch));
+  }
   loop.stopped = json.at("stopped").as_bool();
   loop.out_of_patience = json.at("out_of_patience").as_bool();
   return loop;
