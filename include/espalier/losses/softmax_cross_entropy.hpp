@@ -39,8 +39,9 @@ ClassWeights(Weights...) -> ClassWeights<sizeof...(Weights)>;
 template <int Classes, ClassWeights W = ClassWeights{}>
 struct SoftmaxCrossEntropy {
   static_assert(Classes >= 2, "espalier: softmax cross-entropy needs at least two classes");
-  static_assert(W.count == 0 || W.count == static_cast<std::size_t>(Classes),
-                "espalier: ClassWeights has one weight for each class of softmax cross-entropy, in order");
+  static_assert(
+      W.count == 0 || W.count == static_cast<std::size_t>(Classes),
+      "espalier: ClassWeights has one weight for each class of softmax cross-entropy, in order");
   static_assert(W.positive(), "espalier: the weight of a class must be greater than 0");
   static constexpr std::string_view name = "softmax_cross_entropy";
   static constexpr LabelKind label = LabelKind::classes;

@@ -32,16 +32,21 @@ struct ExponentialAverage {
     const auto s = static_cast<double>(from), t = static_cast<double>(to);
     // The last step that has (1 + t) / (10 + t) below the decay.
     const double last = (std::clamp)(std::floor((10 * decay - 1) / (1 - decay)), s, t);
-    double product = 1;
-    for (int j = 2; j <= 10 && last > s; ++j) product *= (s + j) / (last + j);
-    return product * std::pow(decay, t - last);
+    double above = 1, below = 1;
+    for (int j = 2; j <= 10 && last > s; ++j) {
+      above *= s + j;
+      below *= last + j;
+    }
+    return above / below * std::pow(decay, t - last);
   }
 
   [[nodiscard]] std::string describe() const {
     return "exponential_average(decay=" + optim_detail::shortest(decay) + ")";
   }
   /// Throws ConfigError for settings out of range.
-  void check() const { optim_detail::check_range("average: decay", decay, 0, std::nextafter(1.0, 0.0)); }
+  void check() const {
+    optim_detail::check_range("average: decay", decay, 0, std::nextafter(1.0, 0.0));
+  }
 };
 
 }  // namespace espalier

@@ -34,19 +34,21 @@ struct GroupRule {
 };
 
 /// The rule of what is in no group, then those of the groups. Throws ConfigError.
-[[nodiscard]] ESPALIER_COLD inline std::vector<GroupRule> group_rules(const Optimizer& optimizer,
-                                                                      std::span<const ParameterGroup> groups) {
+[[nodiscard]] ESPALIER_COLD inline std::vector<GroupRule> group_rules(
+    const Optimizer& optimizer, std::span<const ParameterGroup> groups) {
   std::vector<GroupRule> rules{{optimizer, 1}};
   for (const ParameterGroup& group : groups) {
     if (!(group.rate >= 0 && std::isfinite(group.rate))) {
-      throw_error<ConfigError>({"group '", group.pattern, "': rate is ", optim_detail::shortest(group.rate),
+      throw_error<ConfigError>({"group '", group.pattern, "': rate is ",
+                                optim_detail::shortest(group.rate),
                                 ", expected a factor of 0 or more on the learning rate"});
     }
     rules.push_back({optimizer, group.rate});
     if (!group.weight_decay) continue;
     if (!optimizer.has_weight_decay()) {
-      throw_error<ConfigError>({"group '", group.pattern, "' has weight_decay ", optim_detail::shortest(*group.weight_decay),
-                                ", but optimizer '", optimizer.name(), "' has no weight_decay"});
+      throw_error<ConfigError>({"group '", group.pattern, "' has weight_decay ",
+                                optim_detail::shortest(*group.weight_decay), ", but optimizer '",
+                                optimizer.name(), "' has no weight_decay"});
     }
     try {
       rules.back().optimizer = optimizer.with_weight_decay(*group.weight_decay);

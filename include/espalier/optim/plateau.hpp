@@ -19,10 +19,13 @@ struct Plateau {
   double least = 0;     ///< in [0, 1]
 
   /// What the learning rate is multiplied by after `reductions`.
-  [[nodiscard]] double rate(int reductions) const { return (std::max)(least, std::pow(factor, reductions)); }
+  [[nodiscard]] double rate(int reductions) const {
+    return (std::max)(least, std::pow(factor, reductions));
+  }
   [[nodiscard]] std::string describe() const {
-    return "plateau(factor=" + optim_detail::shortest(factor) + ", patience=" + std::to_string(patience) +
-           ", least=" + optim_detail::shortest(least) + ")";
+    return "plateau(factor=" + optim_detail::shortest(factor) +
+           ", patience=" + std::to_string(patience) + ", least=" + optim_detail::shortest(least) +
+           ")";
   }
   /// Throws ConfigError for settings out of range.
   void check() const {

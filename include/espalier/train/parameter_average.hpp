@@ -28,7 +28,8 @@ class ParameterAverage {
 
   ESPALIER_COLD ParameterAverage(const Parameters<T>& parameters, const ExponentialAverage& rule)
       : rule_(rule), values_(parameters) {
-    for (const Index rows : parameters.table_rows) steps_.emplace_back(static_cast<std::size_t>(rows));
+    for (const Index rows : parameters.table_rows)
+      steps_.emplace_back(static_cast<std::size_t>(rows));
   }
 
   [[nodiscard]] bool kept() const { return rule_.has_value(); }
@@ -56,7 +57,8 @@ class ParameterAverage {
         prefetch_row(average + next * shard.width, shard.width);
       }
       const Index row = shard.rows[static_cast<std::size_t>(r)];
-      move(average + row * shard.width, table + row * shard.width, shard.width, rule_->left(held[row], step - 1));
+      move(average + row * shard.width, table + row * shard.width, shard.width,
+           rule_->left(held[row], step - 1));
     }
   }
 
@@ -78,7 +80,8 @@ class ParameterAverage {
       const Index width = static_cast<Index>(values_.tables[t].size()) / values_.table_rows[t];
       for (Index row = 0; row < values_.table_rows[t]; ++row) {
         std::int64_t& held = steps_[t][static_cast<std::size_t>(row)];
-        move(values_.tables[t].data() + row * width, parameters.tables[t].data() + row * width, width, rule_->left(held, step));
+        move(values_.tables[t].data() + row * width, parameters.tables[t].data() + row * width,
+             width, rule_->left(held, step));
         held = step;
       }
     }
@@ -93,7 +96,8 @@ class ParameterAverage {
  private:
   static void move(T* average, const T* parameters, Index n, double keep) {
     if (keep == 1) return;
-    cpu::combine(average, parameters, n, [rest = static_cast<T>(1 - keep)](auto a, auto p) { return a + rest * (p - a); });
+    cpu::combine(average, parameters, n,
+                 [rest = static_cast<T>(1 - keep)](auto a, auto p) { return a + rest * (p - a); });
   }
 
   std::optional<ExponentialAverage> rule_;

@@ -32,13 +32,16 @@ class ParameterUpdate {
   using Shard = typename SparseGradients<T>::Shard;
 
   ESPALIER_COLD explicit ParameterUpdate(const PlanView& plan)
-      : trainable_(plan, {}), learnt_(plan.sizes.parameters), values_(plan.sizes.parameter_values) {}
+      : trainable_(plan, {}),
+        learnt_(plan.sizes.parameters),
+        values_(plan.sizes.parameter_values) {}
 
   /// From now on by this optimiser, without its past; `freeze`: patterns with *, on tensor and table names. `average`: of
   /// the parameters, from what they are.
   ESPALIER_COLD void prepare(const PlanView& plan, const Parameters<T>& parameters,
                              const Optimizer& optimizer, std::span<const std::string> freeze,
-                             std::span<const ParameterGroup> groups, const std::optional<ExponentialAverage>& average) {
+                             std::span<const ParameterGroup> groups,
+                             const std::optional<ExponentialAverage>& average) {
     rules_ = group_rules(optimizer, groups);
     trainable_ = Trainable(plan, freeze, groups);
     state_ = OptimizerState<T>(parameters, plan.sizes.parameters, optimizer);
@@ -88,7 +91,8 @@ class ParameterUpdate {
       for (int s = 0; s < state_.count; ++s)
         states[s] = state_.dense[static_cast<std::size_t>(s)].data() + chunk.begin;
       const GroupRule& rule = rules_[static_cast<std::size_t>(chunk.group)];
-      rule.optimizer.update(parameters + chunk.begin, gradient + chunk.begin, states, n, of_group(rule, step));
+      rule.optimizer.update(parameters + chunk.begin, gradient + chunk.begin, states, n,
+                            of_group(rule, step));
       average_.follow(chunk.begin, chunk.end, parameters, step.step);
     }
     std::fill_n(gradient + chunk.begin, n, T{0});

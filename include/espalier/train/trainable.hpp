@@ -33,7 +33,8 @@ class Trainable {
   /// tensors are those of groups before it.
   ESPALIER_COLD Trainable(const PlanView& plan, std::span<const std::string> freeze,
                           std::span<const ParameterGroup> groups = {}) {
-    std::vector<bool> freezes(freeze.size(), false), fits(groups.size(), false), takes(groups.size(), false);
+    std::vector<bool> freezes(freeze.size(), false), fits(groups.size(), false),
+        takes(groups.size(), false);
     const auto group_of = [&](std::string_view name) {
       int found = no_group;
       for (std::size_t i = groups.size(); i-- > 0;) {
@@ -69,17 +70,21 @@ class Trainable {
       if (!fits[i]) fits_nothing("group", groups[i].pattern, plan);
       if (takes[i]) continue;
       throw_error<ConfigError>({"group pattern '", groups[i].pattern,
-                                "' fits only what patterns before it fit, and the first one counts; expected it before them"});
+                                "' fits only what patterns before it fit, and the first one "
+                                "counts; expected it before them"});
     }
   }
 
   [[nodiscard]] std::span<const Chunk> chunks() const { return chunks_; }
   /// Whether anything learns.
   [[nodiscard]] bool any() const {
-    return std::any_of(chunks_.begin(), chunks_.end(), [](const Chunk& c) { return !c.is_frozen(); }) ||
+    return std::any_of(chunks_.begin(), chunks_.end(),
+                       [](const Chunk& c) { return !c.is_frozen(); }) ||
            std::any_of(tables_.begin(), tables_.end(), [](int group) { return group != frozen; });
   }
-  [[nodiscard]] int table_group(int table) const { return tables_[static_cast<std::size_t>(table)]; }
+  [[nodiscard]] int table_group(int table) const {
+    return tables_[static_cast<std::size_t>(table)];
+  }
   [[nodiscard]] bool table_frozen(int table) const { return table_group(table) == frozen; }
   /// Of the tensor that begins at `offset`.
   [[nodiscard]] bool tensor_frozen(Index offset) const {
@@ -98,8 +103,11 @@ class Trainable {
     }
   }
 
-  [[noreturn]] ESPALIER_COLD static void fits_nothing(std::string_view what, std::string_view pattern, const PlanView& plan) {
-    throw_error<ConfigError>({what, " pattern '", pattern, "' fits no tensor; there are e.g. ", some_names(plan)});
+  [[noreturn]] ESPALIER_COLD static void fits_nothing(std::string_view what,
+                                                      std::string_view pattern,
+                                                      const PlanView& plan) {
+    throw_error<ConfigError>(
+        {what, " pattern '", pattern, "' fits no tensor; there are e.g. ", some_names(plan)});
   }
 
   ESPALIER_COLD static std::string some_names(const PlanView& plan) {

@@ -51,7 +51,8 @@ ESPALIER_COLD ESPALIER_INLINE FitResult PlanTrainer::fit(const Dataset& train,
   if (valid.size() == 0 && valid.has_table())
     throw DataError("the validation split has no rows, expected some, or none given: fit(train)");
   if (options_.plateau && valid.size() == 0)
-    throw ConfigError("plateau is set, and fit() has no validation split on which it waits for something better");
+    throw ConfigError(
+        "plateau is set, and fit() has no validation split on which it waits for something better");
   for (const LabelInfo& label : program_.plan.schema.labels)
     static_cast<void>(train.table().column(label.column));
   const std::string& weight = features_.weight_column();
@@ -197,14 +198,8 @@ ESPALIER_COLD ESPALIER_INLINE std::unique_ptr<TrainExecutor<float>> PlanTrainer:
 
 ESPALIER_INLINE RunParts PlanTrainer::parts(TrainExecutor<float>& executor, Parameters<float>& best,
                                             const Splits& splits) const {
-  return {program_,
-          options_,
-          executor.parameters(),
-          executor.optimizer_state(),
-          best,
-          executor.average(),
-          splits.train.size(),
-          splits.valid.size()};
+  return {program_, options_,           executor.parameters(), executor.optimizer_state(),
+          best,     executor.average(), splits.train.size(),   splits.valid.size()};
 }
 
 ESPALIER_INLINE void PlanTrainer::save_state(const Splits& splits, const LoopState& loop) {
@@ -229,8 +224,7 @@ ESPALIER_COLD ESPALIER_INLINE void PlanTrainer::say_notes(const Dataset& train,
   if (valid.size() > 0 && &valid.table() != &train.table()) {
     for (const std::string& note : valid.table().notes) recorder_.say(note);
   }
-  for (const std::string& note :
-       label_notes(program_.plan, splits.train, features_.state().labels))
+  for (const std::string& note : label_notes(program_.plan, splits.train, features_.state().labels))
     recorder_.say(note);
   if (LearningTasks(base_weights_).size() == 0)
     recorder_.say("every task has weight 0: nothing will be learnt");
@@ -291,7 +285,8 @@ ESPALIER_COLD ESPALIER_INLINE FitResult PlanTrainer::run(const Splits& splits, L
   const bool saved = options_.checkpoint.empty() || (over && file_exists(options_.checkpoint));
   if (!saved && (choose || splits.valid.size() == 0)) save_checkpoint(loop);
   if (choose && options_.restore_best) executor_->parameters().copy_from(*best_);
-  const bool best_are_there = options_.restore_best || (loop.best_epoch == loop.epoch && loop.position == 0);
+  const bool best_are_there =
+      options_.restore_best || (loop.best_epoch == loop.epoch && loop.position == 0);
   if (best_are_there) metrics_ = loop.best_metrics;
   const bool drawn = options_.curves.empty() || (over && file_exists(options_.curves.text()));
   if (!drawn) recorder_.finish(loop);
@@ -367,18 +362,21 @@ ESPALIER_COLD ESPALIER_INLINE EpochInfo PlanTrainer::judge_epoch(const Splits& s
   for (const auto& callback : options_.callbacks) callback(info);
   loop.stopped = info.stop;
   loop.out_of_patience = loop.out_of_patience && loop.stopped;  // a callback may have had more
-  if (!options_.checkpoint.empty() && (info.best || splits.valid.size() == 0)) save_checkpoint(loop);
+  if (!options_.checkpoint.empty() && (info.best || splits.valid.size() == 0))
+    save_checkpoint(loop);
   return info;
 }
 
 ESPALIER_COLD ESPALIER_INLINE void PlanTrainer::finish_epoch(const Splits& splits,
                                                              LoopState& loop) {
   const EpochInfo info = judge_epoch(splits, loop);
-  if (!options_.checkpoint.empty()) save_state(splits, loop);  // before the reports, which may be spared
+  if (!options_.checkpoint.empty())
+    save_state(splits, loop);  // before the reports, which may be spared
   recorder_.epoch(info, loop);
   if (loop.reduced_epoch == loop.epoch && !loop.stopped) {
-    recorder_.say(message({"learning rate times ", number_text(options_.plateau->rate(loop.reductions)), " from here on: no better ",
-                           monitor_.what(), " since epoch ", loop.best_epoch}));
+    recorder_.say(
+        message({"learning rate times ", number_text(options_.plateau->rate(loop.reductions)),
+                 " from here on: no better ", monitor_.what(), " since epoch ", loop.best_epoch}));
   }
   if (!said_dominance_ && balance_->name() == Equal::name) {
     if (const auto note = dominance_note(program_.plan, info.task_losses, base_weights_)) {
