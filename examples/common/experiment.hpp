@@ -154,11 +154,21 @@ inline int train_one(const Example& example, const Options& o, const NamedModel&
   return 0;
 }
 
+[[nodiscard]] inline bool picked(const std::vector<std::string>& list, const std::string& name) {
+  return std::find(list.begin(), list.end(), name) != list.end();
+}
+
+/// The models that a comparison or a search is about: those listed, all, or the one of --model.
+[[nodiscard]] inline std::vector<NamedModel> chosen_models(const Options& o, const std::vector<NamedModel>& models) {
+  std::vector<NamedModel> chosen;
+  for (const NamedModel& model : models) {
+    if (o.compare_all || (o.compare.empty() ? model.name == o.model : picked(o.compare, model.name))) chosen.push_back(model);
+  }
+  return chosen;
+}
+
 /// Trains several models, balanced in several ways, with several seeds, and prints them side by side.
-inline int compare(const Example& example, const Options& o, const std::vector<NamedModel>& models, const Splits& splits) {
-  const auto picked = [](const std::vector<std::string>& list, const std::string& name) {
-    return std::find(list.begin(), list.end(), name) != list.end();
-  };
+inline int compare(const Example& example, const Options& o, const std::vector<NamedModel>& chosen, const Splits& splits) {
   const bool all_balances = picked(o.compare_balances, "all");
   std::vector<std::string> balances;
   for (const esp::NamedBalance& b : esp::named_balances) {
@@ -166,16 +176,12 @@ inline int compare(const Example& example, const Options& o, const std::vector<N
     if (all_balances || picked(o.compare_balances, name)) balances.push_back(name);
   }
   if (balances.empty()) balances.push_back(name_of_balance(o));
-  std::vector<const NamedModel*> chosen;
-  for (const NamedModel& model : models) {
-    if (o.compare_all || (o.compare.empty() ? model.name == o.model : picked(o.compare, model.name))) chosen.push_back(&model);
-  }
   const bool simulated = is_simulated(splits);
   const std::filesystem::path folder = o.log.empty()
       ? std::filesystem::path("runs") / example.name / (simulated ? "simulated-compare" : "compare") : std::filesystem::path(o.log);
   esp::make_folders(folder.string());
   std::vector<std::string> tasks;
-  for (const esp::LabelInfo& label : chosen.at(0)->program.plan.schema.labels) tasks.emplace_back(label.name);
+  for (const esp::LabelInfo& label : chosen.at(0).program.plan.schema.labels) tasks.emplace_back(label.name);
   nlohmann::ordered_json settings{{"example", example.name}, {"tasks", tasks}, {"rows", splits[0].size()}, {"epochs", o.epochs},
                                   {"patience", o.patience}, {"batch_size", o.batch_size}, {"learning_rate", o.learning_rate},
                                   {"precision", o.precision}};
@@ -189,12 +195,12 @@ inline int compare(const Example& example, const Options& o, const std::vector<N
   std::size_t count = 0;
   for (int s = 0; s < o.seeds; ++s) {
     const std::uint64_t seed = o.seed + static_cast<std::uint64_t>(s);
-    for (const NamedModel* model : chosen) {
+    for (const NamedModel& model : chosen) {
       for (const std::string& balance : balances) {
         const std::string candidate =
-            balances.size() == 1 ? model->name : chosen.size() == 1 ? balance : model->name + " + " + balance;
+            balances.size() == 1 ? model.name : chosen.size() == 1 ? balance : model.name + " + " + balance;
         ++count;
-        if (std::optional<Comparison::Run> known = log.find(model->name, balance, seed)) {
+        if (std::optional<Comparison::Run> known = log.find(model.name, balance, seed)) {
           known->candidate = candidate;
           comparison.add(std::move(*known));
           continue;
@@ -202,13 +208,13 @@ inline int compare(const Example& example, const Options& o, const std::vector<N
         std::cerr << "--- " << candidate << ", seed " << seed << " (" << count << " of " << total << ")\n";
         esp::TrainerOptions options = trainer_options(example, o, seed);
         if (!o.compare_balances.empty()) options.balance = esp::make_balance(balance);
-        esp::PlanTrainer trainer(model->program, options);
+        esp::PlanTrainer trainer(model.program, options);
         const esp::FitResult fit = trainer.fit(splits[0], splits[1]);
         if (fit.interrupted) {
           std::cerr << "interrupted; --resume goes on from " << (folder / "runs.jsonl").string() << '\n';
           return 130;
         }
-        Comparison::Run run{candidate, model->name, balance, seed, trainer.evaluate(splits[2]), fit};
+        Comparison::Run run{candidate, model.name, balance, seed, trainer.evaluate(splits[2]), fit};
         log.add(run);
         comparison.add(std::move(run));
       }
@@ -262,13 +268,16 @@ inline int run(int argc, char** argv, Example example) {
       std::fprintf(stderr, "%s: %td rows to train, %td to validate, %td to test\n", splits[0].table().source.c_str(),
                    splits[0].size(), splits[1].size(), splits[2].size());
     }
-    if (options.compare_all || !options.compare.empty() || !options.compare_balances.empty()) return compare(example, options, models, splits);
-    for (const NamedModel& model : models) {
-      if (model.name != options.model) continue;
-      if (options.search == 0) return train_one(example, options, model, splits);
-      return search(example.name, options, model.program, splits[0], trainer_options(example, options, options.seed), example.optimizer);
+    const std::vector<NamedModel> chosen = chosen_models(options, models);
+    if (chosen.empty()) throw esp::ConfigError((options.compare.empty() ? "--model " + options.model : "--compare-models") + ": no such model with these options");
+    if (options.search > 0) {
+      std::vector<esp::search::NamedModel> searched;
+      for (const NamedModel& model : chosen) searched.push_back({model.name, model.program});
+      return search(example.name, options, std::move(searched), splits[0], trainer_options(example, options, options.seed),
+                    example.optimizer);
     }
-    throw esp::ConfigError("--model " + options.model + ": no such model with these options");
+    if (compares(options)) return compare(example, options, chosen, splits);
+    return train_one(example, options, chosen[0], splits);
   } catch (const std::exception& error) {
     std::cerr << example.name << ": " << error.what() << '\n';
     return 1;

@@ -52,6 +52,11 @@ inline void add_training_options(CLI::App& app, Options& o, const espalier::Trai
   app.add_flag("--quiet", o.quiet, "No progress");
 }
 
+/// Whether several models, or several ways to balance, are asked for.
+[[nodiscard]] inline bool compares(const Options& o) {
+  return o.compare_all || !o.compare.empty() || !o.compare_balances.empty();
+}
+
 /// What a run's folder and its records call how the losses are weighted: equal, mgda, …, weights-1-1-0.5.
 [[nodiscard]] inline std::string name_of_balance(const Options& o) {
   if (o.weights.empty()) return o.balance;
@@ -98,8 +103,9 @@ inline void add_options(CLI::App& app, Options& o, const std::vector<std::string
   app.add_flag("--summary", o.summary, "Print the model's layers, parameters and costs before training");
   app.add_option("--resamples", o.resamples, "Bootstrap resamples for confidence intervals in the table, from 2; 0: none")
       ->check(number_from(0));
-  app.add_flag("--compare", o.compare_all, "Train every model with several seeds and print mean ± deviation, paired by seed");
-  app.add_option("--compare-models", o.compare, "Compare these models only")->delimiter(',')->check(CLI::IsMember(models));
+  app.add_flag("--compare", o.compare_all,
+               "Train every model with several seeds and print mean ± deviation, paired by seed; with --search: try every model");
+  app.add_option("--compare-models", o.compare, "Compare these models only; with --search: try these")->delimiter(',')->check(CLI::IsMember(models));
   balances.emplace_back("all");
   app.add_option("--compare-balances", o.compare_balances, "Compare these ways to balance, or all of them, with --model or the compared models")
       ->delimiter(',')
@@ -115,14 +121,14 @@ inline void check_together(const CLI::App& app, const Options& o) {
   const auto refuse = [&](const char* option, bool unheard, const char* why) {
     if (unheard && app.count(option) > 0) throw espalier::ConfigError(std::string(option) + " " + why);
   };
-  const bool several = o.compare_all || !o.compare.empty() || !o.compare_balances.empty(), searched = o.search > 0;
+  const bool several = compares(o), searched = o.search > 0;
   for (const char* option : {"--checkpoint", "--predictions", "--importance", "--diagnose", "--summary", "--resamples"})
     refuse(option, several || searched, "is for the training of one model, not for a comparison or a search");
-  refuse("--search", several, "excludes a comparison");
+  refuse("--compare-balances", searched, "excludes a search: it finds weights of tasks");
   refuse("--resume", searched, "is for a training or a comparison; a search goes on by itself");
   refuse("--model", o.compare_all || !o.compare.empty(), "excludes --compare and --compare-models");
   refuse("--balance", !o.compare_balances.empty(), "excludes --compare-balances");
-  refuse("--seeds", !several, "is for comparisons: --compare, --compare-models or --compare-balances");
+  refuse("--seeds", !several || searched, "is for comparisons: --compare, --compare-models or --compare-balances");
   refuse("--folds", !searched, "is for a search: --search");
   refuse("--resamples", o.resamples == 1, "is 1, expected 0, or 2 and more");
 }

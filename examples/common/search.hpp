@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// --search: learning rate and weights of tasks, by cross-validation on the training split.
+// --search: learning rate, weights of tasks and, of several, the model, by cross-validation on the training split.
 #pragma once
 
 #include <cstdio>
 #include <filesystem>
 #include <iostream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/options.hpp"
@@ -28,10 +29,10 @@ namespace examples {
 }
 
 /// Successive halving over `o.search` random trials, up to `base.epochs`. `optimizer` is the
-/// recipe's. The scores are kept in runs/<example>, where a later search with the same settings
-/// goes on. Returns 0, or 130 when it was interrupted.
+/// recipe's; the models have the same tasks. The scores are kept in runs/<example>, where a later search with the same
+/// settings goes on. Returns 0, or 130 when it was interrupted.
 inline int search(const std::string& example, const Options& o,
-                  const espalier::PlanTrainer::CpuProgram& program, const espalier::Dataset& train,
+                  std::vector<espalier::search::NamedModel> named, const espalier::Dataset& train,
                   const espalier::TrainerOptions& base,
                   espalier::Optimizer (*optimizer)(double learning_rate)) {
   namespace esp = espalier;
@@ -39,22 +40,27 @@ inline int search(const std::string& example, const Options& o,
     throw esp::ConfigError(
         "--search finds weights of tasks: expected neither --balance nor --weights");
   }
+  const esp::search::Models models(std::move(named));
+  const bool several = models.list().size() > 1;
+  const esp::PlanTrainer::CpuProgram& program = models.list()[0].program;
   const esp::PlanView& plan = program.plan;
-  std::vector<esp::search::Parameter> parameters{
-      esp::search::log_uniform("learning rate", o.learning_rate / 10, o.learning_rate * 10)};
+  std::vector<esp::search::Parameter> parameters;
+  if (several) parameters.push_back(models.choice());
+  parameters.push_back(esp::search::log_uniform("learning rate", o.learning_rate / 10, o.learning_rate * 10));
   for (std::size_t k = 1; k < plan.tasks.size(); ++k) {
     parameters.push_back(esp::search::log_uniform(weight_of(plan, k), 0.1, 10));
   }
-  esp::search::Objective objective = esp::search::cross_validation(
-      program, train, {.folds = o.folds, .monitor = base.monitor, .seed = o.seed},
-      [&](const esp::search::Trial& trial) {
-        esp::TrainerOptions options = base;
-        options.optimizer = optimizer(trial.real("learning rate"));
-        options.balance = esp::FixedWeights{weights_of(trial, plan)};
-        return options;
-      });
+  const esp::search::CrossValidation settings{.folds = o.folds, .monitor = base.monitor, .seed = o.seed};
+  const auto options_of = [&](const esp::search::Trial& trial) {
+    esp::TrainerOptions options = base;
+    options.optimizer = optimizer(trial.real("learning rate"));
+    options.balance = esp::FixedWeights{weights_of(trial, plan)};
+    return options;
+  };
+  esp::search::CrossValidated objective = several ? esp::search::cross_validation(models, train, settings, options_of)
+                                                  : esp::search::cross_validation(program, train, settings, options_of);
   objective.about += "; batches of " + std::to_string(base.batch_size) + ", patience " +
-                     std::to_string(base.patience);
+                     std::to_string(base.patience) + (base.precision.narrow() ? ", bf16" : "");
 
   const std::filesystem::path log =
       o.log.empty() ? std::filesystem::path("runs") / example : std::filesystem::path(o.log);
@@ -79,11 +85,16 @@ inline int search(const std::string& example, const Options& o,
             << example << ": " << base.monitor << " by " << o.folds
             << " folds of the training split\n"
             << result.table();
+  // The recipe's monitor chose these, and is what a training with them stops by.
   const esp::search::Outcome best = result.best();
-  std::printf("\nthe best: --learning-rate %.4g --weights ", best.trial.real("learning rate"));
+  std::printf("\nthe best: ");
+  if (several) std::printf("--model %s ", best.trial.text(models.parameter()).c_str());
+  std::printf("--learning-rate %.4g --weights ", best.trial.real("learning rate"));
   const std::vector<double> weights = weights_of(best.trial, plan);
   for (std::size_t k = 0; k < weights.size(); ++k)
     std::printf(k == 0 ? "%.4g" : ",%.4g", weights[k]);
+  const esp::TrainerOptions found = objective.options(best);
+  std::printf(" --epochs %d --batch-size %td --patience %d", found.epochs, found.batch_size, found.patience);
   std::printf("\nscores in %s, a picture in %s\n", options.file.c_str(), options.picture.c_str());
   return 0;
 }

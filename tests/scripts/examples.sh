@@ -95,7 +95,8 @@ refuses "--resamples is 1" "$bin/movielens" --data films --resamples 1
 refuses "--checkpoint is for the training of one model" "$bin/movielens" --data films --compare --checkpoint kept.safetensors
 refuses "--predictions is for the training of one model" "$bin/movielens" --data films --compare --predictions p.csv
 refuses "--summary is for the training of one model" "$bin/movielens" --data films --search 2 --summary
-refuses "--search excludes a comparison" "$bin/movielens" --data films --search 2 --compare
+refuses "--compare-balances excludes a search" "$bin/movielens" --data films --search 2 --compare-balances equal,mgda
+refuses "--seeds is for comparisons" "$bin/movielens" --data films --search 2 --compare --seeds 2
 refuses "--seeds is for comparisons" "$bin/movielens" --data films --seeds 7
 refuses "--folds is for a search" "$bin/movielens" --data films --folds 5
 touch afile
@@ -140,7 +141,14 @@ cmp found1 found2 || fail "a search that was finished finds something else"
 grep -q "best: trial" search/search.svg || fail "no picture of the search"
 found=$(sed -n 's/^the best: //p' found1)
 # shellcheck disable=SC2086  # it is several words
-"$bin/movielens" --data films --epochs 1 --log log --quiet $found >out 2>err </dev/null || fail "with $found: $(cat err)"
+"$bin/movielens" --data films --log log --quiet $found >out 2>err </dev/null || fail "with $found: $(cat err)"
+[[ "$found" = --learning-rate*" --epochs 3 --batch-size "*" --patience "* ]] || fail "the best is '$found'"
+"$bin/movielens" --data films --epochs 2 --search 4 --folds 2 --compare-models shared,mmoe --log types --quiet >out 2>err </dev/null || fail "$(cat err)"
+grep -q '^trial  score (lower is better)  *budget  model ' out || fail "no column of models: $(cat out)"
+found=$(sed -n 's/^the best: //p' out)
+[[ "$found" = "--model shared "* || "$found" = "--model mmoe "* ]] || fail "the best is '$found'"
+# shellcheck disable=SC2086
+"$bin/movielens" --data films --log log --quiet $found >out 2>err </dev/null || fail "with $found: $(cat err)"
 refuses "search.jsonl: line 1: the file is of another search" "$bin/movielens" --data films --search 3 --folds 3 --log search --quiet
 refuses "expected neither --balance nor --weights" "$bin/movielens" --data films --search 3 --balance mgda --quiet
 refuses "fixed_weights: 1 weights" "$bin/movielens" --data films --weights 1 --quiet

@@ -23,7 +23,7 @@ inline search::Space made_up_space() {
 
 /// Least, 0, at rate 1e-2, weight 1, two layers, mgda; worse by fold and by what is missing of the
 /// budget.
-inline double distance(const search::Trial& trial, const search::Fold& fold) {
+inline double distance(const search::Trial& trial, const search::FoldRun& fold) {
   const double rate = std::log10(trial.real("rate")) + 2, weight = trial.real("weight") - 1;
   const double layers = trial.integer("layers") - 2,
                balance = trial.text("balance") == "mgda" ? 0 : 1;

@@ -47,7 +47,7 @@ TEST_CASE("search: random trials are ranked by mean, the other way round when th
 
 TEST_CASE("search: successive halving spends the large budgets on the best of the small ones") {
   std::atomic<int> spent{0};
-  const search::Objective objective{[&](const search::Trial& t, const search::Fold& f) {
+  const search::Objective objective{[&](const search::Trial& t, const search::FoldRun& f) {
     spent += f.budget;
     return distance(t, f);
   }};
@@ -69,7 +69,7 @@ TEST_CASE("search: successive halving spends the large budgets on the best of th
 
 TEST_CASE("search: the larger budget counts, though the score of the smaller was better") {
   const search::Objective objective{
-      [](const search::Trial& t, const search::Fold& f) { return t.real("x") + f.budget; }};
+      [](const search::Trial& t, const search::FoldRun& f) { return t.real("x") + f.budget; }};
   const auto result = search::run({search::uniform("x", 0, 1)},
                                   search::SuccessiveHalving{.trials = 4, .eta = 2, .max_budget = 2},
                                   objective, quiet());
@@ -79,7 +79,7 @@ TEST_CASE("search: the larger budget counts, though the score of the smaller was
 
 TEST_CASE("search: any number at once gives the same, failures among it") {
   const search::Objective objective{
-      [](const search::Trial& t, const search::Fold& f) {
+      [](const search::Trial& t, const search::FoldRun& f) {
         espalier::Random random(f.seed);
         if (t.number % 7 == 3) throw std::runtime_error("no luck with " + std::to_string(t.number));
         std::this_thread::sleep_for(std::chrono::microseconds(random.below(300)));
@@ -105,7 +105,7 @@ TEST_CASE("search: seeds differ by trial and fold, not by budget; threads are sh
   std::mutex mutex;
   std::map<std::pair<int, int>, std::set<std::uint64_t>> seeds;
   std::set<int> threads;
-  const search::Objective objective{[&](const search::Trial& t, const search::Fold& f) {
+  const search::Objective objective{[&](const search::Trial& t, const search::FoldRun& f) {
                                       const std::lock_guard lock(mutex);
                                       seeds[{t.number, f.index}].insert(f.seed);
                                       threads.insert(f.threads);
@@ -128,7 +128,7 @@ TEST_CASE("search: seeds differ by trial and fold, not by budget; threads are sh
 }
 
 TEST_CASE("search: what fails is told and is not the best") {
-  const search::Objective objective{[](const search::Trial& t, const search::Fold& f) {
+  const search::Objective objective{[](const search::Trial& t, const search::FoldRun& f) {
                                       if (t.number == 0 && f.index == 1) return std::nan("");
                                       if (t.number == 1)
                                         return -std::numeric_limits<double>::infinity();
@@ -150,7 +150,7 @@ TEST_CASE("search: what fails is told and is not the best") {
   CHECK(result.table().find("failed") != std::string::npos);
   CHECK(result.table().find("out of luck") != std::string::npos);
 
-  const search::Objective never{[](const search::Trial&, const search::Fold&) -> double {
+  const search::Objective never{[](const search::Trial&, const search::FoldRun&) -> double {
     throw std::runtime_error("never");
   }};
   const auto none = search::run({search::uniform("x", 0, 1)},
@@ -163,7 +163,7 @@ TEST_CASE("search: what fails is told and is not the best") {
 
 TEST_CASE("search: the table and the picture") {
   const search::Objective objective{
-      [](const search::Trial& t, const search::Fold& f) { return t.number + 0.5 * f.index; }, 2,
+      [](const search::Trial& t, const search::FoldRun& f) { return t.number + 0.5 * f.index; }, 2,
       search::Goal::maximize};
   const search::Space space{search::log_uniform("rate", 1e-4, 1e-2),
                             search::choice("how", {"<plain>", "fancy"})};
@@ -208,7 +208,7 @@ TEST_CASE("search: progress is lines where there is no terminal") {
   const CapturedStderr captured;
   search::Options o;
   o.at_once = 1;
-  const search::Objective objective{[](const search::Trial& t, const search::Fold&) {
+  const search::Objective objective{[](const search::Trial& t, const search::FoldRun&) {
     return t.number == 1 ? std::nan("") : 1.0 + t.number;
   }};
   static_cast<void>(
@@ -223,7 +223,7 @@ TEST_CASE("search: progress is lines where there is no terminal") {
 
 TEST_CASE("search: of a small space every point is scored once, and the table says so") {
   std::atomic<int> scored = 0;
-  const search::Objective objective{[&](const search::Trial& t, const search::Fold&) {
+  const search::Objective objective{[&](const search::Trial& t, const search::FoldRun&) {
     ++scored;
     return t.real("c");
   }};

@@ -18,7 +18,7 @@ constexpr search::SuccessiveHalving strategy{.trials = 9, .eta = 3, .max_budget 
 /// One trial fails; each call is counted.
 struct Counted {
   std::atomic<int> calls{0};
-  search::Objective objective{[this](const search::Trial& t, const search::Fold& f) {
+  search::Objective objective{[this](const search::Trial& t, const search::FoldRun& f) {
                                 ++calls;
                                 if (t.number == 4) throw std::runtime_error("not this\none");
                                 return distance(t, f);
@@ -92,7 +92,7 @@ TEST_CASE("score file: an interrupted search stops, says so, and goes on later")
   Counted counted;
   search::Objective interrupting = counted.objective;
   int calls = 0;
-  interrupting.score = [&](const search::Trial& t, const search::Fold& f) {
+  interrupting.score = [&](const search::Trial& t, const search::FoldRun& f) {
     if (++calls == 6) std::raise(SIGTERM);
     return counted.objective.score(t, f);
   };

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <cstdio>
 #include <functional>
 #include <memory>
 #include <string>
@@ -13,9 +12,9 @@
 #include "espalier/core/config.hpp"
 #include "espalier/metrics/report.hpp"
 #include "espalier/search/fingerprint.hpp"
+#include "espalier/search/models.hpp"
+#include "espalier/search/result.hpp"
 #include "espalier/search/trial.hpp"
-#include "espalier/train/description.hpp"
-#include "espalier/train/learning_settings.hpp"
 #include "espalier/train/trainer.hpp"
 
 namespace espalier::search {
@@ -37,45 +36,58 @@ struct CrossValidation {
 /// which are its own.
 using OptionsOf = std::function<TrainerOptions(const Trial&)>;
 
-namespace detail {
+/// What cross_validation() makes: the objective, and how to train with what a search of it has found.
+struct CrossValidated : Objective {
+  /// The options that the outcome's score was made with, the search's own among them: early stopping watches what
+  /// chose the outcome, and there are as many epochs as its budget. Threads, files and progress are the trial's.
+  std::function<TrainerOptions(const Outcome&)> options;
+  /// A trainer of the outcome's model, with these options.
+  std::function<PlanTrainer(const Outcome&, TrainerOptions)> trainer_with;
 
-using MakeTrainer = std::shared_ptr<PlanTrainer> (*)(const PlanTrainer::CpuProgram&,
-                                                     TrainerOptions);
+  [[nodiscard]] PlanTrainer trainer(const Outcome& outcome) const { return trainer_with(outcome, options(outcome)); }
+};
+
+namespace detail {
 
 [[nodiscard]] ESPALIER_COLD inline Goal goal_of(const CrossValidation& settings) {
   if (settings.score) return settings.goal;
   return better_is_higher(settings.monitor) ? Goal::maximize : Goal::minimize;
 }
 
-[[nodiscard]] ESPALIER_COLD inline Objective cross_validation(
-    const PlanTrainer::CpuProgram& program, MakeTrainer make, const Dataset& data,
-    const CrossValidation& settings, OptionsOf options_of) {
+/// What the search sets of a trial's options.
+[[nodiscard]] ESPALIER_COLD inline TrainerOptions with_search(TrainerOptions options, const std::string& monitor,
+                                                              int budget) {
+  options.monitor = monitor;
+  if (budget > 0) options.epochs = budget;
+  return options;
+}
+
+/// `several`: whether the trial chooses among the models; else the first one is meant.
+[[nodiscard]] ESPALIER_COLD inline CrossValidated cross_validation(Models models, bool several, const Dataset& data,
+                                                                   const CrossValidation& settings,
+                                                                   OptionsOf options_of) {
   if (!options_of)
     throw ConfigError("cross-validation: there is no function from trials to options");
-  Objective objective;
+  require_comparable(models, settings.monitor, static_cast<bool>(settings.score));
+  CrossValidated objective;
   objective.folds = settings.folds;
   objective.goal = goal_of(settings);
-  std::uint64_t model = 0;
-  for (const std::string& line : describe_plan(program.plan)) model = mix(model, hash_text(line));
-  for (const std::string& line : learning_settings(program)) model = mix(model, hash_text(line));
-  char text[24];
-  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(model));
-  objective.about = fingerprint(data) + "; " +
-                    std::string(program.plan.model) + " (" + text + ")" + "; " +
+  if (several) objective.parameters = {models.choice()};
+  objective.about = fingerprint(data) + "; " + (several ? models.about() : models.list()[0].about()) + "; " +
                     std::to_string(settings.folds) + " folds" +
                     (settings.by.empty() ? "" : " by " + settings.by) + ", seed " +
                     std::to_string(settings.seed) + "; monitor " + settings.monitor +
                     (settings.score ? ", own score" : "");
+  const auto model_of = [several, models = std::move(models)](const Trial& trial) -> const NamedModel& {
+    return several ? models.at(trial.text(models.parameter())) : models.list()[0];
+  };
   auto folds = std::make_shared<const std::vector<espalier::Fold>>(
       settings.by.empty() ? data.folds(settings.folds, settings.seed)
                           : data.folds_by_hash(settings.by, settings.folds, settings.seed));
-  objective.score = [program, make, folds, settings, options_of = std::move(options_of)](
-                        const Trial& trial, const Fold& fold) {
-    TrainerOptions options = options_of(trial);
-    options.monitor = settings.monitor;
+  objective.score = [model_of, folds, settings, options_of](const Trial& trial, const FoldRun& fold) {
+    TrainerOptions options = with_search(options_of(trial), settings.monitor, fold.budget);
     options.seed = fold.seed;
     options.threads = fold.threads;
-    if (fold.budget > 0) options.epochs = fold.budget;
     options.restore_best = true;
     options.checkpoint.clear();
     options.resume = false;
@@ -87,11 +99,19 @@ using MakeTrainer = std::shared_ptr<PlanTrainer> (*)(const PlanTrainer::CpuProgr
     options.handle_interrupts = false;
     options.callbacks.emplace_back(
         [&fold](EpochInfo& info) { info.stop = info.stop || fold.stopping(); });
-    const std::shared_ptr<PlanTrainer> trainer = make(program, std::move(options));
+    const NamedModel& chosen = model_of(trial);
+    PlanTrainer trainer = chosen.make(chosen.program, std::move(options));
     const espalier::Fold& rows = (*folds)[static_cast<std::size_t>(fold.index)];
-    const FitResult fit = trainer->fit(rows.train, rows.valid);
-    return settings.score && !fold.stopping() ? settings.score(trainer->evaluate(rows.valid))
+    const FitResult fit = trainer.fit(rows.train, rows.valid);
+    return settings.score && !fold.stopping() ? settings.score(trainer.evaluate(rows.valid))
                                               : fit.best_value;
+  };
+  objective.options = [options_of = std::move(options_of), monitor = settings.monitor](const Outcome& outcome) {
+    return with_search(options_of(outcome.trial), monitor, outcome.budget);
+  };
+  objective.trainer_with = [model_of](const Outcome& outcome, TrainerOptions options) {
+    const NamedModel& chosen = model_of(outcome.trial);
+    return chosen.make(chosen.program, std::move(options));
   };
   return objective;
 }
@@ -102,25 +122,25 @@ using MakeTrainer = std::shared_ptr<PlanTrainer> (*)(const PlanTrainer::CpuProgr
 /// too good, for all trials alike, and what a search has found is to be measured on a test split
 /// that it has not seen. Throws ConfigError, DataError.
 template <class Model>
-[[nodiscard]] Objective cross_validation(const Dataset& data, const CrossValidation& settings,
-                                         OptionsOf options_of) {
-  const auto make = [](const PlanTrainer::CpuProgram&,
-                       TrainerOptions options) -> std::shared_ptr<PlanTrainer> {
-    return std::make_shared<Trainer<Model>>(std::move(options));
-  };
-  return detail::cross_validation(program_of<Model, float, cpu::Device>(), make, data, settings,
-                                  std::move(options_of));
+[[nodiscard]] CrossValidated cross_validation(const Dataset& data, const CrossValidation& settings,
+                                              OptionsOf options_of) {
+  return detail::cross_validation({model<Model>("model")}, false, data, settings, std::move(options_of));
 }
 
 /// The same for a program, where the model's type is not known any more.
-[[nodiscard]] inline Objective cross_validation(const PlanTrainer::CpuProgram& program,
-                                                const Dataset& data,
-                                                const CrossValidation& settings,
-                                                OptionsOf options_of) {
-  const auto make = [](const PlanTrainer::CpuProgram& p, TrainerOptions options) {
-    return std::make_shared<PlanTrainer>(p, std::move(options));
-  };
-  return detail::cross_validation(program, make, data, settings, std::move(options_of));
+[[nodiscard]] inline CrossValidated cross_validation(const PlanTrainer::CpuProgram& program,
+                                                     const Dataset& data,
+                                                     const CrossValidation& settings,
+                                                     OptionsOf options_of) {
+  return detail::cross_validation({NamedModel{"model", program}}, false, data, settings, std::move(options_of));
+}
+
+/// The same over several models: the trial's parameter of `models` says which. Throws ConfigError for models whose
+/// scores cannot be compared: what `monitor` is made of is not the same task, or for "loss" not the same weight and
+/// loss of it, in each.
+[[nodiscard]] inline CrossValidated cross_validation(const Models& models, const Dataset& data,
+                                                     const CrossValidation& settings, OptionsOf options_of) {
+  return detail::cross_validation(models, true, data, settings, std::move(options_of));
 }
 
 }  // namespace espalier::search

@@ -40,6 +40,22 @@ struct Options {
 
 namespace detail {
 
+/// Throws ConfigError for a space that has not the objective's choice, or other values of it.
+ESPALIER_COLD inline void require_choice(const Space& space, const Parameter& needed) {
+  const auto& all = space.parameters();
+  const auto found = std::find_if(all.begin(), all.end(), [&](const Parameter& p) { return p.name == needed.name; });
+  if (found == all.end()) {
+    throw_error<ConfigError>({"search: the space has no parameter '", needed.name, "', by which the objective chooses: ",
+                              "expected ", needed.describe()});
+  }
+  const auto known = [&](const Json& v) {
+    return std::find(needed.choices.begin(), needed.choices.end(), v) != needed.choices.end();
+  };
+  if (found->kind == Parameter::Kind::choice && std::all_of(found->choices.begin(), found->choices.end(), known)) return;
+  throw_error<ConfigError>({"search: parameter '", needed.name, "' of the space is ", found->describe(),
+                            ", expected values of ", needed.describe(), ", by which the objective chooses"});
+}
+
 /// One search while it runs.
 class Runner {
  public:
@@ -47,6 +63,7 @@ class Runner {
                        const Options& options)
       : space_(space), schedule_(std::move(schedule)), objective_(objective), options_(options) {
     if (!objective.score) throw ConfigError("search: the objective has no score function");
+    for (const Parameter& p : objective.parameters) require_choice(space, p);
     require_at_least("search: folds", objective.folds, 1);
     require_at_least("search: at_once", options.at_once, 0);
     require_at_least("search: threads", options.threads, 0);
@@ -133,10 +150,10 @@ class Runner {
         const auto& [index, number] = open[static_cast<std::size_t>(piece)];
         if (stopped()) return;
         Outcome& outcome = outcomes[index];
-        const Fold fold{number, budget,
-                        mix(mix(options_.seed, static_cast<std::uint64_t>(outcome.trial.number)),
-                            static_cast<std::uint64_t>(number)),
-                        (std::max)(1, threads / at_once), &stop_};
+        const FoldRun fold{number, budget,
+                           mix(mix(options_.seed, static_cast<std::uint64_t>(outcome.trial.number)),
+                               static_cast<std::uint64_t>(number)),
+                           (std::max)(1, threads / at_once), &stop_};
         Score made = attempt(outcome.trial, fold);
         const std::lock_guard lock(mutex_);
         if (stopped()) return;
@@ -169,7 +186,7 @@ class Runner {
     return next;
   }
 
-  [[nodiscard]] ESPALIER_COLD Score attempt(const Trial& trial, const Fold& fold) const {
+  [[nodiscard]] ESPALIER_COLD Score attempt(const Trial& trial, const FoldRun& fold) const {
     Score score;
     try {
       score.value = objective_.score(trial, fold);

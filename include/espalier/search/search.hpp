@@ -6,6 +6,7 @@
 #include "espalier/balance/fixed_weights.hpp"
 #include "espalier/search/cross_validation.hpp"
 #include "espalier/search/fingerprint.hpp"
+#include "espalier/search/models.hpp"
 #include "espalier/search/result.hpp"
 #include "espalier/search/run.hpp"
 #include "espalier/search/score_file.hpp"

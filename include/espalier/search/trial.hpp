@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `Trial`: the values that are tried. `Fold`: under which circumstances. `Objective`: what scores
+// `Trial`: the values that are tried. `FoldRun`: under which circumstances. `Objective`: what scores
 // them.
 #pragma once
 
@@ -11,10 +11,12 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "espalier/core/config.hpp"
 #include "espalier/core/error.hpp"
 #include "espalier/core/json.hpp"
+#include "espalier/search/space.hpp"
 
 namespace espalier::search {
 
@@ -77,7 +79,7 @@ struct Trial {
 };
 
 /// One scoring of a trial.
-struct Fold {
+struct FoldRun {
   int index = 0;           ///< from 0 to the objective's folds − 1
   int budget = 0;          ///< how much to spend, in epochs say; 0: as much as the objective likes
   std::uint64_t seed = 0;  ///< of the trial's number and the fold, not of what else is run
@@ -95,11 +97,13 @@ enum class Goal : std::uint8_t { minimize, maximize };
 
 /// What a search makes as good as it can. `score` is called by several threads at once.
 struct Objective {
-  std::function<double(const Trial&, const Fold&)> score;
+  std::function<double(const Trial&, const FoldRun&)> score;
   int folds = 1;
   Goal goal = Goal::minimize;
   std::string
       about{};  ///< data and model, in a few words: a file of scores is not mixed with those of others
+  /// Choices that `score` reads by their name whatever else is searched: a space must have each, of these values.
+  std::vector<Parameter> parameters{};
 };
 
 }  // namespace espalier::search

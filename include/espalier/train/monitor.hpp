@@ -34,16 +34,7 @@ class Monitor {
       }
       throw ConfigError("monitor 'mean_auc': the model has no binary task of a weight above 0");
     }
-    std::string names;
-    std::size_t found = plan.tasks.size();
-    for (std::size_t k = 0; k < plan.tasks.size(); ++k) {
-      const std::string_view name = plan.tasks[k].name;  // which may have a '/' itself: the longest one counts
-      names += ", '" + std::string(name) + "/<metric>'";
-      if (what.size() <= name.size() || !what.starts_with(name) || what[name.size()] != '/') continue;
-      if (found == plan.tasks.size() || name.size() > plan.tasks[found].name.size()) found = k;
-    }
-    if (found == plan.tasks.size())
-      throw_error<ConfigError>({"monitor is '", what_, "', expected 'loss', 'mean_auc'", names});
+    const std::size_t found = task_of(plan, what);
     task_ = plan.tasks[found].name;
     metric_ = what.substr(task_.size() + 1);
     find_metric(found);
@@ -85,6 +76,21 @@ class Monitor {
   [[nodiscard]] bool better(double now, double best) const {
     if (std::isnan(now)) return false;
     return std::isnan(best) || (higher_ ? now > best : now < best);
+  }
+
+  /// The task that "task/metric" names. Throws ConfigError when there is none.
+  [[nodiscard]] ESPALIER_COLD static std::size_t task_of(const PlanView& plan, std::string_view what) {
+    std::string names;
+    std::size_t found = plan.tasks.size();
+    for (std::size_t k = 0; k < plan.tasks.size(); ++k) {
+      const std::string_view name = plan.tasks[k].name;  // which may have a '/' itself: the longest one counts
+      names += ", '" + std::string(name) + "/<metric>'";
+      if (what.size() <= name.size() || !what.starts_with(name) || what[name.size()] != '/') continue;
+      if (found == plan.tasks.size() || name.size() > plan.tasks[found].name.size()) found = k;
+    }
+    if (found == plan.tasks.size())
+      throw_error<ConfigError>({"monitor is '", what, "', expected 'loss', 'mean_auc'", names});
+    return found;
   }
 
   [[nodiscard]] const std::string& what() const { return what_; }
