@@ -19,6 +19,7 @@
 #include "common/search.hpp"
 #include "common/transfer.hpp"
 #include "espalier/espalier.hpp"
+#include "espalier/train/constants.hpp"
 
 namespace examples {
 
@@ -65,26 +66,6 @@ struct Example {
   return t;
 }
 
-/// The best constant's scores on the test split.
-[[nodiscard]] inline esp::Report constant_baselines(const esp::Features& features, const esp::Dataset& test) {
-  esp::Report report;
-  const esp::EncodedData data = features.encode_labelled(test);
-  for (std::size_t k = 0; k < features.schema().labels.size(); ++k) {
-    const esp::LabelInfo& label = features.schema().labels[k];
-    std::vector<float> y(data.label(k).begin(), data.label(k).end());
-    esp::to_label_unit(data.label_scale(k), y);
-    esp::TaskReport task{std::string(label.name), {}, 0, esp::label_mean(y)};
-    for (const float v : y) task.labelled += v == v ? 1 : 0;
-    if (label.kind == esp::LabelKind::binary) {
-      task.metrics = {{"auc", 0.5}, {"log_loss", esp::constant_log_loss(y)}};
-    } else {
-      task.metrics = {{"rmse", esp::constant_rmse(y)}, {"mae", esp::constant_mae(y)}};
-    }
-    report.tasks.push_back(std::move(task));
-  }
-  return report;
-}
-
 /// The saved model on the test split, as a server would load it: parameters in half the bytes.
 inline void test_narrow(const NamedModel& model, const std::string& path,
                         const esp::Dataset& test) {
@@ -96,7 +77,9 @@ inline void test_narrow(const NamedModel& model, const std::string& path,
 }
 
 /// Whether the data is the simulator's: what a run says of it says nothing of real users.
-[[nodiscard]] inline bool is_simulated(const Splits& splits) { return splits[0].table().source.starts_with("simulated feed (seed "); }
+[[nodiscard]] inline bool is_simulated(const Splits& splits) {
+  return splits[0].table().source.starts_with("simulated feed (seed ");
+}
 
 /// Trains one model. Returns 0, or 130 when it was interrupted.
 inline int train_one(const Example& example, const Options& o, const NamedModel& model, const Splits& splits) {
@@ -106,7 +89,8 @@ inline int train_one(const Example& example, const Options& o, const NamedModel&
   options.resume = o.resume;
   const bool simulated = is_simulated(splits);
   const std::string run = (simulated ? "simulated-" : "") + model.name + "-" + name_of_balance(o) + "-" + std::to_string(o.seed);
-  const std::filesystem::path log = o.log.empty() ? std::filesystem::path("runs") / example.name / run : std::filesystem::path(o.log);
+  const std::filesystem::path log =
+      o.log.empty() ? std::filesystem::path("runs") / example.name / run : std::filesystem::path(o.log);
   esp::make_folders(log.string());
   options.history = (log / "history.jsonl").string();
   options.events = log.string();
@@ -125,13 +109,15 @@ inline int train_one(const Example& example, const Options& o, const NamedModel&
   esp::EvaluateOptions evaluate;
   evaluate.resamples = o.resamples;
   const esp::Report test = trainer.evaluate(splits[2], evaluate);
-  std::cout << '\n' << example.name << ", " << model.name << (simulated ? ", SIMULATED" : "") << ": test split, weights of epoch " << fit.best_epoch << " of "
+  std::cout << '\n' << example.name << ", " << model.name << (simulated ? ", SIMULATED" : "")
+            << ": test split, weights of epoch " << fit.best_epoch << " of "
             << fit.epochs << (fit.stopped_early ? " (stopped early)" : "") << '\n'
             << test;
   if (options.precision.narrow() && !o.checkpoint.empty())
     test_narrow(model, o.checkpoint, splits[2]);
-  const esp::Report baseline = example.baselines ? example.baselines(splits)
-                                                 : constant_baselines(trainer.features(), splits[2]);
+  const esp::Report baseline =
+      example.baselines ? example.baselines(splits)
+                        : esp::constant_report(trainer.plan().schema, trainer.features().encode_labelled(splits[2]));
   std::cout << "\nwithout a model (" << example.baselines_are << ")\n" << baseline;
   answer(o, trainer, splits[2], example.ids, log);
   std::printf("\n%.0f samples a second; log and curves in %s\n", fit.samples_per_second, log.string().c_str());
@@ -177,8 +163,9 @@ inline int compare(const Example& example, const Options& o, const std::vector<N
   }
   if (balances.empty()) balances.push_back(name_of_balance(o));
   const bool simulated = is_simulated(splits);
-  const std::filesystem::path folder = o.log.empty()
-      ? std::filesystem::path("runs") / example.name / (simulated ? "simulated-compare" : "compare") : std::filesystem::path(o.log);
+  const std::filesystem::path folder =
+      o.log.empty() ? std::filesystem::path("runs") / example.name / (simulated ? "simulated-compare" : "compare")
+                    : std::filesystem::path(o.log);
   esp::make_folders(folder.string());
   std::vector<std::string> tasks;
   for (const esp::LabelInfo& label : chosen.at(0).program.plan.schema.labels) tasks.emplace_back(label.name);
@@ -220,15 +207,18 @@ inline int compare(const Example& example, const Options& o, const std::vector<N
       }
     }
   }
-  std::cout << '\n' << example.name << (simulated ? ", SIMULATED" : "") << ": test split, mean ± deviation over " << o.seeds << " seeds\n" << comparison.table();
-  std::cout << "\nbest on the validation split, by " << example.recipe.monitor << ": " << comparison.chosen() << "\non the Pareto front of all tasks:";
+  std::cout << '\n' << example.name << (simulated ? ", SIMULATED" : "") << ": test split, mean ± deviation over " << o.seeds
+            << " seeds\n" << comparison.table();
+  std::cout << "\nbest on the validation split, by " << example.recipe.monitor << ": " << comparison.chosen()
+            << "\non the Pareto front of all tasks:";
   for (const std::string& name : comparison.pareto_front()) std::cout << ' ' << name;
   const std::string picture = (folder / "front.svg").string();
   esp::write_file_atomically(picture, comparison.picture(example.name + ": what is best for one task and another").to_svg());
   std::cout << "\npicture: " << picture << ", every run: " << (folder / "runs.jsonl").string() << '\n';
   if (const Transfer transfer(comparison); !transfer.empty()) {
     transfer.write(folder, example.name);
-    std::cout << '\n' << transfer.table() << "picture and log: " << (folder / "transfer.svg").string() << ", transfer.jsonl; TensorBoard: "
+    std::cout << '\n' << transfer.table() << "picture and log: " << (folder / "transfer.svg").string()
+              << ", transfer.jsonl; TensorBoard: "
               << (folder / "transfer").string() << '\n';
   }
   if (o.json) {
@@ -269,7 +259,10 @@ inline int run(int argc, char** argv, Example example) {
                    splits[0].size(), splits[1].size(), splits[2].size());
     }
     const std::vector<NamedModel> chosen = chosen_models(options, models);
-    if (chosen.empty()) throw esp::ConfigError((options.compare.empty() ? "--model " + options.model : "--compare-models") + ": no such model with these options");
+    if (chosen.empty()) {
+      throw esp::ConfigError((options.compare.empty() ? "--model " + options.model : "--compare-models") +
+                             ": no such model with these options");
+    }
     if (options.search > 0) {
       std::vector<esp::search::NamedModel> searched;
       for (const NamedModel& model : chosen) searched.push_back({model.name, model.program});

@@ -279,6 +279,22 @@ TEST_CASE("undefined metrics are NaN") {
   CHECK(std::isnan(class_log_loss(Doubles{0.5, 0.5}, Doubles{missing}, 2)));
 }
 
+TEST_CASE("the best constant of classes: their shares, and the most frequent one") {
+  const Doubles y{2, 0, 2, missing, 1, 2, 0, 2}, w{1, 1, 1, 9, 5, 0, 1, 1};
+  // 4 of 7 are 2, 2 are 0, 1 is 1.
+  CHECK(constant_class_accuracy(y, 3) == 4.0 / 7);
+  CHECK(constant_class_log_loss(y, 4) ==
+        doctest::Approx(4.0 / 7 * std::log(7.0 / 4) + 2.0 / 7 * std::log(7.0 / 2) + 1.0 / 7 * std::log(7.0)));
+  // By weight 3, 2 and 5 of 10: another class is the first.
+  CHECK(constant_class_accuracy(y, 3, w) == 0.5);
+  CHECK(constant_class_log_loss(y, 3, w) == doctest::Approx(0.3 * std::log(1 / 0.3) + 0.2 * std::log(5) + 0.5 * std::log(2)));
+  CHECK(constant_class_log_loss(Doubles{1, 1}, 2) == 0);
+  CHECK(std::isnan(constant_class_accuracy(Doubles{missing}, 2)));
+  CHECK(std::isnan(constant_class_log_loss(Doubles{}, 2)));
+  CHECK(error_of([] { return constant_class_accuracy(Doubles{0, 2}, 2); }) ==
+        "class_shares: label 1 is 2; expected a whole number in [0, 2) or NaN");
+}
+
 TEST_CASE("log-loss: logits of any size, classes of two as binary, clipping by the type") {
   const Doubles labels{1, 0};
   CHECK(log_loss_from_logits(Doubles{-800, 0}, labels) == close((800 + std::log(2.0)) / 2));

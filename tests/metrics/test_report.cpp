@@ -35,7 +35,7 @@ TEST_CASE("a report is an aligned table, on any stream") {
   const std::string expected =
       "task   labelled    mean                      auc   log_loss       rmse\n"
       "click      1000  0.2500  0.7312 [0.7290, 0.7333]     0.5000          -\n"
-      "café          9     n/a                      n/a  1.200e-04  1.235e+05\n";
+      "café          9       -                      n/a  1.200e-04  1.235e+05\n";
   CHECK(example().to_string() == expected);
   std::ostringstream stream;
   stream << example() << "end";
@@ -115,6 +115,11 @@ TEST_CASE("every kind of label has its metrics, each the one of its function") {
   CHECK(others.value("kind", "log_loss") == -std::log(0.75));
   CHECK(others.value("kind", "accuracy") == 1);
   CHECK(others.tasks[2].labelled == 1);
+  // Of numbers that stand for names a mean says nothing.
+  CHECK(std::isnan(others.tasks[2].mean));
+  CHECK(Report{{others.tasks[2]}}.to_string() == "task  labelled  mean  log_loss  accuracy\nkind         1     -    0.2877    1.0000\n");
+  const Report nothing{{evaluate({"kind", "kind", LabelKind::classes, 2}, Doubles{0.25, 0.75}, Doubles{missing})}};
+  CHECK(nothing.to_string() == "task  labelled  mean  log_loss  accuracy\nkind         0   n/a       n/a       n/a\n");
   CHECK(others.value("buy", "auc") == roc_auc(p, y));
 }
 

@@ -110,7 +110,7 @@ TEST_CASE("options: a validation split that is given and empty is no missing one
   const esp::Dataset data = made_up(80, 1);
   esp::Trainer<Bottom> trainer(quick_options());
   CHECK(message_of([&] { trainer.fit(data, data.head(0)); }) ==
-        "the validation split has no rows, expected some, or none given: fit(train)");
+        "the validation split is empty: it has none of the 80 rows of made-up; expected some, or none given: fit(train)");
   CHECK(trainer.fit(data).best_epoch == 0);
 }
 

@@ -251,11 +251,14 @@ TEST_CASE("trainer: a fit that is refused changes nothing") {
 TEST_CASE("trainer: splits that cannot be learnt from") {
   esp::Trainer<Bottom> trainer(quick_options());
   CHECK(message_of([&] { trainer.fit(esp::Dataset()); }) == "the training split is empty");
-  CHECK(message_of([&] { trainer.fit(made_up(10, 1).head(0)); }) == "the training split is empty");
+  CHECK(message_of([&] { trainer.fit(made_up(10, 1).head(0)); }) ==
+        "the training split is empty: it has none of the 10 rows of made-up");
+  CHECK(message_of([&] { trainer.fit(made_up(0, 1)); }) == "the training split is empty: made-up has no rows");
   esp::Table table = made_up_table(50, 2);
   table.remove("click");
   CHECK(message_of([&] { trainer.fit(esp::Dataset(table)); }) ==
-        "made-up: no column 'click'; there are 'x', 'y', 'user', 'tags', 'watch', 'weight'");
+        "made-up: no column 'click'; there are 'x', 'y', 'user', 'tags', 'watch', 'weight'. It is the label of task 'click': "
+        "derive it with Table::derive, of a file in the third argument of read_csv<Model>");
   CHECK(message_of([&] { static_cast<void>(trainer.predict(made_up(10, 1))); }) ==
         "the model has no weights yet: call fit() or load() first");
   CHECK(message_of([&] { static_cast<void>(trainer.evaluate(made_up(10, 1))); }) ==

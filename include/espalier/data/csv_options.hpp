@@ -39,7 +39,9 @@ struct CsvOptions {
   std::vector<std::string> missing{};
   bool default_missing = true;     ///< the usual: nothing at all, NA, NaN, nan, null, NULL. false: `missing` alone counts
   bool trim = false;               ///< drop spaces and tabs around values
-  Index max_bad_rows = 0;          ///< this many malformed rows are skipped, counted and noted; one more is an error, and so is a first row that has to say how many columns there are
+  /// This many malformed rows are skipped, counted and noted; one more is an error, and so is a first row that has to say
+  /// how many columns there are.
+  Index max_bad_rows = 0;
   Index block_bytes = 1 << 20;     ///< read at a time
 };
 

@@ -31,9 +31,9 @@ struct JoinReport {
   }
 };
 
-/// Adds the columns of `right` to `left` where both have the same value of `key`, compared as category_key() makes it: 17, 17.0 and
-/// 1.7e1 are one, in columns of text and of numbers. Every row of `left` stays, in its place. What has no partner is counted, and noted in left.notes.
-/// O(rows of both). Throws DataError when a key is twice in `right`, or a name in both; `left` is as it was then.
+/// Adds the columns of `right` to `left` where both have the same value of `key`, compared as category_key() makes it: 17,
+/// 17.0 and 1.7e1 are one, in columns of text and of numbers. Every row of `left` stays, in its place. What has no partner is
+/// counted, and noted in left.notes. O(rows of both). Throws DataError when a key is twice in `right`, or a name in both; `left` is as it was then.
 inline JoinReport join(Table& left, const Table& right, const std::string& key, const JoinOptions& options = {}) {
   if (&left == &right) return join(left, Table(right), key, options);
   Column left_made, right_made;

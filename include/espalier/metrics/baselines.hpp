@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "espalier/metrics/log_loss.hpp"
 #include "espalier/metrics/regression.hpp"
 #include "espalier/metrics/values.hpp"
 
@@ -24,6 +25,36 @@ namespace espalier {
   const double rate = label_mean(labels, weights);
   const auto entropy = [](double p) { return p > 0 ? -p * std::log(p) : 0.0; };
   return std::isnan(rate) ? undefined : entropy(rate) + entropy(1 - rate);
+}
+
+/// Weighted shares of the classes. Arguments and errors as in class_log_loss; empty when
+/// nothing is labelled. O(classes + n).
+[[nodiscard]] inline std::vector<double> class_shares(Values labels, Index classes, Values weights = {}) {
+  std::vector<double> shares(static_cast<std::size_t>((std::max)(classes, Index{0})), 0.0);
+  double total = 0;
+  metrics_detail::for_each_class("class_shares", labels, classes, weights, [&](std::size_t, std::size_t y, double w) {
+    shares[y] += w;
+    total += w;
+  });
+  if (!(total > 0)) return {};
+  for (double& share : shares) share /= total;
+  return shares;
+}
+
+/// Log-loss of predicting the classes' shares r everywhere: −Σ r ln r, in nats. Arguments and errors as in class_shares;
+/// undefined (NaN) when nothing is labelled.
+[[nodiscard]] inline double constant_class_log_loss(Values labels, Index classes, Values weights = {}) {
+  const std::vector<double> shares = class_shares(labels, classes, weights);
+  double sum = 0;
+  for (const double r : shares) sum -= r > 0 ? r * std::log(r) : 0.0;
+  return shares.empty() ? undefined : sum;
+}
+
+/// Accuracy of predicting the most frequent class everywhere: its share. Arguments and errors as in
+/// constant_class_log_loss.
+[[nodiscard]] inline double constant_class_accuracy(Values labels, Index classes, Values weights = {}) {
+  const std::vector<double> shares = class_shares(labels, classes, weights);
+  return shares.empty() ? undefined : *std::max_element(shares.begin(), shares.end());
 }
 
 /// RMSE of predicting the mean everywhere: the labels' standard deviation. Arguments and errors as

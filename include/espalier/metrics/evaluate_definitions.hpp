@@ -95,7 +95,7 @@ ESPALIER_COLD ESPALIER_INLINE TaskReport evaluate_with(std::string task, Values 
   if (!samples.groups.empty())
     require_size("evaluate", "groups", samples.groups.size(), samples.labels.size());
   TaskReport report{std::move(task), compute(samples, options, classes), 0,
-                    label_mean(samples.labels, samples.weights)};
+                    classes > 0 ? undefined : label_mean(samples.labels, samples.weights)};
   for_each_labelled("evaluate", samples.labels, samples.weights,
                     [&](std::size_t, double, double) { ++report.labelled; });
   if (options.resamples.count != 0)

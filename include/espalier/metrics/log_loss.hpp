@@ -24,6 +24,18 @@ inline double clip_of(std::string_view metric, Values probabilities, std::option
   return result;
 }
 
+/// Checks the labels 0 … classes − 1, then visits (sample, label, weight).
+template <class Visit>
+void for_each_class(std::string_view metric, Values labels, Index classes, Values weights, Visit visit) {
+  if (!weights.empty()) require_size(metric, "weights", weights.size(), labels.size());
+  for_each_labelled(metric, labels, weights, [&](std::size_t i, double y, double w) {
+    if (!(y >= 0 && y < static_cast<double>(classes)) || y != std::floor(y))
+      reject(metric, "label", i, y,
+             "a whole number in [0, " + std::to_string(classes) + ") or NaN");
+    visit(i, static_cast<std::size_t>(y), w);
+  });
+}
+
 /// Checks `classes` predictions a sample and the labels 0 … classes − 1, then visits (first index,
 /// label, weight).
 template <class Visit>
@@ -35,13 +47,8 @@ void for_each_class_label(std::string_view metric, Values predictions, Values la
   if (predictions.size() != labels.size() * k)
     throw_error<ConfigError>({metric, ": ", predictions.size(), " predictions for ", labels.size(),
                               " labels; expected ", classes, " for each"});
-  if (!weights.empty()) require_size(metric, "weights", weights.size(), labels.size());
-  for_each_labelled(metric, labels, weights, [&](std::size_t i, double y, double w) {
-    if (!(y >= 0 && y < static_cast<double>(classes)) || y != std::floor(y))
-      reject(metric, "label", i, y,
-             "a whole number in [0, " + std::to_string(classes) + ") or NaN");
-    visit(i * k, static_cast<std::size_t>(y), w);
-  });
+  for_each_class(metric, labels, classes, weights,
+                 [&](std::size_t i, std::size_t y, double w) { visit(i * k, y, w); });
 }
 
 /// The same, visiting (label, place of the largest prediction, weight): of equal ones the first.

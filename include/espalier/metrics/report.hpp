@@ -23,7 +23,7 @@ struct TaskReport {
   std::string task;
   std::vector<MetricValue> metrics;
   Index labelled = 0;       ///< samples with a label for this task, and a weight above 0
-  double mean = undefined;  ///< of the labels: the base rate of a binary task
+  double mean = undefined;  ///< of the labels: the base rate of a binary task; of classes, which are names, undefined
 };
 
 /// Whether a higher value of the metric is better: what early stopping on it has to know. Takes

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -71,8 +72,9 @@ ESPALIER_COLD ESPALIER_INLINE std::string Report::to_string() const {
       if (std::find(cells[0].begin() + 3, cells[0].end(), entry.name) == cells[0].end())
         cells[0].push_back(entry.name);
   for (const auto& row : tasks) {
+    const bool none = std::isnan(row.mean) && row.labelled > 0;  // of classes
     std::vector<std::string> line{row.task, std::to_string(row.labelled),
-                                  report_detail::format(row.mean)};
+                                  none ? "-" : report_detail::format(row.mean)};
     line.resize(cells[0].size(), "-");
     for (const auto& entry : row.metrics) {
       const auto column =

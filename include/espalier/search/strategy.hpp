@@ -104,8 +104,8 @@ struct Grid {
   }
 };
 
-/// Points at random, none twice; of a space with fewer than `trials` all of them. Bergstra & Bengio, Random search for hyper-parameter optimization, JMLR 2012:
-/// better than a grid as soon as some parameters matter more than others.
+/// Points at random, none twice; of a space with fewer than `trials` all of them. Bergstra & Bengio, Random search for
+/// hyper-parameter optimization, JMLR 2012: better than a grid as soon as some parameters matter more than others.
 struct Random {
   int trials = 20;
   std::uint64_t seed = 1;

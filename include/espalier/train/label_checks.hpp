@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "espalier/core/config.hpp"
@@ -17,6 +18,30 @@
 #include "espalier/ops/program.hpp"
 
 namespace espalier {
+
+/// Throws DataError for a task whose label no column of the training split has.
+ESPALIER_COLD inline void require_label_columns(const Schema& schema, const Dataset& train) {
+  for (const LabelInfo& label : schema.labels) {
+    try {
+      static_cast<void>(train.table().column(label.column));
+    } catch (const DataError& error) {
+      throw_error<DataError>({error.what(), ". It is the label of task '", label.name,
+                              "': derive it with Table::derive, of a file in the third argument of read_csv<Model>"});
+    }
+  }
+}
+
+/// Throws DataError for a split without rows, naming where they should have come from.
+ESPALIER_COLD inline void require_rows(std::string_view split, const Dataset& data, std::string_view expected) {
+  if (data.size() > 0) return;
+  std::string from;
+  if (data.has_table()) {
+    const Table& table = data.table();
+    from = table.rows() == 0 ? message({": ", table.source, " has no rows"})
+                             : message({": it has none of the ", table.rows(), " rows of ", table.source});
+  }
+  throw_error<DataError>({"the ", split, " split is empty", from, expected});
+}
 
 /// Throws DataError for a label whose loss, at a logit of 0, no float holds.
 ESPALIER_COLD inline void require_finite_losses(const Program<float, cpu::Device>& program, const Dataset& data,

@@ -47,7 +47,7 @@ class Monitor {
     double labelled = 0;
     for (std::size_t k = 0; k < plan_.tasks.size(); ++k) {
       report.tasks.push_back(of_constants(k, validation.label(k), validation.weights, validation.groups));
-      if (decides(k)) labelled += std::isnan(report.tasks.back().mean) ? 0 : 1;
+      if (decides(k)) labelled += report.tasks.back().labelled > 0 ? 1 : 0;
     }
     if (std::isnan(value(report, labelled > 0 ? 0 : std::nan("")))) {
       throw_error<DataError>({"monitor '", what_,

@@ -16,6 +16,7 @@
 #include "espalier/core/config.hpp"
 #include "espalier/core/random.hpp"
 #include "espalier/train/check_options.hpp"
+#include "espalier/train/constants.hpp"
 #include "espalier/train/divergence.hpp"
 #include "espalier/train/interrupt.hpp"
 #include "espalier/train/label_checks.hpp"
@@ -47,14 +48,12 @@ ESPALIER_INLINE PlanTrainer::~PlanTrainer() = default;
 ESPALIER_COLD ESPALIER_INLINE FitResult PlanTrainer::fit(const Dataset& train,
                                                          const Dataset& valid) {
   make_folders_of(options_);
-  if (train.size() == 0) throw DataError("the training split is empty");
-  if (valid.size() == 0 && valid.has_table())
-    throw DataError("the validation split has no rows, expected some, or none given: fit(train)");
+  require_rows("training", train, "");
+  if (valid.has_table()) require_rows("validation", valid, "; expected some, or none given: fit(train)");
   if (options_.plateau && valid.size() == 0)
     throw ConfigError(
         "plateau is set, and fit() has no validation split on which it waits for something better");
-  for (const LabelInfo& label : program_.plan.schema.labels)
-    static_cast<void>(train.table().column(label.column));
+  require_label_columns(program_.plan.schema, train);
   const std::string& weight = features_.weight_column();
   for (const Dataset* split : {&train, &valid})
     if (!weight.empty() && split->has_table()) static_cast<void>(split->table().column(weight));
@@ -288,6 +287,9 @@ ESPALIER_COLD ESPALIER_INLINE FitResult PlanTrainer::run(const Splits& splits, L
   const bool best_are_there =
       options_.restore_best || (loop.best_epoch == loop.epoch && loop.position == 0);
   if (best_are_there) metrics_ = loop.best_metrics;
+  if (!over && !result.interrupted && metrics_.epoch > 0 && options_.progress != ShowProgress::never) {
+    for (const std::string& note : constant_notes(program_.plan, metrics_.report, splits.valid)) recorder_.say(note);
+  }
   const bool drawn = options_.curves.empty() || (over && file_exists(options_.curves.text()));
   if (!drawn) recorder_.finish(loop);
   result.epochs = loop.epoch;
