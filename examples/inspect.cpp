@@ -215,6 +215,12 @@ std::string label_of(const Json& features, std::size_t task) {
          short_number(label.scale.deviation);
 }
 
+/// Whether print_json() and print_features() say what this part of the features is in words of their own.
+bool is_told(std::string_view key) {
+  constexpr std::string_view told[] = {"vocabularies", "means", "deviations", "lows", "highs", "labels"};
+  return std::find(std::begin(told), std::end(told), key) != std::end(told);
+}
+
 void print_features(const Content& content) {
   Cells inputs, vocabularies;
   for (const Input& input : content.inputs) {
@@ -241,10 +247,7 @@ void print_features(const Content& content) {
   print("vocabularies", vocabularies);
   for (std::size_t i = 0; i < content.features.keys().size(); ++i) {
     const std::string& key = content.features.keys()[i];
-    if (key != "vocabularies" && key != "means" && key != "deviations" && key != "lows" && key != "highs" &&
-        key != "labels" && key != "keys") {
-      print_unknown(shown(key), content.features.items()[i]);
-    }
+    if (!is_told(key) && key != "keys") print_unknown(shown(key), content.features.items()[i]);
   }
 }
 
@@ -292,6 +295,35 @@ void print_text(const esp::SafetensorsFile& file, const Content& content, bool t
   if (tensors) print_tensors(file);
 }
 
+/// {"name", "loss", "label": what is learnt of its labels, and by which rule where the file says so}.
+Json task_to_json(const Content& content, const Line& line, std::size_t task) {
+  Json made = Json::object().set("name", line.name).set("loss", line.text);
+  const Json* const labels = content.features.find("labels");
+  Json label = labels != nullptr && task < labels->size() ? labels->items()[task] : Json::object();
+  for (const Line& setting : content.settings) {
+    if (setting.what == "label of" && setting.name == line.name) label.set("rule", setting.text);
+  }
+  if (label.size() > 0) made.set("label", std::move(label));
+  return made;
+}
+
+/// {"name", "kind", "description", "table" of categories, "columns" of numbers with their figures}.
+Json input_to_json(const Content& content, const Input& input) {
+  const std::string kind = input.text.substr(0, input.text.find(' '));
+  Json made = Json::object().set("name", input.name).set("kind", kind).set("description", input.text);
+  if (!input.table.empty()) made.set("table", input.table);
+  if (input.numeric.empty()) return made;
+  Json columns = Json::array();
+  for (std::size_t i = 0; i < input.numeric.size(); ++i) {
+    const auto figure = [&](const char* list) { return number_in(content.features, list, input.numeric[i]); };
+    const std::string name = input.numeric.size() == 1 ? input.name : input.name + "_" + std::to_string(i);
+    Json column = Json::object().set("name", name).set("mean", figure("means")).set("deviation", figure("deviations"));
+    if (content.features.find("lows") != nullptr) column.set("least", figure("lows")).set("most", figure("highs"));
+    columns.push(std::move(column));
+  }
+  return made.set("columns", std::move(columns));
+}
+
 void print_json(const esp::SafetensorsFile& file, const Content& content, bool tensors) {
   Json out = Json::object();
   out.set("file", file.path())
@@ -303,25 +335,12 @@ void print_json(const esp::SafetensorsFile& file, const Content& content, bool t
        settings = Json::array();
   for (const Line& line : content.lines) {
     if (line.what == "task") {
-      tasks.push(Json::object().set("name", line.name).set("loss", line.text));
+      tasks.push(task_to_json(content, line, tasks.size()));
     } else if (line.what != "input" && line.what != "tensor") {
       model.set(line.title(), line.text);
     }
   }
-  for (const Input& input : content.inputs) {
-    Json entry = Json::object();
-    entry.set("name", input.name).set("description", input.text);
-    if (!input.table.empty()) entry.set("table", input.table);
-    if (!input.numeric.empty()) {
-      Json means = Json::array(), deviations = Json::array();
-      for (const std::size_t place : input.numeric) {
-        means.push(number_in(content.features, "means", place));
-        deviations.push(number_in(content.features, "deviations", place));
-      }
-      entry.set("means", std::move(means)).set("deviations", std::move(deviations));
-    }
-    inputs.push(std::move(entry));
-  }
+  for (const Input& input : content.inputs) inputs.push(input_to_json(content, input));
   for (const Vocabulary& v : content.vocabularies) {
     Json first = Json::array();
     for (std::size_t i = 0; i < v.values.size() && i < 5; ++i)
@@ -336,7 +355,7 @@ void print_json(const esp::SafetensorsFile& file, const Content& content, bool t
         .set("vocabularies", std::move(vocabularies));
   for (std::size_t i = 0; i < content.features.keys().size(); ++i) {
     const std::string& key = content.features.keys()[i];
-    if (key != "vocabularies" && key != "means" && key != "deviations") out.set(key, content.features.items()[i]);
+    if (!is_told(key)) out.set(key, content.features.items()[i]);
   }
   if (content.metrics.epoch > 0) out.set("metrics", esp::to_json(content.metrics));
   if (!content.loop.is_null()) out.set("loop", content.loop);

@@ -62,6 +62,11 @@ refuses "m.safetensors: no vocabulary 'age', expected one of 'user', 'page', 'ta
 "$inspect" m.safetensors --json --tensors >out
 [ "$(wc -l <out)" = 1 ] || fail "JSON of $(wc -l <out) lines"
 grep -q '^{"file":"m.safetensors","kind":"model","parameters":232,"model":{"sharing":"shared_bottom",' out || fail "$(cat out)"
+grep -q '"tasks":\[{"name":"click","loss":"binary_cross_entropy × 1","label":{"log1p":false,"mean":0,"deviation":1,"classes":\[\],"texts":\[' out || fail "$(cat out)"
+grep -q '{"name":"age","kind":"numeric","description":"numeric × 1, standardize","columns":\[{"name":"age","mean":24\.[0-9]*,"deviation":2\.[0-9]*,"least":20,"most":28}\]}' out || fail "$(cat out)"
+grep -q '"columns":\[{"name":"v_0",.*"least":0,"most":3},{"name":"v_1",' out || fail "$(cat out)"
+grep -q '{"name":"friend","kind":"categorical","description":"categorical × 4, table .user.","table":"user"}' out || fail "$(cat out)"
+! grep -q '"lows"\|"highs"\|"labels"' out || fail "raw features: $(cat out)"
 grep -q '"vocabularies":\[{"table":"user","values":3,"first":\["' out || fail "$(cat out)"
 grep -q '"metrics":{"split":"validation","epoch":[12],"tasks":{"click":{"labelled":27,' out || fail "$(cat out)"
 grep -q '{"name":"stars/dense0/bias","shape":\[3\],"type":"F32","values":3,"least":' out || fail "$(cat out)"
