@@ -43,10 +43,15 @@ class Features {
         vocabularies_(schema.fields),
         numbers_(schema.fields),
         history_(schema.fields) {
-    for (const features_detail::NumericColumn& c : numbers_.columns()) number_names_.push_back(names_.add(c.name));
     for (const FieldInfo& f : schema_.fields) {
-      first_name_.push_back(f.is_numeric() ? 0 : names_.add(f.column));
-      second_name_.push_back(f.second_column.empty() ? 0 : names_.add(f.second_column));
+      first_name_.push_back(0);
+      second_name_.push_back(0);
+      for (int i = 0; i < column_count(f); ++i) {
+        const std::size_t place = names_.add(column_name(f, i));
+        if (f.is_numeric()) number_names_.push_back(place);
+        if (i == 0) first_name_.back() = place;
+        second_name_.back() = place;
+      }
     }
     for (const std::string& name : history_.names()) history_names_.push_back(names_.add(name));
     for (const std::string& name : history_.columns().keys) key_names_.push_back(names_.add(name));

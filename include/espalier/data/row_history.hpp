@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "espalier/core/config.hpp"
@@ -115,8 +116,10 @@ class RowHistory {
 
   [[nodiscard]] bool empty() const { return names_.empty(); }
   /// The inputs, columns of a table. Several fields may read one.
-  [[nodiscard]] const std::vector<std::string>& names() const { return names_; }
-  [[nodiscard]] const HistoryColumns& columns() const { return columns_; }
+  [[nodiscard]] const std::vector<std::string>& names() const& { return names_; }
+  [[nodiscard]] std::vector<std::string> names() && { return std::move(names_); }
+  [[nodiscard]] const HistoryColumns& columns() const& { return columns_; }
+  [[nodiscard]] HistoryColumns columns() && { return std::move(columns_); }
   /// The place of an input among names(); their number where it is none of them.
   [[nodiscard]] std::size_t place(std::string_view name) const;
 

@@ -128,7 +128,7 @@ namespace detail {
     if (const std::string setting = label_setting(label); !setting.empty()) text += ", " + setting;
     if (by_loss) {
       text += ", weight " + number_text(plan.tasks[k].weight) + ", " + std::string(plan.tasks[k].loss) + " " +
-              loss_probe(of.program.losses[k], plan.tasks[k].outputs);
+              loss_probe(of.program.losses[k], plan.tasks[k].label, plan.tasks[k].outputs);
     }
     read[std::string(plan.tasks[k].name)] = text;
   }
