@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+// A predictor's state: it begins as training left it, moves on by what is observed, and is saved.
+#include "espalier/deploy/serving_state.hpp"
+
+#include <doctest/doctest.h>
+
+#include "espalier/data/load.hpp"
+#include "espalier/deploy/predictor.hpp"
+#include "data/helpers.hpp"
+#include "support/made_up.hpp"
+#include "support/temporary_folder.hpp"
+
+using namespace espalier_test;
+
+namespace {
+
+using In = esp::Inputs<esp::Categorical<"user", 4>, esp::Numeric<"x">, esp::MeanOf<"click", esp::By<"user">, esp::Before<"day">>,
+                       esp::CountOf<esp::By<"user">, esp::Before<"day">>,
+                       esp::Bucketed<esp::MeanOf<"click", esp::By<"user", "place">, esp::Before<"day">>, 4, 2>,
+                       esp::SincePrevious<esp::By<"user">, "time">, esp::EarlierRows<esp::By<"user", "day">, "time">>;
+struct Visits : esp::MultiTaskModel<In, esp::SharedBottom<esp::Mlp<8>>, Click> {};
+
+/// `rows` from a time on, 100 a day, in order.
+esp::Table visits(esp::Index rows, double from, std::uint64_t seed) {
+  esp::Random random(seed);
+  const auto n = static_cast<std::size_t>(rows);
+  std::vector<std::string> user(n), place(n);
+  std::vector<double> x(n), day(n), time(n), click(n);
+  for (std::size_t i = 0; i < n; ++i) {
+    user[i] = random.bernoulli(0.1) ? "" : std::to_string(random.below(12));
+    place[i] = random.bernoulli(0.5) ? "shop" : "feed";
+    x[i] = random.normal();
+    time[i] = from + static_cast<double>(i / 2);  // two at a time
+    day[i] = std::floor(time[i] / 100);
+    click[i] = random.bernoulli(0.3) ? 1 : 0;
+  }
+  esp::Table table;
+  table.add("user", user);
+  table.add("place", place);
+  table.add("x", x);
+  table.add("day", day);
+  table.add("time", time);
+  table.add("click", click);
+  return table;
+}
+
+std::vector<esp::NamedValue> row_of(const esp::Table& table, esp::Index row) {
+  std::vector<esp::NamedValue> values;
+  for (const char* name : {"user", "place"}) {
+    if (const std::string_view text = table.column(name).at(row); !text.empty()) values.emplace_back(name, text);
+  }
+  for (const char* name : {"x", "day", "time"}) values.emplace_back(name, table.numbers(name)[static_cast<std::size_t>(row)]);
+  return values;
+}
+
+struct Saved {
+  TemporaryFolder folder{TemporaryFolder::Where::in_memory};
+  std::string path = folder / "model.safetensors";
+  esp::Table table = visits(2000, 0, 1);
+
+  Saved() {
+    esp::add_history<Visits>(table);
+    const auto [train, valid, rest] = esp::Dataset(table).split_by_time("day", 6, 8);
+    esp::Trainer<Visits> trainer(quick_options());
+    trainer.fit(train, valid);
+    trainer.save(path);
+  }
+};
+
+const Saved& saved() {
+  static const Saved once;
+  return once;
+}
+
+/// Whether a row is encoded to the bits that row `i` of `data` is.
+bool same_bits(const esp::Features& features, const std::vector<esp::NamedValue>& row, const esp::ServingState& state,
+               const esp::EncodedData& data, std::size_t i) {
+  const esp::EncodedData one = features.encode(row, {}, &state.history());
+  const auto numbers = static_cast<std::size_t>(data.numeric_rows), ids = static_cast<std::size_t>(data.single_fields);
+  bool same = true;
+  for (std::size_t k = 0; k < numbers; ++k) same = same && one.numeric[k] == data.numeric[i * numbers + k];
+  for (std::size_t k = 0; k < ids; ++k) same = same && one.single_ids[k] == data.single_ids[i * ids + k];
+  return same;
+}
+
+}  // namespace
+
+TEST_CASE("ServingState: replaying the log from nothing gives the inputs of training, bit for bit") {
+  const esp::Predictor<Visits> predictor(saved().path);
+  const esp::Table& table = saved().table;
+  const esp::EncodedData data = predictor.features().encode_inputs(esp::Dataset(table));
+  esp::ServingState state = predictor.empty_state();
+  int different = 0;
+  for (esp::Index i = 0; i < table.rows(); ++i) {
+    const std::vector<esp::NamedValue> row = row_of(table, i);
+    different += same_bits(predictor.features(), row, state, data, static_cast<std::size_t>(i)) ? 0 : 1;
+    const std::vector<esp::NamedValue> labels{{"click", table.numbers("click")[static_cast<std::size_t>(i)]}};
+    if (i % 3 == 0) {
+      state.observe(row);
+      state.observe_labels(row, labels);
+    } else {
+      state.observe(row, labels);
+    }
+  }
+  CHECK(different == 0);
+}
+
+TEST_CASE("ServingState: it begins behind the training and validation splits, and goes on as the log did") {
+  const esp::Predictor<Visits> predictor(saved().path);
+  const esp::Table& table = saved().table;
+  const esp::EncodedData data = predictor.features().encode_inputs(esp::Dataset(table));
+  esp::ServingState state = predictor.initial_state();
+  CHECK(state.history().last() == 799);
+  int different = 0;
+  const esp::Predictions all = predictor.predict(esp::Dataset(table));
+  for (esp::Index i = 1600; i < 2000; ++i) {
+    const std::vector<esp::NamedValue> row = row_of(table, i);
+    different += same_bits(predictor.features(), row, state, data, static_cast<std::size_t>(i)) ? 0 : 1;
+    CHECK(predictor.predict_row(row, state)[0] == doctest::Approx(all.values[0][static_cast<std::size_t>(i)]).epsilon(1e-5));
+    state.observe(row, std::vector<esp::NamedValue>{{"click", table.numbers("click")[static_cast<std::size_t>(i)]}});
+  }
+  CHECK(different == 0);
+}
+
+TEST_CASE("ServingState: saved and loaded it answers the same, and is what a table goes on from") {
+  const TemporaryFolder folder(TemporaryFolder::Where::in_memory);
+  const esp::Predictor<Visits> predictor(saved().path);
+  esp::ServingState state = predictor.initial_state();
+  esp::Table later = visits(300, 800, 7), again = later;
+  state.observe(esp::Dataset(visits(100, 800, 6)));
+  state.save(folder / "state");
+  esp::ServingState loaded = predictor.load_state(folder / "state");
+  state.add_to(later);
+  loaded.add_to(again);
+  CHECK_FALSE(later.history->from_nothing);
+  const esp::Predictions a = predictor.predict(esp::Dataset(later)), b = predictor.predict(esp::Dataset(again));
+  CHECK(a.values == b.values);
+  // A table that begins with nothing is refused, as it would be silently wrong.
+  esp::Table alone = visits(300, 850, 7);
+  esp::add_history<Visits>(alone);
+  CHECK(failure<esp::DataError>([&] { static_cast<void>(predictor.predict(esp::Dataset(alone))); })
+            .starts_with("table: its rows begin at 850, after what training knows (until 799)"));
+  // Fine-tuning goes on from what is known.
+  esp::Trainer<Visits> trainer(quick_options());
+  trainer.load(saved().path);
+  trainer.fit(esp::Dataset(later));
+  CHECK(trainer.features().state().history->last() == 949);
+  CHECK(trainer.features().state().history->daily()[0].totals().closed().index.size() > 10);
+}
+
+TEST_CASE("ServingState: what does not fit is refused by name, and nothing has changed") {
+  const esp::Predictor<Visits> predictor(saved().path);
+  esp::ServingState state = predictor.initial_state();
+  const std::vector<esp::NamedValue> row = row_of(saved().table, 1999);
+  const std::vector<float> before = predictor.predict_row(row, state);
+  const auto refused = [&](auto action) { return failure<esp::ConfigError>(action); };
+  CHECK(refused([&] { state.observe({{"user", 1}, {"time", 3}}); }) ==
+        "row: 'day' is missing, expected a day, as inputs of the rows before go by it: a number, or a text as 2022-05-08");
+  CHECK(refused([&] { state.observe({{"user", 1}, {"day", "May"}, {"time", 3}}); })
+            .starts_with("row: 'day' is 'May', expected a day"));
+  CHECK(refused([&] { state.observe(row, std::vector<esp::NamedValue>{{"clack", 1}}); }) ==
+        "label 'clack' is none that inputs go by; they go by 'click'");
+  CHECK(refused([&] { state.observe(row, std::vector<esp::NamedValue>{{"click", "yes"}}); }) == "label 'click' is 'yes', expected a number");
+  CHECK(refused([&] { state.observe({{"usr", 1}}); }).starts_with("row: 'usr' is not an input of the model, which reads 'user', 'x', "));
+  CHECK(refused([&] { static_cast<void>(predictor.predict_row(row)); })
+            .starts_with("row: 'mean_click_by_user' is not given, which knows of the rows before: predict_row(row, state) makes it"));
+  CHECK(predictor.predict_row(row, state) == before);
+  CHECK(predictor.predict_row({{"user", 1}, {"x", 0.5}, {"mean_click_by_user", 0.2}, {"count_by_user", 3}, {"mean_click_by_user_place", 0.1},
+                               {"since_previous_by_user", 4}, {"earlier_rows_by_user_day", 0}})
+            .size() == 1);
+}
+
+TEST_CASE("ServingState: a file of another model, or none") {
+  struct Other : esp::MultiTaskModel<esp::Inputs<esp::CountOf<esp::By<"user">, esp::Before<"day">>>, esp::SharedBottom<esp::Mlp<8>>, Click> {};
+  const TemporaryFolder folder(TemporaryFolder::Where::in_memory);
+  esp::Table table = visits(100, 0, 3);
+  esp::add_history<Other>(table);
+  esp::Trainer<Other> trainer(quick_options());
+  trainer.fit(esp::Dataset(table));
+  trainer.save(folder / "other");
+  const esp::Predictor<Other> other(folder / "other");
+  other.initial_state().save(folder / "state");
+  const esp::Predictor<Visits> predictor(saved().path);
+  CHECK(failure<esp::CheckpointError>([&] { static_cast<void>(predictor.load_state(folder / "state")); }) ==
+        folder / "state" + ": what it knows of the rows before is 1 groups of daily, expected 2 groups of daily");
+  CHECK(failure<esp::CheckpointError>([&] { static_cast<void>(predictor.load_state(saved().path)); }) == "no error");  // a model's own
+  const esp::ServingState wrong = other.initial_state();
+  CHECK(failure<esp::ConfigError>([&] { static_cast<void>(predictor.predict_row(row_of(table, 0), wrong)); }) ==
+        "the state is of a model with other inputs: expected one of initial_state() or load_state()");
+}
