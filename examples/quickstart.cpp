@@ -8,7 +8,6 @@ namespace {
 
 namespace esp = espalier;
 
-constexpr int embedding_width = 8;
 constexpr int experts = 4;
 using Expert = esp::Layers<esp::Dense<128>, esp::Dropout<esp::Rate{0.2}>, esp::Dense<64>>;
 
@@ -16,7 +15,7 @@ using Click = esp::Task<"click", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp:
 using LongView = esp::Task<"long_view", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Tower<32>>;
 using Watch = esp::Task<"watch", esp::MeanSquaredError, esp::Weight{0.5}, esp::Tower<32>, esp::Label<"log_watch_seconds", esp::AsIs>>;
 
-struct Model : esp::MultiTaskModel<examples::kuairand::Inputs<embedding_width>, esp::Mmoe<experts, Expert>, Click,
+struct Model : esp::MultiTaskModel<examples::kuairand::Inputs, esp::Mmoe<experts, Expert>, Click,
                                    LongView, Watch> {};
 
 }  // namespace
@@ -27,14 +26,14 @@ int main(int argc, char** argv) {
       .about = "Trains a mixture of experts on real impressions: click, long view and watch time at once.",
       .model_names = {"mmoe"},
       .default_model = "mmoe",
-      .recipe = {.epochs = 10, .batch_size = 1024, .optimizer = esp::Adam{.learning_rate = 1e-3}, .patience = 2},
+      .recipe = esp::recommended(),
       .optimizer = [](double rate) -> esp::Optimizer { return esp::Adam{.learning_rate = rate}; },
       .ids = {"user_id", "video_id"},
   };
   example.models = [] { return std::vector{examples::named<Model>("mmoe")}; };
   example.load = [](const examples::Options& o) {
-    bool history = true;
-    return examples::kuairand::load(o.data, o.download, history);
+    examples::kuairand::Groups groups;
+    return examples::kuairand::load(o.data, o.download, groups);
   };
   return examples::run(argc, argv, std::move(example));
 }

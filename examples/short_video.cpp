@@ -8,7 +8,6 @@ namespace {
 
 namespace esp = espalier;
 
-constexpr int embedding_width = 8;
 constexpr int experts = 4;
 constexpr esp::Rate dropout{0.2};
 using Ipw = esp::Ipw<esp::Weight{0.1}, esp::Floor{0.1}>;
@@ -18,7 +17,8 @@ using Lower = esp::Layers<esp::Dense<128>, esp::Dropout<dropout>>;
 using Upper = esp::Mlp<64>;
 using Encoder = esp::Layers<esp::Dense<128>, esp::Dropout<dropout>, esp::Dense<64>>;
 constexpr auto tower = esp::Tower<32>;
-using Inputs = examples::kuairand::Inputs<embedding_width>;
+using examples::kuairand::embedding_width;
+using examples::kuairand::Inputs;
 
 template <esp::FixedString Name, esp::FixedString Column, esp::Weight W = esp::Weight{1.0}>
 using Feedback = esp::Task<Name, esp::BinaryCrossEntropy, W, tower, esp::Label<Column>>;
@@ -63,26 +63,37 @@ std::vector<examples::NamedModel> models() {
 
 int main(int argc, char** argv) {
   std::string tasks = "three";
-  bool without_history = false, history = true;
+  std::vector<std::string> without;
+  examples::kuairand::Groups groups;
   examples::Example example{
       .name = "short_video",
       .about = "Predicts click, long view and watch time (or all eight kinds of feedback) of short videos.",
       .model_names = names_of(models<Three, HomeOfThree>()),
       .default_model = "mmoe",
-      .recipe = {.epochs = 10, .batch_size = 1024, .optimizer = esp::Adam{.learning_rate = 1e-3}, .patience = 2},
+      .recipe = esp::recommended(),
       .optimizer = [](double rate) -> esp::Optimizer { return esp::Adam{.learning_rate = rate}; },
       .ids = {"user_id", "video_id"},
   };
   example.more_options = [&](CLI::App& app) {
     app.add_option("--tasks", tasks, "three: click, long_view, watch. all: like, follow, comment, forward, hate too")
         ->check(CLI::IsMember({"three", "all"}));
-    app.add_flag("--without-history", without_history, "Leave empty what users had watched and liked before the first day");
+    app.add_option("--without", without, "Groups of inputs to leave empty. history: what users had watched before the first day. "
+                                         "session: since when the user is here. days: statistics of earlier days")
+        ->delimiter(',')
+        ->check(CLI::IsMember({"history", "session", "days"}));
+    app.add_flag("--keep-copies", groups.copies, "Keep rows whose user, video and time another row has too");
   };
-  example.settings = [&] { return history ? nlohmann::ordered_json::object() : nlohmann::ordered_json{{"history", false}}; };
+  example.settings = [&] {
+    nlohmann::ordered_json settings{{"copies", groups.copies}};
+    for (const std::string& group : without) settings[group] = false;
+    return settings;
+  };
   example.models = [&] { return tasks == "all" ? models<Eight, HomeOfEight>() : models<Three, HomeOfThree>(); };
   example.load = [&](const examples::Options& o) {
-    history = !without_history;
-    return examples::kuairand::load(o.data, o.download, history);
+    for (const std::string& group : without) {
+      (group == "history" ? groups.history : group == "session" ? groups.session : groups.days) = false;
+    }
+    return examples::kuairand::load(o.data, o.download, groups);
   };
   return examples::run(argc, argv, std::move(example));
 }

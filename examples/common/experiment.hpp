@@ -172,6 +172,7 @@ inline int compare(const Example& example, const Options& o, const std::vector<N
   nlohmann::ordered_json settings{{"example", example.name}, {"tasks", tasks}, {"rows", splits[0].size()}, {"epochs", o.epochs},
                                   {"patience", o.patience}, {"batch_size", o.batch_size}, {"learning_rate", o.learning_rate},
                                   {"precision", o.precision}};
+  if (example.recipe.average) settings["average"] = example.recipe.average->describe();
   if (!o.weights.empty()) settings["weights"] = o.weights;
   if (simulated) settings["data"] = splits[0].table().source;
   if (example.settings) settings.update(example.settings());
@@ -253,8 +254,9 @@ inline int run(int argc, char** argv, Example example) {
     check_together(app, options);
     const std::vector<NamedModel> models = example.models();
     const Splits splits = example.load(options);
-    for (const std::string& note : splits[0].table().notes) std::cerr << note << '\n';
-    if (!options.quiet) {
+    if (options.quiet) {  // else each training says them
+      for (const std::string& note : splits[0].table().notes) std::cerr << note << '\n';
+    } else {
       std::fprintf(stderr, "%s: %td rows to train, %td to validate, %td to test\n", splits[0].table().source.c_str(),
                    splits[0].size(), splits[1].size(), splits[2].size());
     }

@@ -22,6 +22,7 @@ namespace examples::kuairand {
 
 namespace esp = espalier;
 
+inline constexpr int embedding_width = 4;
 inline constexpr int first_day = 20220425, validation_day = 20220505, test_day = 20220507;
 
 /// The log, complete from 25 April on: in two files, or as the publisher's archive has it.
@@ -209,58 +210,28 @@ inline esp::Table simulate() {
   return table;
 }
 
+template <esp::FixedString Name>
+using Category = esp::Categorical<Name, embedding_width>;
+template <esp::FixedString Name>
+using Amount = esp::Numeric<Name, esp::Log1p, esp::Standardize>;
 
-/// Train until 4 May, validate on 5 and 6 May, test on 7 and 8 May. Where no data is found: the simulator, cut 8 : 1 : 1
-/// in time. Nothing that is known only after the impression is an input. Without `history`, which becomes false where
-/// there is none, what users did before the first day is left empty. Of copies of rows the first is kept.
-template <class Model>
-std::array<esp::Dataset, 3> load(const std::string& given, bool download, bool& history, bool keep_copies = false) {
-  const std::vector<std::string> files{"log_standard_0425_0430.csv", "log_standard_4_22_to_5_08_pure.csv"};
-  const auto folder = find_or_fetch(given, "kuairand-pure", files, {"kuairand-pure/KuaiRand-Pure/data", "KuaiRand-Pure/data", "data"}, download);
-  if (folder) {
-    esp::Table table = read_real(*folder, history, keep_copies);
-    derive(table);
-    esp::add_history<Model>(table);
-    const esp::Dataset all = esp::Dataset(std::move(table));
-    const std::vector<double>& date = all.table().numbers("date");
-    return all.filter([&](esp::Index i) { return date[static_cast<std::size_t>(i)] >= first_day; })
-        .split_by_time("date", validation_day, test_day);
-  }
-  std::cerr << "KuaiRand-Pure is not here and cannot be had: training on a SIMULATED feed instead.\n"
-               "The figures below say nothing about real users. `scripts/fetch-data kuairand-pure` gets the real data.\n";
-  history = false;
-  esp::Table table = simulate();
-  derive(table);
-  esp::add_history<Model>(table);
-  const esp::Dataset all(std::move(table));
-  const double n = static_cast<double>(all.size());
-  return all.split_by([&](esp::Index i) { return static_cast<double>(i) < 0.8 * n ? 0 : static_cast<double>(i) < 0.9 * n ? 1 : 2; });
-}
+/// Who, what and where.
+using Ids = esp::Inputs<Category<"user_id">, Category<"video_id">, Category<"author_id">, Category<"tab">, Category<"hour">>;
 
-template <int Width>
-using Inputs = esp::Inputs<
-    esp::Categorical<"user_id", Width>, esp::Categorical<"video_id", Width>, esp::Categorical<"tab", Width>,
-    esp::Categorical<"hour", Width>, esp::Categorical<"user_active_degree", Width>,
-    esp::Categorical<"is_lowactive_period", Width>, esp::Categorical<"is_live_streamer", Width>,
-    esp::Categorical<"is_video_author", Width>, esp::Categorical<"follow_user_num_range", Width>,
-    esp::Categorical<"fans_user_num_range", Width>, esp::Categorical<"friend_user_num_range", Width>,
-    esp::Categorical<"register_days_range", Width>, esp::Categorical<"onehot_feat0", Width>,
-    esp::Categorical<"onehot_feat1", Width>, esp::Categorical<"onehot_feat2", Width>,
-    esp::Categorical<"onehot_feat3", Width>, esp::Categorical<"onehot_feat4", Width>,
-    esp::Categorical<"onehot_feat5", Width>, esp::Categorical<"onehot_feat6", Width>,
-    esp::Categorical<"onehot_feat7", Width>, esp::Categorical<"onehot_feat8", Width>,
-    esp::Categorical<"onehot_feat9", Width>, esp::Categorical<"onehot_feat10", Width>,
-    esp::Categorical<"onehot_feat11", Width>, esp::Categorical<"onehot_feat12", Width>,
-    esp::Categorical<"onehot_feat13", Width>, esp::Categorical<"onehot_feat14", Width>,
-    esp::Categorical<"onehot_feat15", Width>, esp::Categorical<"onehot_feat16", Width>,
-    esp::Categorical<"onehot_feat17", Width>, esp::Categorical<"author_id", Width>,
-    esp::Categorical<"video_type", Width>, esp::Categorical<"upload_type", Width>,
-    esp::Categorical<"music_type", Width>, esp::MultiCategorical<"tag", Width, esp::Pooled<esp::Pool::mean, ','>>,
-    esp::Numeric<"duration_ms", esp::Log1p, esp::Standardize>,
-    esp::MultiCategorical<"watch_seq", Width, esp::Pooled<esp::Pool::mean, ' '>, esp::MinCount<3>>,
-    esp::MultiCategorical<"long_watch_seq", Width, esp::Pooled<esp::Pool::mean, ' '>, esp::MinCount<3>>,
-    esp::Numeric<"watched", esp::Log1p, esp::Standardize>, esp::Numeric<"liked", esp::Log1p, esp::Standardize>,
-    esp::Numeric<"long_share", esp::Standardize>>;
+/// What the platform says of users and videos.
+using Attributes = esp::Inputs<
+    Category<"user_active_degree">, Category<"is_lowactive_period">, Category<"is_live_streamer">, Category<"is_video_author">,
+    Category<"follow_user_num_range">, Category<"fans_user_num_range">, Category<"friend_user_num_range">, Category<"register_days_range">,
+    Category<"onehot_feat0">, Category<"onehot_feat1">, Category<"onehot_feat2">, Category<"onehot_feat3">, Category<"onehot_feat4">,
+    Category<"onehot_feat5">, Category<"onehot_feat6">, Category<"onehot_feat7">, Category<"onehot_feat8">, Category<"onehot_feat9">,
+    Category<"onehot_feat10">, Category<"onehot_feat11">, Category<"onehot_feat12">, Category<"onehot_feat13">, Category<"onehot_feat14">,
+    Category<"onehot_feat15">, Category<"onehot_feat16">, Category<"onehot_feat17">, Category<"video_type">, Category<"upload_type">,
+    Category<"music_type">, Category<"first_tag">>;
+
+/// Those that are numbers, and what the user and all users watched before the first day.
+using Amounts = esp::Inputs<Amount<"duration_ms">, Amount<"follow_user_num">, Amount<"fans_user_num">, Amount<"friend_user_num">,
+                            Amount<"register_days">, Amount<"history_len">, Amount<"watched">, Amount<"liked">, esp::Numeric<"long_share">,
+                            Amount<"video_watched">, Amount<"video_watched_long">, esp::Numeric<"video_long_share">, Amount<"history_age">>;
 
 using Before = esp::Before<"date">;
 
@@ -278,5 +249,65 @@ using EarlierDays = Statistics<esp::By<"user_id">, esp::By<"video_id">, esp::By<
 /// Since when the user is here, how far the day is, and whether the video was there before.
 using Session = esp::Inputs<esp::SincePrevious<esp::By<"user_id">, "time_ms">, esp::SincePrevious<esp::By<"user_id">, "time_ms", esp::Nth<2>>,
                             esp::EarlierRows<esp::By<"user_id", "date">, "time_ms">, esp::EarlierRows<esp::By<"user_id", "video_id">, "time_ms">>;
+
+template <class Fields>
+struct InBuckets;
+template <class... Fields>
+struct InBuckets<esp::Inputs<Fields...>> {
+  using type = esp::Inputs<esp::Bucketed<Fields, 32, embedding_width>...>;
+};
+
+using Numbers = esp::JoinedInputs<Amounts, EarlierDays, Session>;
+
+/// All of it; each number as it is and in buckets.
+using Inputs = esp::JoinedInputs<Ids, Attributes, Numbers, InBuckets<Numbers>::type>;
+
+/// Which inputs there are.
+struct Groups {
+  bool history = true;   ///< what users watched before the first day
+  bool session = true;   ///< the session so far
+  bool days = true;      ///< statistics of earlier days
+  bool copies = false;   ///< rows that are there twice
+};
+
+/// Adds the inputs of the rows before; those that are not wanted are missing in all rows.
+inline void add_earlier_rows(esp::Table& table, const Groups& groups) {
+  esp::RowHistory(Inputs::fields).add_to(table);
+  const auto leave_out = [&](const auto& fields) {
+    for (const esp::FieldInfo& f : fields) {
+      table.remove(f.column);
+      table.derive(std::string(f.column), [](esp::Index) { return std::nan(""); });
+    }
+  };
+  if (!groups.session) leave_out(Session::fields);
+  if (!groups.days) leave_out(EarlierDays::fields);
+}
+
+/// Train until 4 May, validate on 5 and 6 May, test on 7 and 8 May. Where no data is found: the simulator, cut 8 : 1 : 1
+/// in time. Nothing that is known only after the impression is an input. Without `groups.history`, which becomes false where
+/// there is none, what users did before the first day is left empty; `session` and `days` likewise. Of copies of rows the first is
+/// kept, unless all are asked for.
+inline std::array<esp::Dataset, 3> load(const std::string& given, bool download, Groups& groups) {
+  const std::vector<std::string> files{"log_standard_0425_0430.csv", "log_standard_4_22_to_5_08_pure.csv"};
+  const auto folder = find_or_fetch(given, "kuairand-pure", files, {"kuairand-pure/KuaiRand-Pure/data", "KuaiRand-Pure/data", "data"}, download);
+  if (folder) {
+    esp::Table table = read_real(*folder, groups.history, groups.copies);
+    derive(table);
+    add_earlier_rows(table, groups);
+    const esp::Dataset all = esp::Dataset(std::move(table));
+    const std::vector<double>& date = all.table().numbers("date");
+    return all.filter([&](esp::Index i) { return date[static_cast<std::size_t>(i)] >= first_day; })
+        .split_by_time("date", validation_day, test_day);
+  }
+  std::cerr << "KuaiRand-Pure is not here and cannot be had: training on a SIMULATED feed instead.\n"
+               "The figures below say nothing about real users. `scripts/fetch-data kuairand-pure` gets the real data.\n";
+  groups.history = false;
+  esp::Table table = simulate();
+  derive(table);
+  add_earlier_rows(table, groups);
+  const esp::Dataset all(std::move(table));
+  const double n = static_cast<double>(all.size());
+  return all.split_by([&](esp::Index i) { return static_cast<double>(i) < 0.8 * n ? 0 : static_cast<double>(i) < 0.9 * n ? 1 : 2; });
+}
 
 }  // namespace examples::kuairand

@@ -7,6 +7,7 @@
 #include "espalier/data/csv.hpp"
 #include "espalier/data/csv_writer.hpp"
 #include "espalier/data/dataset.hpp"
+#include "espalier/data/duplicates.hpp"
 #include "espalier/data/features.hpp"
 #include "espalier/data/from_matrix.hpp"
 #include "espalier/data/join.hpp"
@@ -21,4 +22,5 @@
 #include "espalier/plan/fold.hpp"
 #include "espalier/train/importance.hpp"
 #include "espalier/train/predictions_csv.hpp"
+#include "espalier/train/recommended.hpp"
 #include "espalier/train/trainer.hpp"
