@@ -7,6 +7,7 @@
 #include "espalier/core/random.hpp"
 #include "espalier/data/duplicates.hpp"
 #include "espalier/data/features.hpp"
+#include "espalier/data/schema_columns.hpp"
 #include "espalier/describe/inputs.hpp"
 #include "helpers.hpp"
 
@@ -213,6 +214,79 @@ TEST_CASE("DailyTotals: days in the making are told apart, a row that comes late
   CHECK(totals.last_closed() == 2);
 }
 
+TEST_CASE("RowHistory: of a row that comes too late nothing is known, nor that there were no rows") {
+  using Few = Inputs<MeanOf<"y", By<"k">, Before<"day">>, CountOf<By<"k">, Before<"day">>, EarlierRows<By<"k">, "time">>;
+  Table t;
+  t.add("k", std::vector<std::string>{"a", "a", "a", "a", "a"});
+  t.add("day", std::vector<double>{1, 2, 3, 1, 2});
+  t.add("time", std::vector<double>{1, 2, 3, 4, 5});
+  t.add("y", std::vector<double>{1, 1, 1, 1, 1});
+  RowHistory(Few::fields).add_to(t);
+  CHECK(cells(t, "count_by_k") == "0 1 2 – 2");  // with day 3 day 1 is closed
+  CHECK(cells(t, "mean_y_by_k") == "– 1 1 – 1");
+  CHECK(cells(t, "earlier_rows_by_k") == "0 1 2 3 4");
+}
+
+TEST_CASE("RowHistory: a table without rows gets the columns, whatever the inputs go by") {
+  const auto columns = [](std::span<const FieldInfo> fields) {
+    Table t;
+    t.add("k", std::vector<std::string>{});
+    t.add("day", std::vector<double>{});
+    t.add("time", std::vector<double>{});
+    RowHistory(fields).add_to(t);
+    return t.columns().size();
+  };
+  CHECK(columns(Inputs<EarlierRows<By<"k">, "time">>::fields) == 4);
+  CHECK(columns(Inputs<CountOf<By<"k">, Before<"day">>>::fields) == 4);
+}
+
+TEST_CASE("RowHistory: labels that later rows lack are not known yet; of a first table they are asked for") {
+  using Few = Inputs<MeanOf<"y", By<"k">, Before<"day">, Smoothing<0>>, CountOf<By<"k">, Before<"day">>>;
+  const auto rows = [](double day, bool labels) {
+    Table t;
+    t.add("k", std::vector<std::string>{"a", "a"});
+    t.add("day", std::vector<double>{day, day + 1});
+    if (labels) t.add("y", std::vector<double>{1, 1});
+    return t;
+  };
+  RowHistory history(Few::fields);
+  Table first = rows(1, false), later = rows(3, false);
+  CHECK(failure<DataError>([&] { history.add_to(first); }) == "table: no column 'y'; there are 'k', 'day'");
+  first = rows(1, true);
+  history.add_to(first);
+  history.add_to(later);
+  CHECK(cells(later, "mean_y_by_k") == "1 1");
+  CHECK(cells(later, "count_by_k") == "2 3");
+}
+
+TEST_CASE("RowHistory: inputs are the same where names, columns, days and smoothing are") {
+  using A = Inputs<MeanOf<"y", By<"a">, Before<"day">>, CountOf<By<"b">, Before<"day">>>;
+  using B = Inputs<MeanOf<"y", By<"a">, Before<"day">>, CountOf<By<"b">, Before<"week">>>;
+  using C = Inputs<MeanOf<"y", By<"a">, Before<"day">, Smoothing<5>>, CountOf<By<"b">, Before<"day">>>;
+  const RowHistory a(A::fields), b(B::fields), c(C::fields);
+  CHECK(a.names() == b.names());  // they do not tell
+  CHECK(a.names() == c.names());
+  CHECK(a.same_inputs(RowHistory(A::fields)));
+  CHECK_FALSE(a.same_inputs(b));
+  CHECK_FALSE(a.same_inputs(c));
+}
+
+TEST_CASE("columns of a schema: a day is found out, whether it is a key before or behind") {
+  using Before_ = Inputs<EarlierRows<By<"user", "date">, "time">, CountOf<By<"user">, Before<"date">>>;
+  using Behind = Inputs<CountOf<By<"user">, Before<"date">>, EarlierRows<By<"user", "date">, "time">>;
+  using Number = Inputs<EarlierRows<By<"user", "date">, "time">, CountOf<By<"user">, Before<"date">>, Numeric<"date">>;
+  const auto date = [](std::span<const FieldInfo> fields) {
+    for (const CsvColumn& column : field_columns({fields, {}})) {
+      if (column.name == "date") return column;
+    }
+    return CsvColumn{};
+  };
+  CHECK(date(Before_::fields).infer);
+  CHECK(date(Behind::fields).infer);
+  CHECK_FALSE(date(Number::fields).infer);
+  CHECK(date(Number::fields).kind == ColumnKind::number);
+}
+
 TEST_CASE("days and times: numbers or texts, anything else is refused with its place") {
   CHECK(day_of("1970-01-01") == 0);
   CHECK(day_of("2022-05-08") == 19120);
@@ -279,6 +353,41 @@ TEST_CASE("Features: columns of the rows before are asked for, and may not begin
   CHECK(features.encode_inputs(Dataset(later)).size() == 3);
   // a was 1 twice, all are 2/3
   CHECK(later.numbers("mean_y_by_k")[0] == doctest::Approx((2 + 20 * 2.0 / 3) / 22).epsilon(1e-15));
+  // So may those of a validation split not that is a table of its own; one of the same days cannot be told.
+  Features anew({Few::fields, {}});
+  anew.fit(data);
+  Table valid = table(3), beside = table(1);
+  RowHistory(Few::fields).add_to(valid);
+  RowHistory(Few::fields).add_to(beside);
+  CHECK(failure<DataError>([&] { anew.learn_history(data, Dataset(valid)); }).starts_with("day.csv: its rows begin at 3, after"));
+  CHECK_FALSE(anew.state().history);
+  anew.learn_history(data, Dataset(beside));
+  CHECK(anew.state().history->last() == 2);
+  // What is put behind an empty table keeps what it knows.
+  Table whole;
+  whole.append(valid);
+  CHECK(whole.history->first == 3);
+}
+
+TEST_CASE("Features: strict does not refuse a row before which there was none, and counts it") {
+  using Few = Inputs<SincePrevious<By<"k">, "time">, Bucketed<SincePrevious<By<"k">, "time">, 2, 2>, Numeric<"x">>;
+  Table t;
+  t.add("k", std::vector<std::string>{"a", "b", "a"});
+  t.add("time", std::vector<double>{1, 2, 3});
+  t.add("x", std::vector<double>{1, 2, 3});
+  RowHistory history(Few::fields);
+  history.add_to(t);
+  Features features({Few::fields, {}});
+  features.fit(Dataset(t));
+  std::vector<InputEvent> found;
+  static_cast<void>(features.encode_inputs(Dataset(t), {&found, true, false}));
+  CHECK(found.size() == 2);
+  CHECK(found[0].rows == 2);
+  const std::vector<NamedValue> row{{"k", "new"}, {"time", 9}, {"x", 2}};
+  CHECK(features.encode(row, {&found, true, false}, &history).size() == 1);
+  CHECK(found.size() == 4);
+  CHECK(failure<ConfigError>([&] { static_cast<void>(features.encode(std::vector<NamedValue>{{"k", "a"}, {"time", 5}}, {&found, true, false}, &history)); }) ==
+        "input 'x' is missing, expected a value");
 }
 
 TEST_CASE("drop_duplicates: of equal rows the first") {
@@ -291,4 +400,10 @@ TEST_CASE("drop_duplicates: of equal rows the first") {
   CHECK(cells(t, "n") == "0 2 4");
   CHECK(drop_duplicates(other, {"k", "x", "n"}) == 0);
   CHECK(other.rows() == 5);
+  CHECK(failure<ConfigError>([&] { static_cast<void>(drop_duplicates(other, {})); }) ==
+        "drop_duplicates: no column is named, expected those that copies have in common");
+  Table codes;
+  codes.add("id", std::vector<std::string>{"17", "17.0", "017"});
+  CHECK(drop_duplicates(codes, {"id"}) == 1);
+  CHECK(cells(codes, "id") == "17 017");
 }

@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include "espalier/data/csv_writer.hpp"
 #include "espalier/data/load.hpp"
 #include "espalier/deploy/predictor.hpp"
 #include "data/helpers.hpp"
@@ -170,6 +171,42 @@ TEST_CASE("ServingState: what does not fit is refused by name, and nothing has c
             .size() == 1);
 }
 
+TEST_CASE("ServingState: rows and labels as lists or as vectors; a label is given once") {
+  const esp::Predictor<Visits> predictor(saved().path);
+  const std::vector<esp::NamedValue> row = row_of(saved().table, 1999), labels{{"click", 1}};
+  const auto last_sums = [&](auto observe) {
+    esp::ServingState state = predictor.empty_state();
+    observe(state);
+    return state.history().daily()[0].totals().open().at(0).totals.sums;
+  };
+  const std::vector<double> expected{1, 1, 1, 1, 1, 1};  // rows, labels and their sum; of the key, and of all
+  CHECK(last_sums([&](esp::ServingState& s) { s.observe(row, {{"click", 1}}); }) == expected);
+  CHECK(last_sums([&](esp::ServingState& s) { s.observe(row, labels); }) == expected);
+  CHECK(last_sums([&](esp::ServingState& s) { s.observe(row), s.observe_labels(row, {{"click", 1}}); }) == expected);
+  CHECK(last_sums([&](esp::ServingState& s) { s.observe({{"user", 1}, {"day", 1}, {"time", 1}}, {{"click", 1}}); }) == expected);
+  esp::ServingState state = predictor.empty_state();
+  CHECK(failure<esp::ConfigError>([&] { state.observe(row, {{"click", 1}, {"click", 0}}); }) == "label 'click' is given twice");
+}
+
+TEST_CASE("ServingState: a file without labels is read, goes on from the state, and is predicted") {
+  const TemporaryFolder folder(TemporaryFolder::Where::in_memory);
+  const std::string path = folder / "later.csv";
+  esp::Table written = visits(2, 800, 5);
+  written.remove("click");
+  esp::write_csv(path, written);
+  const esp::Predictor<Visits> predictor(saved().path);
+  esp::ServingState state = predictor.initial_state(), one = predictor.initial_state();
+  esp::Table table = esp::read_inputs<Visits>(path).table();
+  state.add_to(table);
+  const esp::Predictions p = predictor.predict(esp::Dataset(std::move(table)));
+  for (const esp::Index i : {0, 1}) {
+    const std::vector<esp::NamedValue> row = row_of(written, i);
+    CHECK(p.of("click")[static_cast<std::size_t>(i)] == doctest::Approx(predictor.predict_row(row, one)[0]).epsilon(1e-5));
+    one.observe(row);
+  }
+  CHECK(state.history().daily()[0].totals().open().back().totals.sums == one.history().daily()[0].totals().open().back().totals.sums);
+}
+
 TEST_CASE("ServingState: a file of another model, or none") {
   struct Other : esp::MultiTaskModel<esp::Inputs<esp::CountOf<esp::By<"user">, esp::Before<"day">>>, esp::SharedBottom<esp::Mlp<8>>, Click> {};
   const TemporaryFolder folder(TemporaryFolder::Where::in_memory);
@@ -187,4 +224,15 @@ TEST_CASE("ServingState: a file of another model, or none") {
   const esp::ServingState wrong = other.initial_state();
   CHECK(failure<esp::ConfigError>([&] { static_cast<void>(predictor.predict_row(row_of(table, 0), wrong)); }) ==
         "the state is of a model with other inputs: expected one of initial_state() or load_state()");
+  // Also where all are called the same: those of other days would be looked for where there are none.
+  struct Weekly : esp::MultiTaskModel<esp::Inputs<esp::CountOf<esp::By<"user">, esp::Before<"time">>>, esp::SharedBottom<esp::Mlp<8>>, Click> {};
+  esp::Table more = visits(100, 0, 3);
+  esp::add_history<Weekly>(more);
+  esp::Trainer<Weekly> weekly(quick_options());
+  weekly.fit(esp::Dataset(more));
+  weekly.save(folder / "weekly");
+  const esp::ServingState weeks = esp::Predictor<Weekly>(folder / "weekly").initial_state();
+  CHECK(weeks.history().names() == wrong.history().names());
+  CHECK(failure<esp::ConfigError>([&] { static_cast<void>(other.predict_row({{"user", 1}, {"day", 2}}, weeks)); })
+            .starts_with("the state is of a model with other inputs"));
 }

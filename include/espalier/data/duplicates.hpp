@@ -16,12 +16,18 @@
 
 namespace espalier {
 
-/// Keeps of the rows with the same values in `columns` the first one, as it stands in the table; missing values are one value.
-/// Returns how many rows went. Logs that are collected twice, or written again after an error, have such copies; they lift
-/// scores where one of two is to be predicted from the other. Throws DataError for a column that is not there.
+/// Keeps of the rows with the same values in `columns` the first one, as it stands in the table; missing values are one value, and
+/// texts are compared as categories' keys are. Returns how many rows went. Logs that are collected twice, or written again after an
+/// error, have such copies; they lift scores where one of two is to be predicted from the other. Throws DataError for a column that
+/// is not there, ConfigError where none is named.
 ESPALIER_COLD inline Index drop_duplicates(Table& table, const std::vector<std::string>& columns) {
+  if (columns.empty()) throw ConfigError("drop_duplicates: no column is named, expected those that copies have in common");
   std::vector<const Column*> keys;
-  for (const std::string& name : columns) keys.push_back(&table.column(name));
+  std::vector<Column> made(columns.size());
+  for (std::size_t k = 0; k < columns.size(); ++k) {
+    const Column& column = table.column(columns[k]);
+    keys.push_back(column.kind == ColumnKind::text ? &keys_of(column, made[k]) : &column);
+  }
   const auto value = [&](const Column& column, std::int32_t row) {
     const auto i = static_cast<std::size_t>(row);
     if (column.kind == ColumnKind::text) return static_cast<std::uint64_t>(static_cast<std::uint32_t>(column.codes[i]));

@@ -80,7 +80,8 @@ class Features {
   }
 
   /// What the inputs of the rows before know from now on: all rows of `train` and `valid`. Behind a table that began with nothing
-  /// it is those alone, else what was known and those.
+  /// it is those alone, else what was known and those. Throws DataError where `valid` is a table of its own that begins with nothing
+  /// after `train`.
   ESPALIER_COLD void learn_history(const Dataset& train, const Dataset& valid) {
     if (history_.empty()) return;
     const bool goes_on = state_.history && train.table().history && !train.table().history->from_nothing;
@@ -89,7 +90,10 @@ class Features {
     const bool one_table = valid.has_table() && &valid.table() == &train.table();
     if (one_table) rows.insert(rows.end(), valid.rows().begin(), valid.rows().end());
     known.add_rows(train.table(), std::move(rows));
-    if (valid.has_table() && !one_table) known.add_rows(valid.table(), valid.rows());
+    if (valid.has_table() && !one_table) {
+      require_start(valid.table(), known.last());
+      known.add_rows(valid.table(), valid.rows());
+    }
     state_.history = std::make_shared<const RowHistory>(std::move(known));
   }
 
@@ -182,6 +186,8 @@ class Features {
   }
 
   [[nodiscard]] const Schema& schema() const { return schema_; }
+  /// What inputs of the rows before go by; it knows of no rows.
+  [[nodiscard]] const RowHistory& history_inputs() const { return history_; }
   [[nodiscard]] const std::string& weight_column() const { return weight_column_; }
   [[nodiscard]] const std::string& group_column() const { return group_column_; }
 
@@ -212,7 +218,7 @@ class Features {
       out.numeric.push_back(*input);
       const std::optional<Unseen> unseen = check.looks() ? column.unseen(number) : std::nullopt;
       if (!unseen) continue;
-      if (check.refuses(*unseen)) {
+      if (check.refuses(*unseen, *column.info)) {
         throw_error<ConfigError>({"input '", column.name, "' is ", features_detail::refusal(*unseen, number, column.range)});
       }
       (*unseen == Unseen::missing ? missing : outside) = true;
@@ -243,7 +249,7 @@ class Features {
     if (!single) ids.offsets = {0, static_cast<std::int32_t>(ids.ids.size())};
     out.ids.push_back(std::move(ids));
     if (!unseen) return;
-    if (check.refuses(*unseen)) {
+    if (check.refuses(*unseen, f)) {
       throw_error<ConfigError>({"input '", f.column, "' is ", features_detail::refusal(*unseen, key_text(first, f.column, text))});
     }
     check.add(field, *unseen, 1);
@@ -312,10 +318,15 @@ class Features {
       throw_error<DataError>({table.source, ": no column '", name, "', which knows of the rows before: add_history<Model>(table) adds it "
                               "to a whole log before that is split, ServingState::add_to(table) to rows that came later"});
     }
-    if (history_.empty() || !state_.history || !table.history || !table.history->from_nothing || table.rows() == 0) return;
-    if (!(table.history->first > state_.history->last())) return;
+    if (state_.history) require_start(table, state_.history->last());
+  }
+
+  /// Throws DataError for a table whose columns begin with nothing after `known`, the last day or time of what they should know.
+  ESPALIER_COLD void require_start(const Table& table, double known) const {
+    if (history_.empty() || !table.history || !table.history->from_nothing || table.rows() == 0) return;
+    if (!(table.history->first > known)) return;
     throw_error<DataError>({table.source, ": its rows begin at ", number_text(table.history->first), ", after what training knows (until ",
-                            number_text(state_.history->last()), "), and '", history_.names()[0], "' knows of none of that: expected a "
+                            number_text(known), "), and '", history_.names()[0], "' knows of none of that: expected a "
                             "table that ServingState::add_to(table) went on with, or one of the whole log"});
   }
 
@@ -323,7 +334,7 @@ class Features {
   std::string weight_column_, group_column_;
   features_detail::Vocabularies vocabularies_;
   features_detail::Normalisation numbers_;
-  RowHistory history_;  ///< what it goes by; knows of no rows
+  RowHistory history_;
   FeaturesState state_;
   // Where the values of a row are found.
   features_detail::RowNames names_;

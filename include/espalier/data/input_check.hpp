@@ -12,6 +12,7 @@
 #include "espalier/core/config.hpp"
 #include "espalier/core/error.hpp"
 #include "espalier/data/column.hpp"
+#include "espalier/plan/schema.hpp"
 
 namespace espalier {
 
@@ -49,7 +50,10 @@ struct InputCheck {
   bool clamp = false;                        ///< numbers are moved into the range of the training split; then none is refused
 
   [[nodiscard]] bool looks() const { return found != nullptr || strict; }
-  [[nodiscard]] bool refuses(Unseen what) const { return strict && !(clamp && what == Unseen::outside); }
+  /// What inputs of the rows before are is not the row's fault where nothing was there before: it is counted, not refused.
+  [[nodiscard]] bool refuses(Unseen what, const FieldInfo& field) const {
+    return strict && !(clamp && what == Unseen::outside) && !(what == Unseen::missing && field.history.exists());
+  }
 
   void add(std::size_t field, Unseen what, std::int64_t rows) const {
     if (found != nullptr && rows > 0) found->push_back({field, what, rows});

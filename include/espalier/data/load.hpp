@@ -64,10 +64,13 @@ requires std::invocable<Prepare&, Table&>
   return read_csv<Model>(std::vector<std::string>{path}, std::move(options), std::move(prepare));
 }
 
-/// The inputs alone of a file that has no labels yet, for a Predictor. options.columns are read besides.
+/// The inputs alone of a file that has no labels yet, for a Predictor. options.columns are read besides. Those of the rows before
+/// are added by ServingState::add_to(table); labels that they go by are read where the file has them.
 template <class Model>
 [[nodiscard]] Dataset read_inputs(const std::string& path, CsvOptions options = {}) {
-  options.columns = csv_columns({plan_of<Model>().schema.fields, {}}, options.columns);
+  const Schema inputs{plan_of<Model>().schema.fields, {}};
+  options.columns = csv_columns(inputs, options.columns);
+  for (CsvColumn& column : options.columns) column.optional = column.optional || is_known_later(inputs, column.name);
   return Dataset(read_csv(path, options));
 }
 

@@ -141,7 +141,7 @@ class Normalisation {
           const double number = values[static_cast<std::size_t>(row)];
           const std::optional<Unseen> what = c.unseen(number);
           if (!what) continue;
-          if (check.refuses(*what)) {
+          if (check.refuses(*what, *c.info)) {
             throw_error<DataError>({data.table().where(row), ": column '", c.name, "' is ", refusal(*what, number, c.range)});
           }
           (*what == Unseen::missing ? missing : outside)[j] = true;

@@ -22,6 +22,8 @@ namespace espalier {
 struct HistoryColumns {
   std::vector<std::string> keys, days, labels;
   std::string time{};  ///< empty where no input goes by time
+
+  bool operator==(const HistoryColumns&) const = default;
 };
 
 /// One row of them, by their places there.
@@ -48,7 +50,7 @@ class DailyHistory {
   /// An input, which will stand at `place`. Throws ConfigError for more than max_labels.
   void add_input(const FieldInfo& field, std::size_t place, std::size_t label);
 
-  /// The inputs of a row of `key`, each at its place in `out`.
+  /// The inputs of a row of `key`, each at its place in `out`; NaN for a day so late that its own rows are among the sums.
   void read(std::uint64_t key, double day, double* out) const;
 
   template <class Visit>
@@ -59,6 +61,11 @@ class DailyHistory {
   /// So many rows (0 or 1), and their labels, by their places among all, NaN where missing; or null.
   void add(std::uint64_t key, double day, double rows, const double* labels);
 
+  /// Whether they are the same inputs, whatever is known.
+  [[nodiscard]] bool same_inputs(const DailyHistory& other) const {
+    return keys_ == other.keys_ && day_ == other.day_ && labels_ == other.labels_ && inputs_ == other.inputs_;
+  }
+
  private:
   static constexpr std::uint64_t all_keys = 0;  ///< the key of what all rows have together
 
@@ -66,6 +73,7 @@ class DailyHistory {
     std::size_t place;
     std::size_t sum;  ///< 0: count of rows; else where the label's number and sum are
     double smoothing;
+    bool operator==(const Input&) const = default;
   };
 
   std::vector<std::size_t> keys_;
@@ -92,11 +100,13 @@ class SessionHistory {
     for (const Input& input : inputs_) visit(input.place);
   }
   void add(std::uint64_t key, double time);
+  [[nodiscard]] bool same_inputs(const SessionHistory& other) const { return keys_ == other.keys_ && inputs_ == other.inputs_; }
 
  private:
   struct Input {
     std::size_t place;
     std::size_t back;  ///< 0: how many rows
+    bool operator==(const Input&) const = default;
   };
 
   std::vector<std::size_t> keys_;
@@ -131,8 +141,11 @@ class RowHistory {
   /// The labels of a row that was there before.
   void add_labels(const RowKeys& row, const double* labels);
 
-  /// Adds the columns names() to a table, whose rows each know of those before; from then on they are known. Throws DataError
-  /// where a day or a time is missing.
+  /// Whether the same inputs are made of the same columns, whatever is known: then a row's keys are the same to both.
+  [[nodiscard]] bool same_inputs(const RowHistory& other) const;
+
+  /// Adds the columns names() to a table, whose rows each know of those before; from then on they are known. Where rows were known
+  /// already, labels that the table has no column for are not known yet. Throws DataError where a day or a time is missing.
   void add_to(Table& table);
   /// These rows of a table are known from then on; one that is named twice counts once. Throws DataError.
   void add_rows(const Table& table, std::vector<std::int32_t> rows);

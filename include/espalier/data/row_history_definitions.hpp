@@ -49,6 +49,10 @@ ESPALIER_COLD ESPALIER_INLINE void DailyHistory::add_input(const FieldInfo& fiel
 }
 
 ESPALIER_INLINE void DailyHistory::read(std::uint64_t key, double day, double* out) const {
+  if (!totals_.knows(day)) {
+    for (const Input& input : inputs_) out[input.place] = std::numeric_limits<double>::quiet_NaN();
+    return;
+  }
   std::array<double, 1 + 2 * max_labels> of_key, of_all;
   totals_.read(key, day, of_key.data());
   totals_.read(all_keys, day, of_all.data());
@@ -164,9 +168,11 @@ struct RowHistory::Rows {
   std::vector<std::vector<std::uint64_t>> keys;
   std::vector<std::vector<double>> days;
   std::vector<double> time;
-  std::vector<const double*> labels;
+  std::vector<const double*> labels;  ///< null: none is known
+  bool by_time;
 
-  ESPALIER_COLD Rows(const HistoryColumns& columns, const Table& table) {
+  /// `all_labels`: a label's column must be there.
+  ESPALIER_COLD Rows(const HistoryColumns& columns, const Table& table, bool all_labels) : by_time(!columns.time.empty()) {
     for (const std::string& name : columns.keys) {
       Column made;
       const Column& column = table.as_keys(name, made);
@@ -178,8 +184,12 @@ struct RowHistory::Rows {
       for (const std::int32_t code : column.codes) hashes.push_back(code < 0 ? missing : of_code[static_cast<std::size_t>(code)]);
     }
     for (const std::string& name : columns.days) days.push_back(history_detail::moments_of(table, name, true));
-    if (!columns.time.empty()) time = history_detail::moments_of(table, columns.time, false);
+    if (by_time) time = history_detail::moments_of(table, columns.time, false);
     for (const std::string& name : columns.labels) {
+      if (!all_labels && !table.has(name)) {
+        labels.push_back(nullptr);
+        continue;
+      }
       const std::vector<double>& values = table.numbers(name);
       for (std::size_t i = 0; i < values.size(); ++i) {
         if (!std::isinf(values[i])) continue;
@@ -189,7 +199,7 @@ struct RowHistory::Rows {
     }
   }
 
-  [[nodiscard]] const std::vector<double>& moments() const { return time.empty() ? days.at(0) : time; }
+  [[nodiscard]] const std::vector<double>& moments() const { return by_time ? time : days[0]; }
 
   /// As they are told.
   void sort(std::vector<std::int32_t>& rows) const {
@@ -213,6 +223,7 @@ struct RowHistory::Rows {
 /// Group after group: what each knows does not depend on the others.
 ESPALIER_COLD ESPALIER_INLINE void RowHistory::run(const Rows& rows, std::span<const std::int32_t> order,
                                                 std::vector<std::vector<double>>* out) {
+  constexpr double none = std::numeric_limits<double>::quiet_NaN();
   std::vector<double> inputs(names_.size()), labels(rows.labels.size());
   for (DailyHistory& group : daily_) {
     const std::vector<std::uint64_t> keys = rows.keys_of(group.keys());
@@ -223,7 +234,7 @@ ESPALIER_COLD ESPALIER_INLINE void RowHistory::run(const Rows& rows, std::span<c
         group.read(keys[i], days[i], inputs.data());
         group.for_each_place([&](std::size_t p) { (*out)[p][i] = inputs[p]; });
       }
-      for (const std::size_t k : group.labels()) labels[k] = rows.labels[k][i];
+      for (const std::size_t k : group.labels()) labels[k] = rows.labels[k] == nullptr ? none : rows.labels[k][i];
       group.add(keys[i], days[i], 1, labels.data());
     }
   }
@@ -241,12 +252,19 @@ ESPALIER_COLD ESPALIER_INLINE void RowHistory::run(const Rows& rows, std::span<c
   if (!order.empty()) last_ = (std::max)(last_, rows.moments()[static_cast<std::size_t>(order.back())]);
 }
 
+ESPALIER_INLINE bool RowHistory::same_inputs(const RowHistory& other) const {
+  const auto same = [](const auto& a, const auto& b) { return a.same_inputs(b); };
+  return names_ == other.names_ && columns_ == other.columns_ &&
+         std::equal(daily_.begin(), daily_.end(), other.daily_.begin(), other.daily_.end(), same) &&
+         std::equal(sessions_.begin(), sessions_.end(), other.sessions_.begin(), other.sessions_.end(), same);
+}
+
 ESPALIER_COLD ESPALIER_INLINE void RowHistory::add_to(Table& table) {
   if (empty()) return;
   for (const std::string& name : names_) {
     if (table.has(name)) throw_error<DataError>({table.source, ": there already is a column '", name, "', which knows of the rows before"});
   }
-  const Rows rows(columns_, table);
+  const Rows rows(columns_, table, std::isinf(last_));
   std::vector<std::int32_t> order(static_cast<std::size_t>(table.rows()));
   std::iota(order.begin(), order.end(), 0);
   rows.sort(order);
@@ -258,7 +276,7 @@ ESPALIER_COLD ESPALIER_INLINE void RowHistory::add_to(Table& table) {
 
 ESPALIER_COLD ESPALIER_INLINE void RowHistory::add_rows(const Table& table, std::vector<std::int32_t> chosen) {
   if (empty() || chosen.empty()) return;
-  const Rows rows(columns_, table);
+  const Rows rows(columns_, table, true);
   rows.sort(chosen);
   run(rows, chosen, nullptr);
 }

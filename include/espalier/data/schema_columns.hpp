@@ -36,9 +36,10 @@ namespace espalier {
     const auto [place, is_new] = places.emplace(name, columns.size());
     if (is_new) {
       columns.push_back({std::string(name), kind, infer});
-    } else if (kind == ColumnKind::number && !infer) {  // what is a number to one is one to all: 007 is 7
-      columns[place->second].kind = kind;
-      columns[place->second].infer = false;
+    } else if (kind == ColumnKind::number) {  // what is a number to one is one to all: 007 is 7; found out, it stays 007
+      CsvColumn& column = columns[place->second];
+      column.infer = infer && (column.kind == ColumnKind::text || column.infer);
+      column.kind = kind;
     }
   };
   for (const FieldInfo& f : schema.fields) {
@@ -92,6 +93,20 @@ namespace espalier {
   }
   const auto is_label = [&](const LabelInfo& label) { return label.column == column; };
   return derived || std::any_of(schema.labels.begin(), schema.labels.end(), is_label);
+}
+
+/// Whether a column is a label that inputs of the rows before go by, and no field reads anything else of it.
+[[nodiscard]] ESPALIER_COLD inline bool is_known_later(const Schema& schema, std::string_view column) {
+  bool is_label = false;
+  for (const FieldInfo& f : schema.fields) {
+    const HistoryInfo& h = f.history;
+    for (int i = 0; !h.exists() && i < column_count(f); ++i) {
+      if (column_name(f, i) == column) return false;
+    }
+    if (h.day == column || h.time == column || std::find(h.keys.begin(), h.keys.end(), column) != h.keys.end()) return false;
+    is_label = is_label || h.label == column;
+  }
+  return is_label;
 }
 
 /// What a schema's columns are: numbers for numeric fields and most labels, text for the rest. `also` are further columns to

@@ -190,6 +190,7 @@ class Table {
     if (columns_.empty()) {
       columns_ = other.columns_;
       origins = other.origins;
+      history = other.history;
       notes.insert(notes.end(), other.notes.begin(), other.notes.end());
       return;
     }

@@ -250,7 +250,7 @@ class Vocabularies {
       for (const std::int32_t row : dataset.rows()) {
         ids.clear();
         if (add(row)) {
-          if (check.refuses(Unseen::missing)) {
+          if (check.refuses(Unseen::missing, f)) {
             throw_error<DataError>({table.where(row), ": column '", f.column, "' is ", refusal(Unseen::missing, {})});
           }
           ++missing;
@@ -311,7 +311,7 @@ class Vocabularies {
       for (const std::int32_t row : rows) {
         const std::optional<Unseen>& what = unseen[cell(row)];
         if (!what) continue;
-        if (check.refuses(*what)) {
+        if (check.refuses(*what, f)) {
           throw_error<DataError>({table.where(row), ": column '", f.column, "' is ", refusal(*what, column.at(row))});
         }
         ++(*what == Unseen::missing ? missing : unknown);

@@ -75,7 +75,7 @@ class PlanPredictor {
   /// What the rows that it was trained and validated on have left; for each to move on.
   [[nodiscard]] ServingState initial_state() const;
   /// One that knows of no rows, as training begins.
-  [[nodiscard]] ServingState empty_state() const { return {features_, RowHistory(features_->schema().fields)}; }
+  [[nodiscard]] ServingState empty_state() const { return {features_, features_->history_inputs()}; }
   /// One that ServingState::save() wrote, also of an earlier training of the same inputs. Throws IoError, CheckpointError.
   [[nodiscard]] ServingState load_state(const std::string& path) const;
 

@@ -62,21 +62,21 @@ ESPALIER_INLINE Predictions PlanPredictor::predict(const EncodedData& data) cons
 ESPALIER_INLINE std::vector<float> PlanPredictor::predict_row(
     std::span<const NamedValue> values, const ServingState& state) const {
   const RowHistory& known = state.history();
-  if (&state.features() != features_.get() && known.names() != RowHistory(features_->schema().fields).names())
+  if (&state.features() != features_.get() && !known.same_inputs(features_->history_inputs()))
     throw ConfigError("the state is of a model with other inputs: expected one of initial_state() or load_state()");
   return predict_row(values, &known);
 }
 
 ESPALIER_COLD ESPALIER_INLINE ServingState PlanPredictor::initial_state() const {
   const auto& known = features_->state().history;
-  return {features_, known ? *known : RowHistory(features_->schema().fields)};
+  return {features_, known ? *known : features_->history_inputs()};
 }
 
 ESPALIER_COLD ESPALIER_INLINE ServingState PlanPredictor::load_state(const std::string& path) const {
   const SafetensorsFile file(path);
   if (file.find_metadata("history") == nullptr)
     throw_error<CheckpointError>({path, ": no state of a served model, expected what ServingState::save() wrote"});
-  RowHistory history(features_->schema().fields);
+  RowHistory history = features_->history_inputs();
   read_history(file, history);
   return {features_, std::move(history)};
 }

@@ -46,6 +46,7 @@ class ServingState {
     const std::vector<double> values = label_values(labels);
     history_.add(known, values.data());
   }
+  void observe(Values row, List labels) { observe(row, span_of(labels)); }
   void observe(List row, List labels = {}) { observe(span_of(row), span_of(labels)); }
 
   /// Labels of a row that was observed before, each once.
@@ -54,13 +55,14 @@ class ServingState {
     const std::vector<double> values = label_values(labels);
     history_.add_labels(known, values.data());
   }
+  void observe_labels(Values row, List labels) { observe_labels(row, span_of(labels)); }
   void observe_labels(List row, List labels) { observe_labels(span_of(row), span_of(labels)); }
 
   /// All rows of a dataset, in the order of time, with their labels.
   void observe(const Dataset& data) { history_.add_rows(data.table(), data.rows()); }
 
   /// The inputs that know of the rows before, as columns of a table of rows that come next; they are observed. For predicting or
-  /// measuring on a file of its own, or fit() on it.
+  /// measuring on a file of its own, or fit() on it. Labels that the table has no column for are not known yet. Throws DataError.
   void add_to(Table& table) { history_.add_to(table); }
 
   /// Writes it, whole or not at all. Throws IoError.
@@ -87,7 +89,9 @@ class ServingState {
       if (label.is_text || std::isinf(label.number)) {
         throw_error<ConfigError>({"label '", label.name, "' is '", label.as_text(), "', expected a number"});
       }
-      values[static_cast<std::size_t>(found - names.begin())] = label.number;
+      double& value = values[static_cast<std::size_t>(found - names.begin())];
+      if (!std::isnan(value)) throw_error<ConfigError>({"label '", label.name, "' is given twice"});
+      value = label.number;
     }
     return values;
   }
