@@ -29,7 +29,7 @@ namespace espalier {
 ///     ServingState state = predictor.initial_state();
 ///     const std::vector<float> p = predictor.predict_row(row, state);
 ///     state.observe(row);                             // it was shown
-///     state.observe_labels(row, {{"is_click", 1}});   // and, perhaps later, clicked
+///     state.observe_labels(row, {{"is_click", 0}});   // and later: whether it was clicked; what is not told is missing
 class ServingState {
  public:
   using Values = std::span<const NamedValue>;
