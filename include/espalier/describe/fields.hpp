@@ -42,8 +42,6 @@ struct Pooled {  ///< a cell holds several values, cut at Separator; their rows 
 /// A number. Without transforms it is standardised; Numeric<"age", AsIs> keeps it as it is.
 template <FixedString Name, class... Options>
 struct Numeric {
-  static_assert(sizeof...(Options) <= FieldInfo::max_transforms + 1,
-                "espalier: a numeric field takes at most 4 transforms");
   static constexpr FieldInfo info() {
     FieldInfo f;
     f.name = Name.view();
@@ -118,8 +116,9 @@ Edges(Numbers...) -> Edges<sizeof...(Numbers)>;
 
 /// A number as one of a few intervals, each with a learnt vector of `Width` numbers: what is not monotone is learnt from it as
 /// boosted trees do. `Cuts` is how many intervals there are at most, quantiles of the training split (a value that would fill an
-/// interval by itself has one of its own), or Edges{…}. A missing number has a vector of its own.
-template <class Field, auto Cuts, int Width = 0>
+/// interval by itself has one of its own), or Edges{…}; of the number itself, not of what transforms make of it. A missing number
+/// has a vector of its own.
+template <class Field, auto Cuts = 0, int Width = 0>
 struct Bucketed {
   struct Text {
     static constexpr std::array<std::string_view, 2> parts() { return {Field::info().name, ":buckets"}; }
@@ -129,7 +128,7 @@ struct Bucketed {
     FieldInfo f = Field::info();
     f.kind = f.is_numeric() && f.width == 1 ? FieldKind::buckets : f.kind;
     f.name = detail::JoinedName<Text>::view;
-    f.table = f.name;
+    if (f.table.empty()) f.table = f.name;  // SharedTable is no option of it
     f.transform_count = 0;
     f.width = Width;
     if constexpr (requires { cuts.values; }) {
@@ -141,7 +140,7 @@ struct Bucketed {
   }
 };
 /// Of a column. Bucketed<MeanOf<…>, 16, 4> cuts other numbers.
-template <FixedString Name, auto Cuts, int Width = 0, class... Options>
+template <FixedString Name, auto Cuts = 0, int Width = 0, class... Options>
 using Buckets = Bucketed<Numeric<Name, Options...>, Cuts, Width>;
 
 /// Several values in one cell ("Comedy|Drama"), averaged: short for Categorical with Pooled.

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <string_view>
+#include <type_traits>
 
 #include "espalier/core/fixed_string.hpp"
 #include "espalier/core/type_list.hpp"
@@ -18,6 +19,10 @@ template <FixedString... Columns>
 struct By {
   static constexpr std::array<std::string_view, sizeof...(Columns)> columns{Columns.view()...};
 };
+template <class T>
+inline constexpr bool is_by = false;
+template <FixedString... Columns>
+inline constexpr bool is_by<By<Columns...>> = true;
 
 /// The column of days (or hours, or weeks): numbers that ascend, 20220508, or texts that begin with one, 2022-05-08. A row of a
 /// day knows what the days before it brought, and nothing of its own day.
@@ -25,6 +30,10 @@ template <FixedString Column>
 struct Before {
   static constexpr std::string_view column = Column.view();
 };
+template <class T>
+inline constexpr bool is_before = false;
+template <FixedString Column>
+inline constexpr bool is_before<Before<Column>> = true;
 
 // Options; transforms of numbers are others.
 template <int Rows>
@@ -51,15 +60,23 @@ struct HistoryName {
   }
 };
 
-/// A field without its own options, called by what it is.
-template <class What, class Keys>
+/// A field without its own options, called by what it is. What is no By names no columns, and problem_of() says so; of days the
+/// same.
+template <class What, class MaybeBy>
 constexpr FieldInfo history_field(HistoryKind kind) {
+  using Keys = std::conditional_t<is_by<MaybeBy>, MaybeBy, By<>>;
   FieldInfo f;
   f.name = JoinedName<HistoryName<What, Keys>>::view;
   f.column = f.name;
   f.history.kind = kind;
   f.history.keys = Keys::columns;
   return f;
+}
+
+template <class MaybeBefore>
+constexpr std::string_view day_column() {
+  if constexpr (is_before<MaybeBefore>) return MaybeBefore::column;
+  return {};
 }
 
 template <FixedString Label>
@@ -94,12 +111,12 @@ constexpr int back_of() {
 /// is any earlier day; missing labels are left out. Standardised unless transforms are given. What it is in a table and to
 /// predict_row: "mean_<label>_by_<keys>".
 /// Micci-Barreca, A preprocessing scheme for high-cardinality categorical attributes, SIGKDD Explorations 2001.
-template <FixedString Label, class Keys, class Day, class... Options>
+template <FixedString Label, class Keys = void, class Day = void, class... Options>  // without them, a sentence says what lacks
 struct MeanOf {
   static constexpr FieldInfo info() {
     FieldInfo f = detail::history_field<detail::JoinedName<detail::MeanText<Label>>, Keys>(HistoryKind::mean);
     f.history.label = Label.view();
-    f.history.day = Day::column;
+    f.history.day = detail::day_column<Day>();
     f.history.smoothing = 20;
     detail::apply_options(f, TypeList<Standardize>{}, TypeList<Options...>{});
     return f;
@@ -107,11 +124,11 @@ struct MeanOf {
 };
 
 /// How many rows of earlier days have the same keys. log1p and standardised unless transforms are given. "count_by_<keys>".
-template <class Keys, class Day, class... Options>
+template <class Keys = void, class Day = void, class... Options>
 struct CountOf {
   static constexpr FieldInfo info() {
     FieldInfo f = detail::history_field<detail::CountText, Keys>(HistoryKind::count);
-    f.history.day = Day::column;
+    f.history.day = detail::day_column<Day>();
     detail::apply_options(f, TypeList<Log1p, Standardize>{}, TypeList<Options...>{});
     return f;
   }
@@ -120,7 +137,7 @@ struct CountOf {
 /// How many rows before this one, by time and then as they stand in the file, have the same keys: the position in a session with
 /// By<"session">, in the day with By<"user", "date">, repeats of a video with By<"user", "video">. log1p and standardised unless
 /// transforms are given. "earlier_rows_by_<keys>".
-template <class Keys, FixedString Time, class... Options>
+template <class Keys = void, FixedString Time = "", class... Options>
 struct EarlierRows {
   static constexpr FieldInfo info() {
     FieldInfo f = detail::history_field<detail::EarlierText, Keys>(HistoryKind::earlier_rows);
@@ -132,7 +149,7 @@ struct EarlierRows {
 
 /// The time since the row before with the same keys (with Nth<2> since the one before that), in the unit of `Time`; missing
 /// where there is none. log1p and standardised unless transforms are given. "since_previous_by_<keys>".
-template <class Keys, FixedString Time, class... Options>
+template <class Keys = void, FixedString Time = "", class... Options>
 struct SincePrevious {
   static constexpr FieldInfo info() {
     using What = detail::JoinedName<detail::SinceText<detail::back_of<Options...>()>>;

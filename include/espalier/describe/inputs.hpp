@@ -2,6 +2,7 @@
 // `Inputs`: the columns that a model reads, as types.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <span>
@@ -42,21 +43,29 @@ constexpr bool tables_agree(std::span<const FieldInfo> fields) {
 constexpr bool histories_agree(std::span<const FieldInfo> fields) {
   for (const FieldInfo& f : fields) {
     for (const FieldInfo& g : fields) {
-      if (f.column != g.column || !f.history.exists() || !g.history.exists()) continue;
-      if (f.history.day != g.history.day || f.history.smoothing != g.history.smoothing) return false;
+      const HistoryInfo &a = f.history, &b = g.history;
+      if (f.column != g.column || !a.exists() || !b.exists()) continue;
+      if (a.kind != b.kind || a.label != b.label || a.day != b.day || a.time != b.time || a.smoothing != b.smoothing || a.back != b.back ||
+          !std::equal(a.keys.begin(), a.keys.end(), b.keys.begin(), b.keys.end())) {
+        return false;
+      }
     }
   }
   return true;
 }
 
 constexpr Problem history_problem(const HistoryInfo& h) {
+  const bool smooths = h.kind == HistoryKind::mean, goes_back = h.kind == HistoryKind::since_previous;
+  if ((!smooths && h.smoothing != 0) || (!goes_back && h.back != 1)) return Problem::history_options;
   if (!h.exists()) return Problem::none;
   if (h.keys.empty() || h.keys.size() > 4) return Problem::history_keys;
+  if ((h.daily() ? h.day : h.time).empty()) return Problem::history_moment;
   if (h.back < 1 || h.back > 8) return Problem::history_back;
   return h.smoothing >= 0 ? Problem::none : Problem::history_smoothing;
 }
 
 constexpr Problem buckets_problem(const FieldInfo& f) {
+  if (f.min_count != 1 || f.table != f.name || f.pool != Pool::none) return Problem::field_options;
   if (f.edges.empty()) return f.most_buckets >= 2 && f.most_buckets <= 65536 ? Problem::none : Problem::bucket_count;
   for (std::size_t i = 0; i < f.edges.size(); ++i) {
     const double x = f.edges[i];
@@ -67,7 +76,9 @@ constexpr Problem buckets_problem(const FieldInfo& f) {
 
 /// What is wrong with a field.
 constexpr Problem problem_of(const FieldInfo& f) {
+  if (f.kind == FieldKind::buckets && buckets_problem(f) != Problem::none) return buckets_problem(f);
   if (f.width < 1) return Problem::field_width;
+  if (f.transform_count > static_cast<int>(FieldInfo::max_transforms)) return Problem::transforms;
   int standardized = 0;
   for (int i = 0; i < f.transform_count; ++i) {
     const Transform& t = f.transforms[static_cast<std::size_t>(i)];
@@ -76,11 +87,12 @@ constexpr Problem problem_of(const FieldInfo& f) {
   }
   if (standardized > 1) return Problem::standardized_twice;
   if (const Problem p = history_problem(f.history); p != Problem::none) return p;
-  if (f.kind == FieldKind::buckets) return buckets_problem(f);
+  if (f.kind == FieldKind::buckets) return Problem::none;
   if (f.most_buckets > 0 || !f.edges.empty()) return Problem::bucket_source;
   const bool categorical_options = f.min_count != 1 || !f.table.empty() || f.pool != Pool::none;
   if (f.is_numeric() ? categorical_options : f.transform_count > 0) return Problem::field_options;
   if (f.kind != FieldKind::hashed) return Problem::none;
+  if (!f.second_column.empty() && f.pool != Pool::none) return Problem::pooled_cross;
   if (f.buckets < 1 || f.buckets >= (std::int64_t{1} << 31)) return Problem::buckets;
   return f.min_count == 1 ? Problem::none : Problem::min_count_of_hashed;
 }

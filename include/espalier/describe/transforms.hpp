@@ -10,7 +10,11 @@
 namespace espalier {
 
 namespace detail {
-constexpr void add_transform(FieldInfo& f, Transform t) { f.transforms[static_cast<std::size_t>(f.transform_count++)] = t; }
+/// One too many is counted, and said by problem_of().
+constexpr void add_transform(FieldInfo& f, Transform t) {
+  const auto at = static_cast<std::size_t>(f.transform_count++);
+  if (at < FieldInfo::max_transforms) f.transforms[at] = t;
+}
 }  // namespace detail
 
 struct Log1p {  ///< sign(x) · log(1 + |x|)

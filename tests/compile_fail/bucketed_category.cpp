@@ -1,0 +1,7 @@
+// expect: espalier: Bucketed takes a field of one number
+#include "espalier/espalier.hpp"
+namespace esp = espalier;
+using Inputs = esp::Inputs<esp::Bucketed<esp::Categorical<"user", 4>, 16, 4>>;
+using Click = esp::Task<"click", esp::BinaryCrossEntropy>;
+struct Model : esp::MultiTaskModel<Inputs, esp::SharedBottom<esp::Mlp<8>>, Click> {};
+const auto& plan = esp::plan_of<Model>();

@@ -1,0 +1,7 @@
+// expect: espalier: Buckets needs 2 to 65536 quantiles, or Edges{18, 65}
+#include "espalier/espalier.hpp"
+namespace esp = espalier;
+using Inputs = esp::Inputs<esp::Buckets<"age", 1, 4>>;
+using Click = esp::Task<"click", esp::BinaryCrossEntropy>;
+struct Model : esp::MultiTaskModel<Inputs, esp::SharedBottom<esp::Mlp<8>>, Click> {};
+const auto& plan = esp::plan_of<Model>();

@@ -1,0 +1,7 @@
+// expect: espalier: MinCount, SharedTable and Pooled are options of categorical fields
+#include "espalier/espalier.hpp"
+namespace esp = espalier;
+using Inputs = esp::Inputs<esp::Buckets<"age", 16, 4, esp::SharedTable<"ages">>>;
+using Click = esp::Task<"click", esp::BinaryCrossEntropy>;
+struct Model : esp::MultiTaskModel<Inputs, esp::SharedBottom<esp::Mlp<8>>, Click> {};
+const auto& plan = esp::plan_of<Model>();

@@ -1,0 +1,7 @@
+// expect: espalier: a field needs at least one value
+#include "espalier/espalier.hpp"
+namespace esp = espalier;
+using Inputs = esp::Inputs<esp::Buckets<"age", 16>>;
+using Click = esp::Task<"click", esp::BinaryCrossEntropy>;
+struct Model : esp::MultiTaskModel<Inputs, esp::SharedBottom<esp::Mlp<8>>, Click> {};
+const auto& plan = esp::plan_of<Model>();
