@@ -162,7 +162,7 @@ class RowHistory {
  private:
   struct Rows;
 
-  void run(const Rows& rows, std::span<const std::int32_t> order, std::vector<std::vector<double>>* out);
+  void run(const Rows& rows, std::vector<std::vector<double>>* out);
 
   std::vector<std::string> names_;
   HistoryColumns columns_;

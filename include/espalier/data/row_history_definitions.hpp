@@ -163,16 +163,23 @@ ESPALIER_INLINE void RowHistory::add_labels(const RowKeys& row, const double* la
   for (DailyHistory& d : daily_) d.add(history_detail::key_of(d, row), row.days[d.day()], 0, labels);
 }
 
-/// A table's columns as histories see them.
+/// Rows of a table as histories see them, in the order in which they are told: columns are read one after the other, not rows.
 struct RowHistory::Rows {
+  std::vector<std::int32_t> order;  ///< the rows' numbers in the table
   std::vector<std::vector<std::uint64_t>> keys;
   std::vector<std::vector<double>> days;
   std::vector<double> time;
-  std::vector<const double*> labels;  ///< null: none is known
+  std::vector<std::vector<double>> labels;
   bool by_time;
 
-  /// `all_labels`: a label's column must be there.
-  ESPALIER_COLD Rows(const HistoryColumns& columns, const Table& table, bool all_labels) : by_time(!columns.time.empty()) {
+  /// `all_labels`: a label's column must be there, else none of it is known.
+  ESPALIER_COLD Rows(const HistoryColumns& columns, const Table& table, std::vector<std::int32_t> chosen, bool all_labels)
+      : order(std::move(chosen)), by_time(!columns.time.empty()) {
+    for (const std::string& name : columns.days) days.push_back(history_detail::moments_of(table, name, true));
+    if (by_time) time = history_detail::moments_of(table, columns.time, false);
+    sort();
+    for (std::vector<double>& column : days) column = in_order(column);
+    time = by_time ? in_order(time) : time;
     for (const std::string& name : columns.keys) {
       Column made;
       const Column& column = table.as_keys(name, made);
@@ -180,14 +187,15 @@ struct RowHistory::Rows {
       for (const std::string& value : column.dictionary) of_code.push_back(hash_text(value));
       const std::uint64_t missing = hash_text({});
       std::vector<std::uint64_t>& hashes = keys.emplace_back();
-      hashes.reserve(column.codes.size());
-      for (const std::int32_t code : column.codes) hashes.push_back(code < 0 ? missing : of_code[static_cast<std::size_t>(code)]);
+      hashes.reserve(order.size());
+      for (const std::int32_t row : order) {
+        const std::int32_t code = column.codes[static_cast<std::size_t>(row)];
+        hashes.push_back(code < 0 ? missing : of_code[static_cast<std::size_t>(code)]);
+      }
     }
-    for (const std::string& name : columns.days) days.push_back(history_detail::moments_of(table, name, true));
-    if (by_time) time = history_detail::moments_of(table, columns.time, false);
     for (const std::string& name : columns.labels) {
       if (!all_labels && !table.has(name)) {
-        labels.push_back(nullptr);
+        labels.emplace_back(order.size(), std::numeric_limits<double>::quiet_NaN());
         continue;
       }
       const std::vector<double>& values = table.numbers(name);
@@ -195,53 +203,56 @@ struct RowHistory::Rows {
         if (!std::isinf(values[i])) continue;
         throw_error<DataError>({table.where(static_cast<Index>(i)), ": column '", name, "' is infinite, expected a label that has a mean"});
       }
-      labels.push_back(values.data());
+      labels.push_back(in_order(values));
     }
   }
 
   [[nodiscard]] const std::vector<double>& moments() const { return by_time ? time : days[0]; }
 
-  /// As they are told.
-  void sort(std::vector<std::int32_t>& rows) const {
-    const std::vector<double>& when = moments();
-    std::sort(rows.begin(), rows.end(), [&](std::int32_t a, std::int32_t b) {
-      const double x = when[static_cast<std::size_t>(a)], y = when[static_cast<std::size_t>(b)];
-      return x != y ? x < y : a < b;
-    });
-    rows.erase(std::unique(rows.begin(), rows.end()), rows.end());
-  }
-
   [[nodiscard]] std::vector<std::uint64_t> keys_of(const std::vector<std::size_t>& group) const {
-    std::vector<std::uint64_t> made(moments().size(), history_detail::start_key());
+    std::vector<std::uint64_t> made(order.size(), history_detail::start_key());
     for (const std::size_t k : group) {
       for (std::size_t i = 0; i < made.size(); ++i) made[i] = history_detail::next_key(made[i], keys[k][i]);
     }
     return made;
   }
+
+ private:
+  void sort() {
+    const std::vector<double>& when = moments();
+    std::sort(order.begin(), order.end(), [&](std::int32_t a, std::int32_t b) {
+      const double x = when[static_cast<std::size_t>(a)], y = when[static_cast<std::size_t>(b)];
+      return x != y ? x < y : a < b;
+    });
+    order.erase(std::unique(order.begin(), order.end()), order.end());
+  }
+
+  [[nodiscard]] std::vector<double> in_order(const std::vector<double>& column) const {
+    std::vector<double> made;
+    made.reserve(order.size());
+    for (const std::int32_t row : order) made.push_back(column[static_cast<std::size_t>(row)]);
+    return made;
+  }
 };
 
-/// Group after group: what each knows does not depend on the others.
-ESPALIER_COLD ESPALIER_INLINE void RowHistory::run(const Rows& rows, std::span<const std::int32_t> order,
-                                                std::vector<std::vector<double>>* out) {
-  constexpr double none = std::numeric_limits<double>::quiet_NaN();
+/// Group after group: what each knows does not depend on the others. `out`: of each input its values, in the order of `rows`.
+ESPALIER_COLD ESPALIER_INLINE void RowHistory::run(const Rows& rows, std::vector<std::vector<double>>* out) {
   std::vector<double> inputs(names_.size()), labels(rows.labels.size());
   for (DailyHistory& group : daily_) {
     const std::vector<std::uint64_t> keys = rows.keys_of(group.keys());
     const std::vector<double>& days = rows.days[group.day()];
-    for (const std::int32_t row : order) {
-      const auto i = static_cast<std::size_t>(row);
+    for (std::size_t i = 0; i < keys.size(); ++i) {
       if (out != nullptr) {
         group.read(keys[i], days[i], inputs.data());
         group.for_each_place([&](std::size_t p) { (*out)[p][i] = inputs[p]; });
       }
-      for (const std::size_t k : group.labels()) labels[k] = rows.labels[k] == nullptr ? none : rows.labels[k][i];
+      for (const std::size_t k : group.labels()) labels[k] = rows.labels[k][i];
       group.add(keys[i], days[i], 1, labels.data());
     }
   }
   for (SessionHistory& group : sessions_) {
     const std::vector<std::uint64_t> keys = rows.keys_of(group.keys());
-    for (const std::int32_t row : order) {
-      const auto i = static_cast<std::size_t>(row);
+    for (std::size_t i = 0; i < keys.size(); ++i) {
       if (out != nullptr) {
         group.read(keys[i], rows.time[i], inputs.data());
         group.for_each_place([&](std::size_t p) { (*out)[p][i] = inputs[p]; });
@@ -249,7 +260,7 @@ ESPALIER_COLD ESPALIER_INLINE void RowHistory::run(const Rows& rows, std::span<c
       group.add(keys[i], rows.time[i]);
     }
   }
-  if (!order.empty()) last_ = (std::max)(last_, rows.moments()[static_cast<std::size_t>(order.back())]);
+  if (!rows.order.empty()) last_ = (std::max)(last_, rows.moments().back());
 }
 
 ESPALIER_INLINE bool RowHistory::same_inputs(const RowHistory& other) const {
@@ -264,21 +275,22 @@ ESPALIER_COLD ESPALIER_INLINE void RowHistory::add_to(Table& table) {
   for (const std::string& name : names_) {
     if (table.has(name)) throw_error<DataError>({table.source, ": there already is a column '", name, "', which knows of the rows before"});
   }
-  const Rows rows(columns_, table, std::isinf(last_));
-  std::vector<std::int32_t> order(static_cast<std::size_t>(table.rows()));
-  std::iota(order.begin(), order.end(), 0);
-  rows.sort(order);
-  std::vector<std::vector<double>> out(names_.size(), std::vector<double>(order.size()));
-  table.history = HistorySpan{std::isinf(last_), order.empty() ? 0 : rows.moments()[static_cast<std::size_t>(order[0])]};
-  run(rows, order, &out);
-  for (std::size_t i = 0; i < names_.size(); ++i) table.add(Column::number(names_[i], std::move(out[i])));
+  std::vector<std::int32_t> all(static_cast<std::size_t>(table.rows()));
+  std::iota(all.begin(), all.end(), 0);
+  const Rows rows(columns_, table, std::move(all), std::isinf(last_));
+  std::vector<std::vector<double>> out(names_.size(), std::vector<double>(rows.order.size()));
+  table.history = HistorySpan{std::isinf(last_), rows.order.empty() ? 0 : rows.moments()[0]};
+  run(rows, &out);
+  for (std::size_t k = 0; k < names_.size(); ++k) {
+    std::vector<double> values(rows.order.size());
+    for (std::size_t i = 0; i < values.size(); ++i) values[static_cast<std::size_t>(rows.order[i])] = out[k][i];
+    table.add(Column::number(names_[k], std::move(values)));
+  }
 }
 
 ESPALIER_COLD ESPALIER_INLINE void RowHistory::add_rows(const Table& table, std::vector<std::int32_t> chosen) {
   if (empty() || chosen.empty()) return;
-  const Rows rows(columns_, table, true);
-  rows.sort(chosen);
-  run(rows, chosen, nullptr);
+  run(Rows(columns_, table, std::move(chosen), true), nullptr);
 }
 
 }  // namespace espalier
