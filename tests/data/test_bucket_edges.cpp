@@ -2,6 +2,8 @@
 // Buckets: where quantiles cut, what they make of numbers, in tables and in single rows.
 #include "espalier/data/bucket_edges.hpp"
 
+#include <limits>
+
 #include "espalier/core/random.hpp"
 #include "espalier/data/features.hpp"
 #include "espalier/describe/inputs.hpp"
@@ -131,11 +133,12 @@ TEST_CASE("Buckets: infinity is refused, a missing number is counted") {
   features.fit(data());
   Table table = data().table();
   table.remove("y");
-  table.add("y", std::vector<double>{1, 1, 1, 1, 1, 1, INFINITY, 1});
+  table.add("y", std::vector<double>{1, 1, 1, 1, 1, 1, std::numeric_limits<double>::infinity(), 1});
   table.source = "log.csv";
   CHECK(failure<DataError>([&] { static_cast<void>(features.encode_inputs(Dataset(table))); }) ==
         "log.csv, row 7: column 'y' is inf, expected a finite number");
-  CHECK(failure<ConfigError>([&] { static_cast<void>(features.encode(std::vector<NamedValue>{{"y", INFINITY}})); }) ==
+  const std::vector<NamedValue> infinite{{"y", std::numeric_limits<double>::infinity()}};
+  CHECK(failure<ConfigError>([&] { static_cast<void>(features.encode(infinite)); }) ==
         "input 'y' is inf, expected a finite number");
   std::vector<InputEvent> found;
   static_cast<void>(features.encode_inputs(data(), {&found}));

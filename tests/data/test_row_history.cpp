@@ -386,7 +386,8 @@ TEST_CASE("Features: strict does not refuse a row before which there was none, a
   const std::vector<NamedValue> row{{"k", "new"}, {"time", 9}, {"x", 2}};
   CHECK(features.encode(row, {&found, true, false}, &history).size() == 1);
   CHECK(found.size() == 4);
-  CHECK(failure<ConfigError>([&] { static_cast<void>(features.encode(std::vector<NamedValue>{{"k", "a"}, {"time", 5}}, {&found, true, false}, &history)); }) ==
+  const std::vector<NamedValue> without_x{{"k", "a"}, {"time", 5}};
+  CHECK(failure<ConfigError>([&] { static_cast<void>(features.encode(without_x, {&found, true, false}, &history)); }) ==
         "input 'x' is missing, expected a value");
 }
 

@@ -95,12 +95,12 @@ TEST_CASE("ServingState: replaying the log from nothing gives the inputs of trai
   for (esp::Index i = 0; i < table.rows(); ++i) {
     const std::vector<esp::NamedValue> row = row_of(table, i);
     different += same_bits(predictor.features(), row, state, data, static_cast<std::size_t>(i)) ? 0 : 1;
-    const std::vector<esp::NamedValue> labels{{"click", table.numbers("click")[static_cast<std::size_t>(i)]}};
+    const std::vector<esp::NamedValue> known{{"click", table.numbers("click")[static_cast<std::size_t>(i)]}};
     if (i % 3 == 0) {
       state.observe(row);
-      state.observe_labels(row, labels);
+      state.observe_labels(row, known);
     } else {
-      state.observe(row, labels);
+      state.observe(row, known);
     }
   }
   CHECK(different == 0);
@@ -117,7 +117,9 @@ TEST_CASE("ServingState: it begins behind the training and validation splits, an
   for (esp::Index i = 1600; i < 2000; ++i) {
     const std::vector<esp::NamedValue> row = row_of(table, i);
     different += same_bits(predictor.features(), row, state, data, static_cast<std::size_t>(i)) ? 0 : 1;
-    CHECK(predictor.predict_row(row, state)[0] == doctest::Approx(all.values[0][static_cast<std::size_t>(i)]).epsilon(1e-5));
+    const auto one = static_cast<double>(predictor.predict_row(row, state)[0]);
+    const auto of_all = static_cast<double>(all.values[0][static_cast<std::size_t>(i)]);
+    CHECK(one == doctest::Approx(of_all).epsilon(1e-5));
     state.observe(row, std::vector<esp::NamedValue>{{"click", table.numbers("click")[static_cast<std::size_t>(i)]}});
   }
   CHECK(different == 0);
@@ -173,7 +175,7 @@ TEST_CASE("ServingState: what does not fit is refused by name, and nothing has c
 
 TEST_CASE("ServingState: rows and labels as lists or as vectors; a label is given once") {
   const esp::Predictor<Visits> predictor(saved().path);
-  const std::vector<esp::NamedValue> row = row_of(saved().table, 1999), labels{{"click", 1}};
+  const std::vector<esp::NamedValue> row = row_of(saved().table, 1999), click{{"click", 1}};
   const auto last_sums = [&](auto observe) {
     esp::ServingState state = predictor.empty_state();
     observe(state);
@@ -181,7 +183,7 @@ TEST_CASE("ServingState: rows and labels as lists or as vectors; a label is give
   };
   const std::vector<double> expected{1, 1, 1, 1, 1, 1};  // rows, labels and their sum; of the key, and of all
   CHECK(last_sums([&](esp::ServingState& s) { s.observe(row, {{"click", 1}}); }) == expected);
-  CHECK(last_sums([&](esp::ServingState& s) { s.observe(row, labels); }) == expected);
+  CHECK(last_sums([&](esp::ServingState& s) { s.observe(row, click); }) == expected);
   CHECK(last_sums([&](esp::ServingState& s) { s.observe(row), s.observe_labels(row, {{"click", 1}}); }) == expected);
   CHECK(last_sums([&](esp::ServingState& s) { s.observe({{"user", 1}, {"day", 1}, {"time", 1}}, {{"click", 1}}); }) == expected);
   esp::ServingState state = predictor.empty_state();
@@ -201,10 +203,12 @@ TEST_CASE("ServingState: a file without labels is read, goes on from the state, 
   const esp::Predictions p = predictor.predict(esp::Dataset(std::move(table)));
   for (const esp::Index i : {0, 1}) {
     const std::vector<esp::NamedValue> row = row_of(written, i);
-    CHECK(p.of("click")[static_cast<std::size_t>(i)] == doctest::Approx(predictor.predict_row(row, one)[0]).epsilon(1e-5));
+    const auto of_table = static_cast<double>(p.of("click")[static_cast<std::size_t>(i)]);
+    CHECK(of_table == doctest::Approx(static_cast<double>(predictor.predict_row(row, one)[0])).epsilon(1e-5));
     one.observe(row);
   }
-  CHECK(state.history().daily()[0].totals().open().back().totals.sums == one.history().daily()[0].totals().open().back().totals.sums);
+  const auto today = [](const esp::ServingState& s) { return s.history().daily()[0].totals().open().back().totals.sums; };
+  CHECK(today(state) == today(one));
 }
 
 TEST_CASE("ServingState: a file of another model, or none") {
@@ -225,7 +229,8 @@ TEST_CASE("ServingState: a file of another model, or none") {
   CHECK(failure<esp::ConfigError>([&] { static_cast<void>(predictor.predict_row(row_of(table, 0), wrong)); }) ==
         "the state is of a model with other inputs: expected one of initial_state() or load_state()");
   // Also where all are called the same: those of other days would be looked for where there are none.
-  struct Weekly : esp::MultiTaskModel<esp::Inputs<esp::CountOf<esp::By<"user">, esp::Before<"time">>>, esp::SharedBottom<esp::Mlp<8>>, Click> {};
+  using OfWeeks = esp::Inputs<esp::CountOf<esp::By<"user">, esp::Before<"time">>>;
+  struct Weekly : esp::MultiTaskModel<OfWeeks, esp::SharedBottom<esp::Mlp<8>>, Click> {};
   esp::Table more = visits(100, 0, 3);
   esp::add_history<Weekly>(more);
   esp::Trainer<Weekly> weekly(quick_options());

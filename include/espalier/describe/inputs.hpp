@@ -45,10 +45,9 @@ constexpr bool histories_agree(std::span<const FieldInfo> fields) {
     for (const FieldInfo& g : fields) {
       const HistoryInfo &a = f.history, &b = g.history;
       if (f.column != g.column || !a.exists() || !b.exists()) continue;
-      if (a.kind != b.kind || a.label != b.label || a.day != b.day || a.time != b.time || a.smoothing != b.smoothing || a.back != b.back ||
-          !std::equal(a.keys.begin(), a.keys.end(), b.keys.begin(), b.keys.end())) {
-        return false;
-      }
+      const bool same_rows = a.kind == b.kind && a.day == b.day && a.time == b.time && a.back == b.back &&
+                             std::equal(a.keys.begin(), a.keys.end(), b.keys.begin(), b.keys.end());
+      if (!same_rows || a.label != b.label || a.smoothing != b.smoothing) return false;
     }
   }
   return true;

@@ -46,17 +46,20 @@ constexpr void check_problem() {
   static_assert(P != Problem::pooled_cross, "espalier: Cross takes one value of each column, and not Pooled");
   static_assert(P != Problem::transforms, "espalier: a numeric field takes at most 4 transforms");
   static_assert(P != Problem::standardized_twice, "espalier: a numeric field is standardised once");
-  static_assert(P != Problem::bucket_count, "espalier: Buckets needs 2 to 65536 quantiles, or Edges{18, 65}: Buckets<\"age\", 16, 4>");
+  static_assert(P != Problem::bucket_count, "espalier: Buckets needs 2 to 65536 quantiles, or Edges{18, 65}: "
+                                            "Buckets<\"age\", 16, 4>");
   static_assert(P != Problem::bucket_source, "espalier: Bucketed takes a field of one number: Numeric, MeanOf, CountOf");
   static_assert(P != Problem::edges, "espalier: Edges must ascend, and be finite");
-  static_assert(P != Problem::history_keys, "espalier: inputs of the rows before name 1 to 4 columns by which they go: By<\"user\", \"tab\">");
-  static_assert(P != Problem::history_moment, "espalier: MeanOf and CountOf name the column of days, Before<\"date\">; EarlierRows and "
-                                              "SincePrevious that of times: SincePrevious<By<\"user\">, \"time\">");
+  static_assert(P != Problem::history_keys, "espalier: inputs of the rows before name 1 to 4 columns by which they go: "
+                                            "By<\"user\", \"tab\">");
+  static_assert(P != Problem::history_moment, "espalier: MeanOf and CountOf name the column of days, Before<\"date\">; "
+                                              "EarlierRows and SincePrevious that of times: "
+                                              "SincePrevious<By<\"user\">, \"time\">");
   static_assert(P != Problem::history_options, "espalier: Smoothing is an option of MeanOf, Nth of SincePrevious");
   static_assert(P != Problem::history_smoothing, "espalier: Smoothing is 0 or more rows");
   static_assert(P != Problem::history_back, "espalier: Nth is 1 (the row before) to 8");
-  static_assert(P != Problem::histories, "espalier: two inputs read one column of the rows before, and differ in their keys, Smoothing "
-                                         "or column of days; From<\"other\"> gives one another column");
+  static_assert(P != Problem::histories, "espalier: two inputs read one column of the rows before, and differ in their keys, "
+                                         "Smoothing or column of days; From<\"other\"> gives one another column");
   static_assert(P != Problem::history_times, "espalier: the inputs of one model that go by time name the same column of times");
   static_assert(P != Problem::empty_clip, "espalier: Clip needs low < high");
   static_assert(P != Problem::layer_without_units, "espalier: Dense needs at least one unit");
