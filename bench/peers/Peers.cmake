@@ -51,3 +51,11 @@ espalier_add_peer(openblas OpenBLAS libopenblas-dev ${openblas} "${OpenBLAS_INCL
                   OpenMP::OpenMP_CXX)
 espalier_add_peer(dlib "dlib, with OpenBLAS," "libdlib-dev libopenblas-dev" ${dlib} "${OpenBLAS_INCLUDE_DIRS}" dlib::dlib
                   ${OpenBLAS_LIBRARIES} OpenMP::OpenMP_CXX)
+
+# What examples/short_video makes of the rows before, for trees_kuairand.py --check.
+if(TARGET espalier_gzip)
+  add_executable(kuairand_columns peers/kuairand_columns.cpp)
+  target_include_directories(kuairand_columns PRIVATE "${PROJECT_SOURCE_DIR}/examples")
+  target_compile_definitions(kuairand_columns PRIVATE "EXAMPLES_SCRIPTS=\"${PROJECT_SOURCE_DIR}/scripts\"")
+  target_link_libraries(kuairand_columns PRIVATE espalier_developer espalier_gzip)
+endif()

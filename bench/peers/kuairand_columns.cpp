@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// kuairand_columns FILE.csv [FOLDER]: the inputs of the rows before that examples/short_video makes of KuaiRand-Pure, all rows in the
+// order of the files. For trees_kuairand.py --check.
+#include <iostream>
+
+#include "common/kuairand.hpp"
+#include "espalier/data/csv_writer.hpp"
+
+namespace {
+
+namespace esp = espalier;
+namespace kuairand = examples::kuairand;
+
+struct Model : esp::MultiTaskModel<esp::JoinedInputs<kuairand::EarlierDays, kuairand::Session>, esp::SharedBottom<esp::Mlp<1>>,
+                                   esp::Task<"click", esp::BinaryCrossEntropy, esp::Label<"is_click">>> {};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc < 2 || argc > 3) {
+    std::cerr << "kuairand_columns FILE.csv [FOLDER]\n";
+    return 2;
+  }
+  try {
+    bool history = true;
+    const auto splits = kuairand::load<Model>(argc == 3 ? argv[2] : "", false, history);
+    const esp::Table& table = splits[0].table();  // all rows: a dataset is some of a table's
+    esp::write_csv(argv[1], table.select(esp::RowHistory(esp::plan_of<Model>().schema.fields).names()));
+  } catch (const std::exception& error) {
+    std::cerr << "error: " << error.what() << '\n';
+    return 1;
+  }
+}
