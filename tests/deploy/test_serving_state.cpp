@@ -148,7 +148,7 @@ TEST_CASE("ServingState: saved and loaded it answers the same, and is what a tab
   trainer.load(saved().path);
   trainer.fit(esp::Dataset(later));
   CHECK(trainer.features().state().history->last() == 949);
-  CHECK(trainer.features().state().history->daily()[0].totals().closed().index.size() > 10);
+  CHECK(trainer.features().state().history->daily()[0].totals().totals().index.size() > 10);
 }
 
 TEST_CASE("ServingState: what does not fit is refused by name, and nothing has changed") {

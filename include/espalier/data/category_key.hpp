@@ -26,9 +26,10 @@ namespace espalier {
 /// Of a whole number in digits, with or without a minus and a fraction of zeros, what stands before the point; empty for others.
 [[nodiscard]] inline std::string_view whole_digits(std::string_view text) {
   const std::size_t first = text.starts_with('-') ? 1 : 0;
-  const std::size_t end = text.find_first_not_of("0123456789", first);
-  if (end == first || text.size() == first) return {};
-  if (end == std::string_view::npos) return text;
+  std::size_t end = first;
+  while (end < text.size() && text[end] >= '0' && text[end] <= '9') ++end;
+  if (end == first) return {};
+  if (end == text.size()) return text;
   const bool zeros = text[end] == '.' && text.find_first_not_of('0', end + 1) == std::string_view::npos;
   return zeros ? text.substr(0, end) : std::string_view();
 }

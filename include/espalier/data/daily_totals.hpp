@@ -13,23 +13,22 @@
 
 namespace espalier {
 
-/// Several sums for each key.
+/// Several values for each key.
 struct KeyTotals {
-  std::size_t width = 0;  ///< sums a key
+  std::size_t width = 0;  ///< values a key
   KeyIndex index{};
-  std::vector<double> sums{};  ///< width × keys
+  std::vector<double> values{};  ///< width × keys
 
-  void add(std::uint64_t key, const double* values) {
-    const auto at = static_cast<std::size_t>(index.add(key)) * width;
-    if (at == sums.size()) sums.resize(at + width, 0.0);
-    for (std::size_t i = 0; i < width; ++i) sums[at + i] += values[i];
-  }
-  /// Adds a key's sums to `out`.
-  void read(std::uint64_t key, double* out) const {
+  /// Those of a key; null where it was not seen.
+  [[nodiscard]] const double* find(std::uint64_t key) const {
     const std::int32_t number = index.find(key);
-    if (number == KeyIndex::none) return;
-    const double* const from = sums.data() + static_cast<std::size_t>(number) * width;
-    for (std::size_t i = 0; i < width; ++i) out[i] += from[i];
+    return number == KeyIndex::none ? nullptr : values.data() + static_cast<std::size_t>(number) * width;
+  }
+  /// The same; of a new key, all `fresh`. Good until the next key.
+  [[nodiscard]] double* add(std::uint64_t key, double fresh) {
+    const auto at = static_cast<std::size_t>(index.add(key)) * width;
+    if (at == values.size()) values.resize(at + width, fresh);
+    return values.data() + at;
   }
 };
 
@@ -38,63 +37,87 @@ struct KeyTotals {
 /// as no more than `open_days` days are in the making, all is told apart.
 class DailyTotals {
  public:
-  static constexpr std::size_t open_days = 2;
+  static constexpr std::size_t open_days = 2, parts = 1 + open_days;
 
   struct Day {
     double day = 0;
-    KeyTotals totals{};
+    std::size_t part = 0;  ///< where a key has its sums, from 1
   };
 
-  explicit DailyTotals(std::size_t width) : closed_{width} {}
+  /// Of `sums` values a key.
+  explicit DailyTotals(std::size_t sums) : sums_(sums), totals_{parts * sums} {}
 
   /// Whether all that is known of the days before `day` can be told from the rest. A row that comes so late reads nothing.
   [[nodiscard]] bool knows(double day) const { return day > last_closed_; }
 
-  /// The sums of the days before `day` into `out`, of `width` values.
+  /// The sums of the days before `day` into `out`.
   void read(std::uint64_t key, double day, double* out) const {
-    std::fill_n(out, closed_.width, 0.0);
-    if (!knows(day)) return;
-    closed_.read(key, out);
+    std::fill_n(out, sums_, 0.0);
+    const double* const known = knows(day) ? totals_.find(key) : nullptr;
+    if (known == nullptr) return;
+    std::copy_n(known, sums_, out);
     for (const Day& open : open_) {
-      if (open.day < day) open.totals.read(key, out);
+      if (open.day < day) add_to(out, known + open.part * sums_);
     }
   }
 
-  void add(std::uint64_t key, double day, const double* values) { totals_of(day).add(key, values); }
+  void add(std::uint64_t key, double day, const double* values) {
+    const std::size_t part = part_of(day);
+    add_to(totals_.add(key, 0) + part * sums_, values);
+  }
 
-  [[nodiscard]] const KeyTotals& closed() const { return closed_; }
+  /// Of each key the sums of all closed days, then those of each open one.
+  [[nodiscard]] const KeyTotals& totals() const { return totals_; }
   [[nodiscard]] double last_closed() const { return last_closed_; }  ///< −∞ when none is
-  [[nodiscard]] const std::vector<Day>& open() const { return open_; }
+  [[nodiscard]] const std::vector<Day>& open() const { return open_; }  ///< ascending
 
   /// Takes over what was saved.
-  void restore(KeyTotals closed, double last_closed, std::vector<Day> open) {
-    closed_ = std::move(closed);
+  void restore(KeyTotals totals, double last_closed, std::vector<Day> open) {
+    totals_ = std::move(totals);
     last_closed_ = last_closed;
     open_ = std::move(open);
   }
 
  private:
-  [[nodiscard]] KeyTotals& totals_of(double day) {
-    if (!knows(day)) return closed_;
-    const auto at = std::find_if(open_.begin(), open_.end(), [&](const Day& open) { return open.day >= day; });
-    if (at != open_.end() && at->day == day) return at->totals;
-    open_.insert(at, {day, {closed_.width}});
-    if (open_.size() > open_days) close_first();
-    return knows(day) ? totals_of(day) : closed_;
+  void add_to(double* out, const double* values) const {
+    for (std::size_t i = 0; i < sums_; ++i) out[i] += values[i];
   }
 
+  /// Where a day's sums go: 0 when it is closed. Of too many open days the first is closed.
+  [[nodiscard]] std::size_t part_of(double day) {
+    if (!knows(day)) return 0;
+    auto at = std::find_if(open_.begin(), open_.end(), [&](const Day& open) { return open.day >= day; });
+    if (at != open_.end() && at->day == day) return at->part;
+    if (open_.size() == open_days) {
+      if (at == open_.begin()) {
+        last_closed_ = day;
+        return 0;
+      }
+      close_first();
+      --at;
+    }
+    std::size_t part = 1;
+    while (std::any_of(open_.begin(), open_.end(), [&](const Day& open) { return open.part == part; })) ++part;
+    open_.insert(at, {day, part});
+    return part;
+  }
+
+  /// O(keys), once a day.
   void close_first() {
-    const KeyTotals& first = open_.front().totals;
-    for (std::size_t i = 0; i < first.index.size(); ++i) {
-      closed_.add(first.index.keys()[i], first.sums.data() + i * first.width);
+    const std::size_t part = open_.front().part;
+    for (std::size_t at = 0; at < totals_.values.size(); at += totals_.width) {
+      double* const open = totals_.values.data() + at + part * sums_;
+      add_to(totals_.values.data() + at, open);
+      std::fill_n(open, sums_, 0.0);
     }
     last_closed_ = open_.front().day;
     open_.erase(open_.begin());
   }
 
-  KeyTotals closed_;
+  std::size_t sums_;
+  KeyTotals totals_;  ///< parts × sums a key
   double last_closed_ = -std::numeric_limits<double>::infinity();
-  std::vector<Day> open_;  ///< ascending
+  std::vector<Day> open_;
 };
 
 }  // namespace espalier

@@ -88,8 +88,7 @@ ESPALIER_COLD ESPALIER_INLINE void SessionHistory::add_input(const FieldInfo& fi
 }
 
 ESPALIER_INLINE void SessionHistory::read(std::uint64_t key, double time, double* out) const {
-  const std::int32_t number = rows_.index.find(key);
-  const double* const known = number == KeyIndex::none ? nullptr : rows_.sums.data() + static_cast<std::size_t>(number) * rows_.width;
+  const double* const known = rows_.find(key);
   for (const Input& input : inputs_) {
     const double none = input.back == 0 ? 0 : std::numeric_limits<double>::quiet_NaN();
     out[input.place] = known == nullptr ? none : input.back == 0 ? known[0] : time - known[input.back];
@@ -97,13 +96,8 @@ ESPALIER_INLINE void SessionHistory::read(std::uint64_t key, double time, double
 }
 
 ESPALIER_INLINE void SessionHistory::add(std::uint64_t key, double time) {
-  const std::size_t at = static_cast<std::size_t>(rows_.index.add(key)) * rows_.width;
-  if (at == rows_.sums.size()) {
-    rows_.sums.push_back(0);
-    rows_.sums.resize(at + rows_.width, std::numeric_limits<double>::quiet_NaN());
-  }
-  double* const known = rows_.sums.data() + at;
-  ++known[0];
+  double* const known = rows_.add(key, std::numeric_limits<double>::quiet_NaN());
+  known[0] = std::isnan(known[0]) ? 1 : known[0] + 1;
   for (std::size_t i = rows_.width - 1; i > 1; --i) known[i] = known[i - 1];
   if (rows_.width > 1) known[1] = time;
 }

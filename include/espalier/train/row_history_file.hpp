@@ -2,6 +2,7 @@
 // What is known of the rows before, in a file of tensors.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <string_view>
@@ -16,9 +17,9 @@
 
 namespace espalier {
 
-// Metadata "history": {"version": 1, "last": …, "daily": [{"about": …, "closed": day or null, "open": [days]}, …],
-// "sessions": [{"about": …}, …]}. Tensors of group 0: "history/daily0/keys" (U64) and "history/daily0/sums" (F64), of its days
-// that are open the same behind "history/daily0/open0/"; of sessions "history/sessions0/keys", …
+// Metadata "history": {"version": 1, "last": …, "daily": [{"about": …, "closed": day or null, "open": [day or null, …]}, …],
+// "sessions": [{"about": …}, …]}. Tensors of group 0: "history/daily0/keys" (U64) and "history/daily0/values" (F64: of each key the
+// sums of all closed days, then those of each of "open"); of sessions "history/sessions0/keys", …
 
 namespace history_detail {
 
@@ -41,22 +42,39 @@ inline constexpr std::int64_t version = 1;
 ESPALIER_COLD inline void add_totals(SafetensorsWriter& writer, const std::string& name, const KeyTotals& totals) {
   const auto keys = static_cast<std::int64_t>(totals.index.size()), width = static_cast<std::int64_t>(totals.width);
   writer.add(name + "/keys", Shape{keys}, std::span(totals.index.keys()));
-  writer.add(name + "/sums", Shape{keys, width}, std::span(totals.sums));
+  writer.add(name + "/values", Shape{keys, width}, std::span(totals.values));
 }
 
-/// Throws CheckpointError for keys that are not distinct, and sums of another width.
+/// Throws CheckpointError for keys that are not distinct, and values of another width.
 [[nodiscard]] ESPALIER_COLD inline KeyTotals read_totals(const SafetensorsFile& file, const std::string& name, std::size_t width) {
   KeyTotals totals{width};
   const std::vector<std::uint64_t> keys = file.values<std::uint64_t>(name + "/keys");
   for (const std::uint64_t key : keys) static_cast<void>(totals.index.add(key));
   if (totals.index.size() != keys.size()) throw_error<CheckpointError>({file.path(), ": tensor '", name, "/keys' has a key twice"});
-  totals.sums.resize(keys.size() * width);
-  file.read(name + "/sums", {static_cast<std::int64_t>(keys.size()), static_cast<std::int64_t>(width)}, std::span(totals.sums));
+  totals.values.resize(keys.size() * width);
+  file.read(name + "/values", {static_cast<std::int64_t>(keys.size()), static_cast<std::int64_t>(width)}, std::span(totals.values));
   return totals;
 }
 
 [[nodiscard]] ESPALIER_COLD inline Json finite_or_null(double x) { return std::isfinite(x) ? Json(x) : Json(); }
 [[nodiscard]] ESPALIER_COLD inline double number_or(const Json& json, double none) { return json.is_null() ? none : json.as_number(); }
+
+/// Throws DataError for days that are not after the closed ones, or one that is there twice.
+[[nodiscard]] ESPALIER_COLD inline std::vector<DailyTotals::Day> open_days(const Json& json, double closed, const std::string& name) {
+  std::vector<DailyTotals::Day> open;
+  const std::vector<Json>& days = json.items();
+  for (std::size_t i = 0; i < days.size(); ++i) {
+    if (!days[i].is_null()) open.push_back({days[i].as_number(), i + 1});
+  }
+  std::sort(open.begin(), open.end(), [](const DailyTotals::Day& a, const DailyTotals::Day& b) { return a.day < b.day; });
+  bool ascend = days.size() == DailyTotals::open_days;
+  for (std::size_t i = 0; i < open.size(); ++i) ascend = ascend && open[i].day > (i == 0 ? closed : open[i - 1].day);
+  if (!ascend) {
+    throw_error<DataError>({"the open days ", json.dump(), " of '", name, "', expected ", DailyTotals::open_days, " after ",
+                            number_text(closed), ", or null"});
+  }
+  return open;
+}
 
 }  // namespace history_detail
 
@@ -66,12 +84,9 @@ ESPALIER_COLD inline void add_history(SafetensorsWriter& writer, const RowHistor
   for (std::size_t g = 0; g < history.daily().size(); ++g) {
     const DailyHistory& group = history.daily()[g];
     const std::string name = "history/daily" + std::to_string(g);
-    history_detail::add_totals(writer, name, group.totals().closed());
-    std::vector<Json> open;
-    for (const DailyTotals::Day& day : group.totals().open()) {
-      history_detail::add_totals(writer, name + "/open" + std::to_string(open.size()), day.totals);
-      open.emplace_back(day.day);
-    }
+    history_detail::add_totals(writer, name, group.totals().totals());
+    std::vector<Json> open(DailyTotals::open_days);
+    for (const DailyTotals::Day& day : group.totals().open()) open[day.part - 1] = Json(day.day);
     Json json = Json::object();
     json.set("about", history_detail::about(history.columns(), group));
     json.set("closed", history_detail::finite_or_null(group.totals().last_closed())).set("open", Json::array(std::move(open)));
@@ -108,19 +123,10 @@ ESPALIER_COLD inline void read_history(const SafetensorsFile& file, RowHistory& 
       const Json& saved = daily.items()[g];
       expect(saved.at("about").as_string(), history_detail::about(history.columns(), group));
       const std::string name = "history/daily" + std::to_string(g);
-      const std::size_t width = group.totals().closed().width;
       const double closed = history_detail::number_or(saved.at("closed"), none);
-      std::vector<DailyTotals::Day> open;
-      for (const Json& day : saved.at("open").items()) {
-        const double before = open.empty() ? closed : open.back().day;
-        if (!(day.as_number() > before) || open.size() == DailyTotals::open_days) {
-          throw_error<DataError>({"the open day ", day.dump(), " of '", name, "', expected at most ", DailyTotals::open_days,
-                                  " that ascend"});
-        }
-        open.push_back({day.as_number(), history_detail::read_totals(file, name + "/open" + std::to_string(open.size()), width)});
-      }
-      DailyTotals totals(width);
-      totals.restore(history_detail::read_totals(file, name, width), closed, std::move(open));
+      DailyTotals totals = group.totals();
+      totals.restore(history_detail::read_totals(file, name, totals.totals().width), closed,
+                     history_detail::open_days(saved.at("open"), closed, name));
       group.restore(std::move(totals));
     }
     const Json& sessions = *groups("sessions", history.sessions().size());
