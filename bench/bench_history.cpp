@@ -190,6 +190,16 @@ void row(benchmark::State& state) {
   }
 }
 
+/// What predict_row() does before the network: names, categories, the inputs of the rows before.
+void encode(benchmark::State& state) {
+  const Served& s = served();
+  std::size_t next = 0;
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(s.state->features().encode(s.rows[next], {}, &s.state->history()));
+    next = (next + 1) % s.rows.size();
+  }
+}
+
 void predict_with_state(benchmark::State& state) {
   const Served& s = served();
   std::size_t next = 0;
@@ -216,6 +226,7 @@ void predict_plain(benchmark::State& state) {
 int main(int argc, char** argv) {
   benchmark::RegisterBenchmark("History/add_to/228329", add_to)->Unit(benchmark::kMillisecond)->MeasureProcessCPUTime();
   benchmark::RegisterBenchmark("History/row", row)->Unit(benchmark::kMicrosecond);
+  benchmark::RegisterBenchmark("EncodeRow/state", encode)->Unit(benchmark::kMicrosecond);
   benchmark::RegisterBenchmark("PredictRow/state", predict_with_state)->Unit(benchmark::kMicrosecond);
   benchmark::RegisterBenchmark("PredictRow/plain", predict_plain)->Unit(benchmark::kMicrosecond);
   benchmark::Initialize(&argc, argv);

@@ -212,6 +212,21 @@ TEST_CASE("DailyTotals: days in the making are told apart, a row that comes late
   totals.add(7, 2.5, &one);  // between two that are open
   CHECK(read(3) == 6);
   CHECK(totals.last_closed() == 2);
+  totals.add(7, 2.25, &one);  // before both: closed at once
+  CHECK(totals.last_closed() == 2.25);
+  CHECK(read(2.5) == 6);
+  CHECK(read(3) == 7);
+  CHECK(read(4) == 8);
+  // What is saved is all: 2.5 was begun after 3.
+  REQUIRE(totals.open().size() == 2);
+  CHECK(totals.open()[0].day == 2.5);
+  const KeyTotals known = totals.totals();
+  totals.restore(known, totals.last_closed(), totals.open());
+  totals.add(7, 4, &one);
+  CHECK(totals.last_closed() == 2.5);
+  CHECK(read(3) == 7);
+  CHECK(read(4) == 8);
+  CHECK(read(5) == 9);
 }
 
 TEST_CASE("RowHistory: of a row that comes too late nothing is known, nor that there were no rows") {

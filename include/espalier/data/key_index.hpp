@@ -31,6 +31,15 @@ class KeyIndex {
     return slot.number;
   }
 
+  /// Brings near what find() and add() will look at: for many keys at once, which are then waited for together.
+  void prefetch(std::uint64_t key) const {
+#if defined(__GNUC__) || defined(__clang__)
+    if (!slots_.empty()) __builtin_prefetch(slots_.data() + (key & (slots_.size() - 1)));
+#else
+    static_cast<void>(key);
+#endif
+  }
+
   [[nodiscard]] std::size_t size() const { return keys_.size(); }
   [[nodiscard]] const std::vector<std::uint64_t>& keys() const { return keys_; }
 

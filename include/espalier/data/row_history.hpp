@@ -45,6 +45,7 @@ class DailyHistory {
   /// Of sums() the first is rows; two more for each label: how many there are, and their sum.
   [[nodiscard]] const std::vector<std::size_t>& labels() const { return labels_; }
   [[nodiscard]] const DailyTotals& totals() const { return totals_; }
+  [[nodiscard]] const KeyIndex& index() const { return totals_.totals().index; }
   void restore(DailyTotals totals) { totals_ = std::move(totals); }
 
   /// An input, which will stand at `place`. Throws ConfigError for more than max_labels.
@@ -91,6 +92,7 @@ class SessionHistory {
   [[nodiscard]] const std::vector<std::size_t>& keys() const { return keys_; }
   /// Of each key the number of rows, then the times of the last ones, the latest first; NaN where there was none.
   [[nodiscard]] const KeyTotals& rows() const { return rows_; }
+  [[nodiscard]] const KeyIndex& index() const { return rows_.index; }
   void restore(KeyTotals rows) { rows_ = std::move(rows); }
 
   void add_input(const FieldInfo& field, std::size_t place);

@@ -143,6 +143,8 @@ template <class Group>
 }  // namespace history_detail
 
 ESPALIER_INLINE void RowHistory::read(const RowKeys& row, double* out) const {
+  for (const DailyHistory& d : daily_) d.index().prefetch(history_detail::key_of(d, row));
+  for (const SessionHistory& s : sessions_) s.index().prefetch(history_detail::key_of(s, row));
   for (const DailyHistory& d : daily_) d.read(history_detail::key_of(d, row), row.days[d.day()], out);
   for (const SessionHistory& s : sessions_) s.read(history_detail::key_of(s, row), row.time, out);
 }
@@ -231,28 +233,28 @@ struct RowHistory::Rows {
 
 /// Group after group: what each knows does not depend on the others. `out`: of each input its values, in the order of `rows`.
 ESPALIER_COLD ESPALIER_INLINE void RowHistory::run(const Rows& rows, std::vector<std::vector<double>>* out) {
+  constexpr std::size_t ahead = 8;
   std::vector<double> inputs(names_.size()), labels(rows.labels.size());
-  for (DailyHistory& group : daily_) {
+  const auto tell = [&](const auto& group, const std::vector<double>& when, const auto& add) {
     const std::vector<std::uint64_t> keys = rows.keys_of(group.keys());
-    const std::vector<double>& days = rows.days[group.day()];
     for (std::size_t i = 0; i < keys.size(); ++i) {
+      if (i + ahead < keys.size()) group.index().prefetch(keys[i + ahead]);
       if (out != nullptr) {
-        group.read(keys[i], days[i], inputs.data());
+        group.read(keys[i], when[i], inputs.data());
         group.for_each_place([&](std::size_t p) { (*out)[p][i] = inputs[p]; });
       }
-      for (const std::size_t k : group.labels()) labels[k] = rows.labels[k][i];
-      group.add(keys[i], days[i], 1, labels.data());
+      add(keys[i], i);
     }
+  };
+  for (DailyHistory& group : daily_) {
+    const std::vector<double>& days = rows.days[group.day()];
+    tell(group, days, [&](std::uint64_t key, std::size_t i) {
+      for (const std::size_t k : group.labels()) labels[k] = rows.labels[k][i];
+      group.add(key, days[i], 1, labels.data());
+    });
   }
   for (SessionHistory& group : sessions_) {
-    const std::vector<std::uint64_t> keys = rows.keys_of(group.keys());
-    for (std::size_t i = 0; i < keys.size(); ++i) {
-      if (out != nullptr) {
-        group.read(keys[i], rows.time[i], inputs.data());
-        group.for_each_place([&](std::size_t p) { (*out)[p][i] = inputs[p]; });
-      }
-      group.add(keys[i], rows.time[i]);
-    }
+    tell(group, rows.time, [&](std::uint64_t key, std::size_t i) { group.add(key, rows.time[i]); });
   }
   if (!rows.order.empty()) last_ = (std::max)(last_, rows.moments().back());
 }
