@@ -15,10 +15,15 @@ constexpr int experts = 4;
 template <esp::FixedString Name>
 using Category = esp::Categorical<Name, width>;
 
-using Inputs = esp::Inputs<esp::Numeric<"age">, esp::Numeric<"fnlwgt">, esp::Numeric<"education_num">,
-                           esp::Numeric<"capital_gain">, esp::Numeric<"capital_loss">, Category<"workclass">,
-                           Category<"education">, Category<"occupation">, Category<"relationship">, Category<"race">,
-                           Category<"sex">, Category<"native_country">>;
+/// Numbers as they are, and in buckets: what is not monotone is learnt from those, as boosted trees do.
+using Numbers = esp::Inputs<esp::Numeric<"age">, esp::Numeric<"fnlwgt">, esp::Numeric<"education_num">, esp::Numeric<"capital_gain">,
+                            esp::Numeric<"capital_loss">, esp::Buckets<"age", 80, width>, esp::Buckets<"fnlwgt", 8, width>,
+                            esp::Buckets<"education_num", 32, width>, esp::Buckets<"capital_gain", 256, width>,
+                            esp::Buckets<"capital_loss", 256, width>>;
+using Categories = esp::Inputs<Category<"workclass">, Category<"education">, Category<"occupation">, Category<"relationship">,
+                               Category<"race">, Category<"sex">, Category<"native_country">,
+                               esp::Cross<"occupation", "workclass", 2000, 4>, esp::Cross<"relationship", "sex", 200, 4>>;
+using Inputs = esp::JoinedInputs<Numbers, Categories>;
 
 // The publisher writes a full stop behind the labels of adult.test.
 using Income = esp::Task<"income", esp::BinaryCrossEntropy, esp::Label<"income", esp::OneOf<">50K", ">50K.">>>;
@@ -30,8 +35,8 @@ template <class Sharing>
 struct Model : esp::MultiTaskModel<Inputs, Sharing, Income, NeverMarried, Hours> {};
 
 std::vector<examples::NamedModel> models() {
-  using Encoder = esp::Mlp<64, 32>;
-  return examples::sharing_models<Model, experts, Encoder, Encoder, esp::Mlp<64>, esp::Mlp<32>>();
+  using Encoder = esp::Layers<esp::Dense<256>, esp::Dropout<esp::Rate{0.5}>>;
+  return examples::sharing_models<Model, experts, Encoder, Encoder, Encoder, esp::Mlp<32>>();
 }
 
 /// The files have no header; this is the order that their documentation gives.
@@ -61,7 +66,7 @@ int main(int argc, char** argv) {
       .about = "Predicts income, marital status and hours of work from a census, labels as they stand in the file.",
       .model_names = names_of(models()),
       .default_model = "shared",
-      .recipe = {},
+      .recipe = esp::recommended(),
       .optimizer = [](double rate) -> esp::Optimizer { return esp::Adam{.learning_rate = rate}; },
   };
   example.models = models;

@@ -11,8 +11,7 @@ namespace {
 namespace esp = espalier;
 namespace kuairand = examples::kuairand;
 
-struct Model : esp::MultiTaskModel<esp::JoinedInputs<kuairand::EarlierDays, kuairand::Session>, esp::SharedBottom<esp::Mlp<1>>,
-                                   esp::Task<"click", esp::BinaryCrossEntropy, esp::Label<"is_click">>> {};
+using Columns = esp::JoinedInputs<kuairand::EarlierDays, kuairand::Session>;
 
 }  // namespace
 
@@ -22,10 +21,10 @@ int main(int argc, char** argv) {
     return 2;
   }
   try {
-    bool history = true;
-    const auto splits = kuairand::load<Model>(argc == 3 ? argv[2] : "", false, history);
+    kuairand::Groups groups;
+    const auto splits = kuairand::load(argc == 3 ? argv[2] : "", false, groups);
     const esp::Table& table = splits[0].table();  // all rows: a dataset is some of a table's
-    esp::write_csv(argv[1], table.select(esp::RowHistory(esp::plan_of<Model>().schema.fields).names()));
+    esp::write_csv(argv[1], table.select(esp::RowHistory(Columns::fields).names()));
   } catch (const std::exception& error) {
     std::cerr << "error: " << error.what() << '\n';
     return 1;

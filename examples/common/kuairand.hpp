@@ -168,6 +168,14 @@ inline esp::Table read_real(const std::filesystem::path& folder, bool& history, 
     throw esp::IoError(folder.string() + ": expected log_standard_0425_0430.csv and log_standard_0501_0508.csv (or .gz), or log_standard_4_22_to_5_08_pure.csv; one of two is missing");
   }
   esp::Table table = esp::read_csv(files, log);
+  if (files.size() == 1) {  // the publisher's file begins three days before
+    std::vector<std::int32_t> rows;
+    const std::vector<double>& date = table.numbers("date");
+    for (std::size_t i = 0; i < date.size(); ++i) {
+      if (date[i] >= first_day) rows.push_back(static_cast<std::int32_t>(i));
+    }
+    table = table.take(rows);
+  }
   if (!keep_copies) {
     if (const esp::Index dropped = esp::drop_duplicates(table, {"user_id", "video_id", "time_ms"})) {
       table.notes.push_back("KuaiRand-Pure: " + std::to_string(dropped) + " copies of rows (user, video and time the same) are left out; "
@@ -294,10 +302,7 @@ inline std::array<esp::Dataset, 3> load(const std::string& given, bool download,
     esp::Table table = read_real(*folder, groups.history, groups.copies);
     derive(table);
     add_earlier_rows(table, groups);
-    const esp::Dataset all = esp::Dataset(std::move(table));
-    const std::vector<double>& date = all.table().numbers("date");
-    return all.filter([&](esp::Index i) { return date[static_cast<std::size_t>(i)] >= first_day; })
-        .split_by_time("date", validation_day, test_day);
+    return esp::Dataset(std::move(table)).split_by_time("date", validation_day, test_day);
   }
   std::cerr << "KuaiRand-Pure is not here and cannot be had: training on a SIMULATED feed instead.\n"
                "The figures below say nothing about real users. `scripts/fetch-data kuairand-pure` gets the real data.\n";

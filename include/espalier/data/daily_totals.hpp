@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -42,6 +43,7 @@ class DailyTotals {
   struct Day {
     double day = 0;
     std::size_t part = 0;  ///< where a key has its sums, from 1
+    std::vector<std::int32_t> touched{};  ///< the numbers of its keys, some of them several times
   };
 
   /// Of `sums` values a key.
@@ -62,8 +64,11 @@ class DailyTotals {
   }
 
   void add(std::uint64_t key, double day, const double* values) {
-    const std::size_t part = part_of(day);
-    add_to(totals_.add(key, 0) + part * sums_, values);
+    Day* const open = open_day(day);
+    double* const known = totals_.add(key, 0);
+    add_to(known + (open == nullptr ? 0 : open->part) * sums_, values);
+    if (open == nullptr) return;
+    open->touched.push_back(static_cast<std::int32_t>((known - totals_.values.data()) / static_cast<std::ptrdiff_t>(totals_.width)));
   }
 
   /// Of each key the sums of all closed days, then those of each open one.
@@ -76,6 +81,10 @@ class DailyTotals {
     totals_ = std::move(totals);
     last_closed_ = last_closed;
     open_ = std::move(open);
+    for (Day& day : open_) {
+      day.touched.resize(totals_.index.size());
+      std::iota(day.touched.begin(), day.touched.end(), 0);
+    }
   }
 
  private:
@@ -83,34 +92,35 @@ class DailyTotals {
     for (std::size_t i = 0; i < sums_; ++i) out[i] += values[i];
   }
 
-  /// Where a day's sums go: 0 when it is closed. Of too many open days the first is closed.
-  [[nodiscard]] std::size_t part_of(double day) {
-    if (!knows(day)) return 0;
-    auto at = std::find_if(open_.begin(), open_.end(), [&](const Day& open) { return open.day >= day; });
-    if (at != open_.end() && at->day == day) return at->part;
+  /// The open day that a row belongs to; null where that is closed. Of too many open days the first is closed.
+  [[nodiscard]] Day* open_day(double day) {
+    if (!knows(day)) return nullptr;
+    const auto after = std::find_if(open_.begin(), open_.end(), [&](const Day& open) { return open.day >= day; });
+    auto place = after - open_.begin();
+    if (after != open_.end() && after->day == day) return &*after;
     if (open_.size() == open_days) {
-      if (at == open_.begin()) {
+      if (place == 0) {
         last_closed_ = day;
-        return 0;
+        return nullptr;
       }
       close_first();
-      --at;
+      --place;
     }
     std::size_t part = 1;
     while (std::any_of(open_.begin(), open_.end(), [&](const Day& open) { return open.part == part; })) ++part;
-    open_.insert(at, {day, part});
-    return part;
+    return &*open_.insert(open_.begin() + place, {day, part});
   }
 
-  /// O(keys), once a day.
+  /// O(rows of the day).
   void close_first() {
-    const std::size_t part = open_.front().part;
-    for (std::size_t at = 0; at < totals_.values.size(); at += totals_.width) {
-      double* const open = totals_.values.data() + at + part * sums_;
-      add_to(totals_.values.data() + at, open);
+    const Day& first = open_.front();
+    for (const std::int32_t number : first.touched) {
+      double* const closed = totals_.values.data() + static_cast<std::size_t>(number) * totals_.width;
+      double* const open = closed + first.part * sums_;
+      add_to(closed, open);
       std::fill_n(open, sums_, 0.0);
     }
-    last_closed_ = open_.front().day;
+    last_closed_ = first.day;
     open_.erase(open_.begin());
   }
 
