@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""An epoch of examples/short_video (--model shared --without-history) in PyTorch: as many rows and fields, vocabularies of
+"""An epoch of examples/short_video (as it was at commit 71a1ad2, --model shared --without-history) in PyTorch: as many rows and fields, vocabularies of
 the same sizes, values made up. Forms: plain, an nn.Embedding for each field; one_table, all fields in one table and one
 look-up; compiled, one_table through torch.compile. Batches are gathered from tensors in memory by a shuffled index (no
 DataLoader, which would be slower). Prints samples a second for each form, best of the epochs.
 
     epoch_pytorch.py [--threads N] [--epochs N] [--batch-size N]
-    build/examples/short_video --model shared --without-history --threads N     says the same of espalier"""
+    build/examples/short_video --model shared --without-history --threads N     says the same of espalier, built at that commit"""
 import argparse
 import time
 
