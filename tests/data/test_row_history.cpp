@@ -8,6 +8,7 @@
 #include "espalier/data/duplicates.hpp"
 #include "espalier/data/features.hpp"
 #include "espalier/data/schema_columns.hpp"
+#include "espalier/data/schema_columns.hpp"
 #include "espalier/describe/inputs.hpp"
 #include "helpers.hpp"
 
@@ -422,4 +423,16 @@ TEST_CASE("drop_duplicates: of equal rows the first") {
   codes.add("id", std::vector<std::string>{"17", "17.0", "017"});
   CHECK(drop_duplicates(codes, {"id"}) == 1);
   CHECK(cells(codes, "id") == "17 017");
+}
+
+TEST_CASE("field_columns: what inputs of the rows before are made of, and what to do about a label of text") {
+  using Few = Inputs<Categorical<"user", 2>, MeanOf<"click", By<"user", "tab">, Before<"day">>, Numeric<"tab">, SincePrevious<By<"user">, "time">>;
+  std::string text;
+  for (const CsvColumn& c : field_columns({Few::fields, {}})) {
+    text += c.name + (c.infer ? " found out" : c.kind == ColumnKind::text ? " text" : " number") + (c.remedy.empty() ? "" : "; " + c.remedy) + "\n";
+  }
+  CHECK(text ==
+        "user text\ntab number\n"
+        "click number; 'mean_click_by_user_tab' is a mean of it: of text derive a column of numbers, in the third argument of "
+        "read_csv<Model>\nday found out\ntime found out\n");
 }

@@ -29,11 +29,7 @@ class Dataset {
 
   /// All rows of a table. At most 2^31 − 1.
   explicit Dataset(Table table) : table_(std::make_shared<const Table>(std::move(table))) {
-    if (table_->rows() > std::numeric_limits<std::int32_t>::max()) {
-      throw_error<DataError>({table_->source, ": more than 2^31 − 1 rows"});
-    }
-    rows_.resize(static_cast<std::size_t>(table_->rows()));
-    std::iota(rows_.begin(), rows_.end(), 0);
+    rows_ = table_->row_numbers();
   }
 
   /// Some rows of a table, in this order. Throws ConfigError for a row that the table does not have.

@@ -47,8 +47,8 @@ ESPALIER_COLD inline Index drop_duplicates(Table& table, const std::vector<std::
   };
   std::unordered_set<std::int32_t, decltype(hash), decltype(same)> seen(static_cast<std::size_t>(table.rows()), hash, same);
   std::vector<std::int32_t> kept;
-  for (Index row = 0; row < table.rows(); ++row) {
-    if (seen.insert(static_cast<std::int32_t>(row)).second) kept.push_back(static_cast<std::int32_t>(row));
+  for (const std::int32_t row : table.row_numbers()) {
+    if (seen.insert(row).second) kept.push_back(row);
   }
   const Index dropped = table.rows() - static_cast<Index>(kept.size());
   if (dropped > 0) table = table.take(kept);

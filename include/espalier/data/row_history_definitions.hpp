@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -271,9 +270,7 @@ ESPALIER_COLD ESPALIER_INLINE void RowHistory::add_to(Table& table) {
   for (const std::string& name : names_) {
     if (table.has(name)) throw_error<DataError>({table.source, ": there already is a column '", name, "', which knows of the rows before"});
   }
-  std::vector<std::int32_t> all(static_cast<std::size_t>(table.rows()));
-  std::iota(all.begin(), all.end(), 0);
-  const Rows rows(columns_, table, std::move(all), std::isinf(last_));
+  const Rows rows(columns_, table, table.row_numbers(), std::isinf(last_));
   std::vector<std::vector<double>> out(names_.size(), std::vector<double>(rows.order.size()));
   table.history = HistorySpan{std::isinf(last_), rows.order.empty() ? 0 : rows.moments()[0]};
   run(rows, &out);

@@ -48,7 +48,13 @@ namespace espalier {
       continue;
     }
     for (const std::string_view key : f.history.keys) add(key, ColumnKind::text);
-    if (!f.history.label.empty()) add(f.history.label, ColumnKind::number);
+    if (!f.history.label.empty()) {
+      add(f.history.label, ColumnKind::number);
+      std::string& remedy = columns[places.at(std::string(f.history.label))].remedy;
+      if (remedy.empty()) {
+        remedy = "'" + std::string(f.name) + "' is a mean of it: of text derive a column of numbers, in the third argument of read_csv<Model>";
+      }
+    }
     if (!f.history.day.empty()) add(f.history.day, ColumnKind::number, true);
     if (!f.history.time.empty()) add(f.history.time, ColumnKind::number, true);
   }

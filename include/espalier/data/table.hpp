@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <optional>
 #include <span>
 #include <string>
@@ -45,6 +46,14 @@ class Table {
   [[nodiscard]] const Columns& columns() const& { return columns_; }
   [[nodiscard]] Columns columns() && { return std::move(columns_); }
   [[nodiscard]] bool has(std::string_view name) const { return columns_.find(name) != nullptr; }
+
+  /// 0, 1, … for each row. Throws DataError for more than 2^31 − 1.
+  [[nodiscard]] ESPALIER_COLD std::vector<std::int32_t> row_numbers() const {
+    if (rows() > std::numeric_limits<std::int32_t>::max()) throw_error<DataError>({source, ": more than 2^31 − 1 rows"});
+    std::vector<std::int32_t> numbers(static_cast<std::size_t>(rows()));
+    std::iota(numbers.begin(), numbers.end(), 0);
+    return numbers;
+  }
 
   /// A row in a message: "events.csv:18", or "table, row 17" (from 1) when it is from no file.
   [[nodiscard]] ESPALIER_COLD std::string where(Index row) const {
