@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "espalier/metrics/evaluate.hpp"
+#include "espalier/metrics/metrics.hpp"
 #include "espalier/metrics/report.hpp"
 
 using namespace espalier;

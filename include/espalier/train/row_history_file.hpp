@@ -17,9 +17,9 @@
 
 namespace espalier {
 
-// Metadata "history": {"version": 1, "last": …, "daily": [{"about": …, "closed": day or null, "open": [day or null, …]}, …],
-// "sessions": [{"about": …}, …]}. Tensors of group 0: "history/daily0/keys" (U64) and "history/daily0/values" (F64: of each key the
-// sums of all closed days, then those of each of "open"); of sessions "history/sessions0/keys", …
+// Metadata "history": {"version": 1, "last": …, "daily": [{"about": …, "closed": day or null, "open": [days]}, …],
+// "sessions": [{"about": …}, …]}. Tensors of group 0: "history/daily0/keys" (U64) and "history/daily0/values" (F64), the sums of all
+// closed days; of its first open day the same behind "history/daily0/open0/", of keys that it has; of sessions "history/sessions0/…".
 
 namespace history_detail {
 
@@ -56,22 +56,48 @@ ESPALIER_COLD inline void add_totals(SafetensorsWriter& writer, const std::strin
   return totals;
 }
 
+/// The sums of a group's closed days (part 0) or of an open one, of the keys that have any: of part 0 of all keys.
+ESPALIER_COLD inline void add_part(SafetensorsWriter& writer, const std::string& name, const DailyTotals& totals, std::size_t part) {
+  const KeyTotals& all = totals.totals();
+  const std::size_t sums = all.width / DailyTotals::parts;
+  std::vector<std::uint64_t> keys;
+  std::vector<double> values;
+  for (std::size_t k = 0; k < all.index.size(); ++k) {
+    const double* const of_key = all.values.data() + k * all.width + part * sums;
+    if (part > 0 && std::all_of(of_key, of_key + sums, [](double sum) { return sum == 0; })) continue;
+    keys.push_back(all.index.keys()[k]);
+    values.insert(values.end(), of_key, of_key + sums);
+  }
+  const auto count = static_cast<std::int64_t>(keys.size());
+  writer.add_own(name + "/keys", Shape{count}, std::move(keys));
+  writer.add_own(name + "/values", Shape{count, static_cast<std::int64_t>(sums)}, std::move(values));
+}
+
+/// Puts what add_part() wrote into `all`. Throws CheckpointError for a key of an open day that the closed ones do not have.
+ESPALIER_COLD inline void read_part(const SafetensorsFile& file, const std::string& name, KeyTotals& all, std::size_t part) {
+  const std::size_t sums = all.width / DailyTotals::parts;
+  const KeyTotals read = read_totals(file, name, sums);
+  for (std::size_t k = 0; k < read.index.size(); ++k) {
+    const std::uint64_t key = read.index.keys()[k];
+    if (part > 0 && all.find(key) == nullptr) throw_error<CheckpointError>({file.path(), ": tensor '", name, "/keys' has a key that the closed days lack"});
+    std::copy_n(read.values.data() + k * sums, sums, all.add(key, 0) + part * sums);
+  }
+}
+
 [[nodiscard]] ESPALIER_COLD inline Json finite_or_null(double x) { return std::isfinite(x) ? Json(x) : Json(); }
 [[nodiscard]] ESPALIER_COLD inline double number_or(const Json& json, double none) { return json.is_null() ? none : json.as_number(); }
 
-/// Throws DataError for days that are not after the closed ones, or one that is there twice.
+/// Throws DataError unless they ascend, after the closed ones.
 [[nodiscard]] ESPALIER_COLD inline std::vector<DailyTotals::Day> open_days(const Json& json, double closed, const std::string& name) {
   std::vector<DailyTotals::Day> open;
-  const std::vector<Json>& days = json.items();
-  for (std::size_t i = 0; i < days.size(); ++i) {
-    if (!days[i].is_null()) open.push_back({days[i].as_number(), i + 1});
+  bool ascend = json.size() <= DailyTotals::open_days;
+  for (const Json& day : json.items()) {
+    ascend = ascend && day.as_number() > (open.empty() ? closed : open.back().day);
+    open.push_back({day.as_number(), open.size() + 1});
   }
-  std::sort(open.begin(), open.end(), [](const DailyTotals::Day& a, const DailyTotals::Day& b) { return a.day < b.day; });
-  bool ascend = days.size() == DailyTotals::open_days;
-  for (std::size_t i = 0; i < open.size(); ++i) ascend = ascend && open[i].day > (i == 0 ? closed : open[i - 1].day);
   if (!ascend) {
-    throw_error<DataError>({"the open days ", json.dump(), " of '", name, "', expected ", DailyTotals::open_days, " after ",
-                            number_text(closed), ", or null"});
+    throw_error<DataError>({"the open days ", json.dump(), " of '", name, "', expected at most ", DailyTotals::open_days, " that ascend, after ",
+                            number_text(closed)});
   }
   return open;
 }
@@ -84,9 +110,12 @@ ESPALIER_COLD inline void add_history(SafetensorsWriter& writer, const RowHistor
   for (std::size_t g = 0; g < history.daily().size(); ++g) {
     const DailyHistory& group = history.daily()[g];
     const std::string name = "history/daily" + std::to_string(g);
-    history_detail::add_totals(writer, name, group.totals().totals());
-    std::vector<Json> open(DailyTotals::open_days);
-    for (const DailyTotals::Day& day : group.totals().open()) open[day.part - 1] = Json(day.day);
+    history_detail::add_part(writer, name, group.totals(), 0);
+    std::vector<Json> open;
+    for (const DailyTotals::Day& day : group.totals().open()) {
+      history_detail::add_part(writer, name + "/open" + std::to_string(open.size()), group.totals(), day.part);
+      open.emplace_back(day.day);
+    }
     Json json = Json::object();
     json.set("about", history_detail::about(history.columns(), group));
     json.set("closed", history_detail::finite_or_null(group.totals().last_closed())).set("open", Json::array(std::move(open)));
@@ -124,9 +153,14 @@ ESPALIER_COLD inline void read_history(const SafetensorsFile& file, RowHistory& 
       expect(saved.at("about").as_string(), history_detail::about(history.columns(), group));
       const std::string name = "history/daily" + std::to_string(g);
       const double closed = history_detail::number_or(saved.at("closed"), none);
+      std::vector<DailyTotals::Day> open = history_detail::open_days(saved.at("open"), closed, name);
       DailyTotals totals = group.totals();
-      totals.restore(history_detail::read_totals(file, name, totals.totals().width), closed,
-                     history_detail::open_days(saved.at("open"), closed, name));
+      KeyTotals all{totals.totals().width};
+      history_detail::read_part(file, name, all, 0);
+      for (const DailyTotals::Day& day : open) {
+        history_detail::read_part(file, name + "/open" + std::to_string(day.part - 1), all, day.part);
+      }
+      totals.restore(std::move(all), closed, std::move(open));
       group.restore(std::move(totals));
     }
     const Json& sessions = *groups("sessions", history.sessions().size());

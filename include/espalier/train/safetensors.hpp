@@ -3,7 +3,11 @@
 #pragma once
 
 #include <bit>
+#include <memory>
 #include <span>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "espalier/core/config.hpp"
 #include "espalier/core/crc32c.hpp"
@@ -77,6 +81,13 @@ class SafetensorsWriter {
   void add(std::string name, Shape shape, std::span<const T> values) {
     add(std::move(name), dtype_of<T>, std::move(shape), std::as_bytes(values));
   }
+  /// Of values that the writer keeps.
+  template <class T>
+  void add_own(std::string name, Shape shape, std::vector<T> values) {
+    const auto kept = std::make_shared<const std::vector<T>>(std::move(values));
+    add(std::move(name), std::move(shape), std::span<const T>(*kept));
+    kept_.push_back(kept);
+  }
 
   /// Writes the file, whole or not at all: a reader never sees half of it. Tensors of wide elements come first, so that
   /// each begins at a multiple of its element's size. Checksums of all tensors and texts go into the metadata. Throws
@@ -115,6 +126,7 @@ class SafetensorsWriter {
  private:
   SafetensorsHeader header_;
   std::vector<std::span<const std::byte>> data_;
+  std::vector<std::shared_ptr<const void>> kept_;
 };
 
 /// A file of tensors, its header read and checked, its data read when asked for, straight to where it is wanted. The
