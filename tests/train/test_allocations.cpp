@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "espalier/train/make_balance.hpp"
+#include "espalier/train/prefetch.hpp"
 #include "espalier/train/random_batch.hpp"
 #include "support/allocations.hpp"
 #include "support/made_up.hpp"
