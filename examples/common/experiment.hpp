@@ -19,6 +19,7 @@
 #include "common/search.hpp"
 #include "common/transfer.hpp"
 #include "espalier/espalier.hpp"
+#include "espalier/metrics/evaluate.hpp"
 #include "espalier/train/constants.hpp"
 
 namespace examples {
