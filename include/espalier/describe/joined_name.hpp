@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <string_view>
 
+#include "espalier/core/config.hpp"
+
 namespace espalier::detail {
 
 /// Spec::parts(), an array of texts, one behind the other; lives as long as the program.
