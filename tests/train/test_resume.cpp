@@ -5,6 +5,7 @@
 
 #include <csignal>
 #include <filesystem>
+#include <initializer_list>
 
 #include "espalier/describe/sharing/escm2.hpp"
 #include "espalier/train/run_settings.hpp"
@@ -100,6 +101,19 @@ void check_interrupts(const std::function<void(esp::TrainerOptions&)>& change, s
   check_same(last, whole);
 }
 
+/// Runs that are cut at a step each and then resumed, against one that was not. `options(name)`: of a run of that name.
+template <class Options>
+void check_cuts(const Options& options, const Outcome& whole, std::initializer_list<std::int64_t> steps) {
+  for (const std::int64_t at : steps) {
+    CAPTURE(at);
+    const std::string name = "cut" + std::to_string(at);
+    esp::TrainerOptions cut = options(name);
+    cut.schedule = Terminate{at};
+    CHECK(run<Bottom>(cut).result.interrupted);
+    check_same(run<Bottom>(options(name)), whole);
+  }
+}
+
 }  // namespace
 
 TEST_CASE("resume: every optimiser goes on as if never stopped, inside an epoch and between two") {
@@ -159,14 +173,7 @@ TEST_CASE("resume: the average of rows that most steps do not touch") {
     return o;
   };
   const Outcome whole = run<Bottom>(options("whole"));
-  for (const std::int64_t at : {7, 60, 114, 115, 150}) {
-    CAPTURE(at);
-    const std::string name = "cut" + std::to_string(at);
-    esp::TrainerOptions cut = options(name);
-    cut.schedule = Terminate{at};
-    CHECK(run<Bottom>(cut).result.interrupted);
-    check_same(run<Bottom>(options(name)), whole);
-  }
+  check_cuts(options, whole, {7, 60, 114, 115, 150});
 }
 
 TEST_CASE("resume: what a plateau has seen is not forgotten") {
@@ -181,14 +188,7 @@ TEST_CASE("resume: what a plateau has seen is not forgotten") {
   const Outcome whole = run<Bottom>(options("whole"));
   REQUIRE(whole.history.find("\"learning_rate\":0.025,") != std::string::npos);
   REQUIRE(whole.history.find("\"learning_rate\":0.0125,") != std::string::npos);
-  for (const std::int64_t at : {4, 16, 24, 30, 38, 44}) {
-    CAPTURE(at);
-    const std::string name = "cut" + std::to_string(at);
-    esp::TrainerOptions cut = options(name);
-    cut.schedule = Terminate{at};
-    CHECK(run<Bottom>(cut).result.interrupted);
-    check_same(run<Bottom>(options(name)), whole);
-  }
+  check_cuts(options, whole, {4, 16, 24, 30, 38, 44});
 }
 
 TEST_CASE("resume: without a validation split") {
@@ -288,14 +288,7 @@ TEST_CASE("resume: a callback's patience outlasts the options'") {
   const Outcome whole = run<Bottom>(options("whole"));
   REQUIRE(whole.result.epochs == 12);
   REQUIRE(whole.result.best_epoch < 11);  // or there was no patience to outlast
-  for (const std::int64_t at : {16, 30, 44}) {
-    CAPTURE(at);
-    const std::string name = "cut" + std::to_string(at);
-    esp::TrainerOptions cut = options(name);
-    cut.schedule = Terminate{at};
-    CHECK(run<Bottom>(cut).result.interrupted);
-    check_same(run<Bottom>(options(name)), whole);
-  }
+  check_cuts(options, whole, {16, 30, 44});
 }
 
 TEST_CASE("resume: nothing to resume from is a start; not asked for, a run starts anew") {

@@ -59,6 +59,19 @@ namespace espalier {
   return made = number_text(value);
 }
 
+/// The hash of a category, by its key; of a missing one, the empty text.
+[[nodiscard]] inline std::uint64_t category_hash(std::string_view text) {
+  std::string made;
+  return hash_text(category_key(text, made));
+}
+
+/// Those of a column of keys, by code + 1: the first is that of a missing value.
+[[nodiscard]] ESPALIER_COLD inline std::vector<std::uint64_t> category_hashes(const Column& keys) {
+  std::vector<std::uint64_t> hashes{hash_text({})};
+  for (const std::string& value : keys.dictionary) hashes.push_back(hash_text(value));
+  return hashes;
+}
+
 [[nodiscard]] inline std::string category_key(std::string_view text) {
   std::string made;
   return std::string(category_key(text, made));

@@ -61,14 +61,20 @@ namespace espalier {
 
 namespace history_detail {
 
+/// What errors say behind "column 'day' is ": what stands there (nothing: missing), and what was expected.
+[[nodiscard]] ESPALIER_COLD inline std::string no_moment(std::string_view found, bool days) {
+  return message({(found.empty() ? "missing" : "'" + std::string(found) + "'"), ", expected a ", (days ? "day" : "time"),
+                  ", as inputs of the rows before go by it: a number, or a text as 2022-05-08", (days ? "" : " 18:30:05")});
+}
+
+/// The day or the time of a text; nothing for other texts.
+[[nodiscard]] inline std::optional<double> moment_of(std::string_view text, bool days) { return days ? day_of(text) : seconds_of(text); }
+
 /// A column of days or of times, by row. Throws DataError where one is missing or none.
 [[nodiscard]] ESPALIER_COLD inline std::vector<double> moments_of(const Table& table, std::string_view name, bool days) {
   const Column& column = table.column(name);
   const auto refuse = [&](std::size_t row, std::string_view found) {
-    throw_error<DataError>({table.where(static_cast<Index>(row)), ": column '", name, "' is ",
-                            (found.empty() ? "missing" : "'" + std::string(found) + "'"), ", expected a ",
-                            (days ? "day" : "time"), ", as inputs of the rows before go by it: a number, or a text as 2022-05-08",
-                            (days ? "" : " 18:30:05")});
+    throw_error<DataError>({table.where(static_cast<Index>(row)), ": column '", name, "' is ", no_moment(found, days)});
   };
   if (column.kind == ColumnKind::number) {
     for (std::size_t i = 0; i < column.numbers.size(); ++i) {
@@ -77,7 +83,7 @@ namespace history_detail {
     return column.numbers;
   }
   std::vector<std::optional<double>> read;
-  for (const std::string& text : column.dictionary) read.push_back(days ? day_of(text) : seconds_of(text));
+  for (const std::string& text : column.dictionary) read.push_back(moment_of(text, days));
   std::vector<double> moments;
   for (std::size_t i = 0; i < column.codes.size(); ++i) {
     const std::int32_t code = column.codes[i];
@@ -95,11 +101,10 @@ namespace features_detail {
 [[nodiscard]] inline double moment_of(const NamedValue* value, std::string_view name, bool days) {
   if (value != nullptr && !value->is_text && std::isfinite(value->number)) return value->number;
   if (value != nullptr && value->is_text) {
-    if (const std::optional<double> read = days ? day_of(value->text) : seconds_of(value->text)) return *read;
+    if (const std::optional<double> read = history_detail::moment_of(value->text, days)) return *read;
   }
-  const std::string found = value == nullptr || value->missing() ? "missing" : "'" + value->as_text() + "'";
-  throw_error<ConfigError>({"row: '", name, "' is ", found, ", expected a ", (days ? "day" : "time"),
-                            ", as inputs of the rows before go by it: a number, or a text as 2022-05-08", (days ? "" : " 18:30:05")});
+  const bool missing = value == nullptr || value->missing();
+  throw_error<ConfigError>({"row: '", name, "' is ", history_detail::no_moment(missing ? "" : value->as_text(), days)});
 }
 
 }  // namespace features_detail

@@ -139,15 +139,14 @@ class Features {
     out.numeric.reserve(numbers_.size());
     out.ids.reserve(schema_.fields.size());
     out.single_ids.reserve(schema_.fields.size());
-    Given given = names_.find(values);
-    std::vector<NamedValue> made;
-    if (!history_.empty()) made = add_history(history, given);
+    const Given given = names_.find(values);
+    const std::vector<double> known = read_history(history, given);
     std::size_t row = 0;
     for (std::size_t field = 0; field < schema_.fields.size(); ++field) {
       if (schema_.fields[field].is_numeric()) {
-        encode_numbers(field, row, given, check, out);
+        encode_numbers(field, row, given, known, check, out);
       } else {
-        encode_category(field, given, check, out);
+        encode_category(field, given, known, check, out);
       }
     }
     return out;
@@ -192,7 +191,7 @@ class Features {
   [[nodiscard]] const std::string& group_column() const { return group_column_; }
 
  private:
-  using Given = std::vector<const NamedValue*>;  ///< by the places of names_
+  using Given = std::vector<const NamedValue*>;  ///< by the places of names_; null where not given
 
   [[nodiscard]] EncodedData without_labels(Index samples) const {
     EncodedData out;
@@ -205,12 +204,12 @@ class Features {
   }
 
   /// `row`: of the field's first number among all, moved behind its last.
-  void encode_numbers(std::size_t field, std::size_t& row, const Given& given, const InputCheck& check,
-                      EncodedData& out) const {
+  void encode_numbers(std::size_t field, std::size_t& row, const Given& given, const std::vector<double>& known,
+                      const InputCheck& check, EncodedData& out) const {
     bool missing = false, outside = false;
     for (; row < numbers_.size() && numbers_.columns()[row].field == field; ++row) {
       const features_detail::NumericColumn& column = numbers_.columns()[row];
-      const double number = number_of(given[number_names_[row]], column.name);
+      const double number = number_of(number_names_[row], given, known);
       const auto input = column.input(number, check.clamp);
       if (!input) {
         throw_error<ConfigError>({"input '", column.name, "' is ", number_text(number), ", expected a finite number"});
@@ -227,7 +226,8 @@ class Features {
     check.add(field, Unseen::outside, outside ? 1 : 0);
   }
 
-  void encode_category(std::size_t field, const Given& given, const InputCheck& check, EncodedData& out) const {
+  void encode_category(std::size_t field, const Given& given, const std::vector<double>& known, const InputCheck& check,
+                       EncodedData& out) const {
     const FieldInfo& f = schema_.fields[field];
     const bool single = features_detail::is_single(f);
     EncodedData::Ids ids;
@@ -236,7 +236,7 @@ class Features {
     std::optional<Unseen> unseen;
     std::string text, second;
     if (f.kind == FieldKind::buckets) {
-      const double number = number_of(first, f.column);
+      const double number = number_of(first_name_[field], given, known);
       if (std::isinf(number)) throw_error<ConfigError>({"input '", f.column, "' is ", number_text(number), ", expected a finite number"});
       unseen = vocabularies_.add_bucket(field, number, to);
     } else if (!f.second_column.empty()) {
@@ -255,10 +255,11 @@ class Features {
     check.add(field, *unseen, 1);
   }
 
-  /// NaN where it is not given. Throws ConfigError for a text.
-  [[nodiscard]] static double number_of(const NamedValue* value, std::string_view name) {
-    if (value == nullptr) return std::numeric_limits<double>::quiet_NaN();
-    if (value->is_text) throw_error<ConfigError>({"input '", name, "' is '", value->text, "', expected a number"});
+  /// The number given, else what is known of it, else NaN. Throws ConfigError for a text.
+  [[nodiscard]] double number_of(std::size_t name, const Given& given, const std::vector<double>& known) const {
+    const NamedValue* const value = given[name];
+    if (value == nullptr) return known.empty() ? std::numeric_limits<double>::quiet_NaN() : known[name];
+    if (value->is_text) throw_error<ConfigError>({"input '", names_[name], "' is '", value->text, "', expected a number"});
     return value->number;
   }
 
@@ -276,10 +277,10 @@ class Features {
 
   [[nodiscard]] RowKeys row_keys(const Given& given) const {
     RowKeys row;
-    std::string text, key;
+    std::string text;
     row.keys.reserve(key_names_.size());
     for (std::size_t k = 0; k < key_names_.size(); ++k) {
-      row.keys.push_back(hash_text(category_key(key_text(given[key_names_[k]], history_.columns().keys[k], text), key)));
+      row.keys.push_back(category_hash(key_text(given[key_names_[k]], history_.columns().keys[k], text)));
     }
     row.days.reserve(day_names_.size());
     for (std::size_t k = 0; k < day_names_.size(); ++k) {
@@ -289,25 +290,22 @@ class Features {
     return row;
   }
 
-  /// Puts what inputs of the rows before are among the values given; the result holds them.
-  [[nodiscard]] std::vector<NamedValue> add_history(const RowHistory* history, Given& given) const {
-    std::vector<NamedValue> made;
-    made.reserve(history_names_.size());
-    std::vector<double> inputs;
-    if (history != nullptr) {
-      inputs.resize(history_names_.size());
-      history->read(row_keys(given), inputs.data());
-    }
-    for (std::size_t i = 0; i < history_names_.size(); ++i) {
-      const NamedValue*& value = given[history_names_[i]];
-      if (value != nullptr) continue;
-      if (history == nullptr) {
-        throw_error<ConfigError>({"row: '", history_.names()[i], "' is not given, which knows of the rows before: predict_row(row, state) "
+  /// What inputs of the rows before are, by the places of names_, NaN at others; empty where there are none. Throws ConfigError where
+  /// there is one that is not given, and no history.
+  [[nodiscard]] std::vector<double> read_history(const RowHistory* history, const Given& given) const {
+    if (history_.empty()) return {};
+    if (history == nullptr) {
+      for (const std::size_t name : history_names_) {
+        if (given[name] != nullptr) continue;
+        throw_error<ConfigError>({"row: '", names_[name], "' is not given, which knows of the rows before: predict_row(row, state) "
                                   "makes it, where state is the predictor's initial_state(), moved on by what came since"});
       }
-      value = &made.emplace_back(std::string_view(), inputs[i]);
+      return {};
     }
-    return made;
+    std::vector<double> inputs(history_names_.size()), known(names_.size(), std::numeric_limits<double>::quiet_NaN());
+    history->read(row_keys(given), inputs.data());
+    for (std::size_t i = 0; i < inputs.size(); ++i) known[history_names_[i]] = inputs[i];
+    return known;
   }
 
   /// Throws DataError for a table without the columns of inputs of the rows before, or whose columns begin with nothing after

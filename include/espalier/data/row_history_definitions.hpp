@@ -10,22 +10,15 @@
 #include <vector>
 
 #include "espalier/core/config.hpp"
+#include "espalier/core/place_in.hpp"
 #include "espalier/core/random.hpp"
+#include "espalier/data/category_key.hpp"
 #include "espalier/data/day.hpp"
-#include "espalier/data/dictionary.hpp"
 #include "espalier/data/row_history.hpp"
 
 namespace espalier {
 
 namespace history_detail {
-
-/// The place of `name` in a list, at whose end it is put where it is new.
-[[nodiscard]] ESPALIER_COLD inline std::size_t place_in(std::vector<std::string>& names, std::string_view name) {
-  const auto found = std::find(names.begin(), names.end(), name);
-  if (found != names.end()) return static_cast<std::size_t>(found - names.begin());
-  names.emplace_back(name);
-  return names.size() - 1;
-}
 
 [[nodiscard]] inline std::uint64_t start_key() { return 0x6A09E667F3BCC908ULL; }
 [[nodiscard]] inline std::uint64_t next_key(std::uint64_t key, std::uint64_t value) { return mix(key ^ value); }
@@ -37,9 +30,7 @@ ESPALIER_COLD ESPALIER_INLINE void DailyHistory::add_input(const FieldInfo& fiel
     inputs_.push_back({place, 0, 0});
     return;
   }
-  const auto found = std::find(labels_.begin(), labels_.end(), label);
-  const auto at = static_cast<std::size_t>(found - labels_.begin());
-  if (found == labels_.end()) labels_.push_back(label);
+  const std::size_t at = place_in(labels_, label);
   if (labels_.size() > max_labels) {
     throw_error<ConfigError>({"input '", field.name, "': the mean of one more label by these keys, expected at most ", max_labels});
   }
@@ -105,12 +96,12 @@ ESPALIER_COLD ESPALIER_INLINE RowHistory::RowHistory(std::span<const FieldInfo> 
   for (const FieldInfo& field : fields) {
     const HistoryInfo& h = field.history;
     if (!h.exists() || place(field.column) < names_.size()) continue;
-    const std::size_t at = history_detail::place_in(names_, field.column);
+    const std::size_t at = place_in(names_, field.column);
     std::vector<std::size_t> keys;
-    for (const std::string_view key : h.keys) keys.push_back(history_detail::place_in(columns_.keys, key));
+    for (const std::string_view key : h.keys) keys.push_back(place_in(columns_.keys, key));
     if (h.daily()) {
-      const std::size_t day = history_detail::place_in(columns_.days, h.day);
-      const std::size_t label = h.label.empty() ? 0 : history_detail::place_in(columns_.labels, h.label);
+      const std::size_t day = place_in(columns_.days, h.day);
+      const std::size_t label = h.label.empty() ? 0 : place_in(columns_.labels, h.label);
       const auto same = [&](const DailyHistory& d) { return d.keys() == keys && d.day() == day; };
       auto group = std::find_if(daily_.begin(), daily_.end(), same);
       if (group == daily_.end()) group = daily_.insert(group, DailyHistory(keys, day));
@@ -178,14 +169,11 @@ struct RowHistory::Rows {
     for (const std::string& name : columns.keys) {
       Column made;
       const Column& column = table.as_keys(name, made);
-      std::vector<std::uint64_t> of_code;
-      for (const std::string& value : column.dictionary) of_code.push_back(hash_text(value));
-      const std::uint64_t missing = hash_text({});
+      const std::vector<std::uint64_t> of_code = category_hashes(column);
       std::vector<std::uint64_t>& hashes = keys.emplace_back();
       hashes.reserve(order.size());
       for (const std::int32_t row : order) {
-        const std::int32_t code = column.codes[static_cast<std::size_t>(row)];
-        hashes.push_back(code < 0 ? missing : of_code[static_cast<std::size_t>(code)]);
+        hashes.push_back(of_code[static_cast<std::size_t>(column.codes[static_cast<std::size_t>(row)] + 1)]);
       }
     }
     for (const std::string& name : columns.labels) {

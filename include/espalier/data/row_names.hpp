@@ -2,7 +2,6 @@
 // `RowNames`: the names under which the values of a row are given.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <span>
 #include <string>
@@ -10,6 +9,7 @@
 #include <vector>
 
 #include "espalier/core/config.hpp"
+#include "espalier/core/place_in.hpp"
 #include "espalier/data/named_value.hpp"
 
 namespace espalier::features_detail {
@@ -18,12 +18,7 @@ namespace espalier::features_detail {
 class RowNames {
  public:
   /// The place of a name, a new one when it was not there.
-  ESPALIER_COLD std::size_t add(std::string_view name) {
-    const auto found = std::find(names_.begin(), names_.end(), name);
-    if (found != names_.end()) return static_cast<std::size_t>(found - names_.begin());
-    names_.emplace_back(name);
-    return names_.size() - 1;
-  }
+  ESPALIER_COLD std::size_t add(std::string_view name) { return place_in(names_, name); }
 
   [[nodiscard]] std::size_t size() const { return names_.size(); }
   [[nodiscard]] const std::string& operator[](std::size_t place) const { return names_[place]; }

@@ -86,33 +86,35 @@ namespace espalier {
   return column;
 }
 
-/// Whether a column may be made of others after reading: a label, or what inputs of the rows before go by, and no other field.
-[[nodiscard]] ESPALIER_COLD inline bool can_be_derived(const Schema& schema, std::string_view column) {
-  bool derived = false;
+/// How the fields of a schema read a column.
+struct ColumnUse {
+  bool of_row = false;   ///< as it stands in the row
+  bool goes_by = false;  ///< inputs of the rows before, as a key, a day or a time
+  bool averaged = false; ///< such inputs, as a label
+};
+
+[[nodiscard]] ESPALIER_COLD inline ColumnUse use_of(const Schema& schema, std::string_view column) {
+  ColumnUse use;
   for (const FieldInfo& f : schema.fields) {
     const HistoryInfo& h = f.history;
-    for (int i = 0; !h.exists() && i < column_count(f); ++i) {
-      if (column_name(f, i) == column) return false;
-    }
-    derived = derived || (h.exists() && (h.label == column || h.day == column || h.time == column ||
-                                         std::find(h.keys.begin(), h.keys.end(), column) != h.keys.end()));
+    for (int i = 0; !h.exists() && i < column_count(f); ++i) use.of_row = use.of_row || column_name(f, i) == column;
+    use.goes_by = use.goes_by || h.day == column || h.time == column || std::find(h.keys.begin(), h.keys.end(), column) != h.keys.end();
+    use.averaged = use.averaged || h.label == column;
   }
+  return use;
+}
+
+/// Whether a column may be made of others after reading: a label, or what inputs of the rows before go by, and no other field.
+[[nodiscard]] ESPALIER_COLD inline bool can_be_derived(const Schema& schema, std::string_view column) {
+  const ColumnUse use = use_of(schema, column);
   const auto is_label = [&](const LabelInfo& label) { return label.column == column; };
-  return derived || std::any_of(schema.labels.begin(), schema.labels.end(), is_label);
+  return !use.of_row && (use.goes_by || use.averaged || std::any_of(schema.labels.begin(), schema.labels.end(), is_label));
 }
 
 /// Whether a column is a label that inputs of the rows before go by, and no field reads anything else of it.
 [[nodiscard]] ESPALIER_COLD inline bool is_known_later(const Schema& schema, std::string_view column) {
-  bool is_label = false;
-  for (const FieldInfo& f : schema.fields) {
-    const HistoryInfo& h = f.history;
-    for (int i = 0; !h.exists() && i < column_count(f); ++i) {
-      if (column_name(f, i) == column) return false;
-    }
-    if (h.day == column || h.time == column || std::find(h.keys.begin(), h.keys.end(), column) != h.keys.end()) return false;
-    is_label = is_label || h.label == column;
-  }
-  return is_label;
+  const ColumnUse use = use_of(schema, column);
+  return use.averaged && !use.of_row && !use.goes_by;
 }
 
 /// What a schema's columns are: numbers for numeric fields and most labels, text for the rest. `also` are further columns to

@@ -136,9 +136,7 @@ class Vocabularies {
   /// The same of two cells together, empty where they are missing.
   std::optional<Unseen> add_pair(std::size_t field, std::string_view first, std::string_view second,
                                  std::vector<std::int32_t>& ids) const {
-    std::string made;
-    const auto hash_of = [&](std::string_view text) { return hash_text(keyed_ ? category_key(text, made) : text); };
-    ids.push_back(pair_row(fields_[field], hash_of(first), hash_of(second)));
+    ids.push_back(pair_row(fields_[field], category_hash(first), category_hash(second)));
     return first.empty() && second.empty() ? std::optional(Unseen::missing) : std::nullopt;
   }
 
@@ -195,11 +193,8 @@ class Vocabularies {
 
   /// A field's column as text. Numbers that may have been others are refused; a model from before that rule takes them.
   [[nodiscard]] const Column& cells(const FieldInfo& f, const Table& table, Column& made) const {
-    return cells(f.column, table, made);
-  }
-  [[nodiscard]] const Column& cells(std::string_view name, const Table& table, Column& made) const {
-    const bool refuses = keyed_ && table.column(name).kind == ColumnKind::number;
-    return refuses ? table.as_keys(name, made) : table.as_text(name, made);
+    const bool refuses = keyed_ && table.column(f.column).kind == ColumnKind::number;
+    return refuses ? table.as_keys(f.column, made) : table.as_text(f.column, made);
   }
 
   [[nodiscard]] std::vector<std::string> learn_one(std::size_t v, const Dataset& train) const {
@@ -238,50 +233,48 @@ class Vocabularies {
     return learnt;
   }
 
-  /// The rows of a field of buckets, or of pairs. `single`: how many single-valued fields come before.
+  /// Puts one id a row where a field's are. `single`: how many single-valued fields come before.
+  template <class IdOf>
+  static void put_single(const Dataset& dataset, std::size_t single, EncodedData& data, const IdOf& id_of) {
+    std::size_t at = single;
+    for (const std::int32_t row : dataset.rows()) {
+      data.single_ids[at] = id_of(row);
+      at += static_cast<std::size_t>(data.single_fields);
+    }
+  }
+
+  /// The rows of a field of buckets, or of pairs.
   void encode_single(std::size_t field, const Dataset& dataset, EncodedData& data, std::size_t single, const InputCheck& check) const {
     const FieldInfo& f = fields_[field];
     const Table& table = dataset.table();
     data.ids.emplace_back();
-    std::vector<std::int32_t> ids;
     std::int64_t missing = 0;
-    const auto put = [&](const auto& add) {
-      std::size_t at = single;
-      for (const std::int32_t row : dataset.rows()) {
-        ids.clear();
-        if (add(row)) {
-          if (check.refuses(Unseen::missing, f)) {
-            throw_error<DataError>({table.where(row), ": column '", f.column, "' is ", refusal(Unseen::missing, {})});
-          }
-          ++missing;
-        }
-        data.single_ids[at] = ids[0];
-        at += static_cast<std::size_t>(data.single_fields);
+    const auto note_missing = [&](std::int32_t row) {
+      if (check.refuses(Unseen::missing, f)) {
+        throw_error<DataError>({table.where(row), ": column '", f.column, "' is ", refusal(Unseen::missing, {})});
       }
+      ++missing;
     };
     if (is_buckets(f)) {
       const std::vector<double>& numbers = table.numbers(f.column);
-      put([&](std::int32_t row) { return add_bucket(field, finite_number(table, numbers, row, f), ids).has_value(); });
+      std::vector<std::int32_t> ids;
+      put_single(dataset, single, data, [&](std::int32_t row) {
+        ids.clear();
+        if (add_bucket(field, finite_number(table, numbers, row, f), ids)) note_missing(row);
+        return ids[0];
+      });
     } else {
       Column first, second;
-      const Column& a = cells(f.column, table, first);
-      const Column& b = cells(f.second_column, table, second);
-      const std::vector<std::uint64_t> of_a = hashes(a), of_b = hashes(b);
-      put([&](std::int32_t row) {
+      const Column& a = table.as_keys(f.column, first);
+      const Column& b = table.as_keys(f.second_column, second);
+      const std::vector<std::uint64_t> of_a = category_hashes(a), of_b = category_hashes(b);
+      put_single(dataset, single, data, [&](std::int32_t row) {
         const std::int32_t i = a.codes[static_cast<std::size_t>(row)], j = b.codes[static_cast<std::size_t>(row)];
-        ids.push_back(pair_row(f, of_a[static_cast<std::size_t>(i + 1)], of_b[static_cast<std::size_t>(j + 1)]));
-        return i < 0 && j < 0;
+        if (i < 0 && j < 0) note_missing(row);
+        return pair_row(f, of_a[static_cast<std::size_t>(i + 1)], of_b[static_cast<std::size_t>(j + 1)]);
       });
     }
     check.add(field, Unseen::missing, missing);
-  }
-
-  /// Of each value in a column's dictionary, the first being the missing one.
-  [[nodiscard]] std::vector<std::uint64_t> hashes(const Column& column) const {
-    std::vector<std::uint64_t> made{hash_text({})};
-    std::string key;
-    for (const std::string& value : column.dictionary) made.push_back(hash_text(keyed_ ? category_key(value, key) : value));
-    return made;
   }
 
   /// `single`: how many single-valued fields come before.
@@ -321,11 +314,7 @@ class Vocabularies {
     }
     EncodedData::Ids& out = data.ids.emplace_back();
     if (is_single(f)) {
-      std::size_t at = single;
-      for (const std::int32_t row : rows) {
-        data.single_ids[at] = ids[cell(row)];
-        at += static_cast<std::size_t>(data.single_fields);
-      }
+      put_single(dataset, single, data, [&](std::int32_t row) { return ids[cell(row)]; });
       return;
     }
     out.offsets.reserve(rows.size() + 1);
