@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A training step with each balancing method, three tasks; what it takes over Equal.
+#include <algorithm>
 #include <memory>
 
 #include "machine.hpp"
@@ -22,10 +23,20 @@ struct Experts : esp::MultiTaskModel<esp::Inputs<esp::NumericVector<"x", 256>>,
   static constexpr Index rows = 0;
 };
 
+template <esp::FixedString Name>
+using Deep = esp::Task<Name, esp::BinaryCrossEntropy, esp::Tower<512, 256>>;
+
+/// Little is shared, behind a normalisation, and the towers are wide: balancing should leave them alone.
+struct WideTowers : esp::MultiTaskModel<esp::Inputs<esp::NumericVector<"x", 128>>,
+                                        esp::SharedBottom<esp::Layers<esp::Dense<64>, esp::LayerNorm>>, Deep<"click">,
+                                        Deep<"buy">, Deep<"like">, Deep<"share">> {
+  static constexpr const char* label = "wide_towers";
+  static constexpr Index rows = 0;
+};
+
 template <class Model>
 void step(benchmark::State& state, const esp::NamedBalance& method, esp::BalanceOn on,
-          int threads) {
-  constexpr Index samples = 1024;
+          int threads, Index samples = 1024) {
   const auto rows = bench::vocabulary_rows<Model>();
   esp::TrainExecutor<float> executor(esp::program_of<Model, float, esp::cpu::Device>(), rows,
                                      samples, threads);
@@ -77,6 +88,11 @@ void add(int threads) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  benchmark::RegisterBenchmark("Balance/mgda/wide_towers/tasks:4/batch:256/threads:1", [](benchmark::State& state) {
+    const auto mgda = std::find_if(esp::named_balances.begin(), esp::named_balances.end(),
+                                   [](const esp::NamedBalance& b) { return b.name == "mgda"; });
+    step<WideTowers>(state, *mgda, esp::BalanceOn::parameters, 1, 256);
+  })->Unit(benchmark::kMillisecond);
   for (const int threads : {1, 2}) {
     add<bench::SharedBottom>(threads);
     add<Experts>(threads);

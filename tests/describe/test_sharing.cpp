@@ -257,7 +257,7 @@ TEST_CASE("sharing: in half the bytes every operation finds its own parameters")
     narrow.redirect(nodes);
     for (std::size_t i = 0; i < nodes.size(); ++i) {
       for (std::size_t p = 0; p < 4; ++p) {
-        const esp::Index before = plan.nodes[i].parameters[p], after = nodes[i].parameters[p];
+        const esp::Index before = plan.nodes[i].parameters[p].offset, after = nodes[i].parameters[p].offset;
         CHECK((before < 0) == (after < 0));
         if (before < 0) continue;
         const bool matrix = p == 0 && nodes[i].op == esp::op_id<esp::ops::Dense>;

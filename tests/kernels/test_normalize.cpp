@@ -133,7 +133,7 @@ TEST_CASE_TEMPLATE("batch norm: moments of slices merged are those of the batch;
     std::vector<T> parameters(static_cast<std::size_t>(4 * rows), T{0});
     esp::Node node;
     node.in = {0, 0, static_cast<int>(rows), static_cast<int>(rows)};
-    node.parameters = {0, rows, 2 * rows, 3 * rows};
+    for (std::size_t i = 0; i < 4; ++i) node.parameters[i].offset = static_cast<Index>(i) * rows;
     node.real = small;
     merged.fill(0);
     esp::ops::BatchMoments::merge_forward(node, parts.data(), size + 3, Index{2}, parameters.data(), merged.data());

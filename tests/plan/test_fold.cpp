@@ -51,6 +51,15 @@ void check_plan(const esp::PlanView& plan) {
     }
   }
   for (const esp::Node& n : plan.nodes) {
+    for (const esp::Extent& e : n.parameters) {
+      CHECK(e.exists() == (e.count > 0));
+      esp::Index end = e.offset;  // its tensors fill it, one behind the other
+      for (int t = e.first; t < e.first + e.count; ++t) {
+        CHECK(plan.tensors[static_cast<std::size_t>(t)].offset == end);
+        end += plan.tensors[static_cast<std::size_t>(t)].size();
+      }
+      CHECK(end == e.offset + e.size);
+    }
     for (const esp::Block* b : {&n.in, &n.in2, &n.out, &n.cache}) {
       if (!b->exists()) continue;
       CHECK(b->base >= 0);
@@ -164,4 +173,30 @@ TEST_CASE("layers: residual, norms and dropout fold, in and out of experts") {
   CHECK(norm.sizes.scratch == 33);
   CHECK_FALSE(tensor(norm, "shared/batch_norm1/running_mean").trainable);
   CHECK(tensor(norm, "shared/batch_norm1/running_mean").offset >= norm.sizes.parameters);
+}
+
+TEST_CASE("a node has its own tensors, however near others lie") {
+  // 32 values each: no padding between a tensor and the next.
+  using Norm = esp::SharedBottom<esp::Layers<esp::Dense<32>, esp::LayerNorm>>;
+  const esp::PlanView& plan = esp::plan_of<Model<Norm>>();
+  const auto tensors_of = [&](std::string_view node) {
+    std::vector<std::string> names;
+    for (const esp::Node& n : plan.nodes) {
+      if (n.name.view() != node) continue;
+      esp::for_each_tensor(plan, n, [&](std::size_t, const esp::ParameterInfo& t) { names.emplace_back(t.name.view()); });
+    }
+    return names;
+  };
+  CHECK(tensors_of("shared/layer_norm1") == std::vector<std::string>{"shared/layer_norm1/gain", "shared/layer_norm1/shift"});
+  CHECK(tensors_of("towers") == std::vector<std::string>{"click/dense0/weight", "buy/dense0/weight", "content/dense0/weight",
+                                                         "click/dense0/bias", "buy/dense0/bias", "content/dense0/bias"});
+  // Of the towers' joint first layer, the part of one.
+  for (const esp::Node& n : plan.nodes) {
+    if (n.name.view() != "towers") continue;
+    const esp::Extent buy = esp::part_of(plan, n.parameters[0], 64 * 32, 64 * 32);
+    CHECK(buy.count == 1);
+    CHECK(plan.tensors[static_cast<std::size_t>(buy.first)].name.view() == "buy/dense0/weight");
+    CHECK(buy.offset == tensor(plan, "buy/dense0/weight").offset);
+    CHECK(esp::part_of(plan, n.parameters[0], 64 * 32, 64 * 32 + 1).count == 2);
+  }
 }

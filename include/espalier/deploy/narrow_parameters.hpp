@@ -54,10 +54,10 @@ class NarrowParameters {
   /// Lets nodes of the plan find their parameters here.
   ESPALIER_COLD void redirect(std::span<Node> nodes) const {
     for (Node& node : nodes) {
-      for (Index& offset : node.parameters) {
-        if (offset < 0) continue;
-        const bool matrix = &offset == &node.parameters[0] && node.op == op_id<ops::Dense>;
-        offset = matrix ? place_of(offset) : kept_at(offset);
+      for (Extent& e : node.parameters) {
+        if (!e.exists()) continue;
+        const bool matrix = &e == &node.parameters[0] && node.op == op_id<ops::Dense>;
+        e.offset = matrix ? place_of(e.offset) : kept_at(e.offset);
       }
     }
   }

@@ -54,10 +54,9 @@ constexpr Block fold_parallel_layer(Builder& b, Block in, int count, std::string
         const int path = b.enter(name, i);
         const int layer = b.enter("dense", position);
         if (L::units < 1) b.problem(Problem::layer_without_units);
-        const Index at =
+        node.parameters[static_cast<std::size_t>(vector)].join(
             vector == 0 ? b.tensor("weight", L::units, rows, L::resolve_init(L::weights, L::activation))
-                        : b.tensor("bias", L::units, 0, Init::zeros);
-        if (i == 0) node.parameters[static_cast<std::size_t>(vector)] = at;
+                        : b.tensor("bias", L::units, 0, Init::zeros));
         b.leave(layer);
         b.leave(path);
       }
@@ -191,15 +190,15 @@ struct Towers {
 
  private:
   template <class T, class Builder>
-  static constexpr Index first_tensor(Builder& b, int task, int inputs, bool weight) {
+  static constexpr Extent first_tensor(Builder& b, int task, int inputs, bool weight) {
     using L = First<T>;
     const int path = b.enter(T::name);
     const int layer = b.enter("dense", 0);
     if (L::units < 1) b.problem(Problem::layer_without_units);
     const int before = b.belongs_to(task);
-    const Index at = weight ? b.tensor("weight", L::units, inputs,
-                                       L::resolve_init(L::weights, L::activation))
-                            : b.tensor("bias", L::units, 0, Init::zeros);
+    const Extent at = weight ? b.tensor("weight", L::units, inputs,
+                                        L::resolve_init(L::weights, L::activation))
+                             : b.tensor("bias", L::units, 0, Init::zeros);
     b.belongs_to(before);
     b.leave(layer);
     b.leave(path);
@@ -217,13 +216,9 @@ struct Towers {
     node.activation = act;
     for (int vector = 0; vector < 2; ++vector) {
       b.align();
-      Index at = -1;
+      Extent& joint = node.parameters[static_cast<std::size_t>(vector)];
       int task = 0;
-      ((at = first_tensor<Tasks>(b, task, in.rows, vector == 0),
-        node.parameters[static_cast<std::size_t>(vector)] =
-            task == 0 ? at : node.parameters[static_cast<std::size_t>(vector)],
-        ++task),
-       ...);
+      (joint.join(first_tensor<Tasks>(b, task++, in.rows, vector == 0)), ...);
     }
     if (needs_pre_activation(act)) node.cache = b.block(sum, in.steps);
     node.out = b.block(sum, in.steps);

@@ -89,8 +89,8 @@ struct Mmoe {
     const auto gate_tensor = [&](std::string_view task_name) {
       const int path = b.enter(task_name);
       const int before = b.belongs_to(task);
-      const Index at = b.tensor("gate/weight", Experts, x.rows, Init::glorot_uniform);
-      if (task++ == 0) gate.parameters[0] = at;
+      gate.parameters[0].join(b.tensor("gate/weight", Experts, x.rows, Init::glorot_uniform));
+      ++task;
       b.belongs_to(before);
       b.leave(path);
     };

@@ -54,6 +54,8 @@ struct Context {
 
   [[nodiscard]] View<T> value(const Block& b) const { return at(values, b); }
   [[nodiscard]] View<T> gradient(const Block& b) const { return at(gradients, b); }
+  /// Null where the node has none.
+  [[nodiscard]] const T* parameter(const Extent& e) const { return parameter(e.offset); }
   [[nodiscard]] const T* parameter(Index offset) const {
     return offset < 0 ? nullptr : parameters + offset;
   }
@@ -66,6 +68,7 @@ struct Context {
     if (narrow_tables != nullptr) return Stored<T>(narrow_tables[index]);
     return tables[index];
   }
+  [[nodiscard]] T* parameter_gradient(const Extent& e) const { return parameter_gradient(e.offset); }
   [[nodiscard]] T* parameter_gradient(Index offset) const {
     return offset < 0 ? nullptr : parameter_gradients + offset;
   }

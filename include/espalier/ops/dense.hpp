@@ -49,19 +49,19 @@ struct Dense {
 
   /// Where a group's parameters lie; −1: it has no bias.
   [[nodiscard]] static constexpr Index weight(const Node& n, int group) {
-    return n.parameters[0] + Index{group} * (n.in.rows / n.groups) * (n.out.rows / n.groups);
+    return n.parameters[0].offset + Index{group} * (n.in.rows / n.groups) * (n.out.rows / n.groups);
   }
   [[nodiscard]] static constexpr Index bias(const Node& n, int group) {
-    return n.parameters[1] < 0 ? -1 : n.parameters[1] + Index{group} * (n.out.rows / n.groups);
+    return !n.parameters[1].exists() ? -1 : n.parameters[1].offset + Index{group} * (n.out.rows / n.groups);
   }
 
   /// A head's bias.
   template <class T>
   static void start(const Node& n, StartValues<T>& s) {
-    if (n.parameters[1] < 0 || n.activation != Activation::identity) return;
+    if (!n.parameters[1].exists() || n.activation != Activation::identity) return;
     for (int row = 0; row < n.out.rows; ++row) {
       const double wanted = s.wanted(n.out, row);
-      if (!std::isnan(wanted)) s.set_parameter(n.parameters[1] + row, wanted);
+      if (!std::isnan(wanted)) s.set_parameter(n.parameters[1].offset + row, wanted);
     }
   }
 

@@ -67,8 +67,8 @@ struct BatchMoments {
       merged[0] = static_cast<T>(total);
       merged[1 + i] = static_cast<T>(mean);
       merged[1 + rows + i] = static_cast<T>(1 / std::sqrt(variance + n.real));
-      T& running_mean = parameters[n.parameters[2] + i];
-      T& running_variance = parameters[n.parameters[3] + i];
+      T& running_mean = parameters[n.parameters[2].offset + i];
+      T& running_variance = parameters[n.parameters[3].offset + i];
       const double unbiased = total > 1 ? deviations / (total - 1) : variance;
       running_mean += static_cast<T>(momentum * (mean - static_cast<double>(running_mean)));
       running_variance += static_cast<T>(momentum * (unbiased - static_cast<double>(running_variance)));

@@ -56,21 +56,15 @@ namespace detail {
   return text;
 }
 
-/// Learnt values of each node: a tensor belongs to the node whose parameters begin nearest at or before it.
+/// Learnt values of each node; those that several read count for the last.
 [[nodiscard]] ESPALIER_COLD inline std::vector<Index> parameters_of_nodes(const PlanView& plan) {
   std::vector<Index> sums(plan.nodes.size(), 0);
-  for (const ParameterInfo& tensor : plan.tensors) {
-    if (!tensor.trainable) continue;
-    std::size_t owner = 0;
-    Index begin = -1;
-    for (std::size_t i = 0; i < plan.nodes.size(); ++i) {
-      for (const Index at : plan.nodes[i].parameters) {
-        if (at < begin || at < 0 || at > tensor.offset) continue;
-        begin = at;
-        owner = i;
-      }
-    }
-    sums[owner] += tensor.size();
+  std::vector<bool> counted(plan.tensors.size(), false);
+  for (std::size_t i = plan.nodes.size(); i-- > 0;) {
+    for_each_tensor(plan, plan.nodes[i], [&](std::size_t at, const ParameterInfo& tensor) {
+      if (tensor.trainable && !counted[at]) sums[i] += tensor.size();
+      counted[at] = true;
+    });
   }
   return sums;
 }

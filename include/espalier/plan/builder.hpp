@@ -35,17 +35,18 @@ class PlanBuilder {
     return made;
   }
 
-  /// A matrix (rows × columns) or, with no columns, a vector of parameters. Returns its offset.
-  constexpr Index tensor(std::string_view name, int rows, int columns, Init init) {
+  /// A matrix (rows × columns) or, with no columns, a vector of parameters.
+  constexpr Extent tensor(std::string_view name, int rows, int columns, Init init) {
     return add_tensor(name, rows, columns, init, true);
   }
 
   /// A vector that is saved but not learnt. State lies after all parameters.
-  constexpr Index state(std::string_view name, int rows, Init init) {
+  constexpr Extent state(std::string_view name, int rows, Init init) {
     return add_tensor(name, rows, 0, init, false);
   }
 
-  /// Lets the next tensor begin on a cache line. Tensors made without it in between are neighbours: one wider matrix.
+  /// Lets the next tensor begin on a cache line. Tensors made without it in between are neighbours, which
+  /// Extent::join puts together: one wider matrix.
   constexpr void align() {
     parameters_ = (parameters_ + 15) / 16 * 16;
     state_ = (state_ + 15) / 16 * 16;
@@ -161,7 +162,7 @@ class PlanBuilder {
   Block aside;  ///< what a way to share leaves for its own fold_towers
 
  private:
-  constexpr Index add_tensor(std::string_view name, int rows, int columns, Init init,
+  constexpr Extent add_tensor(std::string_view name, int rows, int columns, Init init,
                              bool trainable) {
     Index& end = trainable ? parameters_ : state_;
     const Index offset = end;
@@ -176,8 +177,7 @@ class PlanBuilder {
     made.task = task_;
     end += made.size();
     if constexpr (Tensors > 0) tensors[static_cast<std::size_t>(sizes.tensors)] = made;
-    ++sizes.tensors;
-    return trainable ? offset : state_base + offset;
+    return {trainable ? offset : state_base + offset, made.size(), sizes.tensors++, 1};
   }
 
   Name path_;

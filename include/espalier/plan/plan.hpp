@@ -94,6 +94,29 @@ inline constexpr OpId op_id = detail::hash_of_type<Op>();
 
 inline constexpr int shared_by_tasks = -1;
 
+/// Values of the parameter buffer that a node reads as one array: a tensor, or neighbouring tensors as one wider matrix.
+struct Extent {
+  Index offset = -1;
+  Index size = 0;
+  int first = 0;  ///< the first tensor's place among the plan's
+  int count = 0;  ///< tensors
+
+  [[nodiscard]] constexpr bool exists() const { return offset >= 0; }
+
+  /// Takes in the tensor that was made right behind the last one.
+  constexpr void join(const Extent& next) {
+    if (!exists()) {
+      *this = next;
+      return;
+    }
+    if (next.offset != offset + size || next.first != first + count) {
+      throw "espalier: tensors that are read as one matrix must be made one behind the other, without align() in between";
+    }
+    size += next.size;
+    count += next.count;
+  }
+};
+
 /// One operation. An operation uses the fields it needs and leaves the rest alone.
 struct Node {
   OpId op = 0;
@@ -101,7 +124,7 @@ struct Node {
   int task = shared_by_tasks;  ///< the task whose own tower or gate this is
   Block in, in2, out;
   Block cache;                       ///< what forward leaves for backward
-  std::array<Index, 4> parameters{-1, -1, -1, -1};  ///< offsets into the parameter buffer
+  std::array<Extent, 4> parameters{};  ///< what it reads and learns
   Activation activation = Activation::identity;
   int groups = 1;
   int field = -1;      ///< index of the input field (of its kind) that is read
@@ -235,5 +258,27 @@ struct PlanView {
   PlanSizes sizes;
   Schema schema;
 };
+
+/// visit(place, tensor) for each tensor that a node of the plan reads.
+template <class Visit>
+constexpr void for_each_tensor(const PlanView& plan, const Node& node, Visit visit) {
+  for (const Extent& e : node.parameters) {
+    for (int t = e.first; t < e.first + e.count; ++t) visit(static_cast<std::size_t>(t), plan.tensors[static_cast<std::size_t>(t)]);
+  }
+}
+
+/// Values `begin` … `begin + size − 1` of an extent, with the tensors that have some of them.
+[[nodiscard]] constexpr Extent part_of(const PlanView& plan, const Extent& whole, Index begin, Index size) {
+  Extent part{whole.offset + begin, size, whole.first, 0};
+  for (int t = whole.first; t < whole.first + whole.count; ++t) {
+    const ParameterInfo& tensor = plan.tensors[static_cast<std::size_t>(t)];
+    if (tensor.offset + tensor.size() <= part.offset) {
+      ++part.first;
+    } else if (tensor.offset < part.offset + size) {
+      ++part.count;
+    }
+  }
+  return part;
+}
 
 }  // namespace espalier

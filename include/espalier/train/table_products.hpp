@@ -276,7 +276,7 @@ class TableProducts {
     layer.node = i;
     layer.in = n.in.rows;
     layer.out = n.out.rows;
-    layer.weight = n.parameters[0];
+    layer.weight = n.parameters[0].offset;
     for (std::size_t k = 0; k < nodes_.size(); ++k) {
       const Node& from = program_.plan.nodes[k];
       if (!is_input_node(from) || from.out.base != n.in.base) continue;

@@ -52,27 +52,12 @@ class TaskBackward {
     return path;
   }
 
-  /// Calls visit(tensor) for the tensors whose values the node may touch.
+  /// Calls visit(tensor) for what the node learns.
   template <class Visit>
   void each_tensor(const Node& node, Visit&& visit) const {
-    for (std::size_t p = 0; p < node.parameters.size(); ++p) {
-      const Index begin = node.parameters[p];
-      if (begin < 0) continue;
-      Index end = begin + 1;
-      if (node.op == op_id<ops::Dense>) {
-        end = begin + (p == 0 ? static_cast<Index>(node.out.rows) * (node.in.rows / node.groups)
-                              : node.out.rows);
-      } else {
-        // As far as tensors are neighbours: an operation may see them as one.
-        for (const ParameterInfo& t : e_.program_.plan.tensors) {
-          if (t.trainable && t.offset <= end && end < t.offset + t.size())
-            end = t.offset + t.size();
-        }
-      }
-      for (const ParameterInfo& t : e_.program_.plan.tensors) {
-        if (t.trainable && t.offset < end && begin < t.offset + t.size()) visit(t);
-      }
-    }
+    for_each_tensor(e_.program_.plan, node, [&](std::size_t, const ParameterInfo& t) {
+      if (t.trainable) visit(t);
+    });
   }
 
   [[nodiscard]] bool present(std::size_t k) const {

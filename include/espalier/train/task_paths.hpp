@@ -68,17 +68,19 @@ class WrittenValues {
 
 /// Leaves of a joint node (the first layers of towers, the gates of all tasks) only the rows in
 /// `part`, if it can be cut there: it then costs what that part alone would.
-[[nodiscard]] inline bool narrow(Node& node, const Block& part) {
+[[nodiscard]] inline bool narrow(const PlanView& plan, Node& node, const Block& part) {
   const int first = part.row - node.out.row;
   const int width = node.out.rows / node.groups;
   const bool whole_groups = first % width == 0 && part.rows % width == 0;
+  const auto cut = [&](int inputs) {
+    node.parameters[0] = part_of(plan, node.parameters[0], Index{first} * inputs, Index{part.rows} * inputs);
+    if (node.parameters[1].exists()) node.parameters[1] = part_of(plan, node.parameters[1], first, part.rows);
+  };
   if (node.op == op_id<ops::Dense> && node.groups == 1) {
-    node.parameters[0] += static_cast<Index>(first) * node.in.rows;
-    if (node.parameters[1] >= 0) node.parameters[1] += first;
+    cut(node.in.rows);
   } else if (node.op == op_id<ops::Dense> && whole_groups) {
     const int inputs = node.in.rows / node.groups;
-    node.parameters[0] += static_cast<Index>(first) * inputs;
-    if (node.parameters[1] >= 0) node.parameters[1] += first;
+    cut(inputs);
     node.in = node.in.slice(first / width * inputs, part.rows / width * inputs);
     node.groups = part.rows / width;
   } else if (node.op == op_id<ops::Softmax> && whole_groups) {
@@ -147,7 +149,7 @@ class WrittenValues {
       if (reached == 0 && !source) continue;
       if (!source && reached != node.out.rows * node.out.steps && !is_zeroed(node.out)) {
         const Block part = written.run(node.out);
-        if (part.rows * part.steps != reached || !detail::narrow(node, part)) {
+        if (part.rows * part.steps != reached || !detail::narrow(plan, node, part)) {
           zero(node.out);
           again = true;
           break;

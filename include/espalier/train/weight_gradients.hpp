@@ -89,7 +89,7 @@ class WeightGradients {
     const View<T> delta = samples_of(layer.delta, n.out.rows, c.first, c.count);
     activation_backward(c.device, n.activation, as_const(c.value(n.cache)),
                         as_const(c.value(n.out)), as_const(c.gradient(n.out)), delta);
-    if (n.parameters[1] >= 0)
+    if (n.parameters[1].exists())
       cpu::add_samples(as_const(delta), c.parameter_gradient(n.parameters[1]));
     const Index out = layer.matrix.out;
     for (int g = 0; g < n.groups; ++g)
@@ -114,13 +114,13 @@ class WeightGradients {
         as_const(part(samples_of(layer.delta, n.out.rows, 0, samples), row,
                       matrix.first_row(of_group + 1) - first)),
         as_const(part(samples_of(layer.x, n.in.rows, 0, samples), group * matrix.in, matrix.in)),
-        gradient + n.parameters[0] + row * matrix.in, static_cast<T*>(nullptr));
+        gradient + n.parameters[0].offset + row * matrix.in, static_cast<T*>(nullptr));
   }
 
   /// Whether these dense parameters are all finish()'s: their gradients are whole in the first lane.
   [[nodiscard]] bool has_summed(Index begin, Index end) const {
     return std::any_of(layers_.begin(), layers_.end(), [&](const Layer& layer) {
-      const Index first = layer.node->parameters[0];
+      const Index first = layer.node->parameters[0].offset;
       return layer.active && begin >= first &&
              end <= first + layer.matrix.in * layer.node->out.rows;
     });

@@ -108,9 +108,9 @@ struct AitmWith {
     Node tokens;
     tokens.in = both;
     b.align();
-    tokens.parameters[0] = b.tensor("value", width, width, Init::glorot_uniform);
-    b.tensor("key", width, width, Init::glorot_uniform);
-    b.tensor("query", width, width, Init::glorot_uniform);
+    for (const std::string_view name : {"value", "key", "query"}) {
+      tokens.parameters[0].join(b.tensor(name, width, width, Init::glorot_uniform));
+    }
     tokens.out = b.block(3 * width, 2);
     b.template emit<ops::Dense>(tokens);
     Node pool;

@@ -37,11 +37,11 @@ struct HomeLevel {
     const int width = groups[0].in.rows;
     const Block in = common ? groups[0].in : side_by_side_inputs(b, groups);
 
-    const Index down =
+    const Extent down =
         tensors(b, groups, "feature_gate", "down", Rank, width, Init::glorot_uniform);
     const Block inner = dense(b, in, count * Rank, down, common ? 1 : static_cast<int>(N),
                               Activation::identity, "down");
-    const Index up = tensors(b, groups, "feature_gate", "up", width, Rank, Init::glorot_uniform);
+    const Extent up = tensors(b, groups, "feature_gate", "up", width, Rank, Init::glorot_uniform);
     const Block gate = dense(b, inner, count * width, up, count, Activation::sigmoid, "up");
     const Block gated = b.block(count * width);
     for (int e = 0; e < count; ++e) {
@@ -54,7 +54,7 @@ struct HomeLevel {
       b.template emit<ops::Multiply>(node);
       b.leave(path);
     }
-    const Index weight = tensors(b, groups, "dense0", "weight", Units, width, Init::he_uniform);
+    const Extent weight = tensors(b, groups, "dense0", "weight", Units, width, Init::he_uniform);
     const Block h = dense(b, gated, count * Units, weight, count, Activation::identity, "experts");
     return swish(b, normalise(b, groups, h));
   }
@@ -79,28 +79,27 @@ struct HomeLevel {
     }
   }
 
-  /// A matrix for each expert, all neighbours. Returns where the first is.
+  /// A matrix for each expert, all neighbours.
   template <class Builder, std::size_t N>
-  static constexpr Index tensors(Builder& b, const std::array<HomeGroup, N>& groups,
-                                 std::string_view layer, std::string_view name, int rows,
-                                 int columns, Init init) {
-    Index first = -1;
+  static constexpr Extent tensors(Builder& b, const std::array<HomeGroup, N>& groups,
+                                  std::string_view layer, std::string_view name, int rows,
+                                  int columns, Init init) {
+    Extent all;
     b.align();
     each_group(b, groups, [&] {
       for (int i = 0; i < Experts; ++i) {
         const int path = b.enter("expert", i);
         const int inner = b.enter(layer);
-        const Index at = b.tensor(name, rows, columns, init);
-        first = first < 0 ? at : first;
+        all.join(b.tensor(name, rows, columns, init));
         b.leave(inner);
         b.leave(path);
       }
     });
-    return first;
+    return all;
   }
 
   template <class Builder>
-  static constexpr Block dense(Builder& b, Block in, int units, Index weight, int groups,
+  static constexpr Block dense(Builder& b, Block in, int units, Extent weight, int groups,
                                Activation act, std::string_view name) {
     Node node;
     node.in = in;
@@ -118,16 +117,13 @@ struct HomeLevel {
     node.in = in;
     node.real = 1e-5;
     const auto vectors = [&](std::size_t which, std::string_view name, Init init, bool learnt) {
-      Index first = -1;
       b.align();
       each_group(b, groups, [&] {
         const int path = b.enter("batch_norm");
         const int rows = Experts * Units;
-        const Index at = learnt ? b.tensor(name, rows, 0, init) : b.state(name, rows, init);
-        first = first < 0 ? at : first;
+        node.parameters[which].join(learnt ? b.tensor(name, rows, 0, init) : b.state(name, rows, init));
         b.leave(path);
       });
-      node.parameters[which] = first;
     };
     vectors(0, "gain", Init::ones, true);
     vectors(1, "shift", Init::zeros, true);
