@@ -350,3 +350,57 @@ TEST_CASE("sharing: the load and entropy of gates") {
     }
   }
 }
+
+namespace {
+
+template <class... Ops>
+struct ShapesOf {
+  /// Whether the node's operation, one of these, takes it.
+  static bool hold(const esp::Node& node) {
+    bool known = false, holds = false;
+    const auto ask = [&]<class Op>(const Op*) {
+      if (node.op != esp::op_id<Op>) return;
+      known = true;
+      holds = Op::Shape::holds(node);
+    };
+    (ask(static_cast<const Ops*>(nullptr)), ...);
+    CHECK(known);
+    return holds;
+  }
+};
+using Shapes = ShapesOf<esp::ops::Activate, esp::ops::Add, esp::ops::AttentionPool, esp::ops::BatchMoments, esp::ops::BatchNormalize,
+                        esp::ops::Broadcast, esp::ops::Calibrate, esp::ops::Copy, esp::ops::Dense, esp::ops::DomainDense,
+                        esp::ops::DoublyRobust, esp::ops::Dropout, esp::ops::Embedding, esp::ops::GateDropout, esp::ops::GateLoad,
+                        esp::ops::InversePropensity, esp::ops::LayerNorm, esp::ops::LoadBalance, esp::ops::Mix, esp::ops::MixOnto,
+                        esp::ops::MixtureLogit, esp::ops::Multiply, esp::ops::NumericInput, esp::ops::ProductLogit, esp::ops::Route,
+                        esp::ops::Select, esp::ops::Softmax, esp::ops::Stitch>;
+
+}  // namespace
+
+TEST_CASE("architectures: no node can have one more value, step or parameter unnoticed") {
+  for (const Entry& model : models()) {
+    CAPTURE(model.name);
+    for (const esp::Node& node : model.program.plan.nodes) {
+      CAPTURE(node.name.view());
+      CHECK(Shapes::hold(node));
+      const auto check = [&](auto change) {
+        esp::Node wrong = node;
+        change(wrong);
+        CHECK_FALSE(Shapes::hold(wrong));
+      };
+      if (node.in.exists()) {
+        check([](esp::Node& n) { ++n.in.rows; });
+        check([](esp::Node& n) { ++n.in.steps; });
+      } else {
+        check([](esp::Node& n) { n.out.rows = 0; });
+      }
+      if (node.in2.exists()) {
+        check([](esp::Node& n) { ++n.in2.rows; });
+        check([](esp::Node& n) { ++n.in2.steps; });
+      }
+      for (std::size_t p = 0; p < node.parameters.size(); ++p) {
+        if (node.parameters[p].exists()) check([p](esp::Node& n) { ++n.parameters[p].size; });
+      }
+    }
+  }
+}

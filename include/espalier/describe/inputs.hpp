@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "espalier/core/type_list.hpp"
+#include "espalier/describe/field_rules.hpp"
 #include "espalier/describe/fields.hpp"
 #include "espalier/describe/history.hpp"
 #include "espalier/describe/stand_ins.hpp"
@@ -53,68 +54,68 @@ constexpr bool histories_agree(std::span<const FieldInfo> fields) {
   return true;
 }
 
-constexpr Problem history_problem(const HistoryInfo& h) {
+constexpr RuleId broken_rule(const HistoryInfo& h) {
   const bool smooths = h.kind == HistoryKind::mean, goes_back = h.kind == HistoryKind::since_previous;
-  if ((!smooths && h.smoothing != 0) || (!goes_back && h.back != 1)) return Problem::history_options;
-  if (!h.exists()) return Problem::none;
-  if (h.keys.empty() || h.keys.size() > 4) return Problem::history_keys;
-  if ((h.daily() ? h.day : h.time).empty()) return Problem::history_moment;
-  if (h.back < 1 || h.back > 8) return Problem::history_back;
-  return h.smoothing >= 0 ? Problem::none : Problem::history_smoothing;
+  if ((!smooths && h.smoothing != 0) || (!goes_back && h.back != 1)) return rule_id<HistoryOptions>;
+  if (!h.exists()) return 0;
+  if (h.keys.empty() || h.keys.size() > 4) return rule_id<HistoryKeys>;
+  if ((h.daily() ? h.day : h.time).empty()) return rule_id<HistoryMoment>;
+  if (h.back < 1 || h.back > 8) return rule_id<HistoryBack>;
+  return h.smoothing >= 0 ? 0 : rule_id<HistorySmoothing>;
 }
 
-constexpr Problem buckets_problem(const FieldInfo& f) {
-  if (f.min_count != 1 || f.table != f.name || f.pool != Pool::none) return Problem::field_options;
-  if (f.edges.empty()) return f.most_buckets >= 2 && f.most_buckets <= 65536 ? Problem::none : Problem::bucket_count;
+constexpr RuleId broken_bucket_rule(const FieldInfo& f) {
+  if (f.min_count != 1 || f.table != f.name || f.pool != Pool::none) return rule_id<FieldOptions>;
+  if (f.edges.empty()) return f.most_buckets >= 2 && f.most_buckets <= 65536 ? 0 : rule_id<BucketCount>;
   for (std::size_t i = 0; i < f.edges.size(); ++i) {
     const double x = f.edges[i];
-    if (!(x - x == 0) || (i > 0 && !(f.edges[i - 1] < x))) return Problem::edges;
+    if (!(x - x == 0) || (i > 0 && !(f.edges[i - 1] < x))) return rule_id<BucketEdges>;
   }
-  return Problem::none;
+  return 0;
 }
 
-/// What is wrong with a field.
-constexpr Problem problem_of(const FieldInfo& f) {
-  if (f.kind == FieldKind::buckets && buckets_problem(f) != Problem::none) return buckets_problem(f);
-  if (f.width < 1) return Problem::field_width;
-  if (f.transform_count > static_cast<int>(FieldInfo::max_transforms)) return Problem::transforms;
+/// The rule that a field breaks; 0: none.
+constexpr RuleId broken_rule(const FieldInfo& f) {
+  if (f.kind == FieldKind::buckets && broken_bucket_rule(f) != 0) return broken_bucket_rule(f);
+  if (f.width < 1) return rule_id<FieldWidth>;
+  if (f.transform_count > static_cast<int>(FieldInfo::max_transforms)) return rule_id<TransformCount>;
   int standardized = 0;
   for (int i = 0; i < f.transform_count; ++i) {
     const Transform& t = f.transforms[static_cast<std::size_t>(i)];
     standardized += t.kind == TransformKind::standardize ? 1 : 0;
-    if (t.kind == TransformKind::clip && !(t.low < t.high)) return Problem::empty_clip;
+    if (t.kind == TransformKind::clip && !(t.low < t.high)) return rule_id<ClipRange>;
   }
-  if (standardized > 1) return Problem::standardized_twice;
-  if (const Problem p = history_problem(f.history); p != Problem::none) return p;
-  if (f.kind == FieldKind::buckets) return Problem::none;
-  if (f.most_buckets > 0 || !f.edges.empty()) return Problem::bucket_source;
+  if (standardized > 1) return rule_id<StandardizedOnce>;
+  if (const RuleId rule = broken_rule(f.history); rule != 0) return rule;
+  if (f.kind == FieldKind::buckets) return 0;
+  if (f.most_buckets > 0 || !f.edges.empty()) return rule_id<BucketSource>;
   const bool categorical_options = f.min_count != 1 || !f.table.empty() || f.pool != Pool::none;
-  if (f.is_numeric() ? categorical_options : f.transform_count > 0) return Problem::field_options;
-  if (f.kind != FieldKind::hashed) return Problem::none;
-  if (!f.second_column.empty() && f.pool != Pool::none) return Problem::pooled_cross;
-  if (f.buckets < 1 || f.buckets >= (std::int64_t{1} << 31)) return Problem::buckets;
-  return f.min_count == 1 ? Problem::none : Problem::min_count_of_hashed;
+  if (f.is_numeric() ? categorical_options : f.transform_count > 0) return rule_id<FieldOptions>;
+  if (f.kind != FieldKind::hashed) return 0;
+  if (!f.second_column.empty() && f.pool != Pool::none) return rule_id<CrossPool>;
+  if (f.buckets < 1 || f.buckets >= (std::int64_t{1} << 31)) return rule_id<HashedBuckets>;
+  return f.min_count == 1 ? 0 : rule_id<HashedMinCount>;
 }
 
 struct Fault {
-  Problem problem = Problem::none;
+  RuleId rule = 0;
   std::string_view field;
 };
 
 constexpr Fault fault_of(std::span<const FieldInfo> fields) {
-  if (fields.empty()) return {Problem::no_fields, {}};
+  if (fields.empty()) return {rule_id<FieldsExist>, {}};
   for (const FieldInfo& f : fields) {
-    if (problem_of(f) != Problem::none) return {problem_of(f), f.name};
+    if (broken_rule(f) != 0) return {broken_rule(f), f.name};
   }
-  if (!names_differ(fields)) return {Problem::same_fields, {}};
-  if (!histories_agree(fields)) return {Problem::histories, {}};
+  if (!names_differ(fields)) return {rule_id<FieldNames>, {}};
+  if (!histories_agree(fields)) return {rule_id<HistoryColumn>, {}};
   std::string_view time;
   for (const FieldInfo& f : fields) {
     if (f.history.time.empty()) continue;
-    if (!time.empty() && f.history.time != time) return {Problem::history_times, f.name};
+    if (!time.empty() && f.history.time != time) return {rule_id<HistoryTime>, f.name};
     time = f.history.time;
   }
-  return {tables_agree(fields) ? Problem::none : Problem::shared_tables, {}};
+  return {tables_agree(fields) ? 0 : rule_id<SharedTables>, {}};
 }
 
 }  // namespace detail
@@ -122,12 +123,12 @@ constexpr Fault fault_of(std::span<const FieldInfo> fields) {
 /// All inputs. The encoder sees them side by side, in the order given: `width` values a sample.
 template <class... Fields>
 struct Inputs {
-  using Operations = TypeList<ops::NumericInput, ops::Embedding>;
+  using Operations = JoinUnique<TypeList<ops::NumericInput, ops::Embedding>, detail::FieldRules>;
   static constexpr std::size_t count = sizeof...(Fields);
   static constexpr std::array<FieldInfo, count> fields{detail::field_or_none<Fields>()...};
 
   static constexpr detail::Fault fault =
-      (IsField<Fields> && ...) ? detail::fault_of(fields) : detail::Fault{Problem::not_a_field, {}};
+      (IsField<Fields> && ...) ? detail::fault_of(fields) : detail::Fault{rule_id<detail::FieldsAreFields>, {}};
 
   static constexpr int width = [] {
     int sum = 0;
@@ -161,9 +162,9 @@ struct Inputs {
     for (const FieldInfo& f : fields) learns = learns || !f.is_numeric();
     const Block x = b.block(width, 1, learns);
     const int path = b.enter("embedding");
-    if (fault.problem != Problem::none) {
+    if (fault.rule != 0) {
       const int field = b.enter(fault.field);
-      b.problem(fault.problem);
+      b.broken(fault.rule);
       b.leave(field);
     }
     std::array<int, count> tables{};

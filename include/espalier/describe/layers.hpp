@@ -9,15 +9,22 @@
 namespace espalier {
 
 // A layer is a struct with
-//   using Operations = TypeList<…>;              the operations that its fold emits
+//   using Operations = TypeList<…>;              the operations that its fold emits, and the rules that it requires
 //   static constexpr int width(int in);          values it gives for `in` values
 //   template <class Builder>
 //   static constexpr Block fold(Builder&, Block in, int position);   emits them; `position` numbers the layer
 
+struct DenseUnits {
+  template <bool Holds, Where At>
+  static constexpr void say() {
+    static_assert(Holds, "espalier: Dense needs at least one unit");
+  }
+};
+
 /// Fully connected: y = act(W x + b). W is units × inputs.
 template <int Units, Activation Act = Activation::relu, Init Weights = Init::automatic>
 struct Dense {
-  using Operations = TypeList<ops::Dense>;
+  using Operations = TypeList<ops::Dense, DenseUnits>;
   static constexpr int units = Units;
   static constexpr Activation activation = Act;
   static constexpr Init weights = Weights;
@@ -27,7 +34,7 @@ struct Dense {
   template <class Builder>
   static constexpr Block fold(Builder& b, Block in, int position) {
     const int path = b.enter("dense", position);
-    if (Units < 1) b.problem(Problem::layer_without_units);
+    b.template require<DenseUnits>(Units > 0);
     Node node;
     node.in = in;
     node.activation = Act;
@@ -108,6 +115,13 @@ struct BatchNorm {
   }
 };
 
+struct DropoutRate {
+  template <bool Holds, Where At>
+  static constexpr void say() {
+    static_assert(Holds, "espalier: Dropout's rate must lie in [0, 1)");
+  }
+};
+
 /// A rate for Dropout: Dropout<Rate{0.1}>.
 struct Rate {
   double value = 0.5;
@@ -117,14 +131,14 @@ struct Rate {
 /// The mask depends on seed, step, sample and value alone, not on threads.
 template <Rate R = Rate{}>
 struct Dropout {
-  using Operations = TypeList<ops::Dropout>;
+  using Operations = TypeList<ops::Dropout, DropoutRate>;
   static constexpr bool elementwise = true;  // parallel experts can share one node
   static constexpr int width(int in) { return in; }
 
   template <class Builder>
   static constexpr Block fold(Builder& b, Block in, int position) {
     const int path = b.enter("dropout", position);
-    if (!(R.value >= 0 && R.value < 1)) b.problem(Problem::dropout_rate);
+    b.template require<DropoutRate>(R.value >= 0 && R.value < 1);
     Node node;
     node.in = in;
     node.real = R.value;
@@ -176,18 +190,25 @@ using Mlp = Layers<Dense<Units>...>;
 template <Activation Act, int... Units>
 using MlpOf = Layers<Dense<Units, Act>...>;
 
+struct ResidualWidth {
+  template <bool Holds, Where At>
+  static constexpr void say() {
+    static_assert(Holds, "espalier: the layers inside Residual must give as many values as they take");
+  }
+};
+
 /// y = x + f(x), where f is `Ls…` in a row and must keep the width (He et al. 2016).
 template <class... Ls>
 struct Residual {
   using Inside = Layers<Ls...>;
-  using Operations = JoinUnique<typename Inside::Operations, TypeList<ops::Add>>;
+  using Operations = JoinUnique<typename Inside::Operations, TypeList<ops::Add, ResidualWidth>>;
   static constexpr int width(int in) { return in; }
 
   template <class Builder>
   static constexpr Block fold(Builder& b, Block in, int position) {
     const int path = b.enter("residual", position);
     const Block inside = Inside::fold(b, in);
-    if (inside.rows != in.rows) b.problem(Problem::residual_width);
+    b.template require<ResidualWidth>(inside.rows == in.rows);
     Node node;
     node.in = in;
     node.in2 = inside;

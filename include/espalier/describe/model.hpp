@@ -17,7 +17,7 @@ namespace detail {
 template <class InputsType, class Sharing, class... Tasks>
 struct Arranged {
   using Operations = JoinUnique<typename InputsType::Operations, typename Sharing::Operations,
-                                typename Tasks::Operations...>;
+                                typename Tasks::Operations..., TypeList<LossIsLoss>>;
   using TaskList = TypeList<Tasks...>;
   static constexpr int task_count = sizeof...(Tasks);
   static constexpr std::string_view architecture = Sharing::name;
@@ -32,7 +32,7 @@ struct Arranged {
     std::size_t k = 0;
     const auto add = [&](TaskInfo info, bool has_loss) {
       const int path = b.enter(info.name);
-      if (!has_loss) b.problem(Problem::not_a_loss);
+      b.template require<LossIsLoss>(has_loss);
       b.leave(path);
       info.logits = logits[k];
       info.representation = in[k++];

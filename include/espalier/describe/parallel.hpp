@@ -53,7 +53,7 @@ constexpr Block fold_parallel_layer(Builder& b, Block in, int count, std::string
       for (int i = 0; i < count; ++i) {
         const int path = b.enter(name, i);
         const int layer = b.enter("dense", position);
-        if (L::units < 1) b.problem(Problem::layer_without_units);
+        b.template require<DenseUnits>(L::units > 0);
         node.parameters[static_cast<std::size_t>(vector)].join(
             vector == 0 ? b.tensor("weight", L::units, rows, L::resolve_init(L::weights, L::activation))
                         : b.tensor("bias", L::units, 0, Init::zeros));
@@ -194,7 +194,7 @@ struct Towers {
     using L = First<T>;
     const int path = b.enter(T::name);
     const int layer = b.enter("dense", 0);
-    if (L::units < 1) b.problem(Problem::layer_without_units);
+    b.template require<DenseUnits>(L::units > 0);
     const int before = b.belongs_to(task);
     const Extent at = weight ? b.tensor("weight", L::units, inputs,
                                         L::resolve_init(L::weights, L::activation))

@@ -96,7 +96,7 @@ struct Mmoe {
     };
     (gate_tensor(Tasks::name), ...);
     const int path = b.enter("gates");
-    gate.out = b.block(Experts * tasks);
+    gate.out = b.block(Experts * tasks, x.steps);
     b.template emit<ops::Dense>(gate);
     const Block gates = detail::softmax(b, gate.out, tasks);
     b.leave(path);
@@ -108,7 +108,7 @@ struct Mmoe {
       mix.in = experts;
       mix.in2 = gates.slice(k * Experts, Experts);
       mix.groups = Experts;
-      mix.out = b.block(experts.rows / Experts);
+      mix.out = b.block(experts.rows / Experts, experts.steps);
       out[static_cast<std::size_t>(k)] = b.template emit<ops::Mix>(mix);
       b.leave(mix_path);
     }

@@ -10,9 +10,38 @@
 
 namespace espalier::detail {
 
-// A stand-in folds, and notes the problem; the plan's reader says it (plan/fold.hpp), once and near the user's line. Nothing
+// A stand-in folds, and notes the rule that it breaks; the plan's reader says it (plan/fold.hpp), once and near the user's line. Nothing
 // is asserted in a class: clang++ takes a class with a failed static_assert for invalid, and complains wherever it is used.
 // Of such a class (IsRefused) nothing more is said.
+
+struct LossIsLoss {
+  template <bool Holds, Where At>
+  static constexpr void say() {
+    static_assert(Holds, "espalier: a task's second argument is a loss: BinaryCrossEntropy, MeanSquaredError, or a struct "
+                         "of yours with name, label, outputs, evaluate and predict");
+  }
+};
+
+struct LayersAreLayers {
+  template <bool Holds, Where At>
+  static constexpr void say() {
+    static_assert(Holds, "espalier: expected layers: Mlp<64, 32>, Dense<64>, Dropout<Rate{0.1}>, several of them in "
+                         "Layers, or a struct of yours with Operations and fold(builder, block, position)");
+  }
+};
+
+struct SharingIsSharing {
+  template <bool Holds, Where At>
+  static constexpr void say() {
+    static_assert(Holds, "espalier: expected a way to share, such as SharedBottom<Mlp<64, 32>> or Mmoe<8, Mlp<64>>");
+  }
+};
+
+/// Of a part that the compiler has complained about: nothing more.
+struct Said {
+  template <bool Holds, Where At>
+  static constexpr void say() {}
+};
 
 struct NoLoss {
   static constexpr std::string_view name = "none";
@@ -28,24 +57,24 @@ struct NoLoss {
   }
 };
 
-template <Problem P>
+template <class Rule>
 struct NoLayer {
-  using Operations = TypeList<>;
+  using Operations = TypeList<Rule>;
   static constexpr int width(int in) { return in; }
   template <class Builder>
   static constexpr Block fold(Builder& b, Block in, int) {
-    b.problem(P);
+    b.template require<Rule>(std::is_same_v<Rule, Said>);
     return in;
   }
 };
 
-template <Problem P>
+template <class Rule>
 struct NoSharing {
-  using Operations = TypeList<>;
+  using Operations = TypeList<Rule>;
   static constexpr std::string_view name = "none";
   template <class InputsType, class... Tasks, class Builder>
   static constexpr std::array<Block, sizeof...(Tasks)> fold(Builder& b) {
-    b.problem(P);
+    b.template require<Rule>(std::is_same_v<Rule, Said>);
     std::array<Block, sizeof...(Tasks)> out{};
     out.fill(InputsType::fold(b));
     return out;
@@ -64,19 +93,18 @@ struct NoModel {
   static constexpr void fold(Builder&) {}
 };
 
-/// P, of a part that the compiler has not complained about yet.
-template <class T, Problem P>
-inline constexpr Problem unsaid = IsRefused<T> ? Problem::none : P;
+template <class T, class Rule>
+using Unsaid = std::conditional_t<IsRefused<T>, Said, Rule>;
 
 template <class T>
 using LossOrNone = std::conditional_t<IsTaskLoss<T>, T, NoLoss>;
 
 template <class T>
-using LayerOrNone = std::conditional_t<IsLayer<T>, T, NoLayer<unsaid<T, Problem::not_a_layer>>>;
+using LayerOrNone = std::conditional_t<IsLayer<T>, T, NoLayer<Unsaid<T, LayersAreLayers>>>;
 
 template <class T>
 using SharingOrNone =
-    std::conditional_t<part_of<T>() == Part::sharing, T, NoSharing<unsaid<T, Problem::not_a_sharing>>>;
+    std::conditional_t<part_of<T>() == Part::sharing, T, NoSharing<Unsaid<T, SharingIsSharing>>>;
 
 template <class T>
 using ModelOrNone = std::conditional_t<IsModel<T>, T, NoModel>;

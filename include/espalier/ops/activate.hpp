@@ -10,6 +10,16 @@ namespace espalier::ops {
 struct Activate {
   static constexpr std::string_view name = "activate";
 
+  struct Shape {
+    static constexpr bool holds(const Node& n) {
+      return n.in.like(n.out);
+    }
+    template <bool Holds, Where At>
+    static constexpr void say() {
+      static_assert(Holds, "espalier: Activate gives as many values and steps as it takes");
+    }
+  };
+
   template <class C>
   static void forward(const Node& n, const C& c) {
     activation_forward(c.device, n.activation, as_const(c.value(n.in)), c.value(n.out));

@@ -11,6 +11,16 @@ namespace espalier::ops {
 struct Add {
   static constexpr std::string_view name = "add";
 
+  struct Shape {
+    static constexpr bool holds(const Node& n) {
+      return n.in.like(n.in2) && n.in.like(n.out);
+    }
+    template <bool Holds, Where At>
+    static constexpr void say() {
+      static_assert(Holds, "espalier: Add takes two blocks of as many values and steps, and gives one like them");
+    }
+  };
+
   template <class C>
   static void forward(const Node& n, const C& c) {
     copy(c.device, as_const(c.value(n.in)), c.value(n.out), false);
@@ -39,6 +49,16 @@ struct Add {
 /// y = x, to bring blocks side by side.
 struct Copy {
   static constexpr std::string_view name = "copy";
+
+  struct Shape {
+    static constexpr bool holds(const Node& n) {
+      return n.in.like(n.out);
+    }
+    template <bool Holds, Where At>
+    static constexpr void say() {
+      static_assert(Holds, "espalier: Copy gives as many values and steps as it takes");
+    }
+  };
 
   template <class C>
   static void forward(const Node& n, const C& c) {

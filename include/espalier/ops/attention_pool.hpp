@@ -14,6 +14,17 @@ namespace espalier::ops {
 struct AttentionPool {
   static constexpr std::string_view name = "attention_pool";
 
+  struct Shape {
+    static constexpr bool holds(const Node& n) {
+      return n.out.rows > 0 && n.in.rows == 3 * n.out.rows && n.out.steps == 1 && n.cache.is(n.in.steps, 1);
+    }
+    template <bool Holds, Where At>
+    static constexpr void say() {
+      static_assert(Holds, "espalier: AttentionPool takes steps of three times as many values as it gives, and has a "
+                           "cache of one value a step");
+    }
+  };
+
   template <class C>
   static void forward(const Node& n, const C& c) {
     attention_pool_forward(c.device, as_const(c.value(n.in)), Index{n.in.steps}, c.value(n.cache), c.value(n.out));

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "espalier/ops/ops.hpp"
+#include "espalier/ops/shapes.hpp"
 #include "espalier/plan/fold.hpp"
 
 namespace espalier {
@@ -48,6 +49,8 @@ struct Costs {
 /// What every node of `Model` costs for one sample, in the plan's order.
 template <class Model>
 [[nodiscard]] constexpr std::span<const Cost> node_costs() {
+  using Shapes = detail::Shapes<Model>;
+  Shapes::Rule::template say<Shapes::hold, Shapes::where>();
   return detail::Costs<Model>::nodes;
 }
 

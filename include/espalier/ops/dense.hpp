@@ -15,6 +15,20 @@ namespace espalier::ops {
 struct Dense {
   static constexpr std::string_view name = "dense";
 
+  struct Shape {
+    static constexpr bool holds(const Node& n) {
+      return n.groups > 0 && n.in.rows % n.groups == 0 && n.out.is(n.out.rows / n.groups * n.groups, n.in.steps) &&
+             n.parameters[0].size == Index{n.out.rows} * (n.in.rows / n.groups) &&
+             (!n.parameters[1].exists() || n.parameters[1].size == n.out.rows) &&
+             (n.cache.exists() ? n.cache.like(n.out) : !needs_pre_activation(n.activation));
+    }
+    template <bool Holds, Where At>
+    static constexpr void say() {
+      static_assert(Holds, "espalier: Dense has groups that divide its inputs and outputs, a weight for each pair of "
+                           "them, a bias for each output or none, and as many steps out as in");
+    }
+  };
+
   template <class C>
   static void forward(const Node& n, const C& c) {
     const int in = n.in.rows / n.groups, out = n.out.rows / n.groups;

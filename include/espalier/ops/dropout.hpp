@@ -10,6 +10,16 @@ namespace espalier::ops {
 struct Dropout {
   static constexpr std::string_view name = "dropout";
 
+  struct Shape {
+    static constexpr bool holds(const Node& n) {
+      return n.in.like(n.out);
+    }
+    template <bool Holds, Where At>
+    static constexpr void say() {
+      static_assert(Holds, "espalier: Dropout gives as many values and steps as it takes");
+    }
+  };
+
   template <class C>
   static void forward(const Node& n, const C& c) {
     const auto x = as_const(c.value(n.in));

@@ -16,6 +16,17 @@ namespace espalier::ops {
 struct ProductLogit {
   static constexpr std::string_view name = "product_logit";
 
+  struct Shape {
+    static constexpr bool holds(const Node& n) {
+      return n.in.like(n.in2) && n.in.like(n.out);
+    }
+    template <bool Holds, Where At>
+    static constexpr void say() {
+      static_assert(Holds, "espalier: ProductLogit takes two blocks of as many values and steps, and gives one like "
+                           "them");
+    }
+  };
+
   template <class C>
   static void forward(const Node& n, const C& c) {
     product_logit_forward(c.device, as_const(c.value(n.in)), as_const(c.value(n.in2)), c.value(n.out));
@@ -48,6 +59,17 @@ struct ProductLogit {
 /// The calibrator of Xi et al., KDD 2021.
 struct Calibrate {
   static constexpr std::string_view name = "calibrate";
+
+  struct Shape {
+    static constexpr bool holds(const Node& n) {
+      return n.in.is(1, 1) && n.in2.is(1, 1) && n.loss >= 0;
+    }
+    template <bool Holds, Where At>
+    static constexpr void say() {
+      static_assert(Holds, "espalier: Calibrate takes the logits of two steps of a funnel, one value each, and is "
+                           "part of a task's loss");
+    }
+  };
 
   template <class C>
   static void forward(const Node& n, const C& c) {

@@ -11,6 +11,16 @@ namespace espalier::ops {
 struct Softmax {
   static constexpr std::string_view name = "softmax";
 
+  struct Shape {
+    static constexpr bool holds(const Node& n) {
+      return n.in.like(n.out) && n.groups > 0 && n.in.rows % n.groups == 0;
+    }
+    template <bool Holds, Where At>
+    static constexpr void say() {
+      static_assert(Holds, "espalier: Softmax gives as many values and steps as it takes, in groups that divide them");
+    }
+  };
+
   template <class C>
   static void forward(const Node& n, const C& c) {
     softmax_forward(c.device, as_const(c.value(n.in)), n.groups, c.value(n.out));
@@ -31,6 +41,17 @@ struct Softmax {
 /// y = Σ_e g_e f_e: experts f are `groups` parts of `in`, gates g are `in2`.   df_e = g_e dy,  dg_e = ⟨f_e, dy⟩
 struct Mix {
   static constexpr std::string_view name = "mix";
+
+  struct Shape {
+    static constexpr bool holds(const Node& n) {
+      return n.groups > 0 && n.in.is(n.groups * n.out.rows, n.out.steps) && n.in2.is(n.groups, n.out.steps);
+    }
+    template <bool Holds, Where At>
+    static constexpr void say() {
+      static_assert(Holds, "espalier: Mix takes groups of as many values as it gives, a weight for each group, and "
+                           "as many steps");
+    }
+  };
 
   template <class C>
   static void forward(const Node& n, const C& c) {
@@ -59,6 +80,17 @@ struct Mix {
 /// y += Σ_e g_e f_e: further experts onto the mixture that Mix, a node before, wrote to the same block.
 struct MixOnto {
   static constexpr std::string_view name = "mix_onto";
+
+  struct Shape {
+    static constexpr bool holds(const Node& n) {
+      return n.groups > 0 && n.in.is(n.groups * n.out.rows, n.out.steps) && n.in2.is(n.groups, n.out.steps);
+    }
+    template <bool Holds, Where At>
+    static constexpr void say() {
+      static_assert(Holds, "espalier: MixOnto takes groups of as many values as it gives, a weight for each group, "
+                           "and as many steps");
+    }
+  };
 
   template <class C>
   static void forward(const Node& n, const C& c) {

@@ -12,11 +12,22 @@ namespace espalier::ops {
 struct GateDropout {
   static constexpr std::string_view name = "gate_dropout";
 
+  struct Shape {
+    static constexpr bool holds(const Node& n) {
+      return n.in.like(n.out) && n.groups > 0 && n.in.rows % n.groups == 0;
+    }
+    template <bool Holds, Where At>
+    static constexpr void say() {
+      static_assert(Holds, "espalier: GateDropout gives as many values and steps as it takes, in groups that divide "
+                           "them");
+    }
+  };
+
   template <class C>
   static void forward(const Node& n, const C& c) {
     const auto g = as_const(c.value(n.in));
     if (c.training) {
-      gate_dropout_forward(c.device, g, Index{n.groups}, n.real, c.key_of(n), c.first, c.value(n.out));
+      gate_dropout_forward(c.device, g, Index{n.groups}, n.real, c.key_of(n), c.first * n.in.steps, c.value(n.out));
     } else {
       copy(c.device, g, c.value(n.out), false);
     }
@@ -26,7 +37,7 @@ struct GateDropout {
   static void backward(const Node& n, const C& c) {
     if (!n.in.gradient) return;
     gate_dropout_backward(c.device, as_const(c.value(n.in)), as_const(c.value(n.out)), as_const(c.gradient(n.out)),
-                          Index{n.groups}, n.real, c.key_of(n), c.first, c.gradient(n.in), n.accumulate_in);
+                          Index{n.groups}, n.real, c.key_of(n), c.first * n.in.steps, c.gradient(n.in), n.accumulate_in);
   }
 
   static constexpr Cost cost(const Node& n) { return {6.0 * n.out.rows, 8.0 * n.out.rows, 8.0 * n.out.rows}; }
@@ -35,6 +46,17 @@ struct GateDropout {
 /// The load of gates in the whole batch, L_e = Σ_j w_j g_ej / Σ_j w_j (0 where that weighs nothing): merged behind the weight's place. For LoadBalance.
 struct GateLoad {
   static constexpr std::string_view name = "gate_load";
+
+  struct Shape {
+    static constexpr bool holds(const Node& n) {
+      return n.in.steps == 1 && n.scratch >= 0 && n.scratch_size == n.in.rows + 1;
+    }
+    template <bool Holds, Where At>
+    static constexpr void say() {
+      static_assert(Holds, "espalier: GateLoad takes gates without steps, and has scratch for a value each and the "
+                           "weight of all");
+    }
+  };
 
   template <class C>
   static void forward(const Node& n, const C& c) {
@@ -62,6 +84,18 @@ struct GateLoad {
 struct LoadBalance {
   static constexpr std::string_view name = "load_balance";
   static constexpr std::size_t most = 64;  ///< groups: as many as a model may have tasks
+
+  struct Shape {
+    static constexpr bool holds(const Node& n) {
+      return n.in.steps == 1 && n.scratch >= 0 && n.scratch_size == n.in.rows + 1 && n.groups > 0 &&
+             n.groups <= static_cast<int>(most) && n.in.rows % n.groups == 0;
+    }
+    template <bool Holds, Where At>
+    static constexpr void say() {
+      static_assert(Holds, "espalier: LoadBalance takes gates without steps, in at most 64 groups that divide them, "
+                           "and the scratch of their load");
+    }
+  };
 
   template <class C>
   static void forward(const Node& n, const C& c) {

@@ -10,6 +10,16 @@ namespace espalier::ops {
 struct NumericInput {
   static constexpr std::string_view name = "numeric";
 
+  struct Shape {
+    static constexpr bool holds(const Node& n) {
+      return n.out.rows > 0 && n.out.steps == 1 && n.field >= 0;
+    }
+    template <bool Holds, Where At>
+    static constexpr void say() {
+      static_assert(Holds, "espalier: NumericInput names the first of its numbers, and has no steps");
+    }
+  };
+
   template <class C>
   static void forward(const Node& n, const C& c) {
     const auto& x = c.batch->numeric;
@@ -28,6 +38,17 @@ struct NumericInput {
 /// Backward keeps dy; the tables are updated after all slices, row by row, in the order of the samples.
 struct Embedding {
   static constexpr std::string_view name = "embedding";
+
+  struct Shape {
+    static constexpr bool holds(const Node& n) {
+      return n.out.rows > 0 && n.out.steps == 1 && n.field >= 0 && n.table >= 0 && n.lookup >= 0;
+    }
+    template <bool Holds, Where At>
+    static constexpr void say() {
+      static_assert(Holds, "espalier: Embedding names its field and table, numbers its look-up with add_lookup, and "
+                           "has no steps");
+    }
+  };
 
   template <class C>
   static void forward(const Node& n, const C& c) {

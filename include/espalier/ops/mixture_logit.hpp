@@ -16,6 +16,17 @@ namespace espalier::ops {
 struct MixtureLogit {
   static constexpr std::string_view name = "mixture_logit";
 
+  struct Shape {
+    static constexpr bool holds(const Node& n) {
+      return n.in.like(n.in2) && n.out.is(1, n.in.steps);
+    }
+    template <bool Holds, Where At>
+    static constexpr void say() {
+      static_assert(Holds, "espalier: MixtureLogit takes two blocks of as many values and steps, and gives one value "
+                           "a step");
+    }
+  };
+
   template <class C>
   static void forward(const Node& n, const C& c) {
     mixture_logit_forward(c.device, as_const(c.value(n.in)), as_const(c.value(n.in2)),
@@ -45,6 +56,16 @@ struct MixtureLogit {
 /// y = v, a learnt vector: what a task is, say.   dv += Σ dy
 struct Broadcast {
   static constexpr std::string_view name = "broadcast";
+
+  struct Shape {
+    static constexpr bool holds(const Node& n) {
+      return n.out.rows > 0 && n.parameters[0].size == n.out.rows;
+    }
+    template <bool Holds, Where At>
+    static constexpr void say() {
+      static_assert(Holds, "espalier: Broadcast has a parameter for each value that it gives");
+    }
+  };
 
   template <class C>
   static void forward(const Node& n, const C& c) {

@@ -10,6 +10,16 @@ namespace espalier::ops {
 struct Multiply {
   static constexpr std::string_view name = "multiply";
 
+  struct Shape {
+    static constexpr bool holds(const Node& n) {
+      return n.in.like(n.in2) && n.in.like(n.out);
+    }
+    template <bool Holds, Where At>
+    static constexpr void say() {
+      static_assert(Holds, "espalier: Multiply takes two blocks of as many values and steps, and gives one like them");
+    }
+  };
+
   template <class C>
   static void forward(const Node& n, const C& c) {
     using T = typename C::Scalar;

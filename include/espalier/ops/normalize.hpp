@@ -15,6 +15,17 @@ namespace espalier::ops {
 struct LayerNorm {
   static constexpr std::string_view name = "layer_norm";
 
+  struct Shape {
+    static constexpr bool holds(const Node& n) {
+      return n.in.like(n.out) && n.cache.is(2, n.in.steps) && n.parameters[0].size == n.in.rows && n.parameters[1].size == n.in.rows;
+    }
+    template <bool Holds, Where At>
+    static constexpr void say() {
+      static_assert(Holds, "espalier: LayerNorm gives as many values and steps as it takes, has a gain and a shift "
+                           "for each value, and a cache of two values a step");
+    }
+  };
+
   template <class C>
   static void forward(const Node& n, const C& c) {
     layer_norm_forward(c.device, as_const(c.value(n.in)), c.parameter(n.parameters[0]), c.parameter(n.parameters[1]),
@@ -43,6 +54,18 @@ struct LayerNorm {
 struct BatchMoments {
   static constexpr std::string_view name = "batch_moments";
   static constexpr double momentum = 0.1;
+
+  struct Shape {
+    static constexpr bool holds(const Node& n) {
+      return n.in.like(n.out) && n.scratch >= 0 && n.scratch_size == 4 * n.in.rows + 1 && n.parameters[0].size == n.in.rows &&
+             n.parameters[1].size == n.in.rows && n.parameters[2].size == n.in.rows && n.parameters[3].size == n.in.rows;
+    }
+    template <bool Holds, Where At>
+    static constexpr void say() {
+      static_assert(Holds, "espalier: BatchMoments has gain, shift, running mean and variance for each value, "
+                           "scratch of four times as many and one, and an output like its input");
+    }
+  };
 
   template <class C>
   static void forward(const Node& n, const C& c) {
@@ -92,6 +115,18 @@ struct BatchMoments {
 /// Second half: y = gain ∘ x̂ + shift with the moments of the batch, or in inference the running ones.
 struct BatchNormalize {
   static constexpr std::string_view name = "batch_normalize";
+
+  struct Shape {
+    static constexpr bool holds(const Node& n) {
+      return n.in.like(n.out) && n.scratch >= 0 && n.scratch_size == 4 * n.in.rows + 1 && n.parameters[0].size == n.in.rows &&
+             n.parameters[1].size == n.in.rows && n.parameters[2].size == n.in.rows && n.parameters[3].size == n.in.rows;
+    }
+    template <bool Holds, Where At>
+    static constexpr void say() {
+      static_assert(Holds, "espalier: BatchNormalize has gain, shift, running mean and variance for each value, "
+                           "scratch of four times as many and one, and an output like its input");
+    }
+  };
 
   template <class C>
   static void forward(const Node& n, const C& c) {

@@ -7,6 +7,7 @@
 
 #include "espalier/ops/context.hpp"
 #include "espalier/ops/ops.hpp"
+#include "espalier/ops/shapes.hpp"
 #include "espalier/ops/start_values.hpp"
 #include "espalier/plan/fold.hpp"
 
@@ -85,6 +86,8 @@ struct Functions {
 /// The program of `Model` for scalar `T` on `Device`.
 template <class Model, class T, class Device>
 [[nodiscard]] constexpr Program<T, Device> program_of() {
+  using Shapes = detail::Shapes<Model>;
+  Shapes::Rule::template say<Shapes::hold, Shapes::where>();
   return {plan_of<Model>(), detail::Functions<Model, T, Device>::operations,
           detail::Functions<Model, T, Device>::losses};
 }

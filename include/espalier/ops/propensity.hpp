@@ -12,6 +12,17 @@ namespace espalier::ops {
 struct InversePropensity {
   static constexpr std::string_view name = "inverse_propensity";
 
+  struct Shape {
+    static constexpr bool holds(const Node& n) {
+      return n.in.is(1, 1) && n.in2.is(1, 1) && n.field >= 0 && n.loss >= 0;
+    }
+    template <bool Holds, Where At>
+    static constexpr void say() {
+      static_assert(Holds, "espalier: InversePropensity takes the logits of a conversion and of its click, one value "
+                           "each, and is part of a task's loss");
+    }
+  };
+
   template <class C>
   static void forward(const Node& n, const C& c) {
     using T = typename C::Scalar;
@@ -40,6 +51,17 @@ struct InversePropensity {
 /// z learns from the first two terms with δ̂ held, δ̂ from the last with δ held (Wang et al., ICML 2019: joint learning).
 struct DoublyRobust {
   static constexpr std::string_view name = "doubly_robust";
+
+  struct Shape {
+    static constexpr bool holds(const Node& n) {
+      return n.in.is(2, 1) && n.in2.is(1, 1) && n.field >= 0 && n.loss >= 0;
+    }
+    template <bool Holds, Where At>
+    static constexpr void say() {
+      static_assert(Holds, "espalier: DoublyRobust takes the logit of a conversion and an error beside it, the logit "
+                           "of its click, and is part of a task's loss");
+    }
+  };
 
   template <class C>
   static void forward(const Node& n, const C& c) {

@@ -17,6 +17,18 @@ struct Route {
   static constexpr std::string_view name = "route";
   static constexpr std::size_t most = 4096;
 
+  struct Shape {
+    static constexpr bool holds(const Node& n) {
+      return n.groups > 0 && n.in.rows % n.groups == 0 && n.in.rows > 0 && n.out.steps == n.in.steps &&
+             n.out.rows % (n.in.rows / n.groups) == 0 && n.parameters[0].size == n.groups * outputs(n) && n.groups * outputs(n) <= static_cast<Index>(most);
+    }
+    template <bool Holds, Where At>
+    static constexpr void say() {
+      static_assert(Holds, "espalier: Route gives parts of the width of its groups, as many steps as it takes, and "
+                           "has a gate for each pair of them, at most 4096");
+    }
+  };
+
   template <class C>
   static void forward(const Node& n, const C& c) {
     std::array<typename C::Scalar, most> z;

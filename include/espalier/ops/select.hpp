@@ -13,6 +13,17 @@ namespace espalier::ops {
 struct Select {
   static constexpr std::string_view name = "select";
 
+  struct Shape {
+    static constexpr bool holds(const Node& n) {
+      return n.groups > 0 && n.in.rows % n.groups == 0 && bits(n) >= 0 && bits(n) < 31 && n.out.is(1 << bits(n), n.in.steps);
+    }
+    template <bool Holds, Where At>
+    static constexpr void say() {
+      static_assert(Holds, "espalier: Select takes groups of bits and a row for each group, and gives a weight for "
+                           "each number of so many bits");
+    }
+  };
+
   template <class C>
   static void forward(const Node& n, const C& c) {
     select_forward(c.device, as_const(c.value(n.in)), Index{n.groups}, bits(n), c.value(n.out));

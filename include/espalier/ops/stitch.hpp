@@ -13,6 +13,18 @@ namespace espalier::ops {
 struct Stitch {
   static constexpr std::string_view name = "stitch";
 
+  struct Shape {
+    static constexpr bool holds(const Node& n) {
+      return n.groups > 0 && n.in.rows % n.groups == 0 && n.in.rows > 0 && n.out.steps == n.in.steps &&
+             n.out.rows % (n.in.rows / n.groups) == 0 && n.parameters[0].size == n.groups * outputs(n);
+    }
+    template <bool Holds, Where At>
+    static constexpr void say() {
+      static_assert(Holds, "espalier: Stitch gives parts of the width of its groups, as many steps as it takes, and "
+                           "has a weight for each pair of them");
+    }
+  };
+
   template <class C>
   static void forward(const Node& n, const C& c) {
     stitch_forward(c.device, c.parameter(n.parameters[0]), Index{n.groups}, outputs(n), as_const(c.value(n.in)),

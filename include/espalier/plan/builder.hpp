@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "espalier/plan/plan.hpp"
+#include "espalier/plan/rule.hpp"
 
 namespace espalier {
 
@@ -135,12 +136,15 @@ class PlanBuilder {
     return before;
   }
 
-  /// Notes the first thing that does not fit.
-  constexpr void problem(Problem what) {
-    if (sizes.problem == Problem::none) {
-      sizes.problem = what;
-      sizes.where = path_;
-    }
+  /// Notes the first rule that does not hold.
+  template <class Rule>
+  constexpr void require(bool holds) {
+    if (!holds) broken(rule_id<Rule>);
+  }
+  constexpr void broken(RuleId rule) {
+    if (sizes.broken != 0) return;
+    sizes.broken = rule;
+    sizes.where = path_;
   }
 
   /// Closes the layout: state after the parameters, both rounded up.

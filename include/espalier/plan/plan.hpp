@@ -69,6 +69,10 @@ struct Block {
     return same;
   }
   [[nodiscard]] constexpr bool exists() const { return rows > 0; }
+  [[nodiscard]] constexpr bool is(int so_many_rows, int so_many_steps) const {
+    return rows == so_many_rows && steps == so_many_steps;
+  }
+  [[nodiscard]] constexpr bool like(const Block& other) const { return is(other.rows, other.steps); }
 };
 
 /// Which operation a node runs: a number for its type, from the type's name. (Not an address: under -fsanitize=undefined
@@ -194,42 +198,8 @@ struct TaskInfo {
   Block representation;  ///< what its tower reads
 };
 
-/// Why a model cannot be: found while folding, said by a static_assert in plan/fold.hpp.
-enum class Problem : std::uint8_t {
-  none,
-  not_a_layer,
-  not_a_loss,
-  not_a_field,
-  not_a_sharing,
-  towers_below,
-  no_fields,
-  same_fields,
-  shared_tables,
-  field_width,
-  field_options,
-  buckets,
-  min_count_of_hashed,
-  pooled_cross,
-  transforms,
-  standardized_twice,
-  edges,
-  bucket_count,
-  bucket_source,
-  history_keys,
-  history_moment,
-  history_options,
-  history_smoothing,
-  history_back,
-  history_times,
-  histories,
-  empty_clip,
-  layer_without_units,
-  dropout_rate,
-  residual_width,
-  duplicate_tensor,
-  operation_not_listed,
-  chain_width,
-};
+/// What must hold of a model: a number for the rule's type, as OpId is one for an operation's. See plan/rule.hpp.
+using RuleId = std::uint64_t;
 
 struct PlanSizes {
   int nodes = 0;
@@ -243,8 +213,8 @@ struct PlanSizes {
   int scratch = 0;            ///< values gathered from slices
   int lookups = 0;
   int lookup_values = 0;      ///< values per sample of all look-ups
-  Problem problem = Problem::none;
-  Name where;                 ///< the layer or task with the problem
+  RuleId broken = 0;          ///< the first rule that does not hold; 0: all do
+  Name where;                 ///< the layer, task or field of which it does not
 };
 
 /// A view of a plan, for code that is compiled once for all models.

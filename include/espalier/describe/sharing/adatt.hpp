@@ -77,7 +77,7 @@ struct AdaTT {
       node.groups = own.count;
       b.align();
       node.parameters[0] = b.tensor("weight", 1, own.count, Init::mean);
-      node.out = b.block(own.experts.rows / own.count);
+      node.out = b.block(own.experts.rows / own.count, own.experts.steps);
       native = b.template emit<ops::Stitch>(node);
     }
     const Block sum = detail::add(b, all, native);

@@ -7,6 +7,15 @@
 
 namespace espalier {
 
+namespace detail {
+struct ChainWidth {
+  template <bool Holds, Where At>
+  static constexpr void say() {
+    static_assert(Holds, "espalier: the towers of Aitm's steps must end in one width");
+  }
+};
+}  // namespace detail
+
 /// Adaptive information transfer (Xi et al., KDD 2021) above any way to share. `Steps` names the tasks of the chain, in
 /// order; their towers end in one width w. With q_k the tower's values of step k,
 ///
@@ -18,7 +27,7 @@ struct AitmWith {
   using Below = typename detail::SharingBelow<Sharing>::type;
   using Names = detail::NameList<Steps...>;
   using Operations = JoinUnique<typename Below::Operations,
-                                TypeList<ops::Dense, ops::Copy, ops::AttentionPool, ops::Calibrate>>;
+                                TypeList<ops::Dense, ops::Copy, ops::AttentionPool, ops::Calibrate, detail::ChainWidth>>;
   static constexpr std::string_view name = "aitm";
   static constexpr bool brings_towers = true;
 
@@ -53,7 +62,7 @@ struct AitmWith {
     for (std::size_t i = 1; i < steps.size(); ++i) {
       const auto k = static_cast<std::size_t>(steps[i]);
       const Block before = h[static_cast<std::size_t>(steps[i - 1])];
-      if (h[k].rows != before.rows) b.problem(Problem::chain_width);
+      b.template require<detail::ChainWidth>(h[k].rows == before.rows);
       constexpr std::array<std::string_view, sizeof...(Tasks)> names{Tasks::name...};
       const int path = b.enter(names[k]);
       const int owner = b.belongs_to(steps[i]);

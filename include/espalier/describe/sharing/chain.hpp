@@ -13,11 +13,18 @@
 
 namespace espalier::detail {
 
+struct TowersAbove {
+  template <bool Holds, Where At>
+  static constexpr void say() {
+    static_assert(Holds, "espalier: what stands below another way to share must not bring towers of its own");
+  }
+};
+
 /// The sharing below: any architecture, or layers for SharedBottom<layers>.
 template <class Sharing>
 struct SharingBelow {
   static constexpr bool brings_towers = requires { requires Sharing::brings_towers; };
-  using type = std::conditional_t<brings_towers, NoSharing<Problem::towers_below>, SharingOrNone<Sharing>>;
+  using type = std::conditional_t<brings_towers, NoSharing<TowersAbove>, SharingOrNone<Sharing>>;
 };
 template <IsLayer Encoder>
 struct SharingBelow<Encoder> {

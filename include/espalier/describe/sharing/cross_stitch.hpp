@@ -43,7 +43,7 @@ struct CrossStitch {
     const int inner = b.enter("stitch");
     b.align();
     node.parameters[0] = b.tensor("weight", Tasks, Tasks, Init::stitch);
-    node.out = b.block(node.in.rows);
+    node.out = b.block(node.in.rows, node.in.steps);
     b.template emit<ops::Stitch>(node);
     b.leave(inner);
     b.leave(path);

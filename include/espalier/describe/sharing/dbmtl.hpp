@@ -65,7 +65,7 @@ struct Dbmtl {
       const int before = b.belongs_to(k);
       int rows = r[at].rows;
       for (std::size_t j = 0; j < tasks; ++j) rows += reads(names[at], names[j]) ? r[j].rows : 0;
-      const Block all = b.block(rows);
+      const Block all = b.block(rows, r[at].steps);
       int row = 0;
       const auto append = [&](Block part) {
         Node node;

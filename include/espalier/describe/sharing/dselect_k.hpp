@@ -39,12 +39,12 @@ struct DselectK {
       gate.in = x;
       b.align();
       gate.parameters[0] = b.tensor("weight", Selected * (bits + 1), x.rows, Init::small);
-      gate.out = b.block(Selected * (bits + 1));
+      gate.out = b.block(Selected * (bits + 1), x.steps);
       b.template emit<ops::Dense>(gate);
       Node select;
       select.in = gate.out;
       select.groups = Selected;
-      select.out = b.block(Experts);
+      select.out = b.block(Experts, x.steps);
       b.template emit<ops::Select>(select);
       b.leave(path);
       const detail::Group group{experts, Experts};

@@ -57,7 +57,7 @@ struct Esmm {
         Node node;
         node.in = logits[static_cast<std::size_t>(before)];
         node.in2 = logits[static_cast<std::size_t>(k)];
-        node.out = b.block(1);
+        node.out = b.block(1, node.in.steps);
         logits[static_cast<std::size_t>(k)] = b.template emit<ops::ProductLogit>(node);
         b.leave(inner);
         b.leave(path);

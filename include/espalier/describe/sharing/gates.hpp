@@ -15,7 +15,7 @@ constexpr Block softmax(Builder& b, Block x, int groups = 1) {
   Node node;
   node.in = x;
   node.groups = groups;
-  node.out = b.block(x.rows);
+  node.out = b.block(x.rows, x.steps);
   Block gates = b.template emit<ops::Softmax>(node);
   if (b.gate_options.load_balance > 0) {
     Node load = node;
@@ -33,7 +33,7 @@ constexpr Block softmax(Builder& b, Block x, int groups = 1) {
   if (b.gate_options.dropout > 0) {
     node.in = gates;
     node.real = b.gate_options.dropout;
-    node.out = b.block(x.rows);
+    node.out = b.block(x.rows, x.steps);
     gates = b.template emit<ops::GateDropout>(node);
   }
   return gates;

@@ -43,7 +43,7 @@ struct HomeLevel {
                               Activation::identity, "down");
     const Extent up = tensors(b, groups, "feature_gate", "up", width, Rank, Init::glorot_uniform);
     const Block gate = dense(b, inner, count * width, up, count, Activation::sigmoid, "up");
-    const Block gated = b.block(count * width);
+    const Block gated = b.block(count * width, in.steps);
     for (int e = 0; e < count; ++e) {
       const int path = b.enter("feature_gate", e);
       Node node;
@@ -106,7 +106,7 @@ struct HomeLevel {
     node.groups = groups;
     node.activation = act;
     node.parameters[0] = weight;
-    node.out = b.block(units);
+    node.out = b.block(units, in.steps);
     return under(b, name, [&] { return b.template emit<ops::Dense>(node); });
   }
 
@@ -131,7 +131,7 @@ struct HomeLevel {
     vectors(3, "running_variance", Init::ones, false);
     node.scratch_size = 4 * in.rows + 1;
     node.scratch = b.scratch(node.scratch_size);
-    node.out = b.block(in.rows);
+    node.out = b.block(in.rows, in.steps);
     const int path = b.enter("batch_norm");
     b.template emit<ops::BatchMoments>(node);
     node.in = in.stopped();  // the moments' backward writes the whole gradient
@@ -145,7 +145,7 @@ struct HomeLevel {
     Node node;
     node.in = in;
     node.activation = Activation::silu;
-    node.out = b.block(in.rows);
+    node.out = b.block(in.rows, in.steps);
     return under(b, "swish", [&] { return b.template emit<ops::Activate>(node); });
   }
 };

@@ -27,7 +27,7 @@ struct OneGateMoe {
     mix.in = Parallel<Encoder>::template fold<Experts>(b, x, "expert");
     mix.in2 = detail::fold_gate(b, x, Experts);
     mix.groups = Experts;
-    mix.out = b.block(mix.in.rows / Experts);
+    mix.out = b.block(mix.in.rows / Experts, mix.in.steps);
     std::array<Block, sizeof...(Tasks)> out{};
     out.fill(detail::under(b, "mix", [&] { return b.template emit<ops::Mix>(mix); }));
     return out;

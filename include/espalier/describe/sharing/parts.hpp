@@ -95,7 +95,7 @@ constexpr Block mix_groups(Builder& b, const Group* groups, int count, Block gat
     node.in2 = gates.slice(row, group.count);
     node.groups = group.count;
     const bool first = row == 0;
-    if (first) out = b.block(group.experts.rows / group.count);
+    if (first) out = b.block(group.experts.rows / group.count, group.experts.steps);
     node.out = out;
     if (first) {
       b.template emit<ops::Mix>(node);
@@ -128,12 +128,12 @@ constexpr Block add(Builder& b, Block in, Block in2) {
   return b.template emit<ops::Add>(node);
 }
 
-/// Blocks of any widths one below the other: a copy of each.
+/// Blocks of any widths and as many steps, one below the other: a copy of each.
 template <class Builder>
 constexpr Block concatenate(Builder& b, std::initializer_list<Block> parts) {
   int rows = 0;
   for (const Block& part : parts) rows += part.rows;
-  const Block out = b.block(rows);
+  const Block out = b.block(rows, parts.begin()->steps);
   int row = 0;
   for (const Block& part : parts) {
     Node node;

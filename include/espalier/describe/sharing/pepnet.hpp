@@ -78,7 +78,7 @@ struct PepNet {
   static constexpr Block gated(Builder& b, Block x, const std::array<std::string_view, N>& names, Block rest, Block h) {
     int rows = rest.rows;
     for (const FieldInfo& f : InputsType::fields) rows += names_it(names, f) ? f.width : 0;
-    const Block in = b.block(rows);
+    const Block in = b.block(rows, rest.steps);
     int row = 0, at = 0;
     const auto append = [&](Block part) {
       Node node;

@@ -51,7 +51,7 @@ struct StarLayers<Layers<Ls...>> {
                                Init weights) {
         const int path = b.enter(path_name);
         const int layer = b.enter("dense", position);
-        if (L::units < 1) b.problem(Problem::layer_without_units);
+        b.template require<DenseUnits>(L::units > 0);
         b.align();
         node.parameters[first] = b.tensor("weight", copies * L::units, in.rows, weights);
         b.align();
@@ -61,8 +61,8 @@ struct StarLayers<Layers<Ls...>> {
       };
       tensors("shared", 1, 0, L::resolve_init(L::weights, L::activation));
       tensors("domains", domains, 2, Init::ones);
-      if (needs_pre_activation(L::activation)) node.cache = b.block(L::units);
-      node.out = b.block(L::units);
+      if (needs_pre_activation(L::activation)) node.cache = b.block(L::units, in.steps);
+      node.out = b.block(L::units, in.steps);
       const int path = b.enter("shared");
       const int layer = b.enter("dense", position);
       b.template emit<ops::DomainDense>(node);

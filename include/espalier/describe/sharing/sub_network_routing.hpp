@@ -51,7 +51,7 @@ struct SubNetworkRouting {
     node.groups = Count;
     b.align();
     node.parameters[0] = b.tensor("log_alpha", outputs, Count, Init::zeros);
-    node.out = b.block(in.rows / Count * outputs);
+    node.out = b.block(in.rows / Count * outputs, in.steps);
     b.template emit<ops::Route>(node);
     b.leave(path);
     return node.out;

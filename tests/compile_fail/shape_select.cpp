@@ -1,0 +1,13 @@
+// expect: espalier: Select takes groups of bits and a row for each group, and gives a weight for each number of so many bits
+#include "wrong_shape.hpp"
+struct Wrong : Emits<esp::ops::Select> {
+  template <class Builder>
+  static constexpr Block fold(Builder& b, Block in, int) {
+    Node n;
+    n.in = in;
+    n.groups = 2;
+    n.out = b.block(4);
+    return b.template emit<esp::ops::Select>(n);
+  }
+};
+const auto program = esp::program_of<Model<Wrong>, float, esp::cpu::Device>();

@@ -1,0 +1,16 @@
+// expect: espalier: DomainDense has weights and a bias once for all and once a domain, the field that tells domains, and no steps
+// Inputs of two steps, which there is no sentence for yet but in a model of one's own.
+#include "espalier/describe/sharing/all.hpp"
+#include "wrong_shape.hpp"
+struct TwoSteps : Inputs {
+  template <class Builder>
+  static constexpr Block fold(Builder& b) {
+    Block x = Inputs::fold(b);
+    x.rows = x.stride = x.rows / 2;
+    x.steps = 2;
+    return x;
+  }
+};
+using Buy = esp::Task<"buy", esp::BinaryCrossEntropy>;
+struct Steps : esp::MultiTaskModel<TwoSteps, esp::Star<"user", 4, esp::Mlp<4>>, Click, Buy> {};
+const auto program = esp::program_of<Steps, float, esp::cpu::Device>();

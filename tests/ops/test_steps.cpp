@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// Blocks of several steps, through every layer and way to share, against central differences in double.
+#include <doctest/doctest.h>
+
+#include "espalier/describe/sharing/all.hpp"
+#include "ops/gradients.hpp"
+
+namespace esp = espalier;
+
+namespace {
+
+using Six = esp::Inputs<esp::Numeric<"a">, esp::Categorical<"movie", 3>, esp::Categorical<"user", 2>>;
+
+/// The six inputs as two steps of three.
+struct TwoSteps : Six {
+  template <class Builder>
+  static constexpr esp::Block fold(Builder& b) {
+    esp::Block x = Six::fold(b);
+    x.rows = x.stride = x.rows / 2;
+    x.steps = 2;
+    return x;
+  }
+};
+
+/// The last step of its input: another view of the same values.
+struct LastStep {
+  using Operations = esp::TypeList<>;
+  static constexpr int width(int in) { return in; }
+
+  template <class Builder>
+  static constexpr esp::Block fold(Builder&, esp::Block in, int) {
+    in.row += (in.steps - 1) * in.stride;
+    in.stride *= in.steps;
+    in.steps = 1;
+    return in;
+  }
+};
+
+template <class... Ls>
+inline constexpr esp::Layers<Ls..., LastStep, esp::Dense<4, esp::Activation::tanh>> Last{};
+
+using Click = esp::Task<"click", esp::BinaryCrossEntropy, Last<>>;
+using Buy = esp::Task<"buy", esp::BinaryCrossEntropy, esp::Weight{0.7}, Last<esp::Dense<3>>>;
+using Watch = esp::Task<"watch", esp::MeanSquaredError, esp::Weight{0.5}, Last<esp::LayerNorm>>;
+
+template <class Sharing>
+struct Model : esp::MultiTaskModel<TwoSteps, Sharing, Click, Buy, Watch> {};
+
+template <class Sharing>
+void check() {
+  using M = Model<Sharing>;
+  int two = 0;
+  for (const esp::Node& n : esp::plan_of<M>().nodes) two += n.out.steps == 2 ? 1 : 0;
+  CHECK(two > 1);  // beside LayerNorm in the last tower
+  espalier_test::check_model<M>();
+}
+
+using Act = esp::Layers<esp::Dense<5, esp::Activation::tanh>>;
+using Narrow = esp::Layers<esp::Dense<4, esp::Activation::tanh>>;
+
+}  // namespace
+
+TEST_CASE("steps: layers") {
+  check<esp::SharedBottom<esp::Layers<esp::Dense<6, esp::Activation::gelu>, esp::LayerNorm, esp::Dense<5>>>>();
+  check<esp::SharedBottom<esp::Layers<esp::Dense<6>, esp::BatchNorm, esp::Residual<esp::Dense<6, esp::Activation::silu>>>>>();
+  check<esp::SharedBottom<esp::Layers<esp::Dense<6>, esp::Dropout<esp::Rate{0.3}>, esp::Dense<5>>>>();
+}
+
+TEST_CASE("steps: ways to share") {
+  check<esp::SingleTask<Act>>();
+  check<esp::Branches<Act, esp::Branch<Narrow, "buy", "click">, esp::Branch<esp::Layers<>, "watch">>>();
+  check<esp::OneGateMoe<3, Act>>();
+  check<esp::Mmoe<3, Act>>();
+  check<esp::Mmoe<2, esp::Layers<esp::LayerNorm, esp::Dense<5>>>>();
+  check<esp::Gated<esp::Mmoe<3, Act>, esp::GateDropout<esp::Rate{0.3}>>>();
+  check<esp::Cgc<2, 1, Act>>();
+  check<esp::Ple<2, 1, Act, Narrow>>();
+  check<esp::CrossStitch<Act, Narrow>>();
+  check<esp::AdaTT<2, 1, Act, Act>>();
+  check<esp::Mtan<Act, Narrow>>();
+  check<esp::SubNetworkRouting<3, Act, Narrow>>();
+  check<esp::DselectK<4, 2, Act>>();
+  check<esp::Home<2, 2, 4, 3, esp::Category<"click", "buy">, esp::Category<"watch">>>();
+  check<esp::Esmm<Act, "click", "buy">>();
+  check<esp::Aitm<Act, "click", "buy">>();
+}
