@@ -25,6 +25,7 @@
 #include "espalier/data/normalisation.hpp"
 #include "espalier/data/row_names.hpp"
 #include "espalier/data/schema_columns.hpp"
+#include "espalier/data/target_encoding.hpp"
 #include "espalier/data/vocabularies.hpp"
 #include "espalier/data/weights.hpp"
 #include "espalier/plan/schema.hpp"
@@ -42,21 +43,26 @@ class Features {
         group_column_(std::move(group_column)),
         vocabularies_(schema.fields),
         numbers_(schema.fields),
-        history_(schema.fields) {
+        history_(schema.fields),
+        targets_(schema.fields) {
     for (const FieldInfo& f : schema_.fields) {
-      first_name_.push_back(0);
-      second_name_.push_back(0);
-      for (int i = 0; i < column_count(f); ++i) {
-        const std::size_t place = names_.add(column_name(f, i));
-        if (f.is_numeric()) number_names_.push_back(place);
-        if (i == 0) first_name_.back() = place;
-        second_name_.back() = place;
-      }
+      for (int i = 0; i < column_count(f) && !f.history.folded(); ++i) static_cast<void>(names_.add(column_name(f, i)));
     }
     for (const std::string& name : history_.names()) history_names_.push_back(names_.add(name));
     for (const std::string& name : history_.columns().keys) key_names_.push_back(names_.add(name));
     for (const std::string& name : history_.columns().days) day_names_.push_back(names_.add(name));
     if (!history_.columns().time.empty()) time_name_ = names_.add(history_.columns().time);
+    for (const std::string& name : targets_.keys()) target_key_names_.push_back(names_.add(name));
+    for (const FieldInfo& f : schema_.fields) {
+      first_name_.push_back(0);
+      second_name_.push_back(0);
+      for (int i = 0; i < column_count(f); ++i) {
+        const std::size_t place = f.history.folded() ? names_.size() + targets_.place(f.column) : names_.add(column_name(f, i));
+        if (f.is_numeric()) number_names_.push_back(place);
+        if (i == 0) first_name_.back() = place;
+        second_name_.back() = place;
+      }
+    }
     state_.vocabularies.resize(vocabularies_.size());
     state_.edges.resize(vocabularies_.size());
     state_.means.assign(numbers_.size(), 0.0);
@@ -65,18 +71,29 @@ class Features {
   }
 
   /// Learns what labels are made of (names of classes, means and deviations), vocabularies (values seen at least min_count times,
-  /// the most frequent first, ties in order of appearance: fields that share a table one after the other), and means, deviations
-  /// and ranges of numbers. A constant or empty column has deviation 1. O(rows · fields). Throws DataError; then nothing has
-  /// changed.
+  /// the most frequent first, ties in order of appearance: fields that share a table one after the other), means of labels by keys
+  /// (of inputs with Folds), and means, deviations and ranges of numbers, where those are such means out of fold. A constant or empty
+  /// column has deviation 1. O(rows · fields). Throws DataError; then nothing has changed.
   void fit(const Dataset& train) {
     FeaturesState state;
     state.keyed = state_.keyed;
     state.labels = features_detail::learn_labels(schema_, train, weight_column_);
     require_history(train.table());
     state.vocabularies = vocabularies_.learn(train);
-    state.edges = vocabularies_.learn_edges(train);
-    numbers_.learn(train, state);
+    auto targets = std::make_shared<TargetEncoding>(targets_);
+    const Columns made = targets->learn(train);
+    state.edges = vocabularies_.learn_edges(train, made);
+    numbers_.learn(train, made, state);
+    if (!targets->empty()) state.targets = std::move(targets);
     restore(std::move(state));
+  }
+
+  /// The means of labels by keys (of inputs with Folds) are those of this training split from now on; all else stays as it is.
+  ESPALIER_COLD void learn_targets(const Dataset& train) {
+    if (targets_.empty()) return;
+    auto targets = std::make_shared<TargetEncoding>(targets_);
+    static_cast<void>(targets->learn(train));
+    state_.targets = std::move(targets);
   }
 
   /// What the inputs of the rows before know from now on: all rows of `train` and `valid`. Behind a table that began with nothing
@@ -103,30 +120,25 @@ class Features {
   /// The data as numbers. A value that the vocabulary does not have is row 0; a missing number is the mean, or 0 without
   /// `standardize`. Labels that are not in the data at all are missing, and without its column weights are 1. Throws DataError
   /// for a label that its loss does not take.
-  [[nodiscard]] EncodedData encode(const Dataset& data) const {
-    EncodedData out = encode_labelled(data);
-    if (!weight_column_.empty() && data.table().has(weight_column_)) {
-      features_detail::encode_weights(weight_column_, data.table(), data.rows(), out);
-    }
-    if (!group_column_.empty()) features_detail::encode_groups(group_column_, data.table(), data.rows(), out);
-    return out;
+  ///
+  /// Inputs with Folds are means over the whole training split: of rows of that split they know the rows' own labels, and what is
+  /// measured on them is better than the model. To train on, there is encode_training().
+  [[nodiscard]] EncodedData encode(const Dataset& data) const { return with_weights(data, encode_labelled(data)); }
+
+  /// The training split, to be trained on: what encode() gives, but inputs with Folds are made out of fold, of the labels of this
+  /// split. Throws DataError.
+  [[nodiscard]] EncodedData encode_training(const Dataset& train) const {
+    const Columns out_of_fold = TargetEncoding(targets_).learn(train);
+    return with_weights(train, with_labels(train, encode_inputs(train, out_of_fold, {})));
   }
 
   /// The same without weights and groups, whose columns need not be there.
-  [[nodiscard]] EncodedData encode_labelled(const Dataset& data) const {
-    EncodedData out = encode_inputs(data);
-    features_detail::encode_labels(schema_, state_.labels, data.table(), data.rows(), out);
-    return out;
-  }
+  [[nodiscard]] EncodedData encode_labelled(const Dataset& data) const { return with_labels(data, encode_inputs(data)); }
 
   /// What predictions need of it: all labels are missing, and neither they nor weights and groups are looked at. With a strict
   /// check, throws DataError for what training did not see.
   [[nodiscard]] EncodedData encode_inputs(const Dataset& data, const InputCheck& check = {}) const {
-    require_history(data.table());
-    EncodedData out = without_labels(data.size());
-    numbers_.encode(data, out, check);
-    vocabularies_.encode(data, out, check);
-    return out;
+    return encode_inputs(data, targets_.empty() ? Columns() : learnt_targets().columns(data), check);
   }
 
   /// One sample from raw named values, without labels. A name that is not an input is an error, an input that is not given is
@@ -140,7 +152,7 @@ class Features {
     out.ids.reserve(schema_.fields.size());
     out.single_ids.reserve(schema_.fields.size());
     const Given given = names_.find(values);
-    const std::vector<double> known = read_history(history, given);
+    const std::vector<double> known = read_known(history, given);
     std::size_t row = 0;
     for (std::size_t field = 0; field < schema_.fields.size(); ++field) {
       if (schema_.fields[field].is_numeric()) {
@@ -172,6 +184,7 @@ class Features {
                                     state.means.size(), " numeric columns, expected ", vocabularies_.size(),
                                     " and ", numbers_.size()});
     }
+    if (!targets_.empty() && !state.targets) throw CheckpointError("features: no means over the training split, which inputs with Folds are");
     if (state.labels.empty()) state.labels.resize(schema_.labels.size());
     if (state.edges.empty()) state.edges.resize(vocabularies_.size());
     features_detail::check_labels(schema_, state.labels);
@@ -201,6 +214,33 @@ class Features {
     for (const LabelState& label : state_.labels) out.label_scales.push_back(label.scale);
     out.labels.assign(schema_.labels.size() * static_cast<std::size_t>(samples), std::numeric_limits<float>::quiet_NaN());
     return out;
+  }
+
+  /// `made`: columns of inputs, by the rows of the table, that it does not have.
+  [[nodiscard]] EncodedData encode_inputs(const Dataset& data, const Columns& made, const InputCheck& check) const {
+    require_history(data.table());
+    EncodedData out = without_labels(data.size());
+    numbers_.encode(data, made, out, check);
+    vocabularies_.encode(data, made, out, check);
+    return out;
+  }
+
+  [[nodiscard]] EncodedData with_labels(const Dataset& data, EncodedData out) const {
+    features_detail::encode_labels(schema_, state_.labels, data.table(), data.rows(), out);
+    return out;
+  }
+
+  [[nodiscard]] EncodedData with_weights(const Dataset& data, EncodedData out) const {
+    if (!weight_column_.empty() && data.table().has(weight_column_)) {
+      features_detail::encode_weights(weight_column_, data.table(), data.rows(), out);
+    }
+    if (!group_column_.empty()) features_detail::encode_groups(group_column_, data.table(), data.rows(), out);
+    return out;
+  }
+
+  [[nodiscard]] const TargetEncoding& learnt_targets() const {
+    if (!state_.targets) throw ConfigError("the means over the training split, which inputs with Folds are, are not learnt yet: call fit() first");
+    return *state_.targets;
   }
 
   /// `row`: of the field's first number among all, moved behind its last.
@@ -257,7 +297,7 @@ class Features {
 
   /// The number given, else what is known of it, else NaN. Throws ConfigError for a text.
   [[nodiscard]] double number_of(std::size_t name, const Given& given, const std::vector<double>& known) const {
-    const NamedValue* const value = given[name];
+    const NamedValue* const value = name < given.size() ? given[name] : nullptr;
     if (value == nullptr) return known.empty() ? std::numeric_limits<double>::quiet_NaN() : known[name];
     if (value->is_text) throw_error<ConfigError>({"input '", names_[name], "' is '", value->text, "', expected a number"});
     return value->number;
@@ -275,13 +315,18 @@ class Features {
     return made;
   }
 
+  /// The hashes of the categories that are given under these names.
+  [[nodiscard]] std::vector<std::uint64_t> hashes_of(const std::vector<std::size_t>& names, const Given& given) const {
+    std::vector<std::uint64_t> hashes;
+    std::string text;
+    hashes.reserve(names.size());
+    for (const std::size_t name : names) hashes.push_back(category_hash(key_text(given[name], names_[name], text)));
+    return hashes;
+  }
+
   [[nodiscard]] RowKeys row_keys(const Given& given) const {
     RowKeys row;
-    std::string text;
-    row.keys.reserve(key_names_.size());
-    for (std::size_t k = 0; k < key_names_.size(); ++k) {
-      row.keys.push_back(category_hash(key_text(given[key_names_[k]], history_.columns().keys[k], text)));
-    }
+    row.keys = hashes_of(key_names_, given);
     row.days.reserve(day_names_.size());
     for (std::size_t k = 0; k < day_names_.size(); ++k) {
       row.days.push_back(features_detail::moment_of(given[day_names_[k]], history_.columns().days[k], true));
@@ -290,21 +335,23 @@ class Features {
     return row;
   }
 
-  /// What inputs of the rows before are, by the places of names_, NaN at others; empty where there are none. Throws ConfigError where
-  /// there is one that is not given, and no history.
-  [[nodiscard]] std::vector<double> read_history(const RowHistory* history, const Given& given) const {
-    if (history_.empty()) return {};
-    if (history == nullptr) {
-      for (const std::size_t name : history_names_) {
-        if (given[name] != nullptr) continue;
-        throw_error<ConfigError>({"row: '", names_[name], "' is not given, which knows of the rows before: predict_row(row, state) "
-                                  "makes it, where state is the predictor's initial_state(), moved on by what came since"});
-      }
-      return {};
+  /// What inputs of the rows before are, by the places of names_, NaN at others, and behind those means over the training split; empty
+  /// where there are none. Throws ConfigError where there is one of the rows before that is not given, and no history.
+  [[nodiscard]] std::vector<double> read_known(const RowHistory* history, const Given& given) const {
+    const bool reads_history = !history_.empty() && history != nullptr;
+    for (std::size_t i = 0; i < history_names_.size() && !reads_history; ++i) {
+      if (given[history_names_[i]] != nullptr) continue;
+      throw_error<ConfigError>({"row: '", names_[history_names_[i]], "' is not given, which knows of the rows before: predict_row(row, state) "
+                                "makes it, where state is the predictor's initial_state(), moved on by what came since"});
     }
-    std::vector<double> inputs(history_names_.size()), known(names_.size(), std::numeric_limits<double>::quiet_NaN());
-    history->read(row_keys(given), inputs.data());
-    for (std::size_t i = 0; i < inputs.size(); ++i) known[history_names_[i]] = inputs[i];
+    if (!reads_history && targets_.empty()) return {};
+    std::vector<double> known(names_.size() + targets_.names().size(), std::numeric_limits<double>::quiet_NaN());
+    if (reads_history) {
+      std::vector<double> inputs(history_names_.size());
+      history->read(row_keys(given), inputs.data());
+      for (std::size_t i = 0; i < inputs.size(); ++i) known[history_names_[i]] = inputs[i];
+    }
+    if (!targets_.empty()) learnt_targets().read(hashes_of(target_key_names_, given), known.data() + names_.size());
     return known;
   }
 
@@ -333,12 +380,13 @@ class Features {
   features_detail::Vocabularies vocabularies_;
   features_detail::Normalisation numbers_;
   RowHistory history_;
+  TargetEncoding targets_;  ///< what means over the training split go by; it has learnt nothing
   FeaturesState state_;
   // Where the values of a row are found.
   features_detail::RowNames names_;
-  std::vector<std::size_t> number_names_;              ///< per numeric column
-  std::vector<std::size_t> first_name_, second_name_;  ///< per field
-  std::vector<std::size_t> history_names_, key_names_, day_names_;
+  std::vector<std::size_t> number_names_;              ///< per numeric column; behind all names: what the training split tells
+  std::vector<std::size_t> first_name_, second_name_;  ///< per field; the same
+  std::vector<std::size_t> history_names_, key_names_, day_names_, target_key_names_;
   std::size_t time_name_ = 0;
 };
 

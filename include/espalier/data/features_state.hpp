@@ -15,6 +15,7 @@
 #include "espalier/core/json_parser.hpp"
 #include "espalier/data/row_history.hpp"
 #include "espalier/data/label_scale.hpp"
+#include "espalier/data/target_encoding.hpp"
 
 namespace espalier {
 
@@ -37,6 +38,8 @@ struct FeaturesState {
   std::vector<std::vector<double>> edges{};
   /// What inputs of the rows before know; null where the model has none. A file has it as tensors.
   std::shared_ptr<const RowHistory> history{};
+  /// Means over the training split; null where the model has none. A file has it as tensors.
+  std::shared_ptr<const TargetEncoding> targets{};
   std::vector<LabelState> labels{};           ///< per task; none in files of models that knew labels as they are
   /// Categories are their keys (category_key.hpp). Files from before that rule have none of this: values as they were written.
   bool keyed = true;

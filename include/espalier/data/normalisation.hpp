@@ -15,6 +15,7 @@
 #include "espalier/data/encoded.hpp"
 #include "espalier/data/features_state.hpp"
 #include "espalier/data/input_check.hpp"
+#include "espalier/data/number_column.hpp"
 #include "espalier/data/schema_columns.hpp"
 #include "espalier/data/transform.hpp"
 #include "espalier/plan/schema.hpp"
@@ -55,11 +56,11 @@ class Normalisation {
   [[nodiscard]] const std::vector<NumericColumn>& columns() const { return columns_; }
   [[nodiscard]] std::size_t size() const { return columns_.size(); }
 
-  /// Means, deviations and ranges. A constant or empty column has deviation 1. Throws DataError.
-  ESPALIER_COLD void learn(const Dataset& train, FeaturesState& state) const {
+  /// Means, deviations and ranges, of columns in `made` and in the table. A constant or empty column has deviation 1. Throws DataError.
+  ESPALIER_COLD void learn(const Dataset& train, const Columns& made, FeaturesState& state) const {
     state.means.clear(), state.deviations.clear(), state.lows.clear(), state.highs.clear();
     for (const NumericColumn& c : columns_) {
-      const std::vector<double>& values = train.table().numbers(c.name);
+      const std::vector<double>& values = number_column(train, made, c.name);
       const auto before = [&](std::int32_t row) {
         return before_standardize(*c.info, values[static_cast<std::size_t>(row)]);
       };
@@ -68,7 +69,7 @@ class Normalisation {
       for (const std::int32_t row : train.rows()) {
         const double x = before(row);
         if (std::isnan(x)) continue;
-        if (std::isinf(x)) refuse(train.table(), row, c);
+        if (std::isinf(x)) refuse(train.table(), row, c, values);
         moments.add(x);
         range.low = std::isnan(range.low) ? x : (std::min)(range.low, x);
         range.high = std::isnan(range.high) ? x : (std::max)(range.high, x);
@@ -108,10 +109,10 @@ class Normalisation {
   }
 
   /// The inputs of all rows, sample after sample. Throws DataError.
-  void encode(const Dataset& data, EncodedData& out, const InputCheck& check) const {
-    if (check.looks()) look(data, check);
-    std::vector<const double*> sources;
-    for (const NumericColumn& c : columns_) sources.push_back(data.table().numbers(c.name).data());
+  void encode(const Dataset& data, const Columns& made, EncodedData& out, const InputCheck& check) const {
+    if (check.looks()) look(data, made, check);
+    std::vector<const std::vector<double>*> sources;
+    for (const NumericColumn& c : columns_) sources.push_back(&number_column(data, made, c.name));
     out.numeric.resize(sources.size() * data.rows().size());
     constexpr std::size_t block = 64;  // a column at a time, of samples that stay in the cache
     for (std::size_t begin = 0; begin < data.rows().size(); begin += block) {
@@ -119,8 +120,8 @@ class Normalisation {
       for (std::size_t i = 0; i < sources.size(); ++i) {
         const NumericColumn& c = columns_[i];
         for (std::size_t j = begin; j < end; ++j) {
-          const auto input = c.input(sources[i][data.rows()[j]], check.clamp);
-          if (!input) refuse(data.table(), data.rows()[j], c);
+          const auto input = c.input((*sources[i])[static_cast<std::size_t>(data.rows()[j])], check.clamp);
+          if (!input) refuse(data.table(), data.rows()[j], c, *sources[i]);
           out.numeric[j * sources.size() + i] = *input;
         }
       }
@@ -129,13 +130,13 @@ class Normalisation {
 
  private:
   /// Finds, or refuses, what training did not see. A row is found once for a vector.
-  void look(const Dataset& data, const InputCheck& check) const {
+  void look(const Dataset& data, const Columns& made, const InputCheck& check) const {
     for (std::size_t i = 0; i < columns_.size();) {
       const std::size_t field = columns_[i].field;
       std::vector<bool> missing(data.rows().size()), outside(data.rows().size());
       for (; i < columns_.size() && columns_[i].field == field; ++i) {
         const NumericColumn& c = columns_[i];
-        const std::vector<double>& values = data.table().numbers(c.name);
+        const std::vector<double>& values = number_column(data, made, c.name);
         for (std::size_t j = 0; j < missing.size(); ++j) {
           const std::int32_t row = data.rows()[j];
           const double number = values[static_cast<std::size_t>(row)];
@@ -152,9 +153,8 @@ class Normalisation {
     }
   }
 
-  [[noreturn]] static void refuse(const Table& table, std::int32_t row, const NumericColumn& c) {
-    throw_error<DataError>({table.where(row), ": column '", c.name, "' is ",
-                            number_text(table.numbers(c.name)[static_cast<std::size_t>(row)]),
+  [[noreturn]] static void refuse(const Table& table, std::int32_t row, const NumericColumn& c, const std::vector<double>& values) {
+    throw_error<DataError>({table.where(row), ": column '", c.name, "' is ", number_text(values[static_cast<std::size_t>(row)]),
                             ", expected a finite number that a float can hold"});
   }
 

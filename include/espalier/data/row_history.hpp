@@ -68,8 +68,6 @@ class DailyHistory {
   }
 
  private:
-  static constexpr std::uint64_t all_keys = 0;  ///< the key of what all rows have together
-
   struct Input {
     std::size_t place;
     std::size_t sum;  ///< 0: count of rows; else where the label's number and sum are

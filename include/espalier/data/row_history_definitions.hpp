@@ -11,19 +11,11 @@
 
 #include "espalier/core/config.hpp"
 #include "espalier/core/place_in.hpp"
-#include "espalier/core/random.hpp"
-#include "espalier/data/category_key.hpp"
 #include "espalier/data/day.hpp"
+#include "espalier/data/key_groups.hpp"
 #include "espalier/data/row_history.hpp"
 
 namespace espalier {
-
-namespace history_detail {
-
-[[nodiscard]] inline std::uint64_t start_key() { return 0x6A09E667F3BCC908ULL; }
-[[nodiscard]] inline std::uint64_t next_key(std::uint64_t key, std::uint64_t value) { return mix(key ^ value); }
-
-}  // namespace history_detail
 
 ESPALIER_COLD ESPALIER_INLINE void DailyHistory::add_input(const FieldInfo& field, std::size_t place, std::size_t label) {
   if (field.history.kind == HistoryKind::count) {
@@ -45,29 +37,19 @@ ESPALIER_INLINE void DailyHistory::read(std::uint64_t key, double day, double* o
   }
   std::array<double, 1 + 2 * max_labels> of_key, of_all;
   totals_.read(key, day, of_key.data());
-  totals_.read(all_keys, day, of_all.data());
+  totals_.read(history_detail::all_keys, day, of_all.data());
   for (const Input& input : inputs_) {
-    if (input.sum == 0) {
-      out[input.place] = of_key[0];
-      continue;
-    }
-    const double count = of_key[input.sum], sum = of_key[input.sum + 1];
-    const double mean = of_all[input.sum + 1] / of_all[input.sum];  // NaN where there is no earlier day
-    out[input.place] = (sum + input.smoothing * mean) / (count + input.smoothing);
+    out[input.place] = input.sum == 0 ? of_key[0]
+                                      : history_detail::smoothed_mean(of_key.data() + input.sum, of_all.data() + input.sum, input.smoothing);
   }
 }
 
 ESPALIER_INLINE void DailyHistory::add(std::uint64_t key, double day, double rows, const double* labels) {
   std::array<double, 1 + 2 * max_labels> values;
-  values[0] = rows;
-  for (std::size_t i = 0; i < labels_.size(); ++i) {
-    const double label = labels == nullptr ? std::numeric_limits<double>::quiet_NaN() : labels[labels_[i]];
-    const bool known = !std::isnan(label);
-    values[1 + 2 * i] = known ? 1 : 0;
-    values[2 + 2 * i] = known ? label : 0;
-  }
+  const auto label_of = [&](std::size_t i) { return labels == nullptr ? std::numeric_limits<double>::quiet_NaN() : labels[labels_[i]]; };
+  history_detail::row_sums(labels_.size(), rows, label_of, values.data());
   totals_.add(key, day, values.data());
-  totals_.add(all_keys, day, values.data());
+  totals_.add(history_detail::all_keys, day, values.data());
 }
 
 ESPALIER_COLD ESPALIER_INLINE void SessionHistory::add_input(const FieldInfo& field, std::size_t place) {
@@ -95,7 +77,7 @@ ESPALIER_INLINE void SessionHistory::add(std::uint64_t key, double time) {
 ESPALIER_COLD ESPALIER_INLINE RowHistory::RowHistory(std::span<const FieldInfo> fields) {
   for (const FieldInfo& field : fields) {
     const HistoryInfo& h = field.history;
-    if (!h.exists() || place(field.column) < names_.size()) continue;
+    if (!h.exists() || h.folded() || place(field.column) < names_.size()) continue;
     const std::size_t at = place_in(names_, field.column);
     std::vector<std::size_t> keys;
     for (const std::string_view key : h.keys) keys.push_back(place_in(columns_.keys, key));
@@ -120,33 +102,21 @@ ESPALIER_INLINE std::size_t RowHistory::place(std::string_view name) const {
   return static_cast<std::size_t>(std::find(names_.begin(), names_.end(), name) - names_.begin());
 }
 
-namespace history_detail {
-
-/// The key of a row in a group.
-template <class Group>
-[[nodiscard]] std::uint64_t key_of(const Group& group, const RowKeys& row) {
-  std::uint64_t key = start_key();
-  for (const std::size_t k : group.keys()) key = next_key(key, row.keys[k]);
-  return key;
-}
-
-}  // namespace history_detail
-
 ESPALIER_INLINE void RowHistory::read(const RowKeys& row, double* out) const {
-  for (const DailyHistory& d : daily_) d.index().prefetch(history_detail::key_of(d, row));
-  for (const SessionHistory& s : sessions_) s.index().prefetch(history_detail::key_of(s, row));
-  for (const DailyHistory& d : daily_) d.read(history_detail::key_of(d, row), row.days[d.day()], out);
-  for (const SessionHistory& s : sessions_) s.read(history_detail::key_of(s, row), row.time, out);
+  for (const DailyHistory& d : daily_) d.index().prefetch(history_detail::key_of(d.keys(), row.keys));
+  for (const SessionHistory& s : sessions_) s.index().prefetch(history_detail::key_of(s.keys(), row.keys));
+  for (const DailyHistory& d : daily_) d.read(history_detail::key_of(d.keys(), row.keys), row.days[d.day()], out);
+  for (const SessionHistory& s : sessions_) s.read(history_detail::key_of(s.keys(), row.keys), row.time, out);
 }
 
 ESPALIER_INLINE void RowHistory::add(const RowKeys& row, const double* labels) {
-  for (DailyHistory& d : daily_) d.add(history_detail::key_of(d, row), row.days[d.day()], 1, labels);
-  for (SessionHistory& s : sessions_) s.add(history_detail::key_of(s, row), row.time);
+  for (DailyHistory& d : daily_) d.add(history_detail::key_of(d.keys(), row.keys), row.days[d.day()], 1, labels);
+  for (SessionHistory& s : sessions_) s.add(history_detail::key_of(s.keys(), row.keys), row.time);
   last_ = (std::max)(last_, columns_.time.empty() ? row.days[0] : row.time);
 }
 
 ESPALIER_INLINE void RowHistory::add_labels(const RowKeys& row, const double* labels) {
-  for (DailyHistory& d : daily_) d.add(history_detail::key_of(d, row), row.days[d.day()], 0, labels);
+  for (DailyHistory& d : daily_) d.add(history_detail::key_of(d.keys(), row.keys), row.days[d.day()], 0, labels);
 }
 
 /// Rows of a table as histories see them, in the order in which they are told: columns are read one after the other, not rows.
@@ -166,39 +136,17 @@ struct RowHistory::Rows {
     sort();
     for (std::vector<double>& column : days) column = in_order(column);
     time = by_time ? in_order(time) : time;
-    for (const std::string& name : columns.keys) {
-      Column made;
-      const Column& column = table.as_keys(name, made);
-      const std::vector<std::uint64_t> of_code = category_hashes(column);
-      std::vector<std::uint64_t>& hashes = keys.emplace_back();
-      hashes.reserve(order.size());
-      for (const std::int32_t row : order) {
-        hashes.push_back(of_code[static_cast<std::size_t>(column.codes[static_cast<std::size_t>(row)] + 1)]);
-      }
-    }
+    for (const std::string& name : columns.keys) keys.push_back(history_detail::hashes_of(table, name, order));
     for (const std::string& name : columns.labels) {
       if (!all_labels && !table.has(name)) {
         labels.emplace_back(order.size(), std::numeric_limits<double>::quiet_NaN());
         continue;
       }
-      const std::vector<double>& values = table.numbers(name);
-      for (std::size_t i = 0; i < values.size(); ++i) {
-        if (!std::isinf(values[i])) continue;
-        throw_error<DataError>({table.where(static_cast<Index>(i)), ": column '", name, "' is infinite, expected a label that has a mean"});
-      }
-      labels.push_back(in_order(values));
+      labels.push_back(in_order(history_detail::labels_of(table, name, order)));
     }
   }
 
   [[nodiscard]] const std::vector<double>& moments() const { return by_time ? time : days[0]; }
-
-  [[nodiscard]] std::vector<std::uint64_t> keys_of(const std::vector<std::size_t>& group) const {
-    std::vector<std::uint64_t> made(order.size(), history_detail::start_key());
-    for (const std::size_t k : group) {
-      for (std::size_t i = 0; i < made.size(); ++i) made[i] = history_detail::next_key(made[i], keys[k][i]);
-    }
-    return made;
-  }
 
  private:
   void sort() {
@@ -223,7 +171,7 @@ ESPALIER_COLD ESPALIER_INLINE void RowHistory::run(const Rows& rows, std::vector
   constexpr std::size_t ahead = 8;
   std::vector<double> inputs(names_.size()), labels(rows.labels.size());
   const auto tell = [&](const auto& group, const std::vector<double>& when, const auto& add) {
-    const std::vector<std::uint64_t> keys = rows.keys_of(group.keys());
+    const std::vector<std::uint64_t> keys = history_detail::keys_of(group.keys(), rows.keys, rows.order.size());
     for (std::size_t i = 0; i < keys.size(); ++i) {
       if (i + ahead < keys.size()) group.index().prefetch(keys[i + ahead]);
       if (out != nullptr) {

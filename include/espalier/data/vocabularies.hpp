@@ -19,6 +19,7 @@
 #include "espalier/data/dictionary.hpp"
 #include "espalier/data/encoded.hpp"
 #include "espalier/data/input_check.hpp"
+#include "espalier/data/number_column.hpp"
 #include "espalier/plan/schema.hpp"
 
 namespace espalier::features_detail {
@@ -63,15 +64,15 @@ class Vocabularies {
     return learnt;
   }
 
-  /// Where the intervals of each field of buckets begin. Throws DataError.
-  [[nodiscard]] std::vector<std::vector<double>> learn_edges(const Dataset& train) const {
+  /// Where the intervals of each field of buckets begin; of columns in `made` and in the table. Throws DataError.
+  [[nodiscard]] std::vector<std::vector<double>> learn_edges(const Dataset& train, const Columns& made) const {
     std::vector<std::vector<double>> learnt(tables_.size());
     for (std::size_t v = 0; v < tables_.size(); ++v) {
       const FieldInfo& f = *tables_[v];
       if (!is_buckets(f)) continue;
       learnt[v].assign(f.edges.begin(), f.edges.end());
       if (!f.edges.empty()) continue;
-      const std::vector<double>& numbers = train.table().numbers(f.column);
+      const std::vector<double>& numbers = number_column(train, made, f.column);
       std::vector<double> values;
       values.reserve(train.rows().size());
       for (const std::int32_t row : train.rows()) values.push_back(finite_number(train.table(), numbers, row, f));
@@ -141,14 +142,14 @@ class Vocabularies {
   }
 
   /// The ids of all rows. Throws DataError.
-  void encode(const Dataset& data, EncodedData& out, const InputCheck& check) const {
+  void encode(const Dataset& data, const Columns& made, EncodedData& out, const InputCheck& check) const {
     for (const FieldInfo& f : fields_) out.single_fields += is_single(f) ? 1 : 0;
     out.single_ids.resize(static_cast<std::size_t>(out.single_fields) * data.rows().size());
     std::size_t single = 0;
     for (std::size_t field = 0; field < fields_.size(); ++field) {
       if (fields_[field].is_numeric()) continue;
       if (is_buckets(fields_[field]) || !fields_[field].second_column.empty()) {
-        encode_single(field, data, out, single, check);
+        encode_single(field, data, made, out, single, check);
       } else {
         encode_field(field, data, out, single, check);
       }
@@ -244,7 +245,8 @@ class Vocabularies {
   }
 
   /// The rows of a field of buckets, or of pairs.
-  void encode_single(std::size_t field, const Dataset& dataset, EncodedData& data, std::size_t single, const InputCheck& check) const {
+  void encode_single(std::size_t field, const Dataset& dataset, const Columns& made, EncodedData& data, std::size_t single,
+                     const InputCheck& check) const {
     const FieldInfo& f = fields_[field];
     const Table& table = dataset.table();
     data.ids.emplace_back();
@@ -256,7 +258,7 @@ class Vocabularies {
       ++missing;
     };
     if (is_buckets(f)) {
-      const std::vector<double>& numbers = table.numbers(f.column);
+      const std::vector<double>& numbers = number_column(dataset, made, f.column);
       std::vector<std::int32_t> ids;
       put_single(dataset, single, data, [&](std::int32_t row) {
         ids.clear();

@@ -118,15 +118,31 @@ struct HistoryKeys {
 struct HistoryMoment {
   template <bool Holds, Where At>
   static constexpr void say() {
-    static_assert(Holds, "espalier: MeanOf and CountOf name the column of days, Before<\"date\">; EarlierRows and "
-                         "SincePrevious that of times: SincePrevious<By<\"user\">, \"time\">");
+    static_assert(Holds, "espalier: MeanOf and CountOf name the column of days, Before<\"date\">, or where there is none "
+                         "Folds<5>; EarlierRows and SincePrevious that of times: SincePrevious<By<\"user\">, \"time\">");
+  }
+};
+
+struct HistoryMoments {
+  template <bool Holds, Where At>
+  static constexpr void say() {
+    static_assert(Holds, "espalier: MeanOf and CountOf go by the days of one column, Before<\"date\">, or where there is "
+                         "none by Folds<5>: one of them is given, once");
+  }
+};
+
+struct HistoryFolds {
+  template <bool Holds, Where At>
+  static constexpr void say() {
+    static_assert(Holds, "espalier: Folds is 2 to 32: Folds<5>");
   }
 };
 
 struct HistoryOptions {
   template <bool Holds, Where At>
   static constexpr void say() {
-    static_assert(Holds, "espalier: Smoothing is an option of MeanOf, Nth of SincePrevious");
+    static_assert(Holds, "espalier: Smoothing is an option of MeanOf, Nth of SincePrevious, Before and Folds of MeanOf "
+                         "and CountOf");
   }
 };
 
@@ -147,8 +163,8 @@ struct HistoryBack {
 struct HistoryColumn {
   template <bool Holds, Where At>
   static constexpr void say() {
-    static_assert(Holds, "espalier: two inputs read one column of the rows before, and differ in their keys, Smoothing or "
-                         "column of days; From<\"other\"> gives one another column");
+    static_assert(Holds, "espalier: two inputs read one column of the rows before, and differ in their keys, Smoothing, "
+                         "column of days or Folds; From<\"other\"> gives one another column");
   }
 };
 
@@ -166,6 +182,6 @@ struct ClipRange {
   }
 };
 
-using FieldRules = TypeList<FieldsAreFields, FieldsExist, FieldNames, SharedTables, FieldWidth, FieldOptions, HashedBuckets, HashedMinCount, CrossPool, TransformCount, StandardizedOnce, BucketCount, BucketSource, BucketEdges, HistoryKeys, HistoryMoment, HistoryOptions, HistorySmoothing, HistoryBack, HistoryColumn, HistoryTime, ClipRange>;
+using FieldRules = TypeList<FieldsAreFields, FieldsExist, FieldNames, SharedTables, FieldWidth, FieldOptions, HashedBuckets, HashedMinCount, CrossPool, TransformCount, StandardizedOnce, BucketCount, BucketSource, BucketEdges, HistoryKeys, HistoryMoment, HistoryMoments, HistoryFolds, HistoryOptions, HistorySmoothing, HistoryBack, HistoryColumn, HistoryTime, ClipRange>;
 
 }  // namespace espalier::detail

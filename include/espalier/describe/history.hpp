@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Inputs made of the rows before: means of labels, counts, and the session so far.
+// Inputs made of other rows: means of labels and counts, of earlier days or of the training split, and the session so far.
 #pragma once
 
 #include <array>
@@ -28,12 +28,29 @@ inline constexpr bool is_by<By<Columns...>> = true;
 /// day knows what the days before it brought, and nothing of its own day.
 template <FixedString Column>
 struct Before {
-  static constexpr std::string_view column = Column.view();
+  static constexpr void apply(FieldInfo& f) {
+    f.history.day = Column.view();
+    ++f.history.moments;
+  }
 };
+
+/// Where no column tells the order of rows: they are those of the training split, which falls into K parts. A row of one part is
+/// taught with labels of the others. K is 2 to 32: the more there are, the nearer it comes to leaving one row out, which leaks.
+template <int K>
+struct Folds {
+  static_assert(K >= 2 && K <= 32, "espalier: Folds is 2 to 32: Folds<5>");
+  static constexpr void apply(FieldInfo& f) {
+    f.history.folds = K;
+    ++f.history.moments;
+  }
+};
+
 template <class T>
-inline constexpr bool is_before = false;
+inline constexpr bool is_moment = false;
 template <FixedString Column>
-inline constexpr bool is_before<Before<Column>> = true;
+inline constexpr bool is_moment<Before<Column>> = true;
+template <int K>
+inline constexpr bool is_moment<Folds<K>> = true;
 
 // Options; transforms of numbers are others.
 template <int Rows>
@@ -73,10 +90,9 @@ constexpr FieldInfo history_field(HistoryKind kind) {
   return f;
 }
 
-template <class MaybeBefore>
-constexpr std::string_view day_column() {
-  if constexpr (is_before<MaybeBefore>) return MaybeBefore::column;
-  return {};
+template <class MaybeMoment>
+constexpr void apply_moment(FieldInfo& f) {
+  if constexpr (is_moment<MaybeMoment>) MaybeMoment::apply(f);
 }
 
 template <FixedString Label>
@@ -110,25 +126,29 @@ constexpr int back_of() {
 /// drawn to the mean of all keys where there are few: (Σ y + smoothing · mean of all) / (rows + smoothing). Missing before there
 /// is any earlier day; missing labels are left out. Standardised unless transforms are given. What it is in a table and to
 /// predict_row: "mean_<label>_by_<keys>".
+///
+/// With Folds<K> instead of Before<"date"> the rows are those of the training split: to a row of that, those of the other K − 1
+/// folds, to all other rows all. It is learnt by fit() and saved with the model, and no column of a table: predict_row has the keys.
 /// Micci-Barreca, A preprocessing scheme for high-cardinality categorical attributes, SIGKDD Explorations 2001.
 template <FixedString Label, class Keys = void, class Day = void, class... Options>  // without them, a sentence says what lacks
 struct MeanOf {
   static constexpr FieldInfo info() {
     FieldInfo f = detail::history_field<detail::JoinedName<detail::MeanText<Label>>, Keys>(HistoryKind::mean);
     f.history.label = Label.view();
-    f.history.day = detail::day_column<Day>();
+    detail::apply_moment<Day>(f);
     f.history.smoothing = 20;
     detail::apply_options(f, TypeList<Standardize>{}, TypeList<Options...>{});
     return f;
   }
 };
 
-/// How many rows of earlier days have the same keys. log1p and standardised unless transforms are given. "count_by_<keys>".
+/// How many rows of earlier days have the same keys; with Folds<K>, of the whole training split. log1p and standardised unless
+/// transforms are given. "count_by_<keys>".
 template <class Keys = void, class Day = void, class... Options>
 struct CountOf {
   static constexpr FieldInfo info() {
     FieldInfo f = detail::history_field<detail::CountText, Keys>(HistoryKind::count);
-    f.history.day = detail::day_column<Day>();
+    detail::apply_moment<Day>(f);
     detail::apply_options(f, TypeList<Log1p, Standardize>{}, TypeList<Options...>{});
     return f;
   }

@@ -47,7 +47,7 @@ constexpr bool histories_agree(std::span<const FieldInfo> fields) {
       const HistoryInfo &a = f.history, &b = g.history;
       if (f.column != g.column || !a.exists() || !b.exists()) continue;
       const bool same_rows = a.kind == b.kind && a.day == b.day && a.time == b.time && a.back == b.back &&
-                             std::equal(a.keys.begin(), a.keys.end(), b.keys.begin(), b.keys.end());
+                             a.folds == b.folds && std::equal(a.keys.begin(), a.keys.end(), b.keys.begin(), b.keys.end());
       if (!same_rows || a.label != b.label || a.smoothing != b.smoothing) return false;
     }
   }
@@ -56,10 +56,13 @@ constexpr bool histories_agree(std::span<const FieldInfo> fields) {
 
 constexpr RuleId broken_rule(const HistoryInfo& h) {
   const bool smooths = h.kind == HistoryKind::mean, goes_back = h.kind == HistoryKind::since_previous;
-  if ((!smooths && h.smoothing != 0) || (!goes_back && h.back != 1)) return rule_id<HistoryOptions>;
+  const bool of_rows = smooths || h.kind == HistoryKind::count;
+  if ((!smooths && h.smoothing != 0) || (!goes_back && h.back != 1) || (!of_rows && h.moments > 0)) return rule_id<HistoryOptions>;
   if (!h.exists()) return 0;
   if (h.keys.empty() || h.keys.size() > 4) return rule_id<HistoryKeys>;
-  if ((h.daily() ? h.day : h.time).empty()) return rule_id<HistoryMoment>;
+  if (h.moments > 1) return rule_id<HistoryMoments>;
+  if (h.moments == 1 && h.day.empty() && (h.folds < 2 || h.folds > 32)) return rule_id<HistoryFolds>;
+  if (!h.folded() && (h.daily() ? h.day : h.time).empty()) return rule_id<HistoryMoment>;
   if (h.back < 1 || h.back > 8) return rule_id<HistoryBack>;
   return h.smoothing >= 0 ? 0 : rule_id<HistorySmoothing>;
 }

@@ -33,11 +33,11 @@ struct Transform {
   constexpr bool operator==(const Transform&) const = default;
 };
 
-/// What a field knows of the rows that came before its own.
+/// What a field knows of the rows that came before its own, or of the training split.
 enum class HistoryKind : std::uint8_t {
   none,            ///< the field reads its own row
-  mean,            ///< mean of a label over rows of earlier days
-  count,           ///< number of rows of earlier days
+  mean,            ///< mean of a label over rows of earlier days, or over the training split
+  count,           ///< number of rows of earlier days, or of the training split
   earlier_rows,    ///< number of rows before this one
   since_previous,  ///< time since a row before this one
 };
@@ -47,14 +47,18 @@ struct HistoryInfo {
   HistoryKind kind = HistoryKind::none;
   std::span<const std::string_view> keys{};
   std::string_view label;  ///< of mean: a column of numbers
-  std::string_view day;    ///< of mean and count
+  std::string_view day;    ///< of mean and count, unless they are folded
   std::string_view time;   ///< of the others
   double smoothing = 0;    ///< of mean: so many rows of the mean of all keys are added
   int back = 1;            ///< of since_previous: 1 for the last row before, 2 for the one before that, …
+  int folds = 0;           ///< of mean and count over the training split: into so many parts it falls
+  int moments = 0;         ///< how many Before and Folds were given: one, of mean and count
 
   [[nodiscard]] constexpr bool exists() const { return kind != HistoryKind::none; }
+  /// Whether it is of the training split, learnt with the model, and not of the rows before.
+  [[nodiscard]] constexpr bool folded() const { return folds != 0; }
   /// Whether it moves on day by day, not row by row.
-  [[nodiscard]] constexpr bool daily() const { return kind == HistoryKind::mean || kind == HistoryKind::count; }
+  [[nodiscard]] constexpr bool daily() const { return (kind == HistoryKind::mean || kind == HistoryKind::count) && !folded(); }
 };
 
 /// One input field. All but numeric ones fill `width` rows of the encoder's input from their embedding table.

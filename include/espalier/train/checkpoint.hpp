@@ -16,6 +16,7 @@
 #include "espalier/train/parameters.hpp"
 #include "espalier/train/safetensors.hpp"
 #include "espalier/train/saved_metrics.hpp"
+#include "espalier/train/target_encoding_file.hpp"
 
 namespace espalier {
 
@@ -24,6 +25,7 @@ namespace espalier {
 //   "description"  the model, as describe_plan writes it
 //   "features"     vocabularies and normalisation
 //   "history"      what inputs of the rows before know, where there are such; its numbers are tensors (row_history_file.hpp)
+//   "targets"      means over the training split, where inputs are such; their numbers are tensors (target_encoding_file.hpp)
 //   "metrics"      of the validation split, where there was one
 
 inline constexpr std::string_view checkpoint_version = "1";
@@ -81,6 +83,7 @@ inline void add_description(SafetensorsWriter& writer, const PlanView& plan, con
   writer.metadata("description", join_lines(describe_plan(plan)));
   writer.metadata("features", to_json(features).dump());
   if (features.history) add_history(writer, *features.history);
+  if (features.targets) add_targets(writer, *features.targets);
 }
 
 inline void add_metrics(SafetensorsWriter& writer, const SavedMetrics& metrics) {
@@ -142,6 +145,10 @@ inline void save_model(const std::string& path, const PlanView& plan, const Para
   if (RowHistory history(plan.schema.fields); !history.empty()) {
     read_history(file, history);
     state.history = std::make_shared<const RowHistory>(std::move(history));
+  }
+  if (TargetEncoding targets(plan.schema.fields); !targets.empty()) {
+    read_targets(file, targets);
+    state.targets = std::make_shared<const TargetEncoding>(std::move(targets));
   }
   return state;
 }

@@ -36,6 +36,7 @@ namespace espalier {
   text += ", by";
   for (const std::string_view key : h.keys) text += " '" + std::string(key) + "'";
   if (h.daily()) text += " before '" + std::string(h.day) + "'";
+  if (h.folded()) text += " of the training split, " + std::to_string(h.folds) + " folds";
   if (!h.time.empty()) text += " at '" + std::string(h.time) + "'";
   if (h.kind == HistoryKind::mean) text += ", smoothing " + Json(h.smoothing).dump();
   if (h.back > 1) text += ", " + std::to_string(h.back) + " before";

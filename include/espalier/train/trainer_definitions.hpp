@@ -66,8 +66,10 @@ ESPALIER_COLD ESPALIER_INLINE FitResult PlanTrainer::fit(const Dataset& train,
     files->restore_features(*resumed, program_.plan, features);
   } else if (!executor_) {
     features.fit(train);
+  } else {
+    features.learn_targets(train);
   }
-  const Splits splits{features.encode(train),
+  const Splits splits{features.encode_training(train),
                       valid.size() > 0 ? features.encode(valid) : EncodedData{}};
   if (!resumed) features.learn_history(train, valid);
   require_finite_losses(program_, train, splits.train);
