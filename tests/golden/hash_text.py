@@ -33,5 +33,6 @@ def hash_text(text):
     return mix(h ^ tail(b))
 
 
-for text in ["", "a", "ab", "abc", "abcd", "abcdefg", "abcdefgh", "abcdefghi", "Köln", "user_27284", "x" * 100]:
-    print(f'{{"{text}", 0x{hash_text(text):016X}U}},')
+if __name__ == "__main__":
+    for text in ["", "a", "ab", "abc", "abcd", "abcdefg", "abcdefgh", "abcdefghi", "Köln", "user_27284", "x" * 100]:
+        print(f'{{"{text}", 0x{hash_text(text):016X}U}},')
