@@ -38,7 +38,6 @@ struct Before {
 /// taught with labels of the others. K is 2 to 32: the more there are, the nearer it comes to leaving one row out, which leaks.
 template <int K>
 struct Folds {
-  static_assert(K >= 2 && K <= 32, "espalier: Folds is 2 to 32: Folds<5>");
   static constexpr void apply(FieldInfo& f) {
     f.history.folds = K;
     ++f.history.moments;

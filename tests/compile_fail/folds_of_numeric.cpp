@@ -1,0 +1,7 @@
+// expect: espalier: Smoothing is an option of MeanOf, Nth of SincePrevious, Before and Folds of MeanOf and CountOf
+#include "espalier/espalier.hpp"
+namespace esp = espalier;
+using Inputs = esp::Inputs<esp::Numeric<"age", esp::Folds<5>>>;
+using Click = esp::Task<"click", esp::BinaryCrossEntropy>;
+struct Model : esp::MultiTaskModel<Inputs, esp::SharedBottom<esp::Mlp<8>>, Click> {};
+const auto& plan = esp::plan_of<Model>();
