@@ -41,8 +41,8 @@ class PlanTrainer {
   /// Learns from `train`; `valid`, if given, decides when to stop and which epoch to keep.
   ///
   /// The first call learns vocabularies and normalisation from `train`, and starts from random weights; after load() or
-  /// another fit() it goes on from what there is, with an optimiser that has forgotten. A resumed run goes on exactly
-  /// where it was; one that had finished returns at once.
+  /// another fit() it goes on from what there is, with an optimiser that has forgotten; means over the training split (MeanOf
+  /// with Folds) are each time those of `train`. A resumed run goes on exactly where it was; one that had finished returns at once.
   ///
   /// Throws DataError and ConfigError before anything has changed; CheckpointError when the run cannot be resumed;
   /// DivergenceError when a loss is no number any more, with the weights of the best epoch in place; where there is none
@@ -50,7 +50,8 @@ class PlanTrainer {
   /// throw.
   FitResult fit(const Dataset& train, const Dataset& valid = {});
 
-  /// Metrics of every task over the whole of `data`.
+  /// Metrics of every task over the whole of `data`. On the training split those of a model with means over that split (MeanOf with
+  /// Folds) are too good: the means know each row's own label, as they did not while training.
   [[nodiscard]] Report evaluate(const Dataset& data, const EvaluateOptions& options = {});
 
   /// Predictions for every row of `data`, in order. Labels, weights and groups are not looked at, nor need they be there.
