@@ -182,6 +182,9 @@ struct ClipRange {
   }
 };
 
-using FieldRules = TypeList<FieldsAreFields, FieldsExist, FieldNames, SharedTables, FieldWidth, FieldOptions, HashedBuckets, HashedMinCount, CrossPool, TransformCount, StandardizedOnce, BucketCount, BucketSource, BucketEdges, HistoryKeys, HistoryMoment, HistoryMoments, HistoryFolds, HistoryOptions, HistorySmoothing, HistoryBack, HistoryColumn, HistoryTime, ClipRange>;
+using FieldRules = TypeList<FieldsAreFields, FieldsExist, FieldNames, SharedTables, FieldWidth, FieldOptions,
+                            HashedBuckets, HashedMinCount, CrossPool, TransformCount, StandardizedOnce, BucketCount,
+                            BucketSource, BucketEdges, HistoryKeys, HistoryMoment, HistoryMoments, HistoryFolds,
+                            HistoryOptions, HistorySmoothing, HistoryBack, HistoryColumn, HistoryTime, ClipRange>;
 
 }  // namespace espalier::detail
