@@ -6,9 +6,9 @@
 #include "machine.hpp"
 #include "workloads.hpp"
 
-#include "espalier/train/executor.hpp"
-#include "espalier/train/make_balance.hpp"
-#include "espalier/train/task_gradients.hpp"
+#include "espalier/exec/executor.hpp"
+#include "espalier/exec/make_balance.hpp"
+#include "espalier/exec/task_gradients.hpp"
 
 namespace {
 

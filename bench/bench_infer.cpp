@@ -3,7 +3,7 @@
 #include "machine.hpp"
 #include "workloads.hpp"
 
-#include "espalier/deploy/inference.hpp"
+#include "espalier/exec/inference.hpp"
 
 namespace {
 

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Dense layers' products as a training step runs them, on one and two threads; bench/peers/ has the
 // same cases on other libraries. One thread: one product. Two: the batch's slices, as
-// train/executor.hpp cuts it; gradients of weights of the whole batch where train/weight_gradients.hpp
+// exec/executor.hpp cuts it; gradients of weights of the whole batch where passes/deferred_weight_gradients.hpp
 // makes them so (x and δ lie together already), else in a buffer for each lane, then summed.
 #include "machine.hpp"
 #include "matmul.hpp"
 
 #include "espalier/kernels/cpu/kernels.hpp"
 #include "espalier/optim/pack.hpp"
-#include "espalier/train/slicing.hpp"
-#include "espalier/train/weight_gradients.hpp"
+#include "espalier/passes/deferred_weight_gradients.hpp"
+#include "espalier/passes/slicing.hpp"
 
 namespace {
 

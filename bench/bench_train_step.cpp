@@ -3,7 +3,7 @@
 #include "machine.hpp"
 #include "workloads.hpp"
 
-#include "espalier/train/executor.hpp"
+#include "espalier/exec/executor.hpp"
 
 namespace {
 

@@ -8,11 +8,11 @@
 #include <vector>
 
 #include "espalier/describe/model.hpp"
+#include "espalier/exec/random_batch.hpp"
 #include "espalier/losses/losses.hpp"
 #include "espalier/ops/cost.hpp"
 #include "espalier/ops/program.hpp"
 #include "espalier/optim/optim.hpp"
-#include "espalier/train/random_batch.hpp"
 
 namespace bench {
 

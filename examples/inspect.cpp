@@ -14,7 +14,7 @@
 #include "common/tensor_statistics.hpp"
 #include "espalier/data/features_state.hpp"
 #include "espalier/metrics/report_text.hpp"
-#include "espalier/train/checkpoint.hpp"
+#include "espalier/model/checkpoint.hpp"
 
 namespace {
 

@@ -14,7 +14,7 @@
 #include "common/two_objectives.hpp"
 #include "espalier/balance/balance.hpp"
 #include "espalier/core/atomic_file.hpp"
-#include "espalier/train/svg_chart.hpp"
+#include "espalier/report/svg_chart.hpp"
 
 namespace {
 

@@ -9,8 +9,8 @@
 
 #include "common/options.hpp"
 #include "espalier/espalier.hpp"
-#include "espalier/train/calibration_chart.hpp"
-#include "espalier/train/confusion_chart.hpp"
+#include "espalier/report/calibration_chart.hpp"
+#include "espalier/report/confusion_chart.hpp"
 
 namespace examples {
 

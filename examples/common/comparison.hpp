@@ -13,8 +13,8 @@
 
 #include "common/intervals.hpp"
 #include "espalier/metrics/report.hpp"
+#include "espalier/report/svg_chart.hpp"
 #include "espalier/train/options.hpp"
-#include "espalier/train/svg_chart.hpp"
 
 namespace examples {
 

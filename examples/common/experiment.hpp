@@ -19,8 +19,8 @@
 #include "common/search.hpp"
 #include "common/transfer.hpp"
 #include "espalier/espalier.hpp"
+#include "espalier/exec/predict.hpp"
 #include "espalier/train/constants.hpp"
-#include "espalier/train/predict.hpp"
 
 namespace examples {
 

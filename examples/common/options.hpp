@@ -9,7 +9,7 @@
 
 #include "common/number_from.hpp"
 #include "espalier/core/error.hpp"
-#include "espalier/train/make_balance.hpp"
+#include "espalier/exec/make_balance.hpp"
 #include "espalier/train/options.hpp"
 
 namespace examples {

@@ -9,7 +9,7 @@
 #include <limits>
 #include <vector>
 
-#include "espalier/train/safetensors.hpp"
+#include "espalier/model/safetensors.hpp"
 
 namespace examples {
 

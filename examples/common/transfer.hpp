@@ -16,8 +16,8 @@
 #include "common/intervals.hpp"
 #include "espalier/core/atomic_file.hpp"
 #include "espalier/metrics/transfer_gain.hpp"
-#include "espalier/train/event_file.hpp"
-#include "espalier/train/svg_chart.hpp"
+#include "espalier/report/event_file.hpp"
+#include "espalier/report/svg_chart.hpp"
 
 namespace examples {
 

@@ -1,7 +1,7 @@
 // expect: espalier: expected layers: Mlp<64, 32>, Dense<64>
+#include "espalier/describe/fold.hpp"
 #include "espalier/describe/model.hpp"
 #include "espalier/losses/losses.hpp"
-#include "espalier/plan/fold.hpp"
 namespace esp = espalier;
 using Click = esp::Task<"click", esp::BinaryCrossEntropy>;
 using Watch = esp::Task<"watch", esp::MeanSquaredError>;

@@ -1,7 +1,7 @@
 // expect: espalier: the second argument of MultiTaskModel is a way to share: SharedBottom<Mlp<64, 32>>
+#include "espalier/describe/fold.hpp"
 #include "espalier/describe/model.hpp"
 #include "espalier/losses/losses.hpp"
-#include "espalier/plan/fold.hpp"
 namespace esp = espalier;
 using Click = esp::Task<"click", esp::BinaryCrossEntropy>;
 using Watch = esp::Task<"watch", esp::MeanSquaredError>;

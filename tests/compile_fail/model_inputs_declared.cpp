@@ -1,7 +1,7 @@
 // expect: espalier: the first argument of MultiTaskModel is Inputs<...>
+#include "espalier/describe/fold.hpp"
 #include "espalier/describe/model.hpp"
 #include "espalier/losses/losses.hpp"
-#include "espalier/plan/fold.hpp"
 namespace esp = espalier;
 using Click = esp::Task<"click", esp::BinaryCrossEntropy>;
 struct Later;

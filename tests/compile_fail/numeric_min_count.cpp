@@ -1,7 +1,7 @@
 // expect: espalier: MinCount, SharedTable and Pooled are options of categorical fields
+#include "espalier/describe/fold.hpp"
 #include "espalier/describe/model.hpp"
 #include "espalier/losses/losses.hpp"
-#include "espalier/plan/fold.hpp"
 namespace esp = espalier;
 using Click = esp::Task<"click", esp::BinaryCrossEntropy>;
 using Watch = esp::Task<"watch", esp::MeanSquaredError>;

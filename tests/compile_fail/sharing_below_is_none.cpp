@@ -1,8 +1,8 @@
 // expect: espalier: expected a way to share, such as SharedBottom<Mlp<64, 32>>
+#include "espalier/describe/fold.hpp"
 #include "espalier/describe/model.hpp"
 #include "espalier/describe/sharing/all.hpp"
 #include "espalier/losses/losses.hpp"
-#include "espalier/plan/fold.hpp"
 namespace esp = espalier;
 using Click = esp::Task<"click", esp::BinaryCrossEntropy>;
 using Watch = esp::Task<"watch", esp::BinaryCrossEntropy>;

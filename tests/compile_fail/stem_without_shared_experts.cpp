@@ -1,8 +1,8 @@
 // expect: espalier: Stem needs at least one shared expert
+#include "espalier/describe/fold.hpp"
 #include "espalier/describe/model.hpp"
 #include "espalier/describe/sharing/all.hpp"
 #include "espalier/losses/losses.hpp"
-#include "espalier/plan/fold.hpp"
 namespace esp = espalier;
 using Click = esp::Task<"click", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Tower<4>>;
 using Buy = esp::Task<"buy", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Tower<4>>;

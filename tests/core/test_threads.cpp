@@ -10,7 +10,7 @@
 
 #include "espalier/core/glob.hpp"
 #include "espalier/core/threads.hpp"
-#include "espalier/train/slicing.hpp"
+#include "espalier/passes/slicing.hpp"
 #include "support/child_process.hpp"
 
 using espalier::Index;

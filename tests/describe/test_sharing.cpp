@@ -15,9 +15,9 @@
 #include <vector>
 
 #include "describe/sharing_models.hpp"
-#include "espalier/deploy/inference.hpp"
-#include "espalier/train/check_gradients.hpp"
-#include "espalier/train/gate_usage.hpp"
+#include "espalier/exec/check_gradients.hpp"
+#include "espalier/exec/inference.hpp"
+#include "espalier/report/gate_usage.hpp"
 
 using namespace espalier_test;
 

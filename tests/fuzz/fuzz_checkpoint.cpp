@@ -16,8 +16,8 @@
 
 #include "espalier/deploy/predictor.hpp"
 #include "espalier/describe/model.hpp"
+#include "espalier/model/resume.hpp"
 #include "espalier/optim/adagrad.hpp"
-#include "espalier/train/resume.hpp"
 
 using namespace espalier;
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "espalier/train/event_file.hpp"
+#include "espalier/report/event_file.hpp"
 
 using namespace espalier;
 

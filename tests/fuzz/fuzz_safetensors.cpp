@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "espalier/train/safetensors.hpp"
+#include "espalier/model/safetensors.hpp"
 
 using espalier::SafetensorsHeader;
 

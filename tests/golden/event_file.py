@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """TensorBoard's own view of event files (pip install tensorboard).
 
-    event_file.py --golden     prints tests/train/event_file_golden.inc: an event file by TensorBoard's writer
+    event_file.py --golden     prints tests/report/event_file_golden.inc: an event file by TensorBoard's writer
     event_file.py FOLDER       prints what TensorBoard's server (--load_fast=false) finds in a run: tag, step, value, wall time
 """
 import io

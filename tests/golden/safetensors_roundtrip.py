@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks that Python's `safetensors` package and espalier read each other's files.
 
-    safetensors_roundtrip.py <program made of tests/train/safetensors_roundtrip.cpp> <scratch folder>
-    safetensors_roundtrip.py --golden      prints tests/train/safetensors_golden.inc
+    safetensors_roundtrip.py <program made of tests/model/safetensors_roundtrip.cpp> <scratch folder>
+    safetensors_roundtrip.py --golden      prints tests/model/safetensors_golden.inc
 
 Exit status 77 with a sentence when the package is not there: the test counts as skipped.
 """

@@ -6,13 +6,13 @@
 #include <string_view>
 #include <vector>
 
-#include "espalier/deploy/inference.hpp"
 #include "espalier/describe/model.hpp"
 #include "espalier/describe/sharing.hpp"
+#include "espalier/exec/executor.hpp"
+#include "espalier/exec/inference.hpp"
+#include "espalier/exec/random_batch.hpp"
 #include "espalier/losses/losses.hpp"
 #include "espalier/optim/optim.hpp"
-#include "espalier/train/executor.hpp"
-#include "espalier/train/random_batch.hpp"
 
 namespace {
 

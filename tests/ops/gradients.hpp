@@ -5,7 +5,7 @@
 #include <doctest/doctest.h>
 
 #include "espalier/describe/model.hpp"
-#include "espalier/train/check_gradients.hpp"
+#include "espalier/exec/check_gradients.hpp"
 
 namespace espalier_test {
 

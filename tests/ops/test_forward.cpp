@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "espalier/deploy/inference.hpp"
-#include "espalier/train/executor.hpp"
-#include "espalier/train/random_batch.hpp"
+#include "espalier/exec/executor.hpp"
+#include "espalier/exec/inference.hpp"
+#include "espalier/exec/random_batch.hpp"
 #include "ops/gradients.hpp"
 
 using namespace espalier_test;

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Kills a program that writes checkpoints, at random moments; the file must be a whole old or a whole new one each time.
-#   kill_checkpoint.sh <program made of tests/train/kill_checkpoint.cpp> [times, 200]
+#   kill_checkpoint.sh <program made of tests/model/kill_checkpoint.cpp> [times, 200]
 set -eu
 program=$1
 times=${2:-200}

@@ -13,8 +13,8 @@
 #include "espalier/core/random.hpp"
 #include "espalier/data/dataset.hpp"
 #include "espalier/describe/model.hpp"
+#include "espalier/exec/start_heads.hpp"
 #include "espalier/optim/optim.hpp"
-#include "espalier/train/start_heads.hpp"
 #include "espalier/train/trainer.hpp"
 
 namespace espalier_test {

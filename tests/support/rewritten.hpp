@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "espalier/train/safetensors.hpp"
+#include "espalier/model/safetensors.hpp"
 
 namespace espalier_test {
 

@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "espalier/exec/executor.hpp"
 #include "espalier/optim/optim.hpp"
-#include "espalier/train/executor.hpp"
 #include "support/allocations.hpp"
 
 namespace espalier_test {

@@ -9,9 +9,9 @@
 
 #include "espalier/core/file.hpp"
 #include "espalier/deploy/predictor.hpp"
-#include "espalier/train/diagnosis_chart.hpp"
-#include "espalier/train/event_file.hpp"
-#include "espalier/train/event_reader.hpp"
+#include "espalier/report/diagnosis_chart.hpp"
+#include "espalier/report/event_file.hpp"
+#include "espalier/report/event_reader.hpp"
 #include "support/made_up.hpp"
 #include "support/temporary_folder.hpp"
 

@@ -2,7 +2,7 @@
 // The trainer learns; what it does with missing labels, weights, a second fit() and a loaded model.
 #include <doctest/doctest.h>
 
-#include "espalier/train/predict.hpp"
+#include "espalier/exec/predict.hpp"
 #include "support/made_up.hpp"
 #include "support/temporary_folder.hpp"
 

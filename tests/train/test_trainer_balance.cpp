@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "espalier/train/make_balance.hpp"
+#include "espalier/exec/make_balance.hpp"
 #include "support/made_up.hpp"
 #include "support/temporary_folder.hpp"
 

@@ -4,7 +4,7 @@
 
 #include <filesystem>
 
-#include "espalier/train/event_file.hpp"
+#include "espalier/report/event_file.hpp"
 #include "support/captured_stderr.hpp"
 #include "support/made_up.hpp"
 #include "support/temporary_folder.hpp"

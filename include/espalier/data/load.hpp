@@ -13,7 +13,7 @@
 #include "espalier/data/from_matrix.hpp"
 #include "espalier/data/row_history.hpp"
 #include "espalier/data/schema_columns.hpp"
-#include "espalier/plan/fold.hpp"
+#include "espalier/describe/fold.hpp"
 
 namespace espalier {
 

@@ -13,11 +13,11 @@
 
 #include "espalier/core/nan.hpp"
 #include "espalier/data/features.hpp"
-#include "espalier/deploy/inference.hpp"
 #include "espalier/deploy/input_counts.hpp"
 #include "espalier/deploy/serving_state.hpp"
-#include "espalier/train/checkpoint.hpp"
-#include "espalier/train/predictions.hpp"
+#include "espalier/exec/inference.hpp"
+#include "espalier/exec/predictions.hpp"
+#include "espalier/model/checkpoint.hpp"
 
 namespace espalier {
 

@@ -15,7 +15,7 @@
 #include "espalier/core/config.hpp"
 #include "espalier/data/batch_buffer.hpp"
 #include "espalier/deploy/predictor.hpp"
-#include "espalier/train/checkpoint.hpp"
+#include "espalier/model/checkpoint.hpp"
 
 namespace espalier {
 

@@ -15,9 +15,9 @@
 #include "espalier/core/config.hpp"
 #include "espalier/data/dataset.hpp"
 #include "espalier/data/features.hpp"
-#include "espalier/data/row_history.hpp"
 #include "espalier/data/named_value.hpp"
-#include "espalier/train/row_history_file.hpp"
+#include "espalier/data/row_history.hpp"
+#include "espalier/model/row_history_file.hpp"
 
 namespace espalier {
 

@@ -10,7 +10,7 @@
 
 namespace espalier::detail {
 
-// A stand-in folds, and notes the rule that it breaks; the plan's reader says it (plan/fold.hpp), once and near the user's line. Nothing
+// A stand-in folds, and notes the rule that it breaks; the plan's reader says it (describe/fold.hpp), once and near the user's line. Nothing
 // is asserted in a class: clang++ takes a class with a failed static_assert for invalid, and complains wherever it is used.
 // Of such a class (IsRefused) nothing more is said.
 

@@ -5,6 +5,7 @@
 //     template <class C> static void forward(const Node&, const C&);
 //     template <class C> static void backward(const Node&, const C&);   // adds to gradients of parameters
 //     static constexpr Cost cost(const Node&);
+//     static constexpr int gates(const Node&);                            // where its output is that many gates, side by side
 //     struct Shape;                                                       // a rule of its nodes, with holds(node): plan/rule.hpp
 // and, where it needs the whole batch, merge_forward or merge_backward (see BatchMoments).
 #pragma once

@@ -5,9 +5,9 @@
 #include <array>
 #include <span>
 
+#include "espalier/describe/fold.hpp"
 #include "espalier/ops/ops.hpp"
 #include "espalier/ops/shapes.hpp"
-#include "espalier/plan/fold.hpp"
 
 namespace espalier {
 

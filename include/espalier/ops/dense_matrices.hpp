@@ -2,6 +2,7 @@
 // The matrices of weights that a plan's fully connected layers read.
 #pragma once
 
+#include <cstddef>
 #include <span>
 #include <vector>
 
@@ -26,6 +27,11 @@ struct DenseMatrix {
     return offset == other.offset && rows == other.rows && columns == other.columns;
   }
 };
+
+/// Whether the node's parameters of that number are a matrix that products alone read.
+[[nodiscard]] constexpr bool is_matrix(const Node& node, std::size_t parameter) {
+  return node.op == op_id<ops::Dense> && parameter == 0;
+}
 
 /// All of them, node after node, group after group.
 [[nodiscard]] ESPALIER_COLD inline std::vector<DenseMatrix> dense_matrices(

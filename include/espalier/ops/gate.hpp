@@ -10,6 +10,7 @@ namespace espalier::ops {
 /// y = softmax(x) in each of `groups` equal parts of the rows.   dx = y ∘ (dy − ⟨dy, y⟩)
 struct Softmax {
   static constexpr std::string_view name = "softmax";
+  static constexpr int gates(const Node& n) { return n.groups; }
 
   struct Shape {
     static constexpr bool holds(const Node& n) {

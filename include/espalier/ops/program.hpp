@@ -5,11 +5,11 @@
 #include <array>
 #include <span>
 
+#include "espalier/describe/fold.hpp"
 #include "espalier/ops/context.hpp"
 #include "espalier/ops/ops.hpp"
 #include "espalier/ops/shapes.hpp"
 #include "espalier/ops/start_values.hpp"
-#include "espalier/plan/fold.hpp"
 
 namespace espalier {
 
@@ -23,6 +23,7 @@ struct OperationFunctions {
 
   Run forward = nullptr;
   Run backward = nullptr;
+  int (*gates)(const Node&) = nullptr;  ///< set: its output is that many gates, side by side
   Start start = nullptr;           ///< set: it can make its output what is wanted at the start
   Merge merge_forward = nullptr;   ///< set: all slices must have run this node forward before the next
   Merge merge_backward = nullptr;  ///< set: all slices must have run this node backward before the one before
@@ -51,6 +52,7 @@ constexpr OperationFunctions<T, Device> functions_of() {
   OperationFunctions<T, Device> f;
   f.forward = &Op::template forward<C>;
   f.backward = &Op::template backward<C>;
+  if constexpr (requires { &Op::gates; }) f.gates = &Op::gates;
   if constexpr (requires { &Op::template start<T>; }) f.start = &Op::template start<T>;
   if constexpr (requires { &Op::template merge_forward<T>; }) f.merge_forward = &Op::template merge_forward<T>;
   if constexpr (requires { &Op::template merge_backward<T>; }) f.merge_backward = &Op::template merge_backward<T>;

@@ -12,6 +12,7 @@ namespace espalier::ops {
 /// Beyond ±½ S is 0 or 1: once all bits are, k experts at most have any weight. Hazimeh et al., NeurIPS 2021 (γ = 1).
 struct Select {
   static constexpr std::string_view name = "select";
+  static constexpr int gates(const Node&) { return 1; }
 
   struct Shape {
     static constexpr bool holds(const Node& n) {

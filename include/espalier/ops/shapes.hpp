@@ -4,7 +4,7 @@
 
 #include <array>
 
-#include "espalier/plan/fold.hpp"
+#include "espalier/describe/fold.hpp"
 #include "espalier/plan/rule.hpp"
 
 namespace espalier::detail {

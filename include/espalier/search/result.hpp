@@ -13,9 +13,9 @@
 #include "espalier/core/config.hpp"
 #include "espalier/core/error.hpp"
 #include "espalier/core/utf8.hpp"
+#include "espalier/report/svg_chart.hpp"
 #include "espalier/search/space.hpp"
 #include "espalier/search/trial.hpp"
-#include "espalier/train/svg_chart.hpp"
 
 namespace espalier::search {
 

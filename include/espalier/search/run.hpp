@@ -17,13 +17,13 @@
 #include "espalier/core/error.hpp"
 #include "espalier/core/random.hpp"
 #include "espalier/core/threads.hpp"
+#include "espalier/report/progress.hpp"
 #include "espalier/search/result.hpp"
 #include "espalier/search/score_file.hpp"
 #include "espalier/search/strategy.hpp"
 #include "espalier/search/trial.hpp"
 #include "espalier/train/interrupt.hpp"
 #include "espalier/train/options.hpp"
-#include "espalier/train/progress.hpp"
 
 namespace espalier::search {
 

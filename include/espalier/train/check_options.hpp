@@ -10,8 +10,8 @@
 #include "espalier/core/error.hpp"
 #include "espalier/core/file.hpp"
 #include "espalier/data/table.hpp"
+#include "espalier/model/resume.hpp"
 #include "espalier/train/options.hpp"
-#include "espalier/train/resume.hpp"
 
 namespace espalier {
 

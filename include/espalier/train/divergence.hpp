@@ -9,10 +9,10 @@
 #include "espalier/core/error.hpp"
 #include "espalier/data/batch.hpp"
 #include "espalier/data/encoded.hpp"
+#include "espalier/exec/parameters.hpp"
+#include "espalier/exec/predictions.hpp"
+#include "espalier/model/loop_state.hpp"
 #include "espalier/plan/plan.hpp"
-#include "espalier/train/loop_state.hpp"
-#include "espalier/train/parameters.hpp"
-#include "espalier/train/predictions.hpp"
 
 namespace espalier {
 

@@ -10,6 +10,7 @@
 
 #include "espalier/balance/equal.hpp"
 #include "espalier/balance/uncertainty.hpp"
+#include "espalier/exec/balance_option.hpp"
 #include "espalier/kernels/precision.hpp"
 #include "espalier/metrics/report.hpp"
 #include "espalier/optim/adam.hpp"
@@ -18,8 +19,7 @@
 #include "espalier/optim/parameter_group.hpp"
 #include "espalier/optim/plateau.hpp"
 #include "espalier/optim/schedule.hpp"
-#include "espalier/train/balance_option.hpp"
-#include "espalier/train/text_option.hpp"
+#include "espalier/report/text_option.hpp"
 
 namespace espalier {
 

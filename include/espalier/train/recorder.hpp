@@ -10,11 +10,11 @@
 #include <vector>
 
 #include "espalier/core/config.hpp"
+#include "espalier/model/loop_state.hpp"
 #include "espalier/plan/plan.hpp"
-#include "espalier/train/history.hpp"
-#include "espalier/train/loop_state.hpp"
+#include "espalier/report/history.hpp"
+#include "espalier/report/progress.hpp"
 #include "espalier/train/options.hpp"
-#include "espalier/train/progress.hpp"
 #include "espalier/train/run_files.hpp"
 
 namespace espalier {

@@ -9,14 +9,14 @@
 #include "espalier/core/config.hpp"
 #include "espalier/data/features.hpp"
 #include "espalier/metrics/evaluate.hpp"
+#include "espalier/model/resume.hpp"
 #include "espalier/ops/program.hpp"
-#include "espalier/train/curves.hpp"
-#include "espalier/train/event_file.hpp"
-#include "espalier/train/history.hpp"
+#include "espalier/report/curves.hpp"
+#include "espalier/report/event_file.hpp"
+#include "espalier/report/history.hpp"
+#include "espalier/report/text_option.hpp"
 #include "espalier/train/options.hpp"
-#include "espalier/train/resume.hpp"
 #include "espalier/train/run_settings.hpp"
-#include "espalier/train/text_option.hpp"
 
 namespace espalier {
 

@@ -13,15 +13,15 @@
 #include "espalier/core/nan.hpp"
 #include "espalier/data/dataset.hpp"
 #include "espalier/data/features.hpp"
-#include "espalier/train/diagnosis.hpp"
-#include "espalier/train/executor.hpp"
+#include "espalier/exec/executor.hpp"
+#include "espalier/exec/predictions.hpp"
+#include "espalier/exec/task_gradients.hpp"
+#include "espalier/model/saved_metrics.hpp"
+#include "espalier/report/diagnosis.hpp"
 #include "espalier/train/monitor.hpp"
 #include "espalier/train/options.hpp"
-#include "espalier/train/predictions.hpp"
 #include "espalier/train/recorder.hpp"
 #include "espalier/train/run_files.hpp"
-#include "espalier/train/saved_metrics.hpp"
-#include "espalier/train/task_gradients.hpp"
 
 namespace espalier {
 

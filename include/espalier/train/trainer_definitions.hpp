@@ -15,14 +15,14 @@
 #include "espalier/core/clock.hpp"
 #include "espalier/core/config.hpp"
 #include "espalier/core/random.hpp"
+#include "espalier/data/prefetch.hpp"
+#include "espalier/exec/predict.hpp"
+#include "espalier/exec/start_heads.hpp"
 #include "espalier/train/check_options.hpp"
 #include "espalier/train/constants.hpp"
 #include "espalier/train/divergence.hpp"
 #include "espalier/train/interrupt.hpp"
 #include "espalier/train/label_checks.hpp"
-#include "espalier/train/predict.hpp"
-#include "espalier/train/prefetch.hpp"
-#include "espalier/train/start_heads.hpp"
 #include "espalier/train/trainer.hpp"
 
 namespace espalier {

@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: Apache-2.0
+// `ParameterGradients<T>`: a gradient of the shared parameters for each task.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <span>
+#include <vector>
+
+#include "espalier/balance/gradient_method.hpp"
+#include "espalier/exec/parameter_ranges.hpp"
+#include "espalier/exec/task_backward.hpp"
+
+namespace espalier {
+
+/// A slice runs forward once and then, its activations still in the cache, backward once a task,
+/// over the nodes that the task's loss reaches. The gradients of shared tensors and tables that
+/// learn go to a buffer of each task. A row of a table counts once, however often the batch holds
+/// it. What belongs to one task (its tower, its gate) goes where it would without balancing.
+///
+/// `Coordinates`: for methods that rewrite gradients. Coordinates are numbered by their place among
+/// the dense parameters, then the tables'; a method that remembers does so of the dense ones.
+template <class T, bool Coordinates = false>
+class ParameterGradients : public TaskBackward<T> {
+ public:
+  /// `groups`: of each tensor, then of each table, where products are wanted by group.
+  explicit ParameterGradients(TrainExecutor<T>& executor, std::span<const int> groups = {})
+      : Base(executor) {
+    const auto tables = groups.empty() ? groups : groups.subspan(executor.plan().tensors.size());
+    table_groups_.assign(tables.begin(), tables.end());
+    const PlanView& plan = e_.program_.plan;
+    bool mixed = false;
+    for (const TaskInfo& task : plan.tasks) {
+      paths_.push_back(path_of({&task.logits, 1}, {}, {static_cast<int>(paths_.size()), true}));
+      const Path& path = paths_.back();
+      for (std::size_t i = 0; i < path.nodes.size(); ++i) {
+        if (path.own[i]) continue;
+        each_tensor(path.nodes[i],
+                    [&](const ParameterInfo& t) { mixed = mixed || t.task != shared_by_tasks; });
+      }
+      segmented_ = segmented_ || path.merges;
+    }
+    segmented_ = segmented_ || e_.segmented_;
+    chunks_ = parameter_ranges(plan, e_.update_.trainable(), mixed, groups);
+    for (const ParameterRange& c : chunks_) shared_ += c.shared ? c.end - c.begin : 0;
+    for (std::size_t i = 0; i < tasks_ * static_cast<std::size_t>(e_.max_lanes_); ++i) {
+      lanes_.emplace_back(static_cast<std::size_t>(plan.sizes.parameters));
+    }
+    for (std::size_t k = 0; k < tasks_; ++k) lookups_.emplace_back(e_.lookup_gradients_.size());
+    for (const Node& node : plan.nodes) {
+      if (node.lookup >= 0) lookup_nodes_.push_back(node);
+    }
+    std::size_t most = 0;
+    for (Index i = 0; i < e_.sparse_.shards(); ++i)
+      most = (std::max)(most, e_.sparse_.shard(i).sums.capacity());
+    const Index kept = Coordinates ? e_.sparse_.shards() : Index{e_.pool_.threads()};
+    for (std::size_t i = 0; i < static_cast<std::size_t>(kept) * tasks_; ++i) {
+      rows_.emplace_back();
+      rows_.back().reserve(most);
+    }
+    partial_.assign(
+        (static_cast<std::size_t>(e_.sparse_.shards()) + chunks_.size()) * tasks_ * tasks_, 0.0);
+  }
+
+  /// How many coordinates a method can remember of each task.
+  [[nodiscard]] std::size_t coordinates() const {
+    return static_cast<std::size_t>(shared_);
+  }
+
+  /// Runs the batch that the executor has begun. Returns how many pieces of products there are.
+  std::size_t run(GradientBalance* method = nullptr) {
+    method_ = method != nullptr && method->balances() ? method : nullptr;
+    if (segmented_) {
+      e_.make_workspace_for_each_slice();
+      e_.forward_segments();
+      for (std::size_t k = 0; k < tasks_; ++k) {
+        e_.each_slice([&](const C& c, Index slice) { start(c, slice, k); });
+        if (!present(k)) continue;
+        walk_segments(paths_[k], [&](const C& own, Index lane) { return own_buffers(own, k, lane); });
+      }
+    } else {
+      e_.pool_.run(e_.slicing_.lanes, [&](Index lane, int worker) {
+        const Index nodes = static_cast<Index>(e_.program_.operations.size());
+        for (Index slice = e_.slicing_.first_slice(lane); slice < e_.slicing_.first_slice(lane + 1);
+             ++slice) {
+          const C c = e_.context(slice, worker, lane);
+          e_.forward(c, 0, nodes);
+          for (std::size_t k = 0; k < tasks_; ++k) {
+            start(c, slice, k);
+            if (present(k)) walk(paths_[k], own_buffers(c, k, lane), c, paths_[k].nodes.size(), 0);
+          }
+        }
+      });
+    }
+    e_.sum_losses();
+    const Index shards = e_.sparse_.shards(), chunks = static_cast<Index>(chunks_.size());
+    e_.pool_.run(shards + chunks, [&](Index piece, int worker) {
+      double* const products = partial_.data() + static_cast<std::size_t>(piece) * tasks_ * tasks_;
+      if (piece < shards) {
+        multiply_rows(piece, worker, products);
+      } else {
+        multiply_chunk(chunks_[static_cast<std::size_t>(piece - shards)], products);
+      }
+    });
+    return static_cast<std::size_t>(shards + chunks);
+  }
+
+  /// Which group of `groups` a piece of the products belongs to.
+  [[nodiscard]] int group(std::size_t piece) const {
+    const auto shards = static_cast<std::size_t>(e_.sparse_.shards());
+    if (piece >= shards) return chunks_[piece - shards].group;
+    return table_groups_[static_cast<std::size_t>(
+        e_.sparse_.shard(static_cast<Index>(piece)).table)];
+  }
+
+  /// Forgets the tasks' gradients, where combine() does not follow.
+  void discard() {
+    for (const ParameterRange& c : chunks_) {
+      for (const std::size_t k : present_)
+        std::fill_n(lane_of(0, k).data() + c.begin, c.end - c.begin, T{0});
+    }
+  }
+
+  /// Leaves Σ_k alpha_k g_k of shared parameters, and the sum of what belongs to single tasks, as
+  /// the executor's gradient.
+  void combine(std::span<const double> alpha) {
+    const bool by_row = Coordinates && !present_.empty();
+    const Index tables = by_row ? e_.sparse_.shards() : static_cast<Index>(lookup_nodes_.size()),
+                chunks = static_cast<Index>(chunks_.size());
+    e_.pool_.run(tables + chunks, [&](Index piece, int) {
+      if (piece >= tables) {
+        combine_chunk(chunks_[static_cast<std::size_t>(piece - tables)], alpha);
+      } else if (by_row) {
+        if constexpr (Coordinates) combine_rows(piece, alpha);
+      } else {
+        combine_lookup(lookup_nodes_[static_cast<std::size_t>(piece)], alpha);
+      }
+    });
+    e_.rows_are_summed_ = by_row;
+  }
+
+ private:
+  using Base = TaskBackward<T>;
+  using typename Base::C;
+  using typename Base::Path;
+  using Base::dot, Base::each_tensor, Base::e_, Base::partial_, Base::path_of, Base::paths_;
+  using Base::present, Base::present_, Base::start, Base::tasks_, Base::walk, Base::walk_segments;
+
+  [[nodiscard]] Buffer<T>& lane_of(Index lane, std::size_t k) {
+    return lanes_[static_cast<std::size_t>(lane) * tasks_ + k];
+  }
+
+  [[nodiscard]] C own_buffers(C c, std::size_t k, Index lane) {
+    c.parameter_gradients = lane_of(lane, k).data();
+    c.lookup_gradients = lookups_[k].data();
+    return c;
+  }
+
+  /// Sums every task's lanes into its first; clears the others; the products of what learns and is
+  /// shared.
+  void multiply_chunk(const ParameterRange& chunk, double* products) {
+    const Index n = chunk.end - chunk.begin;
+    std::fill_n(products, tasks_ * tasks_, 0.0);
+    for (const std::size_t k : present_) {
+      T* ESPALIER_RESTRICT sum = lane_of(0, k).data() + chunk.begin;
+      for (Index lane = 1; lane < e_.slicing_.lanes; ++lane) {
+        T* ESPALIER_RESTRICT part = lane_of(lane, k).data() + chunk.begin;
+        for (Index j = 0; j < n; ++j) {
+          sum[j] += part[j];
+          part[j] = 0;
+        }
+      }
+    }
+    if (!chunk.shared || chunk.frozen) return;
+    if constexpr (Coordinates) rewrite_chunk(chunk);
+    for (const std::size_t k : present_) {
+      for (const std::size_t other : present_) {
+        if (other > k) break;
+        products[k * tasks_ + other] =
+            dot(lane_of(0, k).data() + chunk.begin, lane_of(0, other).data() + chunk.begin, n);
+      }
+    }
+  }
+
+  void multiply_rows(Index shard, int worker, double* products) {
+    std::fill_n(products, tasks_ * tasks_, 0.0);
+    auto& rows = e_.sparse_.shard(shard);
+    const TableInfo& table = e_.program_.plan.tables[static_cast<std::size_t>(rows.table)];
+    const bool compared = table.task == shared_by_tasks && !e_.update_.trainable().table_frozen(rows.table);
+    if (!Coordinates && !compared) return;
+    std::vector<T>* const sums = rows_of(Coordinates ? shard : Index{worker});
+    for (const std::size_t k : present_) {
+      e_.sparse_.collect(shard, e_.batch_, lookups_[k].data(), e_.capacity_);
+      sums[k].assign(rows.sums.data(), rows.sums.data() + rows.count() * rows.width);
+    }
+    if (!compared) return;
+    if constexpr (Coordinates) rewrite_rows(shard, sums);
+    for (const std::size_t k : present_) {
+      for (const std::size_t other : present_) {
+        if (other > k) break;
+        products[k * tasks_ + other] =
+            dot(sums[k].data(), sums[other].data(), static_cast<Index>(sums[k].size()));
+      }
+    }
+  }
+
+  [[nodiscard]] std::vector<T>* rows_of(Index i) {
+    return rows_.data() + static_cast<std::size_t>(i) * tasks_;
+  }
+
+  void combine_chunk(const ParameterRange& chunk, std::span<const double> alpha) {
+    const Index n = chunk.end - chunk.begin;
+    T* ESPALIER_RESTRICT sum = e_.lanes_[0].data() + chunk.begin;
+    for (const std::size_t k : present_) {
+      T* ESPALIER_RESTRICT part = lane_of(0, k).data() + chunk.begin;
+      const T scale = chunk.shared ? static_cast<T>(alpha[k]) : T{1};
+      for (Index j = 0; j < n; ++j) {
+        sum[j] += scale * part[j];
+        part[j] = 0;
+      }
+    }
+  }
+
+  /// Rows' gradients are linear in those of the look-ups, so the executor's update needs to know
+  /// nothing.
+  void combine_lookup(const Node& node, std::span<const double> alpha) {
+    const bool shared =
+        e_.program_.plan.tables[static_cast<std::size_t>(node.table)].task == shared_by_tasks;
+    const std::size_t begin = static_cast<std::size_t>(node.lookup_base * e_.capacity_);
+    const auto n = static_cast<std::size_t>(node.out.rows * e_.batch_.size);
+    T* ESPALIER_RESTRICT sum = e_.lookup_gradients_.data() + begin;
+    std::fill_n(sum, n, T{0});
+    for (const std::size_t k : present_) {
+      const T* ESPALIER_RESTRICT part = lookups_[k].data() + begin;
+      const T scale = shared ? static_cast<T>(alpha[k]) : T{1};
+      for (std::size_t j = 0; j < n; ++j) sum[j] += scale * part[j];
+    }
+  }
+
+  void rewrite_chunk(const ParameterRange& chunk) {
+    if (method_ == nullptr) return;
+    std::array<T*, GradientBalance::max_tasks> rows;
+    std::array<double*, GradientBalance::max_tasks> memory;
+    const bool remembers = !method_->memory().empty();
+    for (std::size_t i = 0; i < present_.size(); ++i) {
+      rows[i] = lane_of(0, present_[i]).data() + chunk.begin;
+      const std::size_t kept = present_[i] * coordinates() + static_cast<std::size_t>(chunk.place);
+      if (remembers) memory[i] = method_->memory().data() + kept;
+    }
+    GradientCoordinates<T> g{{rows.data(), present_.size()}, present_};
+    g.size = static_cast<std::size_t>(chunk.end - chunk.begin);
+    g.first = static_cast<std::uint64_t>(chunk.begin);
+    g.key = e_.key_;
+    if (remembers) g.memory = {memory.data(), present_.size()};
+    method_->rewrite(g);
+  }
+
+  void rewrite_rows(Index shard, std::vector<T>* sums) {
+    if (method_ == nullptr) return;
+    const auto& touched = e_.sparse_.shard(shard);
+    const auto width = static_cast<std::size_t>(touched.width);
+    auto first = static_cast<std::uint64_t>(e_.program_.plan.sizes.parameters);
+    for (int t = 0; t < touched.table; ++t) {
+      const auto at = static_cast<std::size_t>(t);
+      first += static_cast<std::uint64_t>(e_.parameters_.table_rows[at] *
+                                          e_.program_.plan.tables[at].width);
+    }
+    std::array<T*, GradientBalance::max_tasks> rows;
+    GradientCoordinates<T> g{{rows.data(), present_.size()}, present_, width, 0, e_.key_};
+    for (std::size_t row = 0; row < touched.rows.size(); ++row) {
+      for (std::size_t i = 0; i < present_.size(); ++i)
+        rows[i] = sums[present_[i]].data() + row * width;
+      g.first = first + static_cast<std::uint64_t>(touched.rows[row]) * width;
+      method_->rewrite(g);
+    }
+  }
+
+  /// What a method made of rows is not linear in the look-ups: the executor's update takes the sums.
+  void combine_rows(Index shard, std::span<const double> alpha) {
+    auto& rows = e_.sparse_.shard(shard);
+    const bool shared =
+        e_.program_.plan.tables[static_cast<std::size_t>(rows.table)].task == shared_by_tasks;
+    const auto n = static_cast<std::size_t>(rows.count() * rows.width);
+    T* ESPALIER_RESTRICT sum = rows.sums.data();
+    std::fill_n(sum, n, T{0});
+    for (const std::size_t k : present_) {
+      const T* ESPALIER_RESTRICT part = rows_of(shard)[k].data();
+      const T scale = shared ? static_cast<T>(alpha[k]) : T{1};
+      for (std::size_t j = 0; j < n; ++j) sum[j] += scale * part[j];
+    }
+  }
+
+  bool segmented_ = false;
+  GradientBalance* method_ = nullptr;  ///< of this step, if there is anything to balance
+  std::vector<ParameterRange> chunks_;
+  std::vector<int> table_groups_;
+  Index shared_ = 0;  ///< how many values are everyone's
+  std::vector<Node> lookup_nodes_;
+  std::vector<Buffer<T>>
+      lanes_;  ///< lane after lane, in it task after task: gradients of the dense parameters
+  std::vector<Buffer<T>> lookups_;  ///< a task each: gradients of look-ups
+  /// Sums by row, task after task, of a worker; where they are combined by row, of a shard.
+  std::vector<std::vector<T>> rows_;
+};
+
+}  // namespace espalier

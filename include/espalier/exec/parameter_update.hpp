@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+// `ParameterUpdate<T>`: what learns from gradients: the optimiser and what it remembers, groups of parameters that it treats
+// apart or leaves alone, and the average of what was learnt.
+#pragma once
+
+#include <algorithm>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "espalier/core/config.hpp"
+#include "espalier/exec/optimizer_state.hpp"
+#include "espalier/exec/parameter_average.hpp"
+#include "espalier/exec/parameters.hpp"
+#include "espalier/exec/sparse_gradients.hpp"
+#include "espalier/exec/trainable.hpp"
+#include "espalier/kernels/cpu/simd.hpp"
+#include "espalier/optim/clip.hpp"
+#include "espalier/optim/optimizer.hpp"
+#include "espalier/optim/pack.hpp"
+#include "espalier/optim/parameter_group.hpp"
+#include "espalier/passes/slicing.hpp"
+
+namespace espalier {
+
+/// Dense parameters learn chunk by chunk, tables shard by shard: pieces that threads may take in any order.
+template <class T>
+class ParameterUpdate {
+ public:
+  using Shard = typename SparseGradients<T>::Shard;
+
+  ESPALIER_COLD explicit ParameterUpdate(const PlanView& plan)
+      : trainable_(plan, {}),
+        learnt_(plan.sizes.parameters),
+        values_(plan.sizes.parameter_values) {}
+
+  /// From now on by this optimiser, without its past; `freeze`: patterns with *, on tensor and table names. `average`: of
+  /// the parameters, from what they are.
+  ESPALIER_COLD void prepare(const PlanView& plan, const Parameters<T>& parameters,
+                             const Optimizer& optimizer, std::span<const std::string> freeze,
+                             std::span<const ParameterGroup> groups,
+                             const std::optional<ExponentialAverage>& average) {
+    rules_ = group_rules(optimizer, groups);
+    trainable_ = Trainable(plan, freeze, groups);
+    state_ = OptimizerState<T>(parameters, plan.sizes.parameters, optimizer);
+    average_ = average ? ParameterAverage<T>(parameters, *average) : ParameterAverage<T>();
+  }
+
+  [[nodiscard]] const Trainable& trainable() const { return trainable_; }
+  [[nodiscard]] ParameterAverage<T>& average() { return average_; }
+  [[nodiscard]] OptimizerState<T>& state() { return state_; }
+  [[nodiscard]] std::span<const Trainable::Chunk> chunks() const { return trainable_.chunks(); }
+
+  /// Sums the first `count` lanes' gradients of a chunk into the first lane, in order, and clears the others.
+  static void sum_lanes(const Trainable::Chunk& chunk, std::span<Buffer<T>> lanes, Index count) {
+    const Index n = chunk.end - chunk.begin, whole = n / pack_size<T> * pack_size<T>;
+    T* parts[Slicing::max_lanes]{};
+    for (Index lane = 0; lane < count; ++lane) {
+      parts[lane] = lanes[static_cast<std::size_t>(lane)].data() + chunk.begin;
+    }
+    for (Index j = 0; j < whole && count > 1; j += pack_size<T>) {
+      Pack<T> total = load_pack(parts[0] + j);
+      for (Index lane = 1; lane < count; ++lane) {
+        total += load_pack(parts[lane] + j);
+        store_pack(parts[lane] + j, Pack<T>{});
+      }
+      store_pack(parts[0] + j, total);
+    }
+    for (Index j = whole; j < n; ++j) {
+      for (Index lane = 1; lane < count; ++lane) parts[0][j] += std::exchange(parts[lane][j], T{0});
+    }
+  }
+
+  /// Σ g² of what a chunk or a shard is to learn from: of what is frozen, 0.
+  [[nodiscard]] static double squared_norm(const Trainable::Chunk& chunk, const T* gradient) {
+    return chunk.is_frozen() ? 0 : sum_of_squares(gradient + chunk.begin, chunk.end - chunk.begin);
+  }
+  [[nodiscard]] double squared_norm(const Shard& shard) const {
+    return trainable_.table_frozen(shard.table)
+               ? 0
+               : sum_of_squares(shard.sums.data(), shard.count() * shard.width);
+  }
+
+  /// One step of a chunk of `parameters` by `gradient`, both of all dense parameters; clears the gradient.
+  void update(const Trainable::Chunk& chunk, T* parameters, T* gradient, const UpdateStep& step) {
+    const Index n = chunk.end - chunk.begin;
+    if (!chunk.is_frozen()) {
+      T* states[OptimizerState<T>::max_states]{};
+      for (int s = 0; s < state_.count; ++s)
+        states[s] = state_.dense[static_cast<std::size_t>(s)].data() + chunk.begin;
+      const GroupRule& rule = rules_[static_cast<std::size_t>(chunk.group)];
+      rule.optimizer.update(parameters + chunk.begin, gradient + chunk.begin, states, n,
+                            of_group(rule, step));
+      average_.follow(chunk.begin, chunk.end, parameters, step.step);
+    }
+    std::fill_n(gradient + chunk.begin, n, T{0});
+  }
+
+  /// One step of a shard's rows of its table.
+  void update(const Shard& shard, T* table, const UpdateStep& step) {
+    const int group = trainable_.table_group(shard.table);
+    if (group == Trainable::frozen) return;
+    T* states[OptimizerState<T>::max_states]{};
+    for (int s = 0; s < state_.count; ++s) {
+      states[s] =
+          state_.tables[static_cast<std::size_t>(s)][static_cast<std::size_t>(shard.table)].data();
+    }
+    const GroupRule& rule = rules_[static_cast<std::size_t>(group)];
+    average_.catch_up(shard, table, step.step);
+    rule.optimizer.update_rows(table, states, shard.rows.data(), shard.sums.data(), shard.count(),
+                               shard.width, of_group(rule, step));
+    average_.follow(shard, table, step.step);
+  }
+
+  /// What is among the dense parameters and not learnt, running statistics, is averaged too.
+  void follow_state(const T* parameters, const UpdateStep& step) {
+    average_.follow(learnt_, values_, parameters, step.step);
+  }
+
+ private:
+  [[nodiscard]] static UpdateStep of_group(const GroupRule& rule, UpdateStep step) {
+    step.rate *= rule.rate;
+    return step;
+  }
+
+  Trainable trainable_;
+  Index learnt_ = 0, values_ = 0;  ///< dense parameters that learn; all of them
+  std::vector<GroupRule> rules_;
+  OptimizerState<T> state_;
+  ParameterAverage<T> average_;
+};
+
+}  // namespace espalier

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+// `RepresentationGradients<T>`: a gradient of what the towers read for each task.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <span>
+#include <vector>
+
+#include "espalier/balance/gradient_method.hpp"
+#include "espalier/core/error.hpp"
+#include "espalier/exec/task_backward.hpp"
+
+namespace espalier {
+
+/// A task's gradient is that by the block which its tower reads; all of them must be of one width,
+/// and where tasks read different blocks (`Mmoe`) these are compared as if they were one. The tower
+/// part runs backward once a task, the shared part once, with the combined gradient. What reaches
+/// shared parameters by other ways than through these blocks learns from Σ_k λ_k L_k.
+///
+/// `Coordinates`: for methods that rewrite gradients. Every sample's values are coordinates of their
+/// own. A method that remembers can do so of no sample: it is shown the sums over the batch, which
+/// are the gradients by a constant added to the representation; its weights, found from what it
+/// makes of those, are then those of this batch's gradients.
+template <class T, bool Coordinates = false>
+class RepresentationGradients : public TaskBackward<T> {
+ public:
+  /// Throws ConfigError where the blocks cannot be compared.
+  explicit RepresentationGradients(TrainExecutor<T>& executor) : Base(executor) {
+    const PlanView& plan = e_.program_.plan;
+    for (const TaskInfo& task : plan.tasks) {
+      const Block& block = task.representation;
+      if (!block.exists() || !block.gradient || block.steps != 1 ||
+          block.rows != plan.tasks[0].representation.rows) {
+        throw_error<ConfigError>({"balance on representations: the tower of '", task.name,
+                                  "' reads ", block.gradient ? block.rows * block.steps : 0,
+                                  " learnt values, that of '", plan.tasks[0].name, "' ",
+                                  plan.tasks[0].representation.rows, "; expected as many"});
+      }
+      bool known = false;
+      for (const Block& b : blocks_) known = known || (b.base == block.base && b.row == block.row);
+      if (!known) blocks_.push_back(block);
+    }
+    for (const TaskInfo& task : plan.tasks) {
+      paths_.push_back(path_of({&task.logits, 1}, blocks_, {static_cast<int>(paths_.size()), false}));
+      if (!paths_.back().lookups.empty()) {
+        throw_error<ConfigError>(
+            {"balance on representations: the tower of '", task.name,
+             "' reads embedding tables besides; balance on parameters instead"});
+      }
+      kept_.emplace_back(static_cast<std::size_t>(task.representation.rows * e_.capacity_));
+    }
+    trunk_ = path_of(blocks_, {}, {.loads = true});  // gates lie below
+    partial_.assign(static_cast<std::size_t>(e_.max_slices_) * tasks_ * tasks_, 0.0);
+    if (Coordinates) sums_.assign(tasks_, std::vector<T>(coordinates()));
+  }
+
+  /// How many coordinates a method can remember of each task.
+  [[nodiscard]] std::size_t coordinates() const {
+    return static_cast<std::size_t>(e_.program_.plan.tasks[0].representation.rows);
+  }
+
+  /// Runs the batch that the executor has begun, backward as far as the representations. Returns
+  /// how many pieces of products there are.
+  std::size_t run(GradientBalance* method = nullptr) {
+    method_ = method != nullptr && method->balances() ? method : nullptr;
+    e_.make_workspace_for_each_slice();
+    e_.forward_segments();
+    for (std::size_t k = 0; k < tasks_; ++k) {
+      const Block& block = e_.program_.plan.tasks[k].representation;
+      if (paths_[k].merges) {
+        e_.each_slice([&](const C& c, Index slice) { start(c, slice, k); });
+        if (present(k)) walk_segments(paths_[k], [](const C& own, Index) { return own; });
+        e_.each_slice([&](const C& c, Index) { keep(c, block, k); });
+      } else {
+        e_.each_slice([&](const C& c, Index slice) {
+          start(c, slice, k);
+          if (!present(k)) return;
+          walk(paths_[k], c, c, paths_[k].nodes.size(), 0);
+          keep(c, block, k);
+        });
+      }
+    }
+    e_.sum_losses();
+    if constexpr (Coordinates) {
+      if (method_ != nullptr && method_->remembers()) {
+        multiply_sums();
+        return 1;
+      }
+    }
+    e_.each_slice([&](const C& c, Index slice) { multiply(c, slice); });
+    return static_cast<std::size_t>(e_.slicing_.slices);
+  }
+
+  /// The shared part, from Σ_k alpha_k g_k.
+  void combine(std::span<const double> alpha) {
+    const auto begin_trunk = [&](const C& c) {
+      for (const Block& block : trunk_.zeroed) zero(c.gradient(block));
+      for (const Block& block : blocks_) combine_block(c, block, alpha);
+    };
+    if (trunk_.merges) {
+      e_.each_slice([&](const C& c, Index) { begin_trunk(c); });
+      walk_segments(trunk_, [](const C& own, Index) { return own; });
+    } else {
+      e_.each_slice([&](const C& c, Index) {
+        begin_trunk(c);
+        walk(trunk_, c, c, trunk_.nodes.size(), 0);
+      });
+    }
+  }
+
+ private:
+  using Base = TaskBackward<T>;
+  using typename Base::C;
+  using typename Base::Path;
+  using Base::dot, Base::e_, Base::partial_, Base::path_of, Base::paths_, Base::present;
+  using Base::present_, Base::start, Base::tasks_, Base::walk, Base::walk_segments, Base::zero;
+
+  [[nodiscard]] T* kept(const C& c, std::size_t k) {
+    return kept_[k].data() + c.first * e_.program_.plan.tasks[k].representation.rows;
+  }
+
+  void keep(const C& c, const Block& block, std::size_t k) {
+    const View<T> g = c.gradient(block);
+    T* to = kept(c, k);
+    for (Index j = 0; j < g.cols; ++j) to = std::copy_n(g.column(j), g.rows, to);
+  }
+
+  void multiply(const C& c, Index slice) {
+    double* const products = partial_.data() + static_cast<std::size_t>(slice) * tasks_ * tasks_;
+    std::fill_n(products, tasks_ * tasks_, 0.0);
+    const Index width = e_.program_.plan.tasks[0].representation.rows, n = c.count * width;
+    if constexpr (Coordinates) {
+      std::array<T*, GradientBalance::max_tasks> rows;
+      for (std::size_t i = 0; i < present_.size(); ++i) rows[i] = kept(c, present_[i]);
+      rewrite(rows, n, c.first * width, {});
+    }
+    for (const std::size_t k : present_) {
+      for (const std::size_t other : present_) {
+        if (other > k) break;
+        products[k * tasks_ + other] = dot(kept(c, k), kept(c, other), n);
+      }
+    }
+  }
+
+  void rewrite(std::span<T* const> rows, Index size, Index first, std::span<double* const> memory) {
+    if (method_ == nullptr) return;
+    GradientCoordinates<T> g{rows.first(present_.size()), present_};
+    g.size = static_cast<std::size_t>(size);
+    g.first = static_cast<std::uint64_t>(first);
+    g.key = e_.key_;
+    g.memory = memory;
+    method_->rewrite(g);
+  }
+
+  /// The products of what the method makes of the sums over the batch.
+  void multiply_sums() {
+    const Index width = static_cast<Index>(coordinates());
+    e_.pool_.run(static_cast<Index>(present_.size()), [&](Index i, int) {
+      const std::size_t k = present_[static_cast<std::size_t>(i)];
+      T* ESPALIER_RESTRICT sum = sums_[k].data();
+      std::fill_n(sum, width, T{0});
+      const T* ESPALIER_RESTRICT part = kept_[k].data();
+      for (Index j = 0; j < e_.batch_.size; ++j, part += width) {
+        for (Index r = 0; r < width; ++r) sum[r] += part[r];
+      }
+    });
+    std::array<T*, GradientBalance::max_tasks> rows;
+    std::array<double*, GradientBalance::max_tasks> memory;
+    for (std::size_t i = 0; i < present_.size(); ++i) {
+      rows[i] = sums_[present_[i]].data();
+      memory[i] = method_->memory().data() + present_[i] * coordinates();
+    }
+    rewrite(rows, width, 0, {memory.data(), present_.size()});
+    std::fill_n(partial_.data(), tasks_ * tasks_, 0.0);
+    for (const std::size_t k : present_) {
+      for (const std::size_t other : present_) {
+        if (other > k) break;
+        partial_[k * tasks_ + other] = dot(sums_[k].data(), sums_[other].data(), width);
+      }
+    }
+  }
+
+  void combine_block(const C& c, const Block& block, std::span<const double> alpha) {
+    const View<T> g = c.gradient(block);
+    zero(g);
+    for (const std::size_t k : present_) {
+      const Block& own = e_.program_.plan.tasks[k].representation;
+      if (own.base != block.base || own.row != block.row) continue;
+      const T* from = kept(c, k);
+      const T scale = static_cast<T>(alpha[k]);
+      for (Index j = 0; j < g.cols; ++j, from += g.rows) {
+        T* to = g.column(j);
+        for (Index i = 0; i < g.rows; ++i) to[i] += scale * from[i];
+      }
+    }
+  }
+
+  Path trunk_;
+  std::vector<Block> blocks_;    ///< the representations, each once
+  std::vector<Buffer<T>> kept_;  ///< a task each: its gradient, sample after sample
+  std::vector<std::vector<T>> sums_;
+  GradientBalance* method_ = nullptr;  ///< of this step, if there is anything to balance
+};
+
+}  // namespace espalier

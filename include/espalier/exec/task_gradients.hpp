@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+// `TaskGradientPass<T>`: forward and backward with a gradient for each task, which a gradient
+// method combines.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "espalier/balance/gradient_method.hpp"
+#include "espalier/exec/balance_option.hpp"
+#include "espalier/exec/executor.hpp"
+#include "espalier/exec/parameter_gradients.hpp"
+#include "espalier/exec/representation_gradients.hpp"
+
+namespace espalier {
+
+/// Drives gradient methods over the steps of a TrainExecutor, instead of its own forward_backward:
+/// `BalanceOn::parameters` by ParameterGradients, `BalanceOn::representation` by
+/// RepresentationGradients. Summed over the batch, the tasks' gradients give the Gramian and, by the
+/// method's weights, one gradient. What belongs to one task (its tower, its gate) learns from
+/// Σ_k λ_k L_k, λ the static weights.
+///
+/// A task without labels in the batch, or with weight 0, is absent. The same bits for any number of
+/// threads; nothing allocates after the first batch. `Coordinates`: for methods that need them.
+template <class T, bool Coordinates = false>
+class TaskGradientPass {
+ public:
+  /// After TrainExecutor::prepare, as frozen tensors take no part. Throws ConfigError.
+  TaskGradientPass(TrainExecutor<T>& executor, BalanceOn on)
+      : e_(executor), tasks_(executor.plan().tasks.size()) {
+    gramian_.assign(tasks_ * tasks_, 0.0);
+    alpha_.assign(tasks_, 1.0);
+    present_.reserve(tasks_);
+    if (on == BalanceOn::representation) {
+      representation_.emplace(e_);
+    } else {
+      parameters_.emplace(e_);
+    }
+  }
+
+  /// Room for what the method remembers; forward_backward makes it, too, if it comes first.
+  void prepare(GradientBalance& balance) const {
+    if (balance.needs_coordinates() != Coordinates) {
+      throw_error<ConfigError>({"balance '", balance.name(), "': expected TaskGradientPass<T, ",
+                                Coordinates ? "false>" : "true>"});
+    }
+    if constexpr (Coordinates) {
+      const std::size_t each =
+          representation_ ? representation_->coordinates() : parameters_->coordinates();
+      balance.remember(balance.balances() ? each : 0);
+    }
+  }
+
+  /// Leaves the combined gradient, as TrainExecutor::forward_backward does. `weights`: the static
+  /// ones. Returns the losses (NaN where the batch has no label of a task).
+  std::span<const double> forward_backward(const Batch<T>& batch, std::span<const double> weights,
+                                           std::uint64_t key, GradientBalance& balance) {
+    prepare(balance);
+    e_.begin_step(batch, weights, key);
+    present_.clear();
+    for (std::size_t k = 0; k < tasks_; ++k) {
+      if (e_.totals_[k] > 0 && weights[k] > 0) present_.push_back(k);
+    }
+    if (representation_) {
+      step(*representation_, key, balance);
+    } else {
+      step(*parameters_, key, balance);
+    }
+    return e_.losses_;
+  }
+
+  /// Of the last step: G Gᵀ, row after row, NaN on the diagonal for tasks that were absent; and the
+  /// method's weights.
+  [[nodiscard]] std::span<const double> gramian() const { return gramian_; }
+  [[nodiscard]] std::span<const double> weights() const { return alpha_; }
+
+ private:
+  template <class Gradients>
+  void step(Gradients& gradients, std::uint64_t key, GradientBalance& balance) {
+    gradients.set_present(present_);
+    const std::size_t pieces = gradients.run(&balance);
+    sum_products(gradients.products(), pieces);
+    balance.weights(gramian_, e_.losses_, key, alpha_);
+    gradients.combine(alpha_);
+  }
+
+  /// The pieces' products, in their order.
+  void sum_products(std::span<const double> partial, std::size_t pieces) {
+    std::fill(gramian_.begin(), gramian_.end(), 0.0);
+    for (std::size_t piece = 0; piece < pieces; ++piece) {
+      const double* products = partial.data() + piece * tasks_ * tasks_;
+      for (std::size_t k = 0; k < tasks_; ++k) {
+        for (std::size_t other = 0; other <= k; ++other)
+          gramian_[k * tasks_ + other] += products[k * tasks_ + other];
+      }
+    }
+    for (std::size_t k = 0; k < tasks_; ++k) {
+      for (std::size_t other = 0; other < k; ++other)
+        gramian_[other * tasks_ + k] = gramian_[k * tasks_ + other];
+      if (std::find(present_.begin(), present_.end(), k) == present_.end())
+        gramian_[k * tasks_ + k] = std::nan("");
+    }
+  }
+
+  TrainExecutor<T>& e_;
+  std::size_t tasks_;
+  std::optional<ParameterGradients<T, Coordinates>> parameters_;
+  std::optional<RepresentationGradients<T, Coordinates>> representation_;
+  std::vector<std::size_t> present_;
+  std::vector<double> gramian_, alpha_;
+};
+
+/// Type-erased, for the trainer, which knows single precision only.
+struct GradientDriver {
+  class Pass {
+   public:
+    virtual ~Pass() = default;
+    virtual std::span<const double> forward_backward(const Batch<float>& batch,
+                                                     std::span<const double> weights,
+                                                     std::uint64_t key,
+                                                     GradientBalance& balance) = 0;
+  };
+  /// Makes room for what the method remembers, too.
+  std::unique_ptr<Pass> (*make)(TrainExecutor<float>& executor, BalanceOn on,
+                                GradientBalance& balance) = nullptr;
+};
+
+template <class Method>
+struct GradientDriverOf {
+  template <class T>
+  struct PassOf final : GradientDriver::Pass {
+    PassOf(TrainExecutor<T>& executor, BalanceOn on) : pass(executor, on) {}
+    std::span<const double> forward_backward(const Batch<T>& batch, std::span<const double> weights,
+                                             std::uint64_t key, GradientBalance& balance) override {
+      return pass.forward_backward(batch, weights, key, balance);
+    }
+    TaskGradientPass<T, Method::needs_coordinates> pass;
+  };
+
+  [[nodiscard]] static const GradientDriver* driver() {
+    static constexpr GradientDriver made{&make<float>};
+    return &made;
+  }
+  template <class T>
+  static std::unique_ptr<GradientDriver::Pass> make(TrainExecutor<T>& executor, BalanceOn on,
+                                                    GradientBalance& balance) {
+    auto made = std::make_unique<PassOf<T>>(executor, on);
+    made->pass.prepare(balance);
+    return made;
+  }
+};
+
+}  // namespace espalier

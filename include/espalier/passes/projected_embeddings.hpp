@@ -1,0 +1,433 @@
+// SPDX-License-Identifier: Apache-2.0
+// `TableProducts<T>`: a first layer over small tables, multiplied once a row of a table and not once a sample.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#include "espalier/core/buffer.hpp"
+#include "espalier/ops/program.hpp"
+#include "espalier/passes/small_tables.hpp"
+
+namespace espalier {
+
+/// A layer that reads look-ups side by side is a sum over them: with W_f the columns of W that look-up f meets, E_f its
+/// table, x the inputs that are left (numbers, rows of large tables) and W_x their columns,
+///
+///     W [x; E_1[id_1]; E_2[id_2]; …] = W_x x + Σ_f P_f[id_f],   P_f = E_f W_fᵀ   (a row for each of the table's)
+///
+/// and backward, with G_f[r] = Σ δ_j over the samples j whose id_f is r:   dW_f = G_fᵀ E_f,   dE_f = G_f W_f.
+/// A table of a few rows is looked up by a thousand samples: three products a sample become a row added here and there.
+/// Tables of very few rows form groups with a row for each combination, Σ_f P_f: fewer rows are added then.
+/// Which tables, and for which batches, depends on the plan, the tables' rows and the size of the batch alone.
+template <class T>
+class TableProducts {
+ public:
+  using C = Context<T, cpu::Device>;
+
+  TableProducts() = default;
+
+  ESPALIER_COLD TableProducts(const Program<T, cpu::Device>& program,
+                              const std::vector<Index>& table_rows, Index max_batch, Index lanes,
+                              int threads)
+      : program_(program),
+        nodes_(program.plan.nodes.begin(), program.plan.nodes.end()),
+        roles_(nodes_.size(), Role::other) {
+    for (const SmallTable& small : choose_small_tables(program.plan, table_rows)) {
+      const auto rows = static_cast<std::size_t>(table_rows[static_cast<std::size_t>(small.table)]);
+      const auto width = static_cast<std::size_t>(
+          program.plan.tables[static_cast<std::size_t>(small.table)].width);
+      tables_.push_back(
+          {small.table, small.group, Buffer<T>(rows * width), std::vector<std::uint8_t>(rows)});
+      groups_ = small.group + 1;
+    }
+    for (std::size_t i = 0; i < nodes_.size(); ++i) {
+      if (reads_small_tables(nodes_[i])) add_layer(static_cast<Index>(i), table_rows);
+    }
+    Index largest = 0;
+    for (Layer& layer : layers_) {
+      layer.deltas = Buffer<T>(static_cast<std::size_t>(layer.out * max_batch));
+      layer.weights = Buffer<T>(static_cast<std::size_t>(layer.out * layer.rest));
+      for (Index i = 0; i < lanes; ++i) layer.gradients.push_back(layer.weights);
+      for (const Part& part : layer.parts) largest = (std::max)(largest, part.rows * layer.out);
+    }
+    for (int i = 0; i < threads; ++i) sums_.emplace_back(static_cast<std::size_t>(2 * largest));
+  }
+
+  /// Whether the products are fewer with a batch of `samples`.
+  [[nodiscard]] bool pays(Index samples) const {
+    return lookups_ > 0 && 4 * rows_ <= lookups_ * samples;
+  }
+
+  /// Whether node `i` is a layer that runs differently when pays().
+  [[nodiscard]] bool has_layer(Index i) const {
+    return !roles_.empty() && roles_[static_cast<std::size_t>(i)] == Role::layer;
+  }
+
+  /// prepare() and finish() are called once for each of so many pieces, before and after the slices.
+  [[nodiscard]] Index pieces() const { return groups_ + static_cast<Index>(layers_.size()); }
+
+  /// P of one group of tables, or the columns W_x of one layer.
+  void prepare(Index piece, int worker, const T* parameters, const T* const* tables) {
+    if (const Index i = piece - groups_; i >= 0) {
+      Layer& layer = layers_[static_cast<std::size_t>(i)];
+      each_rest(layer, parameters + layer.weight, layer.weights.data(),
+                [](const T* from, T* to, Index n) { std::copy_n(from, n, to); });
+      return;
+    }
+    T* const made = sums_[static_cast<std::size_t>(worker)].data();
+    for (Layer& layer : layers_) {
+      for (Part& part : layer.parts) {
+        if (part.group != piece) continue;
+        for (const Member& m : part.members) {
+          const bool first = &m == &part.members.front();
+          T* const to = part.products.data();
+          cpu::gemm<T>(layer.out, m.rows, m.width,
+                       {parameters + layer.weight + m.column, layer.in, 1},
+                       {tables[m.table], 1, m.width},
+                       {part.members.size() == 1 ? to : made, layer.out, false, nullptr,
+                        Activation::identity});
+          if (part.members.size() == 1) continue;
+          for (Index row = 0; row < part.rows; ++row) {
+            cpu::combine(to + row * layer.out, made + m.row_of(row) * layer.out, layer.out,
+                         [first](auto sum, auto p) { return first ? p : sum + p; });
+          }
+        }
+      }
+    }
+  }
+
+  /// Runs node `i` forward, if it is one of those that run differently.
+  bool forward(Index i, const C& c) {
+    const auto at = static_cast<std::size_t>(i);
+    if (roles_[at] == Role::other) return false;
+    if (roles_[at] == Role::moved) program_.operations[at].forward(nodes_[at], c);
+    if (roles_[at] != Role::layer) return true;
+    const Layer& layer = layer_of(i);
+    const Node& n = nodes_[at];
+    const View<T> y = c.value(n.out), pre = c.value(n.cache), sum = pre.data != nullptr ? pre : y;
+    const Index padding = layer.rest - layer.used;
+    const View<T> x = c.value(n.in);
+    for (Index j = 0; j < c.count && padding > 0; ++j)
+      std::fill_n(x.column(j) + layer.used, padding, T{0});
+    dense_forward(c.device, layer.weights.data(), c.parameter(n.parameters[1]), rest_of(layer, x),
+                  Activation::identity, {}, sum);
+    for (Index j = 0; j < c.count; ++j) add_products(layer, c, c.first + j, sum.column(j));
+    if (n.activation == Activation::relu) {
+      for (Index j = 0; j < c.count; ++j) {
+        cpu::combine(y.column(j), as_const(sum).column(j), y.rows, [](auto, auto v) {
+          const decltype(v) zero{};
+          return v < zero ? zero : v;  // a NaN stays one
+        });
+      }
+    } else {
+      activation_forward(c.device, n.activation, as_const(sum), y);
+    }
+    return true;
+  }
+
+  /// The same backward. Keeps δ.
+  bool backward(Index i, const C& c, Index lane) {
+    const auto at = static_cast<std::size_t>(i);
+    if (roles_[at] == Role::other) return false;
+    if (roles_[at] == Role::moved) program_.operations[at].backward(nodes_[at], c);
+    if (roles_[at] != Role::layer) return true;
+    Layer& layer = layer_of(i);
+    const Node& n = nodes_[at];
+    const View<T> delta{layer.deltas.data() + c.first * layer.out, layer.out, c.count, layer.out};
+    activation_backward(c.device, n.activation, as_const(c.value(n.cache)),
+                        as_const(c.value(n.out)), as_const(c.gradient(n.out)), delta);
+    dense_weight_gradient(c.device, as_const(delta), rest_of(layer, c.value(n.in)),
+                          layer.gradients[static_cast<std::size_t>(lane)].data(),
+                          c.parameter_gradient(n.parameters[1]));
+    if (!layer.rest_learns) return true;
+    View<T> dx = c.gradient(n.in);
+    dx.rows = layer.rest;
+    dense_input_gradient(c.device, layer.weights.data(), as_const(delta), dx, n.accumulate_in);
+    return true;
+  }
+
+  /// The gradients of one group of tables and of their columns, or of the columns W_x of one layer, summed over lanes. Columns are
+  /// added to `gradient`, of the dense parameters; a table's gradient is kept for collect().
+  void finish(Index piece, int worker, const Batch<T>& batch, const T* parameters,
+              const T* const* tables, T* gradient) {
+    if (const Index i = piece - groups_; i >= 0) {
+      Layer& layer = layers_[static_cast<std::size_t>(i)];
+      for (Buffer<T>& lane : layer.gradients) {
+        each_rest(layer, gradient + layer.weight, lane.data(), [](T* to, T* from, Index n) {
+          cpu::combine(to, from, n, [](auto sum, auto more) { return sum + more; });
+          std::fill_n(from, n, T{0});
+        });
+      }
+      return;
+    }
+    for (Table& t : tables_) {
+      if (t.group != piece) continue;
+      std::fill(t.touched.begin(), t.touched.end(), std::uint8_t{0});
+      t.gradient.fill(T{0});
+    }
+    T* const sums = sums_[static_cast<std::size_t>(worker)].data();
+    for (const Layer& layer : layers_) {
+      for (const Part& part : layer.parts) {
+        if (part.group != piece) continue;
+        T* const rest = sums + part.rows * layer.out;
+        std::fill_n(sums, part.rows * layer.out, T{0});
+        std::uint8_t touched[most_small_rows]{};
+        sum_by_row(part, batch, layer.deltas.data(), layer.out, sums, touched);
+        for (const Member& m : part.members) {
+          Table& t = tables_[table_of(m.table)];
+          T* const own = part.members.size() == 1 ? sums : rest;
+          if (own == rest) std::fill_n(rest, m.rows * layer.out, T{0});
+          for (Index row = 0; row < part.rows; ++row) {
+            if (touched[row] == 0) continue;
+            t.touched[static_cast<std::size_t>(m.row_of(row))] = 1;
+            if (own == sums) continue;
+            cpu::combine(rest + m.row_of(row) * layer.out, sums + row * layer.out, layer.out,
+                         [](auto sum, auto more) { return sum + more; });
+          }
+          const Index column = layer.weight + m.column;
+          cpu::gemm<T>(m.width, layer.out, m.rows, {tables[m.table], 1, m.width},
+                       {own, layer.out, 1},
+                       {gradient + column, layer.in, true, nullptr, Activation::identity});
+          cpu::gemm<T>(m.width, m.rows, layer.out, {parameters + column, 1, layer.in},
+                       {own, 1, layer.out},
+                       {t.gradient.data(), m.width, true, nullptr, Activation::identity});
+        }
+      }
+    }
+  }
+
+  /// Whether finish() has left the gradients of these dense parameters whole in the first lane.
+  [[nodiscard]] bool has_summed(Index begin, Index end) const {
+    return std::any_of(layers_.begin(), layers_.end(), [&](const Layer& layer) {
+      return begin >= layer.weight && end <= layer.weight + layer.in * layer.out;
+    });
+  }
+
+  [[nodiscard]] bool has(int table) const { return table_of(table) < tables_.size(); }
+
+  /// What finish() kept of the rows of a shard of SparseGradients that the batch has touched.
+  template <class Shard>
+  void collect(Shard& shard, int parts) const {
+    const Table& t = tables_[table_of(shard.table)];
+    shard.rows.clear();
+    for (auto row = static_cast<std::int32_t>(shard.part);
+         row < static_cast<std::int32_t>(t.touched.size()); row += parts) {
+      if (t.touched[static_cast<std::size_t>(row)] == 0) continue;
+      std::copy_n(t.gradient.data() + row * shard.width, shard.width,
+                  shard.sums.data() + shard.count() * shard.width);
+      shard.rows.push_back(row);
+    }
+  }
+
+  void poison(T value) {
+    for (Layer& layer : layers_) {
+      layer.deltas.fill(value);
+      for (Part& part : layer.parts) part.products.fill(value);
+    }
+    for (Buffer<T>& sums : sums_) sums.fill(value);
+  }
+
+ private:
+  enum class Role : std::uint8_t { other, skipped, moved, layer };
+
+  struct Table {
+    int table = 0;
+    Index group = 0;
+    Buffer<T> gradient;                 ///< rows × width
+    std::vector<std::uint8_t> touched;  ///< by row
+  };
+  /// One look-up, as a layer sees it.
+  struct Member {
+    int table = 0, field = 0;
+    Pool pool = Pool::none;
+    Index column = 0;  ///< of W, the first
+    Index width = 0, rows = 0;
+    Index step = 1;  ///< combinations from one of its rows to the next
+
+    [[nodiscard]] Index row_of(Index combination) const { return combination / step % rows; }
+  };
+  struct Part {
+    Index group = 0;
+    std::vector<Member> members;
+    Index rows = 1;      ///< combinations of theirs
+    Buffer<T> products;  ///< P: out × rows
+  };
+  struct Run {
+    Index column = 0, count = 0;
+  };
+  struct Layer {
+    Index node = 0, in = 0, out = 0, weight = 0;
+    std::vector<Part> parts;
+    std::vector<Run> runs;             ///< the columns W_x
+    Index used = 0;                    ///< how many they are
+    Index rest = 0;                    ///< the same, and columns of zeros up to whole vectors
+    bool rest_learns = false;          ///< whether some of x are look-ups
+    Buffer<T> weights, deltas;         ///< W_x: out × rest, row after row; δ: out × batch
+    std::vector<Buffer<T>> gradients;  ///< of W_x, one a lane
+  };
+
+  /// The other inputs of the layer move together.
+  ESPALIER_COLD void add_layer(Index i, const std::vector<Index>& table_rows) {
+    const Node& n = nodes_[static_cast<std::size_t>(i)];
+    Layer layer;
+    layer.node = i;
+    layer.in = n.in.rows;
+    layer.out = n.out.rows;
+    layer.weight = n.parameters[0].offset;
+    for (std::size_t k = 0; k < nodes_.size(); ++k) {
+      const Node& from = program_.plan.nodes[k];
+      if (!is_input_node(from) || from.out.base != n.in.base) continue;
+      if (from.lookup >= 0 && has(from.table)) {
+        const Index rows = table_rows[static_cast<std::size_t>(from.table)];
+        Part& part = part_for(layer, from);
+        part.members.push_back(
+            {from.table, from.field, from.pool, from.out.row, from.out.rows, rows, part.rows});
+        part.rows *= rows;
+        roles_[k] = Role::skipped;
+        continue;
+      }
+      layer.runs.push_back({from.out.row, from.out.rows});
+      layer.rest_learns = layer.rest_learns || from.lookup >= 0;
+      nodes_[k].out.row = static_cast<int>(layer.used);
+      layer.used += from.out.rows;
+    }
+    if (layer.parts.empty()) return;
+    const Index whole = (layer.used + cpu::lanes<T> - 1) / cpu::lanes<T> * cpu::lanes<T>;
+    layer.rest = whole <= layer.in ? whole : layer.used;
+    for (Part& part : layer.parts) {
+      part.products = Buffer<T>(static_cast<std::size_t>(part.rows * layer.out));
+      rows_ += part.rows;
+      lookups_ += static_cast<Index>(part.members.size());
+    }
+    for (std::size_t k = 0; k < nodes_.size(); ++k) {
+      if (is_input_node(nodes_[k]) && nodes_[k].out.base == n.in.base && roles_[k] == Role::other)
+        roles_[k] = Role::moved;
+    }
+    roles_[static_cast<std::size_t>(i)] = Role::layer;
+    layers_.push_back(std::move(layer));
+  }
+
+  [[nodiscard]] Layer& layer_of(Index node) {
+    std::size_t i = 0;
+    while (layers_[i].node != node) ++i;
+    return layers_[i];
+  }
+  /// Its place among the small tables, or one beyond them.
+  [[nodiscard]] std::size_t table_of(int table) const {
+    std::size_t i = 0;
+    while (i < tables_.size() && tables_[i].table != table) ++i;
+    return i;
+  }
+
+  /// The look-up's group, or a part of its own: a table may be looked up more than once.
+  [[nodiscard]] Part& part_for(Layer& layer, const Node& lookup) const {
+    const Index group = tables_[table_of(lookup.table)].group;
+    for (Part& part : layer.parts) {
+      if (part.group == group && part.members.front().table != lookup.table) return part;
+    }
+    layer.parts.push_back({group, {}, 1, {}});
+    return layer.parts.back();
+  }
+
+  [[nodiscard]] static View<const T> rest_of(const Layer& layer, View<T> x) {
+    return {x.data, layer.rest, x.cols, x.stride};
+  }
+
+  /// f(place in W, place in W_x, values) for every run of every row.
+  template <class W, class F>
+  static void each_rest(const Layer& layer, W* whole, T* rest, F f) {
+    for (Index o = 0; o < layer.out; ++o, whole += layer.in, rest += layer.rest) {
+      T* to = rest;
+      for (const Run& run : layer.runs) {
+        f(whole + run.column, to, run.count);
+        to += run.count;
+      }
+    }
+  }
+
+  /// y += Σ_f P_f[id_f] of sample j, a few rows at once: y stays in registers.
+  void add_products(const Layer& layer, const C& c, Index j, T* y) const {
+    constexpr int most = 32;
+    const T* rows[most];
+    int count = 0;
+    for (const Part& part : layer.parts) {
+      const IdColumn& column = column_of(part, *c.batch);
+      const T* const products = part.products.data();
+      if (column.offsets == nullptr) {
+        rows[count++] = products + combination(part, *c.batch, j) * layer.out;
+      } else {
+        const std::int32_t begin = column.offsets[j], end = column.offsets[j + 1];
+        const T scale = pool_scale<T>(part.members.front().pool, end - begin);
+        for (std::int32_t k = begin; k < end; ++k) {
+          cpu::combine(y, products + column.ids[k] * layer.out, layer.out,
+                       [scale](auto sum, auto p) { return sum + scale * p; });
+        }
+      }
+      if (count < most) continue;
+      add_rows(rows, count, y, layer.out);
+      count = 0;
+    }
+    add_rows(rows, count, y, layer.out);
+  }
+
+  static void add_rows(const T* const* rows, int count, T* y, Index n) {
+    constexpr Index at_once = 4 * cpu::lanes<T>;
+    Index i = 0;
+    for (; i + at_once <= n; i += at_once) {
+      cpu::Vector<T> sum[4];
+      for (Index v = 0; v < 4; ++v) sum[v] = cpu::load(y + i + v * cpu::lanes<T>);
+      for (int r = 0; r < count; ++r) {
+        for (Index v = 0; v < 4; ++v) sum[v] += cpu::load(rows[r] + i + v * cpu::lanes<T>);
+      }
+      for (Index v = 0; v < 4; ++v) cpu::store(y + i + v * cpu::lanes<T>, sum[v]);
+    }
+    for (int r = 0; r < count; ++r) {
+      cpu::combine(y + i, rows[r] + i, n - i, [](auto sum, auto p) { return sum + p; });
+    }
+  }
+
+  /// G of a look-up.
+  static void sum_by_row(const Part& part, const Batch<T>& batch, const T* delta, Index width,
+                         T* sums, std::uint8_t* touched) {
+    const IdColumn& column = column_of(part, batch);
+    for (Index j = 0; j < batch.size; ++j, delta += width) {
+      if (column.offsets == nullptr) {
+        const Index row = combination(part, batch, j);
+        touched[row] = 1;
+        cpu::combine(sums + row * width, delta, width, [](auto sum, auto d) { return sum + d; });
+        continue;
+      }
+      const std::int32_t begin = column.offsets[j], end = column.offsets[j + 1];
+      const T scale = pool_scale<T>(part.members.front().pool, end - begin);
+      for (std::int32_t k = begin; k < end; ++k) {
+        touched[column.ids[k]] = 1;
+        cpu::combine(sums + column.ids[k] * width, delta, width,
+                     [scale](auto sum, auto d) { return sum + scale * d; });
+      }
+    }
+  }
+
+  /// The ids of the only member that may have several a sample, or of the first.
+  [[nodiscard]] static const IdColumn& column_of(const Part& part, const Batch<T>& batch) {
+    return batch.ids[static_cast<std::size_t>(part.members.front().field)];
+  }
+
+  [[nodiscard]] static Index combination(const Part& part, const Batch<T>& batch, Index j) {
+    Index row = 0;
+    for (const Member& m : part.members)
+      row += batch.ids[static_cast<std::size_t>(m.field)].ids[j] * m.step;
+    return row;
+  }
+
+  Program<T, cpu::Device> program_;
+  std::vector<Node> nodes_;  ///< the plan's, moved inputs where they are now
+  std::vector<Role> roles_;  ///< by node
+  std::vector<Table> tables_;
+  std::vector<Layer> layers_;
+  std::vector<Buffer<T>> sums_;  ///< G of a group, then of a member, one a thread
+  Index groups_ = 0, rows_ = 0, lookups_ = 0;
+};
+
+}  // namespace espalier

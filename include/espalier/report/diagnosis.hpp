@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// `Diagnosis`: measures, while a model learns, how its tasks' gradients agree and what its gates do.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "espalier/core/file.hpp"
+#include "espalier/exec/gradient_probe.hpp"
+#include "espalier/report/diagnosis_chart.hpp"
+#include "espalier/report/gate_usage.hpp"
+#include "espalier/report/history.hpp"
+
+namespace espalier {
+
+/// Measurements in single steps, as rows of a history:
+///
+///     gradient_norm/<group>/<task>           |g_k|, of λ_k L_k by the shared parameters of the group
+///     gradient_cosine/<group>/<task>~<task>
+///     gate/<where>/load/<expert>             mean weight; a gate's sum to 1
+///     gate/<where>/entropy, …/load_entropy   see GateReport
+///
+/// <group> is a layer (all experts together), a table, or "all". Missing where a task is absent.
+template <class T>
+class Diagnosis {
+ public:
+  /// `file`: .jsonl or .csv; the picture goes beside it. `last_step`: of a resumed run, whose rows
+  /// up to there are kept; 0 begins anew. The executor must outlive it.
+  ESPALIER_COLD Diagnosis(const Program<T, cpu::Device>& program, TrainExecutor<T>& executor,
+                          std::string file, std::int64_t last_step)
+      : plan_(program.plan), file_(std::move(file)), probe_(executor), gates_(program, executor.parameters()) {
+    if (last_step == 0 || !file_exists(file_)) return;
+    const History before = History::read(file_);
+    for (const HistoryRow& row : before.rows()) {
+      if (row.step <= last_step) history_.add(row);
+    }
+  }
+
+  /// Of a step, before it is made, with its key. Changes nothing that the model learns.
+  ESPALIER_COLD const HistoryRow& measure(const Batch<T>& batch, std::span<const double> weights,
+                                          std::uint64_t key, int epoch, std::int64_t step) {
+    HistoryRow row;
+    row.epoch = epoch;
+    row.step = step;
+    const auto add = [&](std::string name, double value) {
+      if (std::isfinite(value)) row.values.emplace_back(std::move(name), value);
+    };
+    const std::size_t tasks = weights.size();
+    const auto task = [&](std::size_t k) { return std::string(plan_.tasks[k].name); };
+    for (const GroupGradients& group : probe_.measure(batch, weights, key)) {
+      const std::string norm = "gradient_norm/" + group.name + "/", cosine = "gradient_cosine/" + group.name + "/";
+      for (std::size_t i = 0; i < tasks; ++i) {
+        if (group.norm(i, tasks) > 0) add(norm + task(i), group.norm(i, tasks));
+      }
+      for (std::size_t i = 0; i < tasks; ++i) {
+        for (std::size_t j = i + 1; j < tasks; ++j) add(cosine + task(i) + "~" + task(j), group.cosine(i, j, tasks));
+      }
+    }
+    gates_.clear();
+    if (gates_.any()) gates_.add(batch);
+    for (const GateReport& gate : gates_.reports()) {
+      const std::string where = "gate/" + gate.where + "/";
+      add(where + "entropy", gate.entropy);
+      add(where + "load_entropy", gate.load_entropy);
+      for (std::size_t e = 0; e < gate.load.size(); ++e) add(where + "load/" + std::to_string(e), gate.load[e]);
+    }
+    history_.add(std::move(row));
+    return history_.rows().back();
+  }
+
+  /// Writes the file and the picture. Throws IoError.
+  ESPALIER_COLD void save() const {
+    if (history_.rows().empty()) return;
+    history_.write(file_);
+    write_file_atomically(with_ending(file_, ".svg"), diagnosis_chart(history_).to_svg());
+  }
+
+  [[nodiscard]] const History& history() const { return history_; }
+
+ private:
+  PlanView plan_;
+  std::string file_;
+  GradientProbe<T> probe_;
+  GateUsage<T> gates_;
+  History history_;
+};
+
+/// What a trainer's option `diagnose` refers to once it is set.
+template <class T>
+struct DiagnoseFunctions {
+  static std::shared_ptr<Diagnosis<T>> make_one(const Program<T, cpu::Device>& program, TrainExecutor<T>& executor,
+                                                const std::string& file, std::int64_t last_step) {
+    return std::make_shared<Diagnosis<T>>(program, executor, file, last_step);
+  }
+  static const HistoryRow& measure_one(Diagnosis<T>& diagnosis, const Batch<T>& batch, std::span<const double> weights,
+                                       std::uint64_t key, int epoch, std::int64_t step) {
+    return diagnosis.measure(batch, weights, key, epoch, step);
+  }
+  static void save_one(const Diagnosis<T>& diagnosis) { diagnosis.save(); }
+
+  decltype(&make_one) make;
+  decltype(&measure_one) measure;
+  decltype(&save_one) save;
+
+  [[nodiscard]] static const DiagnoseFunctions& all() {
+    static constexpr DiagnoseFunctions functions{&make_one, &measure_one, &save_one};
+    return functions;
+  }
+};
+
+}  // namespace espalier

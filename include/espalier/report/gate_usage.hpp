@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+// `GateUsage<T>`: which experts the gates of a model use, and how decided they are.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "espalier/exec/parameters.hpp"
+#include "espalier/exec/workspace.hpp"
+#include "espalier/ops/program.hpp"
+
+namespace espalier {
+
+/// One gate over some samples.
+struct GateReport {
+  std::string where;          ///< its place in the plan, and its task
+  std::vector<double> load;   ///< mean weight of each expert; they sum to 1
+  double entropy = 0;         ///< mean of −Σ_e g_e log g_e over the samples, in nats: 0 decided … log(experts) undecided
+  double load_entropy = 0;    ///< of `load`: far above `entropy`, samples go to different experts; near 0, one expert has all
+};
+
+/// Runs a model forward over batches and keeps what its gates said: softmax gates, and DSelect-k's.
+///
+///     GateUsage<float> usage(program_of<Model, float, cpu::Device>(), trainer.parameters());
+///     usage.add(batch);
+///     for (const GateReport& gate : usage.reports()) …
+template <class T>
+class GateUsage {
+ public:
+  static constexpr Index slice = 256;
+
+  /// `parameters` must outlive it.
+  GateUsage(const Program<T, cpu::Device>&, const Parameters<T>&&) = delete;
+  GateUsage(const Program<T, cpu::Device>& program, const Parameters<T>& parameters)
+      : program_(program), dense_(parameters.dense.data()), workspace_(program.plan, slice) {
+    for (const Buffer<T>& table : parameters.tables) tables_.push_back(table.data());
+    for (std::size_t i = 0; i < program_.plan.nodes.size(); ++i) {
+      const Node& node = program_.plan.nodes[i];
+      const auto gates = program_.operations[i].gates;
+      if (gates == nullptr) continue;
+      const int groups = gates(node);
+      for (int g = 0; g < groups; ++g) {
+        std::string where(node.name.view());
+        // One softmax may hold the gates of all tasks.
+        if (groups == static_cast<int>(program_.plan.tasks.size())) {
+          where += "/" + std::string(program_.plan.tasks[static_cast<std::size_t>(g)].name);
+        }
+        const int experts = node.out.rows / groups;
+        gates_.push_back({node.out.slice(g * experts, experts), {where, std::vector<double>(static_cast<std::size_t>(experts)), 0, 0}});
+      }
+    }
+  }
+
+  /// As inference would run: no dropout.
+  void add(const Batch<T>& batch) {
+    Context<T, cpu::Device> c;
+    c.batch = &batch;
+    c.capacity = slice;
+    c.parameters = dense_;
+    c.tables = tables_.data();
+    c.values = workspace_.values.data();
+    for (c.first = 0; c.first < batch.size; c.first += slice) {
+      c.count = (std::min)(slice, batch.size - c.first);
+      for (std::size_t i = 0; i < program_.operations.size(); ++i) program_.operations[i].forward(program_.plan.nodes[i], c);
+      for (Gate& gate : gates_) {
+        const View<T> says = c.value(gate.block);
+        for (Index j = 0; j < says.cols; ++j) {
+          for (Index e = 0; e < says.rows; ++e) {
+            const double weight = static_cast<double>(says(e, j));
+            gate.sums.load[static_cast<std::size_t>(e)] += weight;
+            gate.sums.entropy -= weight > 0 ? weight * std::log(weight) : 0;
+          }
+        }
+      }
+    }
+    samples_ += batch.size;
+  }
+
+  /// Whether the model has any.
+  [[nodiscard]] bool any() const { return !gates_.empty(); }
+
+  /// Forgets the samples so far.
+  void clear() {
+    for (Gate& gate : gates_) {
+      std::fill(gate.sums.load.begin(), gate.sums.load.end(), 0.0);
+      gate.sums.entropy = 0;
+    }
+    samples_ = 0;
+  }
+
+  /// Of all samples so far, in the plan's order.
+  [[nodiscard]] std::vector<GateReport> reports() const {
+    std::vector<GateReport> made;
+    for (const Gate& gate : gates_) {
+      GateReport report = gate.sums;
+      const double n = samples_ > 0 ? static_cast<double>(samples_) : 1;
+      report.entropy /= n;
+      for (double& load : report.load) {
+        load /= n;
+        report.load_entropy -= load > 0 ? load * std::log(load) : 0;
+      }
+      made.push_back(std::move(report));
+    }
+    return made;
+  }
+
+ private:
+  struct Gate {
+    Block block;
+    GateReport sums;
+  };
+
+  Program<T, cpu::Device> program_;
+  const T* dense_;
+  Workspace<T> workspace_;
+  std::vector<const T*> tables_;
+  std::vector<Gate> gates_;
+  Index samples_ = 0;
+};
+
+}  // namespace espalier

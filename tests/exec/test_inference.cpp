@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+// The executor that infers: memory shared without harm, batches of any size, no allocation, any number of threads.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <limits>
+#include <thread>
+#include <vector>
+
+#include "espalier/exec/inference.hpp"
+#include "espalier/exec/random_batch.hpp"
+#include "support/allocations.hpp"
+#include "support/made_up.hpp"
+
+using namespace espalier_test;
+
+namespace {
+
+using Rating = esp::Task<"rating", esp::SoftmaxCrossEntropy<5>, esp::Weight{1.0}, esp::Tower<6>>;
+using Deep = esp::Layers<esp::Dense<11, esp::Activation::silu>, esp::Residual<esp::LayerNorm, esp::Dense<7>, esp::Dense<11>>,
+                         esp::Dropout<esp::Rate{0.3}>, esp::BatchNorm, esp::Dense<9, esp::Activation::tanh>>;
+struct Mixed : esp::MultiTaskModel<MadeUpInputs, esp::Mmoe<3, Deep>, Click, Watch, Rating> {};
+/// Layers of every height in panels, and what is left below them; second layers side by side.
+struct Broad : esp::MultiTaskModel<MadeUpInputs, esp::Mmoe<3, esp::Mlp<65, 48, 101>>, Click, Watch> {};
+struct Straight : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<esp::Layers<>>, Click, Rating> {};
+
+const std::vector<esp::Index> rows{13, 5};
+
+/// A model with weights and running moments that are none of the initial ones.
+template <class Model>
+struct Fixture {
+  esp::Program<float, esp::cpu::Device> program = esp::program_of<Model, float, esp::cpu::Device>();
+  esp::Parameters<float> parameters{program.plan, rows};
+  std::size_t tasks = program.plan.tasks.size();
+
+  Fixture() {
+    esp::initialize(program.plan, 3, parameters);
+    esp::Random random(4);
+    for (float& v : parameters.dense) v += static_cast<float>(0.2 * random.uniform());
+    for (esp::Buffer<float>& table : parameters.tables) {
+      for (float& v : table) v = static_cast<float>(random.normal());
+    }
+  }
+
+  /// All tasks' predictions for a batch, one task behind the other.
+  std::vector<float> run(const esp::InferenceExecutor<float>& executor, const esp::Batch<float>& batch,
+                         esp::InferenceExecutor<float>::Workspace& workspace) const {
+    std::vector<std::vector<float>> values;
+    std::vector<float*> out;
+    for (const esp::TaskInfo& task : program.plan.tasks) {
+      values.emplace_back(static_cast<std::size_t>(batch.size * task.outputs), std::numeric_limits<float>::quiet_NaN());
+      out.push_back(values.back().data());
+    }
+    executor.run(batch, workspace, out);
+    std::vector<float> all;
+    for (const std::vector<float>& v : values) all.insert(all.end(), v.begin(), v.end());
+    return all;
+  }
+};
+
+/// Kernels may add in another order for other numbers of samples, so bits may differ in the last places.
+void check_close(const std::vector<float>& a, const std::vector<float>& b) {
+  REQUIRE(a.size() == b.size());
+  double worst = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    const double x = static_cast<double>(a[i]), y = static_cast<double>(b[i]);
+    const double error = std::abs(x - y) / (1 + std::abs(y));
+    worst = error <= worst ? worst : error;  // NaN counts
+  }
+  CHECK(worst < 2e-6);
+}
+
+template <class Model>
+void check_compact() {
+  const esp::PlanView& plan = esp::plan_of<Model>();
+  const esp::CompactPlan compact(plan);
+  struct Use {
+    int base, moved, size, first, last;
+  };
+  std::vector<Use> uses;
+  const auto use = [&](const esp::Block& before, const esp::Block& after, int node) {
+    if (!before.exists()) return;
+    CHECK(after.base + after.stride * after.steps <= compact.values);
+    CHECK(after.row == before.row);
+    for (Use& u : uses) {
+      if (u.base != before.base) continue;
+      CHECK(u.moved == after.base);
+      u.last = node;
+      return;
+    }
+    uses.push_back({before.base, after.base, before.stride * before.steps, node, node});
+  };
+  const int nodes = static_cast<int>(plan.nodes.size());
+  for (int i = 0; i < nodes; ++i) {
+    const esp::Node &a = plan.nodes[static_cast<std::size_t>(i)], &b = compact.nodes[static_cast<std::size_t>(i)];
+    use(a.in, b.in, i);
+    use(a.in2, b.in2, i);
+    use(a.cache, b.cache, i);
+    use(a.out, b.out, i);
+  }
+  for (std::size_t k = 0; k < plan.tasks.size(); ++k) use(plan.tasks[k].logits, compact.logits[k], nodes);
+  int overlaps = 0;
+  for (std::size_t i = 0; i < uses.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      const bool alive = uses[i].first <= uses[j].last && uses[j].first <= uses[i].last;
+      const bool apart = uses[i].moved + uses[i].size <= uses[j].moved || uses[j].moved + uses[j].size <= uses[i].moved;
+      if (alive) CHECK(apart);
+      overlaps += apart ? 0 : 1;
+    }
+  }
+  if (nodes > 12) CHECK(overlaps > 0);  // it is worth it
+  CHECK(compact.values <= plan.sizes.values);
+}
+
+}  // namespace
+
+TEST_CASE("inference: blocks that live at one time lie apart") {
+  check_compact<Bottom>();
+  check_compact<Separate>();
+  check_compact<Experts>();
+  check_compact<Normed>();
+  check_compact<Mixed>();
+  check_compact<Straight>();
+}
+
+TEST_CASE_TEMPLATE("inference: batches of every size in workspaces of every size are what the training executor says", Model,
+                   Mixed, Broad, Straight, Separate) {
+  const Fixture<Model> f;
+  const esp::InferenceExecutor<float> executor(f.program, f.parameters);
+  esp::TrainExecutor<float> reference(f.program, rows, 130, 1);
+  reference.parameters().copy_from(f.parameters);
+  auto whole = executor.make_workspace();
+  for (esp::Index n = 1; n <= 130; ++n) {
+    CAPTURE(n);
+    const esp::RandomBatch<float> data(f.program.plan, n, rows, static_cast<std::uint64_t>(n));
+    std::vector<float> expected;
+    {
+      std::vector<std::vector<float>> values;
+      std::vector<float*> out;
+      for (const esp::TaskInfo& task : f.program.plan.tasks) values.emplace_back(static_cast<std::size_t>(n * task.outputs));
+      for (auto& v : values) out.push_back(v.data());
+      reference.predict(data.batch(), out);
+      for (const auto& v : values) expected.insert(expected.end(), v.begin(), v.end());
+    }
+    for (const esp::Index capacity : {esp::Index{0}, esp::Index{1}, n % 64 + 1, esp::Index{64}, esp::Index{1000}}) {
+      auto workspace = executor.make_workspace(capacity);
+      CHECK(workspace.capacity >= 1);
+      CHECK(workspace.capacity <= 64);
+      workspace.values.fill(std::numeric_limits<float>::quiet_NaN());
+      check_close(f.run(executor, data.batch(), workspace), expected);
+    }
+    check_close(f.run(executor, data.batch(), whole), expected);  // used before
+  }
+}
+
+TEST_CASE("inference: a layer that two nodes see in different shapes is read as it lies") {
+  // As two layers of 20 × 40 and one of 40 × 40 over the same values would be.
+  const Fixture<Broad> f;
+  std::vector<esp::Node> nodes(f.program.plan.nodes.begin(), f.program.plan.nodes.end());
+  const auto dense = std::find_if(nodes.begin(), nodes.end(), [](const esp::Node& n) { return n.op == esp::op_id<esp::ops::Dense>; });
+  REQUIRE(dense != nodes.end());
+  const esp::InferenceExecutor<float> usual(f.program, f.parameters);
+  CHECK(usual.panel_bytes() == f.parameters.dense.size() * sizeof(float));
+  esp::Node half = *dense;
+  half.out.rows /= 2;
+  nodes.push_back(half);
+  auto program = f.program;
+  program.plan.nodes = nodes;
+  CHECK(esp::InferenceExecutor<float>(program, f.parameters).panel_bytes() == 0);
+}
+
+TEST_CASE("inference: in double, too") {
+  const Fixture<Mixed> f;
+  const auto program = esp::program_of<Mixed, double, esp::cpu::Device>();
+  esp::Parameters<double> parameters(program.plan, rows);
+  std::copy(f.parameters.dense.begin(), f.parameters.dense.end(), parameters.dense.begin());
+  for (std::size_t t = 0; t < 2; ++t) {
+    std::copy(f.parameters.tables[t].begin(), f.parameters.tables[t].end(), parameters.tables[t].begin());
+  }
+  const esp::InferenceExecutor<double> executor(program, parameters);
+  const esp::InferenceExecutor<float> single(f.program, f.parameters);
+  CHECK(executor.values_per_sample() == single.values_per_sample());
+  const esp::RandomBatch<double> data(program.plan, 70, rows, 7);
+  const esp::RandomBatch<float> same(program.plan, 70, rows, 7);
+  auto workspace = executor.make_workspace();
+  auto other = single.make_workspace();
+  std::vector<double> click(70), watch(70), rating(350);
+  std::vector<double*> out{click.data(), watch.data(), rating.data()};
+  executor.run(data.batch(), workspace, out);
+  const std::vector<float> narrow = f.run(single, same.batch(), other);
+  for (std::size_t j = 0; j < 70; ++j) {
+    CHECK(click[j] == doctest::Approx(static_cast<double>(narrow[j])).epsilon(1e-4));
+    double sum = 0;
+    for (std::size_t c = 0; c < 5; ++c) sum += rating[5 * j + c];
+    CHECK(sum == doctest::Approx(1));
+  }
+}
+
+TEST_CASE("inference: nothing allocates") {
+  const Fixture<Mixed> f;
+  const esp::InferenceExecutor<float> executor(f.program, f.parameters);
+  const esp::RandomBatch<float> large(f.program.plan, 130, rows, 7), small(f.program.plan, 3, rows, 8);
+  auto workspace = executor.make_workspace();
+  std::vector<float> click(130), watch(130), rating(650);
+  std::vector<float*> out{click.data(), watch.data(), rating.data()};
+  executor.run(large.batch(), workspace, out);  // kernels keep their packed blocks by thread
+  const long before = allocations();
+  for (int i = 0; i < 5; ++i) {
+    executor.run(small.batch(), workspace, out);
+    executor.run(large.batch(), workspace, out);
+  }
+  const long after = allocations();
+  CHECK(after == before);
+}
+
+TEST_CASE("inference: one executor, many threads, a workspace each") {
+  const Fixture<Mixed> f;
+  const esp::InferenceExecutor<float> executor(f.program, f.parameters);
+  const esp::RandomBatch<float> data(f.program.plan, 97, rows, 7);
+  auto first = executor.make_workspace();
+  const std::vector<float> expected = f.run(executor, data.batch(), first);
+  std::vector<int> wrong(6, -1);
+  std::vector<std::thread> threads;
+  for (std::size_t t = 0; t < wrong.size(); ++t) {
+    threads.emplace_back([&, t] {
+      auto workspace = executor.make_workspace();
+      wrong[t] = 0;
+      for (int i = 0; i < 20; ++i) wrong[t] += same_bits(f.run(executor, data.batch(), workspace), expected) ? 0 : 1;
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(wrong == std::vector<int>(6, 0));
+}

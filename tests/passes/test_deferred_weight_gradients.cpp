@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+// Gradients of large matrices, made of the whole batch, against those made slice by slice.
+#include "espalier/passes/deferred_weight_gradients.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <vector>
+
+#include "espalier/describe/model.hpp"
+#include "espalier/exec/executor.hpp"
+#include "espalier/exec/random_batch.hpp"
+#include "espalier/kernels/precision.hpp"
+#include "espalier/losses/losses.hpp"
+#include "espalier/optim/optim.hpp"
+#include "support/step_allocations.hpp"
+
+namespace esp = espalier;
+using esp::Index;
+
+namespace {
+
+using Click = esp::Task<"click", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Tower<8>>;
+using Watch = esp::Task<"watch", esp::MeanSquaredError, esp::Weight{0.5}, esp::Tower<8>>;
+using Inputs = esp::Inputs<esp::NumericVector<"x", 150>, esp::Categorical<"user", 7>>;
+template <esp::Activation A>
+using Encoder = esp::Layers<esp::Dense<128, A>, esp::Dropout<esp::Rate{0.2}>, esp::Dense<137, A>>;
+struct Shared
+    : esp::MultiTaskModel<Inputs, esp::SharedBottom<Encoder<esp::Activation::relu>>, Click, Watch> {
+};
+struct Smooth
+    : esp::MultiTaskModel<Inputs, esp::SharedBottom<Encoder<esp::Activation::gelu>>, Click, Watch> {
+};
+struct Straight : esp::MultiTaskModel<Inputs, esp::SharedBottom<Encoder<esp::Activation::identity>>,
+                                      Click, Watch> {};
+/// Second layers side by side: a matrix for each expert. The towers read what several nodes add gradients to.
+struct Experts
+    : esp::MultiTaskModel<Inputs, esp::Mmoe<3, Encoder<esp::Activation::relu>>, Click, Watch> {};
+/// Small tables and their layer are somebody else's; the layer above is ours.
+struct Tables
+    : esp::MultiTaskModel<esp::Inputs<esp::Categorical<"a", 80>, esp::Categorical<"b", 80>>,
+                          esp::SharedBottom<esp::Mlp<128, 160>>, Click, Watch> {};
+
+const std::vector<Index> rows{3000}, few_rows{3, 5};
+
+template <class Model, class T>
+std::vector<T> gradient(Index samples, bool whole, int threads = 1,
+                        const std::vector<Index>& table_rows = rows,
+                        esp::Precision precision = esp::Precision::Fp32) {
+  const esp::PlanView plan = esp::plan_of<Model>();
+  const esp::RandomBatch<T> data(plan, samples, table_rows, 5, 0.2, true);
+  esp::TrainExecutor<T> executor(esp::program_of<Model, T, esp::cpu::Device>(), table_rows, 600,
+                                 threads, precision.device());
+  esp::initialize(plan, 3, executor.parameters());
+  executor.poison(std::numeric_limits<T>::quiet_NaN());
+  executor.clear_gradient();
+  const std::vector<double> weights{1, 0.5};
+  // A step that is weighed between forward and backward makes all gradients slice by slice.
+  const auto same = [](void*, std::span<const double>, std::span<double> out) {
+    out[0] = 1;
+    out[1] = 0.5;
+  };
+  executor.forward_backward(data.batch(), weights, 9, whole ? nullptr : +same);
+  std::vector<T> made(static_cast<std::size_t>(plan.sizes.parameters));
+  executor.read_gradient(made);
+  return made;
+}
+
+template <class Model>
+void compare(Index samples, const std::vector<Index>& table_rows = rows) {
+  CAPTURE(samples);
+  const auto whole = gradient<Model, double>(samples, true, 1, table_rows),
+             sliced = gradient<Model, double>(samples, false, 1, table_rows);
+  double worst = 0;
+  for (std::size_t i = 0; i < whole.size(); ++i) {
+    const double difference = std::abs(whole[i] - sliced[i]);
+    if (!(difference <= worst)) worst = difference;  // NaN: something was read that nobody wrote
+  }
+  CHECK(worst < 1e-13);
+}
+
+[[nodiscard]] Index pieces(Index samples, Index max_batch = 600) {
+  esp::WeightGradients<float> gradients(esp::plan_of<Shared>(), max_batch,
+                                        [](Index) { return false; });
+  return gradients.begin(esp::Slicing::of(samples));
+}
+
+}  // namespace
+
+TEST_CASE("weight gradients: as made slice by slice") {
+  for (const Index samples : {17, 31, 64}) {
+    compare<Shared>(samples);
+    compare<Smooth>(samples);
+    compare<Straight>(samples);
+    compare<Experts>(samples);
+    compare<Tables>(samples, few_rows);
+  }
+  compare<Shared>(600);
+}
+
+TEST_CASE("weight gradients: in bf16 too") {
+  const auto whole = gradient<Experts, float>(64, true, 2, rows, esp::Precision::Bf16),
+             sliced = gradient<Experts, float>(64, false, 2, rows, esp::Precision::Bf16);
+  for (std::size_t i = 0; i < whole.size(); ++i)
+    REQUIRE(std::abs(whole[i] - sliced[i]) < 1e-6F * (1 + std::abs(sliced[i])));
+}
+
+TEST_CASE("weight gradients: of which batches") {
+  CHECK(pieces(16) == 0);  // one slice: there are no lanes to be summed
+  CHECK(pieces(17) == 4);  // of 64 rows, and of 73
+  CHECK(pieces(64) == 4);
+  CHECK(pieces(65) == 0);   // two lanes only
+  CHECK(pieces(600) == 0);  // the samples' values are more than the matrix
+  CHECK(pieces(40, 40) == 4);
+  CHECK(pieces(16, 16) == 0);
+}
+
+TEST_CASE("weight gradients: a matrix of two layers is left to the slices") {
+  const esp::PlanView& plan = esp::plan_of<Shared>();
+  std::vector<esp::Node> nodes(plan.nodes.begin(), plan.nodes.end());
+  const auto dense = std::find_if(nodes.begin(), nodes.end(), [](const esp::Node& n) {
+    return n.op == esp::op_id<esp::ops::Dense>;
+  });
+  REQUIRE(dense != nodes.end());
+  nodes.push_back(esp::Node(*dense));
+  esp::PlanView twice = plan;
+  twice.nodes = nodes;
+  esp::WeightGradients<float> gradients(twice, 600, [](Index) { return false; });
+  CHECK(gradients.begin(esp::Slicing::of(64)) == 2);  // of the second layer alone
+}
+
+TEST_CASE(
+    "weight gradients: the same bits for any number of threads, and no allocation in a step") {
+  const auto one = gradient<Experts, float>(64, true, 1);
+  for (const int threads : {2, 5}) {
+    const auto many = gradient<Experts, float>(64, true, threads);
+    CHECK(std::memcmp(many.data(), one.data(), one.size() * sizeof(float)) == 0);
+  }
+  esp::TrainExecutor<float> executor(esp::program_of<Experts, float, esp::cpu::Device>(), rows, 64,
+                                     2);
+  const esp::RandomBatch<float> data(esp::plan_of<Experts>(), 64, rows, 1);
+  CHECK(espalier_test::step_allocations(executor, data.batch()) == 0);
+}
+
+TEST_CASE("weight gradients: an update takes them once, and leaves none behind") {
+  esp::TrainExecutor<double> executor(esp::program_of<Shared, double, esp::cpu::Device>(), rows,
+                                      600, 2);
+  esp::initialize(executor.plan(), 3, executor.parameters());
+  executor.prepare(esp::Sgd{.learning_rate = 1.0}, {});
+  const std::vector<double> weights{1, 0.5};
+  const auto whole_sum = [&](Index samples) {
+    const esp::RandomBatch<double> data(executor.plan(), samples, rows, 5, 0.2, true);
+    const std::vector<double> before(executor.parameters().dense.begin(),
+                                     executor.parameters().dense.end());
+    executor.forward_backward(data.batch(), weights, 9);
+    std::vector<double> gradient(static_cast<std::size_t>(executor.plan().sizes.parameters));
+    executor.read_gradient(gradient);
+    executor.update({1, 1, 1});
+    double worst = 0;
+    const auto differ = [&](double x, double y) {
+      if (!(std::abs(x - y) <= worst)) worst = std::abs(x - y);  // NaN too
+    };
+    for (std::size_t i = 0; i < gradient.size(); ++i)
+      differ(executor.parameters().dense[i], before[i] - gradient[i]);
+    executor.read_gradient(gradient);
+    for (const double left : gradient) differ(left, 0);
+    return worst;
+  };
+  // Steps with and without take turns.
+  for (const Index samples : {64, 600, 64, 300, 20}) CHECK(whole_sum(samples) < 1e-12);
+}
