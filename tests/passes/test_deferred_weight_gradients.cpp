@@ -8,6 +8,8 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <span>
+#include <string_view>
 #include <vector>
 
 #include "espalier/describe/model.hpp"
@@ -52,18 +54,14 @@ std::vector<T> gradient(Index samples, bool whole, int threads = 1,
                         esp::Precision precision = esp::Precision::Fp32) {
   const esp::PlanView plan = esp::plan_of<Model>();
   const esp::RandomBatch<T> data(plan, samples, table_rows, 5, 0.2, true);
-  esp::TrainExecutor<T> executor(esp::program_of<Model, T, esp::cpu::Device>(), table_rows, 600,
-                                 threads, precision.device());
+  const std::vector<std::string_view> without{esp::DeferredWeightGradients<T>::name};
+  esp::TrainExecutor<T> executor(esp::program_of<Model, T, esp::cpu::Device>(), table_rows, 600, threads, precision.device(),
+                                 whole ? std::span<const std::string_view>() : without);
   esp::initialize(plan, 3, executor.parameters());
   executor.poison(std::numeric_limits<T>::quiet_NaN());
   executor.clear_gradient();
   const std::vector<double> weights{1, 0.5};
-  // A step that is weighed between forward and backward makes all gradients slice by slice.
-  const auto same = [](void*, std::span<const double>, std::span<double> out) {
-    out[0] = 1;
-    out[1] = 0.5;
-  };
-  executor.forward_backward(data.batch(), weights, 9, whole ? nullptr : +same);
+  executor.forward_backward(data.batch(), weights, 9);
   std::vector<T> made(static_cast<std::size_t>(plan.sizes.parameters));
   executor.read_gradient(made);
   return made;
@@ -83,9 +81,12 @@ void compare(Index samples, const std::vector<Index>& table_rows = rows) {
 }
 
 [[nodiscard]] Index pieces(Index samples, Index max_batch = 600) {
-  esp::WeightGradients<float> gradients(esp::plan_of<Shared>(), max_batch,
-                                        [](Index) { return false; });
-  return gradients.begin(esp::Slicing::of(samples));
+  esp::DeferredWeightGradients<float> pass(esp::plan_of<Shared>(), max_batch, {}, [](Index) { return false; });
+  esp::ExecutionSchedule<float> schedule;
+  pass.apply(schedule, esp::Slicing::of(samples));
+  CHECK(schedule.notes.size() == 1);
+  CHECK(schedule.notes[0].fired == !schedule.steps.empty());
+  return schedule.steps.empty() ? 0 : schedule.steps[0].pieces;
 }
 
 }  // namespace
@@ -128,8 +129,8 @@ TEST_CASE("weight gradients: a matrix of two layers is left to the slices") {
   nodes.push_back(esp::Node(*dense));
   esp::PlanView twice = plan;
   twice.nodes = nodes;
-  esp::WeightGradients<float> gradients(twice, 600, [](Index) { return false; });
-  CHECK(gradients.begin(esp::Slicing::of(64)) == 2);  // of the second layer alone
+  const esp::DeferredWeightGradients<float> pass(twice, 600, {}, [](Index) { return false; });
+  CHECK(pass.chosen(esp::Slicing::of(64)).size() == 1);  // the second layer alone
 }
 
 TEST_CASE(

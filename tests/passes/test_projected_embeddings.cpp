@@ -8,6 +8,8 @@
 #include <cstring>
 #include <limits>
 #include <map>
+#include <span>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -58,8 +60,9 @@ Gradients<T> step(const std::vector<Index>& table_rows, Index samples, bool with
                   int threads = 1) {
   const esp::PlanView plan = esp::plan_of<Model>();
   const esp::RandomBatch<T> data(plan, samples, table_rows, 5, 0.2, true);
-  esp::TrainExecutor<T> executor(esp::program_of<Model, T, esp::cpu::Device>(), table_rows, samples,
-                                 threads);
+  const std::vector<std::string_view> without{esp::ProjectedEmbeddings<T>::name};
+  esp::TrainExecutor<T> executor(esp::program_of<Model, T, esp::cpu::Device>(), table_rows, samples, threads, {},
+                                 with_products ? std::span<const std::string_view>() : without);
   esp::initialize(plan, 3, executor.parameters());
   for (auto& table : executor.parameters().tables) {
     for (T& v : table) v *= 50;
@@ -67,13 +70,7 @@ Gradients<T> step(const std::vector<Index>& table_rows, Index samples, bool with
   executor.poison(std::numeric_limits<T>::quiet_NaN());
   executor.clear_gradient();
   const std::vector<double> weights{1, 0.5};
-  // A step that is weighed between forward and backward goes without.
-  const auto same = [](void*, std::span<const double>, std::span<double> out) {
-    out[0] = 1;
-    out[1] = 0.5;
-  };
-  const auto losses =
-      executor.forward_backward(data.batch(), weights, 9, with_products ? nullptr : +same);
+  const auto losses = executor.forward_backward(data.batch(), weights, 9);
   Gradients<T> made;
   made.losses.assign(losses.begin(), losses.end());
   made.dense.resize(static_cast<std::size_t>(plan.sizes.parameters));
@@ -92,7 +89,7 @@ Gradients<T> step(const std::vector<Index>& table_rows, Index samples, bool with
 
 template <class Model>
 void compare(const std::vector<Index>& table_rows) {
-  CHECK(esp::TableProducts<double>(esp::program_of<Model, double, esp::cpu::Device>(), table_rows,
+  CHECK(esp::ProjectedEmbeddings<double>(esp::program_of<Model, double, esp::cpu::Device>(), table_rows,
                                    333, 8, 1)
             .pays(333));
   const auto with = step<Model, double>(table_rows, 333, true),
@@ -122,15 +119,22 @@ TEST_CASE("table products: the same losses and gradients as without") {
 }
 
 TEST_CASE("table products: which tables, which batches, which models") {
-  const esp::TableProducts<float> products(esp::program_of<Shared, float, esp::cpu::Device>(), rows,
-                                           1024, 8, 1);
-  for (int table = 0; table < 8; ++table) {
+  esp::ProjectedEmbeddings<float> pass(esp::program_of<Shared, float, esp::cpu::Device>(), rows, 1024, 8, 1);
+  esp::ExecutionSchedule<float> schedule, small;
+  pass.apply(schedule, 1024);
+  REQUIRE(schedule.notes.size() == 1);
+  CHECK(schedule.notes[0].fired);
+  for (std::size_t table = 0; table < 8; ++table) {
     CAPTURE(table);
-    CHECK(products.has(table) == (table != 1 && table != 4));
+    CHECK(schedule.summed_tables[table] == (table != 1 && table != 4));
   }
-  CHECK(products.pays(1024));
-  CHECK_FALSE(products.pays(16));
-  CHECK_FALSE(esp::TableProducts<float>(esp::program_of<Crossed, float, esp::cpu::Device>(), rows,
+  CHECK(pass.pays(1024));
+  CHECK_FALSE(pass.pays(16));
+  pass.apply(small, 16);
+  CHECK(small.steps.empty());
+  CHECK(small.summed_tables.empty());
+  CHECK_FALSE(small.notes[0].fired);
+  CHECK_FALSE(esp::ProjectedEmbeddings<float>(esp::program_of<Crossed, float, esp::cpu::Device>(), rows,
                                         1024, 8, 1)
                   .pays(1024));
 }

@@ -57,19 +57,19 @@ class GradientProbe {
   /// After TrainExecutor::prepare: what is frozen does not count.
   ESPALIER_COLD explicit GradientProbe(TrainExecutor<T>& executor)
       : e_(executor), gradients_(executor, find_groups()) {
-    state_.resize(e_.parameters_.dense.size());
+    state_.resize(e_.parameters().dense.size());
   }
 
   /// The groups in the order of the plan; the first is "all". `weights`: λ.
   [[nodiscard]] std::span<const GroupGradients> measure(const Batch<T>& batch,
                                                         std::span<const double> weights,
                                                         std::uint64_t key) {
-    std::copy_n(e_.parameters_.dense.data(), state_.size(), state_.data());
-    e_.begin_step(batch, weights, key);
+    std::copy_n(e_.parameters().dense.data(), state_.size(), state_.data());
+    const BatchRun<T>& run = e_.begin(batch, weights, key);
     const std::size_t tasks = weights.size(), square = tasks * tasks;
     std::vector<std::size_t> present;
     for (std::size_t k = 0; k < tasks; ++k) {
-      if (e_.totals_[k] > 0 && weights[k] > 0) present.push_back(k);
+      if (run.totals[k] > 0 && weights[k] > 0) present.push_back(k);
     }
     gradients_.set_present(present);
     const std::size_t pieces = gradients_.run();
@@ -93,7 +93,7 @@ class GradientProbe {
     // Running means and the like, which the forward pass moved.
     for (const ParameterInfo& t : e_.plan().tensors) {
       if (!t.trainable)
-        std::copy_n(state_.data() + t.offset, t.size(), e_.parameters_.dense.data() + t.offset);
+        std::copy_n(state_.data() + t.offset, t.size(), e_.parameters().dense.data() + t.offset);
     }
     return groups_;
   }
@@ -111,7 +111,7 @@ class GradientProbe {
       }
       of.push_back(at);
     };
-    const Trainable& trainable = e_.update_.trainable();
+    const Trainable& trainable = e_.trainable();
     for (const ParameterInfo& t : e_.plan().tensors)
       add(layer_group(t.name.view()), t.trainable && t.task == shared_by_tasks && !trainable.tensor_frozen(t.offset));
     for (std::size_t i = 0; i < e_.plan().tables.size(); ++i) {

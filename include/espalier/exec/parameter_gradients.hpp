@@ -28,7 +28,7 @@ class ParameterGradients : public TaskBackward<T> {
       : Base(executor) {
     const auto tables = groups.empty() ? groups : groups.subspan(executor.plan().tensors.size());
     table_groups_.assign(tables.begin(), tables.end());
-    const PlanView& plan = e_.program_.plan;
+    const PlanView& plan = run_.program.plan;
     bool mixed = false;
     for (const TaskInfo& task : plan.tasks) {
       paths_.push_back(path_of({&task.logits, 1}, {}, {static_cast<int>(paths_.size()), true}));
@@ -40,26 +40,26 @@ class ParameterGradients : public TaskBackward<T> {
       }
       segmented_ = segmented_ || path.merges;
     }
-    segmented_ = segmented_ || e_.segmented_;
-    chunks_ = parameter_ranges(plan, e_.update_.trainable(), mixed, groups);
+    segmented_ = segmented_ || run_.segmented;
+    chunks_ = parameter_ranges(plan, trainable_, mixed, groups);
     for (const ParameterRange& c : chunks_) shared_ += c.shared ? c.end - c.begin : 0;
-    for (std::size_t i = 0; i < tasks_ * static_cast<std::size_t>(e_.max_lanes_); ++i) {
+    for (std::size_t i = 0; i < tasks_ * static_cast<std::size_t>(run_.max_lanes); ++i) {
       lanes_.emplace_back(static_cast<std::size_t>(plan.sizes.parameters));
     }
-    for (std::size_t k = 0; k < tasks_; ++k) lookups_.emplace_back(e_.lookup_gradients_.size());
+    for (std::size_t k = 0; k < tasks_; ++k) lookups_.emplace_back(run_.lookup_gradients.size());
     for (const Node& node : plan.nodes) {
       if (node.lookup >= 0) lookup_nodes_.push_back(node);
     }
     std::size_t most = 0;
-    for (Index i = 0; i < e_.sparse_.shards(); ++i)
-      most = (std::max)(most, e_.sparse_.shard(i).sums.capacity());
-    const Index kept = Coordinates ? e_.sparse_.shards() : Index{e_.pool_.threads()};
+    for (Index i = 0; i < run_.sparse.shards(); ++i)
+      most = (std::max)(most, run_.sparse.shard(i).sums.capacity());
+    const Index kept = Coordinates ? run_.sparse.shards() : Index{run_.pool.threads()};
     for (std::size_t i = 0; i < static_cast<std::size_t>(kept) * tasks_; ++i) {
       rows_.emplace_back();
       rows_.back().reserve(most);
     }
     partial_.assign(
-        (static_cast<std::size_t>(e_.sparse_.shards()) + chunks_.size()) * tasks_ * tasks_, 0.0);
+        (static_cast<std::size_t>(run_.sparse.shards()) + chunks_.size()) * tasks_ * tasks_, 0.0);
   }
 
   /// How many coordinates a method can remember of each task.
@@ -71,30 +71,30 @@ class ParameterGradients : public TaskBackward<T> {
   std::size_t run(GradientBalance* method = nullptr) {
     method_ = method != nullptr && method->balances() ? method : nullptr;
     if (segmented_) {
-      e_.make_workspace_for_each_slice();
-      e_.forward_segments();
+      run_.make_workspace_for_each_slice();
+      run_.forward_segments();
       for (std::size_t k = 0; k < tasks_; ++k) {
-        e_.each_slice([&](const C& c, Index slice) { start(c, slice, k); });
+        run_.each_slice([&](const C& c, Index) { start(c, k); });
         if (!present(k)) continue;
         walk_segments(paths_[k], [&](const C& own, Index lane) { return own_buffers(own, k, lane); });
       }
     } else {
-      e_.pool_.run(e_.slicing_.lanes, [&](Index lane, int worker) {
-        const Index nodes = static_cast<Index>(e_.program_.operations.size());
-        for (Index slice = e_.slicing_.first_slice(lane); slice < e_.slicing_.first_slice(lane + 1);
+      run_.pool.run(run_.slicing.lanes, [&](Index lane, int worker) {
+        const Index nodes = static_cast<Index>(run_.program.operations.size());
+        for (Index slice = run_.slicing.first_slice(lane); slice < run_.slicing.first_slice(lane + 1);
              ++slice) {
-          const C c = e_.context(slice, worker, lane);
-          e_.forward(c, 0, nodes);
+          const C c = run_.context(slice, worker, lane);
+          run_.forward(c, 0, nodes);
           for (std::size_t k = 0; k < tasks_; ++k) {
-            start(c, slice, k);
+            start(c, k);
             if (present(k)) walk(paths_[k], own_buffers(c, k, lane), c, paths_[k].nodes.size(), 0);
           }
         }
       });
     }
-    e_.sum_losses();
-    const Index shards = e_.sparse_.shards(), chunks = static_cast<Index>(chunks_.size());
-    e_.pool_.run(shards + chunks, [&](Index piece, int worker) {
+    run_.sum_losses();
+    const Index shards = run_.sparse.shards(), chunks = static_cast<Index>(chunks_.size());
+    run_.pool.run(shards + chunks, [&](Index piece, int worker) {
       double* const products = partial_.data() + static_cast<std::size_t>(piece) * tasks_ * tasks_;
       if (piece < shards) {
         multiply_rows(piece, worker, products);
@@ -107,10 +107,10 @@ class ParameterGradients : public TaskBackward<T> {
 
   /// Which group of `groups` a piece of the products belongs to.
   [[nodiscard]] int group(std::size_t piece) const {
-    const auto shards = static_cast<std::size_t>(e_.sparse_.shards());
+    const auto shards = static_cast<std::size_t>(run_.sparse.shards());
     if (piece >= shards) return chunks_[piece - shards].group;
     return table_groups_[static_cast<std::size_t>(
-        e_.sparse_.shard(static_cast<Index>(piece)).table)];
+        run_.sparse.shard(static_cast<Index>(piece)).table)];
   }
 
   /// Forgets the tasks' gradients, where combine() does not follow.
@@ -125,9 +125,9 @@ class ParameterGradients : public TaskBackward<T> {
   /// the executor's gradient.
   void combine(std::span<const double> alpha) {
     const bool by_row = Coordinates && !present_.empty();
-    const Index tables = by_row ? e_.sparse_.shards() : static_cast<Index>(lookup_nodes_.size()),
+    const Index tables = by_row ? run_.sparse.shards() : static_cast<Index>(lookup_nodes_.size()),
                 chunks = static_cast<Index>(chunks_.size());
-    e_.pool_.run(tables + chunks, [&](Index piece, int) {
+    run_.pool.run(tables + chunks, [&](Index piece, int) {
       if (piece >= tables) {
         combine_chunk(chunks_[static_cast<std::size_t>(piece - tables)], alpha);
       } else if (by_row) {
@@ -136,15 +136,15 @@ class ParameterGradients : public TaskBackward<T> {
         combine_lookup(lookup_nodes_[static_cast<std::size_t>(piece)], alpha);
       }
     });
-    e_.rows_are_summed_ = by_row;
+    run_.rows_are_summed = by_row;
   }
 
  private:
   using Base = TaskBackward<T>;
   using typename Base::C;
   using typename Base::Path;
-  using Base::dot, Base::each_tensor, Base::e_, Base::partial_, Base::path_of, Base::paths_;
-  using Base::present, Base::present_, Base::start, Base::tasks_, Base::walk, Base::walk_segments;
+  using Base::dot, Base::each_tensor, Base::run_, Base::partial_, Base::path_of, Base::paths_;
+  using Base::present, Base::present_, Base::start, Base::tasks_, Base::trainable_, Base::walk, Base::walk_segments;
 
   [[nodiscard]] Buffer<T>& lane_of(Index lane, std::size_t k) {
     return lanes_[static_cast<std::size_t>(lane) * tasks_ + k];
@@ -163,7 +163,7 @@ class ParameterGradients : public TaskBackward<T> {
     std::fill_n(products, tasks_ * tasks_, 0.0);
     for (const std::size_t k : present_) {
       T* ESPALIER_RESTRICT sum = lane_of(0, k).data() + chunk.begin;
-      for (Index lane = 1; lane < e_.slicing_.lanes; ++lane) {
+      for (Index lane = 1; lane < run_.slicing.lanes; ++lane) {
         T* ESPALIER_RESTRICT part = lane_of(lane, k).data() + chunk.begin;
         for (Index j = 0; j < n; ++j) {
           sum[j] += part[j];
@@ -184,13 +184,13 @@ class ParameterGradients : public TaskBackward<T> {
 
   void multiply_rows(Index shard, int worker, double* products) {
     std::fill_n(products, tasks_ * tasks_, 0.0);
-    auto& rows = e_.sparse_.shard(shard);
-    const TableInfo& table = e_.program_.plan.tables[static_cast<std::size_t>(rows.table)];
-    const bool compared = table.task == shared_by_tasks && !e_.update_.trainable().table_frozen(rows.table);
+    auto& rows = run_.sparse.shard(shard);
+    const TableInfo& table = run_.program.plan.tables[static_cast<std::size_t>(rows.table)];
+    const bool compared = table.task == shared_by_tasks && !trainable_.table_frozen(rows.table);
     if (!Coordinates && !compared) return;
     std::vector<T>* const sums = rows_of(Coordinates ? shard : Index{worker});
     for (const std::size_t k : present_) {
-      e_.sparse_.collect(shard, e_.batch_, lookups_[k].data(), e_.capacity_);
+      run_.sparse.collect(shard, run_.batch, lookups_[k].data(), run_.capacity);
       sums[k].assign(rows.sums.data(), rows.sums.data() + rows.count() * rows.width);
     }
     if (!compared) return;
@@ -210,7 +210,7 @@ class ParameterGradients : public TaskBackward<T> {
 
   void combine_chunk(const ParameterRange& chunk, std::span<const double> alpha) {
     const Index n = chunk.end - chunk.begin;
-    T* ESPALIER_RESTRICT sum = e_.lanes_[0].data() + chunk.begin;
+    T* ESPALIER_RESTRICT sum = run_.lanes[0].data() + chunk.begin;
     for (const std::size_t k : present_) {
       T* ESPALIER_RESTRICT part = lane_of(0, k).data() + chunk.begin;
       const T scale = chunk.shared ? static_cast<T>(alpha[k]) : T{1};
@@ -225,10 +225,10 @@ class ParameterGradients : public TaskBackward<T> {
   /// nothing.
   void combine_lookup(const Node& node, std::span<const double> alpha) {
     const bool shared =
-        e_.program_.plan.tables[static_cast<std::size_t>(node.table)].task == shared_by_tasks;
-    const std::size_t begin = static_cast<std::size_t>(node.lookup_base * e_.capacity_);
-    const auto n = static_cast<std::size_t>(node.out.rows * e_.batch_.size);
-    T* ESPALIER_RESTRICT sum = e_.lookup_gradients_.data() + begin;
+        run_.program.plan.tables[static_cast<std::size_t>(node.table)].task == shared_by_tasks;
+    const std::size_t begin = static_cast<std::size_t>(node.lookup_base * run_.capacity);
+    const auto n = static_cast<std::size_t>(node.out.rows * run_.batch.size);
+    T* ESPALIER_RESTRICT sum = run_.lookup_gradients.data() + begin;
     std::fill_n(sum, n, T{0});
     for (const std::size_t k : present_) {
       const T* ESPALIER_RESTRICT part = lookups_[k].data() + begin;
@@ -250,23 +250,23 @@ class ParameterGradients : public TaskBackward<T> {
     GradientCoordinates<T> g{{rows.data(), present_.size()}, present_};
     g.size = static_cast<std::size_t>(chunk.end - chunk.begin);
     g.first = static_cast<std::uint64_t>(chunk.begin);
-    g.key = e_.key_;
+    g.key = run_.key;
     if (remembers) g.memory = {memory.data(), present_.size()};
     method_->rewrite(g);
   }
 
   void rewrite_rows(Index shard, std::vector<T>* sums) {
     if (method_ == nullptr) return;
-    const auto& touched = e_.sparse_.shard(shard);
+    const auto& touched = run_.sparse.shard(shard);
     const auto width = static_cast<std::size_t>(touched.width);
-    auto first = static_cast<std::uint64_t>(e_.program_.plan.sizes.parameters);
+    auto first = static_cast<std::uint64_t>(run_.program.plan.sizes.parameters);
     for (int t = 0; t < touched.table; ++t) {
       const auto at = static_cast<std::size_t>(t);
-      first += static_cast<std::uint64_t>(e_.parameters_.table_rows[at] *
-                                          e_.program_.plan.tables[at].width);
+      first += static_cast<std::uint64_t>(run_.parameters.table_rows[at] *
+                                          run_.program.plan.tables[at].width);
     }
     std::array<T*, GradientBalance::max_tasks> rows;
-    GradientCoordinates<T> g{{rows.data(), present_.size()}, present_, width, 0, e_.key_};
+    GradientCoordinates<T> g{{rows.data(), present_.size()}, present_, width, 0, run_.key};
     for (std::size_t row = 0; row < touched.rows.size(); ++row) {
       for (std::size_t i = 0; i < present_.size(); ++i)
         rows[i] = sums[present_[i]].data() + row * width;
@@ -277,9 +277,9 @@ class ParameterGradients : public TaskBackward<T> {
 
   /// What a method made of rows is not linear in the look-ups: the executor's update takes the sums.
   void combine_rows(Index shard, std::span<const double> alpha) {
-    auto& rows = e_.sparse_.shard(shard);
+    auto& rows = run_.sparse.shard(shard);
     const bool shared =
-        e_.program_.plan.tables[static_cast<std::size_t>(rows.table)].task == shared_by_tasks;
+        run_.program.plan.tables[static_cast<std::size_t>(rows.table)].task == shared_by_tasks;
     const auto n = static_cast<std::size_t>(rows.count() * rows.width);
     T* ESPALIER_RESTRICT sum = rows.sums.data();
     std::fill_n(sum, n, T{0});

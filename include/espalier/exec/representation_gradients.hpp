@@ -27,7 +27,7 @@ class RepresentationGradients : public TaskBackward<T> {
  public:
   /// Throws ConfigError where the blocks cannot be compared.
   explicit RepresentationGradients(TrainExecutor<T>& executor) : Base(executor) {
-    const PlanView& plan = e_.program_.plan;
+    const PlanView& plan = run_.program.plan;
     for (const TaskInfo& task : plan.tasks) {
       const Block& block = task.representation;
       if (!block.exists() || !block.gradient || block.steps != 1 ||
@@ -48,48 +48,48 @@ class RepresentationGradients : public TaskBackward<T> {
             {"balance on representations: the tower of '", task.name,
              "' reads embedding tables besides; balance on parameters instead"});
       }
-      kept_.emplace_back(static_cast<std::size_t>(task.representation.rows * e_.capacity_));
+      kept_.emplace_back(static_cast<std::size_t>(task.representation.rows * run_.capacity));
     }
     trunk_ = path_of(blocks_, {}, {.loads = true});  // gates lie below
-    partial_.assign(static_cast<std::size_t>(e_.max_slices_) * tasks_ * tasks_, 0.0);
+    partial_.assign(static_cast<std::size_t>(run_.max_slices) * tasks_ * tasks_, 0.0);
     if (Coordinates) sums_.assign(tasks_, std::vector<T>(coordinates()));
   }
 
   /// How many coordinates a method can remember of each task.
   [[nodiscard]] std::size_t coordinates() const {
-    return static_cast<std::size_t>(e_.program_.plan.tasks[0].representation.rows);
+    return static_cast<std::size_t>(run_.program.plan.tasks[0].representation.rows);
   }
 
   /// Runs the batch that the executor has begun, backward as far as the representations. Returns
   /// how many pieces of products there are.
   std::size_t run(GradientBalance* method = nullptr) {
     method_ = method != nullptr && method->balances() ? method : nullptr;
-    e_.make_workspace_for_each_slice();
-    e_.forward_segments();
+    run_.make_workspace_for_each_slice();
+    run_.forward_segments();
     for (std::size_t k = 0; k < tasks_; ++k) {
-      const Block& block = e_.program_.plan.tasks[k].representation;
+      const Block& block = run_.program.plan.tasks[k].representation;
       if (paths_[k].merges) {
-        e_.each_slice([&](const C& c, Index slice) { start(c, slice, k); });
+        run_.each_slice([&](const C& c, Index) { start(c, k); });
         if (present(k)) walk_segments(paths_[k], [](const C& own, Index) { return own; });
-        e_.each_slice([&](const C& c, Index) { keep(c, block, k); });
+        run_.each_slice([&](const C& c, Index) { keep(c, block, k); });
       } else {
-        e_.each_slice([&](const C& c, Index slice) {
-          start(c, slice, k);
+        run_.each_slice([&](const C& c, Index) {
+          start(c, k);
           if (!present(k)) return;
           walk(paths_[k], c, c, paths_[k].nodes.size(), 0);
           keep(c, block, k);
         });
       }
     }
-    e_.sum_losses();
+    run_.sum_losses();
     if constexpr (Coordinates) {
       if (method_ != nullptr && method_->remembers()) {
         multiply_sums();
         return 1;
       }
     }
-    e_.each_slice([&](const C& c, Index slice) { multiply(c, slice); });
-    return static_cast<std::size_t>(e_.slicing_.slices);
+    run_.each_slice([&](const C& c, Index slice) { multiply(c, slice); });
+    return static_cast<std::size_t>(run_.slicing.slices);
   }
 
   /// The shared part, from Σ_k alpha_k g_k.
@@ -99,10 +99,10 @@ class RepresentationGradients : public TaskBackward<T> {
       for (const Block& block : blocks_) combine_block(c, block, alpha);
     };
     if (trunk_.merges) {
-      e_.each_slice([&](const C& c, Index) { begin_trunk(c); });
+      run_.each_slice([&](const C& c, Index) { begin_trunk(c); });
       walk_segments(trunk_, [](const C& own, Index) { return own; });
     } else {
-      e_.each_slice([&](const C& c, Index) {
+      run_.each_slice([&](const C& c, Index) {
         begin_trunk(c);
         walk(trunk_, c, c, trunk_.nodes.size(), 0);
       });
@@ -113,11 +113,11 @@ class RepresentationGradients : public TaskBackward<T> {
   using Base = TaskBackward<T>;
   using typename Base::C;
   using typename Base::Path;
-  using Base::dot, Base::e_, Base::partial_, Base::path_of, Base::paths_, Base::present;
+  using Base::dot, Base::run_, Base::partial_, Base::path_of, Base::paths_, Base::present;
   using Base::present_, Base::start, Base::tasks_, Base::walk, Base::walk_segments, Base::zero;
 
   [[nodiscard]] T* kept(const C& c, std::size_t k) {
-    return kept_[k].data() + c.first * e_.program_.plan.tasks[k].representation.rows;
+    return kept_[k].data() + c.first * run_.program.plan.tasks[k].representation.rows;
   }
 
   void keep(const C& c, const Block& block, std::size_t k) {
@@ -129,7 +129,7 @@ class RepresentationGradients : public TaskBackward<T> {
   void multiply(const C& c, Index slice) {
     double* const products = partial_.data() + static_cast<std::size_t>(slice) * tasks_ * tasks_;
     std::fill_n(products, tasks_ * tasks_, 0.0);
-    const Index width = e_.program_.plan.tasks[0].representation.rows, n = c.count * width;
+    const Index width = run_.program.plan.tasks[0].representation.rows, n = c.count * width;
     if constexpr (Coordinates) {
       std::array<T*, GradientBalance::max_tasks> rows;
       for (std::size_t i = 0; i < present_.size(); ++i) rows[i] = kept(c, present_[i]);
@@ -148,7 +148,7 @@ class RepresentationGradients : public TaskBackward<T> {
     GradientCoordinates<T> g{rows.first(present_.size()), present_};
     g.size = static_cast<std::size_t>(size);
     g.first = static_cast<std::uint64_t>(first);
-    g.key = e_.key_;
+    g.key = run_.key;
     g.memory = memory;
     method_->rewrite(g);
   }
@@ -156,12 +156,12 @@ class RepresentationGradients : public TaskBackward<T> {
   /// The products of what the method makes of the sums over the batch.
   void multiply_sums() {
     const Index width = static_cast<Index>(coordinates());
-    e_.pool_.run(static_cast<Index>(present_.size()), [&](Index i, int) {
+    run_.pool.run(static_cast<Index>(present_.size()), [&](Index i, int) {
       const std::size_t k = present_[static_cast<std::size_t>(i)];
       T* ESPALIER_RESTRICT sum = sums_[k].data();
       std::fill_n(sum, width, T{0});
       const T* ESPALIER_RESTRICT part = kept_[k].data();
-      for (Index j = 0; j < e_.batch_.size; ++j, part += width) {
+      for (Index j = 0; j < run_.batch.size; ++j, part += width) {
         for (Index r = 0; r < width; ++r) sum[r] += part[r];
       }
     });
@@ -185,7 +185,7 @@ class RepresentationGradients : public TaskBackward<T> {
     const View<T> g = c.gradient(block);
     zero(g);
     for (const std::size_t k : present_) {
-      const Block& own = e_.program_.plan.tasks[k].representation;
+      const Block& own = run_.program.plan.tasks[k].representation;
       if (own.base != block.base || own.row != block.row) continue;
       const T* from = kept(c, k);
       const T scale = static_cast<T>(alpha[k]);

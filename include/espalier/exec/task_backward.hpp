@@ -35,19 +35,19 @@ class TaskBackward {
   };
 
   explicit TaskBackward(TrainExecutor<T>& executor)
-      : e_(executor), tasks_(executor.plan().tasks.size()) {
+      : run_(executor.batch_run()), trainable_(executor.trainable()), tasks_(executor.plan().tasks.size()) {
     present_.reserve(tasks_);
   }
 
   [[nodiscard]] Path path_of(std::span<const Block> seeds, std::span<const Block> boundary = {},
                              const AuxiliaryLosses& from = {}) {
-    const PlanView& plan = e_.program_.plan;
+    const PlanView& plan = run_.program.plan;
     Path path{backward_path(plan, seeds, boundary, from), {}, {}, false};
     for (std::size_t i = 0; i < path.nodes.size(); ++i) {
       const Node& node = path.nodes[i];
       path.own.push_back(owned(node));
       if (node.lookup >= 0) path.lookups.push_back(node.lookup);
-      path.merges = path.merges || e_.program_.operations[path.places[i]].merge_backward != nullptr;
+      path.merges = path.merges || run_.program.operations[path.places[i]].merge_backward != nullptr;
     }
     return path;
   }
@@ -55,7 +55,7 @@ class TaskBackward {
   /// Calls visit(tensor) for what the node learns.
   template <class Visit>
   void each_tensor(const Node& node, Visit&& visit) const {
-    for_each_tensor(e_.program_.plan, node, [&](std::size_t, const ParameterInfo& t) {
+    for_each_tensor(run_.program.plan, node, [&](std::size_t, const ParameterInfo& t) {
       if (t.trainable) visit(t);
     });
   }
@@ -65,8 +65,8 @@ class TaskBackward {
   }
 
   /// The gradient at task k's logits, and zeros where its path wants them.
-  void start(const C& c, Index slice, std::size_t k) {
-    e_.loss(c, slice, static_cast<Index>(k));
+  void start(const C& c, std::size_t k) {
+    run_.loss(c, static_cast<Index>(k));
     for (const Block& block : paths_[k].zeroed) zero(c.gradient(block));
   }
 
@@ -77,7 +77,7 @@ class TaskBackward {
   /// Nodes end − 1 … begin. `own`: the executor's lane.
   void walk(const Path& path, const C& c, const C& own, std::size_t end, std::size_t begin) {
     for (std::size_t i = end; i-- > begin;) {
-      e_.program_.operations[path.places[i]].backward(path.nodes[i], path.own[i] ? own : c);
+      run_.program.operations[path.places[i]].backward(path.nodes[i], path.own[i] ? own : c);
     }
   }
 
@@ -87,18 +87,18 @@ class TaskBackward {
   void walk_segments(const Path& path, Buffers&& buffers) {
     for (std::size_t end = path.nodes.size(); end > 0;) {
       std::size_t begin = end;
-      while (begin > 0 && e_.program_.operations[path.places[--begin]].merge_backward == nullptr) {
+      while (begin > 0 && run_.program.operations[path.places[--begin]].merge_backward == nullptr) {
       }
-      e_.pool_.run(e_.slicing_.lanes, [&](Index lane, int) {
-        for (Index slice = e_.slicing_.first_slice(lane); slice < e_.slicing_.first_slice(lane + 1);
+      run_.pool.run(run_.slicing.lanes, [&](Index lane, int) {
+        for (Index slice = run_.slicing.first_slice(lane); slice < run_.slicing.first_slice(lane + 1);
              ++slice) {
-          const C own = e_.context(slice, slice, lane);
+          const C own = run_.context(slice, slice, lane);
           walk(path, buffers(own, lane), own, end, begin);
         }
       });
-      if (const auto run = e_.program_.operations[path.places[begin]].merge_backward;
+      if (const auto run = run_.program.operations[path.places[begin]].merge_backward;
           run != nullptr) {
-        e_.merge(run, path.nodes[begin]);
+        run_.merge(run, path.nodes[begin]);
       }
       end = begin;
     }
@@ -132,7 +132,8 @@ class TaskBackward {
     return sum;
   }
 
-  TrainExecutor<T>& e_;
+  BatchRun<T>& run_;
+  const Trainable& trainable_;
   std::size_t tasks_;
   std::vector<Path> paths_;  ///< one a task
   std::vector<std::size_t> present_;

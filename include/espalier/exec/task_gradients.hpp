@@ -60,17 +60,17 @@ class TaskGradientPass {
   std::span<const double> forward_backward(const Batch<T>& batch, std::span<const double> weights,
                                            std::uint64_t key, GradientBalance& balance) {
     prepare(balance);
-    e_.begin_step(batch, weights, key);
+    const BatchRun<T>& run = e_.begin(batch, weights, key);
     present_.clear();
     for (std::size_t k = 0; k < tasks_; ++k) {
-      if (e_.totals_[k] > 0 && weights[k] > 0) present_.push_back(k);
+      if (run.totals[k] > 0 && weights[k] > 0) present_.push_back(k);
     }
     if (representation_) {
       step(*representation_, key, balance);
     } else {
       step(*parameters_, key, balance);
     }
-    return e_.losses_;
+    return run.losses;
   }
 
   /// Of the last step: G Gᵀ, row after row, NaN on the diagonal for tasks that were absent; and the
@@ -84,7 +84,7 @@ class TaskGradientPass {
     gradients.set_present(present_);
     const std::size_t pieces = gradients.run(&balance);
     sum_products(gradients.products(), pieces);
-    balance.weights(gramian_, e_.losses_, key, alpha_);
+    balance.weights(gramian_, e_.batch_run().losses, key, alpha_);
     gradients.combine(alpha_);
   }
 

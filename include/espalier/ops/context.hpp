@@ -38,6 +38,7 @@ struct Context {
 
   const T* parameters = nullptr;
   T* parameter_gradients = nullptr;
+  Index lane = 0;      ///< which of the accumulators of gradients that is
   const T* const* tables = nullptr;
   // Null, but where inference keeps matrices of products and tables so:
   const T* panels = nullptr;  ///< matrices of products once more, in panels, each at its offset

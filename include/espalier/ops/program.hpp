@@ -4,6 +4,7 @@
 
 #include <array>
 #include <span>
+#include <string_view>
 
 #include "espalier/describe/fold.hpp"
 #include "espalier/ops/context.hpp"
@@ -21,6 +22,7 @@ struct OperationFunctions {
 
   using Start = void (*)(const Node&, StartValues<T>&);
 
+  std::string_view name;
   Run forward = nullptr;
   Run backward = nullptr;
   int (*gates)(const Node&) = nullptr;  ///< set: its output is that many gates, side by side
@@ -50,6 +52,7 @@ template <class Op, class T, class Device>
 constexpr OperationFunctions<T, Device> functions_of() {
   using C = Context<T, Device>;
   OperationFunctions<T, Device> f;
+  f.name = Op::name;
   f.forward = &Op::template forward<C>;
   f.backward = &Op::template backward<C>;
   if constexpr (requires { &Op::gates; }) f.gates = &Op::gates;

@@ -1,19 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-// `WeightGradients<T>`: gradients of large matrices, made of the whole batch and not slice by slice.
+// `DeferredWeightGradients<T>`: gradients of large matrices, made of the whole batch and not slice by slice.
 #pragma once
 
 #include <algorithm>
+#include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "espalier/core/buffer.hpp"
 #include "espalier/ops/dense_matrices.hpp"
 #include "espalier/ops/program.hpp"
+#include "espalier/passes/schedule.hpp"
 #include "espalier/passes/slicing.hpp"
 
 namespace espalier {
 
 /// Which matrices that is, and in which pieces: for this size of a batch, whatever the threads.
-struct WholeBatch {
+struct DeferredMatrix {
   Index in = 0, out = 0;
 
   /// All lanes' copies of the matrix are to be three times what the slices keep: measured on two
@@ -38,17 +42,19 @@ struct WholeBatch {
 /// hides. Here slices leave their δ and x, and afterwards the matrix is made at once, some of its rows a piece.
 /// Which layers, and for which batches, depends on the plan, the tables' rows and the size of the batch alone.
 template <class T>
-class WeightGradients {
+class DeferredWeightGradients {
  public:
   using C = Context<T, cpu::Device>;
 
-  WeightGradients() = default;
+  static constexpr std::string_view name = "deferred_weight_gradients";
+
+  DeferredWeightGradients() = default;
 
   /// `others(i)`: whether node i is somebody else's. What is kept for a layer is less than three
   /// times its matrix.
   template <class Others>
-  ESPALIER_COLD WeightGradients(const PlanView& plan, Index max_batch, const Others& others)
-      : layer_of_(plan.nodes.size(), none) {
+  ESPALIER_COLD DeferredWeightGradients(const PlanView& plan, Index max_batch, cpu::Device device, const Others& others)
+      : device_(device), layer_of_(plan.nodes.size(), none) {
     const std::vector<DenseMatrix> matrices = dense_matrices(plan.nodes);
     for (std::size_t i = 0; i < layer_of_.size(); ++i) {
       const Node& n = plan.nodes[i];
@@ -68,21 +74,53 @@ class WeightGradients {
     }
   }
 
-  /// Before a step. Returns the number of pieces that finish() is to be called for; 0: slices do all by themselves.
-  Index begin(const Slicing& slicing) {
-    Index pieces = 0;
-    for (Layer& layer : layers_) {
-      layer.active = layer.matrix.pays(slicing);
-      if (layer.active) pieces += pieces_of(layer);
+  /// The layers that are deferred in batches that are cut so.
+  [[nodiscard]] ESPALIER_COLD std::vector<Index> chosen(const Slicing& slicing) const {
+    std::vector<Index> made;
+    for (std::size_t i = 0; i < layers_.size(); ++i) {
+      if (layers_[i].matrix.pays(slicing)) made.push_back(static_cast<Index>(i));
     }
-    return pieces;
+    return made;
   }
 
-  /// Runs node `i` backward but for its matrix, if it is one of those.
-  bool backward(Index i, const C& c) {
-    const Index at = layer_of_[static_cast<std::size_t>(i)];
-    if (at == none || !layers_[static_cast<std::size_t>(at)].active) return false;
-    Layer& layer = layers_[static_cast<std::size_t>(at)];
+  /// Changes a schedule for batches that are cut so; its steps refer to this.
+  ESPALIER_COLD void apply(ExecutionSchedule<T>& schedule, const Slicing& slicing) {
+    std::vector<Index> layers = chosen(slicing);
+    if (layers.empty()) {
+      schedule.notes.push_back({name, false, "no matrix is large beside what the batch leaves of its inputs and gradients"});
+      return;
+    }
+    for (Step<T>& step : schedule.steps) {
+      if (step.place < 0 || step.phase != Phase::backward) continue;
+      const Index layer = layer_of_[static_cast<std::size_t>(step.place)];
+      if (std::find(layers.begin(), layers.end(), layer) == layers.end()) continue;
+      step.pass = name;
+      step.operation = nullptr;
+      step.run = &backward;
+      step.state = this;
+      step.item = layer;
+    }
+    Step<T> whole;
+    whole.scope = Step<T>::Scope::pieces;
+    whole.phase = Phase::backward;
+    whole.name = "gradients of matrices";
+    whole.pass = name;
+    whole.state = this;
+    whole.item = static_cast<Index>(sets_.size());
+    for (const Index layer : layers) whole.pieces += pieces_of(layers_[static_cast<std::size_t>(layer)]);
+    whole.piece = [](void* state, Index item, Index piece, int, const WholeBatch<T>& b) {
+      auto& self = *static_cast<DeferredWeightGradients*>(state);
+      self.finish(self.sets_[static_cast<std::size_t>(item)], piece, b.batch->size, b.gradient);
+    };
+    schedule.steps.push_back(whole);
+    for (const Index layer : layers) schedule.whole.push_back(layers_[static_cast<std::size_t>(layer)].node->parameters[0]);
+    schedule.notes.push_back({name, true, std::to_string(layers.size()) + " matrices"});
+    sets_.push_back(std::move(layers));
+  }
+
+  /// Runs a layer backward but for its matrix.
+  static void backward(void* state, Index item, const C& c) {
+    Layer& layer = static_cast<DeferredWeightGradients*>(state)->layers_[static_cast<std::size_t>(item)];
     const Node& n = *layer.node;
     copy(c.device, as_const(c.value(n.in)), samples_of(layer.x, n.in.rows, c.first, c.count),
          false);
@@ -94,36 +132,23 @@ class WeightGradients {
     const Index out = layer.matrix.out;
     for (int g = 0; g < n.groups; ++g)
       ops::Dense::input_gradient(n, g, as_const(part(delta, g * out, out)), c);
-    return true;
   }
 
-  /// Adds one piece of the matrices' gradients to `gradient`, of all dense parameters.
-  void finish(Index piece, Index samples, cpu::Device device, T* gradient) {
-    std::size_t i = 0;
-    while (!layers_[i].active || piece >= pieces_of(layers_[i])) {
-      if (layers_[i].active) piece -= pieces_of(layers_[i]);
-      ++i;
-    }
-    Layer& layer = layers_[i];
+  /// Adds one piece of the gradients of these layers' matrices to `gradient`, of all dense parameters.
+  void finish(const std::vector<Index>& layers, Index piece, Index samples, T* gradient) {
+    auto at = layers.begin();
+    while (piece >= pieces_of(layers_[static_cast<std::size_t>(*at)])) piece -= pieces_of(layers_[static_cast<std::size_t>(*at++)]);
+    Layer& layer = layers_[static_cast<std::size_t>(*at)];
     const Node& n = *layer.node;
-    const WholeBatch& matrix = layer.matrix;
+    const DeferredMatrix& matrix = layer.matrix;
     const Index group = piece / matrix.pieces(), of_group = piece % matrix.pieces();
     const Index first = matrix.first_row(of_group), row = group * matrix.out + first;
     dense_weight_gradient(
-        device,
+        device_,
         as_const(part(samples_of(layer.delta, n.out.rows, 0, samples), row,
                       matrix.first_row(of_group + 1) - first)),
         as_const(part(samples_of(layer.x, n.in.rows, 0, samples), group * matrix.in, matrix.in)),
         gradient + n.parameters[0].offset + row * matrix.in, static_cast<T*>(nullptr));
-  }
-
-  /// Whether these dense parameters are all finish()'s: their gradients are whole in the first lane.
-  [[nodiscard]] bool has_summed(Index begin, Index end) const {
-    return std::any_of(layers_.begin(), layers_.end(), [&](const Layer& layer) {
-      const Index first = layer.node->parameters[0].offset;
-      return layer.active && begin >= first &&
-             end <= first + layer.matrix.in * layer.node->out.rows;
-    });
   }
 
   void poison(T value) {
@@ -138,9 +163,8 @@ class WeightGradients {
 
   struct Layer {
     const Node* node = nullptr;
-    WholeBatch matrix;    ///< of each group
+    DeferredMatrix matrix;  ///< of each group
     Buffer<T> x, delta;   ///< of the batch: rows × samples
-    bool active = false;  ///< in this step
   };
 
   /// Whether another layer has these parameters too.
@@ -162,8 +186,10 @@ class WeightGradients {
     return {v.data + first, rows, v.cols, v.stride};
   }
 
+  cpu::Device device_{};
   std::vector<Index> layer_of_;  ///< by node
   std::vector<Layer> layers_;
+  std::vector<std::vector<Index>> sets_;  ///< of layers: one a schedule
 };
 
 }  // namespace espalier

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// `TableProducts<T>`: a first layer over small tables, multiplied once a row of a table and not once a sample.
+// `ProjectedEmbeddings<T>`: a first layer over small tables, multiplied once a row of a table and not once a sample.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "espalier/core/buffer.hpp"
 #include "espalier/ops/program.hpp"
+#include "espalier/passes/schedule.hpp"
 #include "espalier/passes/small_tables.hpp"
 
 namespace espalier {
@@ -22,15 +25,17 @@ namespace espalier {
 /// Tables of very few rows form groups with a row for each combination, Σ_f P_f: fewer rows are added then.
 /// Which tables, and for which batches, depends on the plan, the tables' rows and the size of the batch alone.
 template <class T>
-class TableProducts {
+class ProjectedEmbeddings {
  public:
   using C = Context<T, cpu::Device>;
 
-  TableProducts() = default;
+  static constexpr std::string_view name = "projected_embeddings";
 
-  ESPALIER_COLD TableProducts(const Program<T, cpu::Device>& program,
-                              const std::vector<Index>& table_rows, Index max_batch, Index lanes,
-                              int threads)
+  ProjectedEmbeddings() = default;
+
+  ESPALIER_COLD ProjectedEmbeddings(const Program<T, cpu::Device>& program,
+                                    const std::vector<Index>& table_rows, Index max_batch, Index lanes,
+                                    int threads)
       : program_(program),
         nodes_(program.plan.nodes.begin(), program.plan.nodes.end()),
         roles_(nodes_.size(), Role::other) {
@@ -65,8 +70,50 @@ class TableProducts {
     return !roles_.empty() && roles_[static_cast<std::size_t>(i)] == Role::layer;
   }
 
-  /// prepare() and finish() are called once for each of so many pieces, before and after the slices.
-  [[nodiscard]] Index pieces() const { return groups_ + static_cast<Index>(layers_.size()); }
+  /// Changes a schedule for batches of `samples`; its steps refer to this.
+  ESPALIER_COLD void apply(ExecutionSchedule<T>& schedule, Index samples) {
+    if (!pays(samples)) {
+      schedule.notes.push_back({name, false, tables_.empty() ? "no small table is read by a first layer alone"
+                                                             : "the batch is too small for its tables' rows"});
+      return;
+    }
+    using Scope = typename Step<T>::Scope;
+    const auto change = [&](Step<T>& step) {
+      const auto at = static_cast<std::size_t>(step.place);
+      if (step.place < 0 || roles_[at] == Role::other) return false;
+      if (roles_[at] == Role::skipped) return true;
+      step.pass = name;
+      step.node = &nodes_[at];
+      if (roles_[at] == Role::moved) return false;
+      step.operation = nullptr;
+      step.state = this;
+      step.item = layer_of(step.place);
+      step.run = step.phase == Phase::forward ? &forward : &backward;
+      return false;
+    };
+    std::erase_if(schedule.steps, change);
+    Step<T> whole;
+    whole.scope = Scope::pieces;
+    whole.pass = name;
+    whole.state = this;
+    whole.pieces = groups_ + static_cast<Index>(layers_.size());
+    whole.name = "multiply tables";
+    whole.piece = [](void* state, Index, Index piece, int worker, const WholeBatch<T>& b) {
+      static_cast<ProjectedEmbeddings*>(state)->prepare(piece, worker, b.parameters, b.tables);
+    };
+    schedule.steps.insert(schedule.steps.begin(), whole);
+    whole.phase = Phase::backward;
+    whole.name = "gradients of tables";
+    whole.piece = [](void* state, Index, Index piece, int worker, const WholeBatch<T>& b) {
+      static_cast<ProjectedEmbeddings*>(state)->finish(piece, worker, *b.batch, b.parameters, b.tables, b.gradient);
+    };
+    schedule.steps.push_back(whole);
+    for (const Layer& layer : layers_) schedule.whole.push_back({layer.weight, layer.in * layer.out, 0, 0});
+    schedule.summed_tables.assign(program_.plan.tables.size(), false);
+    for (const Table& t : tables_) schedule.summed_tables[static_cast<std::size_t>(t.table)] = true;
+    schedule.notes.push_back({name, true, std::to_string(tables_.size()) + " tables, " + std::to_string(rows_) + " rows for " +
+                                              std::to_string(lookups_ * samples) + " look-ups"});
+  }
 
   /// P of one group of tables, or the columns W_x of one layer.
   void prepare(Index piece, int worker, const T* parameters, const T* const* tables) {
@@ -98,14 +145,11 @@ class TableProducts {
     }
   }
 
-  /// Runs node `i` forward, if it is one of those that run differently.
-  bool forward(Index i, const C& c) {
-    const auto at = static_cast<std::size_t>(i);
-    if (roles_[at] == Role::other) return false;
-    if (roles_[at] == Role::moved) program_.operations[at].forward(nodes_[at], c);
-    if (roles_[at] != Role::layer) return true;
-    const Layer& layer = layer_of(i);
-    const Node& n = nodes_[at];
+  /// Runs a layer forward.
+  static void forward(void* state, Index item, const C& c) {
+    const auto& self = *static_cast<const ProjectedEmbeddings*>(state);
+    const Layer& layer = self.layers_[static_cast<std::size_t>(item)];
+    const Node& n = self.nodes_[static_cast<std::size_t>(layer.node)];
     const View<T> y = c.value(n.out), pre = c.value(n.cache), sum = pre.data != nullptr ? pre : y;
     const Index padding = layer.rest - layer.used;
     const View<T> x = c.value(n.in);
@@ -124,28 +168,23 @@ class TableProducts {
     } else {
       activation_forward(c.device, n.activation, as_const(sum), y);
     }
-    return true;
   }
 
   /// The same backward. Keeps δ.
-  bool backward(Index i, const C& c, Index lane) {
-    const auto at = static_cast<std::size_t>(i);
-    if (roles_[at] == Role::other) return false;
-    if (roles_[at] == Role::moved) program_.operations[at].backward(nodes_[at], c);
-    if (roles_[at] != Role::layer) return true;
-    Layer& layer = layer_of(i);
-    const Node& n = nodes_[at];
+  static void backward(void* state, Index item, const C& c) {
+    auto& self = *static_cast<ProjectedEmbeddings*>(state);
+    Layer& layer = self.layers_[static_cast<std::size_t>(item)];
+    const Node& n = self.nodes_[static_cast<std::size_t>(layer.node)];
     const View<T> delta{layer.deltas.data() + c.first * layer.out, layer.out, c.count, layer.out};
     activation_backward(c.device, n.activation, as_const(c.value(n.cache)),
                         as_const(c.value(n.out)), as_const(c.gradient(n.out)), delta);
     dense_weight_gradient(c.device, as_const(delta), rest_of(layer, c.value(n.in)),
-                          layer.gradients[static_cast<std::size_t>(lane)].data(),
+                          layer.gradients[static_cast<std::size_t>(c.lane)].data(),
                           c.parameter_gradient(n.parameters[1]));
-    if (!layer.rest_learns) return true;
+    if (!layer.rest_learns) return;
     View<T> dx = c.gradient(n.in);
     dx.rows = layer.rest;
     dense_input_gradient(c.device, layer.weights.data(), as_const(delta), dx, n.accumulate_in);
-    return true;
   }
 
   /// The gradients of one group of tables and of their columns, or of the columns W_x of one layer, summed over lanes. Columns are
@@ -197,15 +236,6 @@ class TableProducts {
       }
     }
   }
-
-  /// Whether finish() has left the gradients of these dense parameters whole in the first lane.
-  [[nodiscard]] bool has_summed(Index begin, Index end) const {
-    return std::any_of(layers_.begin(), layers_.end(), [&](const Layer& layer) {
-      return begin >= layer.weight && end <= layer.weight + layer.in * layer.out;
-    });
-  }
-
-  [[nodiscard]] bool has(int table) const { return table_of(table) < tables_.size(); }
 
   /// What finish() kept of the rows of a shard of SparseGradients that the batch has touched.
   template <class Shard>
@@ -309,10 +339,11 @@ class TableProducts {
     layers_.push_back(std::move(layer));
   }
 
-  [[nodiscard]] Layer& layer_of(Index node) {
-    std::size_t i = 0;
-    while (layers_[i].node != node) ++i;
-    return layers_[i];
+  [[nodiscard]] bool has(int table) const { return table_of(table) < tables_.size(); }
+  [[nodiscard]] Index layer_of(Index node) const {
+    Index i = 0;
+    while (layers_[static_cast<std::size_t>(i)].node != node) ++i;
+    return i;
   }
   /// Its place among the small tables, or one beyond them.
   [[nodiscard]] std::size_t table_of(int table) const {
@@ -348,7 +379,7 @@ class TableProducts {
   }
 
   /// y += Σ_f P_f[id_f] of sample j, a few rows at once: y stays in registers.
-  void add_products(const Layer& layer, const C& c, Index j, T* y) const {
+  static void add_products(const Layer& layer, const C& c, Index j, T* y) {
     constexpr int most = 32;
     const T* rows[most];
     int count = 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which tables a first layer is multiplied with once a row (`TableProducts`).
+// Which tables a first layer is multiplied with once a row (`ProjectedEmbeddings`).
 #pragma once
 
 #include <algorithm>
