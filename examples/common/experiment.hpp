@@ -20,6 +20,7 @@
 #include "common/transfer.hpp"
 #include "espalier/espalier.hpp"
 #include "espalier/exec/predict.hpp"
+#include "espalier/report/explain.hpp"
 #include "espalier/train/constants.hpp"
 
 namespace examples {
@@ -82,9 +83,17 @@ inline void test_narrow(const NamedModel& model, const std::string& path,
   return splits[0].table().source.starts_with("simulated feed (seed ");
 }
 
+/// The schedule of a step on this data.
+[[nodiscard]] inline std::string explain(const NamedModel& model, const Options& o, const esp::Dataset& train) {
+  esp::Features features(model.program.plan.schema);
+  features.fit(train);
+  return esp::explain(model.program, {.batch_size = o.batch_size, .vocabulary_rows = features.vocabulary_rows()});
+}
+
 /// Trains one model. Returns 0, or 130 when it was interrupted.
 inline int train_one(const Example& example, const Options& o, const NamedModel& model, const Splits& splits) {
   if (o.summary) std::cout << model.summary() << '\n';
+  if (o.explain) std::cout << explain(model, o, splits[0]) << '\n';
   esp::TrainerOptions options = trainer_options(example, o, o.seed);
   options.checkpoint = o.checkpoint;
   options.resume = o.resume;

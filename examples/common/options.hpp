@@ -26,7 +26,7 @@ struct Options {
   std::string precision = "fp32";
   std::string checkpoint, log, predictions;
   int diagnose = 0;  ///< steps between measurements; 0: none
-  bool resume = false, importance = false, summary = false, json = false, quiet = false;
+  bool resume = false, importance = false, summary = false, explain = false, json = false, quiet = false;
   bool compare_all = false;
   std::vector<std::string> compare, compare_balances;
   std::vector<double> weights;
@@ -101,6 +101,7 @@ inline void add_options(CLI::App& app, Options& o, const std::vector<std::string
                "Measure every so many steps (--diagnose=N) how the tasks' gradients agree and what gates do: diagnosis.jsonl and .svg beside the log")
       ->check(number_from(1));
   app.add_flag("--summary", o.summary, "Print the model's layers, parameters and costs before training");
+  app.add_flag("--explain", o.explain, "Print what a training step runs, step by step, before training");
   app.add_option("--resamples", o.resamples, "Bootstrap resamples for confidence intervals in the table, from 2; 0: none")
       ->check(number_from(0));
   app.add_flag("--compare", o.compare_all,
@@ -122,7 +123,7 @@ inline void check_together(const CLI::App& app, const Options& o) {
     if (unheard && app.count(option) > 0) throw espalier::ConfigError(std::string(option) + " " + why);
   };
   const bool several = compares(o), searched = o.search > 0;
-  for (const char* option : {"--checkpoint", "--predictions", "--importance", "--diagnose", "--summary", "--resamples"})
+  for (const char* option : {"--checkpoint", "--predictions", "--importance", "--diagnose", "--summary", "--explain", "--resamples"})
     refuse(option, several || searched, "is for the training of one model, not for a comparison or a search");
   refuse("--compare-balances", searched, "excludes a search: it finds weights of tasks");
   refuse("--resume", searched, "is for a training or a comparison; a search goes on by itself");

@@ -85,7 +85,8 @@ for file in model.safetensors log/history.jsonl log/curves.svg log/calibration.s
 grep -q "^predictions of $(($(wc -l <p.csv) - 1)) rows: p.csv$" first || fail "no word of the predictions: $(cat first)"
 grep -q '^watched: auc [0-9.]*  *worse by  *95 % interval$' first || fail "no importance: $(cat first)"
 [ ! -e log/diagnosis.jsonl ] || fail "diagnosis.jsonl without --diagnose"
-"$bin/movielens" --data films --epochs 1 --model mmoe --diagnose=1 --log measured --quiet >/dev/null 2>err </dev/null || fail "$(cat err)"
+"$bin/movielens" --data films --epochs 1 --model mmoe --diagnose=1 --explain --log measured --quiet >explained 2>err </dev/null || fail "$(cat err)"
+grep -q "^slice  *backward  *dense" explained || fail "no steps: $(cat explained)"
 grep -q '"gradient_cosine/all/watched~rating":.*"gate/gates/rating/entropy":' measured/diagnosis.jsonl || fail "no cosines and gates in diagnosis.jsonl"
 [ -s measured/diagnosis.svg ] || fail "no diagnosis.svg"
 refuses "--diagnose" "$bin/movielens" --data films --diagnose=0

@@ -52,7 +52,7 @@ class TrainExecutor {
   [[nodiscard]] const Trainable& trainable() const { return update_.trainable(); }
   [[nodiscard]] ThreadPool& pool() { return run_.pool; }
   [[nodiscard]] Index capacity() const { return run_.capacity; }
-  /// What is run for batches of so many samples.
+  /// What is run for batches of so many samples, at most capacity().
   [[nodiscard]] const ExecutionSchedule<T>& schedule(Index samples) const {
     return schedules_[static_cast<std::size_t>(schedule_of_size_[static_cast<std::size_t>(samples)])].steps;
   }

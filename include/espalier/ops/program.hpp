@@ -25,6 +25,7 @@ struct OperationFunctions {
   std::string_view name;
   Run forward = nullptr;
   Run backward = nullptr;
+  Cost (*cost)(const Node&) = nullptr;  ///< for one sample
   int (*gates)(const Node&) = nullptr;  ///< set: its output is that many gates, side by side
   Start start = nullptr;           ///< set: it can make its output what is wanted at the start
   Merge merge_forward = nullptr;   ///< set: all slices must have run this node forward before the next
@@ -53,6 +54,7 @@ constexpr OperationFunctions<T, Device> functions_of() {
   using C = Context<T, Device>;
   OperationFunctions<T, Device> f;
   f.name = Op::name;
+  f.cost = &Op::cost;
   f.forward = &Op::template forward<C>;
   f.backward = &Op::template backward<C>;
   if constexpr (requires { &Op::gates; }) f.gates = &Op::gates;

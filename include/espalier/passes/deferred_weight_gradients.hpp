@@ -3,12 +3,12 @@
 #pragma once
 
 #include <algorithm>
-#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "espalier/core/buffer.hpp"
+#include "espalier/core/error.hpp"
 #include "espalier/ops/dense_matrices.hpp"
 #include "espalier/ops/program.hpp"
 #include "espalier/passes/schedule.hpp"
@@ -90,6 +90,7 @@ class DeferredWeightGradients {
       schedule.notes.push_back({name, false, "no matrix is large beside what the batch leaves of its inputs and gradients"});
       return;
     }
+    double flops = 0;
     for (Step<T>& step : schedule.steps) {
       if (step.place < 0 || step.phase != Phase::backward) continue;
       const Index layer = layer_of_[static_cast<std::size_t>(step.place)];
@@ -99,6 +100,9 @@ class DeferredWeightGradients {
       step.run = &backward;
       step.state = this;
       step.item = layer;
+      const double products = products_of(layers_[static_cast<std::size_t>(layer)]);
+      step.flops_of_sample -= products;
+      flops += products;
     }
     Step<T> whole;
     whole.scope = Step<T>::Scope::pieces;
@@ -107,6 +111,7 @@ class DeferredWeightGradients {
     whole.pass = name;
     whole.state = this;
     whole.item = static_cast<Index>(sets_.size());
+    whole.flops_of_sample = flops;
     for (const Index layer : layers) whole.pieces += pieces_of(layers_[static_cast<std::size_t>(layer)]);
     whole.piece = [](void* state, Index item, Index piece, int, const WholeBatch<T>& b) {
       auto& self = *static_cast<DeferredWeightGradients*>(state);
@@ -114,7 +119,7 @@ class DeferredWeightGradients {
     };
     schedule.steps.push_back(whole);
     for (const Index layer : layers) schedule.whole.push_back(layers_[static_cast<std::size_t>(layer)].node->parameters[0]);
-    schedule.notes.push_back({name, true, std::to_string(layers.size()) + " matrices"});
+    schedule.notes.push_back({name, true, message({"matrices: ", static_cast<Index>(layers.size())})});
     sets_.push_back(std::move(layers));
   }
 
@@ -175,6 +180,10 @@ class DeferredWeightGradients {
                return other.node != &node && other.overlaps(mine);
              });
     });
+  }
+  /// Flops of the gradient of its matrix, for one sample.
+  [[nodiscard]] static double products_of(const Layer& layer) {
+    return 2.0 * static_cast<double>(layer.matrix.in * layer.node->out.rows);
   }
   [[nodiscard]] static Index pieces_of(const Layer& layer) {
     return layer.node->groups * layer.matrix.pieces();

@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <string>
 #include <string_view>
 #include <vector>
 
 #include "espalier/core/buffer.hpp"
+#include "espalier/core/error.hpp"
 #include "espalier/ops/program.hpp"
 #include "espalier/passes/schedule.hpp"
 #include "espalier/passes/small_tables.hpp"
@@ -88,6 +88,10 @@ class ProjectedEmbeddings {
       step.operation = nullptr;
       step.state = this;
       step.item = layer_of(step.place);
+      const Layer& layer = layers_[static_cast<std::size_t>(step.item)];
+      const auto products = 2.0 * static_cast<double>(layer.used * layer.out);
+      const auto rows_added = static_cast<double>(static_cast<Index>(layer.parts.size()) * layer.out);
+      step.flops_of_sample = step.phase == Phase::forward ? products + rows_added : products * (layer.rest_learns ? 2 : 1) + rows_added;
       step.run = step.phase == Phase::forward ? &forward : &backward;
       return false;
     };
@@ -98,12 +102,18 @@ class ProjectedEmbeddings {
     whole.state = this;
     whole.pieces = groups_ + static_cast<Index>(layers_.size());
     whole.name = "multiply tables";
+    for (const Layer& layer : layers_) {
+      for (const Part& part : layer.parts) {
+        for (const Member& m : part.members) whole.flops_of_batch += 2.0 * static_cast<double>(m.rows * m.width * layer.out);
+      }
+    }
     whole.piece = [](void* state, Index, Index piece, int worker, const WholeBatch<T>& b) {
       static_cast<ProjectedEmbeddings*>(state)->prepare(piece, worker, b.parameters, b.tables);
     };
     schedule.steps.insert(schedule.steps.begin(), whole);
     whole.phase = Phase::backward;
     whole.name = "gradients of tables";
+    whole.flops_of_batch *= 2;
     whole.piece = [](void* state, Index, Index piece, int worker, const WholeBatch<T>& b) {
       static_cast<ProjectedEmbeddings*>(state)->finish(piece, worker, *b.batch, b.parameters, b.tables, b.gradient);
     };
@@ -111,8 +121,8 @@ class ProjectedEmbeddings {
     for (const Layer& layer : layers_) schedule.whole.push_back({layer.weight, layer.in * layer.out, 0, 0});
     schedule.summed_tables.assign(program_.plan.tables.size(), false);
     for (const Table& t : tables_) schedule.summed_tables[static_cast<std::size_t>(t.table)] = true;
-    schedule.notes.push_back({name, true, std::to_string(tables_.size()) + " tables, " + std::to_string(rows_) + " rows for " +
-                                              std::to_string(lookups_ * samples) + " look-ups"});
+    schedule.notes.push_back({name, true, message({"tables: ", static_cast<Index>(tables_.size()), ", their rows: ", rows_,
+                                                   ", look-ups a sample: ", lookups_})});
   }
 
   /// P of one group of tables, or the columns W_x of one layer.

@@ -51,6 +51,11 @@ struct Step {
   void* state = nullptr;
   Index item = 0;
   Index pieces = 0;
+
+  // What it costs, for who reads a schedule: see Cost.
+  double flops_of_sample = 0;  ///< for each sample of the batch
+  double flops_of_batch = 0;   ///< and besides
+  double bytes_of_sample = 0;  ///< activations that forward reads and writes, as floats
 };
 
 /// What became of a pass.
@@ -95,9 +100,13 @@ template <class T, class Device>
     step.name = functions.name;
     step.place = i;
     step.node = &program.plan.nodes[static_cast<std::size_t>(i)];
+    const Cost cost = functions.cost(*step.node);
     step.operation = phase == Phase::forward ? functions.forward : functions.backward;
+    step.flops_of_sample = phase == Phase::forward ? cost.forward_flops : cost.backward_flops;
+    step.bytes_of_sample = phase == Phase::forward ? cost.bytes : 0;
     schedule.steps.push_back(step);
     step.operation = nullptr;
+    step.flops_of_sample = step.bytes_of_sample = 0;
     step.scope = Scope::merge;
     step.merge = phase == Phase::forward ? functions.merge_forward : functions.merge_backward;
     if (step.merge != nullptr) schedule.steps.push_back(step);

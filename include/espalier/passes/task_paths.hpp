@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "espalier/fwd.hpp"
+#include "espalier/plan/gradient_flow.hpp"
 #include "espalier/plan/plan.hpp"
 
 namespace espalier {
@@ -33,38 +34,15 @@ namespace detail {
          b.row < a.row + a.rows;
 }
 
-/// Which values of a sample have a gradient by now.
-class WrittenValues {
- public:
-  explicit WrittenValues(int values) : flags_(static_cast<std::size_t>(values), 0) {}
-
-  void mark(const Block& b) {
-    for (int s = 0; s < b.steps; ++s) {
-      for (int i = 0; i < b.rows; ++i) flags_[at(b, s, i)] = 1;
-    }
-  }
-  [[nodiscard]] int count(const Block& b) const {
-    int n = 0;
-    for (int s = 0; s < b.steps; ++s) {
-      for (int i = 0; i < b.rows; ++i) n += flags_[at(b, s, i)];
-    }
-    return n;
-  }
-  /// The first of the block's rows that has one, and how many follow it in a row.
-  [[nodiscard]] Block run(const Block& b) const {
-    int first = 0;
-    while (first < b.rows && flags_[at(b, 0, first)] == 0) ++first;
-    int end = first;
-    while (end < b.rows && flags_[at(b, 0, end)] != 0) ++end;
-    return b.slice(first, end - first);
-  }
-
- private:
-  static std::size_t at(const Block& b, int step, int i) {
-    return static_cast<std::size_t>(b.base + step * b.stride + b.row + i);
-  }
-  std::vector<std::uint8_t> flags_;
-};
+/// The first of the block's rows that has a gradient, and how many follow it in a row.
+template <class Words>
+[[nodiscard]] Block run_of(const Written<Words>& written, const Block& b) {
+  int first = 0;
+  while (first < b.rows && !written.has(b, first)) ++first;
+  int end = first;
+  while (end < b.rows && written.has(b, end)) ++end;
+  return b.slice(first, end - first);
+}
 
 /// Leaves of a joint node (the first layers of towers, the gates of all tasks) only the rows in
 /// `part`, if it can be cut there: it then costs what that part alone would.
@@ -138,7 +116,7 @@ class WrittenValues {
     again = false;
     path.nodes.clear();
     path.places.clear();
-    detail::WrittenValues written(plan.sizes.values);
+    detail::Written<std::vector<std::uint64_t>> written{std::vector<std::uint64_t>(detail::written_words(plan.sizes.values))};
     for (const Block& seed : seeds) written.mark(seed);
     for (std::size_t i = plan.nodes.size(); i-- > 0 && !again;) {
       Node node = plan.nodes[i];
@@ -148,7 +126,7 @@ class WrittenValues {
       const int reached = beyond ? 0 : written.count(node.out);
       if (reached == 0 && !source) continue;
       if (!source && reached != node.out.rows * node.out.steps && !is_zeroed(node.out)) {
-        const Block part = written.run(node.out);
+        const Block part = detail::run_of(written, node.out);
         if (part.rows * part.steps != reached || !detail::narrow(plan, node, part)) {
           zero(node.out);
           again = true;

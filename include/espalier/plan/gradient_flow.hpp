@@ -13,12 +13,20 @@ namespace espalier {
 
 namespace detail {
 
-/// Per value of a sample: whether its gradient was written by what lies after. Sixty-four to a word: compilers count the
-/// steps of what they evaluate, and a model may have many wide blocks.
-template <int Values>
-struct Written {
-  std::array<std::uint64_t, static_cast<std::size_t>(Values) / 64 + 1> words{};
+/// Words that Written needs for so many values a sample.
+constexpr std::size_t written_words(int values) { return static_cast<std::size_t>(values) / 64 + 1; }
 
+/// Per value of a sample: whether its gradient was written by what lies after. Sixty-four to a word: compilers count the
+/// steps of what they evaluate, and a model may have many wide blocks. `Words`: an array where the compiler evaluates, else a vector.
+template <class Words>
+struct Written {
+  Words words{};
+
+  /// Whether a row of the block's first step was.
+  [[nodiscard]] constexpr bool has(const Block& b, int row) const {
+    const int at = b.base + b.row + row;
+    return (words[static_cast<std::size_t>(at / 64)] >> (at % 64) & 1U) != 0;
+  }
   [[nodiscard]] constexpr int count(const Block& b) const {
     int n = 0;
     for (int s = 0; s < b.steps; ++s) {
@@ -64,7 +72,7 @@ constexpr int assign_gradient_flow(Builder& plan, std::array<Block, Z>& zeroed) 
   // A pass may find a block that must be zeroed, which changes who adds: repeat until none is found.
   for (bool again = true; again;) {
     again = false;
-    detail::Written<Values> written;
+    detail::Written<std::array<std::uint64_t, detail::written_words(Values)>> written;
     for (const TaskInfo& task : plan.tasks) written.mark(task.logits);
     for (int i = plan.sizes.nodes - 1; i >= 0 && !again; --i) {
       Node& node = plan.nodes[static_cast<std::size_t>(i)];

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a step runs, as text.
+#include "espalier/report/explain.hpp"
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "espalier/describe/model.hpp"
+#include "espalier/losses/losses.hpp"
+#include "espalier/optim/optim.hpp"
+
+namespace esp = espalier;
+
+namespace {
+
+using Click = esp::Task<"click", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Tower<4>>;
+using Watch = esp::Task<"watch", esp::MeanSquaredError>;
+struct Small : esp::MultiTaskModel<esp::Inputs<esp::Categorical<"user", 8>, esp::Numeric<"age">>, esp::SharedBottom<esp::Mlp<16>>, Click,
+                                   Watch> {};
+struct Normed : esp::MultiTaskModel<esp::Inputs<esp::Numeric<"age">>, esp::SharedBottom<esp::BatchNorm>, Click> {};
+
+}  // namespace
+
+TEST_CASE("explain: a step, its passes and its costs") {
+  // Of 100 samples: 16 · (1 number) products of 2 flops and a row of 16 added, 5 · 8 · 16 products for the table's rows.
+  CHECK(esp::explain<Small>({.batch_size = 100, .vocabulary_rows = {5}}) ==
+        R"(shared_bottom, 100 samples in 2 slices of 64, their gradients in 2 accumulators
+
+pass                       fired  why
+deferred_weight_gradients  no     no matrix is large beside what the batch leaves of its inputs and gradients
+projected_embeddings       yes    tables: 1, their rows: 5, look-ups a sample: 1
+
+scope     phase     step                 where          pass                   flops   bytes
+2 pieces  forward   multiply tables                     projected_embeddings   1,280
+slice     forward   start
+slice     forward   numeric              embedding      projected_embeddings             800
+slice     forward   dense                shared/dense0  projected_embeddings   4,800  10,000
+slice     forward   dense                click/dense0                         12,800   8,000
+slice     forward   dense                click/dense1                            800   2,000
+slice     forward   dense                watch/dense0                          3,200   6,800
+slice     loss      losses
+slice     backward  zero
+slice     backward  dense                watch/dense0                          6,400
+slice     backward  dense                click/dense1                          1,600
+slice     backward  dense                click/dense0                         25,600
+slice     backward  dense                shared/dense0  projected_embeddings   4,800
+slice     backward  numeric              embedding      projected_embeddings
+2 pieces  backward  gradients of tables                 projected_embeddings   2,560
+total                                                                         63,840
+)");
+}
+
+TEST_CASE("explain: without a pass, and with what needs the whole batch") {
+  const std::string plain = esp::explain<Small>({.batch_size = 100, .vocabulary_rows = {5}, .without = {"projected_embeddings"}});
+  CHECK(plain.find("multiply tables") == std::string::npos);
+  CHECK(plain.find("slice  forward   embedding  embedding") != std::string::npos);
+  CHECK(plain.find("pass                       fired") != std::string::npos);
+  const std::string normed = esp::explain<Normed>({.batch_size = 8});
+  CHECK(normed.find("merge  forward   batch_moments") != std::string::npos);
+  CHECK_THROWS_AS(static_cast<void>(esp::explain<Small>({.batch_size = 0})), esp::ConfigError);
+}
