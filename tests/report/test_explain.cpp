@@ -55,8 +55,9 @@ TEST_CASE("explain: without a pass, and with what needs the whole batch") {
   const std::string plain = esp::explain<Small>({.batch_size = 100, .vocabulary_rows = {5}, .without = {"projected_embeddings"}});
   CHECK(plain.find("multiply tables") == std::string::npos);
   CHECK(plain.find("slice  forward   embedding  embedding") != std::string::npos);
-  CHECK(plain.find("pass                       fired") != std::string::npos);
+  CHECK(plain.find("projected_embeddings       no     left out") != std::string::npos);
   const std::string normed = esp::explain<Normed>({.batch_size = 8});
   CHECK(normed.find("merge  forward   batch_moments") != std::string::npos);
+  CHECK(normed.find("deferred_weight_gradients  no     an operation waits for the whole batch") != std::string::npos);
   CHECK_THROWS_AS(static_cast<void>(esp::explain<Small>({.batch_size = 0})), esp::ConfigError);
 }

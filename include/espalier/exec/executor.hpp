@@ -220,11 +220,18 @@ class TrainExecutor {
                                   DeferredWeightGradients<T>::name});
       }
     }
-    const auto wanted = [&](std::string_view name) { return std::find(without.begin(), without.end(), name) == without.end(); };
-    if (!run_.segmented && narrow_kernels<T>(run_.device) == nullptr && wanted(ProjectedEmbeddings<T>::name)) {
+    // Why a pass is not made; empty: it is.
+    const auto left_out = [&](std::string_view name) -> std::string_view {
+      if (std::find(without.begin(), without.end(), name) != without.end()) return "left out";
+      return run_.segmented ? "an operation waits for the whole batch" : "";
+    };
+    std::string_view no_projected = left_out(ProjectedEmbeddings<T>::name);
+    const std::string_view no_deferred = left_out(DeferredWeightGradients<T>::name);
+    if (no_projected.empty() && narrow_kernels<T>(run_.device) != nullptr) no_projected = "products are made in bf16";
+    if (no_projected.empty()) {
       projected_ = ProjectedEmbeddings<T>(run_.program, run_.parameters.table_rows, run_.capacity, run_.max_lanes, run_.pool.threads());
     }
-    if (!run_.segmented && wanted(DeferredWeightGradients<T>::name)) {
+    if (no_deferred.empty()) {
       deferred_ = DeferredWeightGradients<T>(plan(), run_.capacity, run_.device, [this](Index node) { return projected_.has_layer(node); });
     }
     const Step<T> start = slice_step(Phase::forward, "start", [](BatchRun<T>& run, const Context<T, cpu::Device>& c) {
@@ -254,8 +261,12 @@ class TrainExecutor {
       auto found = std::find_if(schedules_.begin(), schedules_.end(), same);
       if (found == schedules_.end()) {
         made.steps = plain_;
-        deferred_.apply(made.steps, slicing);
-        projected_.apply(made.steps, n);
+        const auto apply = [&](auto& pass, std::string_view no, const auto& batch) {
+          if (no.empty()) return pass.apply(made.steps, batch);
+          made.steps.notes.push_back({pass.name, false, std::string(no)});
+        };
+        apply(deferred_, no_deferred, slicing);
+        apply(projected_, no_projected, n);
         found = schedules_.insert(found, std::move(made));
       }
       schedule_of_size_[static_cast<std::size_t>(n)] = static_cast<std::int32_t>(found - schedules_.begin());
