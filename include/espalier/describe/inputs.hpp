@@ -164,11 +164,10 @@ struct Inputs {
     bool learns = false;
     for (const FieldInfo& f : fields) learns = learns || !f.is_numeric();
     const Block x = b.block(width, 1, learns);
-    const int path = b.enter("embedding");
+    const auto path = b.scope("embedding");
     if (fault.rule != 0) {
-      const int field = b.enter(fault.field);
+      const auto field = b.scope(fault.field);
       b.broken(fault.rule);
-      b.leave(field);
     }
     std::array<int, count> tables{};
     int row = 0, numeric_row = 0, categorical = 0;
@@ -195,7 +194,6 @@ struct Inputs {
       row += f.width;
       b.template emit<ops::Embedding>(node);
     }
-    b.leave(path);
     return x;
   }
 };

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "espalier/core/type_list.hpp"
+#include "espalier/describe/emit.hpp"
 #include "espalier/describe/stand_ins.hpp"
 #include "espalier/plan/plan.hpp"
 
@@ -33,28 +34,9 @@ struct Dense {
 
   template <class Builder>
   static constexpr Block fold(Builder& b, Block in, int position) {
-    const int path = b.enter("dense", position);
+    const auto path = b.scope("dense", position);
     b.template require<DenseUnits>(Units > 0);
-    Node node;
-    node.in = in;
-    node.activation = Act;
-    b.align();
-    node.parameters[0] = b.tensor("weight", Units, in.rows, resolve_init(Weights, Act));
-    b.align();
-    node.parameters[1] = b.tensor("bias", Units, 0, Init::zeros);
-    if (needs_pre_activation(Act)) node.cache = b.block(Units, in.steps);
-    node.out = b.block(Units, in.steps);
-    b.template emit<ops::Dense>(node);
-    b.leave(path);
-    return node.out;
-  }
-
-  /// `automatic` as a concrete initialiser.
-  static constexpr Init resolve_init(Init init, Activation act) {
-    if (init != Init::automatic) return init;
-    const bool rectifier = act == Activation::relu || act == Activation::leaky_relu ||
-                           act == Activation::gelu || act == Activation::silu;
-    return rectifier ? Init::he_uniform : Init::glorot_uniform;
+    return detail::affine(b, in, Units, Act, Weights);
   }
 };
 
@@ -65,7 +47,7 @@ struct LayerNorm {
 
   template <class Builder>
   static constexpr Block fold(Builder& b, Block in, int position) {
-    const int path = b.enter("layer_norm", position);
+    const auto path = b.scope("layer_norm", position);
     Node node;
     node.in = in;
     node.real = 1e-5;
@@ -76,7 +58,6 @@ struct LayerNorm {
     node.cache = b.block(2, in.steps);
     node.out = b.block(in.rows, in.steps);
     b.template emit<ops::LayerNorm>(node);
-    b.leave(path);
     return node.out;
   }
 };
@@ -89,7 +70,7 @@ struct BatchNorm {
 
   template <class Builder>
   static constexpr Block fold(Builder& b, Block in, int position) {
-    const int path = b.enter("batch_norm", position);
+    const auto path = b.scope("batch_norm", position);
     Node node;
     node.in = in;
     node.real = 1e-5;
@@ -110,7 +91,6 @@ struct BatchNorm {
     Node normalize = node;
     normalize.in = in.stopped();  // the moments' backward writes the whole gradient
     b.template emit<ops::BatchNormalize>(normalize);
-    b.leave(path);
     return node.out;
   }
 };
@@ -137,14 +117,13 @@ struct Dropout {
 
   template <class Builder>
   static constexpr Block fold(Builder& b, Block in, int position) {
-    const int path = b.enter("dropout", position);
+    const auto path = b.scope("dropout", position);
     b.template require<DropoutRate>(R.value >= 0 && R.value < 1);
     Node node;
     node.in = in;
     node.real = R.value;
     node.out = b.block(in.rows, in.steps, in.gradient);
     b.template emit<ops::Dropout>(node);
-    b.leave(path);
     return node.out;
   }
 };
@@ -206,16 +185,10 @@ struct Residual {
 
   template <class Builder>
   static constexpr Block fold(Builder& b, Block in, int position) {
-    const int path = b.enter("residual", position);
+    const auto path = b.scope("residual", position);
     const Block inside = Inside::fold(b, in);
     b.template require<ResidualWidth>(inside.rows == in.rows);
-    Node node;
-    node.in = in;
-    node.in2 = inside;
-    node.out = b.block(in.rows, in.steps);
-    b.template emit<ops::Add>(node);
-    b.leave(path);
-    return node.out;
+    return detail::add(b, in, inside);
   }
 };
 

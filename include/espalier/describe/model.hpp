@@ -31,9 +31,8 @@ struct Arranged {
     const auto logits = towers(b, in);
     std::size_t k = 0;
     const auto add = [&](TaskInfo info, bool has_loss) {
-      const int path = b.enter(info.name);
+      const auto path = b.scope(info.name);
       b.template require<LossIsLoss>(has_loss);
-      b.leave(path);
       info.logits = logits[k];
       info.representation = in[k++];
       b.add_task(info);

@@ -21,22 +21,6 @@ namespace detail {
 template <class L>
 inline constexpr bool is_elementwise = requires { L::elementwise; };
 
-/// Blocks of the same width side by side: a copy of each.
-template <class Builder>
-constexpr Block side_by_side(Builder& b, const Block* parts, int count, std::string_view name) {
-  const int width = parts[0].rows;
-  const Block out = b.block(width * count, parts[0].steps);
-  const int path = b.enter(name);
-  for (int i = 0; i < count; ++i) {
-    Node node;
-    node.in = parts[i];
-    node.out = out.slice(i * width, width);
-    b.template emit<ops::Copy>(node);
-  }
-  b.leave(path);
-  return out;
-}
-
 /// One layer of `count` parallel copies. At first all copies read the same block (`joint`): a Dense is then one wider
 /// matmul. Afterwards copy i reads rows i·w … of `in`: a Dense then has `count` groups.
 template <class L, class Builder>
@@ -51,36 +35,30 @@ constexpr Block fold_parallel_layer(Builder& b, Block in, int count, std::string
     for (int vector = 0; vector < 2; ++vector) {
       b.align();
       for (int i = 0; i < count; ++i) {
-        const int path = b.enter(name, i);
-        const int layer = b.enter("dense", position);
+        const auto path = b.scope(name, i);
+        const auto layer = b.scope("dense", position);
         b.template require<DenseUnits>(L::units > 0);
         node.parameters[static_cast<std::size_t>(vector)].join(
-            vector == 0 ? b.tensor("weight", L::units, rows, L::resolve_init(L::weights, L::activation))
+            vector == 0 ? b.tensor("weight", L::units, rows, detail::initial(L::weights, L::activation))
                         : b.tensor("bias", L::units, 0, Init::zeros));
-        b.leave(layer);
-        b.leave(path);
       }
     }
     if (needs_pre_activation(L::activation)) node.cache = b.block(L::units * count, in.steps);
     node.out = b.block(L::units * count, in.steps);
-    const int path = b.enter(name);
-    const int layer = b.enter("dense", position);
+    const auto path = b.scope(name);
+    const auto layer = b.scope("dense", position);
     b.template emit<ops::Dense>(node);
-    b.leave(layer);
-    b.leave(path);
     return node.out;
   } else if constexpr (is_elementwise<L>) {
-    const int path = b.enter(name);
+    const auto path = b.scope(name);
     const Block out = L::fold(b, in, position);  // the same on all copies at once
-    b.leave(path);
     return out;
   } else {
     std::array<Block, 256> parts{};
     for (int i = 0; i < count; ++i) {
-      const int path = b.enter(name, i);
+      const auto path = b.scope(name, i);
       parts[static_cast<std::size_t>(i)] =
           L::fold(b, joint ? in : in.slice(i * rows, rows), position);
-      b.leave(path);
     }
     return side_by_side(b, parts.data(), count, name);
   }
@@ -180,11 +158,9 @@ struct Towers {
   /// `Chain`, the tower of task T or a part of it, on `in`; its layers are numbered from `position`.
   template <class T, class Chain, class Builder>
   static constexpr Block one(Builder& b, Block in, int task, int position) {
-    const int path = b.enter(T::name);
-    const int before = b.belongs_to(task);
+    const auto path = b.scope(T::name);
+    const auto owner = b.owned_by(task);
     const Block out = Chain::fold(b, in, position);
-    b.belongs_to(before);
-    b.leave(path);
     return out;
   }
 
@@ -192,16 +168,13 @@ struct Towers {
   template <class T, class Builder>
   static constexpr Extent first_tensor(Builder& b, int task, int inputs, bool weight) {
     using L = First<T>;
-    const int path = b.enter(T::name);
-    const int layer = b.enter("dense", 0);
+    const auto path = b.scope(T::name);
+    const auto layer = b.scope("dense", 0);
     b.template require<DenseUnits>(L::units > 0);
-    const int before = b.belongs_to(task);
+    const auto owner = b.owned_by(task);
     const Extent at = weight ? b.tensor("weight", L::units, inputs,
-                                        L::resolve_init(L::weights, L::activation))
+                                        detail::initial(L::weights, L::activation))
                              : b.tensor("bias", L::units, 0, Init::zeros);
-    b.belongs_to(before);
-    b.leave(layer);
-    b.leave(path);
     return at;
   }
 
@@ -222,9 +195,7 @@ struct Towers {
     }
     if (needs_pre_activation(act)) node.cache = b.block(sum, in.steps);
     node.out = b.block(sum, in.steps);
-    const int path = b.enter("towers");
-    b.template emit<ops::Dense>(node);
-    b.leave(path);
+    detail::under(b, "towers", [&] { return b.template emit<ops::Dense>(node); });
     std::array<Block, count> parts{};
     int row = 0;
     for (std::size_t i = 0; i < parts.size(); ++i) {

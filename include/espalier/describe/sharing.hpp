@@ -29,14 +29,11 @@ struct SingleTask {
     std::array<Block, sizeof...(Tasks)> out{};
     int task = 0;
     const auto one = [&](std::string_view task_name) {
-      const int path = b.enter(task_name);
-      const int before = b.belongs_to(task);
+      const auto path = b.scope(task_name);
+      const auto owner = b.owned_by(task);
       const Block x = InputsType::fold(b);
-      const int encoder = b.enter("encoder");
+      const auto encoder = b.scope("encoder");
       out[static_cast<std::size_t>(task++)] = EncoderOf<Encoder>::fold(b, x);
-      b.leave(encoder);
-      b.belongs_to(before);
-      b.leave(path);
     };
     (one(Tasks::name), ...);
     return out;
@@ -52,9 +49,7 @@ struct SharedBottom {
   template <class InputsType, class... Tasks, class Builder>
   static constexpr std::array<Block, sizeof...(Tasks)> fold(Builder& b) {
     const Block x = InputsType::fold(b);
-    const int path = b.enter("shared");
-    const Block h = EncoderOf<Encoder>::fold(b, x);
-    b.leave(path);
+    const Block h = detail::under(b, "shared", [&] { return EncoderOf<Encoder>::fold(b, x); });
     std::array<Block, sizeof...(Tasks)> out{};
     out.fill(h);
     return out;
@@ -87,30 +82,25 @@ struct Mmoe {
     b.align();
     int task = 0;
     const auto gate_tensor = [&](std::string_view task_name) {
-      const int path = b.enter(task_name);
-      const int before = b.belongs_to(task);
+      const auto path = b.scope(task_name);
+      const auto owner = b.owned_by(task);
       gate.parameters[0].join(b.tensor("gate/weight", Experts, x.rows, Init::glorot_uniform));
       ++task;
-      b.belongs_to(before);
-      b.leave(path);
     };
     (gate_tensor(Tasks::name), ...);
-    const int path = b.enter("gates");
     gate.out = b.block(Experts * tasks, x.steps);
-    b.template emit<ops::Dense>(gate);
-    const Block gates = detail::softmax(b, gate.out, tasks);
-    b.leave(path);
+    const Block gates =
+        detail::under(b, "gates", [&] { return detail::softmax(b, b.template emit<ops::Dense>(gate), tasks); });
 
     std::array<Block, sizeof...(Tasks)> out{};
     for (int k = 0; k < tasks; ++k) {
-      const int mix_path = b.enter("mix", k);
+      const auto mix_path = b.scope("mix", k);
       Node mix;
       mix.in = experts;
       mix.in2 = gates.slice(k * Experts, Experts);
       mix.groups = Experts;
       mix.out = b.block(experts.rows / Experts, experts.steps);
       out[static_cast<std::size_t>(k)] = b.template emit<ops::Mix>(mix);
-      b.leave(mix_path);
     }
     return out;
   }

@@ -103,26 +103,36 @@ class PlanBuilder {
     return at;
   }
 
-  /// Names made until leave() begin with `name/`.
-  constexpr int enter(std::string_view name) {
+  /// Ends what scope() or owned_by() began, at the end of the block in which it stands.
+  class [[nodiscard]] Scope {
+   public:
+    constexpr Scope(PlanBuilder& builder, int path, int task) : builder_(builder), path_(path), task_(task) {}
+    constexpr ~Scope() {
+      while (builder_.path_.size > path_) builder_.path_.text[--builder_.path_.size] = '\0';
+      builder_.task_ = task_;
+    }
+    Scope(const Scope&) = delete;
+    Scope& operator=(const Scope&) = delete;
+
+   private:
+    PlanBuilder& builder_;
+    int path_, task_;
+  };
+
+  /// Names made until the scope ends begin with `name/`, or with `name` and the number.
+  constexpr Scope scope(std::string_view name, int number = -1) {
     const int before = path_.size;
-    path_.append(name).append("/");
-    return before;
-  }
-  constexpr int enter(std::string_view name, int number) {
-    const int before = path_.size;
-    path_.append(name).append(number).append("/");
-    return before;
-  }
-  constexpr void leave(int before) {
-    while (path_.size > before) path_.text[--path_.size] = '\0';
+    path_.append(name);
+    if (number >= 0) path_.append(number);
+    path_.append("/");
+    return {*this, before, task_};
   }
 
-  /// What is made until the next call belongs to `task` alone (shared_by_tasks: to all).
-  constexpr int belongs_to(int task) {
+  /// What is made until the scope ends belongs to `task` alone (shared_by_tasks: to all).
+  constexpr Scope owned_by(int task) {
     const int before = task_;
     task_ = task >= 0 && (read_by_others_ >> task & 1U) != 0 ? shared_by_tasks : task;
-    return before;
+    return {*this, path_.size, before};
   }
 
   /// The task that things belong to now, or shared_by_tasks.

@@ -42,7 +42,7 @@ struct AdaTT {
   template <class Encoder, class... Tasks, class Builder, std::size_t N>
   static constexpr std::array<Block, N> one(Builder& b, const std::array<Block, N>& h, std::size_t level) {
     const bool last = level + 1 == sizeof...(Encoders);
-    const int path = b.enter("level", static_cast<int>(level));
+    const auto path = b.scope("level", static_cast<int>(level));
     std::array<detail::Group, N> groups{};
     if constexpr (Shared > 0) {
       groups[N - 1] = detail::under(b, "shared", [&] {
@@ -61,7 +61,6 @@ struct AdaTT {
       const auto at = static_cast<std::size_t>(k);
       out[at] = fuse(b, groups, groups[at], h[at]);
     });
-    b.leave(path);
     return out;
   }
 
@@ -69,7 +68,7 @@ struct AdaTT {
   static constexpr Block fuse(Builder& b, const std::array<detail::Group, N>& groups, const detail::Group& own, Block h) {
     constexpr int count = static_cast<int>(N);
     const Block all = detail::mix_groups(b, groups.data(), count, detail::fold_gate(b, h, (count - 1) * Own + Shared));
-    const int path = b.enter("own");
+    const auto path = b.scope("own");
     Block native = own.experts;
     if (own.count > 1) {
       Node node;
@@ -81,7 +80,6 @@ struct AdaTT {
       native = b.template emit<ops::Stitch>(node);
     }
     const Block sum = detail::add(b, all, native);
-    b.leave(path);
     return sum;
   }
 };

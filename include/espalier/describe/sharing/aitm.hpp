@@ -64,11 +64,9 @@ struct AitmWith {
       const Block before = h[static_cast<std::size_t>(steps[i - 1])];
       b.template require<detail::ChainWidth>(h[k].rows == before.rows);
       constexpr std::array<std::string_view, sizeof...(Tasks)> names{Tasks::name...};
-      const int path = b.enter(names[k]);
-      const int owner = b.belongs_to(steps[i]);
+      const auto path = b.scope(names[k]);
+      const auto owner = b.owned_by(steps[i]);
       h[k] = transfer(b, before, h[k]);
-      b.belongs_to(owner);
-      b.leave(path);
     }
     // Through the calibrator a step's head learns from the next step's loss, too.
     for (const int k : steps) b.read_by_others(k, Strength.value > 0 && k != steps[steps.size() - 1]);
@@ -81,9 +79,8 @@ struct AitmWith {
       node.in2 = logits[static_cast<std::size_t>(steps[i])];
       node.real = Strength.value;
       node.loss = steps[i];
-      const int path = b.enter("calibrator", static_cast<int>(i));
+      const auto path = b.scope("calibrator", static_cast<int>(i));
       b.template emit<ops::Calibrate>(node);
-      b.leave(path);
     }
     return logits;
   }
@@ -99,7 +96,7 @@ struct AitmWith {
     told.stride = self.stride = 2 * width;
     told.steps = self.steps = 1;
     self.row = width;
-    const int path = b.enter("transfer");
+    const auto path = b.scope("transfer");
     Node info;
     info.in = before;
     info.activation = Activation::relu;
@@ -127,7 +124,6 @@ struct AitmWith {
     pool.cache = b.block(2);
     pool.out = b.block(width);
     b.template emit<ops::AttentionPool>(pool);
-    b.leave(path);
     return pool.out;
   }
 };

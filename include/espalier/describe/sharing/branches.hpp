@@ -56,11 +56,9 @@ struct Branches {
     for (std::size_t k = 0; k < names.size() && B::Names::count == 1; ++k) {
       if (B::Names::place(names[k]) >= 0) only = static_cast<int>(k);
     }
-    const int path = b.enter("branch", branch);
-    const int before = b.belongs_to(only);
+    const auto path = b.scope("branch", branch);
+    const auto owner = b.owned_by(only);
     const Block h = B::Layers::fold(b, trunk);
-    b.belongs_to(before);
-    b.leave(path);
     for (std::size_t k = 0; k < names.size(); ++k) {
       if (B::Names::place(names[k]) >= 0) out[k] = h;
     }

@@ -36,17 +36,15 @@ struct CrossStitch {
  private:
   template <class Encoder, int Tasks, class Builder>
   static constexpr Block one(Builder& b, Block in, int block) {
-    const int path = b.enter("block", block);
+    const auto path = b.scope("block", block);
     Node node;
     node.in = Parallel<Encoder>::template fold<Tasks>(b, in, "network", block == 0);
     node.groups = Tasks;
-    const int inner = b.enter("stitch");
+    const auto inner = b.scope("stitch");
     b.align();
     node.parameters[0] = b.tensor("weight", Tasks, Tasks, Init::stitch);
     node.out = b.block(node.in.rows, node.in.steps);
     b.template emit<ops::Stitch>(node);
-    b.leave(inner);
-    b.leave(path);
     return node.out;
   }
 };

@@ -60,18 +60,15 @@ struct Dbmtl {
     for (const int k : order<Tasks...>) {
       const auto at = static_cast<std::size_t>(k);
       if (edges_of(names[at]) == 0) continue;
-      const int path = b.enter(names[at]);
-      const int inner = b.enter("relation");
-      const int before = b.belongs_to(k);
+      const auto path = b.scope(names[at]);
+      const auto inner = b.scope("relation");
+      const auto owner = b.owned_by(k);
       int rows = r[at].rows;
       for (std::size_t j = 0; j < tasks; ++j) rows += reads(names[at], names[j]) ? r[j].rows : 0;
       const Block all = b.block(rows, r[at].steps);
       int row = 0;
       const auto append = [&](Block part) {
-        Node node;
-        node.in = part;
-        node.out = all.slice(row, part.rows);
-        b.template emit<ops::Copy>(node);
+        detail::copy(b, part, all.slice(row, part.rows));
         row += part.rows;
       };
       append(r[at]);
@@ -79,9 +76,6 @@ struct Dbmtl {
         if (reads(names[at], names[j])) append(r[j]);
       }
       r[at] = EncoderOf<Relation>::fold(b, all);
-      b.belongs_to(before);
-      b.leave(inner);
-      b.leave(path);
     }
     detail::with_each<Tasks...>([&]<class Task>(int k) {
       b.read_by_others(k, false);  // a head is its task's own

@@ -34,23 +34,27 @@ struct DselectK {
     const Block experts = Parallel<Encoder>::template fold<Experts>(b, x, "expert");
     std::array<Block, sizeof...(Tasks)> out{};
     detail::each_task<Tasks...>(b, true, [&](int k) {
-      const int path = b.enter("gate");
-      Node gate;
-      gate.in = x;
-      b.align();
-      gate.parameters[0] = b.tensor("weight", Selected * (bits + 1), x.rows, Init::small);
-      gate.out = b.block(Selected * (bits + 1), x.steps);
-      b.template emit<ops::Dense>(gate);
-      Node select;
-      select.in = gate.out;
-      select.groups = Selected;
-      select.out = b.block(Experts, x.steps);
-      b.template emit<ops::Select>(select);
-      b.leave(path);
+      const Block gates = detail::under(b, "gate", [&] { return select(b, x); });
       const detail::Group group{experts, Experts};
-      out[static_cast<std::size_t>(k)] = detail::mix_groups(b, &group, 1, select.out);
+      out[static_cast<std::size_t>(k)] = detail::mix_groups(b, &group, 1, gates);
     });
     return out;
+  }
+
+ private:
+  template <class Builder>
+  static constexpr Block select(Builder& b, Block x) {
+    Node gate;
+    gate.in = x;
+    b.align();
+    gate.parameters[0] = b.tensor("weight", Selected * (bits + 1), x.rows, Init::small);
+    gate.out = b.block(Selected * (bits + 1), x.steps);
+    b.template emit<ops::Dense>(gate);
+    Node select;
+    select.in = gate.out;
+    select.groups = Selected;
+    select.out = b.block(Experts, x.steps);
+    return b.template emit<ops::Select>(select);
   }
 };
 

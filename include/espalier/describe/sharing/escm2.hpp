@@ -64,29 +64,31 @@ struct Escm2 {
     node.loss = buy;
     node.real = Method::strength;
     node.bound = Method::floor;
-    const int path = b.enter(Buy.view());
-    if constexpr (Method::imputes) {
-      const int owner = b.belongs_to(buy);
-      Block imputed;
-      detail::with_each<Tasks...>([&]<class Task>(int k) {
-        if constexpr (Task::name == Buy.view()) {
-          const int inner = b.enter("imputation");
-          imputed = Task::Chain::fold(b, in[static_cast<std::size_t>(k)], 0);
-          b.leave(inner);
-        }
-      });
-      node.in = detail::concatenate(b, {logits[buy], imputed});
-      b.belongs_to(owner);
-    }
-    const int inner = b.enter("propensity");
-    if constexpr (Method::imputes) {
-      b.template emit<ops::DoublyRobust>(node);
-    } else {
-      b.template emit<ops::InversePropensity>(node);
-    }
-    b.leave(inner);
-    b.leave(path);
+    detail::under(b, Buy.view(), [&] {
+      if constexpr (Method::imputes) node.in = detail::concatenate(b, {logits[buy], imputed<Tasks...>(b, in)});
+      const auto inner = b.scope("propensity");
+      if constexpr (Method::imputes) {
+        return b.template emit<ops::DoublyRobust>(node);
+      } else {
+        return b.template emit<ops::InversePropensity>(node);
+      }
+    });
     return Base::template multiply<Tasks...>(b, logits);
+  }
+
+ private:
+  /// What the conversion's error is taken for, from a tower of its own.
+  template <class... Tasks, class Builder>
+  static constexpr Block imputed(Builder& b, const std::array<Block, sizeof...(Tasks)>& in) {
+    const auto owner = b.owned_by(detail::task_number<Tasks...>(Buy.view()));
+    Block made;
+    detail::with_each<Tasks...>([&]<class Task>(int k) {
+      if constexpr (Task::name == Buy.view()) {
+        const auto inner = b.scope("imputation");
+        made = Task::Chain::fold(b, in[static_cast<std::size_t>(k)], 0);
+      }
+    });
+    return made;
   }
 };
 

@@ -52,15 +52,13 @@ struct Esmm {
     const auto step = [&](std::string_view task) {
       const int k = detail::task_number<Tasks...>(task);
       if (before >= 0) {
-        const int path = b.enter(task);
-        const int inner = b.enter("product");
+        const auto path = b.scope(task);
+        const auto inner = b.scope("product");
         Node node;
         node.in = logits[static_cast<std::size_t>(before)];
         node.in2 = logits[static_cast<std::size_t>(k)];
         node.out = b.block(1, node.in.steps);
         logits[static_cast<std::size_t>(k)] = b.template emit<ops::ProductLogit>(node);
-        b.leave(inner);
-        b.leave(path);
       }
       before = k;
     };

@@ -50,14 +50,11 @@ struct Hmoe {
         const Block z = logits[static_cast<std::size_t>(tasks[j])];
         groups[j] = {tasks[j] == k ? z : z.stopped(), 1};
       }
-      const int path = b.enter(names[at]);
-      const int inner = b.enter("others");
-      const int before = b.belongs_to(k);
+      const auto path = b.scope(names[at]);
+      const auto inner = b.scope("others");
+      const auto owner = b.owned_by(k);
       out[at] = detail::mix_groups(b, groups.data(), static_cast<int>(groups.size()),
                                    detail::fold_gate(b, in[at], static_cast<int>(groups.size())));
-      b.belongs_to(before);
-      b.leave(inner);
-      b.leave(path);
     }
     return out;
   }

@@ -21,8 +21,8 @@ struct HomeGroup {
   Block in;
 
   template <class Builder>
-  constexpr int enter(Builder& b) const {
-    return number < 0 ? b.enter(name) : b.enter(name, number);
+  constexpr auto scope(Builder& b) const {
+    return b.scope(name, number);
   }
 };
 
@@ -45,14 +45,13 @@ struct HomeLevel {
     const Block gate = dense(b, inner, count * width, up, count, Activation::sigmoid, "up");
     const Block gated = b.block(count * width, in.steps);
     for (int e = 0; e < count; ++e) {
-      const int path = b.enter("feature_gate", e);
+      const auto path = b.scope("feature_gate", e);
       Node node;
       node.in = gate.slice(e * width, width);
       node.in2 = groups[static_cast<std::size_t>(e / Experts)].in;
       node.real = 2;
       node.out = gated.slice(e * width, width);
       b.template emit<ops::Multiply>(node);
-      b.leave(path);
     }
     const Extent weight = tensors(b, groups, "dense0", "weight", Units, width, Init::he_uniform);
     const Block h = dense(b, gated, count * Units, weight, count, Activation::identity, "experts");
@@ -71,11 +70,9 @@ struct HomeLevel {
   template <class Builder, std::size_t N, class F>
   static constexpr void each_group(Builder& b, const std::array<HomeGroup, N>& groups, F f) {
     for (const HomeGroup& group : groups) {
-      const int path = group.enter(b);
-      const int before = b.belongs_to(group.owner);
+      const auto path = group.scope(b);
+      const auto whose = b.owned_by(group.owner);
       f();
-      b.belongs_to(before);
-      b.leave(path);
     }
   }
 
@@ -88,11 +85,9 @@ struct HomeLevel {
     b.align();
     each_group(b, groups, [&] {
       for (int i = 0; i < Experts; ++i) {
-        const int path = b.enter("expert", i);
-        const int inner = b.enter(layer);
+        const auto path = b.scope("expert", i);
+        const auto inner = b.scope(layer);
         all.join(b.tensor(name, rows, columns, init));
-        b.leave(inner);
-        b.leave(path);
       }
     });
     return all;
@@ -119,10 +114,9 @@ struct HomeLevel {
     const auto vectors = [&](std::size_t which, std::string_view name, Init init, bool learnt) {
       b.align();
       each_group(b, groups, [&] {
-        const int path = b.enter("batch_norm");
+        const auto path = b.scope("batch_norm");
         const int rows = Experts * Units;
         node.parameters[which].join(learnt ? b.tensor(name, rows, 0, init) : b.state(name, rows, init));
-        b.leave(path);
       });
     };
     vectors(0, "gain", Init::ones, true);
@@ -132,11 +126,10 @@ struct HomeLevel {
     node.scratch_size = 4 * in.rows + 1;
     node.scratch = b.scratch(node.scratch_size);
     node.out = b.block(in.rows, in.steps);
-    const int path = b.enter("batch_norm");
+    const auto path = b.scope("batch_norm");
     b.template emit<ops::BatchMoments>(node);
     node.in = in.stopped();  // the moments' backward writes the whole gradient
     b.template emit<ops::BatchNormalize>(node);
-    b.leave(path);
     return node.out;
   }
 
@@ -201,24 +194,23 @@ struct Home {
     const Block x = InputsType::fold(b);
 
     // Groups: what is shared, then the categories, then in the second level the tasks.
-    const int first_path = b.enter("meta");
-    std::array<detail::HomeGroup, 1 + categories> meta{};
-    meta[0] = {"shared", -1, shared_by_tasks, x};
-    for (std::size_t c = 0; c < categories; ++c) {  // z_shared reads them all
-      meta[1 + c] = {"category", static_cast<int>(c), shared_by_tasks, x};
-    }
-    const Block below = detail::HomeLevel<Experts, Rank, First>::fold(b, meta, true);
     std::array<Block, 1 + categories> z{};
-    for (std::size_t g = 0; g < z.size(); ++g) {
-      const int path = meta[g].enter(b);
-      const int before = b.belongs_to(g == 0 ? shared_by_tasks : owners[g - 1]);
-      const std::array<detail::Group, 2> both{experts(below, g, First), experts(below, 0, First)};
-      const detail::Group all{below, Experts * static_cast<int>(z.size())};
-      z[g] = g == 0 ? mix(b, &all, 1, both[1], x, x) : mix(b, both.data(), 2, both[0], x, x);
-      b.belongs_to(before);
-      b.leave(path);
-    }
-    b.leave(first_path);
+    detail::under(b, "meta", [&] {
+      std::array<detail::HomeGroup, 1 + categories> meta{};
+      meta[0] = {"shared", -1, shared_by_tasks, x};
+      for (std::size_t c = 0; c < categories; ++c) {  // z_shared reads them all
+        meta[1 + c] = {"category", static_cast<int>(c), shared_by_tasks, x};
+      }
+      const Block below = detail::HomeLevel<Experts, Rank, First>::fold(b, meta, true);
+      for (std::size_t g = 0; g < z.size(); ++g) {
+        const auto path = meta[g].scope(b);
+        const auto whose = b.owned_by(g == 0 ? shared_by_tasks : owners[g - 1]);
+        const std::array<detail::Group, 2> both{experts(below, g, First), experts(below, 0, First)};
+        const detail::Group all{below, Experts * static_cast<int>(z.size())};
+        z[g] = g == 0 ? mix(b, &all, 1, both[1], x, x) : mix(b, both.data(), 2, both[0], x, x);
+      }
+      return below;
+    });
 
     std::array<detail::HomeGroup, 1 + categories + tasks> own{};
     own[0] = {"shared", -1, shared_by_tasks, z[0]};
@@ -231,9 +223,8 @@ struct Home {
     const Block above = detail::HomeLevel<Experts, Rank, Second>::fold(b, own, false);
     std::array<Block, categories> seen{};
     for (std::size_t c = 0; c < categories; ++c) {
-      const int path = own[1 + c].enter(b);
+      const auto path = own[1 + c].scope(b);
       seen[c] = detail::concatenate(b, {z[1 + c], z[0]});
-      b.leave(path);
     }
     std::array<Block, tasks> out{};
     detail::each_task<Tasks...>(b, true, [&](int k) {
@@ -280,7 +271,7 @@ struct Home {
     int choices = 0;
     for (int i = 0; i < count; ++i) choices += groups[i].count;
     const Block out = detail::mix_groups(b, groups, count, detail::fold_gate(b, seen, choices));
-    const int path = b.enter("self_gate");
+    const auto path = b.scope("self_gate");
     Node node;
     node.in = own.experts;
     node.in2 = Experts == 1 ? detail::linear(b, in, 1, Activation::sigmoid)
@@ -288,7 +279,6 @@ struct Home {
     node.groups = Experts;
     node.out = out;
     b.template emit<ops::MixOnto>(node);
-    b.leave(path);
     return out;
   }
 };

@@ -79,14 +79,14 @@ struct MetaHeac {
     const int width = Width + x.rows;
     const Block u = b.block(static_cast<int>(tasks) * width);
     detail::each_task<Tasks...>(b, true, [&](int k) {
-      Node node;
-      const int path = b.enter("task");
-      b.align();
-      node.parameters[0] = b.tensor("embedding", Width, 0, Init::glorot_uniform);
-      node.out = u.slice(k * width, Width);
-      b.template emit<ops::Broadcast>(node);
-      b.leave(path);
-      copy(b, x, u.slice(k * width + Width, x.rows));
+      detail::under(b, "task", [&] {
+        Node node;
+        b.align();
+        node.parameters[0] = b.tensor("embedding", Width, 0, Init::glorot_uniform);
+        node.out = u.slice(k * width, Width);
+        return b.template emit<ops::Broadcast>(node);
+      });
+      detail::copy(b, x, u.slice(k * width + Width, x.rows));
     });
     b.aside = u;
     const Block gates = gate<Experts>(b, "experts", u, static_cast<int>(tasks), w);
@@ -104,9 +104,8 @@ struct MetaHeac {
           b, "expert_gate", [&] { return detail::softmax(b, gates.slice(k * Experts, Experts)); });
       mix.groups = Experts;
       mix.out = has_critics[at] ? judged.slice(w * next++, w) : b.block(w);
-      const int path = b.enter("mix");
+      const auto path = b.scope("mix");
       out[at] = b.template emit<ops::Mix>(mix);
-      b.leave(path);
     });
     return out;
   }
@@ -124,7 +123,7 @@ struct MetaHeac {
         if (next == 0) h = in[static_cast<std::size_t>(k)];
         if constexpr (judged < tasks) {
           detail::under(b, Task::name, [&] {
-            return copy(b, b.aside.slice(k * width, width), u.slice(next * width, width));
+            return detail::copy(b, b.aside.slice(k * width, width), u.slice(next * width, width));
           });
         }
         ++next;
@@ -140,8 +139,8 @@ struct MetaHeac {
     detail::with_each<Tasks...>([&]<class Task>(int k) {
       const auto at = static_cast<std::size_t>(k);
       if constexpr (detail::has_critics<Task>) {
-        const int path = b.enter(Task::name);
-        const int before = b.belongs_to(k);
+        const auto path = b.scope(Task::name);
+        const auto owner = b.owned_by(k);
         Node node;
         node.in = says.slice(next * Critics, Critics);
         node.in2 = detail::under(b, "critic_gate", [&] {
@@ -150,8 +149,6 @@ struct MetaHeac {
         node.out = b.block(1);
         logits[at] = b.template emit<ops::MixtureLogit>(node);
         ++next;
-        b.belongs_to(before);
-        b.leave(path);
       } else {
         logits[at] = Towers<Task>::template one<Task, typename Task::Chain>(b, in[at], k, 0);
       }
@@ -172,24 +169,15 @@ struct MetaHeac {
   static constexpr bool may_share =
       !detail::has_critics<Task> || std::is_same_v<typename Task::Chain, Critic>;
 
-  template <class Builder>
-  static constexpr Block copy(Builder& b, Block in, Block out) {
-    Node node;
-    node.in = in;
-    node.out = out;
-    return b.template emit<ops::Copy>(node);
-  }
-
   /// The gates' logits of `tasks` tasks, one below the other, from their u.
   template <int Choices, class Builder>
   static constexpr Block gate(Builder& b, std::string_view of, Block u, int tasks, int hidden) {
-    const int path = b.enter("gates");
+    const auto path = b.scope("gates");
     const Block logits = detail::under(b, of, [&] {
       const Block h =
           detail::dense(b, detail::rows_as_steps(u, tasks), hidden, Activation::relu, 0);
       return detail::dense(b, h, Choices, Activation::identity, 1);
     });
-    b.leave(path);
     return detail::steps_as_rows(logits);
   }
 };

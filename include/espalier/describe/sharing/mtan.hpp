@@ -34,12 +34,11 @@ struct Mtan {
       Block& seen = out[static_cast<std::size_t>(k)];
       for (int l = 0; l < count; ++l) {
         const Block shared = trunk[static_cast<std::size_t>(l)];
-        const int path = b.enter("attention", l);
+        const auto path = b.scope("attention", l);
         const Block in = l == 0 ? shared : detail::concatenate(b, {shared, seen});
         const Block hidden = detail::dense(b, in, shared.rows, Activation::relu, 0);
         const Block mask = detail::dense(b, hidden, shared.rows, Activation::sigmoid, 1);
         seen = detail::multiply(b, mask, shared);
-        b.leave(path);
       }
     });
     return out;
@@ -48,9 +47,8 @@ struct Mtan {
  private:
   template <class Encoder, class Builder>
   static constexpr Block one(Builder& b, Block in, int block) {
-    const int path = b.enter("block", block);
+    const auto path = b.scope("block", block);
     const Block out = EncoderOf<Encoder>::fold(b, in);
-    b.leave(path);
     return out;
   }
 };

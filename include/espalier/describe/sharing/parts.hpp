@@ -16,53 +16,11 @@ template <class... Tasks, class Builder, class F>
 constexpr void each_task(Builder& b, bool own, F f) {
   int task = 0;
   const auto one = [&](std::string_view name) {
-    const int path = b.enter(name);
-    const int before = b.belongs_to(own ? task : shared_by_tasks);
+    const auto path = b.scope(name);
+    const auto owner = b.owned_by(own ? task : shared_by_tasks);
     f(task++);
-    b.belongs_to(before);
-    b.leave(path);
   };
   (one(Tasks::name), ...);
-}
-
-/// `make()` under `name`.
-template <class Builder, class F>
-constexpr auto under(Builder& b, std::string_view name, F make) {
-  const int path = b.enter(name);
-  const auto made = make();
-  b.leave(path);
-  return made;
-}
-
-/// W x, with a tensor `weight` and no bias.
-template <class Builder>
-constexpr Block linear(Builder& b, Block x, int units, Activation act = Activation::identity) {
-  Node node;
-  node.in = x;
-  node.activation = act;
-  b.align();
-  node.parameters[0] = b.tensor("weight", units, x.rows, Init::glorot_uniform);
-  if (needs_pre_activation(act)) node.cache = b.block(units, x.steps);
-  node.out = b.block(units, x.steps);
-  return b.template emit<ops::Dense>(node);
-}
-
-/// act(W x + b), its tensors under `dense{position}`.
-template <class Builder>
-constexpr Block dense(Builder& b, Block x, int units, Activation act, int position) {
-  const int path = b.enter("dense", position);
-  Node node;
-  node.in = x;
-  node.activation = act;
-  b.align();
-  node.parameters[0] = b.tensor("weight", units, x.rows, Dense<1>::resolve_init(Init::automatic, act));
-  b.align();
-  node.parameters[1] = b.tensor("bias", units, 0, Init::zeros);
-  if (needs_pre_activation(act)) node.cache = b.block(units, x.steps);
-  node.out = b.block(units, x.steps);
-  b.template emit<ops::Dense>(node);
-  b.leave(path);
-  return node.out;
 }
 
 using GateOperations = TypeList<ops::Dense, ops::Softmax>;
@@ -86,7 +44,7 @@ template <class Builder>
 constexpr Block mix_groups(Builder& b, const Group* groups, int count, Block gates) {
   Block out;
   int row = 0;
-  const int path = b.enter("mix");
+  const auto path = b.scope("mix");
   for (int i = 0; i < count; ++i) {
     const Group& group = groups[i];
     if (group.count == 0) continue;
@@ -103,44 +61,6 @@ constexpr Block mix_groups(Builder& b, const Group* groups, int count, Block gat
       b.template emit<ops::MixOnto>(node);
     }
     row += group.count;
-  }
-  b.leave(path);
-  return out;
-}
-
-/// s · a ∘ b.
-template <class Builder>
-constexpr Block multiply(Builder& b, Block in, Block in2, double scale = 1) {
-  Node node;
-  node.in = in;
-  node.in2 = in2;
-  node.real = scale;
-  node.out = b.block(in.rows, in.steps);
-  return b.template emit<ops::Multiply>(node);
-}
-
-template <class Builder>
-constexpr Block add(Builder& b, Block in, Block in2) {
-  Node node;
-  node.in = in;
-  node.in2 = in2;
-  node.out = b.block(in.rows, in.steps);
-  return b.template emit<ops::Add>(node);
-}
-
-/// Blocks of any widths and as many steps, one below the other: a copy of each.
-template <class Builder>
-constexpr Block concatenate(Builder& b, std::initializer_list<Block> parts) {
-  int rows = 0;
-  for (const Block& part : parts) rows += part.rows;
-  const Block out = b.block(rows, parts.begin()->steps);
-  int row = 0;
-  for (const Block& part : parts) {
-    Node node;
-    node.in = part;
-    node.out = out.slice(row, part.rows);
-    b.template emit<ops::Copy>(node);
-    row += part.rows;
   }
   return out;
 }

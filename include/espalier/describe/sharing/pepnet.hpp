@@ -42,20 +42,16 @@ struct PepNet {
   template <class InputsType, class... Tasks, class Builder>
   static constexpr std::array<Block, sizeof...(Tasks)> fold(Builder& b) {
     const Block x = InputsType::fold(b);
-    int path = b.enter("domain");
-    const Block e = gated<InputsType>(b, x, Where::names, x.stopped(), x);
-    b.leave(path);
+    const Block e = detail::under(b, "domain", [&] { return gated<InputsType>(b, x, Where::names, x.stopped(), x); });
     std::array<Block, sizeof...(Tasks)> out{};
     detail::each_task<Tasks...>(b, true, [&](int k) {
       Block h = e;
       int layer = 0;
       for (const int units : {Units...}) {
-        const int inner = b.enter("layer", layer++);
+        const auto inner = b.scope("layer", layer++);
         h = detail::dense(b, h, units, Activation::relu, 0);
-        const int gate = b.enter("gate");
+        const auto gate = b.scope("gate");
         h = gated<InputsType>(b, x, Who::names, e.stopped(), h);
-        b.leave(gate);
-        b.leave(inner);
       }
       out[static_cast<std::size_t>(k)] = h;
     });
@@ -81,10 +77,7 @@ struct PepNet {
     const Block in = b.block(rows, rest.steps);
     int row = 0, at = 0;
     const auto append = [&](Block part) {
-      Node node;
-      node.in = part;
-      node.out = in.slice(row, part.rows);
-      b.template emit<ops::Copy>(node);
+      detail::copy(b, part, in.slice(row, part.rows));
       row += part.rows;
     };
     for (const FieldInfo& f : InputsType::fields) {

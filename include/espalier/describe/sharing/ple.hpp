@@ -13,9 +13,7 @@ template <int Own, int Shared, class Encoder, int Above, class... Tasks, class B
 constexpr std::array<Block, N> fold_cgc_level(Builder& b, const std::array<Block, N>& h) {
   constexpr int tasks = static_cast<int>(sizeof...(Tasks));
   std::array<Group, N> groups{};  // a task's own experts; last the shared ones
-  const int path = b.enter("shared");
-  groups[N - 1] = {Parallel<Encoder>::template fold<Shared>(b, h[N - 1], "expert"), Shared};
-  b.leave(path);
+  groups[N - 1] = under(b, "shared", [&] { return Group{Parallel<Encoder>::template fold<Shared>(b, h[N - 1], "expert"), Shared}; });
   // Below the last level a task's experts reach the other tasks through what is shared above them.
   each_task<Tasks...>(b, Above == 0, [&](int k) {
     const auto at = static_cast<std::size_t>(k);
@@ -93,9 +91,10 @@ struct Ple {
  private:
   template <class TaskList, class Encoder, class... Above, class Builder, std::size_t N>
   static constexpr void levels(Builder& b, std::array<Block, N>& h, int level) {
-    const int path = b.enter("level", level);
-    h = one<Encoder, static_cast<int>(sizeof...(Above))>(TaskList{}, b, h);
-    b.leave(path);
+    {
+      const auto path = b.scope("level", level);
+      h = one<Encoder, static_cast<int>(sizeof...(Above))>(TaskList{}, b, h);
+    }
     if constexpr (sizeof...(Above) > 0) levels<TaskList, Above...>(b, h, level + 1);
   }
   template <class Encoder, int Above, class... Tasks, class Builder, std::size_t N>

@@ -49,30 +49,25 @@ struct StarLayers<Layers<Ls...>> {
       node.field = field;
       const auto tensors = [&](std::string_view path_name, int copies, std::size_t first,
                                Init weights) {
-        const int path = b.enter(path_name);
-        const int layer = b.enter("dense", position);
+        const auto path = b.scope(path_name);
+        const auto layer = b.scope("dense", position);
         b.template require<DenseUnits>(L::units > 0);
         b.align();
         node.parameters[first] = b.tensor("weight", copies * L::units, in.rows, weights);
         b.align();
         node.parameters[first + 1] = b.tensor("bias", copies * L::units, 0, Init::zeros);
-        b.leave(layer);
-        b.leave(path);
       };
-      tensors("shared", 1, 0, L::resolve_init(L::weights, L::activation));
+      tensors("shared", 1, 0, detail::initial(L::weights, L::activation));
       tensors("domains", domains, 2, Init::ones);
       if (needs_pre_activation(L::activation)) node.cache = b.block(L::units, in.steps);
       node.out = b.block(L::units, in.steps);
-      const int path = b.enter("shared");
-      const int layer = b.enter("dense", position);
+      const auto path = b.scope("shared");
+      const auto layer = b.scope("dense", position);
       b.template emit<ops::DomainDense>(node);
-      b.leave(layer);
-      b.leave(path);
       return node.out;
     } else {
-      const int path = b.enter("shared");
+      const auto path = b.scope("shared");
       const Block out = L::fold(b, in, position);
-      b.leave(path);
       return out;
     }
   }

@@ -36,16 +36,15 @@ struct SubNetworkRouting {
  private:
   template <class Encoder, class Builder>
   static constexpr Block one(Builder& b, Block in, int level) {
-    const int path = b.enter("level", level);
+    const auto path = b.scope("level", level);
     if (level > 0) in = route(b, in, Count);
     const Block out = Parallel<Encoder>::template fold<Count>(b, in, "network", level == 0);
-    b.leave(path);
     return out;
   }
 
   template <class Builder>
   static constexpr Block route(Builder& b, Block in, int outputs) {
-    const int path = b.enter("route");
+    const auto path = b.scope("route");
     Node node;
     node.in = in;
     node.groups = Count;
@@ -53,7 +52,6 @@ struct SubNetworkRouting {
     node.parameters[0] = b.tensor("log_alpha", outputs, Count, Init::zeros);
     node.out = b.block(in.rows / Count * outputs, in.steps);
     b.template emit<ops::Route>(node);
-    b.leave(path);
     return node.out;
   }
 };
