@@ -83,18 +83,25 @@ inline void test_narrow(const NamedModel& model, const std::string& path,
   return splits[0].table().source.starts_with("simulated feed (seed ");
 }
 
-/// The schedule of a step on this data.
-[[nodiscard]] inline std::string explain(const NamedModel& model, const Options& o, const esp::Dataset& train) {
+/// The steps of a batch of this data.
+[[nodiscard]] inline std::string explain(const NamedModel& model, const esp::TrainerOptions& options, const esp::Dataset& train) {
   esp::Features features(model.program.plan.schema);
   features.fit(train);
-  return esp::explain(model.program, {.batch_size = o.batch_size, .vocabulary_rows = features.vocabulary_rows()});
+  esp::ExplainOptions what{.batch_size = (std::min)(options.batch_size, train.size()), .vocabulary_rows = features.vocabulary_rows(),
+                           .precision = options.precision};
+  esp::BalanceOption option = options.balance;
+  const esp::Balance balance = option;
+  if (option.driver() == nullptr && !balance.needs_current_losses()) return esp::explain(model.program, what);
+  what.without = {esp::ProjectedEmbeddings<float>::name, esp::DeferredWeightGradients<float>::name};
+  return esp::explain(model.program, what) + "This way to balance needs the losses, or each task's gradients, before the last step backward: "
+                                             "no passes, and more steps than these.\n";
 }
 
 /// Trains one model. Returns 0, or 130 when it was interrupted.
 inline int train_one(const Example& example, const Options& o, const NamedModel& model, const Splits& splits) {
   if (o.summary) std::cout << model.summary() << '\n';
-  if (o.explain) std::cout << explain(model, o, splits[0]) << '\n';
   esp::TrainerOptions options = trainer_options(example, o, o.seed);
+  if (o.explain) std::cout << explain(model, options, splits[0]) << '\n';
   options.checkpoint = o.checkpoint;
   options.resume = o.resume;
   const bool simulated = is_simulated(splits);

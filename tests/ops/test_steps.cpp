@@ -2,7 +2,15 @@
 // Blocks of several steps, through every layer and way to share, against central differences in double.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cmath>
+#include <string_view>
+#include <vector>
+
 #include "espalier/describe/sharing/all.hpp"
+#include "espalier/exec/random_batch.hpp"
+#include "espalier/passes/task_paths.hpp"
+#include "espalier/report/gate_usage.hpp"
 #include "ops/gradients.hpp"
 
 namespace esp = espalier;
@@ -52,6 +60,19 @@ void check() {
   int two = 0;
   for (const esp::Node& n : esp::plan_of<M>().nodes) two += n.out.steps == 2 ? 1 : 0;
   CHECK(two > 1);  // beside LayerNorm in the last tower
+  // A node of two steps costs twice what it costs of one.
+  const auto program = esp::program_of<M, double, esp::cpu::Device>();
+  for (std::size_t i = 0; i < program.operations.size(); ++i) {
+    const esp::Node& n = program.plan.nodes[i];
+    if (n.out.steps != 2 || n.in.steps != 2) continue;
+    esp::Node one = n;
+    one.in.steps = one.in2.steps = one.out.steps = one.cache.steps = 1;
+    CAPTURE(n.name.view());
+    const esp::Cost all = program.operations[i].cost(n), each = program.operations[i].cost(one);
+    CHECK(all.forward_flops == 2 * each.forward_flops);
+    CHECK(all.backward_flops == 2 * each.backward_flops);
+    CHECK(all.bytes == 2 * each.bytes);
+  }
   espalier_test::check_model<M>();
 }
 
@@ -83,4 +104,28 @@ TEST_CASE("steps: ways to share") {
   check<esp::Home<2, 2, 4, 3, esp::Category<"click", "buy">, esp::Category<"watch">>>();
   check<esp::Esmm<Act, "click", "buy">>();
   check<esp::Aitm<Act, "click", "buy">>();
+}
+
+TEST_CASE("steps: a representation that is one step of a block bounds a task's path") {
+  using Step = esp::MultiTaskModel<TwoSteps, esp::SharedBottom<esp::Layers<esp::Dense<5>, LastStep>>, esp::Task<"click", esp::BinaryCrossEntropy, esp::Tower<4>>>;
+  struct M : Step {};
+  const esp::PlanView& plan = esp::plan_of<M>();
+  const esp::BackwardPath path = esp::backward_path(plan, {&plan.tasks[0].logits, 1}, {&plan.tasks[0].representation, 1});
+  CHECK(std::none_of(path.nodes.begin(), path.nodes.end(), [](const esp::Node& n) { return n.name.view().starts_with("shared"); }));
+  CHECK(path.nodes.size() == 2);
+}
+
+TEST_CASE("steps: the load of gates is a mean over samples and steps") {
+  using M = Model<esp::Mmoe<3, Act>>;
+  const auto program = esp::program_of<M, double, esp::cpu::Device>();
+  const std::vector<esp::Index> rows{4, 5};
+  esp::Parameters<double> parameters(program.plan, rows);
+  esp::initialize(program.plan, 1, parameters);
+  const esp::RandomBatch<double> data(program.plan, 30, rows, 2);
+  esp::GateUsage<double> usage(program, parameters);
+  usage.add(data.batch());
+  for (const esp::GateReport& gate : usage.reports()) {
+    CHECK(gate.load[0] + gate.load[1] + gate.load[2] == doctest::Approx(1));
+    CHECK(gate.entropy <= std::log(3.0) + 1e-9);
+  }
 }

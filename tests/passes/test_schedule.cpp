@@ -32,7 +32,7 @@ const std::vector<Index> rows{20};
 std::vector<std::string> lines(const esp::ExecutionSchedule<float>& schedule) {
   std::vector<std::string> made;
   for (const Step& step : schedule.steps) {
-    const std::string_view scope[] = {"", "pieces ", "merge ", "whole "};
+    const std::string_view scope[] = {"", "pieces ", "merge ", "once "};
     const std::string_view phase[] = {"forward ", "loss ", "backward "};
     made.push_back(std::string(scope[static_cast<int>(step.scope)]) + std::string(phase[static_cast<int>(step.phase)]) +
                    std::string(step.name) + (step.node != nullptr ? " " + std::string(step.node->name.view()) : "") +
@@ -57,7 +57,7 @@ TEST_CASE("schedule: the plan forward, losses, the plan backward") {
                                  "backward dense click/dense1", "backward dense towers", "backward dense shared/dense1",
                                  "backward dense shared/dense0", "backward numeric embedding", "backward embedding embedding"});
   CHECK_FALSE(executor.schedule(1024).waits());
-  CHECK(executor.schedule(1024).whole.empty());
+  CHECK(executor.schedule(1024).summed_parameters.empty());
 }
 
 TEST_CASE("schedule: each pass changes its own steps, for the batches that it pays for") {

@@ -25,7 +25,7 @@ struct Normed : esp::MultiTaskModel<esp::Inputs<esp::Numeric<"age">>, esp::Share
 TEST_CASE("explain: a step, its passes and its costs") {
   // Of 100 samples: 16 · (1 number) products of 2 flops and a row of 16 added, 5 · 8 · 16 products for the table's rows.
   CHECK(esp::explain<Small>({.batch_size = 100, .vocabulary_rows = {5}}) ==
-        R"(shared_bottom, 100 samples in 2 slices of 64, their gradients in 2 accumulators
+        R"(shared_bottom, 100 samples in 2 slices of 64 (2 lanes)
 
 pass                       fired  why
 deferred_weight_gradients  no     no matrix is large beside what the batch leaves of its inputs and gradients
@@ -59,5 +59,7 @@ TEST_CASE("explain: without a pass, and with what needs the whole batch") {
   const std::string normed = esp::explain<Normed>({.batch_size = 8});
   CHECK(normed.find("merge  forward   batch_moments") != std::string::npos);
   CHECK(normed.find("deferred_weight_gradients  no     an operation waits for the whole batch") != std::string::npos);
+  const std::string bf16 = esp::explain<Small>({.batch_size = 100, .vocabulary_rows = {5}, .precision = esp::Precision::Bf16});
+  CHECK(bf16.find("projected_embeddings       no     products are made in bf16") != std::string::npos);
   CHECK_THROWS_AS(static_cast<void>(esp::explain<Small>({.batch_size = 0})), esp::ConfigError);
 }

@@ -56,7 +56,7 @@ concept FitsTogether = requires { requires sizes_of<Model>.broken == 0; };
 /// The rule that a plan of `Model` breaks; AllHold where it breaks none.
 template <class Model, RuleId Broken>
 using BrokenRule = typename FindRule<Broken, JoinUnique<typename SplitList<typename Model::Operations>::Rules,
-                                                        TypeList<OperationListed, TensorNames>>>::type;
+                                                        TypeList<OperationListed, TensorNames, TensorsAdjoin>>>::type;
 
 template <class Model>
 struct FoldOf {

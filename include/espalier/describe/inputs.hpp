@@ -190,7 +190,7 @@ struct Inputs {
       node.table = tables[i];
       node.field = categorical++;
       node.pool = f.pool;
-      b.add_lookup(node, f.width);
+      b.add_lookup(node);
       row += f.width;
       b.template emit<ops::Embedding>(node);
     }

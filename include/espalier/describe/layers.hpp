@@ -15,17 +15,19 @@ namespace espalier {
 //   template <class Builder>
 //   static constexpr Block fold(Builder&, Block in, int position);   emits them; `position` numbers the layer
 
+namespace detail {
 struct DenseUnits {
   template <bool Holds, Where At>
   static constexpr void say() {
     static_assert(Holds, "espalier: Dense needs at least one unit");
   }
 };
+}  // namespace detail
 
 /// Fully connected: y = act(W x + b). W is units × inputs.
 template <int Units, Activation Act = Activation::relu, Init Weights = Init::automatic>
 struct Dense {
-  using Operations = TypeList<ops::Dense, DenseUnits>;
+  using Operations = TypeList<ops::Dense, detail::DenseUnits>;
   static constexpr int units = Units;
   static constexpr Activation activation = Act;
   static constexpr Init weights = Weights;
@@ -35,7 +37,7 @@ struct Dense {
   template <class Builder>
   static constexpr Block fold(Builder& b, Block in, int position) {
     const auto path = b.scope("dense", position);
-    b.template require<DenseUnits>(Units > 0);
+    b.template require<detail::DenseUnits>(Units > 0);
     return detail::affine(b, in, Units, Act, Weights);
   }
 };
@@ -95,12 +97,14 @@ struct BatchNorm {
   }
 };
 
+namespace detail {
 struct DropoutRate {
   template <bool Holds, Where At>
   static constexpr void say() {
     static_assert(Holds, "espalier: Dropout's rate must lie in [0, 1)");
   }
 };
+}  // namespace detail
 
 /// A rate for Dropout: Dropout<Rate{0.1}>.
 struct Rate {
@@ -111,14 +115,14 @@ struct Rate {
 /// The mask depends on seed, step, sample and value alone, not on threads.
 template <Rate R = Rate{}>
 struct Dropout {
-  using Operations = TypeList<ops::Dropout, DropoutRate>;
+  using Operations = TypeList<ops::Dropout, detail::DropoutRate>;
   static constexpr bool elementwise = true;  // parallel experts can share one node
   static constexpr int width(int in) { return in; }
 
   template <class Builder>
   static constexpr Block fold(Builder& b, Block in, int position) {
     const auto path = b.scope("dropout", position);
-    b.template require<DropoutRate>(R.value >= 0 && R.value < 1);
+    b.template require<detail::DropoutRate>(R.value >= 0 && R.value < 1);
     Node node;
     node.in = in;
     node.real = R.value;
@@ -169,25 +173,27 @@ using Mlp = Layers<Dense<Units>...>;
 template <Activation Act, int... Units>
 using MlpOf = Layers<Dense<Units, Act>...>;
 
+namespace detail {
 struct ResidualWidth {
   template <bool Holds, Where At>
   static constexpr void say() {
     static_assert(Holds, "espalier: the layers inside Residual must give as many values as they take");
   }
 };
+}  // namespace detail
 
 /// y = x + f(x), where f is `Ls…` in a row and must keep the width (He et al. 2016).
 template <class... Ls>
 struct Residual {
   using Inside = Layers<Ls...>;
-  using Operations = JoinUnique<typename Inside::Operations, TypeList<ops::Add, ResidualWidth>>;
+  using Operations = JoinUnique<typename Inside::Operations, TypeList<ops::Add, detail::ResidualWidth>>;
   static constexpr int width(int in) { return in; }
 
   template <class Builder>
   static constexpr Block fold(Builder& b, Block in, int position) {
     const auto path = b.scope("residual", position);
     const Block inside = Inside::fold(b, in);
-    b.template require<ResidualWidth>(inside.rows == in.rows);
+    b.template require<detail::ResidualWidth>(inside.rows == in.rows);
     return detail::add(b, in, inside);
   }
 };

@@ -17,7 +17,7 @@ namespace detail {
 template <class InputsType, class Sharing, class... Tasks>
 struct Arranged {
   using Operations = JoinUnique<typename InputsType::Operations, typename Sharing::Operations,
-                                typename Tasks::Operations..., TypeList<LossIsLoss>>;
+                                typename Tasks::Operations..., TypeList<LossIsLoss, TowerInput, TaskLogits>>;
   using TaskList = TypeList<Tasks...>;
   static constexpr int task_count = sizeof...(Tasks);
   static constexpr std::string_view architecture = Sharing::name;
@@ -33,6 +33,8 @@ struct Arranged {
     const auto add = [&](TaskInfo info, bool has_loss) {
       const auto path = b.scope(info.name);
       b.template require<LossIsLoss>(has_loss);
+      b.template require<TowerInput>(in[k].exists());
+      b.template require<TaskLogits>(logits[k].is(info.outputs, 1));
       info.logits = logits[k];
       info.representation = in[k++];
       b.add_task(info);

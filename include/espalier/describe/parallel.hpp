@@ -37,8 +37,9 @@ constexpr Block fold_parallel_layer(Builder& b, Block in, int count, std::string
       for (int i = 0; i < count; ++i) {
         const auto path = b.scope(name, i);
         const auto layer = b.scope("dense", position);
-        b.template require<DenseUnits>(L::units > 0);
-        node.parameters[static_cast<std::size_t>(vector)].join(
+        b.template require<detail::DenseUnits>(L::units > 0);
+        b.join(
+            node.parameters[static_cast<std::size_t>(vector)],
             vector == 0 ? b.tensor("weight", L::units, rows, detail::initial(L::weights, L::activation))
                         : b.tensor("bias", L::units, 0, Init::zeros));
       }
@@ -170,7 +171,7 @@ struct Towers {
     using L = First<T>;
     const auto path = b.scope(T::name);
     const auto layer = b.scope("dense", 0);
-    b.template require<DenseUnits>(L::units > 0);
+    b.template require<detail::DenseUnits>(L::units > 0);
     const auto owner = b.owned_by(task);
     const Extent at = weight ? b.tensor("weight", L::units, inputs,
                                         detail::initial(L::weights, L::activation))
@@ -191,7 +192,7 @@ struct Towers {
       b.align();
       Extent& joint = node.parameters[static_cast<std::size_t>(vector)];
       int task = 0;
-      (joint.join(first_tensor<Tasks>(b, task++, in.rows, vector == 0)), ...);
+      (b.join(joint, first_tensor<Tasks>(b, task++, in.rows, vector == 0)), ...);
     }
     if (needs_pre_activation(act)) node.cache = b.block(sum, in.steps);
     node.out = b.block(sum, in.steps);

@@ -84,7 +84,7 @@ struct Mmoe {
     const auto gate_tensor = [&](std::string_view task_name) {
       const auto path = b.scope(task_name);
       const auto owner = b.owned_by(task);
-      gate.parameters[0].join(b.tensor("gate/weight", Experts, x.rows, Init::glorot_uniform));
+      b.join(gate.parameters[0], b.tensor("gate/weight", Experts, x.rows, Init::glorot_uniform));
       ++task;
     };
     (gate_tensor(Tasks::name), ...);

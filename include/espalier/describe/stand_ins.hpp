@@ -37,6 +37,21 @@ struct SharingIsSharing {
   }
 };
 
+struct TowerInput {
+  template <bool Holds, Where At>
+  static constexpr void say() {
+    static_assert(Holds, "espalier: a way to share left the block that this task's tower reads empty");
+  }
+};
+
+struct TaskLogits {
+  template <bool Holds, Where At>
+  static constexpr void say() {
+    static_assert(Holds, "espalier: a task's tower ends in one step of as many values as its loss has outputs: what has several "
+                         "steps is put together before");
+  }
+};
+
 /// Of a part that the compiler has complained about: nothing more.
 struct Said {
   template <bool Holds, Where At>

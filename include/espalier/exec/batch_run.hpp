@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// `BatchRun<T>`: a batch on its way through a plan: slices and their activations, accumulators of gradients, losses.
+// `BatchRun<T>`: a batch on its way through a plan: slices and their activations, lanes of gradients, losses.
 #pragma once
 
 #include <algorithm>
+#include <cassert>
 #include <cmath>
 #include <cstdint>
 #include <span>
@@ -40,7 +41,7 @@ struct BatchRun {
   SparseGradients<T> sparse;
   std::vector<const T*> tables;
   std::vector<Workspace<T>> workspaces;  ///< one a thread; one a slice where the plan or the balance needs barriers
-  std::vector<Buffer<T>> lanes;          ///< accumulators: gradients of the dense parameters
+  std::vector<Buffer<T>> lanes;          ///< gradients of the dense parameters, to be summed
   Buffer<T> scratch, merged, lookup_gradients;
   std::vector<double> losses, weights;
   std::vector<double> totals;  ///< Σ sample weight over the labelled samples of each task
@@ -97,6 +98,7 @@ struct BatchRun {
   [[nodiscard]] const PlanView& plan() const { return program.plan; }
 
   void begin(const Batch<T>& of, std::span<const double> task_weights, std::uint64_t of_key) {
+    assert(of.size <= capacity);
     batch = of;
     slicing = Slicing::of(batch.size);
     key = of_key;
@@ -161,7 +163,7 @@ struct BatchRun {
           });
           break;
         case Scope::merge: merge(step.merge, *step.node); break;
-        case Scope::whole: step.whole(step.state); break;
+        case Scope::once: step.once(step.state); break;
       }
       begin = end;
     }

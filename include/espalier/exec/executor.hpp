@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cassert>
 #include <cmath>
 #include <cstdint>
 #include <optional>
@@ -54,7 +55,8 @@ class TrainExecutor {
   [[nodiscard]] Index capacity() const { return run_.capacity; }
   /// What is run for batches of so many samples, at most capacity().
   [[nodiscard]] const ExecutionSchedule<T>& schedule(Index samples) const {
-    return schedules_[static_cast<std::size_t>(schedule_of_size_[static_cast<std::size_t>(samples)])].steps;
+    assert(samples >= 1 && samples <= capacity());
+    return schedules_[static_cast<std::size_t>(schedule_of_size_[static_cast<std::size_t>(samples)])].schedule;
   }
 
   /// Which optimiser learns, which tensors it leaves alone (`freeze`: patterns with *, on tensor and table names) or treats
@@ -109,7 +111,7 @@ class TrainExecutor {
     return run_.losses;
   }
 
-  /// One optimiser step with the gradients that forward_backward left; clears them. `max_norm` > 0 clips the global
+  /// One optimiser step with the gradients that forward_backward left, and no predict() since; clears them. `max_norm` > 0 clips the global
   /// norm. Returns the norm when clipping, else 0.
   double update(const UpdateStep& step, double max_norm = 0) {
     const std::span<const Trainable::Chunk> chunks = update_.chunks();
@@ -152,7 +154,6 @@ class TrainExecutor {
                std::span<double> weight_sums = {}) {
     run_.batch = batch;
     run_.slicing = Slicing::of(batch.size);
-    current_ = &plain_;
     const bool with_losses = !loss_sums.empty();
     run_.pool.run(run_.slicing.lanes, [&](Index lane, int worker) {
       for (Index slice = run_.slicing.first_slice(lane); slice < run_.slicing.first_slice(lane + 1); ++slice) {
@@ -209,7 +210,7 @@ class TrainExecutor {
   struct ScheduleOfSize {
     bool projected = false;       ///< what tells it from others
     std::vector<Index> deferred;
-    ExecutionSchedule<T> steps;
+    ExecutionSchedule<T> schedule;
   };
 
   /// One for each way in which a batch may be run, made before the first.
@@ -242,11 +243,11 @@ class TrainExecutor {
     plain_ = schedule_of(run_.program, std::vector<Step<T>>{losses, zero});
     plain_.steps.insert(plain_.steps.begin(), start);
     Step<T> weigh;
-    weigh.scope = Step<T>::Scope::whole;
+    weigh.scope = Step<T>::Scope::once;
     weigh.phase = Phase::loss;
     weigh.name = "weigh";
     weigh.state = &run_;
-    weigh.whole = [](void* state) {
+    weigh.once = [](void* state) {
       BatchRun<T>& run = *static_cast<BatchRun<T>*>(state);
       run.sum_losses();
       run.weigh(run.weigh_context, run.losses, run.weights);
@@ -260,10 +261,10 @@ class TrainExecutor {
       const auto same = [&](const ScheduleOfSize& s) { return s.projected == made.projected && s.deferred == made.deferred; };
       auto found = std::find_if(schedules_.begin(), schedules_.end(), same);
       if (found == schedules_.end()) {
-        made.steps = plain_;
+        made.schedule = plain_;
         const auto apply = [&](auto& pass, std::string_view no, const auto& batch) {
-          if (no.empty()) return pass.apply(made.steps, batch);
-          made.steps.notes.push_back({pass.name, false, std::string(no)});
+          if (no.empty()) return pass.apply(made.schedule, batch);
+          made.schedule.notes.push_back({pass.name, false, std::string(no)});
         };
         apply(deferred_, no_deferred, slicing);
         apply(projected_, no_projected, n);
@@ -297,7 +298,7 @@ class TrainExecutor {
 
   /// How many lanes hold gradients of a chunk.
   [[nodiscard]] Index lanes_of(const Trainable::Chunk& chunk) const {
-    return current_->has_whole(chunk.begin, chunk.end) ? 1 : run_.slicing.lanes;
+    return current_->has_summed(chunk.begin, chunk.end) ? 1 : run_.slicing.lanes;
   }
 
   BatchRun<T> run_;

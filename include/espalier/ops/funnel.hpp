@@ -51,7 +51,10 @@ struct ProductLogit {
     }
   }
 
-  static constexpr Cost cost(const Node& n) { return {50.0 * n.out.rows, 55.0 * n.out.rows, 12.0 * n.out.rows}; }
+  static constexpr Cost cost(const Node& n) {
+    const double values = static_cast<double>(n.out.rows) * n.out.steps;
+    return {50 * values, 55 * values, 12 * values};
+  }
 };
 
 /// An auxiliary loss of the later step: real · mean of max(σ(b) − σ(a), 0), a the logit of the earlier step (`in`), b of

@@ -35,7 +35,8 @@ struct Softmax {
   }
 
   static constexpr Cost cost(const Node& n) {
-    return {12.0 * n.out.rows, 4.0 * n.out.rows, 8.0 * n.out.rows};
+    const double values = static_cast<double>(n.out.rows) * n.out.steps;
+    return {12 * values, 4 * values, 8 * values};
   }
 };
 
@@ -74,7 +75,8 @@ struct Mix {
   }
 
   static constexpr Cost cost(const Node& n) {
-    return {2.0 * n.in.rows, 4.0 * n.in.rows, 4.0 * (n.in.rows + n.in2.rows + n.out.rows)};
+    const double values = static_cast<double>(n.in.rows) * n.in.steps;
+    return {2 * values, 4 * values, 4.0 * (n.in.rows + n.in2.rows + n.out.rows) * n.in.steps};
   }
 };
 

@@ -40,7 +40,10 @@ struct GateDropout {
                           Index{n.groups}, n.real, c.key_of(n), c.first * n.in.steps, c.gradient(n.in), n.accumulate_in);
   }
 
-  static constexpr Cost cost(const Node& n) { return {6.0 * n.out.rows, 8.0 * n.out.rows, 8.0 * n.out.rows}; }
+  static constexpr Cost cost(const Node& n) {
+    const double values = static_cast<double>(n.out.rows) * n.out.steps;
+    return {6 * values, 8 * values, 8 * values};
+  }
 };
 
 /// The load of gates in the whole batch, L_e = Σ_j w_j g_ej / Σ_j w_j (0 where that weighs nothing): merged behind the weight's place. For LoadBalance.

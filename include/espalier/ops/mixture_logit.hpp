@@ -49,7 +49,8 @@ struct MixtureLogit {
   }
 
   static constexpr Cost cost(const Node& n) {
-    return {90.0 * n.in.rows, 170.0 * n.in.rows, 8.0 * n.in.rows};
+    const double values = static_cast<double>(n.in.rows) * n.in.steps;
+    return {90 * values, 170 * values, 8 * values};
   }
 };
 
@@ -78,7 +79,10 @@ struct Broadcast {
                        c.parameter_gradient(n.parameters[0]));
   }
 
-  static constexpr Cost cost(const Node& n) { return {0, 1.0 * n.out.rows, 4.0 * n.out.rows}; }
+  static constexpr Cost cost(const Node& n) {
+    const double values = static_cast<double>(n.out.rows) * n.out.steps;
+    return {0, values, 4 * values};
+  }
 };
 
 }  // namespace espalier::ops

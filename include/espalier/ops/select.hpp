@@ -38,8 +38,8 @@ struct Select {
   }
 
   static constexpr Cost cost(const Node& n) {
-    const double products = static_cast<double>(n.groups) * static_cast<double>(bits(n)) * n.out.rows;
-    return {2 * products, 4 * products * static_cast<double>(bits(n)), 4.0 * (n.in.rows + n.out.rows)};
+    const double products = static_cast<double>(n.groups) * static_cast<double>(bits(n)) * n.out.rows * n.out.steps;
+    return {2 * products, 4 * products * static_cast<double>(bits(n)), 4.0 * (n.in.rows + n.out.rows) * n.out.steps};
   }
 
  private:

@@ -2,7 +2,8 @@
 // Whether every node of a plan has the shapes that its operation needs: said by the compiler where not.
 #pragma once
 
-#include <array>
+#include <initializer_list>
+#include <type_traits>
 
 #include "espalier/describe/fold.hpp"
 #include "espalier/plan/rule.hpp"
@@ -14,6 +15,25 @@ struct BrokenShape {
   Name where;
 };
 
+/// Rules of every node, which need the plan.
+struct BlockBounds {
+  template <bool Holds, Where At>
+  static constexpr void say() {
+    static_assert(Holds, "espalier: a block that an operation reads or writes goes beyond its rows, or beyond the plan's values");
+  }
+};
+struct LookupWidth {
+  template <bool Holds, Where At>
+  static constexpr void say() {
+    static_assert(Holds, "espalier: a look-up fills as many values as its table is wide");
+  }
+};
+
+template <class Plan>
+constexpr bool within(const Plan& plan, const Block& b) {
+  return !b.exists() || (b.base >= 0 && b.row >= 0 && b.row + b.rows <= b.stride && b.base + b.stride * b.steps <= plan.sizes.values);
+}
+
 /// The first node whose operation's `Shape` does not hold.
 template <class Model, class... Ops>
 constexpr BrokenShape broken_shape(TypeList<Ops...>) {
@@ -23,7 +43,18 @@ constexpr BrokenShape broken_shape(TypeList<Ops...>) {
       if (node.op == op_id<Op> && broken.rule == 0 && !Op::Shape::holds(node)) broken = {rule_id<typename Op::Shape>, node.name};
     }
   };
-  for (const Node& node : Fold<Model>::filled.plan.nodes) (check(std::type_identity<Ops>{}, node), ...);
+  const auto& plan = Fold<Model>::filled.plan;
+  for (const Node& node : plan.nodes) {
+    (check(std::type_identity<Ops>{}, node), ...);
+    if (broken.rule != 0) break;
+    for (const Block* b : {&node.in, &node.in2, &node.out, &node.cache}) {
+      if (!within(plan, *b)) broken = {rule_id<BlockBounds>, node.name};
+    }
+    if (node.lookup >= 0 && plan.tables[static_cast<std::size_t>(node.table)].width != node.out.rows) {
+      broken = {rule_id<LookupWidth>, node.name};
+    }
+    if (broken.rule != 0) break;
+  }
   return broken;
 }
 
@@ -37,7 +68,7 @@ struct ShapeOf<Op> {
 };
 
 template <class... Ops>
-JoinUnique<typename ShapeOf<Ops>::type...> shapes_of(TypeList<Ops...>);
+JoinUnique<TypeList<BlockBounds, LookupWidth>, typename ShapeOf<Ops>::type...> shapes_of(TypeList<Ops...>);
 
 /// Of a model: Shapes::Rule::say<Shapes::hold, Shapes::where>() where its operations are needed.
 template <class Model>

@@ -87,7 +87,8 @@ class DeferredWeightGradients {
   ESPALIER_COLD void apply(ExecutionSchedule<T>& schedule, const Slicing& slicing) {
     std::vector<Index> layers = chosen(slicing);
     if (layers.empty()) {
-      schedule.notes.push_back({name, false, "no matrix is large beside what the batch leaves of its inputs and gradients"});
+      schedule.notes.push_back({name, false, slicing.lanes == 1 ? "the batch makes one lane"
+                                                                : "no matrix is large beside what the batch leaves of its inputs and gradients"});
       return;
     }
     double flops = 0;
@@ -104,21 +105,21 @@ class DeferredWeightGradients {
       step.flops_of_sample -= products;
       flops += products;
     }
-    Step<T> whole;
-    whole.scope = Step<T>::Scope::pieces;
-    whole.phase = Phase::backward;
-    whole.name = "gradients of matrices";
-    whole.pass = name;
-    whole.state = this;
-    whole.item = static_cast<Index>(sets_.size());
-    whole.flops_of_sample = flops;
-    for (const Index layer : layers) whole.pieces += pieces_of(layers_[static_cast<std::size_t>(layer)]);
-    whole.piece = [](void* state, Index item, Index piece, int, const WholeBatch<T>& b) {
+    Step<T> added;
+    added.scope = Step<T>::Scope::pieces;
+    added.phase = Phase::backward;
+    added.name = "gradients of matrices";
+    added.pass = name;
+    added.state = this;
+    added.item = static_cast<Index>(sets_.size());
+    added.flops_of_sample = flops;
+    for (const Index layer : layers) added.pieces += pieces_of(layers_[static_cast<std::size_t>(layer)]);
+    added.piece = [](void* state, Index item, Index piece, int, const WholeBatch<T>& b) {
       auto& self = *static_cast<DeferredWeightGradients*>(state);
       self.finish(self.sets_[static_cast<std::size_t>(item)], piece, b.batch->size, b.gradient);
     };
-    schedule.steps.push_back(whole);
-    for (const Index layer : layers) schedule.whole.push_back(layers_[static_cast<std::size_t>(layer)].node->parameters[0]);
+    schedule.steps.push_back(added);
+    for (const Index layer : layers) schedule.summed_parameters.push_back(layers_[static_cast<std::size_t>(layer)].node->parameters[0]);
     schedule.notes.push_back({name, true, message({"matrices: ", static_cast<Index>(layers.size())})});
     sets_.push_back(std::move(layers));
   }

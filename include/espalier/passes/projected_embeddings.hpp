@@ -78,13 +78,13 @@ class ProjectedEmbeddings {
       return;
     }
     using Scope = typename Step<T>::Scope;
-    const auto change = [&](Step<T>& step) {
-      const auto at = static_cast<std::size_t>(step.place);
-      if (step.place < 0 || roles_[at] == Role::other) return false;
-      if (roles_[at] == Role::skipped) return true;
+    const auto role = [&](const Step<T>& step) { return step.place < 0 ? Role::other : roles_[static_cast<std::size_t>(step.place)]; };
+    std::erase_if(schedule.steps, [&](const Step<T>& step) { return role(step) == Role::skipped; });
+    for (Step<T>& step : schedule.steps) {
+      if (role(step) == Role::other) continue;
       step.pass = name;
-      step.node = &nodes_[at];
-      if (roles_[at] == Role::moved) return false;
+      step.node = &nodes_[static_cast<std::size_t>(step.place)];
+      if (role(step) == Role::moved) continue;
       step.operation = nullptr;
       step.state = this;
       step.item = layer_of(step.place);
@@ -93,32 +93,30 @@ class ProjectedEmbeddings {
       const auto rows_added = static_cast<double>(static_cast<Index>(layer.parts.size()) * layer.out);
       step.flops_of_sample = step.phase == Phase::forward ? products + rows_added : products * (layer.rest_learns ? 2 : 1) + rows_added;
       step.run = step.phase == Phase::forward ? &forward : &backward;
-      return false;
-    };
-    std::erase_if(schedule.steps, change);
-    Step<T> whole;
-    whole.scope = Scope::pieces;
-    whole.pass = name;
-    whole.state = this;
-    whole.pieces = groups_ + static_cast<Index>(layers_.size());
-    whole.name = "multiply tables";
+    }
+    Step<T> added;
+    added.scope = Scope::pieces;
+    added.pass = name;
+    added.state = this;
+    added.pieces = groups_ + static_cast<Index>(layers_.size());
+    added.name = "multiply tables";
     for (const Layer& layer : layers_) {
       for (const Part& part : layer.parts) {
-        for (const Member& m : part.members) whole.flops_of_batch += 2.0 * static_cast<double>(m.rows * m.width * layer.out);
+        for (const Member& m : part.members) added.flops_of_batch += 2.0 * static_cast<double>(m.rows * m.width * layer.out);
       }
     }
-    whole.piece = [](void* state, Index, Index piece, int worker, const WholeBatch<T>& b) {
+    added.piece = [](void* state, Index, Index piece, int worker, const WholeBatch<T>& b) {
       static_cast<ProjectedEmbeddings*>(state)->prepare(piece, worker, b.parameters, b.tables);
     };
-    schedule.steps.insert(schedule.steps.begin(), whole);
-    whole.phase = Phase::backward;
-    whole.name = "gradients of tables";
-    whole.flops_of_batch *= 2;
-    whole.piece = [](void* state, Index, Index piece, int worker, const WholeBatch<T>& b) {
+    schedule.steps.insert(schedule.steps.begin(), added);
+    added.phase = Phase::backward;
+    added.name = "gradients of tables";
+    added.flops_of_batch *= 2;
+    added.piece = [](void* state, Index, Index piece, int worker, const WholeBatch<T>& b) {
       static_cast<ProjectedEmbeddings*>(state)->finish(piece, worker, *b.batch, b.parameters, b.tables, b.gradient);
     };
-    schedule.steps.push_back(whole);
-    for (const Layer& layer : layers_) schedule.whole.push_back({layer.weight, layer.in * layer.out, 0, 0});
+    schedule.steps.push_back(added);
+    for (const Layer& layer : layers_) schedule.summed_parameters.push_back(nodes_[static_cast<std::size_t>(layer.node)].parameters[0]);
     schedule.summed_tables.assign(program_.plan.tables.size(), false);
     for (const Table& t : tables_) schedule.summed_tables[static_cast<std::size_t>(t.table)] = true;
     schedule.notes.push_back({name, true, message({"tables: ", static_cast<Index>(tables_.size()), ", their rows: ", rows_,

@@ -21,7 +21,7 @@ struct WholeBatch {
   const Batch<T>* batch = nullptr;
   const T* parameters = nullptr;
   const T* const* tables = nullptr;
-  T* gradient = nullptr;  ///< of the dense parameters: the first accumulator
+  T* gradient = nullptr;  ///< of the dense parameters: the first lane
 };
 
 /// One step. A slice of the batch runs all slice steps that follow each other while its activations are in the cache; the other
@@ -33,7 +33,7 @@ struct Step {
     slice,   ///< once a slice: `operation`, or `run`
     pieces,  ///< `pieces` times, by any thread: `piece`
     merge,   ///< once, over what the slices gathered: `merge`
-    whole,   ///< once: `whole`
+    once,    ///< once: `once`
   };
 
   Scope scope = Scope::slice;
@@ -47,7 +47,7 @@ struct Step {
   void (*run)(void* state, Index item, const C&) = nullptr;
   void (*piece)(void* state, Index item, Index piece, int worker, const WholeBatch<T>&) = nullptr;
   typename OperationFunctions<T, Device>::Merge merge = nullptr;
-  void (*whole)(void* state) = nullptr;
+  void (*once)(void* state) = nullptr;
   void* state = nullptr;
   Index item = 0;
   Index pieces = 0;
@@ -70,8 +70,8 @@ struct ExecutionSchedule {
   using Scope = typename Step<T, Device>::Scope;
 
   std::vector<Step<T, Device>> steps;
-  std::vector<Extent> whole;        ///< parameters whose gradients are whole in the first accumulator
-  std::vector<bool> summed_tables;  ///< by table: whether a pass sums its gradients; empty: none
+  std::vector<Extent> summed_parameters;  ///< whose gradients are in the first lane alone
+  std::vector<bool> summed_tables;        ///< by table: whether a pass sums its gradients; empty: none
   std::vector<PassNote> notes;
 
   /// Whether slices stop in between: each needs activations of its own then.
@@ -82,8 +82,9 @@ struct ExecutionSchedule {
     return std::find_if(gap, steps.end(), is_slice) != steps.end();
   }
 
-  [[nodiscard]] bool has_whole(Index begin, Index end) const {
-    return std::any_of(whole.begin(), whole.end(), [&](const Extent& e) { return begin >= e.offset && end <= e.offset + e.size; });
+  /// Whether these dense parameters are among them.
+  [[nodiscard]] bool has_summed(Index begin, Index end) const {
+    return std::any_of(summed_parameters.begin(), summed_parameters.end(), [&](const Extent& e) { return begin >= e.offset && end <= e.offset + e.size; });
   }
 };
 

@@ -29,9 +29,16 @@ struct AuxiliaryLosses {
 
 namespace detail {
 
+/// Whether two blocks have a value in common; one may be some steps of the other.
 [[nodiscard]] inline bool overlap(const Block& a, const Block& b) {
-  return a.exists() && b.exists() && a.base == b.base && a.row < b.row + b.rows &&
-         b.row < a.row + a.rows;
+  if (!a.exists() || !b.exists() || a.base != b.base) return false;
+  for (int s = 0; s < a.steps; ++s) {
+    for (int t = 0; t < b.steps; ++t) {
+      const int of_a = s * a.stride + a.row, of_b = t * b.stride + b.row;
+      if (of_a < of_b + b.rows && of_b < of_a + a.rows) return true;
+    }
+  }
+  return false;
 }
 
 /// The first of the block's rows that has a gradient, and how many follow it in a row.

@@ -47,10 +47,21 @@ class PlanBuilder {
   }
 
   /// Lets the next tensor begin on a cache line. Tensors made without it in between are neighbours, which
-  /// Extent::join puts together: one wider matrix.
+  /// join() puts together.
   constexpr void align() {
     parameters_ = (parameters_ + 15) / 16 * 16;
     state_ = (state_ + 15) / 16 * 16;
+  }
+
+  /// Takes the tensor that was made right behind the last of `all` into it: one wider matrix.
+  constexpr void join(Extent& all, const Extent& next) {
+    if (!all.exists()) {
+      all = next;
+      return;
+    }
+    require<detail::TensorsAdjoin>(next.offset == all.offset + all.size && next.first == all.first + all.count);
+    all.size += next.size;
+    all.count += next.count;
   }
 
   constexpr int table(std::string_view name, int vocabulary, int width) {
@@ -72,11 +83,11 @@ class PlanBuilder {
     }
   }
 
-  /// Numbers a look-up of `width` values a sample.
-  constexpr void add_lookup(Node& node, int width) {
+  /// Numbers the node's look-up, which fills its output.
+  constexpr void add_lookup(Node& node) {
     node.lookup = sizes.lookups++;
     node.lookup_base = sizes.lookup_values;
-    sizes.lookup_values += width;
+    sizes.lookup_values += node.out.rows;
   }
 
   /// Adds an operation. `node.op` is set by `Op`.

@@ -106,19 +106,6 @@ struct Extent {
   int count = 0;  ///< tensors
 
   [[nodiscard]] constexpr bool exists() const { return offset >= 0; }
-
-  /// Takes in the tensor that was made right behind the last one.
-  constexpr void join(const Extent& next) {
-    if (!exists()) {
-      *this = next;
-      return;
-    }
-    if (next.offset != offset + size || next.first != first + count) {
-      throw "espalier: tensors that are read as one matrix must be made one behind the other, without align() in between";
-    }
-    size += next.size;
-    count += next.count;
-  }
 };
 
 /// One operation. An operation uses the fields it needs and leaves the rest alone.

@@ -52,6 +52,13 @@ struct SplitList<TypeList<Ts...>> {
   using Rules = JoinUnique<std::conditional_t<IsRule<Ts>, TypeList<Ts>, TypeList<>>...>;
 };
 
+struct TensorsAdjoin {
+  template <bool Holds, Where At>
+  static constexpr void say() {
+    static_assert(Holds, "espalier: tensors that are read as one matrix are made one behind the other, without align() in between");
+  }
+};
+
 struct RuleListed {
   template <bool Holds, Where At>
   static constexpr void say() {

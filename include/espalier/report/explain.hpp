@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// `explain<Model>()`: what a training step runs, as a table to read.
+// `explain<Model>()`: forward, losses and backward of a training step, as a table to read.
 #pragma once
 
-#include <span>
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "espalier/core/config.hpp"
 #include "espalier/exec/executor.hpp"
+#include "espalier/kernels/precision.hpp"
 #include "espalier/ops/summary.hpp"
 #include "espalier/passes/schedule.hpp"
 #include "espalier/passes/slicing.hpp"
@@ -19,16 +20,18 @@ struct ExplainOptions {
   Index batch_size = 512;
   std::vector<Index> vocabulary_rows{};   ///< rows of each vocabulary's tables, which the data tells; empty: 1000 each
   std::vector<std::string_view> without{};  ///< passes that are left out
+  Precision precision = Precision::Fp32;
 };
 
 /// The steps of a schedule for a batch of `samples`, in the order in which they run: where (each slice; all threads by pieces; once,
 /// after all slices), which operation, for which node, which pass made it so, its flops (a multiply-add is 2) and, forward, the bytes
-/// of activations that it reads and writes. Above them, what became of the passes.
+/// of activations that it reads and writes. Above them, what became of the passes. What follows is not among them: lanes are summed,
+/// gradients clipped, parameters learn.
 [[nodiscard]] ESPALIER_COLD inline std::string explain(const ExecutionSchedule<float>& schedule, Index samples) {
   using Scope = Step<float>::Scope;
   const Slicing slicing = Slicing::of(samples);
   std::string text = std::to_string(samples) + " samples in " + std::to_string(slicing.slices) + " slices of " +
-                     std::to_string(slicing.slice) + ", their gradients in " + std::to_string(slicing.lanes) + " accumulators\n\n";
+                     std::to_string(slicing.slice) + " (" + std::to_string(slicing.lanes) + (slicing.lanes == 1 ? " lane" : " lanes") + ")\n\n";
   std::vector<std::vector<std::string>> notes{{"pass", "fired", "why"}}, steps{{"scope", "phase", "step", "where", "pass", "flops", "bytes"}};
   for (const PassNote& note : schedule.notes) notes.push_back({std::string(note.pass), note.fired ? "yes" : "no", note.why});
   if (notes.size() > 1) text += detail::align_columns(notes, 3) + '\n';
@@ -37,7 +40,7 @@ struct ExplainOptions {
       case Scope::slice: return "slice";
       case Scope::pieces: return std::to_string(step.pieces) + " pieces";
       case Scope::merge: return "merge";
-      default: return "whole";
+      default: return "once";
     }
   };
   const auto digits = [](double number) { return number > 0 ? detail::grouped_digits(number) : std::string(); };
@@ -64,7 +67,7 @@ struct ExplainOptions {
       if (table.most_rows > 0) most = (std::min)(most, Index{table.most_rows});
     }
   }
-  const TrainExecutor<float> executor(program, rows, options.batch_size, 1, {}, options.without);
+  const TrainExecutor<float> executor(program, rows, options.batch_size, 1, options.precision.device(), options.without);
   return std::string(program.plan.model) + ", " + explain(executor.schedule(options.batch_size), options.batch_size);
 }
 

@@ -97,7 +97,7 @@ class GateUsage {
     std::vector<GateReport> made;
     for (const Gate& gate : gates_) {
       GateReport report = gate.sums;
-      const double n = samples_ > 0 ? static_cast<double>(samples_) : 1;
+      const double n = samples_ > 0 ? static_cast<double>(samples_ * gate.block.steps) : 1;
       report.entropy /= n;
       for (double& load : report.load) {
         load /= n;

@@ -115,7 +115,7 @@ struct AitmWith {
     tokens.in = both;
     b.align();
     for (const std::string_view name : {"value", "key", "query"}) {
-      tokens.parameters[0].join(b.tensor(name, width, width, Init::glorot_uniform));
+      b.join(tokens.parameters[0], b.tensor(name, width, width, Init::glorot_uniform));
     }
     tokens.out = b.block(3 * width, 2);
     b.template emit<ops::Dense>(tokens);

@@ -87,7 +87,7 @@ struct HomeLevel {
       for (int i = 0; i < Experts; ++i) {
         const auto path = b.scope("expert", i);
         const auto inner = b.scope(layer);
-        all.join(b.tensor(name, rows, columns, init));
+        b.join(all, b.tensor(name, rows, columns, init));
       }
     });
     return all;
@@ -116,7 +116,7 @@ struct HomeLevel {
       each_group(b, groups, [&] {
         const auto path = b.scope("batch_norm");
         const int rows = Experts * Units;
-        node.parameters[which].join(learnt ? b.tensor(name, rows, 0, init) : b.state(name, rows, init));
+        b.join(node.parameters[which], learnt ? b.tensor(name, rows, 0, init) : b.state(name, rows, init));
       });
     };
     vectors(0, "gain", Init::ones, true);

@@ -51,7 +51,7 @@ struct StarLayers<Layers<Ls...>> {
                                Init weights) {
         const auto path = b.scope(path_name);
         const auto layer = b.scope("dense", position);
-        b.template require<DenseUnits>(L::units > 0);
+        b.template require<detail::DenseUnits>(L::units > 0);
         b.align();
         node.parameters[first] = b.tensor("weight", copies * L::units, in.rows, weights);
         b.align();
