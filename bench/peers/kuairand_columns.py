@@ -6,7 +6,7 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 
-from trees import find_file
+from real_data import find_file
 
 FIRST_DAY, VALIDATION_DAY, TEST_DAY = 20220425, 20220505, 20220507
 LABELS = ["is_click", "long_view", "log_watch_seconds"]

@@ -1,11 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the peers of boosted trees share: a run of LightGBM for each task and seed, and a table of their figures."""
-import argparse
 import json
-import os
 import sys
 import time
-from pathlib import Path
 
 try:
     import lightgbm
@@ -14,41 +11,7 @@ try:
 except ImportError as error:
     sys.exit(f"{error.name} is not installed (pip install lightgbm pandas); boosted trees are left out")
 
-
-def options(description):
-    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", metavar="FOLDER", help="where the data set's folder is (else $ESPALIER_DATA, ./data, ../shared/data, ~/.cache/espalier)")
-    parser.add_argument("--seeds", type=int, default=3, help="runs with seeds 1, 2, … (default: 3)")
-    parser.add_argument("--threads", type=int, default=1, help="threads of LightGBM (default: 1)")
-    parser.add_argument("--json", action="store_true", help="print one line of JSON for each row instead of the table")
-    return parser
-
-
-def find_file(given, name, files, layouts=()):
-    """The first of `files`, plain or .gz, that is in one of the folders where the examples look for data set `name`."""
-    folders = [given] if given else [os.environ.get("ESPALIER_DATA"), "data", "../shared/data", Path.home() / ".cache" / "espalier"]
-    for folder in filter(None, folders):
-        for layout in (name, "", *layouts):
-            for file in files:
-                for path in (Path(folder, layout, file), Path(folder, layout, file + ".gz")):
-                    if path.is_file():
-                        return path
-    sys.exit(f"no {files[0]} in {', '.join(str(f) for f in folders if f)}: scripts/fetch-data {name} downloads it, or give its folder with --data")
-
-
-def auc(labels, scores):
-    """The share of pairs, one positive and one negative, that the scores order rightly; ties count half."""
-    ranks = pd.Series(scores).rank().to_numpy()
-    positive = np.asarray(labels) > 0
-    ones, zeros = positive.sum(), (~positive).sum()
-    return float((ranks[positive].sum() - ones * (ones + 1) / 2) / (ones * zeros))
-
-
-def rmse(labels, values):
-    return float(np.sqrt(np.mean((np.asarray(labels) - values) ** 2)))
-
-
-METRICS = {"binary": ("AUC", auc), "regression": ("RMSE", rmse)}
+from real_data import METRICS, print_table
 
 
 def run(inputs, labels, splits, settings, seeds, threads, rounds, patience):
@@ -71,14 +34,8 @@ def run(inputs, labels, splits, settings, seeds, threads, rounds, patience):
 
 def report(rows, labels, as_json):
     """rows: {name: run()'s figures}"""
-    metrics = {task: METRICS[objective][0] for task, (objective, _) in labels.items()}
-    if as_json:
-        for name, figures in rows.items():
-            tasks = {task: {metrics[task].lower(): values} for task, values in figures.items()}
-            print(json.dumps({"model": "lightgbm", "version": lightgbm.__version__, "inputs": name, "tasks": tasks}))
-        return
-    print("| | " + " | ".join(f"{task}, {metric}" for task, metric in metrics.items()) + " |")
-    print("|---" * (1 + len(metrics)) + "|")
+    if not as_json:
+        return print_table({f"LightGBM, {name}": figures for name, figures in rows.items()}, labels)
     for name, figures in rows.items():
-        cells = [f"{np.mean(v):.4f} ± {np.std(v, ddof=1) if len(v) > 1 else 0:.4f}" for v in figures.values()]
-        print(f"| LightGBM, {name} | " + " | ".join(cells) + " |")
+        tasks = {task: {METRICS[labels[task][0]][0].lower(): values} for task, values in figures.items()}
+        print(json.dumps({"model": "lightgbm", "version": lightgbm.__version__, "inputs": name, "tasks": tasks}))

@@ -9,8 +9,9 @@ Another order of the columns, of which each tree draws half, moves the AUC by up
                                                build/bench/kuairand_columns COLUMNS.csv writes espalier's"""
 import sys
 
-from trees import np, options, pd, report, run
+from trees import np, pd, report, run
 import kuairand_columns as kuairand
+from real_data import options
 
 GROUPS = {"static": kuairand.static, "session": kuairand.session, "earlier_days": kuairand.earlier_days}
 SETTINGS = {"learning_rate": 0.05, "num_leaves": 63, "min_data_in_leaf": 100, "feature_fraction": 0.5, "bagging_fraction": 0.8,
