@@ -13,6 +13,7 @@
 #include "espalier/core/config.hpp"
 #include "espalier/core/threads.hpp"
 #include "espalier/exec/parameters.hpp"
+#include "espalier/exec/reducer.hpp"
 #include "espalier/exec/sparse_gradients.hpp"
 #include "espalier/exec/workspace.hpp"
 #include "espalier/ops/program.hpp"
@@ -56,6 +57,8 @@ struct BatchRun {
   std::uint64_t key = 0;
   Weigh weigh = nullptr;
   void* weigh_context = nullptr;
+  Reducer<T>* reducer = nullptr;  ///< where other ranks have parts of the batch
+  Index samples_before = 0;       ///< the samples of the ranks before
   bool rows_are_summed = false;  ///< `sparse` holds this batch's sums: a balancing method made them
 
   /// `vocabulary_rows`: rows of each vocabulary's tables. Throws ConfigError.
@@ -105,6 +108,7 @@ struct BatchRun {
     rows_are_summed = false;
     std::copy(task_weights.begin(), task_weights.end(), weights.begin());
     sum_label_weights();
+    if (reducer != nullptr) reduce_label_weights();
   }
 
   void make_workspace_for_each_slice() {
@@ -119,6 +123,7 @@ struct BatchRun {
     c.batch = &batch;
     c.first = slicing.first_sample(slice);
     c.count = slicing.count(slice);
+    c.samples_before = samples_before;
     c.capacity = w.capacity;
     c.training = true;
     c.key = key;
@@ -250,8 +255,10 @@ struct BatchRun {
       const auto at = static_cast<std::size_t>(k);
       double sum = 0;
       for (Index s = 0; s < slicing.slices; ++s) sum += slice_losses[static_cast<std::size_t>(s * tasks + k)];
-      losses[at] = totals[at] > 0 ? sum / totals[at] : std::nan("");
+      losses[at] = sum;
     }
+    if (reducer != nullptr) reducer->sum(losses);
+    for (std::size_t k = 0; k < losses.size(); ++k) losses[k] = totals[k] > 0 ? losses[k] / totals[k] : std::nan("");
   }
 
   void poison(T value) {
@@ -265,6 +272,21 @@ struct BatchRun {
   }
 
  private:
+  /// The totals of all ranks, and how many samples lie before this one's.
+  void reduce_label_weights() {
+    std::vector<double> values(totals);
+    values.push_back(batch_weight);
+    const std::size_t own = values.size();
+    values.resize(own + static_cast<std::size_t>(reducer->ranks()), 0.0);
+    values[own + static_cast<std::size_t>(reducer->rank())] = static_cast<double>(batch.size);
+    reducer->sum(values);
+    std::copy_n(values.begin(), totals.size(), totals.begin());
+    batch_weight = values[totals.size()];
+    double before = 0;
+    for (int r = 0; r < reducer->rank(); ++r) before += values[own + static_cast<std::size_t>(r)];
+    samples_before = static_cast<Index>(before);
+  }
+
   static void run_step(const Step<T>& step, const C& c) {
     if (step.operation != nullptr) {
       step.operation(*step.node, c);

@@ -18,6 +18,7 @@
 #include "espalier/exec/batch_run.hpp"
 #include "espalier/exec/parameter_update.hpp"
 #include "espalier/exec/parameters.hpp"
+#include "espalier/exec/reducer.hpp"
 #include "espalier/ops/program.hpp"
 #include "espalier/optim/clip.hpp"
 #include "espalier/passes/deferred_weight_gradients.hpp"
@@ -85,12 +86,29 @@ class TrainExecutor {
     for (std::size_t t = 0; t < run_.tables.size(); ++t) run_.tables[t] = run_.parameters.tables[t].data();
   }
 
+  /// This executor has a part of every batch, others have the rest: what forward_backward() returns and update() learns from is of the
+  /// whole batch, as if one executor had it, but for the order of sums. All begin with the same parameters and are called with the
+  /// same step, weights and key; each has one sample at least. It must outlive the executor, or be taken away with null. Throws
+  /// ConfigError for a plan with an operation that needs the whole batch.
+  ESPALIER_COLD void set_reducer(Reducer<T>* reducer) {
+    if (reducer != nullptr && run_.segmented) {
+      throw_error<ConfigError>({"model '", plan().model, "' has an operation that needs the whole batch (BatchNorm, BalancedLoad), of which each of ",
+                                static_cast<Index>(reducer->ranks()), " executors has a part: expected a model without"});
+    }
+    run_.reducer = reducer;
+    run_.samples_before = 0;
+  }
+
   /// What each task's labels were divided by, for losses that have constants in the label's unit. 1 unless said.
   ESPALIER_COLD void set_label_deviations(const std::vector<T>& deviations) { run_.label_deviations = deviations; }
 
   /// For who runs a batch by other ways than forward_backward(), and leaves gradients where that does: in the lanes of the result,
   /// and its look-ups' gradients.
+  /// Throws ConfigError where other ranks have parts of the batch: of gradients task by task there is no sum over them yet.
   BatchRun<T>& begin(const Batch<T>& batch, std::span<const double> weights, std::uint64_t key) {
+    if (run_.reducer != nullptr) {
+      throw ConfigError("each task's gradient is taken where one executor has the whole batch: expected no set_reducer(), or a way to balance by losses");
+    }
     current_ = &plain_;
     run_.begin(batch, weights, key);
     return run_;
@@ -127,17 +145,22 @@ class TrainExecutor {
         update_.update(chunks[static_cast<std::size_t>(piece - shards)], run_.parameters.dense.data(), gradient, scaled);
       }
     };
+    const auto sum = [&](Index piece) {
+      if (piece < shards) return collect(piece);
+      const Trainable::Chunk& chunk = chunks[static_cast<std::size_t>(piece - shards)];
+      ParameterUpdate<T>::sum_lanes(chunk, run_.lanes, lanes_of(chunk));
+    };
+    const bool apart = run_.reducer != nullptr;  // else a piece is summed and learnt while it is near
+    if (apart) {
+      run_.pool.run(pieces, [&](Index piece, int) { sum(piece); });
+      reduce_gradients();
+    }
     run_.pool.run(pieces, [&](Index piece, int) {
-      double& norm = norms_[static_cast<std::size_t>(piece)];
-      if (piece < shards) {
-        collect(piece);
-        if (clip) norm = update_.squared_norm(run_.sparse.shard(piece));
-      } else {
-        const Trainable::Chunk& chunk = chunks[static_cast<std::size_t>(piece - shards)];
-        ParameterUpdate<T>::sum_lanes(chunk, run_.lanes, lanes_of(chunk));
-        if (clip) norm = ParameterUpdate<T>::squared_norm(chunk, gradient);
-      }
-      if (!clip) learn(piece);
+      if (!apart) sum(piece);
+      if (!clip) return learn(piece);
+      norms_[static_cast<std::size_t>(piece)] = piece < shards
+          ? update_.squared_norm(run_.sparse.shard(piece))
+          : ParameterUpdate<T>::squared_norm(chunks[static_cast<std::size_t>(piece - shards)], gradient);
     });
     update_.follow_state(run_.parameters.dense.data(), step);
     if (!clip) return 0;
@@ -284,6 +307,18 @@ class TrainExecutor {
     step.state = &run_;
     step.run = [](void* state, Index, const Context<T, cpu::Device>& c) { Run{}(*static_cast<BatchRun<T>*>(state), c); };
     return step;
+  }
+
+  /// The gradients of all ranks, summed.
+  void reduce_gradients() {
+    run_.reducer->sum_gradient({run_.lanes[0].data(), static_cast<std::size_t>(plan().sizes.parameters)});
+    std::vector<std::int32_t> rows;
+    std::vector<T> sums;
+    for (Index i = 0; i < run_.sparse.shards(); ++i) {
+      const auto& shard = run_.sparse.shard(i);
+      run_.reducer->gather(shard.rows, {shard.sums.data(), static_cast<std::size_t>(shard.count() * shard.width)}, rows, sums);
+      run_.sparse.replace(i, rows, sums);
+    }
   }
 
   void make_norms() { norms_.assign(static_cast<std::size_t>(run_.sparse.shards()) + update_.chunks().size(), 0.0); }

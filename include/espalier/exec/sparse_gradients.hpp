@@ -91,6 +91,20 @@ class SparseGradients {
     for (const std::int32_t row : s.rows) slots[row] = 0;
   }
 
+  /// The sums of shard `i` are these rows' from now on; of a row that is there more than once, their sum in this order.
+  void replace(Index i, const std::vector<std::int32_t>& rows, const std::vector<T>& sums) {
+    Shard& s = shard(i);
+    std::int32_t* slots = slots_[static_cast<std::size_t>(s.table)].data();
+    s.rows.clear();
+    if (s.sums.size() < sums.size()) s.sums.resize(sums.size());
+    const T* gradient = sums.data();
+    for (const std::int32_t row : rows) {
+      add(s, slots, row, gradient, T{1});
+      gradient += s.width;
+    }
+    for (const std::int32_t row : s.rows) slots[row] = 0;
+  }
+
  private:
   static constexpr int target_shards = 16;
   static constexpr Index ahead = 16;

@@ -32,6 +32,7 @@ struct Context {
   const Batch<T>* batch = nullptr;
   Index first = 0;     ///< the slice's first sample within the batch
   Index count = 0;     ///< its samples
+  Index samples_before = 0;  ///< of the batch, that other ranks have before this one's: see Reducer
   Index capacity = 0;  ///< samples that the activation buffers have room for
   bool training = false;
   std::uint64_t key = 0;  ///< of this step's random numbers
@@ -93,6 +94,8 @@ struct Context {
   /// The slice's labels of a task.
   [[nodiscard]] const T* labels(int task) const { return batch->labels.column(task) + first; }
 
+  /// The number of the slice's first column of a node within the whole batch: of its random numbers.
+  [[nodiscard]] Index first_column(const Node& node) const { return (samples_before + first) * node.in.steps; }
   /// A key for random numbers of one node in this step.
   [[nodiscard]] std::uint64_t key_of(const Node& node) const {
     return mix(key, static_cast<std::uint64_t>(node.out.base));

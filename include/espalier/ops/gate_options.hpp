@@ -27,7 +27,7 @@ struct GateDropout {
   static void forward(const Node& n, const C& c) {
     const auto g = as_const(c.value(n.in));
     if (c.training) {
-      gate_dropout_forward(c.device, g, Index{n.groups}, n.real, c.key_of(n), c.first * n.in.steps, c.value(n.out));
+      gate_dropout_forward(c.device, g, Index{n.groups}, n.real, c.key_of(n), c.first_column(n), c.value(n.out));
     } else {
       copy(c.device, g, c.value(n.out), false);
     }
@@ -37,7 +37,7 @@ struct GateDropout {
   static void backward(const Node& n, const C& c) {
     if (!n.in.gradient) return;
     gate_dropout_backward(c.device, as_const(c.value(n.in)), as_const(c.value(n.out)), as_const(c.gradient(n.out)),
-                          Index{n.groups}, n.real, c.key_of(n), c.first * n.in.steps, c.gradient(n.in), n.accumulate_in);
+                          Index{n.groups}, n.real, c.key_of(n), c.first_column(n), c.gradient(n.in), n.accumulate_in);
   }
 
   static constexpr Cost cost(const Node& n) {
