@@ -106,7 +106,7 @@ class Espalier : public bench::MatmulValues {
 
   esp::ThreadPool pool_;
   esp::Slicing slicing_;
-  esp::WholeBatch matrix_{c.in, c.out};
+  esp::DeferredMatrix matrix_{c.in, c.out};
   bool whole_batch_ = false;
   std::vector<esp::Buffer<float>> lanes_;  ///< of all lanes but the first
 };
