@@ -5,7 +5,7 @@ struct Wrong : Emits<esp::ops::Copy> {
   static constexpr Block fold(Builder& b, Block in, int) {
     Node n;
     n.in = in;
-    n.out = b.block(8, 2);
+    n.out = b.block(7);
     return b.template emit<esp::ops::Copy>(n);
   }
 };

@@ -11,6 +11,18 @@ struct TwoSteps : Inputs {
     return x;
   }
 };
-using Buy = esp::Task<"buy", esp::BinaryCrossEntropy>;
-struct Steps : esp::MultiTaskModel<TwoSteps, esp::Star<"user", 4, esp::Mlp<4>>, Click, Buy> {};
+struct LastStep {
+  using Operations = esp::TypeList<>;
+  static constexpr int width(int in) { return in; }
+  template <class Builder>
+  static constexpr Block fold(Builder&, Block in, int) {
+    in.row += (in.steps - 1) * in.stride;
+    in.stride *= in.steps;
+    in.steps = 1;
+    return in;
+  }
+};
+using View = esp::Task<"view", esp::BinaryCrossEntropy, esp::Layers<LastStep>{}>;
+using Buy = esp::Task<"buy", esp::BinaryCrossEntropy, esp::Layers<LastStep>{}>;
+struct Steps : esp::MultiTaskModel<TwoSteps, esp::Star<"user", 4, esp::Mlp<4>>, View, Buy> {};
 const auto program = esp::program_of<Steps, float, esp::cpu::Device>();

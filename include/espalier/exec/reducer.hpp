@@ -6,6 +6,8 @@
 #include <span>
 #include <vector>
 
+#include "espalier/core/config.hpp"
+
 namespace espalier {
 
 /// Between "gradients are summed" and "parameters learn" stand the sums over all ranks: of gradients, and before them of the weights of
