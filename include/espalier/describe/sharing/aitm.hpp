@@ -114,8 +114,8 @@ struct AitmWith {
     Node tokens;
     tokens.in = both;
     b.align();
-    for (const std::string_view name : {"value", "key", "query"}) {
-      b.join(tokens.parameters[0], b.tensor(name, width, width, Init::glorot_uniform));
+    for (const std::string_view tensor : {"value", "key", "query"}) {
+      b.join(tokens.parameters[0], b.tensor(tensor, width, width, Init::glorot_uniform));
     }
     tokens.out = b.block(3 * width, 2);
     b.template emit<ops::Dense>(tokens);
