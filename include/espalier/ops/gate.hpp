@@ -85,9 +85,7 @@ struct MixOnto {
   static constexpr std::string_view name = "mix_onto";
 
   struct Shape {
-    static constexpr bool holds(const Node& n) {
-      return n.groups > 0 && n.in.is(n.groups * n.out.rows, n.out.steps) && n.in2.is(n.groups, n.out.steps);
-    }
+    static constexpr bool holds(const Node& n) { return Mix::Shape::holds(n); }
     template <bool Holds, Where At>
     static constexpr void say() {
       static_assert(Holds, "espalier: MixOnto takes groups of as many values as it gives, a weight for each group, "

@@ -117,10 +117,7 @@ struct BatchNormalize {
   static constexpr std::string_view name = "batch_normalize";
 
   struct Shape {
-    static constexpr bool holds(const Node& n) {
-      return n.in.like(n.out) && n.scratch >= 0 && n.scratch_size == 4 * n.in.rows + 1 && n.parameters[0].size == n.in.rows &&
-             n.parameters[1].size == n.in.rows && n.parameters[2].size == n.in.rows && n.parameters[3].size == n.in.rows;
-    }
+    static constexpr bool holds(const Node& n) { return BatchMoments::Shape::holds(n); }
     template <bool Holds, Where At>
     static constexpr void say() {
       static_assert(Holds, "espalier: BatchNormalize has gain, shift, running mean and variance for each value, "
