@@ -263,8 +263,7 @@ class TrainExecutor {
     });
     const Step<T> losses = slice_step(Phase::loss, "losses", [](BatchRun<T>& run, const Context<T, cpu::Device>& c) { run.all_losses(c); });
     const Step<T> zero = slice_step(Phase::backward, "zero", [](BatchRun<T>& run, const Context<T, cpu::Device>& c) { run.zero(c); });
-    plain_ = schedule_of(run_.program, std::vector<Step<T>>{losses, zero});
-    plain_.steps.insert(plain_.steps.begin(), start);
+    plain_ = schedule_of(run_.program, start, {losses, zero});
     Step<T> weigh;
     weigh.scope = Step<T>::Scope::once;
     weigh.phase = Phase::loss;
@@ -275,8 +274,7 @@ class TrainExecutor {
       run.sum_losses();
       run.weigh(run.weigh_context, run.losses, run.weights);
     };
-    weighed_ = schedule_of(run_.program, std::vector<Step<T>>{losses, weigh, losses, zero});
-    weighed_.steps.insert(weighed_.steps.begin(), start);
+    weighed_ = schedule_of(run_.program, start, {losses, weigh, losses, zero});
     schedule_of_size_.assign(static_cast<std::size_t>(run_.capacity) + 1, 0);
     for (Index n = 1; n <= run_.capacity; ++n) {
       const Slicing slicing = Slicing::of(n);
@@ -343,8 +341,8 @@ class TrainExecutor {
   ExecutionSchedule<T> plain_, weighed_;  ///< of the plan as it stands; weighed between forward and backward
   std::vector<ScheduleOfSize> schedules_;
   std::vector<std::int32_t> schedule_of_size_;  ///< by the samples of a batch
-  const ExecutionSchedule<T>* current_ = nullptr;        ///< the last batch's
-  std::vector<double> norms_;                   ///< Σ g² of each piece of the update
+  const ExecutionSchedule<T>* current_ = nullptr;  ///< the last batch's
+  std::vector<double> norms_;                      ///< Σ g² of each piece of the update
 };
 
 }  // namespace espalier

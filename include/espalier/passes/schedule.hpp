@@ -88,9 +88,10 @@ struct ExecutionSchedule {
   }
 };
 
-/// The nodes of a plan forward, `losses`, and the nodes backward, with a merge behind each that needs the whole batch.
+/// `start`, the nodes of a plan forward, `losses`, and the nodes backward, with a merge behind each that needs the whole batch.
 template <class T, class Device>
-[[nodiscard]] ESPALIER_COLD ExecutionSchedule<T, Device> schedule_of(const Program<T, Device>& program, const std::vector<Step<T, Device>>& losses) {
+[[nodiscard]] ESPALIER_COLD ExecutionSchedule<T, Device> schedule_of(const Program<T, Device>& program, const Step<T, Device>& start,
+                                                                const std::vector<Step<T, Device>>& losses) {
   using Scope = typename Step<T, Device>::Scope;
   ExecutionSchedule<T, Device> schedule;
   const auto nodes = static_cast<Index>(program.plan.nodes.size());
@@ -112,6 +113,7 @@ template <class T, class Device>
     step.merge = phase == Phase::forward ? functions.merge_forward : functions.merge_backward;
     if (step.merge != nullptr) schedule.steps.push_back(step);
   };
+  schedule.steps.push_back(start);
   for (Index i = 0; i < nodes; ++i) add(i, Phase::forward);
   schedule.steps.insert(schedule.steps.end(), losses.begin(), losses.end());
   for (Index i = nodes; i-- > 0;) add(i, Phase::backward);
