@@ -1,5 +1,7 @@
 // expect: espalier: Bucketed takes a field of one number
-#include "espalier/espalier.hpp"
+#include "espalier/describe/fold.hpp"
+#include "espalier/describe/model.hpp"
+#include "espalier/losses/losses.hpp"
 namespace esp = espalier;
 using Inputs = esp::Inputs<esp::Bucketed<esp::Categorical<"user", 4>, 16, 4>>;
 using Click = esp::Task<"click", esp::BinaryCrossEntropy>;

@@ -1,5 +1,7 @@
 // expect: espalier: Buckets needs 2 to 65536 quantiles, or Edges{18, 65}
-#include "espalier/espalier.hpp"
+#include "espalier/describe/fold.hpp"
+#include "espalier/describe/model.hpp"
+#include "espalier/losses/losses.hpp"
 namespace esp = espalier;
 using Inputs = esp::Inputs<esp::Buckets<"age", 1, 4>>;
 using Click = esp::Task<"click", esp::BinaryCrossEntropy>;

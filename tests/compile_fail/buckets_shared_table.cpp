@@ -1,5 +1,7 @@
 // expect: espalier: MinCount, SharedTable and Pooled are options of categorical fields
-#include "espalier/espalier.hpp"
+#include "espalier/describe/fold.hpp"
+#include "espalier/describe/model.hpp"
+#include "espalier/losses/losses.hpp"
 namespace esp = espalier;
 using Inputs = esp::Inputs<esp::Buckets<"age", 16, 4, esp::SharedTable<"ages">>>;
 using Click = esp::Task<"click", esp::BinaryCrossEntropy>;

@@ -1,5 +1,7 @@
 // expect: espalier: a field needs at least one value
-#include "espalier/espalier.hpp"
+#include "espalier/describe/fold.hpp"
+#include "espalier/describe/model.hpp"
+#include "espalier/losses/losses.hpp"
 namespace esp = espalier;
 using Inputs = esp::Inputs<esp::Buckets<"age", 16>>;
 using Click = esp::Task<"click", esp::BinaryCrossEntropy>;

@@ -1,5 +1,7 @@
 // expect: espalier: MeanOf and CountOf go by the days of one column, Before<"date">, or where there is none by Folds<5>: one of them is given, once
-#include "espalier/espalier.hpp"
+#include "espalier/describe/fold.hpp"
+#include "espalier/describe/model.hpp"
+#include "espalier/losses/losses.hpp"
 namespace esp = espalier;
 using Inputs = esp::Inputs<esp::MeanOf<"click", esp::By<"user">, esp::Folds<5>, esp::Before<"day">>>;
 using Click = esp::Task<"click", esp::BinaryCrossEntropy>;

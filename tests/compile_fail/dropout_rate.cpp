@@ -1,5 +1,7 @@
 // expect: espalier: Dropout's rate must lie in [0, 1)
-#include "espalier/espalier.hpp"
+#include "espalier/describe/fold.hpp"
+#include "espalier/describe/model.hpp"
+#include "espalier/losses/losses.hpp"
 namespace esp = espalier;
 using Click = esp::Task<"click", esp::BinaryCrossEntropy>;
 struct Model : esp::MultiTaskModel<esp::Inputs<esp::Numeric<"age">>, esp::SharedBottom<esp::Layers<esp::Dropout<esp::Rate{1.0}>>>, Click> {};

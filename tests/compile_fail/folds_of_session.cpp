@@ -1,5 +1,7 @@
 // expect: espalier: Smoothing is an option of MeanOf, Nth of SincePrevious, Before and Folds of MeanOf and CountOf
-#include "espalier/espalier.hpp"
+#include "espalier/describe/fold.hpp"
+#include "espalier/describe/model.hpp"
+#include "espalier/losses/losses.hpp"
 namespace esp = espalier;
 using Inputs = esp::Inputs<esp::EarlierRows<esp::By<"user">, "time", esp::Folds<5>>>;
 using Click = esp::Task<"click", esp::BinaryCrossEntropy>;

@@ -1,5 +1,7 @@
 // expect: espalier: Folds is 2 to 32: Folds<5>
-#include "espalier/espalier.hpp"
+#include "espalier/describe/fold.hpp"
+#include "espalier/describe/model.hpp"
+#include "espalier/losses/losses.hpp"
 namespace esp = espalier;
 using Inputs = esp::Inputs<esp::CountOf<esp::By<"user">, esp::Folds<1000>>>;
 using Click = esp::Task<"click", esp::BinaryCrossEntropy>;

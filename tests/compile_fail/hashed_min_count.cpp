@@ -1,5 +1,7 @@
 // expect: espalier: Hashed has no vocabulary for MinCount to count in
-#include "espalier/espalier.hpp"
+#include "espalier/describe/fold.hpp"
+#include "espalier/describe/model.hpp"
+#include "espalier/losses/losses.hpp"
 namespace esp = espalier;
 using Inputs = esp::Inputs<esp::Hashed<"user", 100, 8, esp::MinCount<2>>>;
 using Click = esp::Task<"click", esp::BinaryCrossEntropy>;

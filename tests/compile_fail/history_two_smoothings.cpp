@@ -1,5 +1,7 @@
 // expect: espalier: two inputs read one column of the rows before, and differ in their keys
-#include "espalier/espalier.hpp"
+#include "espalier/describe/fold.hpp"
+#include "espalier/describe/model.hpp"
+#include "espalier/losses/losses.hpp"
 namespace esp = espalier;
 using Inputs = esp::Inputs<esp::MeanOf<"click", esp::By<"user">, esp::Before<"day">>,
                            esp::Bucketed<esp::MeanOf<"click", esp::By<"user">, esp::Before<"day">, esp::Smoothing<5>>, 8, 2>>;

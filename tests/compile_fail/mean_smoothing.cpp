@@ -1,5 +1,7 @@
 // expect: espalier: Smoothing is 0 or more rows
-#include "espalier/espalier.hpp"
+#include "espalier/describe/fold.hpp"
+#include "espalier/describe/model.hpp"
+#include "espalier/losses/losses.hpp"
 namespace esp = espalier;
 using Inputs = esp::Inputs<esp::MeanOf<"click", esp::By<"user">, esp::Before<"day">, esp::Smoothing<-1>>>;
 using Click = esp::Task<"click", esp::BinaryCrossEntropy>;

@@ -1,5 +1,7 @@
 // expect: espalier: inputs of the rows before name 1 to 4 columns by which they go
-#include "espalier/espalier.hpp"
+#include "espalier/describe/fold.hpp"
+#include "espalier/describe/model.hpp"
+#include "espalier/losses/losses.hpp"
 namespace esp = espalier;
 using Inputs = esp::Inputs<esp::MeanOf<"click", esp::By<>, esp::Before<"day">>>;
 using Click = esp::Task<"click", esp::BinaryCrossEntropy>;

@@ -1,4 +1,6 @@
 // expect: espalier: a task's weight must not be negative
-#include "espalier/espalier.hpp"
+#include "espalier/describe/fold.hpp"
+#include "espalier/describe/model.hpp"
+#include "espalier/losses/losses.hpp"
 namespace esp = espalier;
 const double weight = esp::Task<"click", esp::BinaryCrossEntropy, esp::Weight{-1.0}>::weight;

@@ -1,5 +1,7 @@
 // expect: espalier: a numeric field takes at most 4 transforms
-#include "espalier/espalier.hpp"
+#include "espalier/describe/fold.hpp"
+#include "espalier/describe/model.hpp"
+#include "espalier/losses/losses.hpp"
 namespace esp = espalier;
 using Inputs = esp::Inputs<esp::Numeric<"age", esp::Log1p, esp::Log1p, esp::Log1p, esp::Log1p, esp::Standardize>>;
 using Click = esp::Task<"click", esp::BinaryCrossEntropy>;

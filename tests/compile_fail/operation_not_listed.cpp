@@ -1,5 +1,7 @@
 // expect: espalier: a layer emits an operation that it does not list in `Operations`
-#include "espalier/espalier.hpp"
+#include "espalier/describe/fold.hpp"
+#include "espalier/describe/model.hpp"
+#include "espalier/losses/losses.hpp"
 namespace esp = espalier;
 struct Forgetful {
   using Operations = esp::TypeList<>;

@@ -1,5 +1,7 @@
 // expect: espalier: the layers inside Residual must give as many values as they take
-#include "espalier/espalier.hpp"
+#include "espalier/describe/fold.hpp"
+#include "espalier/describe/model.hpp"
+#include "espalier/losses/losses.hpp"
 namespace esp = espalier;
 using Click = esp::Task<"click", esp::BinaryCrossEntropy>;
 struct Model : esp::MultiTaskModel<esp::Inputs<esp::Numeric<"age">>,

@@ -1,5 +1,7 @@
 // expect: espalier: Nth is 1 (the row before) to 8
-#include "espalier/espalier.hpp"
+#include "espalier/describe/fold.hpp"
+#include "espalier/describe/model.hpp"
+#include "espalier/losses/losses.hpp"
 namespace esp = espalier;
 using Inputs = esp::Inputs<esp::SincePrevious<esp::By<"user">, "time", esp::Nth<9>>>;
 using Click = esp::Task<"click", esp::BinaryCrossEntropy>;

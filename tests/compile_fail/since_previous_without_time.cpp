@@ -1,5 +1,7 @@
 // expect: espalier: MeanOf and CountOf name the column of days, Before<"date">
-#include "espalier/espalier.hpp"
+#include "espalier/describe/fold.hpp"
+#include "espalier/describe/model.hpp"
+#include "espalier/losses/losses.hpp"
 namespace esp = espalier;
 using Inputs = esp::Inputs<esp::SincePrevious<esp::By<"user">>>;
 using Click = esp::Task<"click", esp::BinaryCrossEntropy>;

@@ -1,5 +1,7 @@
 // expect: espalier: Smoothing is an option of MeanOf, Nth of SincePrevious
-#include "espalier/espalier.hpp"
+#include "espalier/describe/fold.hpp"
+#include "espalier/describe/model.hpp"
+#include "espalier/losses/losses.hpp"
 namespace esp = espalier;
 using Inputs = esp::Inputs<esp::CountOf<esp::By<"user">, esp::Before<"day">, esp::Smoothing<5>>>;
 using Click = esp::Task<"click", esp::BinaryCrossEntropy>;

@@ -1,5 +1,7 @@
 // expect: espalier: two input fields have the same name
-#include "espalier/espalier.hpp"
+#include "espalier/describe/fold.hpp"
+#include "espalier/describe/model.hpp"
+#include "espalier/losses/losses.hpp"
 namespace esp = espalier;
 using Inputs = esp::Inputs<esp::Numeric<"age">, esp::Categorical<"age", 4>>;
 using Click = esp::Task<"click", esp::BinaryCrossEntropy>;

@@ -1,5 +1,7 @@
 // expect: espalier: two tasks have the same name
-#include "espalier/espalier.hpp"
+#include "espalier/describe/fold.hpp"
+#include "espalier/describe/model.hpp"
+#include "espalier/losses/losses.hpp"
 namespace esp = espalier;
 using A = esp::Task<"click", esp::BinaryCrossEntropy>;
 using B = esp::Task<"click", esp::MeanSquaredError>;
