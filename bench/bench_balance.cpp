@@ -38,7 +38,7 @@ template <class Model>
 void step(benchmark::State& state, const esp::NamedBalance& method, esp::BalanceOn on,
           int threads, Index samples = 1024) {
   const auto rows = bench::vocabulary_rows<Model>();
-  esp::TrainExecutor<float> executor(esp::program_of<Model, float, esp::cpu::Device>(), rows,
+  esp::TrainExecutor<float> executor(esp::program_of<Model, float, esp::Cpu>(), rows,
                                      samples, threads);
   esp::initialize(executor.plan(), 1, executor.parameters());
   executor.prepare(esp::Adam{.learning_rate = 1e-3}, {});

@@ -151,7 +151,7 @@ class Served {
     esp::Trainer<M> trainer{{.epochs = 1, .batch_size = 1024}};
     trainer.fit(train, valid);
     trainer.save(path);
-    auto predictor = std::make_unique<esp::PlanPredictor>(esp::program_of<M, float, esp::cpu::Device>(), path);
+    auto predictor = std::make_unique<esp::PlanPredictor>(esp::program_of<M, float, esp::Cpu>(), path);
     std::error_code ignored;
     std::filesystem::remove(path, ignored);
     return predictor;

@@ -30,7 +30,7 @@ struct Setting {
 template <class Model>
 void infer(benchmark::State& state, Index samples, int threads, esp::Precision precision) {
   const Setting<Model> setting(samples);
-  constexpr auto program = esp::program_of<Model, float, esp::cpu::Device>();
+  constexpr auto program = esp::program_of<Model, float, esp::Cpu>();
   const esp::NarrowParameters narrow = precision.narrow()
                                            ? esp::NarrowParameters(program.plan, setting.parameters)
                                            : esp::NarrowParameters();

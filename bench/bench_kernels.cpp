@@ -32,7 +32,7 @@ void product(benchmark::State& state, Product kind, Index samples, Index in, Ind
        dw = random_buffer(in * out, 6), db = random_buffer(out, 7);
   const esp::View<const float> xv{x.data(), in, samples, in};
   const esp::View<float> yv{y.data(), out, samples, out}, dxv{dx.data(), in, samples, in};
-  const esp::cpu::Device device = precision.device();
+  const esp::Cpu device = precision.device();
   const double sizes = 4.0 * static_cast<double>(in * out + in * samples + out * samples);
   const double flops = 2.0 * static_cast<double>(in * out * samples);
   bench::machine(1);
@@ -156,7 +156,7 @@ void activation(benchmark::State& state, esp::Activation a) {
   constexpr Index rows = 256, samples = 128;
   const auto x = random_buffer(rows * samples, 1);
   auto y = random_buffer(rows * samples, 2), d = random_buffer(rows * samples, 3);
-  const esp::cpu::Device device;
+  const esp::Cpu device;
   bench::machine(1);
   bench::FloorCounter counter(state, 0, 20.0 * rows * samples, 1);
   for (auto _ : state) {

@@ -66,7 +66,7 @@ class Espalier : public bench::MatmulValues {
 
  private:
   void run(Index first, Index count, float* weights, float* bias) {
-    const esp::cpu::Device device;
+    const esp::Cpu device;
     const esp::View<const float> in{x.data() + first * c.in, c.in, count, c.in};
     const esp::View<float> out{y.data() + first * c.out, c.out, count, c.out};
     if (c.gradient == bench::Gradient::none) {

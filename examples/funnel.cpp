@@ -167,7 +167,7 @@ void print(const char* title, const std::vector<Row>& rows, nlohmann::ordered_js
 void compare(const examples::Options& o, const Size& size) {
   std::vector<Row> rates{{"clicks_alone", {}}, {"esmm", {}}, {"escm2_ipw", {}}, {"escm2_dr", {}}};
   std::vector<Row> last{{"independent", {}}, {"aitm", {}}};
-  const auto program = []<class Model>() { return esp::program_of<Model, float, esp::cpu::Device>(); };
+  const auto program = []<class Model>() { return esp::program_of<Model, float, esp::Cpu>(); };
   for (int s = 0; s < o.seeds; ++s) {
     const std::uint64_t seed = o.seed + static_cast<std::uint64_t>(s);
     const Sample sample = make_sample(size, seed);

@@ -126,8 +126,8 @@ int main(int argc, char** argv) {
       for (int s = 0; s < o.seeds; ++s) {
         const std::uint64_t seed = o.seed + static_cast<std::uint64_t>(s);
         const auto splits = make_data(correlation, seed).split(0.5, 0.25, 0.25, seed);
-        shared.push_back(run(esp::program_of<Shared, float, esp::cpu::Device>(), o, splits, seed));
-        mmoe.push_back(run(esp::program_of<Mmoe, float, esp::cpu::Device>(), o, splits, seed));
+        shared.push_back(run(esp::program_of<Shared, float, esp::Cpu>(), o, splits, seed));
+        mmoe.push_back(run(esp::program_of<Mmoe, float, esp::Cpu>(), o, splits, seed));
         if (!o.quiet) std::fprintf(stderr, "correlation %.1f, seed %d of %d: shared %.4f, mmoe %.4f\n", correlation, s + 1, o.seeds, shared.back(), mmoe.back());
       }
       const examples::Interval a = examples::interval(shared), b = examples::interval(mmoe), d = examples::paired(shared, mmoe);

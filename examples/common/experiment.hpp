@@ -38,7 +38,7 @@ struct NamedModel {
 
 template <class Model>
 [[nodiscard]] NamedModel named(std::string name) {
-  return {std::move(name), esp::program_of<Model, float, esp::cpu::Device>(), [] { return esp::summary<Model>(); }};
+  return {std::move(name), esp::program_of<Model, float, esp::Cpu>(), [] { return esp::summary<Model>(); }};
 }
 
 /// One example: its models, its data, its recipe.
@@ -87,14 +87,9 @@ inline void test_narrow(const NamedModel& model, const std::string& path,
 [[nodiscard]] inline std::string explain(const NamedModel& model, const esp::TrainerOptions& options, const esp::Dataset& train) {
   esp::Features features(model.program.plan.schema);
   features.fit(train);
-  esp::ExplainOptions what{.batch_size = (std::min)(options.batch_size, train.size()), .vocabulary_rows = features.vocabulary_rows(),
-                           .precision = options.precision};
-  esp::BalanceOption option = options.balance;
-  const esp::Balance balance = option;
-  if (option.driver() == nullptr && !balance.needs_current_losses()) return esp::explain(model.program, what);
-  what.without = {esp::ProjectedEmbeddings<float>::name, esp::DeferredWeightGradients<float>::name};
-  return esp::explain(model.program, what) + "This way to balance needs the losses, or each task's gradients, before the last step backward: "
-                                             "no passes, and more steps than these.\n";
+  return esp::explain(model.program, {.batch_size = (std::min)(options.batch_size, train.size()), .vocabulary_rows = features.vocabulary_rows(),
+                                      .precision = options.precision, .balance = options.balance, .balance_on = options.balance_on,
+                                      .clip = options.max_gradient_norm > 0});
 }
 
 /// Trains one model. Returns 0, or 130 when it was interrupted.

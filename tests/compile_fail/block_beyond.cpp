@@ -9,4 +9,4 @@ struct Beyond : Emits<esp::ops::Copy> {
     return b.template emit<esp::ops::Copy>(n);
   }
 };
-const auto program = esp::program_of<Model<Beyond>, float, esp::cpu::Device>();
+const auto program = esp::program_of<Model<Beyond>, float, esp::Cpu>();

@@ -26,4 +26,4 @@ struct Scaled : Emits<Scale> {
     return b.template emit<Scale>(n);
   }
 };
-const auto program = esp::program_of<Model<Scaled>, float, esp::cpu::Device>();
+const auto program = esp::program_of<Model<Scaled>, float, esp::Cpu>();

@@ -11,4 +11,4 @@ struct Wide : Emits<esp::ops::Embedding> {
     return b.template emit<esp::ops::Embedding>(n);
   }
 };
-const auto program = esp::program_of<Model<Wide>, float, esp::cpu::Device>();
+const auto program = esp::program_of<Model<Wide>, float, esp::Cpu>();

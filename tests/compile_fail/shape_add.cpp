@@ -10,4 +10,4 @@ struct Wrong : Emits<esp::ops::Add> {
     return b.template emit<esp::ops::Add>(n);
   }
 };
-const auto program = esp::program_of<Model<Wrong>, float, esp::cpu::Device>();
+const auto program = esp::program_of<Model<Wrong>, float, esp::Cpu>();

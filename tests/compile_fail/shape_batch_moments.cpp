@@ -11,4 +11,4 @@ struct Wrong : Emits<esp::ops::BatchMoments> {
     return b.template emit<esp::ops::BatchMoments>(n);
   }
 };
-const auto program = esp::program_of<Model<Wrong>, float, esp::cpu::Device>();
+const auto program = esp::program_of<Model<Wrong>, float, esp::Cpu>();

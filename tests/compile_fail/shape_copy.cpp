@@ -9,4 +9,4 @@ struct Wrong : Emits<esp::ops::Copy> {
     return b.template emit<esp::ops::Copy>(n);
   }
 };
-const auto program = esp::program_of<Model<Wrong>, float, esp::cpu::Device>();
+const auto program = esp::program_of<Model<Wrong>, float, esp::Cpu>();

@@ -15,4 +15,4 @@ struct Wrong : Emits<esp::ops::DomainDense> {
     return b.template emit<esp::ops::DomainDense>(n);
   }
 };
-const auto program = esp::program_of<Model<Wrong>, float, esp::cpu::Device>();
+const auto program = esp::program_of<Model<Wrong>, float, esp::Cpu>();

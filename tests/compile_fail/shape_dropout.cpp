@@ -9,4 +9,4 @@ struct Wrong : Emits<esp::ops::Dropout> {
     return b.template emit<esp::ops::Dropout>(n);
   }
 };
-const auto program = esp::program_of<Model<Wrong>, float, esp::cpu::Device>();
+const auto program = esp::program_of<Model<Wrong>, float, esp::Cpu>();

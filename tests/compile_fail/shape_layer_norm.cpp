@@ -12,4 +12,4 @@ struct Wrong : Emits<esp::ops::LayerNorm> {
     return b.template emit<esp::ops::LayerNorm>(n);
   }
 };
-const auto program = esp::program_of<Model<Wrong>, float, esp::cpu::Device>();
+const auto program = esp::program_of<Model<Wrong>, float, esp::Cpu>();

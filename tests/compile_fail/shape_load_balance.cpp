@@ -9,4 +9,4 @@ struct Wrong : Emits<esp::ops::LoadBalance> {
     return b.template emit<esp::ops::LoadBalance>(n);
   }
 };
-const auto program = esp::program_of<Model<Wrong>, float, esp::cpu::Device>();
+const auto program = esp::program_of<Model<Wrong>, float, esp::Cpu>();

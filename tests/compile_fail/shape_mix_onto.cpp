@@ -11,4 +11,4 @@ struct Wrong : Emits<esp::ops::MixOnto> {
     return b.template emit<esp::ops::MixOnto>(n);
   }
 };
-const auto program = esp::program_of<Model<Wrong>, float, esp::cpu::Device>();
+const auto program = esp::program_of<Model<Wrong>, float, esp::Cpu>();

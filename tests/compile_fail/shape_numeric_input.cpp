@@ -8,4 +8,4 @@ struct Wrong : Emits<esp::ops::NumericInput> {
     return b.template emit<esp::ops::NumericInput>(n);
   }
 };
-const auto program = esp::program_of<Model<Wrong>, float, esp::cpu::Device>();
+const auto program = esp::program_of<Model<Wrong>, float, esp::Cpu>();

@@ -10,4 +10,4 @@ struct Wrong : Emits<esp::ops::Softmax> {
     return b.template emit<esp::ops::Softmax>(n);
   }
 };
-const auto program = esp::program_of<Model<Wrong>, float, esp::cpu::Device>();
+const auto program = esp::program_of<Model<Wrong>, float, esp::Cpu>();

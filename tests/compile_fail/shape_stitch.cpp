@@ -11,4 +11,4 @@ struct Wrong : Emits<esp::ops::Stitch> {
     return b.template emit<esp::ops::Stitch>(n);
   }
 };
-const auto program = esp::program_of<Model<Wrong>, float, esp::cpu::Device>();
+const auto program = esp::program_of<Model<Wrong>, float, esp::Cpu>();

@@ -39,7 +39,7 @@ enum class Stops {
 
 struct Entry {
   std::string name;
-  esp::Program<double, esp::cpu::Device> program;
+  esp::Program<double, esp::Cpu> program;
   std::string (*summary)();
   esp::Index parameters;  ///< by the paper's formula, without tables
   std::string golden;     ///< its name in tests/golden/architectures.py
@@ -48,7 +48,7 @@ struct Entry {
 
 template <class Sharing, template <class> class Of = Model>
 Entry entry(esp::Index parameters, std::string golden = "", Stops stops = Stops::nothing) {
-  return {std::string(Sharing::name), esp::program_of<Of<Sharing>, double, esp::cpu::Device>(),
+  return {std::string(Sharing::name), esp::program_of<Of<Sharing>, double, esp::Cpu>(),
           [] { return esp::summary<Of<Sharing>>(); }, parameters, std::move(golden), stops};
 }
 

@@ -68,7 +68,7 @@ inline bool near(double a, double b, double size) { return std::abs(a - b) <= 1e
 
 template <class Model>
 struct Setup {
-  esp::TrainExecutor<double> executor{esp::program_of<Model, double, esp::cpu::Device>(), rows, 300,
+  esp::TrainExecutor<double> executor{esp::program_of<Model, double, esp::Cpu>(), rows, 300,
                                       2};
   std::size_t tasks = executor.plan().tasks.size();
   std::vector<double> base;

@@ -25,7 +25,7 @@ struct Everything : esp::MultiTaskModel<MadeUpInputs, esp::Mmoe<3, Wide>, Click,
 /// Steps as the trainer makes them.
 template <class Model>
 struct Steps {
-  esp::TrainExecutor<float> executor{esp::program_of<Model, float, esp::cpu::Device>(), rows, 300, 2};
+  esp::TrainExecutor<float> executor{esp::program_of<Model, float, esp::Cpu>(), rows, 300, 2};
   esp::Balance balance;
   std::vector<double> weights{1, 0.5};
   std::int64_t step = 0;
@@ -102,7 +102,7 @@ TEST_CASE("allocations: none in a step, for every architecture, balance and opti
 TEST_CASE("allocations: none in a step of a gradient method") {
   const auto count = [](auto model, const esp::BalanceOption& method, esp::BalanceOn on) {
     using Model = decltype(model);
-    esp::TrainExecutor<float> executor(esp::program_of<Model, float, esp::cpu::Device>(), rows, 300, 2);
+    esp::TrainExecutor<float> executor(esp::program_of<Model, float, esp::Cpu>(), rows, 300, 2);
     esp::initialize(executor.plan(), 3, executor.parameters());
     executor.prepare(esp::Adam{}, {});
     esp::Balance balance = method;

@@ -26,7 +26,7 @@ struct Averaged {
   std::int64_t step = 0;
 
   Averaged(double decay, int threads, const std::vector<std::string>& freeze = {})
-      : executor(esp::program_of<Model, float, esp::cpu::Device>(), rows, 32, threads), rule{decay} {
+      : executor(esp::program_of<Model, float, esp::Cpu>(), rows, 32, threads), rule{decay} {
     esp::initialize(executor.plan(), 3, executor.parameters());
     executor.prepare(esp::Adam{.learning_rate = 2e-2}, freeze, {}, rule);
     for (const auto& values : all(executor.parameters())) expected.emplace_back(values.begin(), values.end());

@@ -46,7 +46,7 @@ struct Run {
 
   Run(int threads, esp::Index batch, const esp::Optimizer& optimizer = esp::Adam{.learning_rate = 1e-2},
       const std::vector<std::string>& freeze = {})
-      : executor(esp::program_of<Model, float, esp::cpu::Device>(), rows, batch, threads) {
+      : executor(esp::program_of<Model, float, esp::Cpu>(), rows, batch, threads) {
     for (const esp::TaskInfo& task : executor.plan().tasks) weights.push_back(task.weight);
     esp::initialize(executor.plan(), 3, executor.parameters());
     executor.prepare(optimizer, freeze);
@@ -252,7 +252,7 @@ TEST_CASE("inference in shared memory gives what the training executor predicts"
   };
   const auto compare = [&]<class Model>(Run<Model>& run) {
     auto [a, b, c, d, unused] = check(run);
-    const esp::InferenceExecutor<float> inference(esp::program_of<Model, float, esp::cpu::Device>(),
+    const esp::InferenceExecutor<float> inference(esp::program_of<Model, float, esp::Cpu>(),
                                                   run.executor.parameters());
     CHECK(inference.values_per_sample() < run.executor.plan().sizes.values);
     const esp::RandomBatch<float> data(run.executor.plan(), 150, rows, 8);

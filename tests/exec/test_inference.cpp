@@ -29,7 +29,7 @@ const std::vector<esp::Index> rows{13, 5};
 /// A model with weights and running moments that are none of the initial ones.
 template <class Model>
 struct Fixture {
-  esp::Program<float, esp::cpu::Device> program = esp::program_of<Model, float, esp::cpu::Device>();
+  esp::Program<float, esp::Cpu> program = esp::program_of<Model, float, esp::Cpu>();
   esp::Parameters<float> parameters{program.plan, rows};
   std::size_t tasks = program.plan.tasks.size();
 
@@ -70,58 +70,7 @@ void check_close(const std::vector<float>& a, const std::vector<float>& b) {
   CHECK(worst < 2e-6);
 }
 
-template <class Model>
-void check_compact() {
-  const esp::PlanView& plan = esp::plan_of<Model>();
-  const esp::CompactPlan compact(plan);
-  struct Use {
-    int base, moved, size, first, last;
-  };
-  std::vector<Use> uses;
-  const auto use = [&](const esp::Block& before, const esp::Block& after, int node) {
-    if (!before.exists()) return;
-    CHECK(after.base + after.stride * after.steps <= compact.values);
-    CHECK(after.row == before.row);
-    for (Use& u : uses) {
-      if (u.base != before.base) continue;
-      CHECK(u.moved == after.base);
-      u.last = node;
-      return;
-    }
-    uses.push_back({before.base, after.base, before.stride * before.steps, node, node});
-  };
-  const int nodes = static_cast<int>(plan.nodes.size());
-  for (int i = 0; i < nodes; ++i) {
-    const esp::Node &a = plan.nodes[static_cast<std::size_t>(i)], &b = compact.nodes[static_cast<std::size_t>(i)];
-    use(a.in, b.in, i);
-    use(a.in2, b.in2, i);
-    use(a.cache, b.cache, i);
-    use(a.out, b.out, i);
-  }
-  for (std::size_t k = 0; k < plan.tasks.size(); ++k) use(plan.tasks[k].logits, compact.logits[k], nodes);
-  int overlaps = 0;
-  for (std::size_t i = 0; i < uses.size(); ++i) {
-    for (std::size_t j = 0; j < i; ++j) {
-      const bool alive = uses[i].first <= uses[j].last && uses[j].first <= uses[i].last;
-      const bool apart = uses[i].moved + uses[i].size <= uses[j].moved || uses[j].moved + uses[j].size <= uses[i].moved;
-      if (alive) CHECK(apart);
-      overlaps += apart ? 0 : 1;
-    }
-  }
-  if (nodes > 12) CHECK(overlaps > 0);  // it is worth it
-  CHECK(compact.values <= plan.sizes.values);
-}
-
 }  // namespace
-
-TEST_CASE("inference: blocks that live at one time lie apart") {
-  check_compact<Bottom>();
-  check_compact<Separate>();
-  check_compact<Experts>();
-  check_compact<Normed>();
-  check_compact<Mixed>();
-  check_compact<Straight>();
-}
 
 TEST_CASE_TEMPLATE("inference: batches of every size in workspaces of every size are what the training executor says", Model,
                    Mixed, Broad, Straight, Separate) {
@@ -153,25 +102,9 @@ TEST_CASE_TEMPLATE("inference: batches of every size in workspaces of every size
   }
 }
 
-TEST_CASE("inference: a layer that two nodes see in different shapes is read as it lies") {
-  // As two layers of 20 × 40 and one of 40 × 40 over the same values would be.
-  const Fixture<Broad> f;
-  std::vector<esp::Node> nodes(f.program.plan.nodes.begin(), f.program.plan.nodes.end());
-  const auto dense = std::find_if(nodes.begin(), nodes.end(), [](const esp::Node& n) { return n.op == esp::op_id<esp::ops::Dense>; });
-  REQUIRE(dense != nodes.end());
-  const esp::InferenceExecutor<float> usual(f.program, f.parameters);
-  CHECK(usual.panel_bytes() == f.parameters.dense.size() * sizeof(float));
-  esp::Node half = *dense;
-  half.out.rows /= 2;
-  nodes.push_back(half);
-  auto program = f.program;
-  program.plan.nodes = nodes;
-  CHECK(esp::InferenceExecutor<float>(program, f.parameters).panel_bytes() == 0);
-}
-
 TEST_CASE("inference: in double, too") {
   const Fixture<Mixed> f;
-  const auto program = esp::program_of<Mixed, double, esp::cpu::Device>();
+  const auto program = esp::program_of<Mixed, double, esp::Cpu>();
   esp::Parameters<double> parameters(program.plan, rows);
   std::copy(f.parameters.dense.begin(), f.parameters.dense.end(), parameters.dense.begin());
   for (std::size_t t = 0; t < 2; ++t) {

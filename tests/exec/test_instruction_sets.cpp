@@ -32,7 +32,7 @@ struct Steps {
 Steps five_steps(int threads) {
   const std::vector<esp::Index> rows{40};
   const esp::RandomBatch<float> data(esp::plan_of<Experts>(), 203, rows, 5, 0.1, true);
-  esp::TrainExecutor<float> executor(esp::program_of<Experts, float, esp::cpu::Device>(), rows, 203, threads);
+  esp::TrainExecutor<float> executor(esp::program_of<Experts, float, esp::Cpu>(), rows, 203, threads);
   esp::initialize(executor.plan(), 3, executor.parameters());
   executor.prepare(esp::Sgd{.learning_rate = 0.1, .momentum = 0.9}, {});
   const std::vector<double> weights{1.0, 0.5};
@@ -89,7 +89,7 @@ TEST_CASE("instruction sets: each has code of its own") {
   std::vector<float> found;  // wider registers add the terms in another order
   with_each_instruction_set([&](esp::InstructionSet) {
     float y = 0;
-    dense_forward<float>(esp::cpu::Device{}, w.data(), nullptr, {x.data(), 1000, 1, 1000}, esp::Activation::identity, {},
+    dense_forward<float>(esp::Cpu{}, w.data(), nullptr, {x.data(), 1000, 1, 1000}, esp::Activation::identity, {},
                          {&y, 1, 1, 1});
     CHECK(std::find(found.begin(), found.end(), y) == found.end());
     found.push_back(y);

@@ -30,7 +30,7 @@ const std::vector<esp::Index> rows{300, 50};
 
 template <class Model>
 struct Both {
-  esp::Program<float, esp::cpu::Device> program = esp::program_of<Model, float, esp::cpu::Device>();
+  esp::Program<float, esp::Cpu> program = esp::program_of<Model, float, esp::Cpu>();
   esp::Parameters<float> parameters{program.plan, rows};
   esp::NarrowParameters narrow;
 

@@ -20,7 +20,7 @@ const std::vector<esp::Index> rows{50, 30};
 template <class Model, class T = float>
 esp::Parameters<T> learnt(const esp::Optimizer& optimizer, const Groups& groups, const std::vector<std::string>& freeze = {},
                           int threads = 2) {
-  esp::TrainExecutor<T> executor(esp::program_of<Model, T, esp::cpu::Device>(), rows, 40, threads);
+  esp::TrainExecutor<T> executor(esp::program_of<Model, T, esp::Cpu>(), rows, 40, threads);
   esp::initialize(executor.plan(), 3, executor.parameters());
   executor.prepare(optimizer, freeze, groups);
   for (int step = 1; step <= 6; ++step) {
@@ -77,7 +77,7 @@ TEST_CASE("groups: the first pattern that fits counts, and freeze before any") {
 
 TEST_CASE("groups: a step is that of the formula with the group's rate and decay") {
   using Executor = esp::TrainExecutor<double>;
-  Executor executor(esp::program_of<Bottom, double, esp::cpu::Device>(), rows, 24, 2);
+  Executor executor(esp::program_of<Bottom, double, esp::Cpu>(), rows, 24, 2);
   const esp::PlanView& plan = executor.plan();
   esp::initialize(plan, 3, executor.parameters());
   const Groups groups{{.pattern = "embedding/tags", .rate = 0.25, .weight_decay = 0.5},

@@ -50,7 +50,7 @@ struct Steps {
   std::int64_t step = 0;
 
   explicit Steps(esp::Precision precision, int threads = 2, esp::Index most = 600)
-      : executor(esp::program_of<Model, float, esp::cpu::Device>(), rows, most, threads,
+      : executor(esp::program_of<Model, float, esp::Cpu>(), rows, most, threads,
                  precision.device()) {
     esp::initialize(executor.plan(), 3, executor.parameters());
     executor.prepare(esp::Adam{.learning_rate = 1e-2}, {});

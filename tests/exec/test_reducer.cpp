@@ -128,7 +128,7 @@ std::vector<Learnt> learn(Index samples, const std::vector<Index>& cut, double c
   const auto work = [&](int rank) {
     const auto at = static_cast<std::size_t>(rank);
     const Index begin = rank == 0 ? 0 : cut[at - 1], end = rank + 1 == ranks ? samples : cut[at];
-    esp::TrainExecutor<double> executor(esp::program_of<M, double, esp::cpu::Device>(), rows, samples, 1);
+    esp::TrainExecutor<double> executor(esp::program_of<M, double, esp::Cpu>(), rows, samples, 1);
     esp::initialize(plan, 5, executor.parameters());
     executor.prepare(esp::Adam{.learning_rate = 0.01}, {});
     Threads<double>::Rank reducer(all, rank);
@@ -206,9 +206,9 @@ TEST_CASE("reducer: weights found from the losses are those of the whole batch")
 TEST_CASE("reducer: what needs the whole batch in one place is refused") {
   Threads<double> all(1);
   Threads<double>::Rank reducer(all, 0);
-  esp::TrainExecutor<double> normed(esp::program_of<Model<esp::BatchNorm>, double, esp::cpu::Device>(), rows, 8, 1);
+  esp::TrainExecutor<double> normed(esp::program_of<Model<esp::BatchNorm>, double, esp::Cpu>(), rows, 8, 1);
   CHECK_THROWS_AS(normed.set_reducer(&reducer), esp::ConfigError);
-  esp::TrainExecutor<double> executor(esp::program_of<Model<>, double, esp::cpu::Device>(), rows, 8, 1);
+  esp::TrainExecutor<double> executor(esp::program_of<Model<>, double, esp::Cpu>(), rows, 8, 1);
   executor.set_reducer(&reducer);
   const esp::RandomBatch<double> data(executor.plan(), 8, rows, 1);
   const std::vector<double> weights{1, 1};

@@ -278,7 +278,7 @@ TEST_CASE("task gradients: the same bits for any number of threads") {
   const auto trained = [](int threads, esp::BalanceOn on, auto model, auto method) {
     using Model = decltype(model);
     using Method = decltype(method);
-    esp::TrainExecutor<float> executor(esp::program_of<Model, float, esp::cpu::Device>(), rows, 300,
+    esp::TrainExecutor<float> executor(esp::program_of<Model, float, esp::Cpu>(), rows, 300,
                                        threads);
     esp::initialize(executor.plan(), 3, executor.parameters());
     executor.prepare(esp::Adam{.learning_rate = 1e-2}, {});
@@ -308,7 +308,7 @@ TEST_CASE("task gradients: the same bits for any number of threads") {
 }
 
 TEST_CASE("task gradients: in single precision, lengths whose squares are none are told apart all the same") {
-  const auto program = esp::program_of<ThreeBottom, float, esp::cpu::Device>();
+  const auto program = esp::program_of<ThreeBottom, float, esp::Cpu>();
   esp::TrainExecutor<float> executor(program, rows, 64, 1);
   esp::initialize(executor.plan(), 5, executor.parameters());
   executor.prepare(esp::Sgd{}, {});

@@ -128,7 +128,7 @@ struct Run {
 };
 
 void load_model(const std::string& path) {
-  const PlanPredictor predictor(program_of<Model, float, cpu::Device>(), path);
+  const PlanPredictor predictor(program_of<Model, float, Cpu>(), path);
   const FeaturesState& state = predictor.features().state();
   const FeaturesState again = features_from_json(Json::parse(to_json(state).dump()));
   if (to_json(again).dump() != to_json(state).dump()) std::abort();

@@ -40,7 +40,7 @@ std::vector<Index> rows() {
 template <class Model, Index Samples>
 void step(int times) {
   const esp::RandomBatch<float> data(esp::plan_of<Model>(), Samples, rows<Model>(), 1);
-  esp::TrainExecutor<float> executor{esp::program_of<Model, float, esp::cpu::Device>(), rows<Model>(), Samples, 1};
+  esp::TrainExecutor<float> executor{esp::program_of<Model, float, esp::Cpu>(), rows<Model>(), Samples, 1};
   esp::initialize(executor.plan(), 3, executor.parameters());
   executor.prepare(esp::Adam{}, {});
   const std::vector<double> weights(esp::plan_of<Model>().tasks.size(), 1.0);
@@ -55,7 +55,7 @@ void infer(int times) {
   const esp::RandomBatch<float> data(esp::plan_of<Model>(), Samples, rows<Model>(), 1);
   esp::Parameters<float> parameters{esp::plan_of<Model>(), rows<Model>()};
   esp::initialize(esp::plan_of<Model>(), 1, parameters);
-  const esp::InferenceExecutor<float> executor(esp::program_of<Model, float, esp::cpu::Device>(), parameters);
+  const esp::InferenceExecutor<float> executor(esp::program_of<Model, float, esp::Cpu>(), parameters);
   auto workspace = executor.make_workspace();
   std::array<std::array<float, static_cast<std::size_t>(Samples)>, 3> values{};
   std::vector<float*> out;

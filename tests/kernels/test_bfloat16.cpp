@@ -314,7 +314,7 @@ TEST_CASE("bf16: the machine adds up as the emulation does") {
 TEST_CASE(
     "bf16: the device takes both gradients and the forward of a layer to bf16, and leaves narrow "
     "ones in float") {
-  const cpu::Device device = esp::Precision(esp::Precision::Bf16).device();
+  const esp::Cpu device = esp::Precision(esp::Precision::Bf16).device();
   for (const Dims& d : {Dims{40, 33, 21}, {16, 40, 10}, {40, 16, 10}, {17, 17, 1}}) {
     const Index outputs = d.m, inputs = d.n, samples = d.k;
     const bool narrow = std::min(outputs, inputs) > 16;
@@ -361,7 +361,7 @@ TEST_CASE(
 }
 
 TEST_CASE("bf16: rows of tables, alone and pooled") {
-  const cpu::Device device = esp::Precision(esp::Precision::Bf16).device();
+  const esp::Cpu device = esp::Precision(esp::Precision::Bf16).device();
   for (const Index width : {1, 4, 7, 16, 33}) {
     std::vector<BFloat16> table;
     for (Index i = 0; i < 20 * width; ++i) table.emplace_back(static_cast<float>(i % 23) - 11.0F);

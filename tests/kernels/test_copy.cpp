@@ -17,11 +17,11 @@ TEST_CASE_TEMPLATE("copy: over, and added", T, float, double) {
     const Index cols = 1 + rows % 7;
     Padded<T> x(rows, cols, rows % 3, 1), y(rows, cols, rows % 4, rows % 5);
     x.randomize(1);
-    esp::cpu::copy(esp::cpu::Device{}, std::as_const(x).view(), y.view(), false);  // y was NaN: not read
+    esp::cpu::copy(esp::Cpu{}, std::as_const(x).view(), y.view(), false);  // y was NaN: not read
     CHECK(worst_error(y, [&](Index i, Index j) { return x(i, j); }, exact) == 0);
     y.randomize(2);
     const Padded<T> before = y;
-    esp::cpu::copy(esp::cpu::Device{}, std::as_const(x).view(), y.view(), true);
+    esp::cpu::copy(esp::Cpu{}, std::as_const(x).view(), y.view(), true);
     CHECK(worst_error(y, [&](Index i, Index j) { return x(i, j) + before(i, j); }, last_places) <= 1);
     CHECK(y.fenced());
   }
@@ -36,7 +36,7 @@ TEST_CASE_TEMPLATE("gather: rows of a table, the last one too", T, float, double
     std::vector<std::int32_t> ids;
     for (Index j = 0; j < cols; ++j) ids.push_back(static_cast<std::int32_t>(random.below(11)));
     ids.back() = 10;
-    esp::cpu::gather(esp::cpu::Device{}, table.data(), ids.data(), y.view());
+    esp::cpu::gather(esp::Cpu{}, table.data(), ids.data(), y.view());
     CHECK(worst_error(y, [&](Index i, Index j) { return table(i, ids[static_cast<std::size_t>(j)]); }, exact) == 0);
     CHECK(y.fenced());
   }
@@ -55,7 +55,7 @@ TEST_CASE_TEMPLATE("gather_pooled: sums and means of none, one and many rows", T
     }
     for (const bool mean : {false, true}) {
       Padded<T> y(width, cols, width % 3, 1);
-      esp::cpu::gather_pooled(esp::cpu::Device{}, table.data(), ids.data(), offsets.data(), mean, y.view());
+      esp::cpu::gather_pooled(esp::Cpu{}, table.data(), ids.data(), offsets.data(), mean, y.view());
       const auto expected = [&](Index i, Index j) {
         const std::int32_t begin = offsets[static_cast<std::size_t>(j)], end = offsets[static_cast<std::size_t>(j) + 1];
         double sum = 0;

@@ -55,7 +55,7 @@ void check_forward(const Dims& d, std::size_t turn) {
   Padded<T> y(d.outputs, d.samples, q.gap, p.shift), pre(d.outputs, d.samples, p.gap, p.shift);
   const bool fused = act == esp::Activation::identity || act == esp::Activation::relu || act == esp::Activation::leaky_relu;
   const bool pre_used = with_pre && !fused;
-  dense_forward(esp::cpu::Device{}, w.data(), with_bias ? b.data() : nullptr, std::as_const(x).view(), act,
+  dense_forward(esp::Cpu{}, w.data(), with_bias ? b.data() : nullptr, std::as_const(x).view(), act,
                 pre_used ? pre.view() : esp::View<T>{}, y.view());
   const auto sum = [&](Index i, Index j, bool magnitude) {
     double s = with_bias ? (magnitude ? std::abs(b(i, 0)) : b(i, 0)) : 0;
@@ -81,7 +81,7 @@ void check_input_gradient(const Dims& d, std::size_t turn) {
     Padded<T> dx(d.inputs, d.samples, p.gap, q.shift);
     if (accumulate) dx.randomize(3);
     const Padded<T> before = dx;
-    dense_input_gradient(esp::cpu::Device{}, w.data(), std::as_const(dy).view(), dx.view(), accumulate);
+    dense_input_gradient(esp::Cpu{}, w.data(), std::as_const(dy).view(), dx.view(), accumulate);
     const auto sum = [&](Index i, Index j, bool magnitude) {
       double s = accumulate ? (magnitude ? std::abs(before(i, j)) : before(i, j)) : 0;
       for (Index k = 0; k < d.outputs; ++k) s += magnitude ? std::abs(w(i, k) * dy(k, j)) : w(i, k) * dy(k, j);
@@ -104,7 +104,7 @@ void check_weight_gradient(const Dims& d, std::size_t turn) {
   dw.randomize(3);
   db.randomize(4);
   const Padded<T> dw_before = dw, db_before = db;
-  dense_weight_gradient(esp::cpu::Device{}, std::as_const(dy).view(), std::as_const(x).view(), dw.data(),
+  dense_weight_gradient(esp::Cpu{}, std::as_const(dy).view(), std::as_const(x).view(), dw.data(),
                         with_bias ? db.data() : nullptr);
   const auto weight = [&](Index i, Index o, bool magnitude) {
     double s = magnitude ? std::abs(dw_before(i, o)) : dw_before(i, o);
@@ -182,7 +182,7 @@ TEST_CASE_TEMPLATE("dense: one sample by a matrix in panels", T, float, double) 
           for (Index q = 0; q < k; ++q) w.at(q, i) = std::numeric_limits<T>::quiet_NaN();
         }
         Padded<T> pre(m, 1);
-        dense_forward(esp::cpu::Device{}, esp::Stored<T>(w.data(), panels.data()), with_bias ? b.data() : nullptr,
+        dense_forward(esp::Cpu{}, esp::Stored<T>(w.data(), panels.data()), with_bias ? b.data() : nullptr,
                       std::as_const(x).view(), act, needs_pre_activation(act) ? pre.view() : esp::View<T>{}, y.view());
         const auto sum = [&](Index i, bool magnitude) {
           double s = with_bias ? b(i, 0) : 0;
@@ -205,8 +205,8 @@ TEST_CASE("dense: nothing to do") {
   b.randomize(2);
   dw.randomize(3);
   const Padded<float> before = dw;
-  dense_forward(esp::cpu::Device{}, w.data(), b.data(), std::as_const(x).view(), esp::Activation::relu, esp::View<float>{}, y.view());
-  dense_weight_gradient(esp::cpu::Device{}, std::as_const(y).view(), std::as_const(x).view(), dw.data(), b.data());
+  dense_forward(esp::Cpu{}, w.data(), b.data(), std::as_const(x).view(), esp::Activation::relu, esp::View<float>{}, y.view());
+  dense_weight_gradient(esp::Cpu{}, std::as_const(y).view(), std::as_const(x).view(), dw.data(), b.data());
   CHECK(worst_error(dw, [&](Index i, Index j) { return before(i, j); }, [](Index, Index) { return 1e-30; }) == 0);
 }
 
@@ -221,7 +221,7 @@ TEST_CASE("dense: a NaN or an infinity spoils its own sample and its own weights
       b.randomize(3);
       x.at(0, spoilt) = static_cast<float>(bad);
       for (const esp::Activation act : {esp::Activation::identity, esp::Activation::relu, esp::Activation::leaky_relu}) {
-        dense_forward(esp::cpu::Device{}, w.data(), b.data(), std::as_const(x).view(), act, esp::View<float>{}, y.view());
+        dense_forward(esp::Cpu{}, w.data(), b.data(), std::as_const(x).view(), act, esp::View<float>{}, y.view());
         for (Index j = 0; j < size; ++j) {
           for (Index i = 0; i < size; ++i) {
             if (j != spoilt) CHECK(std::isfinite(y(i, j)));
@@ -233,10 +233,10 @@ TEST_CASE("dense: a NaN or an infinity spoils its own sample and its own weights
       y.randomize(4);
       y.at(0, spoilt) = static_cast<float>(bad);
       x.randomize(2);
-      dense_input_gradient(esp::cpu::Device{}, w.data(), std::as_const(y).view(), dx.view(), false);
+      dense_input_gradient(esp::Cpu{}, w.data(), std::as_const(y).view(), dx.view(), false);
       dw.fill(0);
       db.fill(0);
-      dense_weight_gradient(esp::cpu::Device{}, std::as_const(y).view(), std::as_const(x).view(), dw.data(), db.data());
+      dense_weight_gradient(esp::Cpu{}, std::as_const(y).view(), std::as_const(x).view(), dw.data(), db.data());
       for (Index a = 0; a < size; ++a) {
         for (Index i = 0; i < size; ++i) {
           CHECK(std::isfinite(dx(i, a)) == (a != spoilt));
@@ -260,7 +260,7 @@ TEST_CASE("activation_backward: dy ∘ act′, in place") {
     }
     dy.randomize(turn + 1);
     const Padded<float> before = dy;
-    activation_backward(esp::cpu::Device{}, act, needs_pre_activation(act) ? std::as_const(pre).view() : esp::View<const float>{},
+    activation_backward(esp::Cpu{}, act, needs_pre_activation(act) ? std::as_const(pre).view() : esp::View<const float>{},
                         std::as_const(post).view(), dy.view());
     const auto expected = [&](Index i, Index j) { return before(i, j) * esp::activation_derivative(act, pre(i, j), post(i, j)); };
     CHECK(worst_error(dy, expected, [&](Index i, Index j) { return 4e-7 * (std::abs(before(i, j)) + 1e-30); }) <= 1);

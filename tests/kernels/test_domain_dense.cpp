@@ -15,7 +15,7 @@ namespace esp = espalier;
 
 namespace {
 
-const esp::cpu::Device device;
+const esp::Cpu device;
 
 /// A layer, its samples, and what their gradients are by the formula.
 template <class T>

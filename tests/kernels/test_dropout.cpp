@@ -13,7 +13,7 @@ namespace {
 std::vector<bool> mask(Index rows, Index cols, double rate, std::uint64_t key, Index first) {
   Padded<float> x(rows, cols), y(rows, cols);
   x.fill(1);
-  esp::cpu::dropout(esp::cpu::Device{}, std::as_const(x).view(), rate, key, first, y.view(), false);
+  esp::cpu::dropout(esp::Cpu{}, std::as_const(x).view(), rate, key, first, y.view(), false);
   std::vector<bool> dropped;
   for (Index j = 0; j < cols; ++j) {
     for (Index i = 0; i < rows; ++i) {
@@ -73,11 +73,11 @@ TEST_CASE_TEMPLATE("dropout: strides, misalignment, over and added; in place", T
       return dropped[static_cast<std::size_t>(j * rows + i)] ? 0.0 : x(i, j) / 0.7;
     };
     const auto bound = [](Index, Index) { return 2e-6; };
-    esp::cpu::dropout(esp::cpu::Device{}, std::as_const(x).view(), 0.3, 5, 2, y.view(), false);
+    esp::cpu::dropout(esp::Cpu{}, std::as_const(x).view(), 0.3, 5, 2, y.view(), false);
     CHECK(worst_error(y, expected, bound) <= 1);
     y.randomize(4);
     const Padded<T> before = y;
-    esp::cpu::dropout(esp::cpu::Device{}, std::as_const(x).view(), 0.3, 5, 2, y.view(), true);
+    esp::cpu::dropout(esp::Cpu{}, std::as_const(x).view(), 0.3, 5, 2, y.view(), true);
     CHECK(worst_error(y, [&](Index i, Index j) { return before(i, j) + expected(i, j); }, bound) <= 1);
     CHECK(y.fenced());
   }
@@ -86,7 +86,7 @@ TEST_CASE_TEMPLATE("dropout: strides, misalignment, over and added; in place", T
 TEST_CASE("dropout: what is dropped is zero, be it NaN or infinite") {
   Padded<float> x(33, 30), y(33, 30);
   x.fill(std::numeric_limits<float>::quiet_NaN());
-  esp::cpu::dropout(esp::cpu::Device{}, std::as_const(x).view(), 0.5, 5, 0, y.view(), false);
+  esp::cpu::dropout(esp::Cpu{}, std::as_const(x).view(), 0.5, 5, 0, y.view(), false);
   const std::vector<bool> dropped = mask(33, 30, 0.5, 5, 0);
   for (Index j = 0; j < 30; ++j) {
     for (Index i = 0; i < 33; ++i) CHECK(std::isnan(y(i, j)) != dropped[static_cast<std::size_t>(j * 33 + i)]);

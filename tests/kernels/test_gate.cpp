@@ -27,7 +27,7 @@ TEST_CASE_TEMPLATE("softmax: values and gradient in groups of every size", T, fl
     CAPTURE(rows);
     Padded<T> x(rows * groups, cols, rows % 3, 1), y(rows * groups, cols, rows % 2, rows % 5);
     x.randomize(1, 3);
-    esp::cpu::softmax_forward(esp::cpu::Device{}, std::as_const(x).view(), groups, y.view());
+    esp::cpu::softmax_forward(esp::Cpu{}, std::as_const(x).view(), groups, y.view());
     const double eps = 40 * epsilon_of<T>;
     CHECK(worst_error(y, [&](Index i, Index j) { return softmax(x, rows, i, j); },
                       [&](Index i, Index j) { return eps * softmax(x, rows, i, j); }) <= 1);
@@ -45,7 +45,7 @@ TEST_CASE_TEMPLATE("softmax: values and gradient in groups of every size", T, fl
       Padded<T> dx(rows * groups, cols, rows % 4, 3);
       if (accumulate) dx.randomize(3);
       const Padded<T> before = dx;
-      esp::cpu::softmax_backward(esp::cpu::Device{}, std::as_const(y).view(), std::as_const(dy).view(), groups, dx.view(), accumulate);
+      esp::cpu::softmax_backward(esp::Cpu{}, std::as_const(y).view(), std::as_const(dy).view(), groups, dx.view(), accumulate);
       CHECK(worst_error(dx, [&](Index i, Index j) { return (accumulate ? before(i, j) : 0) + gradient(i, j); },
                         [&](Index, Index) { return 100 * epsilon_of<T>; }) <= 1);
       CHECK(dx.fenced());
@@ -60,7 +60,7 @@ TEST_CASE("softmax: large logits neither overflow nor vanish, minus infinity is 
   for (Index j = 0; j < 5; ++j) {
     for (Index i = 0; i < 3; ++i) x.at(i, j) = columns[j][i];
   }
-  esp::cpu::softmax_forward(esp::cpu::Device{}, std::as_const(x).view(), 1, y.view());
+  esp::cpu::softmax_forward(esp::Cpu{}, std::as_const(x).view(), 1, y.view());
   CHECK(y(0, 0) == doctest::Approx(0.5));
   CHECK(y(2, 0) == 0);
   CHECK(y(1, 1) == doctest::Approx(1 / (1 + std::exp(-1.0) + std::exp(-2.0))));
@@ -81,7 +81,7 @@ TEST_CASE_TEMPLATE("mixtures: the weighted sum and both gradients, for any width
     for (const bool accumulate : {false, true}) {
       if (accumulate) y.randomize(6);
       const Padded<T> before = y;
-      esp::cpu::mix_forward(esp::cpu::Device{}, std::as_const(f).view(), std::as_const(g).view(), y.view(), accumulate);
+      esp::cpu::mix_forward(esp::Cpu{}, std::as_const(f).view(), std::as_const(g).view(), y.view(), accumulate);
       CHECK(worst_error(y,
                         [&](Index i, Index j) {
                           double sum = accumulate ? before(i, j) : 0;
@@ -100,7 +100,7 @@ TEST_CASE_TEMPLATE("mixtures: the weighted sum and both gradients, for any width
       if (add_f) df.randomize(4);
       if (add_g) dg.randomize(5);
       const Padded<T> df_before = df, dg_before = dg;
-      esp::cpu::mix_backward(esp::cpu::Device{}, std::as_const(f).view(), std::as_const(g).view(), std::as_const(dy).view(), df.view(),
+      esp::cpu::mix_backward(esp::Cpu{}, std::as_const(f).view(), std::as_const(g).view(), std::as_const(dy).view(), df.view(),
                              add_f, dg.view(), add_g);
       CHECK(worst_error(df,
                         [&](Index i, Index j) {

@@ -15,7 +15,7 @@ namespace esp = espalier;
 
 namespace {
 
-const esp::cpu::Device device;
+const esp::Cpu device;
 
 double sigmoid(double z) { return 1 / (1 + std::exp(-z)); }
 

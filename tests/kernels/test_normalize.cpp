@@ -35,7 +35,7 @@ TEST_CASE_TEMPLATE("layer norm: values and all gradients", T, float, double) {
     x.randomize(1, 2);
     gain.randomize(2);
     shift.randomize(3);
-    esp::cpu::layer_norm_forward(esp::cpu::Device{}, std::as_const(x).view(), gain.data(), shift.data(), small, cache.view(), y.view());
+    esp::cpu::layer_norm_forward(esp::Cpu{}, std::as_const(x).view(), gain.data(), shift.data(), small, cache.view(), y.view());
     std::vector<Moments> of;
     for (Index j = 0; j < cols; ++j) of.push_back(moments(rows, [&](Index i) { return x(i, j); }));
     const auto m = [&](Index j) -> const Moments& { return of[static_cast<std::size_t>(j)]; };
@@ -59,7 +59,7 @@ TEST_CASE_TEMPLATE("layer norm: values and all gradients", T, float, double) {
       dgain.randomize(6);
       dshift.randomize(7);
       const Padded<T> dx_before = dx, dgain_before = dgain, dshift_before = dshift;
-      esp::cpu::layer_norm_backward(esp::cpu::Device{}, std::as_const(x).view(), gain.data(), std::as_const(cache).view(),
+      esp::cpu::layer_norm_backward(esp::Cpu{}, std::as_const(x).view(), gain.data(), std::as_const(cache).view(),
                                     std::as_const(dy).view(), dgain.data(), dshift.data(), flags == 2 ? esp::View<T>{} : dx.view(),
                                     flags == 1);
       const auto d = [&](Index i, Index j) { return gain(i, 0) * dy(i, j); };
@@ -97,7 +97,7 @@ TEST_CASE("layer norm: equal values, and values far from zero") {
     x.at(i, 0) = 7;                                  // no variance
     x.at(i, 1) = 10000.0F + static_cast<float>(i);  // the mean is 3000 deviations away
   }
-  esp::cpu::layer_norm_forward(esp::cpu::Device{}, std::as_const(x).view(), gain.data(), shift.data(), small, cache.view(), y.view());
+  esp::cpu::layer_norm_forward(esp::Cpu{}, std::as_const(x).view(), gain.data(), shift.data(), small, cache.view(), y.view());
   const double deviation = std::sqrt(5.25 + small);
   for (Index i = 0; i < 8; ++i) {
     CHECK(y(i, 0) == doctest::Approx(0.25));
@@ -127,7 +127,7 @@ TEST_CASE_TEMPLATE("batch norm: moments of slices merged are those of the batch;
       esp::View<const T> part = std::as_const(x).view();
       part.data += slice * cut * part.stride;
       part.cols = slice == 0 ? cut : cols - cut;
-      esp::cpu::batch_moments(esp::cpu::Device{}, part, parts.view().column(slice));
+      esp::cpu::batch_moments(esp::Cpu{}, part, parts.view().column(slice));
       CHECK(parts(0, slice) == static_cast<double>(part.cols));
     }
     std::vector<T> parameters(static_cast<std::size_t>(4 * rows), T{0});
@@ -152,7 +152,7 @@ TEST_CASE_TEMPLATE("batch norm: moments of slices merged are those of the batch;
       std::vector<T> spread;
       for (Index i = 0; i < rows; ++i) spread.push_back(static_cast<T>(is_variance ? m(i).variance : m(i).r()));
       y.fill(std::numeric_limits<T>::quiet_NaN());
-      esp::cpu::batch_normalize(esp::cpu::Device{}, std::as_const(x).view(), gain.data(), shift.data(), merged.data() + 1, spread.data(),
+      esp::cpu::batch_normalize(esp::Cpu{}, std::as_const(x).view(), gain.data(), shift.data(), merged.data() + 1, spread.data(),
                                 is_variance, small, y.view());
       CHECK(worst_error(y, [&](Index i, Index j) { return gain(i, 0) * normal(i, j) + shift(i, 0); },
                         [&](Index i, Index) { return eps * (1 + std::pow(m(i).r(), 3)); }) <= 1);
@@ -163,7 +163,7 @@ TEST_CASE_TEMPLATE("batch norm: moments of slices merged are those of the batch;
     dgain.randomize(5);
     dshift.randomize(6);
     const Padded<T> dgain_before = dgain, dshift_before = dshift;
-    esp::cpu::batch_norm_sums(esp::cpu::Device{}, std::as_const(x).view(), merged.data(), std::as_const(dy).view(), sums.data(),
+    esp::cpu::batch_norm_sums(esp::Cpu{}, std::as_const(x).view(), merged.data(), std::as_const(dy).view(), sums.data(),
                               dgain.data(), dshift.data());
     const auto sum = [&](Index i, bool with_x) {
       double s = 0;
@@ -184,7 +184,7 @@ TEST_CASE_TEMPLATE("batch norm: moments of slices merged are those of the batch;
       Padded<T> dx(rows, cols, rows % 4, 2);
       if (accumulate) dx.randomize(7);
       const Padded<T> before = dx;
-      esp::cpu::batch_norm_input_gradient(esp::cpu::Device{}, std::as_const(x).view(), gain.data(), merged.data(), std::as_const(dy).view(),
+      esp::cpu::batch_norm_input_gradient(esp::Cpu{}, std::as_const(x).view(), gain.data(), merged.data(), std::as_const(dy).view(),
                                           dx.view(), accumulate);
       const double n = static_cast<double>(cols);
       const auto expected = [&](Index i, Index j) {

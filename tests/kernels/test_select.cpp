@@ -19,7 +19,7 @@ namespace esp = espalier;
 
 namespace {
 
-const esp::cpu::Device device;
+const esp::Cpu device;
 
 double smooth_step(double t) { return t <= -0.5 ? 0 : t >= 0.5 ? 1 : -2 * t * t * t + 1.5 * t + 0.5; }
 

@@ -15,7 +15,7 @@ namespace esp = espalier;
 
 namespace {
 
-const esp::cpu::Device device;
+const esp::Cpu device;
 
 template <class T>
 Padded<T> random(Index rows, Index cols, std::uint64_t seed, double scale = 1) {

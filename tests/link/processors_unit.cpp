@@ -34,7 +34,7 @@ bool near(double a, double b) { return std::abs(a - b) <= 1e-4 * (1 + std::abs(b
 int wrong_products(Index out, Index in, Index n) {
   const auto w = values(out * in, 1), x = values(in * n, 2), dy = values(out * n, 3);
   std::vector<float> y(dy.size()), dx(x.size()), dw(w.size());
-  const espalier::cpu::Device device;
+  const espalier::Cpu device;
   const espalier::View<const float> xv{x.data(), in, n, in}, dv{dy.data(), out, n, out};
   espalier::cpu::dense_forward<float>(device, w.data(), nullptr, xv, espalier::Activation::identity, {}, {y.data(), out, n, out});
   espalier::cpu::dense_input_gradient<float>(device, w.data(), dv, {dx.data(), in, n, in}, false);

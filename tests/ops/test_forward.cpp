@@ -20,7 +20,7 @@ using Vector = std::vector<double>;
 /// A model's weights, drawn at random, and plain formulas that read them.
 template <class Model>
 struct Plain {
-  esp::Program<double, esp::cpu::Device> program = esp::program_of<Model, double, esp::cpu::Device>();
+  esp::Program<double, esp::Cpu> program = esp::program_of<Model, double, esp::Cpu>();
   std::vector<esp::Index> rows;
   esp::Parameters<double> parameters;
 

@@ -61,7 +61,7 @@ void check() {
   for (const esp::Node& n : esp::plan_of<M>().nodes) two += n.out.steps == 2 ? 1 : 0;
   CHECK(two > 1);  // beside LayerNorm in the last tower
   // A node of two steps costs twice what it costs of one.
-  const auto program = esp::program_of<M, double, esp::cpu::Device>();
+  const auto program = esp::program_of<M, double, esp::Cpu>();
   for (std::size_t i = 0; i < program.operations.size(); ++i) {
     const esp::Node& n = program.plan.nodes[i];
     if (n.out.steps != 2 || n.in.steps != 2) continue;
@@ -117,7 +117,7 @@ TEST_CASE("steps: a representation that is one step of a block bounds a task's p
 
 TEST_CASE("steps: the load of gates is a mean over samples and steps") {
   using M = Model<esp::Mmoe<3, Act>>;
-  const auto program = esp::program_of<M, double, esp::cpu::Device>();
+  const auto program = esp::program_of<M, double, esp::Cpu>();
   const std::vector<esp::Index> rows{4, 5};
   esp::Parameters<double> parameters(program.plan, rows);
   esp::initialize(program.plan, 1, parameters);

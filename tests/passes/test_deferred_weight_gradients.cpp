@@ -55,7 +55,7 @@ std::vector<T> gradient(Index samples, bool whole, int threads = 1,
   const esp::PlanView plan = esp::plan_of<Model>();
   const esp::RandomBatch<T> data(plan, samples, table_rows, 5, 0.2, true);
   const std::vector<std::string_view> without{esp::DeferredWeightGradients<T>::name};
-  esp::TrainExecutor<T> executor(esp::program_of<Model, T, esp::cpu::Device>(), table_rows, 600, threads, precision.device(),
+  esp::TrainExecutor<T> executor(esp::program_of<Model, T, esp::Cpu>(), table_rows, 600, threads, precision.device(),
                                  whole ? std::span<const std::string_view>() : without);
   esp::initialize(plan, 3, executor.parameters());
   executor.poison(std::numeric_limits<T>::quiet_NaN());
@@ -140,14 +140,14 @@ TEST_CASE(
     const auto many = gradient<Experts, float>(64, true, threads);
     CHECK(std::memcmp(many.data(), one.data(), one.size() * sizeof(float)) == 0);
   }
-  esp::TrainExecutor<float> executor(esp::program_of<Experts, float, esp::cpu::Device>(), rows, 64,
+  esp::TrainExecutor<float> executor(esp::program_of<Experts, float, esp::Cpu>(), rows, 64,
                                      2);
   const esp::RandomBatch<float> data(esp::plan_of<Experts>(), 64, rows, 1);
   CHECK(espalier_test::step_allocations(executor, data.batch()) == 0);
 }
 
 TEST_CASE("weight gradients: an update takes them once, and leaves none behind") {
-  esp::TrainExecutor<double> executor(esp::program_of<Shared, double, esp::cpu::Device>(), rows,
+  esp::TrainExecutor<double> executor(esp::program_of<Shared, double, esp::Cpu>(), rows,
                                       600, 2);
   esp::initialize(executor.plan(), 3, executor.parameters());
   executor.prepare(esp::Sgd{.learning_rate = 1.0}, {});

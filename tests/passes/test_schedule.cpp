@@ -33,7 +33,7 @@ std::vector<std::string> lines(const esp::ExecutionSchedule<float>& schedule) {
   std::vector<std::string> made;
   for (const Step& step : schedule.steps) {
     const std::string_view scope[] = {"", "pieces ", "merge ", "once "};
-    const std::string_view phase[] = {"forward ", "loss ", "backward "};
+    const std::string_view phase[] = {"forward ", "loss ", "backward ", "update "};
     made.push_back(std::string(scope[static_cast<int>(step.scope)]) + std::string(phase[static_cast<int>(step.phase)]) +
                    std::string(step.name) + (step.node != nullptr ? " " + std::string(step.node->name.view()) : "") +
                    (step.pass.empty() ? "" : " by " + std::string(step.pass)));
@@ -49,19 +49,19 @@ std::ptrdiff_t place(const std::vector<std::string>& of, std::string_view line) 
 
 TEST_CASE("schedule: the plan forward, losses, the plan backward") {
   const std::vector<std::string_view> none{"projected_embeddings", "deferred_weight_gradients"};
-  const esp::TrainExecutor<float> executor(esp::program_of<Shared, float, esp::cpu::Device>(), rows, 1024, 1, {}, none);
+  const esp::TrainExecutor<float> executor(esp::program_of<Shared, float, esp::Cpu>(), rows, 1024, 1, {}, none);
   CHECK(lines(executor.schedule(1024)) ==
         std::vector<std::string>{"forward start", "forward embedding embedding", "forward numeric embedding", "forward dense shared/dense0",
                                  "forward dense shared/dense1", "forward dense towers", "forward dense click/dense1",
                                  "forward dense watch/dense1", "loss losses", "backward zero", "backward dense watch/dense1",
                                  "backward dense click/dense1", "backward dense towers", "backward dense shared/dense1",
                                  "backward dense shared/dense0", "backward numeric embedding", "backward embedding embedding"});
-  CHECK_FALSE(executor.schedule(1024).waits());
+  CHECK_FALSE(executor.schedule(1024).waits);
   CHECK(executor.schedule(1024).summed_parameters.empty());
 }
 
 TEST_CASE("schedule: each pass changes its own steps, for the batches that it pays for") {
-  const esp::TrainExecutor<float> executor(esp::program_of<Shared, float, esp::cpu::Device>(), rows, 1024, 1);
+  const esp::TrainExecutor<float> executor(esp::program_of<Shared, float, esp::Cpu>(), rows, 1024, 1);
   const auto large = lines(executor.schedule(1024)), small = lines(executor.schedule(64)), least = lines(executor.schedule(8));
   CHECK(large.front() == "pieces forward multiply tables by projected_embeddings");
   CHECK(large.back() == "pieces backward gradients of tables by projected_embeddings");
@@ -88,7 +88,7 @@ TEST_CASE("schedule: each pass changes its own steps, for the batches that it pa
 }
 
 TEST_CASE("schedule: what needs the whole batch waits for all slices") {
-  const esp::TrainExecutor<float> executor(esp::program_of<Normed, float, esp::cpu::Device>(), rows, 64, 1);
+  const esp::TrainExecutor<float> executor(esp::program_of<Normed, float, esp::Cpu>(), rows, 64, 1);
   const auto all = lines(executor.schedule(64));
   const auto moments = place(all, "forward batch_moments shared/batch_norm1");
   REQUIRE(moments + 1 < std::ssize(all));
@@ -96,11 +96,11 @@ TEST_CASE("schedule: what needs the whole batch waits for all slices") {
   const auto normalize = place(all, "backward batch_normalize shared/batch_norm1");
   REQUIRE(normalize + 1 < std::ssize(all));
   CHECK(all[static_cast<std::size_t>(normalize) + 1] == "merge backward batch_normalize shared/batch_norm1");
-  CHECK(executor.schedule(64).waits());
+  CHECK(executor.schedule(64).waits);
 }
 
 TEST_CASE("schedule: a pass that there is not") {
   const std::vector<std::string_view> wrong{"packed_wheights"};
-  CHECK_THROWS_WITH_AS(esp::TrainExecutor<float>(esp::program_of<Shared, float, esp::cpu::Device>(), rows, 64, 1, {}, wrong),
-                       "without is 'packed_wheights', expected a pass: projected_embeddings, deferred_weight_gradients", esp::ConfigError);
+  CHECK_THROWS_WITH_AS(esp::TrainExecutor<float>(esp::program_of<Shared, float, esp::Cpu>(), rows, 64, 1, {}, wrong),
+                       "without is 'packed_wheights', expected a pass: projected_embeddings, deferred_weight_gradients, bf16", esp::ConfigError);
 }

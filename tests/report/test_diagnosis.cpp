@@ -48,7 +48,7 @@ double product(esp::TrainExecutor<double>& executor, const std::string& group,
 
 template <class Model>
 void check_probe() {
-  esp::TrainExecutor<double> executor(esp::program_of<Model, double, esp::cpu::Device>(), rows, 150, 2);
+  esp::TrainExecutor<double> executor(esp::program_of<Model, double, esp::Cpu>(), rows, 150, 2);
   esp::initialize(executor.plan(), 3, executor.parameters());
   executor.prepare(esp::Adam{}, {});
   const std::vector<double> weights{1, 0.5};
@@ -120,7 +120,7 @@ TEST_CASE_TEMPLATE("diagnosis: each group's Gramian against separate runs; nothi
 }
 
 TEST_CASE("diagnosis: absent tasks and frozen layers do not count") {
-  esp::TrainExecutor<double> executor(esp::program_of<Experts, double, esp::cpu::Device>(), rows, 40, 2);
+  esp::TrainExecutor<double> executor(esp::program_of<Experts, double, esp::Cpu>(), rows, 40, 2);
   esp::initialize(executor.plan(), 3, executor.parameters());
   executor.prepare(esp::Adam{}, std::vector<std::string>{"expert*/dense0/*", "embedding/user"});
   const esp::RandomBatch<double> data(executor.plan(), 40, rows, 11, 0, true);

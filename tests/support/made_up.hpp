@@ -100,7 +100,7 @@ std::string message_of(Action&& action) {
 /// The parameters that a run starts from.
 template <class Model>
 esp::Parameters<float> started(const esp::Dataset& train, std::uint64_t seed) {
-  const auto program = esp::program_of<Model, float, esp::cpu::Device>();
+  const auto program = esp::program_of<Model, float, esp::Cpu>();
   esp::Features features(program.plan.schema);
   features.fit(train);
   esp::Parameters<float> p(program.plan, features.vocabulary_rows());

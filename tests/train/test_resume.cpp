@@ -405,7 +405,7 @@ TEST_CASE("resume: other settings are refused, naming the first difference") {
 
 TEST_CASE("resume: options of a loss and of an auxiliary loss are told apart") {
   const auto settings = []<class Model>() {
-    return esp::run_settings(esp::program_of<Model, float, esp::cpu::Device>(), esp::TrainerOptions{}, 10, 10);
+    return esp::run_settings(esp::program_of<Model, float, esp::Cpu>(), esp::TrainerOptions{}, 10, 10);
   };
   struct Near : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<MadeUpEncoder>,
                                     esp::Task<"watch", esp::Huber<esp::Delta{1.5}>, esp::Weight{1.0}, esp::Tower<8>>> {};

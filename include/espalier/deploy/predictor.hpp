@@ -36,7 +36,7 @@ struct PredictorOptions {
 /// Serves any plan. With `Precision::Bf16` its parameters take half the memory. `Predictor<Model>` is this with the plan of a model.
 class PlanPredictor {
  public:
-  using CpuProgram = Program<float, cpu::Device>;
+  using CpuProgram = Program<float, Cpu>;
 
   /// Reads what Trainer::save or the trainer's checkpoint wrote. Throws IoError; CheckpointError when the file is
   /// another model's, naming the first difference; ConfigError for options that cannot be.
@@ -123,7 +123,7 @@ template <class Model>
 class Predictor : public PlanPredictor {
  public:
   explicit Predictor(const std::string& path, PredictorOptions options = {})
-      : PlanPredictor(program_of<Model, float, cpu::Device>(), path, std::move(options)) {
+      : PlanPredictor(program_of<Model, float, Cpu>(), path, std::move(options)) {
     require_nan();
   }
   Predictor(const std::string& path, Precision precision)

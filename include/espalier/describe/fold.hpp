@@ -30,11 +30,6 @@ struct TensorNames {
   }
 };
 
-template <class... Ops>
-constexpr bool lists(OpId op, TypeList<Ops...>) {
-  return ((op == op_id<Ops>) || ...);
-}
-
 template <class Model>
 constexpr PlanSizes count_sizes() {
   PlanBuilder<0, 0, 0, 0> counter;

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "espalier/core/config.hpp"
@@ -26,12 +27,12 @@ namespace espalier {
 /// Every call's result is the same, bit for bit, for any number of threads.
 template <class T>
 struct BatchRun {
-  using C = Context<T, cpu::Device>;
+  using C = Context<T, Cpu>;
   /// Turns the task losses of this step (NaN: no labels) into the tasks' weights.
   using Weigh = void (*)(void* context, std::span<const double> losses, std::span<double> weights);
 
-  Program<T, cpu::Device> program;
-  cpu::Device device;
+  Program<T, Cpu> program;
+  Cpu device;
   ThreadPool pool;
   Parameters<T> parameters;
   Index capacity = 0;  ///< samples of the largest batch
@@ -55,15 +56,17 @@ struct BatchRun {
   Batch<T> batch;
   Slicing slicing;
   std::uint64_t key = 0;
+  bool training = true;
   Weigh weigh = nullptr;
   void* weigh_context = nullptr;
   Reducer<T>* reducer = nullptr;  ///< where other ranks have parts of the batch
   Index samples_before = 0;       ///< the samples of the ranks before
+  const ExecutionSchedule<T>* current = nullptr;  ///< that has left the gradients
   bool rows_are_summed = false;  ///< `sparse` holds this batch's sums: a balancing method made them
 
   /// `vocabulary_rows`: rows of each vocabulary's tables. Throws ConfigError.
-  ESPALIER_COLD BatchRun(const Program<T, cpu::Device>& of, const std::vector<Index>& vocabulary_rows, Index max_batch, int threads,
-                         cpu::Device on)
+  ESPALIER_COLD BatchRun(const Program<T, Cpu>& of, const std::vector<Index>& vocabulary_rows, Index max_batch, int threads,
+                         Cpu on)
       : program(of), device(on), pool(threads), parameters(of.plan, vocabulary_rows), capacity(max_batch) {
     if (max_batch < 1) throw ConfigError("batch_size is " + std::to_string(max_batch) + ", expected 1 or more");
     const PlanSizes& sizes = program.plan.sizes;
@@ -105,10 +108,18 @@ struct BatchRun {
     batch = of;
     slicing = Slicing::of(batch.size);
     key = of_key;
+    training = true;
     rows_are_summed = false;
     std::copy(task_weights.begin(), task_weights.end(), weights.begin());
     sum_label_weights();
     if (reducer != nullptr) reduce_label_weights();
+  }
+
+  /// Of samples that are predicted; only forward steps may run.
+  void begin_prediction(const Batch<T>& of) {
+    batch = of;
+    slicing = Slicing::of(batch.size);
+    training = false;
   }
 
   void make_workspace_for_each_slice() {
@@ -125,20 +136,20 @@ struct BatchRun {
     c.count = slicing.count(slice);
     c.samples_before = samples_before;
     c.capacity = w.capacity;
-    c.training = true;
+    c.training = training;
     c.key = key;
-    c.parameters = parameters.dense.data();
+    c.storage.parameters = parameters.dense.data();
+    c.storage.tables = tables.data();
     c.parameter_gradients = lanes[static_cast<std::size_t>(lane)].data();
     c.lane = lane;
-    c.tables = tables.data();
     c.values = w.values.data();
     c.gradients = w.gradients.data();
     c.scratch = scratch.data() + slice * plan().sizes.scratch;
     c.merged = merged.data();
     c.lookup_gradients = lookup_gradients.data();
     c.batch_capacity = capacity;
-    c.auxiliary = auxiliary.data() + 2 * slice * tasks;
-    c.auxiliary_weights = c.auxiliary + tasks;
+    c.auxiliary = training ? auxiliary.data() + 2 * slice * tasks : nullptr;
+    c.auxiliary_weights = training ? c.auxiliary + tasks : nullptr;
     c.batch_weight = batch_weight;
     return c;
   }
@@ -147,8 +158,7 @@ struct BatchRun {
   void run(const ExecutionSchedule<T>& schedule) {
     using Scope = typename Step<T>::Scope;
     const auto& steps = schedule.steps;
-    const bool waits = schedule.waits();
-    if (waits) make_workspace_for_each_slice();
+    if (schedule.waits) make_workspace_for_each_slice();
     for (std::size_t begin = 0; begin < steps.size();) {
       const Step<T>& step = steps[begin];
       std::size_t end = begin + 1;
@@ -157,8 +167,8 @@ struct BatchRun {
           while (end < steps.size() && steps[end].scope == Scope::slice) ++end;
           pool.run(slicing.lanes, [&](Index lane, int worker) {
             for (Index slice = slicing.first_slice(lane); slice < slicing.first_slice(lane + 1); ++slice) {
-              const C c = context(slice, waits ? slice : Index{worker}, lane);
-              for (std::size_t i = begin; i < end; ++i) run_step(steps[i], c);
+              const C c = context(slice, schedule.waits ? slice : Index{worker}, lane);
+              for (std::size_t i = begin; i < end; ++i) steps[i].run_on(c);
             }
           });
           break;
@@ -168,33 +178,25 @@ struct BatchRun {
           });
           break;
         case Scope::merge: merge(step.merge, *step.node); break;
-        case Scope::once: step.once(step.state); break;
+        case Scope::once: step.once(step.state, step.item); break;
       }
       begin = end;
     }
   }
 
-  /// Nodes begin … end − 1 of the plan, as it stands.
-  void forward(const C& c, Index begin, Index end) const {
-    if (begin == 0 && c.auxiliary != nullptr) std::fill_n(c.auxiliary, tasks, 0.0);
-    for (Index i = begin; i < end; ++i) {
-      const auto at = static_cast<std::size_t>(i);
-      program.operations[at].forward(plan().nodes[at], c);
-    }
+  /// A step of each slice that does `work` with this run.
+  template <class Work>
+  [[nodiscard]] Step<T> slice_step(Phase phase, std::string_view name, Work) {
+    Step<T> step;
+    step.phase = phase;
+    step.name = name;
+    step.state = this;
+    step.run = [](void* state, Index, const C& c) { Work{}(*static_cast<BatchRun*>(state), c); };
+    return step;
   }
-
-  /// All slices run a segment, then what they gathered is merged, then the next.
-  void forward_segments() {
-    const Index nodes = static_cast<Index>(program.operations.size());
-    for (Index begin = 0; begin < nodes;) {
-      Index end = begin;
-      while (end < nodes && program.operations[static_cast<std::size_t>(end++)].merge_forward == nullptr) {
-      }
-      each_slice([&](const C& c, Index) { forward(c, begin, end); });
-      const auto last = static_cast<std::size_t>(end - 1);
-      if (program.operations[last].merge_forward != nullptr) merge(program.operations[last].merge_forward, plan().nodes[last]);
-      begin = end;
-    }
+  /// What stands before all nodes: auxiliary losses add to zeros.
+  [[nodiscard]] Step<T> start_step() {
+    return slice_step(Phase::forward, "start", [](BatchRun& run, const C& c) { std::fill_n(c.auxiliary, run.tasks, 0.0); });
   }
 
   /// A task's loss over a slice, and the gradient at its logits.
@@ -222,6 +224,7 @@ struct BatchRun {
     }
   }
 
+  /// Where a schedule that `waits` has left each slice's activations.
   void each_slice(FunctionRef<void(const C& c, Index slice)> work) {
     pool.run(slicing.lanes, [&](Index lane, int) {
       for (Index slice = slicing.first_slice(lane); slice < slicing.first_slice(lane + 1); ++slice) {
@@ -230,7 +233,7 @@ struct BatchRun {
     });
   }
 
-  void merge(typename OperationFunctions<T, cpu::Device>::Merge function, const Node& node) {
+  void merge(typename OperationFunctions<T, Cpu>::Merge function, const Node& node) {
     function(node, scratch.data() + node.scratch, plan().sizes.scratch, slicing.slices, parameters.dense.data(),
              merged.data() + node.scratch);
   }
@@ -261,6 +264,19 @@ struct BatchRun {
     for (std::size_t k = 0; k < losses.size(); ++k) losses[k] = totals[k] > 0 ? losses[k] / totals[k] : std::nan("");
   }
 
+  /// Sums the gradients of a shard's rows.
+  void collect(Index shard) {
+    if (rows_are_summed) return;
+    auto& rows = sparse.shard(shard);
+    if (current->has_summed_table(rows.table)) {
+      current->collect(current->collect_state, rows.table, rows.part, sparse.parts(), rows.rows, rows.sums.data());
+    } else {
+      sparse.collect(shard, batch, lookup_gradients.data(), capacity);
+    }
+  }
+  /// How many lanes hold gradients of these dense parameters.
+  [[nodiscard]] Index lanes_with(Index begin, Index end) const { return current->has_summed(begin, end) ? 1 : slicing.lanes; }
+
   void poison(T value) {
     for (Workspace<T>& w : workspaces) {
       w.values.fill(value);
@@ -285,14 +301,6 @@ struct BatchRun {
     double before = 0;
     for (int r = 0; r < reducer->rank(); ++r) before += values[own + static_cast<std::size_t>(r)];
     samples_before = static_cast<Index>(before);
-  }
-
-  static void run_step(const Step<T>& step, const C& c) {
-    if (step.operation != nullptr) {
-      step.operation(*step.node, c);
-    } else {
-      step.run(step.state, step.item, c);
-    }
   }
 };
 

@@ -34,7 +34,7 @@ struct GradientCheckResult {
 
 /// Compares the gradient of Σ weight_k · loss_k with central differences, in double, for every dense tensor and every
 /// table of a model, on random data with masked labels and sample weights. Buffers are poisoned with NaN beforehand.
-[[nodiscard]] inline GradientCheckResult check_gradients(const Program<double, cpu::Device>& program,
+[[nodiscard]] inline GradientCheckResult check_gradients(const Program<double, Cpu>& program,
                                                          const GradientCheckOptions& options = {}) {
   const PlanView& plan = program.plan;
   if (options.rows < 1 || options.values_per_tensor < 1 || options.task < shared_by_tasks ||
@@ -132,7 +132,7 @@ struct GradientCheckResult {
 
 template <class Model>
 [[nodiscard]] GradientCheckResult check_gradients(const GradientCheckOptions& options = {}) {
-  return check_gradients(program_of<Model, double, cpu::Device>(), options);
+  return check_gradients(program_of<Model, double, Cpu>(), options);
 }
 
 }  // namespace espalier

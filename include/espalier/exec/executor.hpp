@@ -16,12 +16,12 @@
 #include "espalier/core/config.hpp"
 #include "espalier/core/threads.hpp"
 #include "espalier/exec/batch_run.hpp"
-#include "espalier/exec/parameter_update.hpp"
 #include "espalier/exec/parameters.hpp"
 #include "espalier/exec/reducer.hpp"
+#include "espalier/exec/update_run.hpp"
 #include "espalier/ops/program.hpp"
-#include "espalier/optim/clip.hpp"
 #include "espalier/passes/deferred_weight_gradients.hpp"
+#include "espalier/passes/narrow_weights.hpp"
 #include "espalier/passes/projected_embeddings.hpp"
 #include "espalier/passes/schedule.hpp"
 
@@ -32,15 +32,14 @@ namespace espalier {
 template <class T>
 class TrainExecutor {
  public:
-  using CpuProgram = Program<T, cpu::Device>;
+  using CpuProgram = Program<T, Cpu>;
   using Weigh = typename BatchRun<T>::Weigh;
 
   /// `vocabulary_rows`: rows of each vocabulary's tables. `without`: names of passes that are left out. Throws ConfigError.
   ESPALIER_COLD TrainExecutor(const CpuProgram& program, const std::vector<Index>& vocabulary_rows,
-                              Index max_batch, int threads, cpu::Device device = {},
+                              Index max_batch, int threads, Cpu device = {},
                               std::span<const std::string_view> without = {})
-      : run_(program, vocabulary_rows, max_batch, threads, device), update_(program.plan) {
-    make_norms();
+      : run_(program, vocabulary_rows, max_batch, threads, device), update_(run_) {
     make_schedules(without);
   }
 
@@ -50,8 +49,8 @@ class TrainExecutor {
   [[nodiscard]] const PlanView& plan() const { return run_.plan(); }
   [[nodiscard]] Parameters<T>& parameters() { return run_.parameters; }
   [[nodiscard]] const Parameters<T>& parameters() const { return run_.parameters; }
-  [[nodiscard]] OptimizerState<T>& optimizer_state() { return update_.state(); }
-  [[nodiscard]] const Trainable& trainable() const { return update_.trainable(); }
+  [[nodiscard]] OptimizerState<T>& optimizer_state() { return update_.update().state(); }
+  [[nodiscard]] const Trainable& trainable() const { return update_.update().trainable(); }
   [[nodiscard]] ThreadPool& pool() { return run_.pool; }
   [[nodiscard]] Index capacity() const { return run_.capacity; }
   /// What is run for batches of so many samples, at most capacity().
@@ -59,18 +58,21 @@ class TrainExecutor {
     assert(samples >= 1 && samples <= capacity());
     return schedules_[static_cast<std::size_t>(schedule_of_size_[static_cast<std::size_t>(samples)])].schedule;
   }
+  /// What is run where the losses of this step weigh the tasks.
+  [[nodiscard]] const ExecutionSchedule<T>& weighed_schedule() const { return weighed_; }
+  /// What is run by update(): gradients are summed over lanes, reduced over ranks where there are others, clipped, learnt from.
+  [[nodiscard]] const ExecutionSchedule<T>& update_schedule(bool clip) const { return update_.schedule(clip); }
 
   /// Which optimiser learns, which tensors it leaves alone (`freeze`: patterns with *, on tensor and table names) or treats
   /// apart, and whether an average of the parameters is kept, from what they are now. Throws ConfigError.
   ESPALIER_COLD void prepare(const Optimizer& optimizer, std::span<const std::string> freeze,
                              std::span<const ParameterGroup> groups = {},
                              const std::optional<ExponentialAverage>& average = {}) {
-    update_.prepare(run_.program.plan, run_.parameters, optimizer, freeze, groups, average);
-    make_norms();
+    update_.prepare(optimizer, freeze, groups, average);
   }
 
   /// Moving average of the parameters, if it is kept.
-  [[nodiscard]] ParameterAverage<T>& average() { return update_.average(); }
+  [[nodiscard]] ParameterAverage<T>& average() { return update_.update().average(); }
 
   /// The average after step `step`, where one is kept, becomes the parameters; from then on none is kept.
   ESPALIER_COLD void adopt_average(std::int64_t step) {
@@ -97,6 +99,7 @@ class TrainExecutor {
     }
     run_.reducer = reducer;
     run_.samples_before = 0;
+    update_.make_schedules();
   }
 
   /// What each task's labels were divided by, for losses that have constants in the label's unit. 1 unless said.
@@ -109,7 +112,7 @@ class TrainExecutor {
     if (run_.reducer != nullptr) {
       throw ConfigError("each task's gradient is taken where one executor has the whole batch: expected no set_reducer(), or a way to balance by losses");
     }
-    current_ = &plain_;
+    run_.current = &plain_;
     run_.begin(batch, weights, key);
     return run_;
   }
@@ -123,8 +126,8 @@ class TrainExecutor {
     run_.begin(batch, weights, key);
     run_.weigh = weigh;
     run_.weigh_context = weigh_context;
-    current_ = weigh != nullptr ? &weighed_ : &schedule(batch.size);
-    run_.run(*current_);
+    run_.current = weigh != nullptr ? &weighed_ : &schedule(batch.size);
+    run_.run(*run_.current);
     if (weigh == nullptr) run_.sum_losses();
     return run_.losses;
   }
@@ -132,66 +135,17 @@ class TrainExecutor {
   /// One optimiser step with the gradients that forward_backward left, and no predict() since; clears them. `max_norm` > 0 clips the global
   /// norm. Returns the norm when clipping, else 0.
   double update(const UpdateStep& step, double max_norm = 0) {
-    const std::span<const Trainable::Chunk> chunks = update_.chunks();
-    const Index shards = run_.sparse.shards(), pieces = shards + static_cast<Index>(chunks.size());
-    T* const gradient = run_.lanes[0].data();
-    const bool clip = max_norm > 0;
-    UpdateStep scaled = step;
-    const auto learn = [&](Index piece) {
-      if (piece < shards) {
-        const auto& shard = run_.sparse.shard(piece);
-        update_.update(shard, run_.parameters.tables[static_cast<std::size_t>(shard.table)].data(), scaled);
-      } else {
-        update_.update(chunks[static_cast<std::size_t>(piece - shards)], run_.parameters.dense.data(), gradient, scaled);
-      }
-    };
-    const auto sum = [&](Index piece) {
-      if (piece < shards) return collect(piece);
-      const Trainable::Chunk& chunk = chunks[static_cast<std::size_t>(piece - shards)];
-      ParameterUpdate<T>::sum_lanes(chunk, run_.lanes, lanes_of(chunk));
-    };
-    const bool apart = run_.reducer != nullptr;  // else a piece is summed and learnt while it is near
-    if (apart) {
-      run_.pool.run(pieces, [&](Index piece, int) { sum(piece); });
-      reduce_gradients();
-    }
-    run_.pool.run(pieces, [&](Index piece, int) {
-      if (!apart) sum(piece);
-      if (!clip) return learn(piece);
-      norms_[static_cast<std::size_t>(piece)] = piece < shards
-          ? update_.squared_norm(run_.sparse.shard(piece))
-          : ParameterUpdate<T>::squared_norm(chunks[static_cast<std::size_t>(piece - shards)], gradient);
-    });
-    update_.follow_state(run_.parameters.dense.data(), step);
-    if (!clip) return 0;
-    double squared = 0;
-    for (Index piece = 0; piece < pieces; ++piece) squared += norms_[static_cast<std::size_t>(piece)];
-    scaled.gradient_scale *= clip_factor(squared, max_norm);
-    run_.pool.run(pieces, [&](Index piece, int) { learn(piece); });
-    return std::sqrt(squared);
+    return update_.run(step, max_norm);
   }
 
   /// Inference: out[k] receives outputs × size predictions of task k, sample after sample. The weighted sums of the losses
   /// and of the labelled samples' weights are added to `loss_sums` and `weight_sums`, where those are not empty.
   void predict(const Batch<T>& batch, std::span<T* const> out, std::span<double> loss_sums = {},
                std::span<double> weight_sums = {}) {
-    run_.batch = batch;
-    run_.slicing = Slicing::of(batch.size);
+    run_.begin_prediction(batch);
     const bool with_losses = !loss_sums.empty();
-    run_.pool.run(run_.slicing.lanes, [&](Index lane, int worker) {
-      for (Index slice = run_.slicing.first_slice(lane); slice < run_.slicing.first_slice(lane + 1); ++slice) {
-        Context<T, cpu::Device> c = run_.context(slice, worker, lane);
-        c.training = false;
-        c.auxiliary = nullptr;
-        run_.forward(c, 0, static_cast<Index>(run_.program.operations.size()));
-        for (std::size_t k = 0; k < plan().tasks.size(); ++k) {
-          const TaskInfo& task = plan().tasks[k];
-          const View<T> to{out[k] + c.first * task.outputs, task.outputs, c.count, task.outputs};
-          run_.program.losses[k].predict(as_const(c.value(task.logits)), to);
-        }
-        if (with_losses) run_.all_losses(c);
-      }
-    });
+    predictions_ = out;
+    run_.run(with_losses ? evaluate_ : predict_);
     if (!with_losses) return;
     run_.sum_label_weights();
     for (std::size_t k = 0; k < run_.losses.size(); ++k) {
@@ -218,7 +172,7 @@ class TrainExecutor {
 
   /// The sums of table gradients by row, after forward_backward. For tests and diagnosis.
   SparseGradients<T>& collect_sparse() {
-    for (Index i = 0; i < run_.sparse.shards(); ++i) collect(i);
+    for (Index i = 0; i < run_.sparse.shards(); ++i) run_.collect(i);
     return run_.sparse;
   }
 
@@ -238,43 +192,42 @@ class TrainExecutor {
 
   /// One for each way in which a batch may be run, made before the first.
   ESPALIER_COLD void make_schedules(std::span<const std::string_view> without) {
-    for (const std::string_view name : without) {
-      if (name != ProjectedEmbeddings<T>::name && name != DeferredWeightGradients<T>::name) {
-        throw_error<ConfigError>({"without is '", name, "', expected a pass: ", ProjectedEmbeddings<T>::name, ", ",
-                                  DeferredWeightGradients<T>::name});
-      }
-    }
+    require_passes(without, {ProjectedEmbeddings<T>::name, DeferredWeightGradients<T>::name, narrow_pass});
+    const bool narrow = narrow_kernels<T>(run_.device) != nullptr && !is_left_out(narrow_pass, without);
+    if (!narrow) run_.device = {};
     // Why a pass is not made; empty: it is.
-    const auto left_out = [&](std::string_view name) -> std::string_view {
-      if (std::find(without.begin(), without.end(), name) != without.end()) return "left out";
+    const auto no = [&](std::string_view name) -> std::string_view {
+      if (is_left_out(name, without)) return "left out";
       return run_.segmented ? "an operation waits for the whole batch" : "";
     };
-    std::string_view no_projected = left_out(ProjectedEmbeddings<T>::name);
-    const std::string_view no_deferred = left_out(DeferredWeightGradients<T>::name);
-    if (no_projected.empty() && narrow_kernels<T>(run_.device) != nullptr) no_projected = "products are made in bf16";
+    std::string_view no_projected = no(ProjectedEmbeddings<T>::name);
+    const std::string_view no_deferred = no(DeferredWeightGradients<T>::name);
+    if (no_projected.empty() && narrow) no_projected = "products are made in bf16";
     if (no_projected.empty()) {
       projected_ = ProjectedEmbeddings<T>(run_.program, run_.parameters.table_rows, run_.capacity, run_.max_lanes, run_.pool.threads());
     }
     if (no_deferred.empty()) {
       deferred_ = DeferredWeightGradients<T>(plan(), run_.capacity, run_.device, [this](Index node) { return projected_.has_layer(node); });
     }
-    const Step<T> start = slice_step(Phase::forward, "start", [](BatchRun<T>& run, const Context<T, cpu::Device>& c) {
-      std::fill_n(c.auxiliary, run.tasks, 0.0);
-    });
-    const Step<T> losses = slice_step(Phase::loss, "losses", [](BatchRun<T>& run, const Context<T, cpu::Device>& c) { run.all_losses(c); });
-    const Step<T> zero = slice_step(Phase::backward, "zero", [](BatchRun<T>& run, const Context<T, cpu::Device>& c) { run.zero(c); });
-    plain_ = schedule_of(run_.program, start, {losses, zero});
+    using C = Context<T, Cpu>;
+    const Step<T> start = run_.start_step();
+    const Step<T> losses = run_.slice_step(Phase::loss, "losses", [](BatchRun<T>& run, const C& c) { run.all_losses(c); });
+    const Step<T> zero = run_.slice_step(Phase::backward, "zero", [](BatchRun<T>& run, const C& c) { run.zero(c); });
+    plain_ = training_schedule(run_.program, start, {losses, zero});
     Step<T> weigh;
     weigh.scope = Step<T>::Scope::once;
     weigh.phase = Phase::loss;
     weigh.name = "weigh";
     weigh.state = &run_;
-    weigh.once = [](void* state) {
+    weigh.once = [](void* state, Index) {
       BatchRun<T>& run = *static_cast<BatchRun<T>*>(state);
       run.sum_losses();
       run.weigh(run.weigh_context, run.losses, run.weights);
     };
-    weighed_ = schedule_of(run_.program, start, {losses, weigh, losses, zero});
+    weighed_ = training_schedule(run_.program, start, {losses, weigh, losses, zero});
+    for (const std::string_view pass : {DeferredWeightGradients<T>::name, ProjectedEmbeddings<T>::name}) {
+      weighed_.notes.push_back({pass, false, "the losses weigh the tasks between forward and backward"});
+    }
     schedule_of_size_.assign(static_cast<std::size_t>(run_.capacity) + 1, 0);
     for (Index n = 1; n <= run_.capacity; ++n) {
       const Slicing slicing = Slicing::of(n);
@@ -283,66 +236,45 @@ class TrainExecutor {
       auto found = std::find_if(schedules_.begin(), schedules_.end(), same);
       if (found == schedules_.end()) {
         made.schedule = plain_;
-        const auto apply = [&](auto& pass, std::string_view no, const auto& batch) {
-          if (no.empty()) return pass.apply(made.schedule, batch);
-          made.schedule.notes.push_back({pass.name, false, std::string(no)});
+        const auto apply = [&](auto& pass, std::string_view why_not, const auto& batch) {
+          if (why_not.empty()) return pass.apply(made.schedule, batch);
+          made.schedule.notes.push_back({pass.name, false, std::string(why_not)});
         };
+        if (narrow) made.schedule.notes.push_back({narrow_pass, true, "products read weights and activations as bf16"});
         apply(deferred_, no_deferred, slicing);
         apply(projected_, no_projected, n);
+        made.schedule.waits = slices_wait(made.schedule.steps);
         found = schedules_.insert(found, std::move(made));
       }
       schedule_of_size_[static_cast<std::size_t>(n)] = static_cast<std::int32_t>(found - schedules_.begin());
     }
-    current_ = &plain_;
+    run_.current = &plain_;
+    predict_ = forward_schedule(run_.program, false);
+    Step<T> predict = run_.slice_step(Phase::forward, "predict", [](BatchRun<T>&, const C&) {});
+    predict.state = this;
+    predict.run = [](void* state, Index, const C& c) { static_cast<const TrainExecutor*>(state)->predict_slice(c); };
+    predict_.steps.push_back(predict);
+    evaluate_ = predict_;
+    evaluate_.steps.push_back(losses);
   }
 
-  /// `Run`: what it does with this executor's batch.
-  template <class Run>
-  [[nodiscard]] Step<T> slice_step(Phase phase, std::string_view name, Run) {
-    Step<T> step;
-    step.phase = phase;
-    step.name = name;
-    step.state = &run_;
-    step.run = [](void* state, Index, const Context<T, cpu::Device>& c) { Run{}(*static_cast<BatchRun<T>*>(state), c); };
-    return step;
-  }
-
-  /// The gradients of all ranks, summed.
-  void reduce_gradients() {
-    run_.reducer->sum_gradient({run_.lanes[0].data(), static_cast<std::size_t>(plan().sizes.parameters)});
-    std::vector<std::int32_t> rows;
-    std::vector<T> sums;
-    for (Index i = 0; i < run_.sparse.shards(); ++i) {
-      const auto& shard = run_.sparse.shard(i);
-      run_.reducer->gather(shard.rows, {shard.sums.data(), static_cast<std::size_t>(shard.count() * shard.width)}, rows, sums);
-      run_.sparse.replace(i, rows, sums);
+  void predict_slice(const Context<T, Cpu>& c) const {
+    for (std::size_t k = 0; k < plan().tasks.size(); ++k) {
+      const TaskInfo& task = plan().tasks[k];
+      const View<T> to{predictions_[k] + c.first * task.outputs, task.outputs, c.count, task.outputs};
+      run_.program.losses[k].predict(as_const(c.value(task.logits)), to);
     }
   }
 
-  void make_norms() { norms_.assign(static_cast<std::size_t>(run_.sparse.shards()) + update_.chunks().size(), 0.0); }
-
-  void collect(Index shard) {
-    if (run_.rows_are_summed) return;
-    auto& rows = run_.sparse.shard(shard);
-    const std::vector<bool>& summed = current_->summed_tables;
-    if (!summed.empty() && summed[static_cast<std::size_t>(rows.table)]) return projected_.collect(rows, run_.sparse.parts());
-    run_.sparse.collect(shard, run_.batch, run_.lookup_gradients.data(), run_.capacity);
-  }
-
-  /// How many lanes hold gradients of a chunk.
-  [[nodiscard]] Index lanes_of(const Trainable::Chunk& chunk) const {
-    return current_->has_summed(chunk.begin, chunk.end) ? 1 : run_.slicing.lanes;
-  }
-
   BatchRun<T> run_;
-  ParameterUpdate<T> update_;
+  UpdateRun<T> update_;
   ProjectedEmbeddings<T> projected_;
   DeferredWeightGradients<T> deferred_;
   ExecutionSchedule<T> plain_, weighed_;  ///< of the plan as it stands; weighed between forward and backward
   std::vector<ScheduleOfSize> schedules_;
   std::vector<std::int32_t> schedule_of_size_;  ///< by the samples of a batch
-  const ExecutionSchedule<T>* current_ = nullptr;  ///< the last batch's
-  std::vector<double> norms_;                      ///< Σ g² of each piece of the update
+  ExecutionSchedule<T> predict_, evaluate_;        ///< forward alone; with losses
+  std::span<T* const> predictions_;                ///< of the last predict()
 };
 
 }  // namespace espalier

@@ -38,9 +38,10 @@ class ParameterGradients : public TaskBackward<T> {
         each_tensor(path.nodes[i],
                     [&](const ParameterInfo& t) { mixed = mixed || t.task != shared_by_tasks; });
       }
-      segmented_ = segmented_ || path.merges;
     }
-    segmented_ = segmented_ || run_.segmented;
+    schedule_ = forward();
+    for (std::size_t k = 0; k < tasks_; ++k) add_task(schedule_, k);
+    schedule_.waits = slices_wait(schedule_.steps);
     chunks_ = parameter_ranges(plan, trainable_, mixed, groups);
     for (const ParameterRange& c : chunks_) shared_ += c.shared ? c.end - c.begin : 0;
     for (std::size_t i = 0; i < tasks_ * static_cast<std::size_t>(run_.max_lanes); ++i) {
@@ -67,31 +68,12 @@ class ParameterGradients : public TaskBackward<T> {
     return static_cast<std::size_t>(shared_);
   }
 
+  [[nodiscard]] const ExecutionSchedule<T>& schedule() const { return schedule_; }
+
   /// Runs the batch that the executor has begun. Returns how many pieces of products there are.
   std::size_t run(GradientBalance* method = nullptr) {
     method_ = method != nullptr && method->balances() ? method : nullptr;
-    if (segmented_) {
-      run_.make_workspace_for_each_slice();
-      run_.forward_segments();
-      for (std::size_t k = 0; k < tasks_; ++k) {
-        run_.each_slice([&](const C& c, Index) { start(c, k); });
-        if (!present(k)) continue;
-        walk_segments(paths_[k], [&](const C& own, Index lane) { return own_buffers(own, k, lane); });
-      }
-    } else {
-      run_.pool.run(run_.slicing.lanes, [&](Index lane, int worker) {
-        const Index nodes = static_cast<Index>(run_.program.operations.size());
-        for (Index slice = run_.slicing.first_slice(lane); slice < run_.slicing.first_slice(lane + 1);
-             ++slice) {
-          const C c = run_.context(slice, worker, lane);
-          run_.forward(c, 0, nodes);
-          for (std::size_t k = 0; k < tasks_; ++k) {
-            start(c, k);
-            if (present(k)) walk(paths_[k], own_buffers(c, k, lane), c, paths_[k].nodes.size(), 0);
-          }
-        }
-      });
-    }
+    run_.run(schedule_);
     run_.sum_losses();
     const Index shards = run_.sparse.shards(), chunks = static_cast<Index>(chunks_.size());
     run_.pool.run(shards + chunks, [&](Index piece, int worker) {
@@ -141,20 +123,9 @@ class ParameterGradients : public TaskBackward<T> {
 
  private:
   using Base = TaskBackward<T>;
-  using typename Base::C;
   using typename Base::Path;
-  using Base::dot, Base::each_tensor, Base::run_, Base::partial_, Base::path_of, Base::paths_;
-  using Base::present, Base::present_, Base::start, Base::tasks_, Base::trainable_, Base::walk, Base::walk_segments;
-
-  [[nodiscard]] Buffer<T>& lane_of(Index lane, std::size_t k) {
-    return lanes_[static_cast<std::size_t>(lane) * tasks_ + k];
-  }
-
-  [[nodiscard]] C own_buffers(C c, std::size_t k, Index lane) {
-    c.parameter_gradients = lane_of(lane, k).data();
-    c.lookup_gradients = lookups_[k].data();
-    return c;
-  }
+  using Base::add_task, Base::dot, Base::each_tensor, Base::forward, Base::lane_of, Base::lanes_, Base::lookups_;
+  using Base::run_, Base::partial_, Base::path_of, Base::paths_, Base::present_, Base::tasks_, Base::trainable_;
 
   /// Sums every task's lanes into its first; clears the others; the products of what learns and is
   /// shared.
@@ -290,15 +261,12 @@ class ParameterGradients : public TaskBackward<T> {
     }
   }
 
-  bool segmented_ = false;
+  ExecutionSchedule<T> schedule_;  ///< forward, and backward task by task
   GradientBalance* method_ = nullptr;  ///< of this step, if there is anything to balance
   std::vector<ParameterRange> chunks_;
   std::vector<int> table_groups_;
   Index shared_ = 0;  ///< how many values are everyone's
   std::vector<Node> lookup_nodes_;
-  std::vector<Buffer<T>>
-      lanes_;  ///< lane after lane, in it task after task: gradients of the dense parameters
-  std::vector<Buffer<T>> lookups_;  ///< a task each: gradients of look-ups
   /// Sums by row, task after task, of a worker; where they are combined by row, of a shard.
   std::vector<std::vector<T>> rows_;
 };

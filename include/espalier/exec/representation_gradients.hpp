@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "espalier/balance/gradient_method.hpp"
@@ -51,6 +52,7 @@ class RepresentationGradients : public TaskBackward<T> {
       kept_.emplace_back(static_cast<std::size_t>(task.representation.rows * run_.capacity));
     }
     trunk_ = path_of(blocks_, {}, {.loads = true});  // gates lie below
+    make_schedules();
     partial_.assign(static_cast<std::size_t>(run_.max_slices) * tasks_ * tasks_, 0.0);
     if (Coordinates) sums_.assign(tasks_, std::vector<T>(coordinates()));
   }
@@ -60,27 +62,14 @@ class RepresentationGradients : public TaskBackward<T> {
     return static_cast<std::size_t>(run_.program.plan.tasks[0].representation.rows);
   }
 
+  /// As far as the representations, and the rest.
+  [[nodiscard]] std::vector<const ExecutionSchedule<T>*> schedules() const { return {&tasks_part_, &shared_part_}; }
+
   /// Runs the batch that the executor has begun, backward as far as the representations. Returns
   /// how many pieces of products there are.
   std::size_t run(GradientBalance* method = nullptr) {
     method_ = method != nullptr && method->balances() ? method : nullptr;
-    run_.make_workspace_for_each_slice();
-    run_.forward_segments();
-    for (std::size_t k = 0; k < tasks_; ++k) {
-      const Block& block = run_.program.plan.tasks[k].representation;
-      if (paths_[k].merges) {
-        run_.each_slice([&](const C& c, Index) { start(c, k); });
-        if (present(k)) walk_segments(paths_[k], [](const C& own, Index) { return own; });
-        run_.each_slice([&](const C& c, Index) { keep(c, block, k); });
-      } else {
-        run_.each_slice([&](const C& c, Index) {
-          start(c, k);
-          if (!present(k)) return;
-          walk(paths_[k], c, c, paths_[k].nodes.size(), 0);
-          keep(c, block, k);
-        });
-      }
-    }
+    run_.run(tasks_part_);
     run_.sum_losses();
     if constexpr (Coordinates) {
       if (method_ != nullptr && method_->remembers()) {
@@ -94,27 +83,44 @@ class RepresentationGradients : public TaskBackward<T> {
 
   /// The shared part, from Σ_k alpha_k g_k.
   void combine(std::span<const double> alpha) {
-    const auto begin_trunk = [&](const C& c) {
-      for (const Block& block : trunk_.zeroed) zero(c.gradient(block));
-      for (const Block& block : blocks_) combine_block(c, block, alpha);
-    };
-    if (trunk_.merges) {
-      run_.each_slice([&](const C& c, Index) { begin_trunk(c); });
-      walk_segments(trunk_, [](const C& own, Index) { return own; });
-    } else {
-      run_.each_slice([&](const C& c, Index) {
-        begin_trunk(c);
-        walk(trunk_, c, c, trunk_.nodes.size(), 0);
-      });
-    }
+    alpha_ = alpha;
+    run_.run(shared_part_);
   }
 
  private:
   using Base = TaskBackward<T>;
   using typename Base::C;
   using typename Base::Path;
-  using Base::dot, Base::run_, Base::partial_, Base::path_of, Base::paths_, Base::present;
-  using Base::present_, Base::start, Base::tasks_, Base::walk, Base::walk_segments, Base::zero;
+  using Base::add_path, Base::add_task, Base::dot, Base::forward, Base::run_, Base::partial_, Base::path_of, Base::paths_;
+  using Base::present_, Base::tasks_, Base::zero;
+
+  ESPALIER_COLD void make_schedules() {
+    tasks_part_ = forward();
+    const auto step = [this](std::string_view name, std::size_t item, auto run) {
+      Step<T> made;
+      made.phase = Phase::backward;
+      made.name = name;
+      made.state = this;
+      made.item = static_cast<Index>(item);
+      made.run = run;
+      return made;
+    };
+    for (std::size_t k = 0; k < tasks_; ++k) {
+      add_task(tasks_part_, k);
+      tasks_part_.steps.push_back(step("keep representation's gradient", k, [](void* state, Index task, const C& c) {
+        auto& self = *static_cast<RepresentationGradients*>(state);
+        const auto at = static_cast<std::size_t>(task);
+        self.keep(c, self.run_.program.plan.tasks[at].representation, at);
+      }));
+    }
+    shared_part_.steps.push_back(step("combine representations' gradients", 0, [](void* state, Index, const C& c) {
+      auto& self = *static_cast<RepresentationGradients*>(state);
+      for (const Block& block : self.trunk_.zeroed) zero(c.gradient(block));
+      for (const Block& block : self.blocks_) self.combine_block(c, block);
+    }));
+    add_path(shared_part_, trunk_, -1);
+    tasks_part_.waits = shared_part_.waits = true;  // the second goes on from the first's activations
+  }
 
   [[nodiscard]] T* kept(const C& c, std::size_t k) {
     return kept_[k].data() + c.first * run_.program.plan.tasks[k].representation.rows;
@@ -181,14 +187,14 @@ class RepresentationGradients : public TaskBackward<T> {
     }
   }
 
-  void combine_block(const C& c, const Block& block, std::span<const double> alpha) {
+  void combine_block(const C& c, const Block& block) {
     const View<T> g = c.gradient(block);
     zero(g);
     for (const std::size_t k : present_) {
       const Block& own = run_.program.plan.tasks[k].representation;
       if (own.base != block.base || own.row != block.row) continue;
       const T* from = kept(c, k);
-      const T scale = static_cast<T>(alpha[k]);
+      const T scale = static_cast<T>(alpha_[k]);
       for (Index j = 0; j < g.cols; ++j, from += g.rows) {
         T* to = g.column(j);
         for (Index i = 0; i < g.rows; ++i) to[i] += scale * from[i];
@@ -197,6 +203,8 @@ class RepresentationGradients : public TaskBackward<T> {
   }
 
   Path trunk_;
+  ExecutionSchedule<T> tasks_part_, shared_part_;
+  std::span<const double> alpha_;  ///< of this step
   std::vector<Block> blocks_;    ///< the representations, each once
   std::vector<Buffer<T>> kept_;  ///< a task each: its gradient, sample after sample
   std::vector<std::vector<T>> sums_;

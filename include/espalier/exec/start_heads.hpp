@@ -100,7 +100,7 @@ struct Sample {
 /// passes it on: of a funnel's step the head starts at the rate among those of the step before. Classes start at the
 /// logarithm of their shares times their weights in the loss. Losses of several outputs for other labels, heads that tasks share
 /// (MetaHeac's critics) and tasks without labels start at 0.
-ESPALIER_COLD inline void start_heads(const Program<float, cpu::Device>& program, const EncodedData& data,
+ESPALIER_COLD inline void start_heads(const Program<float, Cpu>& program, const EncodedData& data,
                                       std::span<float> parameters) {
   const PlanView& plan = program.plan;
   StartValues<float> values(plan.sizes.values, parameters.data());

@@ -5,33 +5,40 @@
 #include <algorithm>
 #include <cmath>
 #include <span>
+#include <string_view>
 #include <vector>
 
+#include "espalier/core/error.hpp"
 #include "espalier/exec/executor.hpp"
 #include "espalier/passes/task_paths.hpp"
 
 namespace espalier {
 
-/// What both ways to take the tasks' gradients stand on: the path of each task through the plan, and
-/// walks along it.
+/// What both ways to take the tasks' gradients stand on: the path of each task through the plan, and schedules along it.
 template <class T>
 class TaskBackward {
  public:
+  TaskBackward(const TaskBackward&) = delete;  // steps refer to it
+  TaskBackward& operator=(const TaskBackward&) = delete;
+
   /// The tasks of this step that have labels and a weight, in their order.
-  void set_present(std::span<const std::size_t> tasks) { present_.assign(tasks.begin(), tasks.end()); }
+  void set_present(std::span<const std::size_t> tasks) {
+    present_.assign(tasks.begin(), tasks.end());
+    is_present_.assign(tasks_, false);
+    for (const std::size_t k : tasks) is_present_[k] = true;
+  }
 
   /// The inner products of the tasks' gradients in pieces, tasks × tasks each: k ≥ other only.
   [[nodiscard]] std::span<const double> products() const { return partial_; }
 
  protected:
-  using C = Context<T, cpu::Device>;
+  using C = Context<T, Cpu>;
 
   /// A path, and where its gradients of parameters go.
   struct Path : BackwardPath {
     std::vector<bool>
         own;  ///< by node: to the executor's lane, as only parameters of single tasks are touched
     std::vector<int> lookups;
-    bool merges = false;  ///< some node needs all slices
   };
 
   explicit TaskBackward(TrainExecutor<T>& executor)
@@ -42,12 +49,10 @@ class TaskBackward {
   [[nodiscard]] Path path_of(std::span<const Block> seeds, std::span<const Block> boundary = {},
                              const AuxiliaryLosses& from = {}) {
     const PlanView& plan = run_.program.plan;
-    Path path{backward_path(plan, seeds, boundary, from), {}, {}, false};
-    for (std::size_t i = 0; i < path.nodes.size(); ++i) {
-      const Node& node = path.nodes[i];
+    Path path{backward_path(plan, seeds, boundary, from), {}, {}};
+    for (const Node& node : path.nodes) {
       path.own.push_back(owned(node));
       if (node.lookup >= 0) path.lookups.push_back(node.lookup);
-      path.merges = path.merges || run_.program.operations[path.places[i]].merge_backward != nullptr;
     }
     return path;
   }
@@ -60,48 +65,54 @@ class TaskBackward {
     });
   }
 
-  [[nodiscard]] bool present(std::size_t k) const {
-    return std::find(present_.begin(), present_.end(), k) != present_.end();
+  /// The plan forward, behind which the tasks' paths are added.
+  [[nodiscard]] ESPALIER_COLD ExecutionSchedule<T> forward() {
+    ExecutionSchedule<T> schedule = forward_schedule(run_.program, true);
+    schedule.steps.insert(schedule.steps.begin(), run_.start_step());
+    schedule.notes.push_back({pass_name, true, message({"backward for each of ", static_cast<Index>(tasks_), " tasks, over the nodes that its loss reaches"})});
+    return schedule;
   }
 
-  /// The gradient at task k's logits, and zeros where its path wants them.
-  void start(const C& c, std::size_t k) {
-    run_.loss(c, static_cast<Index>(k));
-    for (const Block& block : paths_[k].zeroed) zero(c.gradient(block));
+  /// Adds task k's loss, and the nodes of its path backward, which run where the task is present.
+  ESPALIER_COLD void add_task(ExecutionSchedule<T>& schedule, std::size_t k) {
+    Step<T> start;
+    start.phase = Phase::loss;
+    start.name = "loss";
+    start.state = this;
+    start.item = static_cast<Index>(k);
+    start.run = [](void* state, Index task, const C& c) {
+      auto& self = *static_cast<TaskBackward*>(state);
+      self.run_.loss(c, task);
+      for (const Block& block : self.paths_[static_cast<std::size_t>(task)].zeroed) zero(c.gradient(block));
+    };
+    schedule.steps.push_back(start);
+    add_path(schedule, paths_[k], static_cast<Index>(k));
+  }
+
+  /// The nodes alone; of no task: always. The path stays where it is.
+  ESPALIER_COLD void add_path(ExecutionSchedule<T>& schedule, const Path& path, Index task) {
+    for (std::size_t i = path.nodes.size(); i-- > 0;) {
+      const std::size_t from = schedule.steps.size();
+      add_node(schedule, run_.program, path.places[i], path.nodes[i], Phase::backward);
+      for (std::size_t s = from; s < schedule.steps.size(); ++s) {
+        Step<T>& step = schedule.steps[s];
+        step.pass = pass_name;
+        step.state = this;
+        step.item = static_cast<Index>(walks_.size());
+        if (step.scope == Step<T>::Scope::merge) {
+          step.scope = Step<T>::Scope::once;
+          step.once = [](void* state, Index item) { static_cast<TaskBackward*>(state)->merge(item); };
+        } else {
+          step.operation = nullptr;
+          step.run = [](void* state, Index item, const C& c) { static_cast<TaskBackward*>(state)->walk(item, c); };
+        }
+      }
+      walks_.push_back({&path.nodes[i], path.places[i], path.own[i], task});
+    }
   }
 
   static void zero(View<T> g) {
     for (Index j = 0; j < g.cols; ++j) std::fill_n(g.column(j), g.rows, T{0});
-  }
-
-  /// Nodes end − 1 … begin. `own`: the executor's lane.
-  void walk(const Path& path, const C& c, const C& own, std::size_t end, std::size_t begin) {
-    for (std::size_t i = end; i-- > begin;) {
-      run_.program.operations[path.places[i]].backward(path.nodes[i], path.own[i] ? own : c);
-    }
-  }
-
-  /// The same with barriers where a node needs all slices. buffers(context, lane) is the context
-  /// that gradients of shared parameters go to.
-  template <class Buffers>
-  void walk_segments(const Path& path, Buffers&& buffers) {
-    for (std::size_t end = path.nodes.size(); end > 0;) {
-      std::size_t begin = end;
-      while (begin > 0 && run_.program.operations[path.places[--begin]].merge_backward == nullptr) {
-      }
-      run_.pool.run(run_.slicing.lanes, [&](Index lane, int) {
-        for (Index slice = run_.slicing.first_slice(lane); slice < run_.slicing.first_slice(lane + 1);
-             ++slice) {
-          const C own = run_.context(slice, slice, lane);
-          walk(path, buffers(own, lane), own, end, begin);
-        }
-      });
-      if (const auto run = run_.program.operations[path.places[begin]].merge_backward;
-          run != nullptr) {
-        run_.merge(run, path.nodes[begin]);
-      }
-      end = begin;
-    }
   }
 
   /// In runs of partial sums that are added in a fixed order. Products of single precision overflow
@@ -132,14 +143,50 @@ class TaskBackward {
     return sum;
   }
 
+  /// Where a task's gradients of shared parameters go; empty: where those of all tasks go.
+  [[nodiscard]] Buffer<T>& lane_of(Index lane, std::size_t k) {
+    return lanes_[static_cast<std::size_t>(lane) * tasks_ + k];
+  }
+
+  static constexpr std::string_view pass_name = "task_paths";
+
   BatchRun<T>& run_;
   const Trainable& trainable_;
   std::size_t tasks_;
   std::vector<Path> paths_;  ///< one a task
+  std::vector<Buffer<T>>
+      lanes_;  ///< lane after lane, in it task after task: gradients of the dense parameters
+  std::vector<Buffer<T>> lookups_;  ///< a task each: gradients of look-ups
   std::vector<std::size_t> present_;
   std::vector<double> partial_;
 
  private:
+  /// A node of a path: what a step refers to.
+  struct Walk {
+    const Node* node = nullptr;
+    std::size_t place = 0;
+    bool own = false;
+    Index task = 0;  ///< −1: of all
+  };
+
+  [[nodiscard]] bool runs(const Walk& at) const { return at.task < 0 || is_present_[static_cast<std::size_t>(at.task)]; }
+
+  void walk(Index item, C c) {
+    const Walk& at = walks_[static_cast<std::size_t>(item)];
+    if (!runs(at)) return;
+    if (!at.own && !lanes_.empty()) {
+      const auto k = static_cast<std::size_t>(at.task);
+      c.parameter_gradients = lane_of(c.lane, k).data();
+      c.lookup_gradients = lookups_[k].data();
+    }
+    run_.program.operations[at.place].backward(*at.node, c);
+  }
+
+  void merge(Index item) {
+    const Walk& at = walks_[static_cast<std::size_t>(item)];
+    if (runs(at)) run_.merge(run_.program.operations[at.place].merge_backward, *at.node);
+  }
+
   [[nodiscard]] bool owned(const Node& node) const {
     bool all = true, any = false;
     each_tensor(node, [&](const ParameterInfo& t) {
@@ -148,6 +195,9 @@ class TaskBackward {
     });
     return any && all;
   }
+
+  std::vector<Walk> walks_;
+  std::vector<bool> is_present_;
 };
 
 }  // namespace espalier

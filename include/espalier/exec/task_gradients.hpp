@@ -73,6 +73,12 @@ class TaskGradientPass {
     return run.losses;
   }
 
+  /// What is run, one after the other; between the last two, or behind the only one, gradients are compared and combined.
+  [[nodiscard]] ESPALIER_COLD std::vector<const ExecutionSchedule<T>*> schedules() const {
+    if (representation_) return representation_->schedules();
+    return {&parameters_->schedule()};
+  }
+
   /// Of the last step: G Gᵀ, row after row, NaN on the diagonal for tasks that were absent; and the
   /// method's weights.
   [[nodiscard]] std::span<const double> gramian() const { return gramian_; }
@@ -123,6 +129,8 @@ struct GradientDriver {
                                                      std::span<const double> weights,
                                                      std::uint64_t key,
                                                      GradientBalance& balance) = 0;
+    /// See TaskGradientPass.
+    [[nodiscard]] virtual std::vector<const ExecutionSchedule<float>*> schedules() const = 0;
   };
   /// Makes room for what the method remembers, too.
   std::unique_ptr<Pass> (*make)(TrainExecutor<float>& executor, BalanceOn on,
@@ -138,6 +146,7 @@ struct GradientDriverOf {
                                              std::uint64_t key, GradientBalance& balance) override {
       return pass.forward_backward(batch, weights, key, balance);
     }
+    [[nodiscard]] std::vector<const ExecutionSchedule<T>*> schedules() const override { return pass.schedules(); }
     TaskGradientPass<T, Method::needs_coordinates> pass;
   };
 

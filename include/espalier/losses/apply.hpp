@@ -3,13 +3,11 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cassert>
 #include <concepts>
-#include <limits>
 
 #include "espalier/core/view.hpp"
-#include "espalier/kernels/cpu/vector_math.hpp"
+#include "espalier/kernels/cpu/loss.hpp"
 #include "espalier/losses/logistic.hpp"
 #include "espalier/losses/loss.hpp"
 
@@ -42,65 +40,20 @@ inline T evaluate_in_unit(T z, T y, T& gradient, [[maybe_unused]] Element<T> uni
   }
 }
 
-namespace ESPALIER_COMPILED_SET {
-
-/// A register of samples: writes their gradients and their values, 0 where there is no label. `e`: of their logits, if L takes them.
+/// L for registers of samples: see apply_registers().
 template <class L>
-inline void apply_register(const float* z, const float* e, const float* labels, const float* weights, float scale,
-                           float unit, float* gradient, float* values) {
-  const FloatRegister y = cpu::load(labels), zero{};
-  const auto labelled = y == y;
-  FloatRegister g, value;
-  if constexpr (TakesLogits<L>) {
-    value = L::evaluate(Logit<FloatRegister>{cpu::load(z), cpu::load(e)}, labelled ? y : zero, g);
-  } else {
-    value = evaluate_in_unit<L>(cpu::load(z), labelled ? y : zero, g, unit);
-  }
-  if (weights != nullptr) {
-    const FloatRegister weight = cpu::load(weights);
-    value *= weight;
-    g *= weight;
-  }
-  cpu::store(gradient, labelled ? g * scale : zero);
-  cpu::store(values, labelled ? value : zero);
-}
+struct RegisterLoss {
+  static constexpr bool has_ahead = TakesLogits<L>;
 
-/// apply_loss for samples side by side. What a sample's gradient is does not depend on where it lies. Exponentials are
-/// computed a block ahead: the chains of dependent instructions are shorter, and more of them under way at a time.
-template <class L>
-double apply_registers(const float* z, const float* labels, const float* weights, float scale, float unit,
-                       float* gradient, Index n) {
-  constexpr Index lanes = cpu::lanes<float>, block = 16 * lanes;
-  float values[std::size_t{block}], e[std::size_t{block}];
-  cpu::DoubleSum sum;
-  for (Index j = 0; j < n;) {
-    const Index begin = j, end = (std::min)(j + block, n);
-    if constexpr (TakesLogits<L>) {
-      for (Index i = j; i + lanes <= end; i += lanes) cpu::store(e + (i - begin), logit(cpu::load(z + i)).e);
+  static FloatRegister ahead(FloatRegister z) { return logit(z).e; }
+  static FloatRegister evaluate(FloatRegister z, [[maybe_unused]] FloatRegister e, FloatRegister y, FloatRegister& gradient, float unit) {
+    if constexpr (has_ahead) {
+      return L::evaluate(Logit<FloatRegister>{z, e}, y, gradient);
+    } else {
+      return evaluate_in_unit<L>(z, y, gradient, unit);
     }
-    for (; j + lanes <= end; j += lanes) {
-      apply_register<L>(z + j, e + (j - begin), labels + j, weights == nullptr ? nullptr : weights + j, scale, unit,
-                        gradient + j, values + (j - begin));
-    }
-    if (j < end) {
-      std::array<float, std::size_t{lanes}> last_z{}, last_labels, last_weights{}, last_gradient;
-      last_labels.fill(std::numeric_limits<float>::quiet_NaN());
-      std::copy(z + j, z + end, last_z.data());
-      std::copy(labels + j, labels + end, last_labels.data());
-      if (weights != nullptr) std::copy(weights + j, weights + end, last_weights.data());
-      if constexpr (TakesLogits<L>) cpu::store(e, logit(cpu::load(last_z.data())).e);
-      apply_register<L>(last_z.data(), e, last_labels.data(), weights == nullptr ? nullptr : last_weights.data(), scale, unit,
-                        last_gradient.data(), values + (j - begin));
-      std::copy_n(last_gradient.data(), end - j, gradient + j);
-      j = end;
-    }
-    for (Index i = 0; i < end - begin; i += lanes) sum.add(values + i);
   }
-  return sum.total();
-}
-
-}  // namespace ESPALIER_COMPILED_SET
-using namespace ESPALIER_COMPILED_SET;
+};
 
 }  // namespace detail
 
@@ -117,7 +70,7 @@ double apply_loss(View<const T> z, const T* labels, const T* weights, T scale, V
     assert(z.rows == outputs && gradient.rows == outputs && gradient.cols == z.cols);
     if constexpr (std::same_as<T, float> && detail::TakesRegisters<L>) {
       if (z.stride == 1 && gradient.stride == 1) {
-        return detail::apply_registers<L>(z.data, labels, weights, scale, unit, gradient.data, z.cols);
+        return apply_registers<detail::RegisterLoss<L>>(Cpu{}, z.data, labels, weights, scale, unit, gradient.data, z.cols);
       }
     }
     for (Index j = 0; j < z.cols; ++j) {

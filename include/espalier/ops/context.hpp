@@ -16,7 +16,7 @@
 #include "espalier/core/random.hpp"
 #include "espalier/core/view.hpp"
 #include "espalier/data/batch.hpp"
-#include "espalier/kernels/bfloat16.hpp"
+#include "espalier/kernels/cpu/storage.hpp"
 #include "espalier/plan/plan.hpp"
 #include "espalier/plan/rule.hpp"
 
@@ -37,14 +37,9 @@ struct Context {
   bool training = false;
   std::uint64_t key = 0;  ///< of this step's random numbers
 
-  const T* parameters = nullptr;
+  Storage<T, Device> storage{};  ///< the model's parameters
   T* parameter_gradients = nullptr;
   Index lane = 0;      ///< which of the accumulators of gradients that is
-  const T* const* tables = nullptr;
-  // Null, but where inference keeps matrices of products and tables so:
-  const T* panels = nullptr;  ///< matrices of products once more, in panels, each at its offset
-  const BFloat16* narrow_matrices = nullptr;
-  const BFloat16* const* narrow_tables = nullptr;
   T* values = nullptr;           ///< activations
   T* gradients = nullptr;        ///< their gradients, laid out alike
   T* scratch = nullptr;          ///< this slice's part of what is merged over the batch
@@ -62,17 +57,11 @@ struct Context {
   /// Null where the node has none.
   [[nodiscard]] const T* parameter(const Extent& e) const { return parameter(e.offset); }
   [[nodiscard]] const T* parameter(Index offset) const {
-    return offset < 0 ? nullptr : parameters + offset;
+    return offset < 0 ? nullptr : storage.parameters + offset;
   }
-  /// A matrix of weights that is read by products alone.
-  [[nodiscard]] Stored<T> matrix(Index offset) const {
-    if (narrow_matrices != nullptr) return Stored<T>(narrow_matrices + offset);
-    return {parameters + offset, panels == nullptr ? nullptr : panels + offset};
-  }
-  [[nodiscard]] Stored<T> table(int index) const {
-    if (narrow_tables != nullptr) return Stored<T>(narrow_tables[index]);
-    return tables[index];
-  }
+  /// A matrix of weights that is read by products alone, and a table: as the device keeps them.
+  [[nodiscard]] auto matrix(Index offset) const { return storage.matrix(offset); }
+  [[nodiscard]] auto table(int index) const { return storage.table(index); }
   [[nodiscard]] T* parameter_gradient(const Extent& e) const { return parameter_gradient(e.offset); }
   [[nodiscard]] T* parameter_gradient(Index offset) const {
     return offset < 0 ? nullptr : parameter_gradients + offset;

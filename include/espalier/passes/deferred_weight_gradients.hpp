@@ -41,10 +41,10 @@ struct DeferredMatrix {
 /// adding to it slice by slice in a copy for each lane, and summing the lanes, costs more than the products' arithmetic
 /// hides. Here slices leave their δ and x, and afterwards the matrix is made at once, some of its rows a piece.
 /// Which layers, and for which batches, depends on the plan, the tables' rows and the size of the batch alone.
-template <class T>
+template <class T, class Device = Cpu>
 class DeferredWeightGradients {
  public:
-  using C = Context<T, cpu::Device>;
+  using C = Context<T, Device>;
 
   static constexpr std::string_view name = "deferred_weight_gradients";
 
@@ -53,7 +53,7 @@ class DeferredWeightGradients {
   /// `others(i)`: whether node i is somebody else's. What is kept for a layer is less than three
   /// times its matrix.
   template <class Others>
-  ESPALIER_COLD DeferredWeightGradients(const PlanView& plan, Index max_batch, cpu::Device device, const Others& others)
+  ESPALIER_COLD DeferredWeightGradients(const PlanView& plan, Index max_batch, Device device, const Others& others)
       : device_(device), layer_of_(plan.nodes.size(), none) {
     const std::vector<DenseMatrix> matrices = dense_matrices(plan.nodes);
     for (std::size_t i = 0; i < layer_of_.size(); ++i) {
@@ -84,7 +84,7 @@ class DeferredWeightGradients {
   }
 
   /// Changes a schedule for batches that are cut so; its steps refer to this.
-  ESPALIER_COLD void apply(ExecutionSchedule<T>& schedule, const Slicing& slicing) {
+  ESPALIER_COLD void apply(ExecutionSchedule<T, Device>& schedule, const Slicing& slicing) {
     std::vector<Index> layers = chosen(slicing);
     if (layers.empty()) {
       schedule.notes.push_back({name, false, slicing.lanes == 1 ? "the batch makes one lane"
@@ -92,7 +92,7 @@ class DeferredWeightGradients {
       return;
     }
     double flops = 0;
-    for (Step<T>& step : schedule.steps) {
+    for (Step<T, Device>& step : schedule.steps) {
       if (step.place < 0 || step.phase != Phase::backward) continue;
       const Index layer = layer_of_[static_cast<std::size_t>(step.place)];
       if (std::find(layers.begin(), layers.end(), layer) == layers.end()) continue;
@@ -105,8 +105,8 @@ class DeferredWeightGradients {
       step.flops_of_sample -= products;
       flops += products;
     }
-    Step<T> added;
-    added.scope = Step<T>::Scope::pieces;
+    Step<T, Device> added;
+    added.scope = Step<T, Device>::Scope::pieces;
     added.phase = Phase::backward;
     added.name = "gradients of matrices";
     added.pass = name;
@@ -134,7 +134,7 @@ class DeferredWeightGradients {
     activation_backward(c.device, n.activation, as_const(c.value(n.cache)),
                         as_const(c.value(n.out)), as_const(c.gradient(n.out)), delta);
     if (n.parameters[1].exists())
-      cpu::add_samples(as_const(delta), c.parameter_gradient(n.parameters[1]));
+      add_samples(c.device, as_const(delta), c.parameter_gradient(n.parameters[1]));
     const Index out = layer.matrix.out;
     for (int g = 0; g < n.groups; ++g)
       ops::Dense::input_gradient(n, g, as_const(part(delta, g * out, out)), c);
@@ -196,7 +196,7 @@ class DeferredWeightGradients {
     return {v.data + first, rows, v.cols, v.stride};
   }
 
-  cpu::Device device_{};
+  Device device_{};
   std::vector<Index> layer_of_;  ///< by node
   std::vector<Layer> layers_;
   std::vector<std::vector<Index>> sets_;  ///< of layers: one a schedule

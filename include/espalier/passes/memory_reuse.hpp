@@ -1,43 +1,77 @@
 // SPDX-License-Identifier: Apache-2.0
-// `CompactPlan`: a plan that runs forward only, in as little memory as the lifetimes of its blocks allow.
+// `MemoryReuse<T>`: a schedule that runs forward only, in as little memory as the lifetimes of its blocks allow.
 #pragma once
 
 #include <algorithm>
+#include <array>
+#include <string_view>
 #include <vector>
 
 #include "espalier/core/config.hpp"
-#include "espalier/plan/plan.hpp"
+#include "espalier/core/error.hpp"
+#include "espalier/passes/schedule.hpp"
 
 namespace espalier {
 
-/// Nodes of a plan whose blocks share memory where their lifetimes do not overlap: nothing is kept for backward.
-struct CompactPlan {
-  std::vector<Node> nodes;
-  std::vector<Block> logits;
-  Index values = 0;  ///< per sample
+/// Blocks share memory where their lifetimes do not overlap: nothing is kept for backward. A block lives from its first step to its
+/// last, logits to the end; places are dealt first fit, in the order of first use.
+template <class T, class Device = Cpu>
+class MemoryReuse {
+ public:
+  static constexpr std::string_view name = "memory_reuse";
 
-  ESPALIER_COLD explicit CompactPlan(const PlanView& plan)
-      : nodes(plan.nodes.begin(), plan.nodes.end()) {
-    struct Life {
-      int base, size, first, last, offset;
-    };
+  MemoryReuse() = default;
+  MemoryReuse(const MemoryReuse&) = delete;  // steps refer to its nodes
+  MemoryReuse& operator=(const MemoryReuse&) = delete;
+
+  /// Changes a schedule whose steps are nodes forward, in their order.
+  ESPALIER_COLD void apply(ExecutionSchedule<T, Device>& schedule) {
+    const Index before = schedule.values;
     std::vector<Life> lives;
-    const auto use = [&](const Block& b, int node) {
+    const auto use = [&](const Block& b, Index step) {
       if (!b.exists()) return;
-      for (Life& life : lives) {
-        if (life.base == b.base) {
-          life.last = node;
-          return;
-        }
+      const auto known = std::find_if(lives.begin(), lives.end(), [&](const Life& life) { return life.base == b.base; });
+      if (known != lives.end()) {
+        known->last = step;
+      } else {
+        lives.push_back({b.base, b.stride * b.steps, step, step, 0});
       }
-      lives.push_back({b.base, b.stride * b.steps, node, node, 0});
     };
-    for (int i = 0; i < static_cast<int>(nodes.size()); ++i) {
-      const Node& n = nodes[static_cast<std::size_t>(i)];
-      for (const Block* b : {&n.in, &n.in2, &n.cache, &n.out}) use(*b, i);
+    nodes_.clear();
+    nodes_.reserve(schedule.steps.size());
+    for (auto& step : schedule.steps) {
+      nodes_.push_back(*step.node);
+      step.node = &nodes_.back();
+      for (const Block* b : blocks_of(nodes_.back())) use(*b, static_cast<Index>(nodes_.size()) - 1);
     }
-    for (const TaskInfo& task : plan.tasks) use(task.logits, static_cast<int>(nodes.size()));
-    // First fit, in order of first use.
+    for (const Block& logits : schedule.logits) use(logits, static_cast<Index>(nodes_.size()));
+    schedule.values = place(lives);
+    const auto move = [&](Block& b) {
+      if (!b.exists()) return;
+      b.base = std::find_if(lives.begin(), lives.end(), [&](const Life& life) { return life.base == b.base; })->offset;
+    };
+    for (Node& n : nodes_) {
+      for (Block* b : blocks_of(n)) move(*b);
+    }
+    for (Block& logits : schedule.logits) move(logits);
+    schedule.notes.push_back({name, schedule.values < before, message({"values of a sample: ", schedule.values, " instead of ", before})});
+  }
+
+ private:
+  struct Life {
+    int base, size;
+    Index first, last;  ///< steps
+    int offset;
+  };
+
+  template <class N>
+  [[nodiscard]] static auto blocks_of(N& n) {
+    return std::array{&n.in, &n.in2, &n.cache, &n.out};
+  }
+
+  /// Returns how many values that takes.
+  [[nodiscard]] static Index place(std::vector<Life>& lives) {
+    Index values = 0;
     for (std::size_t i = 0; i < lives.size(); ++i) {
       bool moved = true;
       while (moved) {
@@ -53,22 +87,10 @@ struct CompactPlan {
       }
       values = (std::max)(values, Index{lives[i].offset} + lives[i].size);
     }
-    const auto move = [&](Block& b) {
-      for (const Life& life : lives) {
-        if (b.exists() && life.base == b.base) {
-          b.base = life.offset;
-          return;
-        }
-      }
-    };
-    for (Node& n : nodes) {
-      for (Block* b : {&n.in, &n.in2, &n.cache, &n.out}) move(*b);
-    }
-    for (const TaskInfo& task : plan.tasks) {
-      logits.push_back(task.logits);
-      move(logits.back());
-    }
+    return values;
   }
+
+  std::vector<Node> nodes_;  ///< one a step
 };
 
 }  // namespace espalier

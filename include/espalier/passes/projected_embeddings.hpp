@@ -24,16 +24,16 @@ namespace espalier {
 /// A table of a few rows is looked up by a thousand samples: three products a sample become a row added here and there.
 /// Tables of very few rows form groups with a row for each combination, Σ_f P_f: fewer rows are added then.
 /// Which tables, and for which batches, depends on the plan, the tables' rows and the size of the batch alone.
-template <class T>
+template <class T, class Device = Cpu>
 class ProjectedEmbeddings {
  public:
-  using C = Context<T, cpu::Device>;
+  using C = Context<T, Device>;
 
   static constexpr std::string_view name = "projected_embeddings";
 
   ProjectedEmbeddings() = default;
 
-  ESPALIER_COLD ProjectedEmbeddings(const Program<T, cpu::Device>& program,
+  ESPALIER_COLD ProjectedEmbeddings(const Program<T, Device>& program,
                                     const std::vector<Index>& table_rows, Index max_batch, Index lanes,
                                     int threads)
       : program_(program),
@@ -71,16 +71,16 @@ class ProjectedEmbeddings {
   }
 
   /// Changes a schedule for batches of `samples`; its steps refer to this.
-  ESPALIER_COLD void apply(ExecutionSchedule<T>& schedule, Index samples) {
+  ESPALIER_COLD void apply(ExecutionSchedule<T, Device>& schedule, Index samples) {
     if (!pays(samples)) {
       schedule.notes.push_back({name, false, tables_.empty() ? "no small table is read by a first layer alone"
                                                              : "the batch is too small for its tables' rows"});
       return;
     }
-    using Scope = typename Step<T>::Scope;
-    const auto role = [&](const Step<T>& step) { return step.place < 0 ? Role::other : roles_[static_cast<std::size_t>(step.place)]; };
-    std::erase_if(schedule.steps, [&](const Step<T>& step) { return role(step) == Role::skipped; });
-    for (Step<T>& step : schedule.steps) {
+    using Scope = typename Step<T, Device>::Scope;
+    const auto role = [&](const Step<T, Device>& step) { return step.place < 0 ? Role::other : roles_[static_cast<std::size_t>(step.place)]; };
+    std::erase_if(schedule.steps, [&](const Step<T, Device>& step) { return role(step) == Role::skipped; });
+    for (Step<T, Device>& step : schedule.steps) {
       if (role(step) == Role::other) continue;
       step.pass = name;
       step.node = &nodes_[static_cast<std::size_t>(step.place)];
@@ -94,7 +94,7 @@ class ProjectedEmbeddings {
       step.flops_of_sample = step.phase == Phase::forward ? products + rows_added : products * (layer.rest_learns ? 2 : 1) + rows_added;
       step.run = step.phase == Phase::forward ? &forward : &backward;
     }
-    Step<T> added;
+    Step<T, Device> added;
     added.scope = Scope::pieces;
     added.pass = name;
     added.state = this;
@@ -119,6 +119,8 @@ class ProjectedEmbeddings {
     for (const Layer& layer : layers_) schedule.summed_parameters.push_back(nodes_[static_cast<std::size_t>(layer.node)].parameters[0]);
     schedule.summed_tables.assign(program_.plan.tables.size(), false);
     for (const Table& t : tables_) schedule.summed_tables[static_cast<std::size_t>(t.table)] = true;
+    schedule.collect = &collect;
+    schedule.collect_state = this;
     schedule.notes.push_back({name, true, message({"tables: ", static_cast<Index>(tables_.size()), ", their rows: ", rows_,
                                                    ", look-ups a sample: ", lookups_})});
   }
@@ -138,15 +140,15 @@ class ProjectedEmbeddings {
         for (const Member& m : part.members) {
           const bool first = &m == &part.members.front();
           T* const to = part.products.data();
-          cpu::gemm<T>(layer.out, m.rows, m.width,
-                       {parameters + layer.weight + m.column, layer.in, 1},
-                       {tables[m.table], 1, m.width},
-                       {part.members.size() == 1 ? to : made, layer.out, false, nullptr,
-                        Activation::identity});
+          project_rows(Device{}, columns_of(layer, m, parameters), tables[m.table], m.rows, part.members.size() == 1 ? to : made);
           if (part.members.size() == 1) continue;
           for (Index row = 0; row < part.rows; ++row) {
-            cpu::combine(to + row * layer.out, made + m.row_of(row) * layer.out, layer.out,
-                         [first](auto sum, auto p) { return first ? p : sum + p; });
+            const T* const product = made + m.row_of(row) * layer.out;
+            if (first) {
+              std::copy_n(product, layer.out, to + row * layer.out);
+            } else {
+              add_row(Device{}, product, to + row * layer.out, layer.out);
+            }
           }
         }
       }
@@ -166,16 +168,7 @@ class ProjectedEmbeddings {
     dense_forward(c.device, layer.weights.data(), c.parameter(n.parameters[1]), rest_of(layer, x),
                   Activation::identity, {}, sum);
     for (Index j = 0; j < c.count; ++j) add_products(layer, c, c.first + j, sum.column(j));
-    if (n.activation == Activation::relu) {
-      for (Index j = 0; j < c.count; ++j) {
-        cpu::combine(y.column(j), as_const(sum).column(j), y.rows, [](auto, auto v) {
-          const decltype(v) zero{};
-          return v < zero ? zero : v;  // a NaN stays one
-        });
-      }
-    } else {
-      activation_forward(c.device, n.activation, as_const(sum), y);
-    }
+    activation_forward(c.device, n.activation, as_const(sum), y);
   }
 
   /// The same backward. Keeps δ.
@@ -203,7 +196,7 @@ class ProjectedEmbeddings {
       Layer& layer = layers_[static_cast<std::size_t>(i)];
       for (Buffer<T>& lane : layer.gradients) {
         each_rest(layer, gradient + layer.weight, lane.data(), [](T* to, T* from, Index n) {
-          cpu::combine(to, from, n, [](auto sum, auto more) { return sum + more; });
+          add_row(Device{}, from, to, n);
           std::fill_n(from, n, T{0});
         });
       }
@@ -230,32 +223,26 @@ class ProjectedEmbeddings {
             if (touched[row] == 0) continue;
             t.touched[static_cast<std::size_t>(m.row_of(row))] = 1;
             if (own == sums) continue;
-            cpu::combine(rest + m.row_of(row) * layer.out, sums + row * layer.out, layer.out,
-                         [](auto sum, auto more) { return sum + more; });
+            add_row(Device{}, sums + row * layer.out, rest + m.row_of(row) * layer.out, layer.out);
           }
-          const Index column = layer.weight + m.column;
-          cpu::gemm<T>(m.width, layer.out, m.rows, {tables[m.table], 1, m.width},
-                       {own, layer.out, 1},
-                       {gradient + column, layer.in, true, nullptr, Activation::identity});
-          cpu::gemm<T>(m.width, m.rows, layer.out, {parameters + column, 1, layer.in},
-                       {own, 1, layer.out},
-                       {t.gradient.data(), m.width, true, nullptr, Activation::identity});
+          project_weight_gradient(Device{}, own, tables[m.table], m.rows, columns_of(layer, m, gradient));
+          project_row_gradient(Device{}, columns_of(layer, m, parameters), own, m.rows, t.gradient.data());
         }
       }
     }
   }
 
-  /// What finish() kept of the rows of a shard of SparseGradients that the batch has touched.
-  template <class Shard>
-  void collect(Shard& shard, int parts) const {
-    const Table& t = tables_[table_of(shard.table)];
-    shard.rows.clear();
-    for (auto row = static_cast<std::int32_t>(shard.part);
-         row < static_cast<std::int32_t>(t.touched.size()); row += parts) {
+  /// What finish() kept of the rows part, part + parts, … of a table that the batch has touched.
+  static void collect(const void* state, int table, int part, int parts, std::vector<std::int32_t>& rows, T* sums) {
+    const auto& self = *static_cast<const ProjectedEmbeddings*>(state);
+    const Table& t = self.tables_[self.table_of(table)];
+    const auto count = static_cast<std::int32_t>(t.touched.size());
+    const Index width = static_cast<Index>(t.gradient.size()) / count;
+    rows.clear();
+    for (auto row = static_cast<std::int32_t>(part); row < count; row += parts) {
       if (t.touched[static_cast<std::size_t>(row)] == 0) continue;
-      std::copy_n(t.gradient.data() + row * shard.width, shard.width,
-                  shard.sums.data() + shard.count() * shard.width);
-      shard.rows.push_back(row);
+      sums = std::copy_n(t.gradient.data() + row * width, width, sums);
+      rows.push_back(row);
     }
   }
 
@@ -332,7 +319,7 @@ class ProjectedEmbeddings {
       layer.used += from.out.rows;
     }
     if (layer.parts.empty()) return;
-    const Index whole = (layer.used + cpu::lanes<T> - 1) / cpu::lanes<T> * cpu::lanes<T>;
+    const Index whole = whole_registers<T>(Device{}, layer.used);
     layer.rest = whole <= layer.in ? whole : layer.used;
     for (Part& part : layer.parts) {
       part.products = Buffer<T>(static_cast<std::size_t>(part.rows * layer.out));
@@ -370,6 +357,11 @@ class ProjectedEmbeddings {
     return layer.parts.back();
   }
 
+  /// The columns of W, or of its gradient, that a look-up meets.
+  template <class W>
+  [[nodiscard]] static auto columns_of(const Layer& layer, const Member& m, W* parameters) {
+    return layer_columns(Device{}, parameters + layer.weight + m.column, layer.out, m.width, layer.in);
+  }
   [[nodiscard]] static View<const T> rest_of(const Layer& layer, View<T> x) {
     return {x.data, layer.rest, x.cols, x.stride};
   }
@@ -386,7 +378,7 @@ class ProjectedEmbeddings {
     }
   }
 
-  /// y += Σ_f P_f[id_f] of sample j, a few rows at once: y stays in registers.
+  /// y += Σ_f P_f[id_f] of sample j, a few rows at once.
   static void add_products(const Layer& layer, const C& c, Index j, T* y) {
     constexpr int most = 32;
     const T* rows[most];
@@ -400,31 +392,14 @@ class ProjectedEmbeddings {
         const std::int32_t begin = column.offsets[j], end = column.offsets[j + 1];
         const T scale = pool_scale<T>(part.members.front().pool, end - begin);
         for (std::int32_t k = begin; k < end; ++k) {
-          cpu::combine(y, products + column.ids[k] * layer.out, layer.out,
-                       [scale](auto sum, auto p) { return sum + scale * p; });
+          add_row(c.device, scale, products + column.ids[k] * layer.out, y, layer.out);
         }
       }
       if (count < most) continue;
-      add_rows(rows, count, y, layer.out);
+      add_rows(c.device, rows, count, y, layer.out);
       count = 0;
     }
-    add_rows(rows, count, y, layer.out);
-  }
-
-  static void add_rows(const T* const* rows, int count, T* y, Index n) {
-    constexpr Index at_once = 4 * cpu::lanes<T>;
-    Index i = 0;
-    for (; i + at_once <= n; i += at_once) {
-      cpu::Vector<T> sum[4];
-      for (Index v = 0; v < 4; ++v) sum[v] = cpu::load(y + i + v * cpu::lanes<T>);
-      for (int r = 0; r < count; ++r) {
-        for (Index v = 0; v < 4; ++v) sum[v] += cpu::load(rows[r] + i + v * cpu::lanes<T>);
-      }
-      for (Index v = 0; v < 4; ++v) cpu::store(y + i + v * cpu::lanes<T>, sum[v]);
-    }
-    for (int r = 0; r < count; ++r) {
-      cpu::combine(y + i, rows[r] + i, n - i, [](auto sum, auto p) { return sum + p; });
-    }
+    add_rows(c.device, rows, count, y, layer.out);
   }
 
   /// G of a look-up.
@@ -435,15 +410,14 @@ class ProjectedEmbeddings {
       if (column.offsets == nullptr) {
         const Index row = combination(part, batch, j);
         touched[row] = 1;
-        cpu::combine(sums + row * width, delta, width, [](auto sum, auto d) { return sum + d; });
+        add_row(Device{}, delta, sums + row * width, width);
         continue;
       }
       const std::int32_t begin = column.offsets[j], end = column.offsets[j + 1];
       const T scale = pool_scale<T>(part.members.front().pool, end - begin);
       for (std::int32_t k = begin; k < end; ++k) {
         touched[column.ids[k]] = 1;
-        cpu::combine(sums + column.ids[k] * width, delta, width,
-                     [scale](auto sum, auto d) { return sum + scale * d; });
+        add_row(Device{}, scale, delta, sums + column.ids[k] * width, width);
       }
     }
   }
@@ -460,7 +434,7 @@ class ProjectedEmbeddings {
     return row;
   }
 
-  Program<T, cpu::Device> program_;
+  Program<T, Device> program_;
   std::vector<Node> nodes_;  ///< the plan's, moved inputs where they are now
   std::vector<Role> roles_;  ///< by node
   std::vector<Table> tables_;

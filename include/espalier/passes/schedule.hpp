@@ -4,16 +4,19 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <initializer_list>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "espalier/core/config.hpp"
+#include "espalier/core/error.hpp"
 #include "espalier/ops/program.hpp"
 
 namespace espalier {
 
-enum class Phase : std::uint8_t { forward, loss, backward };
+enum class Phase : std::uint8_t { forward, loss, backward, update };
 
 /// What a step over the whole batch works on.
 template <class T>
@@ -26,7 +29,7 @@ struct WholeBatch {
 
 /// One step. A slice of the batch runs all slice steps that follow each other while its activations are in the cache; the other
 /// scopes wait for all slices.
-template <class T, class Device = cpu::Device>
+template <class T, class Device = Cpu>
 struct Step {
   using C = Context<T, Device>;
   enum class Scope : std::uint8_t {
@@ -47,7 +50,7 @@ struct Step {
   void (*run)(void* state, Index item, const C&) = nullptr;
   void (*piece)(void* state, Index item, Index piece, int worker, const WholeBatch<T>&) = nullptr;
   typename OperationFunctions<T, Device>::Merge merge = nullptr;
-  void (*once)(void* state) = nullptr;
+  void (*once)(void* state, Index item) = nullptr;
   void* state = nullptr;
   Index item = 0;
   Index pieces = 0;
@@ -56,6 +59,15 @@ struct Step {
   double flops_of_sample = 0;  ///< for each sample of the batch
   double flops_of_batch = 0;   ///< and besides
   double bytes_of_sample = 0;  ///< activations that forward reads and writes, as floats
+
+  /// Of a slice.
+  void run_on(const C& c) const {
+    if (operation != nullptr) {
+      operation(*node, c);
+    } else {
+      run(state, item, c);
+    }
+  }
 };
 
 /// What became of a pass.
@@ -65,59 +77,95 @@ struct PassNote {
   std::string why;
 };
 
-template <class T, class Device = cpu::Device>
+template <class T, class Device = Cpu>
 struct ExecutionSchedule {
   using Scope = typename Step<T, Device>::Scope;
 
   std::vector<Step<T, Device>> steps;
+  bool waits = false;  ///< slices stop in between, or leave their activations to a schedule that follows: each needs its own
+  std::vector<Block> logits;              ///< the tasks', where their heads leave them
+  Index values = 0;                       ///< activations of a sample
   std::vector<Extent> summed_parameters;  ///< whose gradients are in the first lane alone
   std::vector<bool> summed_tables;        ///< by table: whether a pass sums its gradients; empty: none
+  /// That pass tells the rows part, part + parts, … of a table that the batch has touched, and their sums.
+  void (*collect)(const void* state, int table, int part, int parts, std::vector<std::int32_t>& rows, T* sums) = nullptr;
+  const void* collect_state = nullptr;
   std::vector<PassNote> notes;
 
-  /// Whether slices stop in between: each needs activations of its own then.
-  [[nodiscard]] bool waits() const {
-    const auto is_slice = [](const auto& step) { return step.scope == Scope::slice; };
-    const auto first = std::find_if(steps.begin(), steps.end(), is_slice);
-    const auto gap = std::find_if_not(first, steps.end(), is_slice);
-    return std::find_if(gap, steps.end(), is_slice) != steps.end();
-  }
-
-  /// Whether these dense parameters are among them.
+  [[nodiscard]] bool has_summed_table(int table) const { return !summed_tables.empty() && summed_tables[static_cast<std::size_t>(table)]; }
+  /// Whether these dense parameters are in the first lane alone.
   [[nodiscard]] bool has_summed(Index begin, Index end) const {
     return std::any_of(summed_parameters.begin(), summed_parameters.end(), [&](const Extent& e) { return begin >= e.offset && end <= e.offset + e.size; });
   }
 };
 
-/// `start`, the nodes of a plan forward, `losses`, and the nodes backward, with a merge behind each that needs the whole batch.
+/// Whether slices stop between two of these steps.
 template <class T, class Device>
-[[nodiscard]] ESPALIER_COLD ExecutionSchedule<T, Device> schedule_of(const Program<T, Device>& program, const Step<T, Device>& start,
-                                                                const std::vector<Step<T, Device>>& losses) {
-  using Scope = typename Step<T, Device>::Scope;
+[[nodiscard]] ESPALIER_COLD bool slices_wait(const std::vector<Step<T, Device>>& steps) {
+  const auto is_slice = [](const auto& step) { return step.scope == Step<T, Device>::Scope::slice; };
+  const auto first = std::find_if(steps.begin(), steps.end(), is_slice);
+  const auto gap = std::find_if_not(first, steps.end(), is_slice);
+  return std::find_if(gap, steps.end(), is_slice) != steps.end();
+}
+
+/// Adds a node as it is in the plan, or as a pass has made it; where it needs the whole batch in training, a merge behind it.
+template <class T, class Device>
+ESPALIER_COLD void add_node(ExecutionSchedule<T, Device>& schedule, const Program<T, Device>& program, std::size_t place, const Node& node,
+                            Phase phase, bool training = true) {
+  const auto& functions = program.operations[place];
+  const bool forward = phase == Phase::forward;
+  const Cost cost = functions.cost(node);
+  Step<T, Device> step;
+  step.phase = phase;
+  step.name = functions.name;
+  step.place = static_cast<Index>(place);
+  step.node = &node;
+  step.operation = forward ? functions.forward : functions.backward;
+  step.flops_of_sample = forward ? cost.forward_flops : cost.backward_flops;
+  step.bytes_of_sample = forward ? cost.bytes : 0;
+  schedule.steps.push_back(step);
+  step.merge = forward ? functions.merge_forward : functions.merge_backward;
+  if (step.merge == nullptr || !training) return;
+  step.operation = nullptr;
+  step.flops_of_sample = step.bytes_of_sample = 0;
+  step.scope = Step<T, Device>::Scope::merge;
+  schedule.steps.push_back(step);
+}
+
+/// The nodes of a plan forward. `training`: what needs the whole batch waits for it.
+template <class T, class Device>
+[[nodiscard]] ESPALIER_COLD ExecutionSchedule<T, Device> forward_schedule(const Program<T, Device>& program, bool training) {
   ExecutionSchedule<T, Device> schedule;
-  const auto nodes = static_cast<Index>(program.plan.nodes.size());
-  const auto add = [&](Index i, Phase phase) {
-    const auto& functions = program.operations[static_cast<std::size_t>(i)];
-    Step<T, Device> step;
-    step.phase = phase;
-    step.name = functions.name;
-    step.place = i;
-    step.node = &program.plan.nodes[static_cast<std::size_t>(i)];
-    const Cost cost = functions.cost(*step.node);
-    step.operation = phase == Phase::forward ? functions.forward : functions.backward;
-    step.flops_of_sample = phase == Phase::forward ? cost.forward_flops : cost.backward_flops;
-    step.bytes_of_sample = phase == Phase::forward ? cost.bytes : 0;
-    schedule.steps.push_back(step);
-    step.operation = nullptr;
-    step.flops_of_sample = step.bytes_of_sample = 0;
-    step.scope = Scope::merge;
-    step.merge = phase == Phase::forward ? functions.merge_forward : functions.merge_backward;
-    if (step.merge != nullptr) schedule.steps.push_back(step);
-  };
-  schedule.steps.push_back(start);
-  for (Index i = 0; i < nodes; ++i) add(i, Phase::forward);
-  schedule.steps.insert(schedule.steps.end(), losses.begin(), losses.end());
-  for (Index i = nodes; i-- > 0;) add(i, Phase::backward);
+  for (std::size_t i = 0; i < program.plan.nodes.size(); ++i) add_node(schedule, program, i, program.plan.nodes[i], Phase::forward, training);
+  for (const TaskInfo& task : program.plan.tasks) schedule.logits.push_back(task.logits);
+  schedule.values = program.plan.sizes.values;
   return schedule;
+}
+
+/// `start`, the nodes of a plan forward, `losses`, and the nodes backward.
+template <class T, class Device>
+[[nodiscard]] ESPALIER_COLD ExecutionSchedule<T, Device> training_schedule(const Program<T, Device>& program, const Step<T, Device>& start,
+                                                                      const std::vector<Step<T, Device>>& losses) {
+  ExecutionSchedule<T, Device> schedule = forward_schedule(program, true);
+  schedule.steps.insert(schedule.steps.begin(), start);
+  schedule.steps.insert(schedule.steps.end(), losses.begin(), losses.end());
+  for (std::size_t i = program.plan.nodes.size(); i-- > 0;) add_node(schedule, program, i, program.plan.nodes[i], Phase::backward);
+  schedule.waits = slices_wait(schedule.steps);
+  return schedule;
+}
+
+/// Whether a pass is left out by its name.
+[[nodiscard]] ESPALIER_COLD inline bool is_left_out(std::string_view pass, std::span<const std::string_view> without) {
+  return std::find(without.begin(), without.end(), pass) != without.end();
+}
+/// Throws ConfigError where a name in `without` is of none of `passes`.
+ESPALIER_COLD inline void require_passes(std::span<const std::string_view> without, std::initializer_list<std::string_view> passes) {
+  for (const std::string_view name : without) {
+    if (std::find(passes.begin(), passes.end(), name) != passes.end()) continue;
+    std::string known;
+    for (const std::string_view pass : passes) (known += known.empty() ? "" : ", ") += pass;
+    throw_error<ConfigError>({"without is '", name, "', expected a pass: ", known});
+  }
 }
 
 }  // namespace espalier

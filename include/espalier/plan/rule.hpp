@@ -52,6 +52,12 @@ struct SplitList<TypeList<Ts...>> {
   using Rules = JoinUnique<std::conditional_t<IsRule<Ts>, TypeList<Ts>, TypeList<>>...>;
 };
 
+/// Whether an operation is one of these.
+template <class... Ops>
+[[nodiscard]] constexpr bool lists(OpId op, TypeList<Ops...>) {
+  return ((op == op_id<Ops>) || ...);
+}
+
 struct TensorsAdjoin {
   template <bool Holds, Where At>
   static constexpr void say() {

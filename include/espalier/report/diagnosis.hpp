@@ -29,7 +29,7 @@ class Diagnosis {
  public:
   /// `file`: .jsonl or .csv; the picture goes beside it. `last_step`: of a resumed run, whose rows
   /// up to there are kept; 0 begins anew. The executor must outlive it.
-  ESPALIER_COLD Diagnosis(const Program<T, cpu::Device>& program, TrainExecutor<T>& executor,
+  ESPALIER_COLD Diagnosis(const Program<T, Cpu>& program, TrainExecutor<T>& executor,
                           std::string file, std::int64_t last_step)
       : plan_(program.plan), file_(std::move(file)), probe_(executor), gates_(program, executor.parameters()) {
     if (last_step == 0 || !file_exists(file_)) return;
@@ -91,7 +91,7 @@ class Diagnosis {
 /// What a trainer's option `diagnose` refers to once it is set.
 template <class T>
 struct DiagnoseFunctions {
-  static std::shared_ptr<Diagnosis<T>> make_one(const Program<T, cpu::Device>& program, TrainExecutor<T>& executor,
+  static std::shared_ptr<Diagnosis<T>> make_one(const Program<T, Cpu>& program, TrainExecutor<T>& executor,
                                                 const std::string& file, std::int64_t last_step) {
     return std::make_shared<Diagnosis<T>>(program, executor, file, last_step);
   }

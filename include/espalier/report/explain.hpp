@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// `explain<Model>()`: forward, losses and backward of a training step, as a table to read.
+// `explain<Model>()`: what a training step runs, or a prediction, as a table to read.
 #pragma once
 
 #include <algorithm>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "espalier/core/config.hpp"
+#include "espalier/exec/balance_option.hpp"
 #include "espalier/exec/executor.hpp"
+#include "espalier/exec/inference.hpp"
+#include "espalier/exec/task_gradients.hpp"
 #include "espalier/kernels/precision.hpp"
 #include "espalier/ops/summary.hpp"
 #include "espalier/passes/schedule.hpp"
@@ -21,20 +26,21 @@ struct ExplainOptions {
   std::vector<Index> vocabulary_rows{};   ///< rows of each vocabulary's tables, which the data tells; empty: 1000 each
   std::vector<std::string_view> without{};  ///< passes that are left out
   Precision precision = Precision::Fp32;
+  std::optional<BalanceOption> balance{};  ///< how tasks are balanced; none: by weights that a step begins with
+  BalanceOn balance_on = BalanceOn::parameters;
+  bool clip = false;       ///< gradients are clipped
+  bool inference = false;  ///< not a training step, but what a predictor runs
 };
 
-/// The steps of a schedule for a batch of `samples`, in the order in which they run: where (each slice; all threads by pieces; once,
-/// after all slices), which operation, for which node, which pass made it so, its flops (a multiply-add is 2) and, forward, the bytes
-/// of activations that it reads and writes. Above them, what became of the passes. What follows is not among them: lanes are summed,
-/// gradients clipped, parameters learn.
-[[nodiscard]] ESPALIER_COLD inline std::string explain(const ExecutionSchedule<float>& schedule, Index samples) {
+/// The steps of schedules that run one after the other on a batch of `samples`: where (each slice; all threads by pieces; once, after
+/// all slices), which operation, for which node, which pass made it so, its flops (a multiply-add is 2) and, forward, the bytes of
+/// activations that it reads and writes. Above them, what became of the passes.
+[[nodiscard]] ESPALIER_COLD inline std::string explain(const std::vector<const ExecutionSchedule<float>*>& schedules, Index samples,
+                                                       const Slicing& slicing) {
   using Scope = Step<float>::Scope;
-  const Slicing slicing = Slicing::of(samples);
   std::string text = std::to_string(samples) + " samples in " + std::to_string(slicing.slices) + " slices of " +
                      std::to_string(slicing.slice) + " (" + std::to_string(slicing.lanes) + (slicing.lanes == 1 ? " lane" : " lanes") + ")\n\n";
   std::vector<std::vector<std::string>> notes{{"pass", "fired", "why"}}, steps{{"scope", "phase", "step", "where", "pass", "flops", "bytes"}};
-  for (const PassNote& note : schedule.notes) notes.push_back({std::string(note.pass), note.fired ? "yes" : "no", note.why});
-  if (notes.size() > 1) text += detail::align_columns(notes, 3) + '\n';
   const auto scope = [](const Step<float>& step) -> std::string {
     switch (step.scope) {
       case Scope::slice: return "slice";
@@ -44,21 +50,28 @@ struct ExplainOptions {
     }
   };
   const auto digits = [](double number) { return number > 0 ? detail::grouped_digits(number) : std::string(); };
+  constexpr const char* phases[] = {"forward", "loss", "backward", "update"};
   double flops = 0;
-  for (const Step<float>& step : schedule.steps) {
-    const auto n = static_cast<double>(samples);
-    const double of_step = step.flops_of_sample * n + step.flops_of_batch;
-    flops += of_step;
-    const char* const phase = step.phase == Phase::forward ? "forward" : step.phase == Phase::loss ? "loss" : "backward";
-    steps.push_back({scope(step), phase, std::string(step.name), step.node == nullptr ? "" : std::string(step.node->name.view()),
-                     std::string(step.pass), digits(of_step), digits(step.bytes_of_sample * n)});
+  for (const ExecutionSchedule<float>* schedule : schedules) {
+    for (const PassNote& note : schedule->notes) notes.push_back({std::string(note.pass), note.fired ? "yes" : "no", note.why});
+    for (const Step<float>& step : schedule->steps) {
+      const auto n = static_cast<double>(samples);
+      const double of_step = step.flops_of_sample * n + step.flops_of_batch;
+      flops += of_step;
+      steps.push_back({scope(step), phases[static_cast<int>(step.phase)], std::string(step.name),
+                       step.node == nullptr ? "" : std::string(step.node->name.view()), std::string(step.pass), digits(of_step),
+                       digits(step.bytes_of_sample * n)});
+    }
   }
+  if (notes.size() > 1) text += detail::align_columns(notes, 3) + '\n';
   steps.push_back({"total", "", "", "", "", detail::grouped_digits(flops), ""});
   return text + detail::align_columns(steps, 5);
 }
 
-/// The same of a program. Throws ConfigError for a pass that there is not, and for a batch of no samples.
-[[nodiscard]] ESPALIER_COLD inline std::string explain(const Program<float, cpu::Device>& program, const ExplainOptions& options = {}) {
+/// What a program runs for a batch. Throws ConfigError for a pass that there is not, and for a batch of no samples.
+[[nodiscard]] ESPALIER_COLD inline std::string explain(const Program<float, Cpu>& program, const ExplainOptions& options = {}) {
+  const Index samples = options.batch_size;
+  if (samples < 1) throw_error<ConfigError>({"batch_size is ", samples, ", expected 1 or more"});
   std::vector<Index> rows = options.vocabulary_rows;
   if (rows.empty()) {
     for (const TableInfo& table : program.plan.tables) {
@@ -67,14 +80,40 @@ struct ExplainOptions {
       if (table.most_rows > 0) most = (std::min)(most, Index{table.most_rows});
     }
   }
-  const TrainExecutor<float> executor(program, rows, options.batch_size, 1, options.precision.device(), options.without);
-  return std::string(program.plan.model) + ", " + explain(executor.schedule(options.batch_size), options.batch_size);
+  const std::string name = std::string(program.plan.model) + ", ";
+  if (options.inference) {
+    const Index slice = (std::min)(samples, InferenceExecutor<float>::slice);
+    const Slicing slicing{samples, slice, (samples + slice - 1) / slice, 1};
+    const Parameters<float> parameters(program.plan, rows);
+    if (options.precision.narrow()) {
+      const NarrowParameters narrow(program.plan, parameters);
+      const InferenceExecutor<float> executor(program, narrow, options.precision, options.without);
+      return name + explain({&executor.schedule()}, samples, slicing);
+    }
+    const InferenceExecutor<float> executor(program, parameters, options.without);
+    return name + explain({&executor.schedule()}, samples, slicing);
+  }
+  TrainExecutor<float> executor(program, rows, samples, 1, options.precision.device(), options.without);
+  std::vector<const ExecutionSchedule<float>*> schedules;
+  std::unique_ptr<GradientDriver::Pass> gradients;
+  if (options.balance && options.balance->driver() != nullptr) {
+    Balance balance = *options.balance;
+    balance.reset(program.plan.tasks.size());
+    gradients = options.balance->driver()->make(executor, options.balance_on, *balance.gradients());
+    schedules = gradients->schedules();
+  } else if (options.balance && options.balance->needs_current_losses()) {
+    schedules.push_back(&executor.weighed_schedule());
+  } else {
+    schedules.push_back(&executor.schedule(samples));
+  }
+  schedules.push_back(&executor.update_schedule(options.clip));
+  return name + explain(schedules, samples, Slicing::of(samples));
 }
 
 /// The same of a model: explain<Model>({.batch_size = 1024, .without = {"projected_embeddings"}}).
 template <class Model>
 [[nodiscard]] std::string explain(const ExplainOptions& options = {}) {
-  return explain(program_of<Model, float, cpu::Device>(), options);
+  return explain(program_of<Model, float, Cpu>(), options);
 }
 
 }  // namespace espalier

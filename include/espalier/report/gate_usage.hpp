@@ -6,11 +6,12 @@
 #include <cmath>
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "espalier/exec/inference.hpp"
 #include "espalier/exec/parameters.hpp"
-#include "espalier/exec/workspace.hpp"
 #include "espalier/ops/program.hpp"
 
 namespace espalier {
@@ -25,19 +26,16 @@ struct GateReport {
 
 /// Runs a model forward over batches and keeps what its gates said: softmax gates, and DSelect-k's.
 ///
-///     GateUsage<float> usage(program_of<Model, float, cpu::Device>(), trainer.parameters());
+///     GateUsage<float> usage(program_of<Model, float, Cpu>(), trainer.parameters());
 ///     usage.add(batch);
 ///     for (const GateReport& gate : usage.reports()) …
 template <class T>
 class GateUsage {
  public:
-  static constexpr Index slice = 256;
-
   /// `parameters` must outlive it.
-  GateUsage(const Program<T, cpu::Device>&, const Parameters<T>&&) = delete;
-  GateUsage(const Program<T, cpu::Device>& program, const Parameters<T>& parameters)
-      : program_(program), dense_(parameters.dense.data()), workspace_(program.plan, slice) {
-    for (const Buffer<T>& table : parameters.tables) tables_.push_back(table.data());
+  GateUsage(const Program<T, Cpu>&, const Parameters<T>&&) = delete;
+  GateUsage(const Program<T, Cpu>& program, const Parameters<T>& parameters)
+      : program_(program), executor_(program, parameters, every_pass), workspace_(executor_.make_workspace()) {
     for (std::size_t i = 0; i < program_.plan.nodes.size(); ++i) {
       const Node& node = program_.plan.nodes[i];
       const auto gates = program_.operations[i].gates;
@@ -57,15 +55,7 @@ class GateUsage {
 
   /// As inference would run: no dropout.
   void add(const Batch<T>& batch) {
-    Context<T, cpu::Device> c;
-    c.batch = &batch;
-    c.capacity = slice;
-    c.parameters = dense_;
-    c.tables = tables_.data();
-    c.values = workspace_.values.data();
-    for (c.first = 0; c.first < batch.size; c.first += slice) {
-      c.count = (std::min)(slice, batch.size - c.first);
-      for (std::size_t i = 0; i < program_.operations.size(); ++i) program_.operations[i].forward(program_.plan.nodes[i], c);
+    executor_.each_slice(batch, workspace_, [&](const auto& c) {
       for (Gate& gate : gates_) {
         const View<T> says = c.value(gate.block);
         for (Index j = 0; j < says.cols; ++j) {
@@ -76,7 +66,7 @@ class GateUsage {
           }
         }
       }
-    }
+    });
     samples_ += batch.size;
   }
 
@@ -114,10 +104,12 @@ class GateUsage {
     GateReport sums;
   };
 
-  Program<T, cpu::Device> program_;
-  const T* dense_;
-  Workspace<T> workspace_;
-  std::vector<const T*> tables_;
+  /// All activations are to be there, and the parameters may learn meanwhile.
+  static constexpr std::string_view every_pass[] = {PackedWeights<T>::name, MemoryReuse<T>::name};
+
+  Program<T, Cpu> program_;
+  InferenceExecutor<T> executor_;
+  typename InferenceExecutor<T>::Workspace workspace_;
   std::vector<Gate> gates_;
   Index samples_ = 0;
 };

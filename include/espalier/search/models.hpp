@@ -45,7 +45,7 @@ struct NamedModel {
 
 template <class Model>
 [[nodiscard]] NamedModel model(std::string name) {
-  return {std::move(name), program_of<Model, float, cpu::Device>(),
+  return {std::move(name), program_of<Model, float, Cpu>(),
           [](const PlanTrainer::CpuProgram&, TrainerOptions options) -> PlanTrainer {
             return Trainer<Model>(std::move(options));
           }};

@@ -44,7 +44,7 @@ ESPALIER_COLD inline void require_rows(std::string_view split, const Dataset& da
 }
 
 /// Throws DataError for a label whose loss, at a logit of 0, no float holds.
-ESPALIER_COLD inline void require_finite_losses(const Program<float, cpu::Device>& program, const Dataset& data,
+ESPALIER_COLD inline void require_finite_losses(const Program<float, Cpu>& program, const Dataset& data,
                                                 const EncodedData& encoded) {
   for (std::size_t k = 0; k < program.plan.tasks.size(); ++k) {
     const LabelInfo& label = program.plan.schema.labels[k];

@@ -22,7 +22,7 @@ namespace espalier {
 
 /// What a run of training is made of, for the files that keep it.
 struct RunParts {
-  const Program<float, cpu::Device>& program;
+  const Program<float, Cpu>& program;
   const TrainerOptions& options;
   Parameters<float>& parameters;
   OptimizerState<float>& optimizer;

@@ -28,7 +28,7 @@ namespace espalier {
 /// Trains any plan in single precision. `Trainer<Model>` is this with the plan of a model. Not for two threads at once.
 class PlanTrainer {
  public:
-  using CpuProgram = Program<float, cpu::Device>;
+  using CpuProgram = Program<float, Cpu>;
 
   /// Throws ConfigError for options that cannot be.
   /// `evaluate_task`: for the kinds of labels that the tasks have.
@@ -160,7 +160,7 @@ template <class Model>
 class Trainer : public PlanTrainer {
  public:
   ESPALIER_COLD explicit Trainer(TrainerOptions options = {})
-      : PlanTrainer(program_of<Model, float, cpu::Device>(), std::move(options),
+      : PlanTrainer(program_of<Model, float, Cpu>(), std::move(options),
                     evaluate_of(typename detail::Fold<Model>::TaskList{})) {
     require_nan();
   }

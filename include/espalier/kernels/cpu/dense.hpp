@@ -21,6 +21,13 @@ void activation_forward(Device, Activation activation, View<const T> x, View<T> 
   for (Index j = 0; j < y.cols; ++j) {
     const T* from = x.column(j);
     T* to = y.column(j);
+    if (activation == Activation::relu) {
+      combine(to, from, from, y.rows, [](auto value, auto) {
+        const decltype(value) zero{};
+        return value < zero ? zero : value;  // a NaN stays one
+      });
+      continue;
+    }
     for (Index i = 0; i < y.rows; ++i) to[i] = activate(activation, from[i]);
   }
 }
@@ -87,6 +94,11 @@ void add_samples(View<const T> v, T* to) {
     v = {v.column(groups * group), v.rows, v.cols % group, v.stride};
   }
   add_columns(v, to);
+}
+
+template <class T>
+void add_samples(Device, View<const T> v, T* to) {
+  add_samples(v, to);
 }
 
 /// dW += dy xᵀ (outputs × inputs, row after row); db += Σ_j dy_j, unless null.

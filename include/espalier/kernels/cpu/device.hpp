@@ -16,3 +16,9 @@ struct Device {
 };
 
 }  // namespace espalier::cpu
+
+namespace espalier {
+
+using Cpu = cpu::Device;
+
+}  // namespace espalier

@@ -4,6 +4,7 @@
 
 #include "espalier/core/config.hpp"
 #include "espalier/kernels/activation.hpp"
+#include "espalier/kernels/cpu/device.hpp"
 
 namespace espalier::cpu {
 
@@ -41,6 +42,13 @@ void make_panels(const T* w, Index m, Index k, T* panels) {
       for (Index r = 0; r < height; ++r) *panels++ = w[(i + r) * k + p];
     }
   }
+}
+
+/// The same by device, for passes.
+[[nodiscard]] constexpr Index panel_height(Device, Index left) { return panel_height(left); }
+template <class T>
+void make_panels(Device, const T* w, Index m, Index k, T* panels) {
+  make_panels(w, m, k, panels);
 }
 
 namespace detail {
