@@ -32,7 +32,7 @@ void infer(benchmark::State& state, Index samples, int threads, esp::Precision p
   const Setting<Model> setting(samples);
   constexpr auto program = esp::program_of<Model, float, esp::Cpu>();
   const esp::NarrowParameters narrow = precision.narrow()
-                                           ? esp::NarrowParameters(program.plan, setting.parameters)
+                                           ? esp::NarrowParameters(program.plan, program.traits, setting.parameters)
                                            : esp::NarrowParameters();
   const esp::InferenceExecutor<float> executor =
       precision.narrow() ? esp::InferenceExecutor<float>(program, narrow, precision)

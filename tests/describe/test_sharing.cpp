@@ -252,9 +252,9 @@ TEST_CASE("sharing: in half the bytes every operation finds its own parameters")
                                       std::vector<esp::Index>(esp::vocabulary_count(plan), 5));
     for (std::size_t i = 0; i < parameters.dense.size(); ++i)
       parameters.dense[i] = static_cast<float>(i + 1);
-    const esp::NarrowParameters narrow(plan, parameters);
+    const esp::NarrowParameters narrow(plan, m.program.traits, parameters);
     std::vector<esp::Node> nodes(plan.nodes.begin(), plan.nodes.end());
-    narrow.redirect(nodes);
+    for (std::size_t i = 0; i < nodes.size(); ++i) narrow.layout.redirect(nodes[i], m.program.traits[i]);
     for (std::size_t i = 0; i < nodes.size(); ++i) {
       for (std::size_t p = 0; p < 4; ++p) {
         const esp::Index before = plan.nodes[i].parameters[p].offset, after = nodes[i].parameters[p].offset;

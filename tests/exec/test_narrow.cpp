@@ -47,7 +47,7 @@ struct Both {
     for (esp::Buffer<float>& table : parameters.tables) {
       for (float& v : table) v = static_cast<float>(random.normal());
     }
-    narrow = esp::NarrowParameters(program.plan, parameters);
+    narrow = esp::NarrowParameters(program.plan, program.traits, parameters);
   }
 };
 

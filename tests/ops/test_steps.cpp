@@ -109,8 +109,9 @@ TEST_CASE("steps: ways to share") {
 TEST_CASE("steps: a representation that is one step of a block bounds a task's path") {
   using Step = esp::MultiTaskModel<TwoSteps, esp::SharedBottom<esp::Layers<esp::Dense<5>, LastStep>>, esp::Task<"click", esp::BinaryCrossEntropy, esp::Tower<4>>>;
   struct M : Step {};
-  const esp::PlanView& plan = esp::plan_of<M>();
-  const esp::BackwardPath path = esp::backward_path(plan, {&plan.tasks[0].logits, 1}, {&plan.tasks[0].representation, 1});
+  const auto program = esp::program_of<M, double, esp::Cpu>();
+  const esp::PlanView& plan = program.plan;
+  const esp::BackwardPath path = esp::backward_path(plan, program.traits, {&plan.tasks[0].logits, 1}, {&plan.tasks[0].representation, 1});
   CHECK(std::none_of(path.nodes.begin(), path.nodes.end(), [](const esp::Node& n) { return n.name.view().starts_with("shared"); }));
   CHECK(path.nodes.size() == 2);
 }

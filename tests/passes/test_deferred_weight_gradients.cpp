@@ -81,7 +81,8 @@ void compare(Index samples, const std::vector<Index>& table_rows = rows) {
 }
 
 [[nodiscard]] Index pieces(Index samples, Index max_batch = 600) {
-  esp::DeferredWeightGradients<float> pass(esp::plan_of<Shared>(), max_batch, {}, [](Index) { return false; });
+  const auto program = esp::program_of<Shared, float, esp::Cpu>();
+  esp::DeferredWeightGradients<float> pass(program.plan, program.traits, max_batch, {}, [](Index) { return false; });
   esp::ExecutionSchedule<float> schedule;
   pass.apply(schedule, esp::Slicing::of(samples));
   CHECK(schedule.notes.size() == 1);
@@ -127,9 +128,12 @@ TEST_CASE("weight gradients: a matrix of two layers is left to the slices") {
   });
   REQUIRE(dense != nodes.end());
   nodes.push_back(esp::Node(*dense));
+  const auto given = esp::program_of<Shared, float, esp::Cpu>().traits;
+  std::vector<esp::OperationTraits> traits(given.begin(), given.end());
+  traits.push_back(esp::traits_of<esp::ops::Dense>());
   esp::PlanView twice = plan;
   twice.nodes = nodes;
-  const esp::DeferredWeightGradients<float> pass(twice, 600, {}, [](Index) { return false; });
+  const esp::DeferredWeightGradients<float> pass(twice, traits, 600, {}, [](Index) { return false; });
   CHECK(pass.chosen(esp::Slicing::of(64)).size() == 1);  // the second layer alone
 }
 

@@ -37,10 +37,10 @@ std::vector<float> gradient(esp::Precision precision, std::span<const std::strin
 TEST_CASE("bf16: nodes are pointed at matrices and at what is left, value by value") {
   const auto program = esp::program_of<Mixed, float, esp::Cpu>();
   const auto parameters = made_up_parameters<float>(program.plan);
-  const esp::NarrowParameters narrow(program.plan, parameters);
+  const esp::NarrowParameters narrow(program.plan, program.traits, parameters);
   auto schedule = esp::forward_schedule(program, false);
   esp::NarrowWeights<float> pass;
-  pass.apply(schedule, narrow.layout);
+  pass.apply(schedule, program.traits, narrow.layout);
   CHECK(note_of(schedule.notes, "bf16").fired);
   int matrices = 0, others = 0;
   for (std::size_t i = 0; i < schedule.steps.size(); ++i) {
@@ -48,12 +48,12 @@ TEST_CASE("bf16: nodes are pointed at matrices and at what is left, value by val
     for (std::size_t p = 0; p < before.parameters.size(); ++p) {
       const esp::Extent &from = before.parameters[p], &to = after.parameters[p];
       if (!from.exists()) continue;
-      (esp::is_matrix(before, p) ? matrices : others) += 1;
+      (esp::is_matrix(program.traits[i], before, p) ? matrices : others) += 1;
       for (esp::Index v = 0; v < from.size; ++v) {
         const float value = parameters.dense[static_cast<std::size_t>(from.offset + v)];
         const auto at = static_cast<std::size_t>(to.offset + v);
-        const float there = esp::is_matrix(before, p) ? static_cast<float>(narrow.matrices[at]) : narrow.rest[at];
-        REQUIRE(there == (esp::is_matrix(before, p) ? static_cast<float>(esp::BFloat16(value)) : value));
+        const float there = esp::is_matrix(program.traits[i], before, p) ? static_cast<float>(narrow.matrices[at]) : narrow.rest[at];
+        REQUIRE(there == (esp::is_matrix(program.traits[i], before, p) ? static_cast<float>(esp::BFloat16(value)) : value));
       }
     }
   }
@@ -64,9 +64,9 @@ TEST_CASE("bf16: nodes are pointed at matrices and at what is left, value by val
 TEST_CASE("bf16: as parameters that are rounded beforehand") {
   const auto program = esp::program_of<Broad, float, esp::Cpu>();
   auto parameters = made_up_parameters<float>(program.plan);
-  for (const esp::DenseMatrix& m : esp::dense_matrices(program.plan.nodes)) round(parameters.dense.data() + m.offset, m.rows * m.columns);
+  for (const esp::WeightMatrix& m : esp::weight_matrices(program.plan.nodes, program.traits)) round(parameters.dense.data() + m.offset, m.rows * m.columns);
   for (auto& table : parameters.tables) round(table.data(), static_cast<esp::Index>(table.size()));
-  const esp::NarrowParameters narrow(program.plan, parameters);
+  const esp::NarrowParameters narrow(program.plan, program.traits, parameters);
   const esp::InferenceExecutor<float> halves(program, narrow, esp::Precision::Bf16), whole(program, parameters);
   // Activations are rounded within products, too.
   for (const esp::Index samples : {1, 64}) CHECK(difference(predictions(halves, samples), predictions(whole, samples)) < 0.02);
@@ -88,7 +88,7 @@ TEST_CASE("bf16: in training, left out by name") {
 
 TEST_CASE("bf16: cannot be left out where the parameters are kept so") {
   const auto program = esp::program_of<Broad, float, esp::Cpu>();
-  const esp::NarrowParameters narrow(program.plan, made_up_parameters<float>(program.plan));
+  const esp::NarrowParameters narrow(program.plan, program.traits, made_up_parameters<float>(program.plan));
   const std::vector<std::string_view> none{"bf16"};
   CHECK_THROWS_WITH_AS(esp::InferenceExecutor<float>(program, narrow, esp::Precision::Bf16, none),
                        "without is 'bf16', expected a pass: memory_reuse", esp::ConfigError);

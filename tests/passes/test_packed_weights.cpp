@@ -58,11 +58,14 @@ TEST_CASE("packed weights: a layer that two nodes see in different shapes is rea
   std::vector<esp::Node> nodes(program.plan.nodes.begin(), program.plan.nodes.end());
   const auto dense = std::find_if(nodes.begin(), nodes.end(), [](const esp::Node& n) { return n.op == esp::op_id<esp::ops::Dense>; });
   REQUIRE(dense != nodes.end());
+  const auto place = static_cast<std::size_t>(dense - nodes.begin());
   esp::Node half = *dense;
   half.out.rows /= 2;
   nodes.push_back(half);
   program.plan.nodes = nodes;
-  const esp::PackedWeights<float> pass(program.plan, parameters.dense.data(), parameters.dense.size());
+  std::vector<esp::OperationTraits> traits(program.traits.begin(), program.traits.end());
+  traits.push_back(traits[place]);
+  const esp::PackedWeights<float> pass(program.plan, traits, parameters.dense.data(), parameters.dense.size());
   CHECK(pass.bytes() == 0);
   esp::ExecutionSchedule<float> schedule;
   esp::Storage<float, esp::Cpu> storage;

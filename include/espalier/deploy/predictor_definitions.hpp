@@ -36,7 +36,7 @@ ESPALIER_INLINE PlanPredictor::PlanPredictor(const CpuProgram& program, const Sa
   Parameters<float> read(program.plan, features_->vocabulary_rows());
   load_parameters(file, program.plan, read);
   if (options.precision.narrow()) {
-    narrow_ = NarrowParameters(program.plan, read);
+    narrow_ = NarrowParameters(program.plan, program.traits, read);
     executor_ = std::make_unique<InferenceExecutor<float>>(program, narrow_, options.precision);
   } else {
     parameters_ = std::move(read);

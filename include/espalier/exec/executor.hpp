@@ -207,7 +207,7 @@ class TrainExecutor {
       projected_ = ProjectedEmbeddings<T>(run_.program, run_.parameters.table_rows, run_.capacity, run_.max_lanes, run_.pool.threads());
     }
     if (no_deferred.empty()) {
-      deferred_ = DeferredWeightGradients<T>(plan(), run_.capacity, run_.device, [this](Index node) { return projected_.has_layer(node); });
+      deferred_ = DeferredWeightGradients<T>(plan(), run_.program.traits, run_.capacity, run_.device, [this](Index node) { return projected_.has_layer(node); });
     }
     using C = Context<T, Cpu>;
     const Step<T> start = run_.start_step();

@@ -44,7 +44,7 @@ class InferenceExecutor {
     if (is_left_out(PackedWeights<T>::name, without)) {
       schedule_.notes.push_back({PackedWeights<T>::name, false, "left out"});
     } else {
-      packed_ = PackedWeights<T>(program.plan, parameters.dense.data(), parameters.dense.size());
+      packed_ = PackedWeights<T>(program.plan, program.traits, parameters.dense.data(), parameters.dense.size());
       packed_.apply(schedule_, storage_);
     }
     reuse_memory(without);
@@ -63,7 +63,7 @@ class InferenceExecutor {
     storage_.narrow_matrices = parameters.matrices.data();
     for (const Buffer<BFloat16>& table : parameters.tables) narrow_tables_.push_back(table.data());
     storage_.narrow_tables = narrow_tables_.empty() ? nullptr : narrow_tables_.data();
-    narrow_.apply(schedule_, parameters.layout);
+    narrow_.apply(schedule_, program.traits, parameters.layout);
     reuse_memory(without);
   }
 

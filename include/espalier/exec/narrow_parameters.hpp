@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <span>
 #include <vector>
 
 #include "espalier/exec/parameters.hpp"
@@ -23,8 +24,8 @@ class NarrowParameters {
 
   NarrowParameters() = default;
 
-  ESPALIER_COLD NarrowParameters(const PlanView& plan, const Parameters<float>& parameters)
-      : layout(plan, static_cast<Index>(parameters.dense.size())),
+  ESPALIER_COLD NarrowParameters(const PlanView& plan, std::span<const OperationTraits> traits, const Parameters<float>& parameters)
+      : layout(plan, traits, static_cast<Index>(parameters.dense.size())),
         matrices(static_cast<std::size_t>(layout.matrices())),
         rest(static_cast<std::size_t>(layout.kept())) {
     Index last = 0, kept = 0;

@@ -49,7 +49,7 @@ class TaskBackward {
   [[nodiscard]] Path path_of(std::span<const Block> seeds, std::span<const Block> boundary = {},
                              const AuxiliaryLosses& from = {}) {
     const PlanView& plan = run_.program.plan;
-    Path path{backward_path(plan, seeds, boundary, from), {}, {}};
+    Path path{backward_path(plan, run_.program.traits, seeds, boundary, from), {}, {}};
     for (const Node& node : path.nodes) {
       path.own.push_back(owned(node));
       if (node.lookup >= 0) path.lookups.push_back(node.lookup);

@@ -6,6 +6,7 @@
 //     template <class C> static void backward(const Node&, const C&);   // adds to gradients of parameters
 //     static constexpr Cost cost(const Node&);
 //     static constexpr int gates(const Node&);                            // where its output is that many gates, side by side
+//     and, where they hold of it, the traits in traits.hpp
 //     struct Shape;                                                       // a rule of its nodes, with holds(node): plan/rule.hpp
 // and, where it needs the whole batch, merge_forward or merge_backward (see BatchMoments).
 #pragma once
@@ -17,6 +18,7 @@
 #include "espalier/core/view.hpp"
 #include "espalier/data/batch.hpp"
 #include "espalier/kernels/cpu/storage.hpp"
+#include "espalier/ops/traits.hpp"
 #include "espalier/plan/plan.hpp"
 #include "espalier/plan/rule.hpp"
 

@@ -29,6 +29,26 @@ struct Dense {
     }
   };
 
+  /// One for each group.
+  static constexpr WeightMatrices matrices(const Node& n) {
+    return {0, n.groups, n.out.rows / n.groups, n.in.rows / n.groups};
+  }
+
+  /// Any rows of one matrix, or whole groups.
+  static constexpr bool slice_rows(const PlanView& plan, Node& n, const Block& part) {
+    const int first = part.row - n.out.row, width = n.out.rows / n.groups, in = n.in.rows / n.groups;
+    if (n.groups > 1 && (first % width != 0 || part.rows % width != 0)) return false;
+    n.parameters[0] = part_of(plan, n.parameters[0], Index{first} * in, Index{part.rows} * in);
+    if (n.parameters[1].exists()) n.parameters[1] = part_of(plan, n.parameters[1], first, part.rows);
+    if (n.groups > 1) {
+      n.in = n.in.slice(first / width * in, part.rows / width * in);
+      n.groups = part.rows / width;
+    }
+    if (n.cache.exists()) n.cache = n.cache.slice(first, part.rows);
+    n.out = part;
+    return true;
+  }
+
   template <class C>
   static void forward(const Node& n, const C& c) {
     const int in = n.in.rows / n.groups, out = n.out.rows / n.groups;

@@ -22,6 +22,16 @@ struct Softmax {
     }
   };
 
+  /// Whole groups.
+  static constexpr bool slice_rows(const PlanView&, Node& n, const Block& part) {
+    const int first = part.row - n.out.row, width = n.out.rows / n.groups;
+    if (first % width != 0 || part.rows % width != 0) return false;
+    n.in = n.in.slice(first, part.rows);
+    n.groups = part.rows / width;
+    n.out = part;
+    return true;
+  }
+
   template <class C>
   static void forward(const Node& n, const C& c) {
     softmax_forward(c.device, as_const(c.value(n.in)), n.groups, c.value(n.out));

@@ -100,6 +100,20 @@ struct LoadBalance {
     }
   };
 
+  /// Of the gates of several tasks, side by side, those of one; of a term for all, its share.
+  static constexpr void keep_task(Node& n, int task, int tasks) {
+    if (n.loss >= 0) return;
+    if (n.groups > 1) {
+      const int experts = n.in.rows / n.groups;
+      n.in = n.in.slice(task * experts, experts);
+      n.scratch += task * experts;
+      n.groups = 1;
+    } else {
+      n.real /= tasks;
+    }
+    n.loss = task;
+  }
+
   template <class C>
   static void forward(const Node& n, const C& c) {
     if (!c.training || c.auxiliary == nullptr || c.first != 0) return;  // once a batch

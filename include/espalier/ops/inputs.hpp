@@ -9,6 +9,7 @@ namespace espalier::ops {
 /// y = rows `field` … of the batch's numeric inputs.
 struct NumericInput {
   static constexpr std::string_view name = "numeric";
+  static constexpr bool is_input = true;
 
   struct Shape {
     static constexpr bool holds(const Node& n) {
@@ -38,6 +39,7 @@ struct NumericInput {
 /// Backward keeps dy; the tables are updated after all slices, row by row, in the order of the samples.
 struct Embedding {
   static constexpr std::string_view name = "embedding";
+  static constexpr bool is_input = true;
 
   struct Shape {
     static constexpr bool holds(const Node& n) {

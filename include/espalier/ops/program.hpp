@@ -11,6 +11,7 @@
 #include "espalier/ops/ops.hpp"
 #include "espalier/ops/shapes.hpp"
 #include "espalier/ops/start_values.hpp"
+#include "espalier/ops/traits.hpp"
 
 namespace espalier {
 
@@ -45,6 +46,7 @@ struct Program {
   PlanView plan;
   std::span<const OperationFunctions<T, Device>> operations;  ///< one per node
   std::span<const LossFunctions<T>> losses;                   ///< one per task
+  std::span<const OperationTraits> traits;                    ///< one per node
 };
 
 namespace detail {
@@ -78,6 +80,16 @@ struct Functions {
     return made;
   }
 
+  template <class... Ops>
+  static constexpr std::array<OperationTraits, nodes> traits_table(TypeList<Ops...>) {
+    std::array<OperationTraits, nodes> made{};
+    for (std::size_t i = 0; i < nodes; ++i) {
+      const OpId op = Fold<Model>::filled.plan.nodes[i].op;
+      ((op == op_id<Ops> ? void(made[i] = traits_of<Ops>()) : void()), ...);
+    }
+    return made;
+  }
+
   template <class... Tasks>
   static constexpr std::array<LossFunctions<T>, sizeof...(Tasks)> loss_table(TypeList<Tasks...>) {
     return {LossFunctions<T>{&apply_loss<typename Tasks::Loss, T>,
@@ -85,6 +97,7 @@ struct Functions {
   }
 
   static constexpr auto operations = table(typename Fold<Model>::Operations{});
+  static constexpr auto traits = traits_table(typename Fold<Model>::Operations{});
   static constexpr auto losses = loss_table(typename Fold<Model>::TaskList{});
 };
 
@@ -96,7 +109,7 @@ template <class Model, class T, class Device>
   using Shapes = detail::Shapes<Model>;
   Shapes::Rule::template say<Shapes::hold, Shapes::where>();
   return {plan_of<Model>(), detail::Functions<Model, T, Device>::operations,
-          detail::Functions<Model, T, Device>::losses};
+          detail::Functions<Model, T, Device>::losses, detail::Functions<Model, T, Device>::traits};
 }
 
 }  // namespace espalier

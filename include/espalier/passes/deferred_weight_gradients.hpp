@@ -3,13 +3,14 @@
 #pragma once
 
 #include <algorithm>
+#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "espalier/core/buffer.hpp"
 #include "espalier/core/error.hpp"
-#include "espalier/ops/dense_matrices.hpp"
+#include "espalier/ops/weight_matrices.hpp"
 #include "espalier/ops/program.hpp"
 #include "espalier/passes/schedule.hpp"
 #include "espalier/passes/slicing.hpp"
@@ -53,9 +54,9 @@ class DeferredWeightGradients {
   /// `others(i)`: whether node i is somebody else's. What is kept for a layer is less than three
   /// times its matrix.
   template <class Others>
-  ESPALIER_COLD DeferredWeightGradients(const PlanView& plan, Index max_batch, Device device, const Others& others)
+  ESPALIER_COLD DeferredWeightGradients(const PlanView& plan, std::span<const OperationTraits> traits, Index max_batch, Device device, const Others& others)
       : device_(device), layer_of_(plan.nodes.size(), none) {
-    const std::vector<DenseMatrix> matrices = dense_matrices(plan.nodes);
+    const std::vector<WeightMatrix> matrices = weight_matrices(plan.nodes, traits);
     for (std::size_t i = 0; i < layer_of_.size(); ++i) {
       const Node& n = plan.nodes[i];
       if (n.op != op_id<ops::Dense> || n.in.steps != 1 || others(static_cast<Index>(i)) ||
@@ -174,10 +175,10 @@ class DeferredWeightGradients {
   };
 
   /// Whether another layer has these parameters too.
-  [[nodiscard]] static bool is_shared(const std::vector<DenseMatrix>& matrices, const Node& node) {
-    return std::any_of(matrices.begin(), matrices.end(), [&](const DenseMatrix& mine) {
+  [[nodiscard]] static bool is_shared(const std::vector<WeightMatrix>& matrices, const Node& node) {
+    return std::any_of(matrices.begin(), matrices.end(), [&](const WeightMatrix& mine) {
       return mine.node == &node &&
-             std::any_of(matrices.begin(), matrices.end(), [&](const DenseMatrix& other) {
+             std::any_of(matrices.begin(), matrices.end(), [&](const WeightMatrix& other) {
                return other.node != &node && other.overlaps(mine);
              });
     });

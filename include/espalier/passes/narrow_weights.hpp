@@ -12,7 +12,7 @@
 #include "espalier/core/config.hpp"
 #include "espalier/core/error.hpp"
 #include "espalier/kernels/bfloat16.hpp"
-#include "espalier/ops/dense_matrices.hpp"
+#include "espalier/ops/weight_matrices.hpp"
 #include "espalier/passes/schedule.hpp"
 
 namespace espalier {
@@ -35,8 +35,8 @@ class NarrowLayout {
 
   NarrowLayout() = default;
 
-  ESPALIER_COLD NarrowLayout(const PlanView& plan, Index parameters) {
-    for (const DenseMatrix& m : dense_matrices(plan.nodes)) ranges_.push_back({m.offset, m.end()});
+  ESPALIER_COLD NarrowLayout(const PlanView& plan, std::span<const OperationTraits> traits, Index parameters) {
+    for (const WeightMatrix& m : weight_matrices(plan.nodes, traits)) ranges_.push_back({m.offset, m.end()});
     std::sort(ranges_.begin(), ranges_.end(), [](const Range& a, const Range& b) { return a.begin < b.begin; });
     std::size_t made = 0;
     for (const Range& r : ranges_) {
@@ -66,10 +66,10 @@ class NarrowLayout {
   [[nodiscard]] Index kept() const { return kept_; }
 
   /// Lets a node of the plan find its parameters.
-  ESPALIER_COLD void redirect(Node& node) const {
+  ESPALIER_COLD void redirect(Node& node, const OperationTraits& traits) const {
     for (std::size_t p = 0; p < node.parameters.size(); ++p) {
       Extent& e = node.parameters[p];
-      if (e.exists()) e.offset = is_matrix(node, p) ? place_of(e.offset) : kept_at(e.offset);
+      if (e.exists()) e.offset = is_matrix(traits, node, p) ? place_of(e.offset) : kept_at(e.offset);
     }
   }
 
@@ -99,12 +99,12 @@ class NarrowWeights {
   NarrowWeights(const NarrowWeights&) = delete;  // steps refer to its nodes
   NarrowWeights& operator=(const NarrowWeights&) = delete;
 
-  ESPALIER_COLD void apply(ExecutionSchedule<T, Device>& schedule, const NarrowLayout& layout) {
+  ESPALIER_COLD void apply(ExecutionSchedule<T, Device>& schedule, std::span<const OperationTraits> traits, const NarrowLayout& layout) {
     nodes_.clear();
     nodes_.reserve(schedule.steps.size());
     for (auto& step : schedule.steps) {
       nodes_.push_back(*step.node);
-      layout.redirect(nodes_.back());
+      layout.redirect(nodes_.back(), traits[static_cast<std::size_t>(step.place)]);
       step.node = &nodes_.back();
     }
     schedule.notes.push_back({narrow_pass, true, message({"values of matrices: ", layout.matrices(), ", of what stays float: ", layout.kept()})});

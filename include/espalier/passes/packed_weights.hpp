@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,7 +11,7 @@
 #include "espalier/core/buffer.hpp"
 #include "espalier/core/config.hpp"
 #include "espalier/core/error.hpp"
-#include "espalier/ops/dense_matrices.hpp"
+#include "espalier/ops/weight_matrices.hpp"
 #include "espalier/passes/schedule.hpp"
 
 namespace espalier {
@@ -26,19 +27,19 @@ class PackedWeights {
   PackedWeights() = default;
 
   /// `parameters`: all dense ones, `count` of them.
-  ESPALIER_COLD PackedWeights(const PlanView& plan, const T* parameters, std::size_t count) {
-    const std::vector<DenseMatrix> matrices = dense_matrices(plan.nodes);
+  ESPALIER_COLD PackedWeights(const PlanView& plan, std::span<const OperationTraits> traits, const T* parameters, std::size_t count) {
+    const std::vector<WeightMatrix> matrices = weight_matrices(plan.nodes, traits);
     const auto any_of = [&](const auto& holds) { return std::any_of(matrices.begin(), matrices.end(), holds); };
-    const bool worth = any_of([](const DenseMatrix& m) { return panel_height(Device{}, m.rows) > 0; });
-    const bool differ = any_of([&](const DenseMatrix& a) {
-      return any_of([&](const DenseMatrix& b) { return a.overlaps(b) && !a.same(b); });
+    const bool worth = any_of([](const WeightMatrix& m) { return panel_height(Device{}, m.rows) > 0; });
+    const bool differ = any_of([&](const WeightMatrix& a) {
+      return any_of([&](const WeightMatrix& b) { return a.overlaps(b) && !a.same(b); });
     });
     if (!worth || differ) {
       why_ = worth ? "two layers see the same values as matrices of different shapes" : "no matrix has rows enough for a panel";
       return;
     }
     panels_ = Buffer<T>(count);
-    for (const DenseMatrix& m : matrices) make_panels(Device{}, parameters + m.offset, m.rows, m.columns, panels_.data() + m.offset);
+    for (const WeightMatrix& m : matrices) make_panels(Device{}, parameters + m.offset, m.rows, m.columns, panels_.data() + m.offset);
     why_ = message({"matrices: ", static_cast<Index>(matrices.size()), ", bytes: ", static_cast<Index>(bytes())});
   }
 

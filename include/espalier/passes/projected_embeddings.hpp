@@ -39,7 +39,7 @@ class ProjectedEmbeddings {
       : program_(program),
         nodes_(program.plan.nodes.begin(), program.plan.nodes.end()),
         roles_(nodes_.size(), Role::other) {
-    for (const SmallTable& small : choose_small_tables(program.plan, table_rows)) {
+    for (const SmallTable& small : choose_small_tables(program.plan, program.traits, table_rows)) {
       const auto rows = static_cast<std::size_t>(table_rows[static_cast<std::size_t>(small.table)]);
       const auto width = static_cast<std::size_t>(
           program.plan.tables[static_cast<std::size_t>(small.table)].width);
@@ -303,7 +303,7 @@ class ProjectedEmbeddings {
     layer.weight = n.parameters[0].offset;
     for (std::size_t k = 0; k < nodes_.size(); ++k) {
       const Node& from = program_.plan.nodes[k];
-      if (!is_input_node(from) || from.out.base != n.in.base) continue;
+      if (!program_.traits[k].is_input || from.out.base != n.in.base) continue;
       if (from.lookup >= 0 && has(from.table)) {
         const Index rows = table_rows[static_cast<std::size_t>(from.table)];
         Part& part = part_for(layer, from);
@@ -327,7 +327,7 @@ class ProjectedEmbeddings {
       lookups_ += static_cast<Index>(part.members.size());
     }
     for (std::size_t k = 0; k < nodes_.size(); ++k) {
-      if (is_input_node(nodes_[k]) && nodes_[k].out.base == n.in.base && roles_[k] == Role::other)
+      if (program_.traits[k].is_input && nodes_[k].out.base == n.in.base && roles_[k] == Role::other)
         roles_[k] = Role::moved;
     }
     roles_[static_cast<std::size_t>(i)] = Role::layer;

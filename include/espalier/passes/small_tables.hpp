@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <span>
 #include <vector>
 
 #include "espalier/core/config.hpp"
@@ -22,10 +23,6 @@ struct SmallTable {
       0;  ///< tables of very few rows that are read together: one row for each combination of theirs
 };
 
-[[nodiscard]] inline bool is_input_node(const Node& n) {
-  return n.op == op_id<ops::Embedding> || n.op == op_id<ops::NumericInput>;
-}
-
 /// Whether the node is a layer over a whole block.
 [[nodiscard]] inline bool reads_small_tables(const Node& n) {
   return n.op == op_id<ops::Dense> && n.groups == 1 && n.in.row == 0 && n.in.rows == n.in.stride &&
@@ -35,12 +32,13 @@ struct SmallTable {
 namespace small_tables_detail {
 
 /// Whether the block is made of inputs and read by layers alone.
-[[nodiscard]] inline bool fits(const PlanView& plan, int base) {
+[[nodiscard]] inline bool fits(const PlanView& plan, std::span<const OperationTraits> traits, int base) {
   const auto is = [base](const Block& b) { return b.exists() && b.base == base; };
-  return std::all_of(plan.nodes.begin(), plan.nodes.end(), [&](const Node& n) {
-    return (!is(n.out) || is_input_node(n)) && (!is(n.in) || reads_small_tables(n)) && !is(n.in2) &&
-           !is(n.cache);
-  });
+  for (std::size_t i = 0; i < plan.nodes.size(); ++i) {
+    const Node& n = plan.nodes[i];
+    if ((is(n.out) && !traits[i].is_input) || (is(n.in) && !reads_small_tables(n)) || is(n.in2) || is(n.cache)) return false;
+  }
+  return true;
 }
 
 /// Whether two tables have one single-valued look-up each, and those are read together.
@@ -60,12 +58,12 @@ namespace small_tables_detail {
 /// Small tables whose every look-up goes to a block of inputs that layers alone read, the smallest first, as many as
 /// there is room for. Groups are numbered from 0 in that order.
 [[nodiscard]] ESPALIER_COLD inline std::vector<SmallTable> choose_small_tables(
-    const PlanView& plan, const std::vector<Index>& table_rows) {
+    const PlanView& plan, std::span<const OperationTraits> traits, const std::vector<Index>& table_rows) {
   const auto rows_of = [&](int t) { return table_rows[static_cast<std::size_t>(t)]; };
   std::vector<int> order;
   for (int t = 0; t < static_cast<int>(table_rows.size()); ++t) {
     const bool all = std::all_of(plan.nodes.begin(), plan.nodes.end(), [&](const Node& n) {
-      return n.lookup < 0 || n.table != t || small_tables_detail::fits(plan, n.out.base);
+      return n.lookup < 0 || n.table != t || small_tables_detail::fits(plan, traits, n.out.base);
     });
     const bool wide = plan.tables[static_cast<std::size_t>(t)].width >= least_small_width;
     if (all && wide && rows_of(t) <= most_small_rows) order.push_back(t);

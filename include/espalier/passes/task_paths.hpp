@@ -8,7 +8,7 @@
 #include <span>
 #include <vector>
 
-#include "espalier/fwd.hpp"
+#include "espalier/ops/traits.hpp"
 #include "espalier/plan/gradient_flow.hpp"
 #include "espalier/plan/plan.hpp"
 
@@ -51,60 +51,24 @@ template <class Words>
   return b.slice(first, end - first);
 }
 
-/// Leaves of a joint node (the first layers of towers, the gates of all tasks) only the rows in
-/// `part`, if it can be cut there: it then costs what that part alone would.
-[[nodiscard]] inline bool narrow(const PlanView& plan, Node& node, const Block& part) {
-  const int first = part.row - node.out.row;
-  const int width = node.out.rows / node.groups;
-  const bool whole_groups = first % width == 0 && part.rows % width == 0;
-  const auto cut = [&](int inputs) {
-    node.parameters[0] = part_of(plan, node.parameters[0], Index{first} * inputs, Index{part.rows} * inputs);
-    if (node.parameters[1].exists()) node.parameters[1] = part_of(plan, node.parameters[1], first, part.rows);
-  };
-  if (node.op == op_id<ops::Dense> && node.groups == 1) {
-    cut(node.in.rows);
-  } else if (node.op == op_id<ops::Dense> && whole_groups) {
-    const int inputs = node.in.rows / node.groups;
-    cut(inputs);
-    node.in = node.in.slice(first / width * inputs, part.rows / width * inputs);
-    node.groups = part.rows / width;
-  } else if (node.op == op_id<ops::Softmax> && whole_groups) {
-    node.in = node.in.slice(first, part.rows);
-    node.groups = part.rows / width;
-  } else {
-    return false;
-  }
-  if (node.cache.exists() && node.op == op_id<ops::Dense>)
-    node.cache = node.cache.slice(first, part.rows);
-  node.out = part;
-  return true;
-}
-
 /// Whether a path begins at the node. Of a term for several tasks' gates the node keeps the task's part.
-[[nodiscard]] inline bool begins(Node& node, const AuxiliaryLosses& from, std::size_t tasks) {
-  if (node.op != op_id<ops::LoadBalance>) return from.task >= 0 && node.loss == from.task;
+[[nodiscard]] inline bool begins(Node& node, const OperationTraits& traits, const AuxiliaryLosses& from, std::size_t tasks) {
+  if (traits.keep_task == nullptr) return from.task >= 0 && node.loss == from.task;
   if (!from.loads) return false;
   if (from.task < 0) return true;
-  if (node.loss >= 0) return node.loss == from.task;
-  if (node.groups > 1) {
-    const int experts = node.in.rows / node.groups;
-    node.in = node.in.slice(from.task * experts, experts);
-    node.scratch += from.task * experts;
-    node.groups = 1;
-  } else {
-    node.real /= static_cast<double>(tasks);
-  }
-  node.loss = from.task;
-  return true;
+  traits.keep_task(node, from.task, static_cast<int>(tasks));
+  return node.loss == from.task;
 }
 
 }  // namespace detail
 
 /// From the blocks `seeds` back, but not beyond the blocks `boundary`: a node that writes one of
 /// those is left out. As plan/gradient_flow.hpp does it for all tasks at once: the first writer of
-/// a gradient overwrites, later ones add, and a gradient that is only partly written when it is
-/// read is zeroed beforehand.
-[[nodiscard]] inline BackwardPath backward_path(const PlanView& plan, std::span<const Block> seeds,
+/// a gradient overwrites, later ones add. Of a gradient that is only partly written when it is read
+/// (joint nodes: the first layers of towers, the gates of all tasks) the node keeps that part, if it
+/// can be cut there; otherwise the gradient is zeroed beforehand. `traits`: one a node.
+[[nodiscard]] inline BackwardPath backward_path(const PlanView& plan, std::span<const OperationTraits> traits,
+                                                std::span<const Block> seeds,
                                                 std::span<const Block> boundary = {},
                                                 const AuxiliaryLosses& from = {}) {
   BackwardPath path;
@@ -127,14 +91,14 @@ template <class Words>
     for (const Block& seed : seeds) written.mark(seed);
     for (std::size_t i = plan.nodes.size(); i-- > 0 && !again;) {
       Node node = plan.nodes[i];
-      const bool source = detail::begins(node, from, plan.tasks.size());
+      const bool source = detail::begins(node, traits[i], from, plan.tasks.size());
       bool beyond = !node.out.gradient;
       for (const Block& b : boundary) beyond = beyond || detail::overlap(node.out, b);
       const int reached = beyond ? 0 : written.count(node.out);
       if (reached == 0 && !source) continue;
       if (!source && reached != node.out.rows * node.out.steps && !is_zeroed(node.out)) {
         const Block part = detail::run_of(written, node.out);
-        if (part.rows * part.steps != reached || !detail::narrow(plan, node, part)) {
+        if (part.rows * part.steps != reached || traits[i].slice_rows == nullptr || !traits[i].slice_rows(plan, node, part)) {
           zero(node.out);
           again = true;
           break;

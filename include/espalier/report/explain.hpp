@@ -86,7 +86,7 @@ struct ExplainOptions {
     const Slicing slicing{samples, slice, (samples + slice - 1) / slice, 1};
     const Parameters<float> parameters(program.plan, rows);
     if (options.precision.narrow()) {
-      const NarrowParameters narrow(program.plan, parameters);
+      const NarrowParameters narrow(program.plan, program.traits, parameters);
       const InferenceExecutor<float> executor(program, narrow, options.precision, options.without);
       return name + explain({&executor.schedule()}, samples, slicing);
     }
