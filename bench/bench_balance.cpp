@@ -71,7 +71,7 @@ void step(benchmark::State& state, const esp::NamedBalance& method, esp::Balance
 
 template <class Model>
 void add(int threads) {
-  for (const esp::NamedBalance& method : esp::named_balances) {
+  for (const esp::NamedBalance& method : esp::named_balances()) {
     for (const esp::BalanceOn on : {esp::BalanceOn::parameters, esp::BalanceOn::representation}) {
       const bool gradients = method.make().driver() != nullptr;
       if (!gradients && on == esp::BalanceOn::representation) continue;
@@ -89,7 +89,7 @@ void add(int threads) {
 
 int main(int argc, char** argv) {
   benchmark::RegisterBenchmark("Balance/mgda/wide_towers/tasks:4/batch:256/threads:1", [](benchmark::State& state) {
-    const auto mgda = std::find_if(esp::named_balances.begin(), esp::named_balances.end(),
+    const auto mgda = std::find_if(esp::named_balances().begin(), esp::named_balances().end(),
                                    [](const esp::NamedBalance& b) { return b.name == "mgda"; });
     step<WideTowers>(state, *mgda, esp::BalanceOn::parameters, 1, 256);
   })->Unit(benchmark::kMillisecond);

@@ -2,3 +2,5 @@
 // The library behind the target espalier::compiled: what the headers then only declare.
 #define ESPALIER_COMPILING_LIBRARY
 #include "espalier/espalier.hpp"
+#include "espalier/exec/make_balance.hpp"
+#include "espalier/exec/task_gradients.hpp"

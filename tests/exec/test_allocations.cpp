@@ -124,7 +124,7 @@ TEST_CASE("allocations: none in a step of a gradient method") {
     round();
     return allocations() - before - 4;  // the vectors of weights above
   };
-  for (const esp::NamedBalance& entry : esp::named_balances) {
+  for (const esp::NamedBalance& entry : esp::named_balances()) {
     const esp::BalanceOption method = entry.make();
     if (method.driver() == nullptr) continue;
     CAPTURE(entry.name);

@@ -13,7 +13,7 @@ using namespace espalier_test;
 
 TEST_CASE("make_balance: every name makes its method, ready for use") {
   std::set<std::string> names, descriptions;
-  for (const esp::NamedBalance& entry : esp::named_balances) {
+  for (const esp::NamedBalance& entry : esp::named_balances()) {
     CAPTURE(entry.name);
     esp::BalanceOption option = esp::make_balance(entry.name);
     CHECK(entry.name.starts_with(option.name()));

@@ -12,7 +12,7 @@ using namespace espalier_test;
 
 TEST_CASE("trainer: every balancing method learns, on parameters and on representations") {
   const esp::Dataset train = made_up(1500, 1, 0.05), test = made_up(600, 2);
-  for (const esp::NamedBalance& entry : esp::named_balances) {
+  for (const esp::NamedBalance& entry : esp::named_balances()) {
     CAPTURE(entry.name);
     for (const esp::BalanceOn on : {esp::BalanceOn::parameters, esp::BalanceOn::representation}) {
       esp::TrainerOptions options = quick_options();
@@ -36,7 +36,7 @@ TEST_CASE("trainer: one task is trained as without balancing, whatever the metho
   esp::TrainerOptions options = quick_options();
   esp::Trainer<One> plain(options);
   plain.fit(train);
-  for (const esp::NamedBalance& entry : esp::named_balances) {
+  for (const esp::NamedBalance& entry : esp::named_balances()) {
     options.balance = entry.make();
     if (options.balance.driver() == nullptr) continue;
     CAPTURE(entry.name);

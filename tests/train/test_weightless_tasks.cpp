@@ -128,7 +128,7 @@ void check_as_alone(const esp::Balance& given_beside, const esp::Balance& given_
 }  // namespace
 
 TEST_CASE("balance: tasks of weight 0 change nothing for the others, bit for bit, with any method") {
-  for (const esp::NamedBalance& entry : esp::named_balances) {
+  for (const esp::NamedBalance& entry : esp::named_balances()) {
     CAPTURE(entry.name);
     for (const std::vector<std::size_t>& learn :
          {std::vector<std::size_t>{0, 2, 3}, {0, 1}, {0}, {1, 2, 3}, {3}, {0, 1, 2, 3}}) {
@@ -199,7 +199,7 @@ double difference(const esp::TrainerOptions& options, const std::vector<std::siz
 }  // namespace
 
 TEST_CASE("trainer: a task of weight 0 beside others leaves what they learn as it is, with any method") {
-  for (const esp::NamedBalance& entry : esp::named_balances) {
+  for (const esp::NamedBalance& entry : esp::named_balances()) {
     CAPTURE(entry.name);
     esp::TrainerOptions options = quick_options();
     options.balance = entry.make();
@@ -225,7 +225,7 @@ TEST_CASE("trainer: the labels of a task of weight 0 change no bit of the others
   table.remove("watch");
   table.derive("watch", [](esp::Index row) { return row == 7 ? 2 : std::nan(""); });
   const esp::Dataset unlabelled(table), test = made_up(100, 2);
-  for (const esp::NamedBalance& entry : esp::named_balances) {
+  for (const esp::NamedBalance& entry : esp::named_balances()) {
     CAPTURE(entry.name);
     esp::TrainerOptions options = quick_options();
     options.balance = entry.make();

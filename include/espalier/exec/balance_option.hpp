@@ -18,7 +18,7 @@ enum class BalanceOn : unsigned char {
 struct GradientDriver;
 
 /// In task_gradients.hpp.
-template <class Method>
+template <bool Coordinates>
 struct GradientDriverOf;
 
 /// A loss weighting, or a gradient method together with the code that drives it: that is taken
@@ -32,7 +32,7 @@ class BalanceOption : public Balance {
   requires(!std::derived_from<M, Balance> && (detail::is_gradient_method<M> || WeightingMethod<M>))
       BalanceOption(M method)
       : Balance(std::move(method)) {
-    if constexpr (detail::is_gradient_method<M>) driver_ = GradientDriverOf<M>::driver();
+    if constexpr (detail::is_gradient_method<M>) driver_ = GradientDriverOf<M::needs_coordinates>::driver();
   }
   // NOLINTEND(google-explicit-constructor)
 

@@ -277,4 +277,12 @@ class TrainExecutor {
   std::span<T* const> predictions_;                ///< of the last predict()
 };
 
+#if defined(ESPALIER_INSTANTIATION)
+ESPALIER_INSTANTIATION struct BatchRun<float>;
+ESPALIER_INSTANTIATION class UpdateRun<float>;
+ESPALIER_INSTANTIATION class ProjectedEmbeddings<float>;
+ESPALIER_INSTANTIATION class DeferredWeightGradients<float>;
+ESPALIER_INSTANTIATION class TrainExecutor<float>;
+#endif
+
 }  // namespace espalier

@@ -131,4 +131,8 @@ class InferenceExecutor {
   std::vector<const BFloat16*> narrow_tables_;
 };
 
+#if defined(ESPALIER_INSTANTIATION)
+ESPALIER_INSTANTIATION class InferenceExecutor<float>;
+#endif
+
 }  // namespace espalier

@@ -2,13 +2,10 @@
 // Balancing methods by name, for command lines and configuration files.
 #pragma once
 
-#include <array>
-#include <string>
+#include <span>
 #include <string_view>
 
-#include "espalier/balance/balance.hpp"
 #include "espalier/exec/balance_option.hpp"
-#include "espalier/exec/task_gradients.hpp"
 
 namespace espalier {
 
@@ -17,59 +14,14 @@ struct NamedBalance {
   BalanceOption (*make)();
 };
 
-namespace detail {
-template <class M>
-[[nodiscard]] BalanceOption make_default() {
-  return M{};
-}
-}  // namespace detail
-
-/// Every name that make_balance knows. A new method adds its line here.
-inline constexpr auto named_balances = std::to_array<NamedBalance>({
-    {"equal", &detail::make_default<Equal>},
-    {"uncertainty", &detail::make_default<Uncertainty>},
-    {"uncertainty_revised", +[]() -> BalanceOption { return Uncertainty{.revised = true}; }},
-    {"dynamic_weight_average", &detail::make_default<DynamicWeightAverage>},
-    {"random_loss", &detail::make_default<RandomLoss>},
-    {"geometric_mean", &detail::make_default<GeometricMean>},
-    {"imtl_l", &detail::make_default<ImtlL>},
-    {"famo", &detail::make_default<Famo>},
-    {"smooth_tchebycheff", &detail::make_default<SmoothTchebycheff>},
-    {"dynamic_task_priority", &detail::make_default<DynamicTaskPriority>},
-    {"mean_gradient", &detail::make_default<MeanGradient>},
-    {"mgda", &detail::make_default<Mgda>},
-    {"pc_grad", &detail::make_default<PcGrad>},
-    {"grad_vac", &detail::make_default<GradVac>},
-    {"ca_grad", &detail::make_default<CaGrad>},
-    {"grad_norm", &detail::make_default<GradNorm>},
-    {"imtl_g", &detail::make_default<ImtlG>},
-    {"nash_mtl", &detail::make_default<NashMtl>},
-    {"aligned_mtl", &detail::make_default<AlignedMtl>},
-    {"fair_grad", &detail::make_default<FairGrad>},
-    {"up_grad", &detail::make_default<UpGrad>},
-    {"dual_proj", &detail::make_default<DualProj>},
-    {"con_fig", &detail::make_default<ConFig>},
-    {"sdm_grad", &detail::make_default<SdmGrad>},
-    {"mo_do", &detail::make_default<MoDo>},
-    {"db_mtl", &detail::make_default<DbMtl>},
-    {"cr_mogm", &detail::make_default<CrMogm<>>},
-    {"krum", &detail::make_default<Krum>},
-    {"meta_balance", &detail::make_default<MetaBalance>},
-    {"pe_ltr", &detail::make_default<PeLtr>},
-    {"excess_mtl", &detail::make_default<ExcessMtl>},
-    {"grad_drop", &detail::make_default<GradDrop>},
-    {"trimmed_mean", &detail::make_default<TrimmedMean>},
-    {"mo_co", &detail::make_default<MoCo>},
-});
+/// Every name that make_balance knows. A new method adds its line in make_balance_definitions.hpp.
+[[nodiscard]] std::span<const NamedBalance> named_balances();
 
 /// The method of that name, with its default settings. Throws ConfigError listing the names.
-[[nodiscard]] inline BalanceOption make_balance(std::string_view name) {
-  std::string known;
-  for (const NamedBalance& entry : named_balances) {
-    if (entry.name == name) return entry.make();
-    known += (known.empty() ? "" : ", ") + std::string(entry.name);
-  }
-  throw_error<ConfigError>({"balance is '", name, "', expected one of: ", known});
-}
+[[nodiscard]] BalanceOption make_balance(std::string_view name);
 
 }  // namespace espalier
+
+#if ESPALIER_DEFINE
+#include "espalier/exec/make_balance_definitions.hpp"
+#endif

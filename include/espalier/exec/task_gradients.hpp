@@ -137,7 +137,7 @@ struct GradientDriver {
                                 GradientBalance& balance) = nullptr;
 };
 
-template <class Method>
+template <bool Coordinates>
 struct GradientDriverOf {
   template <class T>
   struct PassOf final : GradientDriver::Pass {
@@ -147,7 +147,7 @@ struct GradientDriverOf {
       return pass.forward_backward(batch, weights, key, balance);
     }
     [[nodiscard]] std::vector<const ExecutionSchedule<T>*> schedules() const override { return pass.schedules(); }
-    TaskGradientPass<T, Method::needs_coordinates> pass;
+    TaskGradientPass<T, Coordinates> pass;
   };
 
   [[nodiscard]] static const GradientDriver* driver() {
@@ -162,5 +162,16 @@ struct GradientDriverOf {
     return made;
   }
 };
+
+#if defined(ESPALIER_INSTANTIATION)
+ESPALIER_INSTANTIATION class TaskGradientPass<float, false>;
+ESPALIER_INSTANTIATION class TaskGradientPass<float, true>;
+ESPALIER_INSTANTIATION class ParameterGradients<float, false>;
+ESPALIER_INSTANTIATION class ParameterGradients<float, true>;
+ESPALIER_INSTANTIATION class RepresentationGradients<float, false>;
+ESPALIER_INSTANTIATION class RepresentationGradients<float, true>;
+ESPALIER_INSTANTIATION struct GradientDriverOf<false>;
+ESPALIER_INSTANTIATION struct GradientDriverOf<true>;
+#endif
 
 }  // namespace espalier
