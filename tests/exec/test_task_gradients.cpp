@@ -274,6 +274,51 @@ TEST_CASE("task gradients: a task without labels or without weight is absent") {
   }
 }
 
+/// Large matrices that one task has.
+struct Broad : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<esp::Mlp<16>>, esp::Task<"click", esp::BinaryCrossEntropy, esp::Tower<128, 192>>,
+                                   esp::Task<"like", esp::BinaryCrossEntropy, esp::Weight{2.0}, esp::Tower<128, 192>>> {};
+
+TEST_CASE("task gradients: matrices of one task are made of the whole batch, of tasks that are there") {
+  Setup<Broad> s;
+  esp::TaskGradientPass<double> pass(s.executor, esp::BalanceOn::parameters);
+  const auto deferred = [&](Index samples) {
+    const auto& notes = pass.schedules(samples)[0]->notes;
+    return std::any_of(notes.begin(), notes.end(), [](const esp::PassNote& n) { return n.pass == "deferred_weight_gradients" && n.fired; });
+  };
+  CHECK(deferred(64));
+  CHECK_FALSE(deferred(300));
+  esp::GradientBalance balance = Ones{};
+  balance.reset(s.tasks);
+  // The second batch has no label of the first task, whose buffers hold the first batch's values.
+  for (const auto& [samples, absent] : {std::pair<Index, bool>{64, false}, {64, true}, {300, false}, {40, false}}) {
+    CAPTURE(samples);
+    CAPTURE(absent);
+    const esp::RandomBatch<double> data(s.executor.plan(), samples, rows, 5, 0.1, true);
+    std::vector<double> labels(static_cast<std::size_t>(2 * samples));
+    esp::Batch<double> batch = data.batch();
+    for (Index k = 0; k < 2; ++k) {
+      for (Index j = 0; j < samples; ++j) labels[static_cast<std::size_t>(k * samples + j)] = absent && k == 0 ? std::nan("") : batch.labels(j, k);
+    }
+    batch.labels = {labels.data(), samples, 2, samples};
+    const std::vector<Gradient> separate = s.one_by_one(batch);
+    s.executor.poison(std::nan(""));
+    pass.forward_backward(batch, s.base, 7, balance);
+    CHECK(s.wrong_values(gradient_of(s.executor), separate, [](std::size_t) { return 1.0; }) == 0);
+    // An update takes them once.
+    pass.forward_backward(batch, s.base, 7, balance);
+    std::vector<double> gradient(static_cast<std::size_t>(s.executor.plan().sizes.parameters));
+    s.executor.read_gradient(gradient);
+    const std::vector<double> before(s.executor.parameters().dense.begin(), s.executor.parameters().dense.end());
+    s.executor.prepare(esp::Sgd{.learning_rate = 0.5}, {});
+    s.executor.update({1, 1, 1});
+    long wrong = 0;
+    for (std::size_t i = 0; i < gradient.size(); ++i) {
+      wrong += near(s.executor.parameters().dense[i], before[i] - 0.5 * gradient[i], 1) ? 0 : 1;
+    }
+    CHECK(wrong == 0);
+  }
+}
+
 TEST_CASE("task gradients: the same bits for any number of threads") {
   const auto trained = [](int threads, esp::BalanceOn on, auto model, auto method) {
     using Model = decltype(model);

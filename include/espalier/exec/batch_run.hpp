@@ -177,7 +177,9 @@ struct BatchRun {
             step.piece(step.state, step.item, piece, worker, {&batch, parameters.dense.data(), tables.data(), lanes[0].data()});
           });
           break;
-        case Scope::merge: merge(step.merge, *step.node); break;
+        case Scope::merge:
+          if (step.is_on()) merge(step.merge, *step.node);
+          break;
         case Scope::once: step.once(step.state, step.item); break;
       }
       begin = end;

@@ -24,6 +24,7 @@
 #include "espalier/passes/narrow_weights.hpp"
 #include "espalier/passes/projected_embeddings.hpp"
 #include "espalier/passes/schedule.hpp"
+#include "espalier/passes/schedules_by_size.hpp"
 
 namespace espalier {
 
@@ -55,8 +56,7 @@ class TrainExecutor {
   [[nodiscard]] Index capacity() const { return run_.capacity; }
   /// What is run for batches of so many samples, at most capacity().
   [[nodiscard]] const ExecutionSchedule<T>& schedule(Index samples) const {
-    assert(samples >= 1 && samples <= capacity());
-    return schedules_[static_cast<std::size_t>(schedule_of_size_[static_cast<std::size_t>(samples)])].schedule;
+    return schedules_.of(samples);
   }
   /// What is run where the losses of this step weigh the tasks.
   [[nodiscard]] const ExecutionSchedule<T>& weighed_schedule() const { return weighed_; }
@@ -184,10 +184,11 @@ class TrainExecutor {
   }
 
  private:
-  struct ScheduleOfSize {
-    bool projected = false;       ///< what tells it from others
+  /// What tells schedules of batches of two sizes apart.
+  struct Chosen {
+    bool projected = false;
     std::vector<Index> deferred;
-    ExecutionSchedule<T> schedule;
+    friend bool operator==(const Chosen&, const Chosen&) = default;
   };
 
   /// One for each way in which a batch may be run, made before the first.
@@ -205,9 +206,6 @@ class TrainExecutor {
     if (no_projected.empty() && narrow) no_projected = "products are made in bf16";
     if (no_projected.empty()) {
       projected_ = ProjectedEmbeddings<T>(run_.program, run_.parameters.table_rows, run_.capacity, run_.max_lanes, run_.pool.threads());
-    }
-    if (no_deferred.empty()) {
-      deferred_ = DeferredWeightGradients<T>(plan(), run_.program.traits, run_.capacity, run_.device, [this](Index node) { return projected_.has_layer(node); });
     }
     using C = Context<T, Cpu>;
     const Step<T> start = run_.start_step();
@@ -228,26 +226,22 @@ class TrainExecutor {
     for (const std::string_view pass : {DeferredWeightGradients<T>::name, ProjectedEmbeddings<T>::name}) {
       weighed_.notes.push_back({pass, false, "the losses weigh the tasks between forward and backward"});
     }
-    schedule_of_size_.assign(static_cast<std::size_t>(run_.capacity) + 1, 0);
-    for (Index n = 1; n <= run_.capacity; ++n) {
-      const Slicing slicing = Slicing::of(n);
-      ScheduleOfSize made{projected_.pays(n), deferred_.chosen(slicing), {}};
-      const auto same = [&](const ScheduleOfSize& s) { return s.projected == made.projected && s.deferred == made.deferred; };
-      auto found = std::find_if(schedules_.begin(), schedules_.end(), same);
-      if (found == schedules_.end()) {
-        made.schedule = plain_;
-        const auto apply = [&](auto& pass, std::string_view why_not, const auto& batch) {
-          if (why_not.empty()) return pass.apply(made.schedule, batch);
-          made.schedule.notes.push_back({pass.name, false, std::string(why_not)});
-        };
-        if (narrow) made.schedule.notes.push_back({narrow_pass, true, "products read weights and activations as bf16"});
-        apply(deferred_, no_deferred, slicing);
-        apply(projected_, no_projected, n);
-        made.schedule.waits = slices_wait(made.schedule.steps);
-        found = schedules_.insert(found, std::move(made));
-      }
-      schedule_of_size_[static_cast<std::size_t>(n)] = static_cast<std::int32_t>(found - schedules_.begin());
+    if (no_deferred.empty()) {
+      deferred_ = DeferredWeightGradients<T>(plain_, plan(), run_.program.traits, run_.capacity, run_.device,
+                                             [this](const Step<T>& step) { return !projected_.has_layer(step.place); });
     }
+    const auto chosen = [&](Index n) { return Chosen{projected_.pays(n), deferred_.chosen(Slicing::of(n))}; };
+    schedules_ = {run_.capacity, chosen, [&](Index n) {
+                    ExecutionSchedule<T> schedule = plain_;
+                    const auto apply = [&](auto& pass, std::string_view why_not, const auto& batch) {
+                      if (why_not.empty()) return pass.apply(schedule, batch);
+                      schedule.notes.push_back({pass.name, false, std::string(why_not)});
+                    };
+                    if (narrow) schedule.notes.push_back({narrow_pass, true, "products read weights and activations as bf16"});
+                    apply(deferred_, no_deferred, Slicing::of(n));
+                    apply(projected_, no_projected, n);
+                    return schedule;
+                  }};
     run_.current = &plain_;
     predict_ = forward_schedule(run_.program, false);
     Step<T> predict = run_.slice_step(Phase::forward, "predict", [](BatchRun<T>&, const C&) {});
@@ -271,8 +265,7 @@ class TrainExecutor {
   ProjectedEmbeddings<T> projected_;
   DeferredWeightGradients<T> deferred_;
   ExecutionSchedule<T> plain_, weighed_;  ///< of the plan as it stands; weighed between forward and backward
-  std::vector<ScheduleOfSize> schedules_;
-  std::vector<std::int32_t> schedule_of_size_;  ///< by the samples of a batch
+  SchedulesBySize<T, Chosen> schedules_;
   ExecutionSchedule<T> predict_, evaluate_;        ///< forward alone; with losses
   std::span<T* const> predictions_;                ///< of the last predict()
 };

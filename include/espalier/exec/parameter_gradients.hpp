@@ -39,15 +39,13 @@ class ParameterGradients : public TaskBackward<T> {
                     [&](const ParameterInfo& t) { mixed = mixed || t.task != shared_by_tasks; });
       }
     }
-    schedule_ = forward();
-    for (std::size_t k = 0; k < tasks_; ++k) add_task(schedule_, k);
-    schedule_.waits = slices_wait(schedule_.steps);
     chunks_ = parameter_ranges(plan, trainable_, mixed, groups);
     for (const ParameterRange& c : chunks_) shared_ += c.shared ? c.end - c.begin : 0;
     for (std::size_t i = 0; i < tasks_ * static_cast<std::size_t>(run_.max_lanes); ++i) {
       lanes_.emplace_back(static_cast<std::size_t>(plan.sizes.parameters));
     }
     for (std::size_t k = 0; k < tasks_; ++k) lookups_.emplace_back(run_.lookup_gradients.size());
+    make_schedules();
     for (const Node& node : plan.nodes) {
       if (node.lookup >= 0) lookup_nodes_.push_back(node);
     }
@@ -68,12 +66,14 @@ class ParameterGradients : public TaskBackward<T> {
     return static_cast<std::size_t>(shared_);
   }
 
-  [[nodiscard]] const ExecutionSchedule<T>& schedule() const { return schedule_; }
+  /// For batches of so many samples.
+  [[nodiscard]] const ExecutionSchedule<T>& schedule(Index samples) const { return schedules_.of(samples); }
 
   /// Runs the batch that the executor has begun. Returns how many pieces of products there are.
   std::size_t run(GradientBalance* method = nullptr) {
     method_ = method != nullptr && method->balances() ? method : nullptr;
-    run_.run(schedule_);
+    run_.current = &schedule(run_.batch.size);
+    run_.run(*run_.current);
     run_.sum_losses();
     const Index shards = run_.sparse.shards(), chunks = static_cast<Index>(chunks_.size());
     run_.pool.run(shards + chunks, [&](Index piece, int worker) {
@@ -261,7 +261,25 @@ class ParameterGradients : public TaskBackward<T> {
     }
   }
 
-  ExecutionSchedule<T> schedule_;  ///< forward, and backward task by task
+  /// Forward, and backward task by task. What single tasks own may be deferred: a task has gradients of the rest in each lane.
+  ESPALIER_COLD void make_schedules() {
+    plain_ = forward();
+    for (std::size_t k = 0; k < tasks_; ++k) add_task(plain_, k);
+    if (!slices_wait(plain_.steps)) {
+      deferred_ = DeferredWeightGradients<T>(plain_, run_.program.plan, run_.program.traits, run_.capacity, run_.device,
+                                             [](const Step<T>& step) { return step.operation != nullptr; });
+    }
+    schedules_ = {run_.capacity, [&](Index n) { return deferred_.chosen(Slicing::of(n)); },
+                  [&](Index n) {
+                    ExecutionSchedule<T> schedule = plain_;
+                    deferred_.apply(schedule, Slicing::of(n));
+                    return schedule;
+                  }};
+  }
+
+  ExecutionSchedule<T> plain_;
+  DeferredWeightGradients<T> deferred_;
+  SchedulesBySize<T, std::vector<Index>> schedules_;
   GradientBalance* method_ = nullptr;  ///< of this step, if there is anything to balance
   std::vector<ParameterRange> chunks_;
   std::vector<int> table_groups_;

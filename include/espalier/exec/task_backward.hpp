@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -24,7 +25,7 @@ class TaskBackward {
   /// The tasks of this step that have labels and a weight, in their order.
   void set_present(std::span<const std::size_t> tasks) {
     present_.assign(tasks.begin(), tasks.end());
-    is_present_.assign(tasks_, false);
+    std::fill_n(is_present_.get(), tasks_, false);
     for (const std::size_t k : tasks) is_present_[k] = true;
   }
 
@@ -42,7 +43,7 @@ class TaskBackward {
   };
 
   explicit TaskBackward(TrainExecutor<T>& executor)
-      : run_(executor.batch_run()), trainable_(executor.trainable()), tasks_(executor.plan().tasks.size()) {
+      : run_(executor.batch_run()), trainable_(executor.trainable()), tasks_(executor.plan().tasks.size()), is_present_(new bool[tasks_]()) {
     present_.reserve(tasks_);
   }
 
@@ -95,19 +96,16 @@ class TaskBackward {
       const std::size_t from = schedule.steps.size();
       add_node(schedule, run_.program, path.places[i], path.nodes[i], Phase::backward);
       for (std::size_t s = from; s < schedule.steps.size(); ++s) {
-        Step<T>& step = schedule.steps[s];
-        step.pass = pass_name;
-        step.state = this;
-        step.item = static_cast<Index>(walks_.size());
-        if (step.scope == Step<T>::Scope::merge) {
-          step.scope = Step<T>::Scope::once;
-          step.once = [](void* state, Index item) { static_cast<TaskBackward*>(state)->merge(item); };
-        } else {
-          step.operation = nullptr;
-          step.run = [](void* state, Index item, const C& c) { static_cast<TaskBackward*>(state)->walk(item, c); };
-        }
+        schedule.steps[s].pass = pass_name;
+        schedule.steps[s].when = task < 0 ? nullptr : &is_present_[static_cast<std::size_t>(task)];
       }
-      walks_.push_back({&path.nodes[i], path.places[i], path.own[i], task});
+      if (path.own[i] || lanes_.empty()) continue;
+      Step<T>& step = schedule.steps[from];
+      step.operation = nullptr;
+      step.state = this;
+      step.item = static_cast<Index>(walks_.size());
+      step.run = [](void* state, Index item, const C& c) { static_cast<TaskBackward*>(state)->walk(item, c); };
+      walks_.push_back({&path.nodes[i], path.places[i], static_cast<std::size_t>(task)});
     }
   }
 
@@ -161,30 +159,17 @@ class TaskBackward {
   std::vector<double> partial_;
 
  private:
-  /// A node of a path: what a step refers to.
+  /// A node of a path whose gradients go to the task's accumulators.
   struct Walk {
     const Node* node = nullptr;
-    std::size_t place = 0;
-    bool own = false;
-    Index task = 0;  ///< −1: of all
+    std::size_t place = 0, task = 0;
   };
-
-  [[nodiscard]] bool runs(const Walk& at) const { return at.task < 0 || is_present_[static_cast<std::size_t>(at.task)]; }
 
   void walk(Index item, C c) {
     const Walk& at = walks_[static_cast<std::size_t>(item)];
-    if (!runs(at)) return;
-    if (!at.own && !lanes_.empty()) {
-      const auto k = static_cast<std::size_t>(at.task);
-      c.parameter_gradients = lane_of(c.lane, k).data();
-      c.lookup_gradients = lookups_[k].data();
-    }
+    c.parameter_gradients = lane_of(c.lane, at.task).data();
+    c.lookup_gradients = lookups_[at.task].data();
     run_.program.operations[at.place].backward(*at.node, c);
-  }
-
-  void merge(Index item) {
-    const Walk& at = walks_[static_cast<std::size_t>(item)];
-    if (runs(at)) run_.merge(run_.program.operations[at.place].merge_backward, *at.node);
   }
 
   [[nodiscard]] bool owned(const Node& node) const {
@@ -197,7 +182,7 @@ class TaskBackward {
   }
 
   std::vector<Walk> walks_;
-  std::vector<bool> is_present_;
+  std::unique_ptr<bool[]> is_present_;  ///< one a task: steps refer to them
 };
 
 }  // namespace espalier

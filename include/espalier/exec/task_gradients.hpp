@@ -73,10 +73,10 @@ class TaskGradientPass {
     return run.losses;
   }
 
-  /// What is run, one after the other; between the last two, or behind the only one, gradients are compared and combined.
-  [[nodiscard]] ESPALIER_COLD std::vector<const ExecutionSchedule<T>*> schedules() const {
+  /// What is run for a batch of so many samples, one after the other; between the last two, or behind the only one, gradients are compared and combined.
+  [[nodiscard]] ESPALIER_COLD std::vector<const ExecutionSchedule<T>*> schedules(Index samples) const {
     if (representation_) return representation_->schedules();
-    return {&parameters_->schedule()};
+    return {&parameters_->schedule(samples)};
   }
 
   /// Of the last step: G Gᵀ, row after row, NaN on the diagonal for tasks that were absent; and the
@@ -130,7 +130,7 @@ struct GradientDriver {
                                                      std::uint64_t key,
                                                      GradientBalance& balance) = 0;
     /// See TaskGradientPass.
-    [[nodiscard]] virtual std::vector<const ExecutionSchedule<float>*> schedules() const = 0;
+    [[nodiscard]] virtual std::vector<const ExecutionSchedule<float>*> schedules(Index samples) const = 0;
   };
   /// Makes room for what the method remembers, too.
   std::unique_ptr<Pass> (*make)(TrainExecutor<float>& executor, BalanceOn on,
@@ -146,7 +146,7 @@ struct GradientDriverOf {
                                              std::uint64_t key, GradientBalance& balance) override {
       return pass.forward_backward(batch, weights, key, balance);
     }
-    [[nodiscard]] std::vector<const ExecutionSchedule<T>*> schedules() const override { return pass.schedules(); }
+    [[nodiscard]] std::vector<const ExecutionSchedule<T>*> schedules(Index samples) const override { return pass.schedules(samples); }
     TaskGradientPass<T, Coordinates> pass;
   };
 

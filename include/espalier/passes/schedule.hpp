@@ -54,14 +54,18 @@ struct Step {
   void* state = nullptr;
   Index item = 0;
   Index pieces = 0;
+  const bool* when = nullptr;  ///< false: it is passed over; null: never. For slice and merge steps
 
   // What it costs, for who reads a schedule: see Cost.
   double flops_of_sample = 0;  ///< for each sample of the batch
   double flops_of_batch = 0;   ///< and besides
   double bytes_of_sample = 0;  ///< activations that forward reads and writes, as floats
 
+  [[nodiscard]] bool is_on() const { return when == nullptr || *when; }
+
   /// Of a slice.
   void run_on(const C& c) const {
+    if (!is_on()) return;
     if (operation != nullptr) {
       operation(*node, c);
     } else {

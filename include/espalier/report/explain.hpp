@@ -100,7 +100,7 @@ struct ExplainOptions {
     Balance balance = *options.balance;
     balance.reset(program.plan.tasks.size());
     gradients = options.balance->driver()->make(executor, options.balance_on, *balance.gradients());
-    schedules = gradients->schedules();
+    schedules = gradients->schedules(samples);
   } else if (options.balance && options.balance->needs_current_losses()) {
     schedules.push_back(&executor.weighed_schedule());
   } else {

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// `SchedulesBySize<T, Key>`: a schedule for each size of a batch; sizes for which passes decide alike share one.
+#pragma once
+
+#include <algorithm>
+#include <cassert>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "espalier/core/config.hpp"
+#include "espalier/passes/schedule.hpp"
+
+namespace espalier {
+
+/// `Key`: what passes decide, with ==.
+template <class T, class Key, class Device = Cpu>
+class SchedulesBySize {
+ public:
+  SchedulesBySize() = default;
+
+  /// For 1 … `most` samples: `make(samples)` where `key_of(samples)` is new.
+  template <class KeyOf, class Make>
+  ESPALIER_COLD SchedulesBySize(Index most, const KeyOf& key_of, const Make& make) {
+    std::vector<Key> keys;
+    for (Index n = 1; n <= most; ++n) {
+      Key key = key_of(n);
+      const auto known = std::find(keys.begin(), keys.end(), key);
+      of_size_.push_back(static_cast<std::int32_t>(known - keys.begin()));
+      if (known != keys.end()) continue;
+      keys.push_back(std::move(key));
+      schedules_.push_back(make(n));
+      schedules_.back().waits = slices_wait(schedules_.back().steps);
+    }
+  }
+
+  [[nodiscard]] const ExecutionSchedule<T, Device>& of(Index samples) const {
+    assert(samples >= 1 && samples <= static_cast<Index>(of_size_.size()));
+    return schedules_[static_cast<std::size_t>(of_size_[static_cast<std::size_t>(samples) - 1])];
+  }
+
+ private:
+  std::vector<ExecutionSchedule<T, Device>> schedules_;
+  std::vector<std::int32_t> of_size_;  ///< by the samples of a batch, from 1 on
+};
+
+}  // namespace espalier
