@@ -9,13 +9,16 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <span>
 #include <thread>
 #include <vector>
 
+#include "espalier/balance/balance.hpp"
 #include "espalier/describe/model.hpp"
 #include "espalier/exec/executor.hpp"
 #include "espalier/exec/random_batch.hpp"
+#include "espalier/exec/task_gradients.hpp"
 #include "espalier/losses/losses.hpp"
 #include "espalier/optim/optim.hpp"
 
@@ -118,9 +121,35 @@ struct Learnt {
 
 constexpr int steps = 4;
 
+/// A gradient method, and by what.
+struct ByGradients {
+  esp::GradientBalance method;
+  esp::BalanceOn on = esp::BalanceOn::parameters;
+};
+
+/// Either kind of pass.
+struct AnyPass {
+  std::optional<esp::TaskGradientPass<double>> plain;
+  std::optional<esp::TaskGradientPass<double, true>> coordinates;
+  esp::GradientBalance method;
+
+  AnyPass(esp::TrainExecutor<double>& executor, const ByGradients& by) : method(by.method) {
+    method.reset(executor.plan().tasks.size());
+    if (method.needs_coordinates()) {
+      coordinates.emplace(executor, by.on);
+    } else {
+      plain.emplace(executor, by.on);
+    }
+  }
+  std::span<const double> forward_backward(const esp::Batch<double>& batch, std::span<const double> weights, std::uint64_t key) {
+    return coordinates ? coordinates->forward_backward(batch, weights, key, method) : plain->forward_backward(batch, weights, key, method);
+  }
+};
+
 /// `cut`: where a batch falls into parts.
 template <class M>
-std::vector<Learnt> learn(Index samples, const std::vector<Index>& cut, double clip, esp::TrainExecutor<double>::Weigh weigh = nullptr) {
+std::vector<Learnt> learn(Index samples, const std::vector<Index>& cut, double clip, esp::TrainExecutor<double>::Weigh weigh = nullptr,
+                          const std::optional<ByGradients>& by = {}) {
   const esp::PlanView& plan = esp::plan_of<M>();
   const int ranks = static_cast<int>(cut.size()) + 1;
   Threads<double> all(ranks);
@@ -133,11 +162,14 @@ std::vector<Learnt> learn(Index samples, const std::vector<Index>& cut, double c
     executor.prepare(esp::Adam{.learning_rate = 0.01}, {});
     Threads<double>::Rank reducer(all, rank);
     if (ranks > 1) executor.set_reducer(&reducer);
+    std::optional<AnyPass> pass;
+    if (by) pass.emplace(executor, *by);
     for (int step = 1; step <= steps; ++step) {
       const esp::RandomBatch<double> whole(plan, samples, rows, static_cast<std::uint64_t>(step), 0.3, true);
       const Part<double> part(whole.batch(), begin, end - begin);
       const std::vector<double> weights{1, 0.5};
-      const auto losses = executor.forward_backward(part.batch, weights, static_cast<std::uint64_t>(step), weigh);
+      const auto key = static_cast<std::uint64_t>(step);
+      const auto losses = pass ? pass->forward_backward(part.batch, weights, key) : executor.forward_backward(part.batch, weights, key, weigh);
       learnt[at].losses.emplace_back(losses.begin(), losses.end());
       executor.update({step, 1, 1}, clip);
     }
@@ -175,10 +207,11 @@ bool same_bits(const esp::Parameters<double>& a, const esp::Parameters<double>& 
 }
 
 template <class M>
-void compare(Index samples, const std::vector<Index>& cut, double clip = 0, esp::TrainExecutor<double>::Weigh weigh = nullptr) {
+void compare(Index samples, const std::vector<Index>& cut, double clip = 0, esp::TrainExecutor<double>::Weigh weigh = nullptr,
+             const std::optional<ByGradients>& by = {}) {
   CAPTURE(samples);
   CAPTURE(cut.size());
-  const std::vector<Learnt> one = learn<M>(samples, {}, clip, weigh), parts = learn<M>(samples, cut, clip, weigh);
+  const std::vector<Learnt> one = learn<M>(samples, {}, clip, weigh, by), parts = learn<M>(samples, cut, clip, weigh, by);
   for (const Learnt& part : parts) {
     CHECK(difference(part, one[0]) < 1e-10);
     CHECK(same_bits(part.parameters, parts[0].parameters));  // ranks stay together
@@ -208,11 +241,17 @@ TEST_CASE("reducer: what needs the whole batch in one place is refused") {
   Threads<double>::Rank reducer(all, 0);
   esp::TrainExecutor<double> normed(esp::program_of<Model<esp::BatchNorm>, double, esp::Cpu>(), rows, 8, 1);
   CHECK_THROWS_AS(normed.set_reducer(&reducer), esp::ConfigError);
-  esp::TrainExecutor<double> executor(esp::program_of<Model<>, double, esp::Cpu>(), rows, 8, 1);
-  executor.set_reducer(&reducer);
-  const esp::RandomBatch<double> data(executor.plan(), 8, rows, 1);
-  const std::vector<double> weights{1, 1};
-  CHECK_THROWS_AS(executor.begin(data.batch(), weights, 1), esp::ConfigError);
-  executor.set_reducer(nullptr);
-  CHECK_NOTHROW(executor.begin(data.batch(), weights, 1));
+}
+
+TEST_CASE("reducer: gradients of tasks are compared over the whole batch") {
+  for (const esp::BalanceOn on : {esp::BalanceOn::parameters, esp::BalanceOn::representation}) {
+    const auto check = [&](auto method) {
+      compare<Model<>>(100, {37}, 0, nullptr, ByGradients{method, on});
+      compare<Dropping>(64, {20, 21}, 0.05, nullptr, ByGradients{method, on});
+    };
+    check(esp::Mgda{});
+    check(esp::PcGrad{});
+    check(esp::GradDrop{});  // each coordinate by itself
+    check(esp::MoCo{});      // and remembered
+  }
 }

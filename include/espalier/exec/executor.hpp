@@ -107,11 +107,7 @@ class TrainExecutor {
 
   /// For who runs a batch by other ways than forward_backward(), and leaves gradients where that does: in the lanes of the result,
   /// and its look-ups' gradients.
-  /// Throws ConfigError where other ranks have parts of the batch: of gradients task by task there is no sum over them yet.
   BatchRun<T>& begin(const Batch<T>& batch, std::span<const double> weights, std::uint64_t key) {
-    if (run_.reducer != nullptr) {
-      throw ConfigError("each task's gradient is taken where one executor has the whole batch: expected no set_reducer(), or a way to balance by losses");
-    }
     run_.current = &plain_;
     run_.begin(batch, weights, key);
     return run_;

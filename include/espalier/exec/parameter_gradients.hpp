@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -76,6 +77,7 @@ class ParameterGradients : public TaskBackward<T> {
     run_.run(*run_.current);
     run_.sum_losses();
     const Index shards = run_.sparse.shards(), chunks = static_cast<Index>(chunks_.size());
+    if (run_.reducer != nullptr) reduce();
     run_.pool.run(shards + chunks, [&](Index piece, int worker) {
       double* const products = partial_.data() + static_cast<std::size_t>(piece) * tasks_ * tasks_;
       if (piece < shards) {
@@ -127,11 +129,9 @@ class ParameterGradients : public TaskBackward<T> {
   using Base::add_task, Base::dot, Base::each_tensor, Base::forward, Base::lane_of, Base::lanes_, Base::lookups_;
   using Base::run_, Base::partial_, Base::path_of, Base::paths_, Base::present_, Base::tasks_, Base::trainable_;
 
-  /// Sums every task's lanes into its first; clears the others; the products of what learns and is
-  /// shared.
-  void multiply_chunk(const ParameterRange& chunk, double* products) {
+  /// Sums every task's lanes into its first; clears the others.
+  void sum_lanes(const ParameterRange& chunk) {
     const Index n = chunk.end - chunk.begin;
-    std::fill_n(products, tasks_ * tasks_, 0.0);
     for (const std::size_t k : present_) {
       T* ESPALIER_RESTRICT sum = lane_of(0, k).data() + chunk.begin;
       for (Index lane = 1; lane < run_.slicing.lanes; ++lane) {
@@ -142,6 +142,37 @@ class ParameterGradients : public TaskBackward<T> {
         }
       }
     }
+  }
+
+  /// The tasks' gradients of all ranks, summed: dense ones where this rank's are, rows in `reduced_`. Ranks call the reducer in the
+  /// same order, so this is done by one thread.
+  void reduce() {
+    run_.pool.run(static_cast<Index>(chunks_.size()), [&](Index i, int) { sum_lanes(chunks_[static_cast<std::size_t>(i)]); });
+    for (const std::size_t k : present_) run_.reducer->sum_gradient({lane_of(0, k).data(), lane_of(0, k).size()});
+    reduced_.resize(static_cast<std::size_t>(run_.sparse.shards()) * tasks_);
+    for (Index shard = 0; shard < run_.sparse.shards(); ++shard) {
+      auto& rows = run_.sparse.shard(shard);
+      if (!is_compared(rows.table)) continue;
+      for (const std::size_t k : present_) {
+        run_.sparse.collect(shard, run_.batch, lookups_[k].data(), run_.capacity);
+        ReducedRows& all = reduced_[static_cast<std::size_t>(shard) * tasks_ + k];
+        run_.reducer->gather(rows.rows, {rows.sums.data(), static_cast<std::size_t>(rows.count() * rows.width)}, all.rows, all.sums);
+      }
+    }
+  }
+
+  /// Whether a task's gradient by a table's rows is one of what is compared.
+  [[nodiscard]] bool is_compared(int table) const {
+    return run_.program.plan.tables[static_cast<std::size_t>(table)].task == shared_by_tasks && !trainable_.table_frozen(table);
+  }
+  /// What was summed over ranks goes to the update from the first of them alone, which sums over ranks once more.
+  [[nodiscard]] bool leaves_sums() const { return run_.reducer == nullptr || run_.reducer->rank() == 0; }
+
+  /// The products of what learns and is shared.
+  void multiply_chunk(const ParameterRange& chunk, double* products) {
+    const Index n = chunk.end - chunk.begin;
+    std::fill_n(products, tasks_ * tasks_, 0.0);
+    if (run_.reducer == nullptr) sum_lanes(chunk);
     if (!chunk.shared || chunk.frozen) return;
     if constexpr (Coordinates) rewrite_chunk(chunk);
     for (const std::size_t k : present_) {
@@ -156,12 +187,16 @@ class ParameterGradients : public TaskBackward<T> {
   void multiply_rows(Index shard, int worker, double* products) {
     std::fill_n(products, tasks_ * tasks_, 0.0);
     auto& rows = run_.sparse.shard(shard);
-    const TableInfo& table = run_.program.plan.tables[static_cast<std::size_t>(rows.table)];
-    const bool compared = table.task == shared_by_tasks && !trainable_.table_frozen(rows.table);
+    const bool compared = is_compared(rows.table);
     if (!Coordinates && !compared) return;
     std::vector<T>* const sums = rows_of(Coordinates ? shard : Index{worker});
     for (const std::size_t k : present_) {
-      run_.sparse.collect(shard, run_.batch, lookups_[k].data(), run_.capacity);
+      if (compared && run_.reducer != nullptr) {
+        const ReducedRows& all = reduced_[static_cast<std::size_t>(shard) * tasks_ + k];
+        run_.sparse.replace(shard, all.rows, all.sums);
+      } else {
+        run_.sparse.collect(shard, run_.batch, lookups_[k].data(), run_.capacity);
+      }
       sums[k].assign(rows.sums.data(), rows.sums.data() + rows.count() * rows.width);
     }
     if (!compared) return;
@@ -185,6 +220,10 @@ class ParameterGradients : public TaskBackward<T> {
     for (const std::size_t k : present_) {
       T* ESPALIER_RESTRICT part = lane_of(0, k).data() + chunk.begin;
       const T scale = chunk.shared ? static_cast<T>(alpha[k]) : T{1};
+      if (!leaves_sums()) {
+        std::fill_n(part, n, T{0});
+        continue;
+      }
       for (Index j = 0; j < n; ++j) {
         sum[j] += scale * part[j];
         part[j] = 0;
@@ -249,6 +288,7 @@ class ParameterGradients : public TaskBackward<T> {
   /// What a method made of rows is not linear in the look-ups: the executor's update takes the sums.
   void combine_rows(Index shard, std::span<const double> alpha) {
     auto& rows = run_.sparse.shard(shard);
+    if (is_compared(rows.table) && !leaves_sums()) return rows.rows.clear();
     const bool shared =
         run_.program.plan.tables[static_cast<std::size_t>(rows.table)].task == shared_by_tasks;
     const auto n = static_cast<std::size_t>(rows.count() * rows.width);
@@ -285,6 +325,11 @@ class ParameterGradients : public TaskBackward<T> {
   std::vector<int> table_groups_;
   Index shared_ = 0;  ///< how many values are everyone's
   std::vector<Node> lookup_nodes_;
+  struct ReducedRows {
+    std::vector<std::int32_t> rows;
+    std::vector<T> sums;
+  };
+  std::vector<ReducedRows> reduced_;  ///< of all ranks: shard after shard, in it task after task
   /// Sums by row, task after task, of a worker; where they are combined by row, of a shard.
   std::vector<std::vector<T>> rows_;
 };

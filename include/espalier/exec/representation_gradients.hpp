@@ -78,7 +78,14 @@ class RepresentationGradients : public TaskBackward<T> {
       }
     }
     run_.each_slice([&](const C& c, Index slice) { multiply(c, slice); });
-    return static_cast<std::size_t>(run_.slicing.slices);
+    const auto pieces = static_cast<std::size_t>(run_.slicing.slices);
+    if (run_.reducer == nullptr) return pieces;
+    const std::size_t square = tasks_ * tasks_;
+    for (std::size_t piece = 1; piece < pieces; ++piece) {
+      for (std::size_t i = 0; i < square; ++i) partial_[i] += partial_[piece * square + i];
+    }
+    run_.reducer->sum({partial_.data(), square});
+    return 1;
   }
 
   /// The shared part, from Σ_k alpha_k g_k.
@@ -139,7 +146,7 @@ class RepresentationGradients : public TaskBackward<T> {
     if constexpr (Coordinates) {
       std::array<T*, GradientBalance::max_tasks> rows;
       for (std::size_t i = 0; i < present_.size(); ++i) rows[i] = kept(c, present_[i]);
-      rewrite(rows, n, c.first * width, {});
+      rewrite(rows, n, (run_.samples_before + c.first) * width, {});
     }
     for (const std::size_t k : present_) {
       for (const std::size_t other : present_) {
@@ -171,6 +178,9 @@ class RepresentationGradients : public TaskBackward<T> {
         for (Index r = 0; r < width; ++r) sum[r] += part[r];
       }
     });
+    if (run_.reducer != nullptr) {
+      for (const std::size_t k : present_) run_.reducer->sum_gradient(sums_[k]);
+    }
     std::array<T*, GradientBalance::max_tasks> rows;
     std::array<double*, GradientBalance::max_tasks> memory;
     for (std::size_t i = 0; i < present_.size(); ++i) {
