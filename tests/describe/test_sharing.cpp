@@ -311,7 +311,7 @@ TEST_CASE("sharing: the load and entropy of gates") {
     CAPTURE(m.name);
     const esp::PlanView& plan = m.program.plan;
     const std::vector<esp::Index> rows(esp::vocabulary_count(plan), 5);
-    const esp::RandomBatch<double> data(plan, 300, rows, 3);  // more than one slice
+    const esp::RandomBatch<double> data(plan, 300, rows, 3);  // more than one microbatch
     esp::Parameters<double> parameters(plan, rows);
     const auto reports = [&] {
       esp::GateUsage<double> usage(m.program, parameters);

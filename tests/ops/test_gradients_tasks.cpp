@@ -57,7 +57,7 @@ TEST_CASE("gradients: every layer inside towers, with every architecture") {
   check_model<Two<Dropping, Around, esp::Mmoe<2, esp::Layers<esp::Dense<7>, esp::LayerNorm>>>>();
 }
 
-TEST_CASE("gradients: no labels missing, most missing; with weights and without; one sample, one slice and many") {
+TEST_CASE("gradients: no labels missing, most missing; with weights and without; one sample, one microbatch and many") {
   using M = Two<esp::Mlp<6>, esp::Mlp<3>, esp::Mmoe<2, esp::Layers<esp::Dense<7>, esp::BatchNorm>>>;
   for (const double missing : {0.0, 0.9}) {
     for (const esp::Index samples : {2, 16, 130}) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Gradients of large matrices, made of the whole batch, against those made slice by slice.
+// Gradients of large matrices, made of the whole batch, against those made microbatch by microbatch.
 #include "espalier/passes/deferred_weight_gradients.hpp"
 
 #include <doctest/doctest.h>
@@ -91,7 +91,7 @@ const auto every_layer = [](const esp::Step<float>&) { return true; };
   esp::ExecutionSchedule<float> schedule = plain_schedule(program);
   esp::DeferredWeightGradients<float> pass(schedule, program.plan, program.traits, max_batch, {}, every_layer);
   const std::size_t before = schedule.steps.size();
-  pass.apply(schedule, esp::Slicing::of(samples));
+  pass.apply(schedule, esp::Microbatches::of(samples));
   CHECK(schedule.notes.size() == 1);
   CHECK(schedule.notes[0].fired == (schedule.steps.size() > before));
   return schedule.notes[0].fired ? schedule.steps.back().pieces : 0;
@@ -99,7 +99,7 @@ const auto every_layer = [](const esp::Step<float>&) { return true; };
 
 }  // namespace
 
-TEST_CASE("weight gradients: as made slice by slice") {
+TEST_CASE("weight gradients: as made microbatch by microbatch") {
   for (const Index samples : {17, 31, 64}) {
     compare<Shared>(samples);
     compare<Smooth>(samples);
@@ -118,16 +118,16 @@ TEST_CASE("weight gradients: in bf16 too") {
 }
 
 TEST_CASE("weight gradients: of which batches") {
-  CHECK(pieces(16) == 0);  // one slice: there are no lanes to be summed
+  CHECK(pieces(16) == 0);  // one microbatch: there are no accumulators to be summed
   CHECK(pieces(17) == 4);  // of 64 rows, and of 73
   CHECK(pieces(64) == 4);
-  CHECK(pieces(72) == 0);   // two lanes only
+  CHECK(pieces(72) == 0);   // two accumulators only
   CHECK(pieces(600) == 0);  // the samples' values are more than the matrix
   CHECK(pieces(40, 40) == 4);
   CHECK(pieces(16, 16) == 0);
 }
 
-TEST_CASE("weight gradients: a matrix of two layers is left to the slices") {
+TEST_CASE("weight gradients: a matrix of two layers is left to the microbatches") {
   auto program = esp::program_of<Shared, float, esp::Cpu>();
   std::vector<esp::Node> nodes(program.plan.nodes.begin(), program.plan.nodes.end());
   const auto dense = std::find_if(nodes.begin(), nodes.end(), [](const esp::Node& n) {
@@ -144,7 +144,7 @@ TEST_CASE("weight gradients: a matrix of two layers is left to the slices") {
   program.traits = traits;
   program.operations = operations;
   const esp::DeferredWeightGradients<float> pass(plain_schedule(program), program.plan, program.traits, 600, {}, every_layer);
-  CHECK(pass.chosen(esp::Slicing::of(64)).size() == 1);  // the second layer alone
+  CHECK(pass.chosen(esp::Microbatches::of(64)).size() == 1);  // the second layer alone
 }
 
 TEST_CASE(

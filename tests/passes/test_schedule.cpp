@@ -87,7 +87,7 @@ TEST_CASE("schedule: each pass changes its own steps, for the batches that it pa
   CHECK(&executor.schedule(8) != &executor.schedule(1024));
 }
 
-TEST_CASE("schedule: what needs the whole batch waits for all slices") {
+TEST_CASE("schedule: what needs the whole batch waits for all microbatches") {
   const esp::TrainExecutor<float> executor(esp::program_of<Normed, float, esp::Cpu>(), rows, 64, 1);
   const auto all = lines(executor.schedule(64));
   const auto moments = place(all, "forward batch_moments shared/batch_norm1");

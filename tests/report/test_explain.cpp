@@ -23,62 +23,63 @@ struct Small : esp::MultiTaskModel<esp::Inputs<esp::Categorical<"user", 8>, esp:
                                    Watch> {};
 struct Normed : esp::MultiTaskModel<esp::Inputs<esp::Numeric<"age">>, esp::SharedBottom<esp::BatchNorm>, Click> {};
 
+/// Whether a line is there; columns are as wide as they need to be.
+bool has(std::string text, std::string_view line) {
+  text.erase(std::unique(text.begin(), text.end(), [](char a, char b) { return a == ' ' && b == ' '; }), text.end());
+  return text.find(line) != std::string::npos;
+}
+
 }  // namespace
 
 TEST_CASE("explain: a step, its passes and its costs") {
   // Of 100 samples: 16 · (1 number) products of 2 flops and a row of 16 added, 5 · 8 · 16 products for the table's rows.
   CHECK(esp::explain<Small>({.batch_size = 100, .vocabulary_rows = {5}}) ==
-        R"(shared_bottom, 100 samples in 2 slices of 64 (2 lanes)
+        R"(shared_bottom, 100 samples in 2 microbatches of 64 (2 accumulators)
 
 pass                       fired  why
 deferred_weight_gradients  no     no matrix is large beside what the batch leaves of its inputs and gradients
 projected_embeddings       yes    tables: 1, their rows: 5, look-ups a sample: 1
 
-scope      phase     step                 where          pass                   flops   bytes
-2 pieces   forward   multiply tables                     projected_embeddings   1,280
-slice      forward   start
-slice      forward   numeric              embedding      projected_embeddings             800
-slice      forward   dense                shared/dense0  projected_embeddings   4,800  10,000
-slice      forward   dense                click/dense0                         12,800   8,000
-slice      forward   dense                click/dense1                            800   2,000
-slice      forward   dense                watch/dense0                          3,200   6,800
-slice      loss      losses
-slice      backward  zero
-slice      backward  dense                watch/dense0                          6,400
-slice      backward  dense                click/dense1                          1,600
-slice      backward  dense                click/dense0                         25,600
-slice      backward  dense                shared/dense0  projected_embeddings   4,800
-slice      backward  numeric              embedding      projected_embeddings
-2 pieces   backward  gradients of tables                 projected_embeddings   2,560
-17 pieces  update    sum lanes, learn
-once       update    follow state
-total                                                                          63,840
+scope       phase     step                     where          pass                   flops   bytes
+2 pieces    forward   multiply tables                         projected_embeddings   1,280
+microbatch  forward   start
+microbatch  forward   numeric                  embedding      projected_embeddings             800
+microbatch  forward   dense                    shared/dense0  projected_embeddings   4,800  10,000
+microbatch  forward   dense                    click/dense0                         12,800   8,000
+microbatch  forward   dense                    click/dense1                            800   2,000
+microbatch  forward   dense                    watch/dense0                          3,200   6,800
+microbatch  loss      losses
+microbatch  backward  zero
+microbatch  backward  dense                    watch/dense0                          6,400
+microbatch  backward  dense                    click/dense1                          1,600
+microbatch  backward  dense                    click/dense0                         25,600
+microbatch  backward  dense                    shared/dense0  projected_embeddings   4,800
+microbatch  backward  numeric                  embedding      projected_embeddings
+2 pieces    backward  gradients of tables                     projected_embeddings   2,560
+17 pieces   update    sum accumulators, learn
+once        update    follow state
+total                                                                               63,840
 )");
 }
 
 TEST_CASE("explain: without a pass, and with what needs the whole batch") {
   const std::string plain = esp::explain<Small>({.batch_size = 100, .vocabulary_rows = {5}, .without = {"projected_embeddings"}});
-  CHECK(plain.find("multiply tables") == std::string::npos);
-  CHECK(plain.find("slice      forward   embedding         embedding") != std::string::npos);
-  CHECK(plain.find("projected_embeddings       no     left out") != std::string::npos);
+  CHECK_FALSE(has(plain, "multiply tables"));
+  CHECK(has(plain, "microbatch forward embedding embedding"));
+  CHECK(has(plain, "projected_embeddings no left out"));
   const std::string normed = esp::explain<Normed>({.batch_size = 8});
-  CHECK(normed.find("merge     forward   batch_moments") != std::string::npos);
-  CHECK(normed.find("deferred_weight_gradients  no     an operation waits for the whole batch") != std::string::npos);
+  CHECK(has(normed, "merge forward batch_moments"));
+  CHECK(has(normed, "deferred_weight_gradients no an operation waits for the whole batch"));
   const std::string bf16 = esp::explain<Small>({.batch_size = 100, .vocabulary_rows = {5}, .precision = esp::Precision::Bf16});
-  CHECK(bf16.find("projected_embeddings       no     products are made in bf16") != std::string::npos);
-  CHECK(bf16.find("bf16                       yes    products read weights and activations as bf16") != std::string::npos);
+  CHECK(has(bf16, "projected_embeddings no products are made in bf16"));
+  CHECK(has(bf16, "bf16 yes products read weights and activations as bf16"));
   CHECK_THROWS_AS(static_cast<void>(esp::explain<Small>({.batch_size = 0})), esp::ConfigError);
 }
 
 TEST_CASE("explain: each way to balance runs its own steps") {
-  // Columns are as wide as they need to be.
-  const auto has = [](std::string text, std::string_view line) {
-    text.erase(std::unique(text.begin(), text.end(), [](char a, char b) { return a == ' ' && b == ' '; }), text.end());
-    return text.find(line) != std::string::npos;
-  };
   const std::string mgda = esp::explain<Small>({.batch_size = 64, .vocabulary_rows = {5}, .balance = esp::Mgda{}, .clip = true});
   CHECK(has(mgda, "task_paths yes backward for each of 2 tasks, over the nodes that its loss reaches"));
-  CHECK(has(mgda, "slice backward dense click/dense1 task_paths"));
+  CHECK(has(mgda, "microbatch backward dense click/dense1 task_paths"));
   CHECK(has(mgda, "once update clip"));
   CHECK_FALSE(has(mgda, "losses"));
   const std::string by_values = esp::explain<Small>({.batch_size = 64, .vocabulary_rows = {5}, .balance = esp::Mgda{}, .balance_on = esp::BalanceOn::representation});
@@ -91,19 +92,19 @@ TEST_CASE("explain: each way to balance runs its own steps") {
 
 TEST_CASE("explain: what a predictor runs") {
   CHECK(esp::explain<Small>({.batch_size = 100, .vocabulary_rows = {5}, .inference = true}) ==
-        R"(shared_bottom, 100 samples in 2 slices of 64 (1 lane)
+        R"(shared_bottom, 100 samples in 2 microbatches of 64
 
 pass            fired  why
 packed_weights  no     no matrix has rows enough for a panel
 memory_reuse    yes    values of a sample: 25 instead of 31
 
-scope  phase    step       where          pass   flops   bytes
-slice  forward  embedding  embedding                     6,400
-slice  forward  numeric    embedding                       800
-slice  forward  dense      shared/dense0        28,800  10,000
-slice  forward  dense      click/dense0         12,800   8,000
-slice  forward  dense      click/dense1            800   2,000
-slice  forward  dense      watch/dense0          3,200   6,800
-total                                           45,600
+scope       phase    step       where          pass   flops   bytes
+microbatch  forward  embedding  embedding                     6,400
+microbatch  forward  numeric    embedding                       800
+microbatch  forward  dense      shared/dense0        28,800  10,000
+microbatch  forward  dense      click/dense0         12,800   8,000
+microbatch  forward  dense      click/dense1            800   2,000
+microbatch  forward  dense      watch/dense0          3,200   6,800
+total                                                45,600
 )");
 }

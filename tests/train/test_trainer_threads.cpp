@@ -45,7 +45,7 @@ void check(esp::Index batch_size, double max_norm, const esp::Balance& balance) 
 
 template <class Model>
 void check_all() {
-  // One slice; three lanes, fewer than threads; all lanes; all rows at once. The last batch of an epoch is smaller.
+  // One microbatch; three accumulators, fewer than threads; all accumulators; all rows at once. The last batch of an epoch is smaller.
   check<Model>(16, 0, esp::Equal{});
   check<Model>(37, 0.5, esp::Uncertainty{});
   check<Model>(200, 0, esp::Uncertainty{.revised = true});

@@ -111,15 +111,15 @@ ESPALIER_INLINE std::size_t PlanPredictor::parameter_bytes() const {
 }
 
 ESPALIER_INLINE Predictions PlanPredictor::run(const EncodedData& data) const {
-  constexpr Index slice = InferenceExecutor<float>::slice;
+  constexpr Index microbatch = InferenceExecutor<float>::microbatch;
   Predictions p(plan(), data.size());
   std::vector<std::int32_t> rows(static_cast<std::size_t>(data.size()));
   std::iota(rows.begin(), rows.end(), 0);
-  BatchBuffer<float> buffer(data, (std::min)(slice, data.size()));
+  BatchBuffer<float> buffer(data, (std::min)(microbatch, data.size()));
   auto workspace = borrow();
   std::vector<float*> out(p.values.size());
-  for (Index at = 0; at < data.size(); at += slice) {
-    const Index count = (std::min)(slice, data.size() - at);
+  for (Index at = 0; at < data.size(); at += microbatch) {
+    const Index count = (std::min)(microbatch, data.size() - at);
     buffer.gather(data, std::span<const std::int32_t>(rows).subspan(
                             static_cast<std::size_t>(at), static_cast<std::size_t>(count)));
     for (std::size_t k = 0; k < out.size(); ++k)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `BatchRun<T>`: a batch on its way through a plan: slices and their activations, lanes of gradients, losses.
+// `BatchRun<T>`: a batch on its way through a plan: microbatches and their activations, accumulators of gradients, losses.
 #pragma once
 
 #include <algorithm>
@@ -19,7 +19,7 @@
 #include "espalier/exec/workspace.hpp"
 #include "espalier/ops/program.hpp"
 #include "espalier/passes/schedule.hpp"
-#include "espalier/passes/slicing.hpp"
+#include "espalier/passes/microbatches.hpp"
 
 namespace espalier {
 
@@ -37,24 +37,24 @@ struct BatchRun {
   Parameters<T> parameters;
   Index capacity = 0;  ///< samples of the largest batch
   Index tasks = 0;
-  Index max_slices = 0, max_slice = 0, max_lanes = 0;  ///< over all batches
+  Index max_microbatches = 0, max_microbatch = 0, max_accumulators = 0;  ///< over all batches
   bool segmented = false;                              ///< some operation needs the whole batch
 
   SparseGradients<T> sparse;
   std::vector<const T*> tables;
-  std::vector<Workspace<T>> workspaces;  ///< one a thread; one a slice where the plan or the balance needs barriers
-  std::vector<Buffer<T>> lanes;          ///< gradients of the dense parameters, to be summed
+  std::vector<Workspace<T>> workspaces;  ///< one a thread; one a microbatch where the plan or the balance needs barriers
+  std::vector<Buffer<T>> accumulators;          ///< gradients of the dense parameters, to be summed
   Buffer<T> scratch, merged, lookup_gradients;
   std::vector<double> losses, weights;
   std::vector<double> totals;  ///< Σ sample weight over the labelled samples of each task
-  std::vector<double> slice_losses;
-  std::vector<double> auxiliary;  ///< a slice: sums of the tasks' auxiliary losses, and the tasks' weights
+  std::vector<double> microbatch_losses;
+  std::vector<double> auxiliary;  ///< a microbatch: sums of the tasks' auxiliary losses, and the tasks' weights
   double batch_weight = 0;        ///< Σ sample weight over all samples
   std::vector<T> label_deviations;
 
   // Of the batch that was begun last.
   Batch<T> batch;
-  Slicing slicing;
+  Microbatches microbatches;
   std::uint64_t key = 0;
   bool training = true;
   Weigh weigh = nullptr;
@@ -82,22 +82,22 @@ struct BatchRun {
     weights.assign(each_task, 1.0);
     totals.assign(each_task, 0.0);
     label_deviations.assign(each_task, T{1});
-    // Smaller batches may have more slices than the largest: room for the worst.
+    // Smaller batches may have more microbatches than the largest: allocate for the maximum over batch sizes.
     for (Index n = 1; n <= max_batch; ++n) {
-      const Slicing s = Slicing::of(n);
-      max_slices = (std::max)(max_slices, s.slices);
-      max_slice = (std::max)(max_slice, (std::min)(n, s.slice));
-      max_lanes = (std::max)(max_lanes, s.lanes);
+      const Microbatches m = Microbatches::of(n);
+      max_microbatches = (std::max)(max_microbatches, m.count);
+      max_microbatch = (std::max)(max_microbatch, (std::min)(n, m.size));
+      max_accumulators = (std::max)(max_accumulators, m.accumulators);
     }
-    // A lane may fall to any thread of the pool, however few lanes there are.
+    // An accumulator may fall to any thread of the pool, however few accumulators there are.
     const Index threads_at_work = pool.threads();
-    const Index made = segmented ? (std::max)(max_slices, threads_at_work) : threads_at_work;
-    for (Index i = 0; i < made; ++i) workspaces.emplace_back(program.plan, max_slice);
-    for (Index i = 0; i < max_lanes; ++i) lanes.emplace_back(static_cast<std::size_t>(sizes.parameters));
-    scratch = Buffer<T>(static_cast<std::size_t>(sizes.scratch * max_slices));
+    const Index made = segmented ? (std::max)(max_microbatches, threads_at_work) : threads_at_work;
+    for (Index i = 0; i < made; ++i) workspaces.emplace_back(program.plan, max_microbatch);
+    for (Index i = 0; i < max_accumulators; ++i) accumulators.emplace_back(static_cast<std::size_t>(sizes.parameters));
+    scratch = Buffer<T>(static_cast<std::size_t>(sizes.scratch * max_microbatches));
     merged = Buffer<T>(static_cast<std::size_t>(sizes.scratch));
-    slice_losses.assign(static_cast<std::size_t>(tasks * max_slices), 0.0);
-    auxiliary.assign(static_cast<std::size_t>(2 * tasks * max_slices), 0.0);
+    microbatch_losses.assign(static_cast<std::size_t>(tasks * max_microbatches), 0.0);
+    auxiliary.assign(static_cast<std::size_t>(2 * tasks * max_microbatches), 0.0);
     pool.on_every_thread([on](int) { prepare_thread<T>(on); });
   }
 
@@ -106,7 +106,7 @@ struct BatchRun {
   void begin(const Batch<T>& of, std::span<const double> task_weights, std::uint64_t of_key) {
     assert(of.size <= capacity);
     batch = of;
-    slicing = Slicing::of(batch.size);
+    microbatches = Microbatches::of(batch.size);
     key = of_key;
     training = true;
     rows_are_summed = false;
@@ -118,37 +118,37 @@ struct BatchRun {
   /// Of samples that are predicted; only forward steps may run.
   void begin_prediction(const Batch<T>& of) {
     batch = of;
-    slicing = Slicing::of(batch.size);
+    microbatches = Microbatches::of(batch.size);
     training = false;
   }
 
-  void make_workspace_for_each_slice() {
-    if (static_cast<Index>(workspaces.size()) >= slicing.slices) return;
-    while (static_cast<Index>(workspaces.size()) < max_slices) workspaces.emplace_back(plan(), max_slice);
+  void make_workspace_for_each_microbatch() {
+    if (static_cast<Index>(workspaces.size()) >= microbatches.count) return;
+    while (static_cast<Index>(workspaces.size()) < max_microbatches) workspaces.emplace_back(plan(), max_microbatch);
   }
 
-  [[nodiscard]] C context(Index slice, Index workspace, Index lane) {
+  [[nodiscard]] C context(Index microbatch, Index workspace, Index accumulator) {
     Workspace<T>& w = workspaces[static_cast<std::size_t>(workspace)];
     C c;
     c.device = device;
     c.batch = &batch;
-    c.first = slicing.first_sample(slice);
-    c.count = slicing.count(slice);
+    c.first = microbatches.first_sample(microbatch);
+    c.count = microbatches.samples_of(microbatch);
     c.samples_before = samples_before;
     c.capacity = w.capacity;
     c.training = training;
     c.key = key;
     c.storage.parameters = parameters.dense.data();
     c.storage.tables = tables.data();
-    c.parameter_gradients = lanes[static_cast<std::size_t>(lane)].data();
-    c.lane = lane;
+    c.parameter_gradients = accumulators[static_cast<std::size_t>(accumulator)].data();
+    c.accumulator = accumulator;
     c.values = w.values.data();
     c.gradients = w.gradients.data();
-    c.scratch = scratch.data() + slice * plan().sizes.scratch;
+    c.scratch = scratch.data() + microbatch * plan().sizes.scratch;
     c.merged = merged.data();
     c.lookup_gradients = lookup_gradients.data();
     c.batch_capacity = capacity;
-    c.auxiliary = training ? auxiliary.data() + 2 * slice * tasks : nullptr;
+    c.auxiliary = training ? auxiliary.data() + 2 * microbatch * tasks : nullptr;
     c.auxiliary_weights = training ? c.auxiliary + tasks : nullptr;
     c.batch_weight = batch_weight;
     return c;
@@ -158,23 +158,23 @@ struct BatchRun {
   void run(const ExecutionSchedule<T>& schedule) {
     using Scope = typename Step<T>::Scope;
     const auto& steps = schedule.steps;
-    if (schedule.waits) make_workspace_for_each_slice();
+    if (schedule.waits) make_workspace_for_each_microbatch();
     for (std::size_t begin = 0; begin < steps.size();) {
       const Step<T>& step = steps[begin];
       std::size_t end = begin + 1;
       switch (step.scope) {
-        case Scope::slice:
-          while (end < steps.size() && steps[end].scope == Scope::slice) ++end;
-          pool.run(slicing.lanes, [&](Index lane, int worker) {
-            for (Index slice = slicing.first_slice(lane); slice < slicing.first_slice(lane + 1); ++slice) {
-              const C c = context(slice, schedule.waits ? slice : Index{worker}, lane);
+        case Scope::microbatch:
+          while (end < steps.size() && steps[end].scope == Scope::microbatch) ++end;
+          pool.run(microbatches.accumulators, [&](Index accumulator, int worker) {
+            for (Index microbatch = microbatches.first(accumulator); microbatch < microbatches.first(accumulator + 1); ++microbatch) {
+              const C c = context(microbatch, schedule.waits ? microbatch : Index{worker}, accumulator);
               for (std::size_t i = begin; i < end; ++i) steps[i].run_on(c);
             }
           });
           break;
         case Scope::pieces:
           pool.run(step.pieces, [&](Index piece, int worker) {
-            step.piece(step.state, step.item, piece, worker, {&batch, parameters.dense.data(), tables.data(), lanes[0].data()});
+            step.piece(step.state, step.item, piece, worker, {&batch, parameters.dense.data(), tables.data(), accumulators[0].data()});
           });
           break;
         case Scope::merge:
@@ -186,9 +186,9 @@ struct BatchRun {
     }
   }
 
-  /// A step of each slice that does `work` with this run.
+  /// A step of each microbatch that does `work` with this run.
   template <class Work>
-  [[nodiscard]] Step<T> slice_step(Phase phase, std::string_view name, Work) {
+  [[nodiscard]] Step<T> microbatch_step(Phase phase, std::string_view name, Work) {
     Step<T> step;
     step.phase = phase;
     step.name = name;
@@ -198,15 +198,15 @@ struct BatchRun {
   }
   /// What stands before all nodes: auxiliary losses add to zeros.
   [[nodiscard]] Step<T> start_step() {
-    return slice_step(Phase::forward, "start", [](BatchRun& run, const C& c) { std::fill_n(c.auxiliary, run.tasks, 0.0); });
+    return microbatch_step(Phase::forward, "start", [](BatchRun& run, const C& c) { std::fill_n(c.auxiliary, run.tasks, 0.0); });
   }
 
-  /// A task's loss over a slice, and the gradient at its logits.
+  /// A task's loss over a microbatch, and the gradient at its logits.
   void loss(const C& c, Index k) {
     const auto at = static_cast<std::size_t>(k);
     const TaskInfo& task = plan().tasks[at];
     const double scale = totals[at] > 0 ? weights[at] / totals[at] : 0.0;
-    double& value = slice_losses[static_cast<std::size_t>(c.first / slicing.slice * tasks + k)];
+    double& value = microbatch_losses[static_cast<std::size_t>(c.first / microbatches.size * tasks + k)];
     value = program.losses[at].evaluate(as_const(c.value(task.logits)), batch.labels.column(k) + c.first,
                                         batch.weights == nullptr ? nullptr : batch.weights + c.first, static_cast<T>(scale),
                                         c.gradient(task.logits), label_deviations[at]);
@@ -226,17 +226,17 @@ struct BatchRun {
     }
   }
 
-  /// Where a schedule that `waits` has left each slice's activations.
-  void each_slice(FunctionRef<void(const C& c, Index slice)> work) {
-    pool.run(slicing.lanes, [&](Index lane, int) {
-      for (Index slice = slicing.first_slice(lane); slice < slicing.first_slice(lane + 1); ++slice) {
-        work(context(slice, slice, lane), slice);
+  /// Where a schedule that `waits` has left each microbatch's activations.
+  void each_microbatch(FunctionRef<void(const C& c, Index microbatch)> work) {
+    pool.run(microbatches.accumulators, [&](Index accumulator, int) {
+      for (Index microbatch = microbatches.first(accumulator); microbatch < microbatches.first(accumulator + 1); ++microbatch) {
+        work(context(microbatch, microbatch, accumulator), microbatch);
       }
     });
   }
 
   void merge(typename OperationFunctions<T, Cpu>::Merge function, const Node& node) {
-    function(node, scratch.data() + node.scratch, plan().sizes.scratch, slicing.slices, parameters.dense.data(),
+    function(node, scratch.data() + node.scratch, plan().sizes.scratch, microbatches.count, parameters.dense.data(),
              merged.data() + node.scratch);
   }
 
@@ -259,7 +259,7 @@ struct BatchRun {
     for (Index k = 0; k < tasks; ++k) {
       const auto at = static_cast<std::size_t>(k);
       double sum = 0;
-      for (Index s = 0; s < slicing.slices; ++s) sum += slice_losses[static_cast<std::size_t>(s * tasks + k)];
+      for (Index s = 0; s < microbatches.count; ++s) sum += microbatch_losses[static_cast<std::size_t>(s * tasks + k)];
       losses[at] = sum;
     }
     if (reducer != nullptr) reducer->sum(losses);
@@ -276,8 +276,8 @@ struct BatchRun {
       sparse.collect(shard, batch, lookup_gradients.data(), capacity);
     }
   }
-  /// How many lanes hold gradients of these dense parameters.
-  [[nodiscard]] Index lanes_with(Index begin, Index end) const { return current->has_summed(begin, end) ? 1 : slicing.lanes; }
+  /// How many accumulators hold gradients of these dense parameters.
+  [[nodiscard]] Index accumulators_with(Index begin, Index end) const { return current->has_summed(begin, end) ? 1 : microbatches.accumulators; }
 
   void poison(T value) {
     for (Workspace<T>& w : workspaces) {

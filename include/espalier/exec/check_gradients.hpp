@@ -15,7 +15,7 @@
 namespace espalier {
 
 struct GradientCheckOptions {
-  Index samples = 37;            ///< odd, and more than one slice
+  Index samples = 37;            ///< odd, and more than one microbatch
   Index rows = 5;                ///< of each table
   std::uint64_t seed = 1;
   double step = 1e-5;            ///< h of (f(x + h) − f(x − h)) / 2h

@@ -60,7 +60,7 @@ class TrainExecutor {
   }
   /// What is run where the losses of this step weigh the tasks.
   [[nodiscard]] const ExecutionSchedule<T>& weighed_schedule() const { return weighed_; }
-  /// What is run by update(): gradients are summed over lanes, reduced over ranks where there are others, clipped, learnt from.
+  /// What is run by update(): gradients are summed over accumulators, reduced over ranks where there are others, clipped, learnt from.
   [[nodiscard]] const ExecutionSchedule<T>& update_schedule(bool clip) const { return update_.schedule(clip); }
 
   /// Which optimiser learns, which tensors it leaves alone (`freeze`: patterns with *, on tensor and table names) or treats
@@ -105,7 +105,7 @@ class TrainExecutor {
   /// What each task's labels were divided by, for losses that have constants in the label's unit. 1 unless said.
   ESPALIER_COLD void set_label_deviations(const std::vector<T>& deviations) { run_.label_deviations = deviations; }
 
-  /// For who runs a batch by other ways than forward_backward(), and leaves gradients where that does: in the lanes of the result,
+  /// For who runs a batch by other ways than forward_backward(), and leaves gradients where that does: in the accumulators of the result,
   /// and its look-ups' gradients.
   BatchRun<T>& begin(const Batch<T>& batch, std::span<const double> weights, std::uint64_t key) {
     run_.current = &plain_;
@@ -145,25 +145,25 @@ class TrainExecutor {
     if (!with_losses) return;
     run_.sum_label_weights();
     for (std::size_t k = 0; k < run_.losses.size(); ++k) {
-      for (Index s = 0; s < run_.slicing.slices; ++s) {
-        loss_sums[k] += run_.slice_losses[static_cast<std::size_t>(s * run_.tasks) + k];
+      for (Index s = 0; s < run_.microbatches.count; ++s) {
+        loss_sums[k] += run_.microbatch_losses[static_cast<std::size_t>(s * run_.tasks) + k];
       }
       weight_sums[k] += run_.totals[k];
     }
   }
 
-  /// The gradient of the dense parameters that forward_backward left, summed over lanes. For tests and diagnosis.
+  /// The gradient of the dense parameters that forward_backward left, summed over accumulators. For tests and diagnosis.
   void read_gradient(std::span<T> out) const {
     for (std::size_t i = 0; i < out.size(); ++i) {
       T sum = 0;
-      for (Index lane = 0; lane < run_.slicing.lanes; ++lane) sum += run_.lanes[static_cast<std::size_t>(lane)][i];
+      for (Index accumulator = 0; accumulator < run_.microbatches.accumulators; ++accumulator) sum += run_.accumulators[static_cast<std::size_t>(accumulator)][i];
       out[i] = sum;
     }
   }
 
   /// Forgets the gradients, dense and sparse.
   void clear_gradient() {
-    for (Buffer<T>& lane : run_.lanes) lane.fill(T{0});
+    for (Buffer<T>& accumulator : run_.accumulators) accumulator.fill(T{0});
   }
 
   /// The sums of table gradients by row, after forward_backward. For tests and diagnosis.
@@ -201,12 +201,12 @@ class TrainExecutor {
     const std::string_view no_deferred = no(DeferredWeightGradients<T>::name);
     if (no_projected.empty() && narrow) no_projected = "products are made in bf16";
     if (no_projected.empty()) {
-      projected_ = ProjectedEmbeddings<T>(run_.program, run_.parameters.table_rows, run_.capacity, run_.max_lanes, run_.pool.threads());
+      projected_ = ProjectedEmbeddings<T>(run_.program, run_.parameters.table_rows, run_.capacity, run_.max_accumulators, run_.pool.threads());
     }
     using C = Context<T, Cpu>;
     const Step<T> start = run_.start_step();
-    const Step<T> losses = run_.slice_step(Phase::loss, "losses", [](BatchRun<T>& run, const C& c) { run.all_losses(c); });
-    const Step<T> zero = run_.slice_step(Phase::backward, "zero", [](BatchRun<T>& run, const C& c) { run.zero(c); });
+    const Step<T> losses = run_.microbatch_step(Phase::loss, "losses", [](BatchRun<T>& run, const C& c) { run.all_losses(c); });
+    const Step<T> zero = run_.microbatch_step(Phase::backward, "zero", [](BatchRun<T>& run, const C& c) { run.zero(c); });
     plain_ = training_schedule(run_.program, start, {losses, zero});
     Step<T> weigh;
     weigh.scope = Step<T>::Scope::once;
@@ -226,7 +226,7 @@ class TrainExecutor {
       deferred_ = DeferredWeightGradients<T>(plain_, plan(), run_.program.traits, run_.capacity, run_.device,
                                              [this](const Step<T>& step) { return !projected_.has_layer(step.place); });
     }
-    const auto chosen = [&](Index n) { return Chosen{projected_.pays(n), deferred_.chosen(Slicing::of(n))}; };
+    const auto chosen = [&](Index n) { return Chosen{projected_.pays(n), deferred_.chosen(Microbatches::of(n))}; };
     schedules_ = {run_.capacity, chosen, [&](Index n) {
                     ExecutionSchedule<T> schedule = plain_;
                     const auto apply = [&](auto& pass, std::string_view why_not, const auto& batch) {
@@ -234,21 +234,21 @@ class TrainExecutor {
                       schedule.notes.push_back({pass.name, false, std::string(why_not)});
                     };
                     if (narrow) schedule.notes.push_back({narrow_pass, true, "products read weights and activations as bf16"});
-                    apply(deferred_, no_deferred, Slicing::of(n));
+                    apply(deferred_, no_deferred, Microbatches::of(n));
                     apply(projected_, no_projected, n);
                     return schedule;
                   }};
     run_.current = &plain_;
     predict_ = forward_schedule(run_.program, false);
-    Step<T> predict = run_.slice_step(Phase::forward, "predict", [](BatchRun<T>&, const C&) {});
+    Step<T> predict = run_.microbatch_step(Phase::forward, "predict", [](BatchRun<T>&, const C&) {});
     predict.state = this;
-    predict.run = [](void* state, Index, const C& c) { static_cast<const TrainExecutor*>(state)->predict_slice(c); };
+    predict.run = [](void* state, Index, const C& c) { static_cast<const TrainExecutor*>(state)->predict_microbatch(c); };
     predict_.steps.push_back(predict);
     evaluate_ = predict_;
     evaluate_.steps.push_back(losses);
   }
 
-  void predict_slice(const Context<T, Cpu>& c) const {
+  void predict_microbatch(const Context<T, Cpu>& c) const {
     for (std::size_t k = 0; k < plan().tasks.size(); ++k) {
       const TaskInfo& task = plan().tasks[k];
       const View<T> to{predictions_[k] + c.first * task.outputs, task.outputs, c.count, task.outputs};

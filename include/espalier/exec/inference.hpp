@@ -27,7 +27,7 @@ template <class T>
 class InferenceExecutor {
  public:
   using C = Context<T, Cpu>;
-  static constexpr Index slice = 64;  ///< samples that run through the plan together
+  static constexpr Index microbatch = 64;  ///< samples that run through the plan together
 
   struct Workspace {
     Buffer<T> values;
@@ -72,21 +72,21 @@ class InferenceExecutor {
   InferenceExecutor& operator=(const InferenceExecutor&) = delete;
 
   [[nodiscard]] const PlanView& plan() const { return program_.plan; }
-  /// What is run for each slice.
+  /// What is run for each microbatch.
   [[nodiscard]] const ExecutionSchedule<T>& schedule() const { return schedule_; }
   [[nodiscard]] Index values_per_sample() const { return schedule_.values; }
   /// What it keeps beside the parameters.
   [[nodiscard]] std::size_t panel_bytes() const { return packed_.bytes(); }
 
-  /// Room for batches of up to `samples`; larger ones run too, in slices.
-  [[nodiscard]] Workspace make_workspace(Index samples = slice) const {
-    const Index capacity = (std::max)((std::min)(samples, slice), Index{1});
+  /// Room for batches of up to `samples`; larger ones run too, in microbatches.
+  [[nodiscard]] Workspace make_workspace(Index samples = microbatch) const {
+    const Index capacity = (std::max)((std::min)(samples, microbatch), Index{1});
     return {Buffer<T>(static_cast<std::size_t>(schedule_.values * capacity)), capacity};
   }
 
   /// out[k] receives outputs × size values of task k: probabilities, means, … Nothing allocates.
   void run(const Batch<T>& batch, Workspace& workspace, std::span<T* const> out) const {
-    each_slice(batch, workspace, [&](const C& c) {
+    each_microbatch(batch, workspace, [&](const C& c) {
       for (std::size_t k = 0; k < schedule_.logits.size(); ++k) {
         const int outputs = program_.plan.tasks[k].outputs;
         program_.losses[k].predict(as_const(c.value(schedule_.logits[k])),
@@ -95,9 +95,9 @@ class InferenceExecutor {
     });
   }
 
-  /// Calls visit(context) when a slice's activations are there: all of them where memory_reuse is left out, else the logits.
+  /// Calls visit(context) when a microbatch's activations are there: all of them where memory_reuse is left out, else the logits.
   template <class Visit>
-  void each_slice(const Batch<T>& batch, Workspace& workspace, Visit&& visit) const {
+  void each_microbatch(const Batch<T>& batch, Workspace& workspace, Visit&& visit) const {
     C c;
     c.device = device_;
     c.batch = &batch;

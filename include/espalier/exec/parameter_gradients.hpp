@@ -14,7 +14,7 @@
 
 namespace espalier {
 
-/// A slice runs forward once and then, its activations still in the cache, backward once a task,
+/// A microbatch runs forward once and then, its activations still in the cache, backward once a task,
 /// over the nodes that the task's loss reaches. The gradients of shared tensors and tables that
 /// learn go to a buffer of each task. A row of a table counts once, however often the batch holds
 /// it. What belongs to one task (its tower, its gate) goes where it would without balancing.
@@ -42,8 +42,8 @@ class ParameterGradients : public TaskBackward<T> {
     }
     chunks_ = parameter_ranges(plan, trainable_, mixed, groups);
     for (const ParameterRange& c : chunks_) shared_ += c.shared ? c.end - c.begin : 0;
-    for (std::size_t i = 0; i < tasks_ * static_cast<std::size_t>(run_.max_lanes); ++i) {
-      lanes_.emplace_back(static_cast<std::size_t>(plan.sizes.parameters));
+    for (std::size_t i = 0; i < tasks_ * static_cast<std::size_t>(run_.max_accumulators); ++i) {
+      accumulators_.emplace_back(static_cast<std::size_t>(plan.sizes.parameters));
     }
     for (std::size_t k = 0; k < tasks_; ++k) lookups_.emplace_back(run_.lookup_gradients.size());
     make_schedules();
@@ -101,7 +101,7 @@ class ParameterGradients : public TaskBackward<T> {
   void discard() {
     for (const ParameterRange& c : chunks_) {
       for (const std::size_t k : present_)
-        std::fill_n(lane_of(0, k).data() + c.begin, c.end - c.begin, T{0});
+        std::fill_n(accumulator_of(0, k).data() + c.begin, c.end - c.begin, T{0});
     }
   }
 
@@ -126,16 +126,16 @@ class ParameterGradients : public TaskBackward<T> {
  private:
   using Base = TaskBackward<T>;
   using typename Base::Path;
-  using Base::add_task, Base::dot, Base::each_tensor, Base::forward, Base::lane_of, Base::lanes_, Base::lookups_;
+  using Base::add_task, Base::dot, Base::each_tensor, Base::forward, Base::accumulator_of, Base::accumulators_, Base::lookups_;
   using Base::run_, Base::partial_, Base::path_of, Base::paths_, Base::present_, Base::tasks_, Base::trainable_;
 
-  /// Sums every task's lanes into its first; clears the others.
-  void sum_lanes(const ParameterRange& chunk) {
+  /// Sums every task's accumulators into its first; clears the others.
+  void sum_accumulators(const ParameterRange& chunk) {
     const Index n = chunk.end - chunk.begin;
     for (const std::size_t k : present_) {
-      T* ESPALIER_RESTRICT sum = lane_of(0, k).data() + chunk.begin;
-      for (Index lane = 1; lane < run_.slicing.lanes; ++lane) {
-        T* ESPALIER_RESTRICT part = lane_of(lane, k).data() + chunk.begin;
+      T* ESPALIER_RESTRICT sum = accumulator_of(0, k).data() + chunk.begin;
+      for (Index accumulator = 1; accumulator < run_.microbatches.accumulators; ++accumulator) {
+        T* ESPALIER_RESTRICT part = accumulator_of(accumulator, k).data() + chunk.begin;
         for (Index j = 0; j < n; ++j) {
           sum[j] += part[j];
           part[j] = 0;
@@ -147,8 +147,8 @@ class ParameterGradients : public TaskBackward<T> {
   /// The tasks' gradients of all ranks, summed: dense ones where this rank's are, rows in `reduced_`. Ranks call the reducer in the
   /// same order, so this is done by one thread.
   void reduce() {
-    run_.pool.run(static_cast<Index>(chunks_.size()), [&](Index i, int) { sum_lanes(chunks_[static_cast<std::size_t>(i)]); });
-    for (const std::size_t k : present_) run_.reducer->sum_gradient({lane_of(0, k).data(), lane_of(0, k).size()});
+    run_.pool.run(static_cast<Index>(chunks_.size()), [&](Index i, int) { sum_accumulators(chunks_[static_cast<std::size_t>(i)]); });
+    for (const std::size_t k : present_) run_.reducer->sum_gradient({accumulator_of(0, k).data(), accumulator_of(0, k).size()});
     reduced_.resize(static_cast<std::size_t>(run_.sparse.shards()) * tasks_);
     for (Index shard = 0; shard < run_.sparse.shards(); ++shard) {
       auto& rows = run_.sparse.shard(shard);
@@ -172,14 +172,14 @@ class ParameterGradients : public TaskBackward<T> {
   void multiply_chunk(const ParameterRange& chunk, double* products) {
     const Index n = chunk.end - chunk.begin;
     std::fill_n(products, tasks_ * tasks_, 0.0);
-    if (run_.reducer == nullptr) sum_lanes(chunk);
+    if (run_.reducer == nullptr) sum_accumulators(chunk);
     if (!chunk.shared || chunk.frozen) return;
     if constexpr (Coordinates) rewrite_chunk(chunk);
     for (const std::size_t k : present_) {
       for (const std::size_t other : present_) {
         if (other > k) break;
         products[k * tasks_ + other] =
-            dot(lane_of(0, k).data() + chunk.begin, lane_of(0, other).data() + chunk.begin, n);
+            dot(accumulator_of(0, k).data() + chunk.begin, accumulator_of(0, other).data() + chunk.begin, n);
       }
     }
   }
@@ -216,9 +216,9 @@ class ParameterGradients : public TaskBackward<T> {
 
   void combine_chunk(const ParameterRange& chunk, std::span<const double> alpha) {
     const Index n = chunk.end - chunk.begin;
-    T* ESPALIER_RESTRICT sum = run_.lanes[0].data() + chunk.begin;
+    T* ESPALIER_RESTRICT sum = run_.accumulators[0].data() + chunk.begin;
     for (const std::size_t k : present_) {
-      T* ESPALIER_RESTRICT part = lane_of(0, k).data() + chunk.begin;
+      T* ESPALIER_RESTRICT part = accumulator_of(0, k).data() + chunk.begin;
       const T scale = chunk.shared ? static_cast<T>(alpha[k]) : T{1};
       if (!leaves_sums()) {
         std::fill_n(part, n, T{0});
@@ -253,7 +253,7 @@ class ParameterGradients : public TaskBackward<T> {
     std::array<double*, GradientBalance::max_tasks> memory;
     const bool remembers = !method_->memory().empty();
     for (std::size_t i = 0; i < present_.size(); ++i) {
-      rows[i] = lane_of(0, present_[i]).data() + chunk.begin;
+      rows[i] = accumulator_of(0, present_[i]).data() + chunk.begin;
       const std::size_t kept = present_[i] * coordinates() + static_cast<std::size_t>(chunk.place);
       if (remembers) memory[i] = method_->memory().data() + kept;
     }
@@ -301,18 +301,18 @@ class ParameterGradients : public TaskBackward<T> {
     }
   }
 
-  /// Forward, and backward task by task. What single tasks own may be deferred: a task has gradients of the rest in each lane.
+  /// Forward, and backward task by task. What single tasks own may be deferred: a task has gradients of the rest in each accumulator.
   ESPALIER_COLD void make_schedules() {
     plain_ = forward();
     for (std::size_t k = 0; k < tasks_; ++k) add_task(plain_, k);
-    if (!slices_wait(plain_.steps)) {
+    if (!microbatches_wait(plain_.steps)) {
       deferred_ = DeferredWeightGradients<T>(plain_, run_.program.plan, run_.program.traits, run_.capacity, run_.device,
                                              [](const Step<T>& step) { return step.operation != nullptr; });
     }
-    schedules_ = {run_.capacity, [&](Index n) { return deferred_.chosen(Slicing::of(n)); },
+    schedules_ = {run_.capacity, [&](Index n) { return deferred_.chosen(Microbatches::of(n)); },
                   [&](Index n) {
                     ExecutionSchedule<T> schedule = plain_;
-                    deferred_.apply(schedule, Slicing::of(n));
+                    deferred_.apply(schedule, Microbatches::of(n));
                     return schedule;
                   }};
   }

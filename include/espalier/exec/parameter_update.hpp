@@ -21,7 +21,7 @@
 #include "espalier/optim/optimizer.hpp"
 #include "espalier/optim/pack.hpp"
 #include "espalier/optim/parameter_group.hpp"
-#include "espalier/passes/slicing.hpp"
+#include "espalier/passes/microbatches.hpp"
 
 namespace espalier {
 
@@ -53,23 +53,23 @@ class ParameterUpdate {
   [[nodiscard]] OptimizerState<T>& state() { return state_; }
   [[nodiscard]] std::span<const Trainable::Chunk> chunks() const { return trainable_.chunks(); }
 
-  /// Sums the first `count` lanes' gradients of a chunk into the first lane, in order, and clears the others.
-  static void sum_lanes(const Trainable::Chunk& chunk, std::span<Buffer<T>> lanes, Index count) {
+  /// Sums the first `count` accumulators' gradients of a chunk into the first accumulator, in order, and clears the others.
+  static void sum_accumulators(const Trainable::Chunk& chunk, std::span<Buffer<T>> accumulators, Index count) {
     const Index n = chunk.end - chunk.begin, whole = n / pack_size<T> * pack_size<T>;
-    T* parts[Slicing::max_lanes]{};
-    for (Index lane = 0; lane < count; ++lane) {
-      parts[lane] = lanes[static_cast<std::size_t>(lane)].data() + chunk.begin;
+    T* parts[Microbatches::max_accumulators]{};
+    for (Index accumulator = 0; accumulator < count; ++accumulator) {
+      parts[accumulator] = accumulators[static_cast<std::size_t>(accumulator)].data() + chunk.begin;
     }
     for (Index j = 0; j < whole && count > 1; j += pack_size<T>) {
       Pack<T> total = load_pack(parts[0] + j);
-      for (Index lane = 1; lane < count; ++lane) {
-        total += load_pack(parts[lane] + j);
-        store_pack(parts[lane] + j, Pack<T>{});
+      for (Index accumulator = 1; accumulator < count; ++accumulator) {
+        total += load_pack(parts[accumulator] + j);
+        store_pack(parts[accumulator] + j, Pack<T>{});
       }
       store_pack(parts[0] + j, total);
     }
     for (Index j = whole; j < n; ++j) {
-      for (Index lane = 1; lane < count; ++lane) parts[0][j] += std::exchange(parts[lane][j], T{0});
+      for (Index accumulator = 1; accumulator < count; ++accumulator) parts[0][j] += std::exchange(parts[accumulator][j], T{0});
     }
   }
 

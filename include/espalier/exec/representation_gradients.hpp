@@ -53,7 +53,7 @@ class RepresentationGradients : public TaskBackward<T> {
     }
     trunk_ = path_of(blocks_, {}, {.loads = true});  // gates lie below
     make_schedules();
-    partial_.assign(static_cast<std::size_t>(run_.max_slices) * tasks_ * tasks_, 0.0);
+    partial_.assign(static_cast<std::size_t>(run_.max_microbatches) * tasks_ * tasks_, 0.0);
     if (Coordinates) sums_.assign(tasks_, std::vector<T>(coordinates()));
   }
 
@@ -77,8 +77,8 @@ class RepresentationGradients : public TaskBackward<T> {
         return 1;
       }
     }
-    run_.each_slice([&](const C& c, Index slice) { multiply(c, slice); });
-    const auto pieces = static_cast<std::size_t>(run_.slicing.slices);
+    run_.each_microbatch([&](const C& c, Index microbatch) { multiply(c, microbatch); });
+    const auto pieces = static_cast<std::size_t>(run_.microbatches.count);
     if (run_.reducer == nullptr) return pieces;
     const std::size_t square = tasks_ * tasks_;
     for (std::size_t piece = 1; piece < pieces; ++piece) {
@@ -139,8 +139,8 @@ class RepresentationGradients : public TaskBackward<T> {
     for (Index j = 0; j < g.cols; ++j) to = std::copy_n(g.column(j), g.rows, to);
   }
 
-  void multiply(const C& c, Index slice) {
-    double* const products = partial_.data() + static_cast<std::size_t>(slice) * tasks_ * tasks_;
+  void multiply(const C& c, Index microbatch) {
+    double* const products = partial_.data() + static_cast<std::size_t>(microbatch) * tasks_ * tasks_;
     std::fill_n(products, tasks_ * tasks_, 0.0);
     const Index width = run_.program.plan.tasks[0].representation.rows, n = c.count * width;
     if constexpr (Coordinates) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `TaskBackward<T>`: backward passes of single tasks over the slices of a batch.
+// `TaskBackward<T>`: backward passes of single tasks over the microbatches of a batch.
 #pragma once
 
 #include <algorithm>
@@ -38,7 +38,7 @@ class TaskBackward {
   /// A path, and where its gradients of parameters go.
   struct Path : BackwardPath {
     std::vector<bool>
-        own;  ///< by node: to the executor's lane, as only parameters of single tasks are touched
+        own;  ///< by node: to the executor's accumulator, as only parameters of single tasks are touched
     std::vector<int> lookups;
   };
 
@@ -99,7 +99,7 @@ class TaskBackward {
         schedule.steps[s].pass = pass_name;
         schedule.steps[s].when = task < 0 ? nullptr : &is_present_[static_cast<std::size_t>(task)];
       }
-      if (path.own[i] || lanes_.empty()) continue;
+      if (path.own[i] || accumulators_.empty()) continue;
       Step<T>& step = schedule.steps[from];
       step.operation = nullptr;
       step.state = this;
@@ -142,8 +142,8 @@ class TaskBackward {
   }
 
   /// Where a task's gradients of shared parameters go; empty: where those of all tasks go.
-  [[nodiscard]] Buffer<T>& lane_of(Index lane, std::size_t k) {
-    return lanes_[static_cast<std::size_t>(lane) * tasks_ + k];
+  [[nodiscard]] Buffer<T>& accumulator_of(Index accumulator, std::size_t k) {
+    return accumulators_[static_cast<std::size_t>(accumulator) * tasks_ + k];
   }
 
   static constexpr std::string_view pass_name = "task_paths";
@@ -153,7 +153,7 @@ class TaskBackward {
   std::size_t tasks_;
   std::vector<Path> paths_;  ///< one a task
   std::vector<Buffer<T>>
-      lanes_;  ///< lane after lane, in it task after task: gradients of the dense parameters
+      accumulators_;  ///< accumulator after accumulator, in it task after task: gradients of the dense parameters
   std::vector<Buffer<T>> lookups_;  ///< a task each: gradients of look-ups
   std::vector<std::size_t> present_;
   std::vector<double> partial_;
@@ -167,7 +167,7 @@ class TaskBackward {
 
   void walk(Index item, C c) {
     const Walk& at = walks_[static_cast<std::size_t>(item)];
-    c.parameter_gradients = lane_of(c.lane, at.task).data();
+    c.parameter_gradients = accumulator_of(c.accumulator, at.task).data();
     c.lookup_gradients = lookups_[at.task].data();
     run_.program.operations[at.place].backward(*at.node, c);
   }

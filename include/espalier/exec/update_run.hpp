@@ -18,7 +18,7 @@
 
 namespace espalier {
 
-/// Gradients are summed over lanes, reduced over ranks where there are others, clipped, learnt from: shards of tables and chunks of the
+/// Gradients are summed over accumulators, reduced over ranks where there are others, clipped, learnt from: shards of tables and chunks of the
 /// dense parameters, which threads take in any order. A piece is summed and learnt from while it is near, unless something is between.
 template <class T>
 class UpdateRun {
@@ -80,11 +80,11 @@ class UpdateRun {
     };
     const bool reduce = run_.reducer != nullptr;
     if (reduce) {
-      pieces("sum lanes", [](UpdateRun& u, Index piece) { u.sum(piece); });
+      pieces("sum accumulators", [](UpdateRun& u, Index piece) { u.sum(piece); });
       once("reduce", [](UpdateRun& u) { u.reduce(); });
       if (clip) pieces("norms", [](UpdateRun& u, Index piece) { u.take_norm(piece); });
     } else if (clip) {
-      pieces("sum lanes, norms", [](UpdateRun& u, Index piece) {
+      pieces("sum accumulators, norms", [](UpdateRun& u, Index piece) {
         u.sum(piece);
         u.take_norm(piece);
       });
@@ -93,7 +93,7 @@ class UpdateRun {
     if (clip || reduce) {
       pieces("learn", [](UpdateRun& u, Index piece) { u.learn(piece); });
     } else {
-      pieces("sum lanes, learn", [](UpdateRun& u, Index piece) {
+      pieces("sum accumulators, learn", [](UpdateRun& u, Index piece) {
         u.sum(piece);
         u.learn(piece);
       });
@@ -111,19 +111,19 @@ class UpdateRun {
   void sum(Index piece) {
     if (is_shard(piece)) return run_.collect(piece);
     const Trainable::Chunk& c = chunk(piece);
-    ParameterUpdate<T>::sum_lanes(c, run_.lanes, run_.lanes_with(c.begin, c.end));
+    ParameterUpdate<T>::sum_accumulators(c, run_.accumulators, run_.accumulators_with(c.begin, c.end));
   }
   void learn(Index piece) {
     if (is_shard(piece)) {
       const auto& shard = run_.sparse.shard(piece);
       update_.update(shard, run_.parameters.tables[static_cast<std::size_t>(shard.table)].data(), step_);
     } else {
-      update_.update(chunk(piece), run_.parameters.dense.data(), run_.lanes[0].data(), step_);
+      update_.update(chunk(piece), run_.parameters.dense.data(), run_.accumulators[0].data(), step_);
     }
   }
   void take_norm(Index piece) {
     norms_[static_cast<std::size_t>(piece)] = is_shard(piece) ? update_.squared_norm(run_.sparse.shard(piece))
-                                                              : ParameterUpdate<T>::squared_norm(chunk(piece), run_.lanes[0].data());
+                                                              : ParameterUpdate<T>::squared_norm(chunk(piece), run_.accumulators[0].data());
   }
   void clip() {
     squared_norm_ = 0;
@@ -132,7 +132,7 @@ class UpdateRun {
   }
   /// The gradients of all ranks, summed.
   void reduce() {
-    run_.reducer->sum_gradient({run_.lanes[0].data(), static_cast<std::size_t>(run_.plan().sizes.parameters)});
+    run_.reducer->sum_gradient({run_.accumulators[0].data(), static_cast<std::size_t>(run_.plan().sizes.parameters)});
     for (Index i = 0; i < run_.sparse.shards(); ++i) {
       const auto& shard = run_.sparse.shard(i);
       run_.reducer->gather(shard.rows, {shard.sums.data(), static_cast<std::size_t>(shard.count() * shard.width)}, all_rows_, all_sums_);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `Workspace<T>`: the activations of one slice and their gradients.
+// `Workspace<T>`: the activations of one microbatch and their gradients.
 #pragma once
 
 #include "espalier/core/buffer.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A loss over a slice of samples: missing labels, sample weights, sums in a fixed order.
+// A loss over a microbatch of samples: missing labels, sample weights, sums in a fixed order.
 #pragma once
 
 #include <algorithm>

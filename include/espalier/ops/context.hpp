@@ -24,7 +24,7 @@
 
 namespace espalier {
 
-/// One slice of a batch on one device. Kernels are free functions overloaded on `Device`; an operation calls them
+/// One microbatch of a batch on one device. Kernels are free functions overloaded on `Device`; an operation calls them
 /// unqualified with `c.device` first, so that it runs wherever there are kernels.
 template <class T, class Device>
 struct Context {
@@ -32,7 +32,7 @@ struct Context {
 
   Device device{};
   const Batch<T>* batch = nullptr;
-  Index first = 0;     ///< the slice's first sample within the batch
+  Index first = 0;     ///< the microbatch's first sample within the batch
   Index count = 0;     ///< its samples
   Index samples_before = 0;  ///< of the batch, that other ranks have before this one's: see Reducer
   Index capacity = 0;  ///< samples that the activation buffers have room for
@@ -41,16 +41,16 @@ struct Context {
 
   Storage<T, Device> storage{};  ///< the model's parameters
   T* parameter_gradients = nullptr;
-  Index lane = 0;      ///< which of the accumulators of gradients that is
+  Index accumulator = 0;      ///< which of the accumulators of gradients that is
   T* values = nullptr;           ///< activations
   T* gradients = nullptr;        ///< their gradients, laid out alike
-  T* scratch = nullptr;          ///< this slice's part of what is merged over the batch
+  T* scratch = nullptr;          ///< this microbatch's part of what is merged over the batch
   const T* merged = nullptr;     ///< the merged values
   T* lookup_gradients = nullptr; ///< of the whole batch, kept for the tables' update
   Index batch_capacity = 0;
 
   // Auxiliary losses: terms of a task's loss that operations add, Σ_j w_j · term_j / Σ_j w_j over all samples.
-  double* auxiliary = nullptr;                ///< this slice's sums, one a task; null where they are not wanted
+  double* auxiliary = nullptr;                ///< this microbatch's sums, one a task; null where they are not wanted
   const double* auxiliary_weights = nullptr;  ///< the tasks' weights, 0 where the batch has no label of the task
   double batch_weight = 0;                    ///< Σ_j w_j over the whole batch
 
@@ -78,14 +78,14 @@ struct Context {
   [[nodiscard]] double auxiliary_scale(int task) const {
     return batch_weight > 0 ? auxiliary_weights[task] / batch_weight : 0.0;
   }
-  /// The slice's sample weights, or null for all one.
+  /// The microbatch's sample weights, or null for all one.
   [[nodiscard]] const T* sample_weights() const {
     return batch->weights == nullptr ? nullptr : batch->weights + first;
   }
-  /// The slice's labels of a task.
+  /// The microbatch's labels of a task.
   [[nodiscard]] const T* labels(int task) const { return batch->labels.column(task) + first; }
 
-  /// The number of the slice's first column of a node within the whole batch: of its random numbers.
+  /// The number of the microbatch's first column of a node within the whole batch: of its random numbers.
   [[nodiscard]] Index first_column(const Node& node) const { return (samples_before + first) * node.in.steps; }
   /// A key for random numbers of one node in this step.
   [[nodiscard]] std::uint64_t key_of(const Node& node) const {

@@ -36,7 +36,7 @@ struct NumericInput {
 };
 
 /// y = table[id], or for a multi-valued field the sum or mean of its rows (0 when there are none).
-/// Backward keeps dy; the tables are updated after all slices, row by row, in the order of the samples.
+/// Backward keeps dy; the tables are updated after all microbatches, row by row, in the order of the samples.
 struct Embedding {
   static constexpr std::string_view name = "embedding";
   static constexpr bool is_input = true;

@@ -46,8 +46,8 @@ struct LayerNorm {
   }
 };
 
-/// Batch normalisation, first half: the moments of every row over the whole batch. Each slice leaves its count, means
-/// and sums of squared deviations in its scratch; merge_forward puts them together in the slices' order (Chan, Golub &
+/// Batch normalisation, first half: the moments of every row over the whole batch. Each microbatch leaves its count, means
+/// and sums of squared deviations in its scratch; merge_forward puts them together in the microbatches' order (Chan, Golub &
 /// LeVeque 1983) and moves the running statistics. Ioffe & Szegedy 2015.
 ///
 ///   merged: 1 + 4·rows values: count, means, r = 1 / √(variance + ε), and after backward Σ dy, Σ dy ∘ x̂.
@@ -144,7 +144,7 @@ struct BatchNormalize {
                     c.parameter_gradient(n.parameters[1]));
   }
 
-  /// Σ dy and Σ dy ∘ x̂ over all slices, for BatchMoments::backward.
+  /// Σ dy and Σ dy ∘ x̂ over all microbatches, for BatchMoments::backward.
   template <class T>
   static void merge_backward(const Node& n, const T* parts, Index stride, Index count, T*, T* merged) {
     const Index rows = n.in.rows;

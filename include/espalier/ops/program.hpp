@@ -18,7 +18,7 @@ namespace espalier {
 template <class T, class Device>
 struct OperationFunctions {
   using Run = void (*)(const Node&, const Context<T, Device>&);
-  /// parts: one slice's scratch each, `stride` values apart; merged: the result, read by what follows.
+  /// parts: one microbatch's scratch each, `stride` values apart; merged: the result, read by what follows.
   using Merge = void (*)(const Node&, const T* parts, Index stride, Index count, T* parameters, T* merged);
 
   using Start = void (*)(const Node&, StartValues<T>&);
@@ -29,8 +29,8 @@ struct OperationFunctions {
   Cost (*cost)(const Node&) = nullptr;  ///< for one sample
   int (*gates)(const Node&) = nullptr;  ///< set: its output is that many gates, side by side
   Start start = nullptr;           ///< set: it can make its output what is wanted at the start
-  Merge merge_forward = nullptr;   ///< set: all slices must have run this node forward before the next
-  Merge merge_backward = nullptr;  ///< set: all slices must have run this node backward before the one before
+  Merge merge_forward = nullptr;   ///< set: all microbatches must have run this node forward before the next
+  Merge merge_backward = nullptr;  ///< set: all microbatches must have run this node backward before the one before
 };
 
 template <class T>

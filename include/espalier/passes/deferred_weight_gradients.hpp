@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `DeferredWeightGradients<T>`: gradients of large matrices, made of the whole batch and not slice by slice.
+// `DeferredWeightGradients<T>`: gradients of large matrices, made of the whole batch and not microbatch by microbatch.
 #pragma once
 
 #include <algorithm>
@@ -13,7 +13,7 @@
 #include "espalier/ops/weight_matrices.hpp"
 #include "espalier/ops/program.hpp"
 #include "espalier/passes/schedule.hpp"
-#include "espalier/passes/slicing.hpp"
+#include "espalier/passes/microbatches.hpp"
 
 namespace espalier {
 
@@ -21,13 +21,13 @@ namespace espalier {
 struct DeferredMatrix {
   Index in = 0, out = 0;
 
-  /// All lanes' copies of the matrix are to be twice what the slices keep. Measured on two cores: of 512 × 256 at 256
+  /// All accumulators' copies of the matrix are to be twice what the microbatches keep. Measured on two cores: of 512 × 256 at 256
   /// samples a step takes 1.03 of the time on one thread, .90 on two, and .90 where each task has such a matrix.
-  [[nodiscard]] Index most_samples(Index lanes) const {
-    return out < 64 || in * out < (1 << 14) ? 0 : lanes * in * out / (2 * (in + out));
+  [[nodiscard]] Index most_samples(Index accumulators) const {
+    return out < 64 || in * out < (1 << 14) ? 0 : accumulators * in * out / (2 * (in + out));
   }
-  [[nodiscard]] bool pays(const Slicing& slicing) const {
-    return slicing.lanes > 1 && slicing.samples <= most_samples(slicing.lanes);
+  [[nodiscard]] bool pays(const Microbatches& microbatches) const {
+    return microbatches.accumulators > 1 && microbatches.samples <= most_samples(microbatches.accumulators);
   }
   [[nodiscard]] Index pieces() const {
     return (std::max)(Index{2}, out / std::clamp(out / 8, Index{64}, Index{256}));
@@ -39,8 +39,8 @@ struct DeferredMatrix {
 };
 
 /// dW = Σ_j δ_j x_jᵀ of a layer, over the samples of the batch. Where a matrix is large beside the δ and x of all samples,
-/// adding to it slice by slice in a copy for each lane, and summing the lanes, costs more than the products' arithmetic
-/// hides. Here slices leave their δ and x, and afterwards the matrix is made at once, some of its rows a piece.
+/// adding to it microbatch by microbatch in a copy for each accumulator, and summing the accumulators, costs more than the products' arithmetic
+/// hides. Here microbatches leave their δ and x, and afterwards the matrix is made at once, some of its rows a piece.
 /// Which layers, and for which batches, depends on the plan, the tables' rows and the size of the batch alone.
 template <class T, class Device = Cpu>
 class DeferredWeightGradients {
@@ -66,8 +66,8 @@ class DeferredWeightGradients {
       layer.when = step.when;
       const Node& n = *layer.node;
       layer.matrix = {n.in.rows / n.groups, n.out.rows / n.groups};
-      Index samples = (std::min)(max_batch, layer.matrix.most_samples(Slicing::max_lanes));
-      while (samples > 0 && !layer.matrix.pays(Slicing::of(samples))) --samples;
+      Index samples = (std::min)(max_batch, layer.matrix.most_samples(Microbatches::max_accumulators));
+      while (samples > 0 && !layer.matrix.pays(Microbatches::of(samples))) --samples;
       if (samples < 1) continue;
       layer.x = Buffer<T>(static_cast<std::size_t>(n.in.rows * samples));
       layer.delta = Buffer<T>(static_cast<std::size_t>(n.out.rows * samples));
@@ -76,19 +76,19 @@ class DeferredWeightGradients {
   }
 
   /// The layers that are deferred in batches that are cut so.
-  [[nodiscard]] ESPALIER_COLD std::vector<Index> chosen(const Slicing& slicing) const {
+  [[nodiscard]] ESPALIER_COLD std::vector<Index> chosen(const Microbatches& microbatches) const {
     std::vector<Index> made;
     for (std::size_t i = 0; i < layers_.size(); ++i) {
-      if (layers_[i].matrix.pays(slicing)) made.push_back(static_cast<Index>(i));
+      if (layers_[i].matrix.pays(microbatches)) made.push_back(static_cast<Index>(i));
     }
     return made;
   }
 
   /// Changes a schedule for batches that are cut so; its steps refer to this.
-  ESPALIER_COLD void apply(ExecutionSchedule<T, Device>& schedule, const Slicing& slicing) {
-    std::vector<Index> layers = chosen(slicing);
+  ESPALIER_COLD void apply(ExecutionSchedule<T, Device>& schedule, const Microbatches& microbatches) {
+    std::vector<Index> layers = chosen(microbatches);
     if (layers.empty()) {
-      schedule.notes.push_back({name, false, slicing.lanes == 1 ? "the batch makes one lane"
+      schedule.notes.push_back({name, false, microbatches.accumulators == 1 ? "the batch makes one accumulator"
                                                                 : "no matrix is large beside what the batch leaves of its inputs and gradients"});
       return;
     }

@@ -34,7 +34,7 @@ class ProjectedEmbeddings {
   ProjectedEmbeddings() = default;
 
   ESPALIER_COLD ProjectedEmbeddings(const Program<T, Device>& program,
-                                    const std::vector<Index>& table_rows, Index max_batch, Index lanes,
+                                    const std::vector<Index>& table_rows, Index max_batch, Index accumulators,
                                     int threads)
       : program_(program),
         nodes_(program.plan.nodes.begin(), program.plan.nodes.end()),
@@ -54,7 +54,7 @@ class ProjectedEmbeddings {
     for (Layer& layer : layers_) {
       layer.deltas = Buffer<T>(static_cast<std::size_t>(layer.out * max_batch));
       layer.weights = Buffer<T>(static_cast<std::size_t>(layer.out * layer.rest));
-      for (Index i = 0; i < lanes; ++i) layer.gradients.push_back(layer.weights);
+      for (Index i = 0; i < accumulators; ++i) layer.gradients.push_back(layer.weights);
       for (const Part& part : layer.parts) largest = (std::max)(largest, part.rows * layer.out);
     }
     for (int i = 0; i < threads; ++i) sums_.emplace_back(static_cast<std::size_t>(2 * largest));
@@ -180,7 +180,7 @@ class ProjectedEmbeddings {
     activation_backward(c.device, n.activation, as_const(c.value(n.cache)),
                         as_const(c.value(n.out)), as_const(c.gradient(n.out)), delta);
     dense_weight_gradient(c.device, as_const(delta), rest_of(layer, c.value(n.in)),
-                          layer.gradients[static_cast<std::size_t>(c.lane)].data(),
+                          layer.gradients[static_cast<std::size_t>(c.accumulator)].data(),
                           c.parameter_gradient(n.parameters[1]));
     if (!layer.rest_learns) return;
     View<T> dx = c.gradient(n.in);
@@ -188,14 +188,14 @@ class ProjectedEmbeddings {
     dense_input_gradient(c.device, layer.weights.data(), as_const(delta), dx, n.accumulate_in);
   }
 
-  /// The gradients of one group of tables and of their columns, or of the columns W_x of one layer, summed over lanes. Columns are
+  /// The gradients of one group of tables and of their columns, or of the columns W_x of one layer, summed over accumulators. Columns are
   /// added to `gradient`, of the dense parameters; a table's gradient is kept for collect().
   void finish(Index piece, int worker, const Batch<T>& batch, const T* parameters,
               const T* const* tables, T* gradient) {
     if (const Index i = piece - groups_; i >= 0) {
       Layer& layer = layers_[static_cast<std::size_t>(i)];
-      for (Buffer<T>& lane : layer.gradients) {
-        each_rest(layer, gradient + layer.weight, lane.data(), [](T* to, T* from, Index n) {
+      for (Buffer<T>& accumulator : layer.gradients) {
+        each_rest(layer, gradient + layer.weight, accumulator.data(), [](T* to, T* from, Index n) {
           add_row(Device{}, from, to, n);
           std::fill_n(from, n, T{0});
         });
@@ -290,7 +290,7 @@ class ProjectedEmbeddings {
     Index rest = 0;                    ///< the same, and columns of zeros up to whole vectors
     bool rest_learns = false;          ///< whether some of x are look-ups
     Buffer<T> weights, deltas;         ///< W_x: out × rest, row after row; δ: out × batch
-    std::vector<Buffer<T>> gradients;  ///< of W_x, one a lane
+    std::vector<Buffer<T>> gradients;  ///< of W_x, one an accumulator
   };
 
   /// The other inputs of the layer move together.

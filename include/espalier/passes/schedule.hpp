@@ -24,22 +24,22 @@ struct WholeBatch {
   const Batch<T>* batch = nullptr;
   const T* parameters = nullptr;
   const T* const* tables = nullptr;
-  T* gradient = nullptr;  ///< of the dense parameters: the first lane
+  T* gradient = nullptr;  ///< of the dense parameters: the first accumulator
 };
 
-/// One step. A slice of the batch runs all slice steps that follow each other while its activations are in the cache; the other
-/// scopes wait for all slices.
+/// One step. A microbatch of the batch runs all microbatch steps that follow each other while its activations are in the cache; the other
+/// scopes wait for all microbatches.
 template <class T, class Device = Cpu>
 struct Step {
   using C = Context<T, Device>;
   enum class Scope : std::uint8_t {
-    slice,   ///< once a slice: `operation`, or `run`
+    microbatch,   ///< once a microbatch: `operation`, or `run`
     pieces,  ///< `pieces` times, by any thread: `piece`
-    merge,   ///< once, over what the slices gathered: `merge`
+    merge,   ///< once, over what the microbatches gathered: `merge`
     once,    ///< once: `once`
   };
 
-  Scope scope = Scope::slice;
+  Scope scope = Scope::microbatch;
   Phase phase = Phase::forward;
   std::string_view name;        ///< of the operation, or what is done
   std::string_view pass;        ///< which pass made it so; empty: none
@@ -54,7 +54,7 @@ struct Step {
   void* state = nullptr;
   Index item = 0;
   Index pieces = 0;
-  const bool* when = nullptr;  ///< false: it is passed over; null: never. For slice and merge steps
+  const bool* when = nullptr;  ///< false: it is passed over; null: never. For microbatch and merge steps
 
   // What it costs, for who reads a schedule: see Cost.
   double flops_of_sample = 0;  ///< for each sample of the batch
@@ -63,7 +63,7 @@ struct Step {
 
   [[nodiscard]] bool is_on() const { return when == nullptr || *when; }
 
-  /// Of a slice.
+  /// Of a microbatch.
   void run_on(const C& c) const {
     if (!is_on()) return;
     if (operation != nullptr) {
@@ -86,10 +86,10 @@ struct ExecutionSchedule {
   using Scope = typename Step<T, Device>::Scope;
 
   std::vector<Step<T, Device>> steps;
-  bool waits = false;  ///< slices stop in between, or leave their activations to a schedule that follows: each needs its own
+  bool waits = false;  ///< microbatches stop in between, or leave their activations to a schedule that follows: each needs its own
   std::vector<Block> logits;              ///< the tasks', where their heads leave them
   Index values = 0;                       ///< activations of a sample
-  std::vector<Extent> summed_parameters;  ///< whose gradients are in the first lane alone
+  std::vector<Extent> summed_parameters;  ///< whose gradients are in the first accumulator alone
   std::vector<bool> summed_tables;        ///< by table: whether a pass sums its gradients; empty: none
   /// That pass tells the rows part, part + parts, … of a table that the batch has touched, and their sums.
   void (*collect)(const void* state, int table, int part, int parts, std::vector<std::int32_t>& rows, T* sums) = nullptr;
@@ -97,19 +97,19 @@ struct ExecutionSchedule {
   std::vector<PassNote> notes;
 
   [[nodiscard]] bool has_summed_table(int table) const { return !summed_tables.empty() && summed_tables[static_cast<std::size_t>(table)]; }
-  /// Whether these dense parameters are in the first lane alone.
+  /// Whether these dense parameters are in the first accumulator alone.
   [[nodiscard]] bool has_summed(Index begin, Index end) const {
     return std::any_of(summed_parameters.begin(), summed_parameters.end(), [&](const Extent& e) { return begin >= e.offset && end <= e.offset + e.size; });
   }
 };
 
-/// Whether slices stop between two of these steps.
+/// Whether microbatches stop between two of these steps.
 template <class T, class Device>
-[[nodiscard]] ESPALIER_COLD bool slices_wait(const std::vector<Step<T, Device>>& steps) {
-  const auto is_slice = [](const auto& step) { return step.scope == Step<T, Device>::Scope::slice; };
-  const auto first = std::find_if(steps.begin(), steps.end(), is_slice);
-  const auto gap = std::find_if_not(first, steps.end(), is_slice);
-  return std::find_if(gap, steps.end(), is_slice) != steps.end();
+[[nodiscard]] ESPALIER_COLD bool microbatches_wait(const std::vector<Step<T, Device>>& steps) {
+  const auto is_microbatch = [](const auto& step) { return step.scope == Step<T, Device>::Scope::microbatch; };
+  const auto first = std::find_if(steps.begin(), steps.end(), is_microbatch);
+  const auto gap = std::find_if_not(first, steps.end(), is_microbatch);
+  return std::find_if(gap, steps.end(), is_microbatch) != steps.end();
 }
 
 /// Adds a node as it is in the plan, or as a pass has made it; where it needs the whole batch in training, a merge behind it.
@@ -154,7 +154,7 @@ template <class T, class Device>
   schedule.steps.insert(schedule.steps.begin(), start);
   schedule.steps.insert(schedule.steps.end(), losses.begin(), losses.end());
   for (std::size_t i = program.plan.nodes.size(); i-- > 0;) add_node(schedule, program, i, program.plan.nodes[i], Phase::backward);
-  schedule.waits = slices_wait(schedule.steps);
+  schedule.waits = microbatches_wait(schedule.steps);
   return schedule;
 }
 

@@ -30,7 +30,7 @@ class SchedulesBySize {
       if (known != keys.end()) continue;
       keys.push_back(std::move(key));
       schedules_.push_back(make(n));
-      schedules_.back().waits = slices_wait(schedules_.back().steps);
+      schedules_.back().waits = microbatches_wait(schedules_.back().steps);
     }
   }
 

@@ -107,7 +107,7 @@ class PlanBuilder {
     ++sizes.tasks;
   }
 
-  /// Values that every slice adds up, and that are then merged: batch statistics. Returns their offset.
+  /// Values that every microbatch adds up, and that are then merged: batch statistics. Returns their offset.
   constexpr int scratch(int values) {
     const int at = sizes.scratch;
     sizes.scratch += values;

@@ -126,7 +126,7 @@ struct Node {
   Pool pool = Pool::none;
   double real = 0;     ///< dropout's rate, a normalisation's epsilon, an auxiliary loss's weight
   double bound = 0;    ///< the least that is divided by
-  int scratch = -1;    ///< offset of values gathered from all slices (batch statistics)
+  int scratch = -1;    ///< offset of values gathered from all microbatches (batch statistics)
   int scratch_size = 0;
   bool accumulate_in = false;   ///< backward adds to in's gradient (another node wrote it before)
   bool accumulate_in2 = false;
@@ -197,7 +197,7 @@ struct PlanSizes {
   int values = 0;             ///< activations: values per sample
   Index parameters = 0;       ///< trainable values, padding included
   Index parameter_values = 0; ///< trainable values and state
-  int scratch = 0;            ///< values gathered from slices
+  int scratch = 0;            ///< values gathered from microbatches
   int lookups = 0;
   int lookup_values = 0;      ///< values per sample of all look-ups
   RuleId broken = 0;          ///< the first rule that does not hold; 0: all do

@@ -17,7 +17,7 @@
 #include "espalier/kernels/precision.hpp"
 #include "espalier/ops/summary.hpp"
 #include "espalier/passes/schedule.hpp"
-#include "espalier/passes/slicing.hpp"
+#include "espalier/passes/microbatches.hpp"
 
 namespace espalier {
 
@@ -32,18 +32,20 @@ struct ExplainOptions {
   bool inference = false;  ///< not a training step, but what a predictor runs
 };
 
-/// The steps of schedules that run one after the other on a batch of `samples`: where (each slice; all threads by pieces; once, after
-/// all slices), which operation, for which node, which pass made it so, its flops (a multiply-add is 2) and, forward, the bytes of
+/// The steps of schedules that run one after the other on a batch of `samples`: where (each microbatch; all threads by pieces; once, after
+/// all microbatches), which operation, for which node, which pass made it so, its flops (a multiply-add is 2) and, forward, the bytes of
 /// activations that it reads and writes. Above them, what became of the passes.
 [[nodiscard]] ESPALIER_COLD inline std::string explain(const std::vector<const ExecutionSchedule<float>*>& schedules, Index samples,
-                                                       const Slicing& slicing) {
+                                                       const Microbatches& microbatches) {
   using Scope = Step<float>::Scope;
-  std::string text = std::to_string(samples) + " samples in " + std::to_string(slicing.slices) + " slices of " +
-                     std::to_string(slicing.slice) + " (" + std::to_string(slicing.lanes) + (slicing.lanes == 1 ? " lane" : " lanes") + ")\n\n";
+  std::string text = std::to_string(samples) + " samples in " + std::to_string(microbatches.count) + " microbatches of " +
+                     std::to_string(microbatches.size);
+  if (const Index n = microbatches.accumulators; n > 0) text += " (" + std::to_string(n) + (n == 1 ? " accumulator)" : " accumulators)");
+  text += "\n\n";
   std::vector<std::vector<std::string>> notes{{"pass", "fired", "why"}}, steps{{"scope", "phase", "step", "where", "pass", "flops", "bytes"}};
   const auto scope = [](const Step<float>& step) -> std::string {
     switch (step.scope) {
-      case Scope::slice: return "slice";
+      case Scope::microbatch: return "microbatch";
       case Scope::pieces: return std::to_string(step.pieces) + " pieces";
       case Scope::merge: return "merge";
       default: return "once";
@@ -82,16 +84,16 @@ struct ExplainOptions {
   }
   const std::string name = std::string(program.plan.model) + ", ";
   if (options.inference) {
-    const Index slice = (std::min)(samples, InferenceExecutor<float>::slice);
-    const Slicing slicing{samples, slice, (samples + slice - 1) / slice, 1};
+    const Index microbatch = (std::min)(samples, InferenceExecutor<float>::microbatch);
+    const Microbatches microbatches{samples, microbatch, (samples + microbatch - 1) / microbatch, 0};
     const Parameters<float> parameters(program.plan, rows);
     if (options.precision.narrow()) {
       const NarrowParameters narrow(program.plan, program.traits, parameters);
       const InferenceExecutor<float> executor(program, narrow, options.precision, options.without);
-      return name + explain({&executor.schedule()}, samples, slicing);
+      return name + explain({&executor.schedule()}, samples, microbatches);
     }
     const InferenceExecutor<float> executor(program, parameters, options.without);
-    return name + explain({&executor.schedule()}, samples, slicing);
+    return name + explain({&executor.schedule()}, samples, microbatches);
   }
   TrainExecutor<float> executor(program, rows, samples, 1, options.precision.device(), options.without);
   std::vector<const ExecutionSchedule<float>*> schedules;
@@ -107,7 +109,7 @@ struct ExplainOptions {
     schedules.push_back(&executor.schedule(samples));
   }
   schedules.push_back(&executor.update_schedule(options.clip));
-  return name + explain(schedules, samples, Slicing::of(samples));
+  return name + explain(schedules, samples, Microbatches::of(samples));
 }
 
 /// The same of a model: explain<Model>({.batch_size = 1024, .without = {"projected_embeddings"}}).

@@ -55,7 +55,7 @@ class GateUsage {
 
   /// As inference would run: no dropout.
   void add(const Batch<T>& batch) {
-    executor_.each_slice(batch, workspace_, [&](const auto& c) {
+    executor_.each_microbatch(batch, workspace_, [&](const auto& c) {
       for (Gate& gate : gates_) {
         const View<T> says = c.value(gate.block);
         for (Index j = 0; j < says.cols; ++j) {

@@ -11,7 +11,7 @@
 namespace espalier::cpu {
 
 /// y (+)= x ∘ mask / (1 − rate); the mask is 0 with probability `rate`. Column j is column `first` + j of the whole batch, so
-/// slices and threads do not matter. Forward and backward are the same function.
+/// microbatches and threads do not matter. Forward and backward are the same function.
 template <class T>
 void dropout(Device, View<const T> x, double rate, std::uint64_t key, Index first, View<T> y, bool accumulate) {
   // 32 random bits a value: two values share a hash.
