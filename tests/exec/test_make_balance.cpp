@@ -33,7 +33,6 @@ TEST_CASE("make_balance: every name makes its method, ready for use") {
     CHECK(weights[0] + weights[1] > 0);
     balance.restore(balance.state());
   }
-  CHECK(names.size() == 34);
   CHECK(esp::make_balance("uncertainty").describe() ==
         "uncertainty(learning_rate=0.01, revised=false, max_weight=10000)");
   CHECK(esp::make_balance("uncertainty_revised").describe() ==
