@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "espalier/data/prefetch.hpp"
+#include "espalier/balance/balance.hpp"
 #include "espalier/exec/make_balance.hpp"
 #include "espalier/exec/random_batch.hpp"
 #include "support/allocations.hpp"

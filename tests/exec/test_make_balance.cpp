@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "espalier/balance/balance.hpp"
 #include "espalier/exec/make_balance.hpp"
 #include "support/made_up.hpp"
 

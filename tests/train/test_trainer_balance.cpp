@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "espalier/balance/balance.hpp"
 #include "espalier/exec/make_balance.hpp"
 #include "support/made_up.hpp"
 #include "support/temporary_folder.hpp"

@@ -15,6 +15,7 @@
 #include "espalier/core/random.hpp"
 #include "espalier/describe/sharing/gates.hpp"
 #include "espalier/describe/sharing/one_gate_moe.hpp"
+#include "espalier/balance/balance.hpp"
 #include "espalier/exec/make_balance.hpp"
 #include "support/made_up.hpp"
 
