@@ -2,14 +2,14 @@
 // Dense layers' products as a training step runs them, on one and two threads; bench/peers/ has the
 // same cases on other libraries. One thread: one product. Two: the batch's slices, as
 // exec/executor.hpp cuts it; gradients of weights of the whole batch where passes/deferred_weight_gradients.hpp
-// makes them so (x and δ lie together already), else in a buffer for each lane, then summed.
+// makes them so (x and δ lie together already), else in a buffer for each accumulator, then summed.
 #include "machine.hpp"
 #include "matmul.hpp"
 
 #include "espalier/kernels/cpu/kernels.hpp"
 #include "espalier/optim/pack.hpp"
 #include "espalier/passes/deferred_weight_gradients.hpp"
-#include "espalier/passes/slicing.hpp"
+#include "espalier/passes/microbatches.hpp"
 
 namespace {
 
@@ -19,14 +19,14 @@ using bench::Index;
 class Espalier : public bench::MatmulValues {
  public:
   explicit Espalier(const bench::MatmulCase& of)
-      : MatmulValues(of), pool_(c.threads), slicing_(esp::Slicing::of(c.batch)) {
+      : MatmulValues(of), pool_(c.threads), microbatches_(esp::Microbatches::of(c.batch)) {
     bench::machine(c.threads);
     pool_.on_every_thread([](int) { esp::cpu::prepare_thread<float>({}); });
     if (c.threads == 1 || c.gradient != bench::Gradient::weights) return;
-    whole_batch_ = matrix_.pays(slicing_);
+    whole_batch_ = matrix_.pays(microbatches_);
     if (whole_batch_) return;
-    for (Index lane = 1; lane < slicing_.lanes; ++lane) {
-      lanes_.emplace_back(static_cast<std::size_t>(c.out * c.in + c.out));
+    for (Index accumulator = 1; accumulator < microbatches_.accumulators; ++accumulator) {
+      accumulators_.emplace_back(static_cast<std::size_t>(c.out * c.in + c.out));
     }
   }
 
@@ -44,17 +44,17 @@ class Espalier : public bench::MatmulValues {
       });
       return;
     }
-    pool_.run(slicing_.lanes, [this](Index lane, int) {
+    pool_.run(microbatches_.accumulators, [this](Index accumulator, int) {
       float* to = dw.data();
       float* bias = db.data();
-      if (lane > 0 && !lanes_.empty()) {
-        to = lanes_[static_cast<std::size_t>(lane - 1)].data();
+      if (accumulator > 0 && !accumulators_.empty()) {
+        to = accumulators_[static_cast<std::size_t>(accumulator - 1)].data();
         bias = to + c.out * c.in;
       }
-      for (Index s = slicing_.first_slice(lane); s < slicing_.first_slice(lane + 1); ++s)
-        run(slicing_.first_sample(s), slicing_.count(s), to, bias);
+      for (Index s = microbatches_.first(accumulator); s < microbatches_.first(accumulator + 1); ++s)
+        run(microbatches_.first_sample(s), microbatches_.samples_of(s), to, bias);
     });
-    if (!lanes_.empty()) sum_lanes();
+    if (!accumulators_.empty()) sum_accumulators();
   }
 
   void finish() {}
@@ -80,8 +80,8 @@ class Espalier : public bench::MatmulValues {
     }
   }
 
-  /// Every lane is added to the first and cleared, piece by piece, as the executor does it.
-  void sum_lanes() {
+  /// Every accumulator is added to the first and cleared, piece by piece, as the executor does it.
+  void sum_accumulators() {
     constexpr Index piece_size = 4096;
     const Index weights = c.out * c.in;
     pool_.run((weights + piece_size - 1) / piece_size, [&](Index piece, int) {
@@ -89,26 +89,26 @@ class Espalier : public bench::MatmulValues {
       Index i = begin;
       for (; i + esp::pack_size<float> <= end; i += esp::pack_size<float>) {
         esp::Pack<float> total = esp::load_pack(dw.data() + i);
-        for (esp::Buffer<float>& lane : lanes_) {
-          total += esp::load_pack(lane.data() + i);
-          esp::store_pack(lane.data() + i, esp::Pack<float>{});
+        for (esp::Buffer<float>& accumulator : accumulators_) {
+          total += esp::load_pack(accumulator.data() + i);
+          esp::store_pack(accumulator.data() + i, esp::Pack<float>{});
         }
         esp::store_pack(dw.data() + i, total);
       }
       for (; i < end; ++i) {
-        for (esp::Buffer<float>& lane : lanes_) dw[i] += std::exchange(lane.data()[i], 0.0F);
+        for (esp::Buffer<float>& accumulator : accumulators_) dw[i] += std::exchange(accumulator.data()[i], 0.0F);
       }
     });
-    for (esp::Buffer<float>& lane : lanes_) {
-      for (Index o = 0; o < c.out; ++o) db[o] += std::exchange(lane.data()[weights + o], 0.0F);
+    for (esp::Buffer<float>& accumulator : accumulators_) {
+      for (Index o = 0; o < c.out; ++o) db[o] += std::exchange(accumulator.data()[weights + o], 0.0F);
     }
   }
 
   esp::ThreadPool pool_;
-  esp::Slicing slicing_;
+  esp::Microbatches microbatches_;
   esp::DeferredMatrix matrix_{c.in, c.out};
   bool whole_batch_ = false;
-  std::vector<esp::Buffer<float>> lanes_;  ///< of all lanes but the first
+  std::vector<esp::Buffer<float>> accumulators_;  ///< of all accumulators but the first
 };
 
 }  // namespace

@@ -10,7 +10,7 @@
 
 #include "espalier/core/glob.hpp"
 #include "espalier/core/threads.hpp"
-#include "espalier/passes/slicing.hpp"
+#include "espalier/passes/microbatches.hpp"
 #include "support/child_process.hpp"
 
 using espalier::Index;
@@ -88,22 +88,22 @@ TEST_CASE("a pool works in the child of a fork, and can be destroyed there") {
   delete dropped;
 }
 
-TEST_CASE("slices and lanes cover the batch in order") {
+TEST_CASE("microbatches and accumulators cover the batch in order") {
   for (Index n = 1; n < 6000; n += n < 600 ? 1 : 97) {
-    const auto s = espalier::Slicing::of(n);
-    Index at = 0, slices = 0;
-    CHECK(s.lanes <= espalier::Slicing::max_lanes);
-    for (Index lane = 0; lane < s.lanes; ++lane) {
-      CHECK(s.first_slice(lane + 1) > s.first_slice(lane));  // no lane is empty
-      for (Index i = s.first_slice(lane); i < s.first_slice(lane + 1); ++i, ++slices) {
-        CHECK(i == slices);
-        CHECK(s.first_sample(i) == at);
-        CHECK(s.count(i) > 0);
-        at += s.count(i);
+    const auto m = espalier::Microbatches::of(n);
+    Index at = 0, seen = 0;
+    CHECK(m.accumulators <= espalier::Microbatches::max_accumulators);
+    for (Index a = 0; a < m.accumulators; ++a) {
+      CHECK(m.first(a + 1) > m.first(a));  // none is empty
+      for (Index i = m.first(a); i < m.first(a + 1); ++i, ++seen) {
+        CHECK(i == seen);
+        CHECK(m.first_sample(i) == at);
+        CHECK(m.samples_of(i) > 0);
+        at += m.samples_of(i);
       }
     }
     CHECK(at == n);
-    CHECK(slices == s.slices);
+    CHECK(seen == m.count);
   }
 }
 
