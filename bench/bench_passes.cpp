@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What each pass is worth: a step, or a prediction, with it and without, in turns. A step of MGDA, which walks the tasks' paths, is
 // in bench_balance.
-#include <memory>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "machine.hpp"

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "common/intervals.hpp"
+#include "common/number_from.hpp"
 #include "common/options.hpp"
 #include "espalier/data/dataset.hpp"
 #include "espalier/describe/model.hpp"

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Short videos: will this user click, watch on, and for how long? Real impressions (KuaiRand-Pure), three tasks or all
 // eight kinds of feedback, with any way to share.
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
 #include "common/kuairand.hpp"
 #include "common/sharing.hpp"
 

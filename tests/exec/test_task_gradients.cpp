@@ -16,6 +16,7 @@
 #include "espalier/describe/sharing/aitm.hpp"
 #include "espalier/describe/sharing/one_gate_moe.hpp"
 #include "espalier/describe/sharing/ple.hpp"
+#include "espalier/balance/balance.hpp"
 #include "espalier/exec/random_batch.hpp"
 #include "espalier/exec/task_gradients.hpp"
 #include "espalier/losses/losses.hpp"
@@ -277,6 +278,39 @@ TEST_CASE("task gradients: a task without labels or without weight is absent") {
 /// Large matrices that one task has.
 struct Broad : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<esp::Mlp<16>>, esp::Task<"click", esp::BinaryCrossEntropy, esp::Tower<128, 192>>,
                                    esp::Task<"like", esp::BinaryCrossEntropy, esp::Weight{2.0}, esp::Tower<128, 192>>> {};
+
+TEST_CASE("task gradients: with matrices of one task deferred the same bits for any number of threads, and left out by name") {
+  const auto run = [](int threads, std::span<const std::string_view> without) {
+    const auto program = esp::program_of<Broad, float, esp::Cpu>();
+    esp::TrainExecutor<float> executor(program, rows, 64, threads, {}, without);
+    esp::initialize(program.plan, 3, executor.parameters());
+    executor.prepare(esp::Adam{}, {});
+    esp::TaskGradientPass<float> pass(executor, esp::BalanceOn::parameters);
+    const auto& notes = pass.schedules(64)[0]->notes;
+    const auto note = std::find_if(notes.begin(), notes.end(), [](const esp::PassNote& n) { return n.pass == "deferred_weight_gradients"; });
+    REQUIRE(note != notes.end());
+    CHECK(note->fired == without.empty());
+    if (!without.empty()) CHECK(note->why == "left out");
+    esp::GradientBalance balance = esp::Mgda{};
+    balance.reset(2);
+    const esp::RandomBatch<float> data(program.plan, 64, rows, 5, 0.1, true);
+    const std::vector<double> weights{1, 2};
+    for (int step = 1; step <= 3; ++step) {
+      pass.forward_backward(data.batch(), weights, static_cast<std::uint64_t>(step), balance);
+      executor.update({step, 1, 1});
+    }
+    return std::vector<float>(executor.parameters().dense.begin(), executor.parameters().dense.end());
+  };
+  const std::vector<std::string_view> none{"deferred_weight_gradients"};
+  const auto one = run(1, {}), plain = run(1, none);
+  for (const int threads : {2, 5}) CHECK(same_bits(run(threads, {}), one));
+  double worst = 0;
+  for (std::size_t i = 0; i < one.size(); ++i) {
+    const double d = std::abs(static_cast<double>(one[i]) - static_cast<double>(plain[i]));
+    if (!(d <= worst)) worst = d;
+  }
+  CHECK(worst < 1e-4);
+}
 
 TEST_CASE("task gradients: matrices of one task are made of the whole batch, of tasks that are there") {
   Setup<Broad> s;

@@ -4,6 +4,8 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
+#include <span>
 #include <string_view>
 #include <vector>
 

@@ -86,7 +86,7 @@ grep -q "^predictions of $(($(wc -l <p.csv) - 1)) rows: p.csv$" first || fail "n
 grep -q '^watched: auc [0-9.]*  *worse by  *95 % interval$' first || fail "no importance: $(cat first)"
 [ ! -e log/diagnosis.jsonl ] || fail "diagnosis.jsonl without --diagnose"
 "$bin/movielens" --data films --epochs 1 --model mmoe --diagnose=1 --explain --log measured --quiet >explained 2>err </dev/null || fail "$(cat err)"
-grep -q "^slice  *backward  *dense" explained || fail "no steps: $(cat explained)"
+grep -q "^microbatch  *backward  *dense" explained || fail "no steps: $(cat explained)"
 grep -q '"gradient_cosine/all/watched~rating":.*"gate/gates/rating/entropy":' measured/diagnosis.jsonl || fail "no cosines and gates in diagnosis.jsonl"
 [ -s measured/diagnosis.svg ] || fail "no diagnosis.svg"
 refuses "--diagnose" "$bin/movielens" --data films --diagnose=0

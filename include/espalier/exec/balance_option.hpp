@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "espalier/balance/weighting.hpp"
+#include "espalier/core/error.hpp"
 
 namespace espalier {
 
@@ -42,5 +43,11 @@ class BalanceOption : public Balance {
  private:
   const GradientDriver* driver_ = nullptr;
 };
+
+/// Throws ConfigError for a gradient method that was made a Balance first: the code that drives it is not known then.
+ESPALIER_COLD inline void require_driver(const BalanceOption& option) {
+  if (option.driver() != nullptr || Balance(option).gradients() == nullptr) return;
+  throw_error<ConfigError>({"balance is '", option.name(), "' held as a Balance, expected the method itself or make_balance(\"", option.name(), "\")"});
+}
 
 }  // namespace espalier

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "espalier/core/config.hpp"
+#include "espalier/core/function_ref.hpp"
 #include "espalier/core/threads.hpp"
 #include "espalier/exec/parameters.hpp"
 #include "espalier/exec/reducer.hpp"
@@ -23,7 +24,7 @@
 
 namespace espalier {
 
-/// What executors, balancing and diagnosis work on. A batch is begun, then a schedule is run, or parts of the plan by themselves.
+/// What executors, balancing and diagnosis work on. A batch is begun, then schedules are run.
 /// Every call's result is the same, bit for bit, for any number of threads.
 template <class T>
 struct BatchRun {
@@ -61,6 +62,8 @@ struct BatchRun {
   void* weigh_context = nullptr;
   Reducer<T>* reducer = nullptr;  ///< where other ranks have parts of the batch
   Index samples_before = 0;       ///< the samples of the ranks before
+  std::vector<std::string> without;  ///< passes that are left out
+  std::vector<PassNote> notes;       ///< of passes that hold for every schedule of training
   const ExecutionSchedule<T>* current = nullptr;  ///< that has left the gradients
   bool rows_are_summed = false;  ///< `sparse` holds this batch's sums: a balancing method made them
 
@@ -117,6 +120,7 @@ struct BatchRun {
 
   /// Of samples that are predicted; only forward steps may run.
   void begin_prediction(const Batch<T>& of) {
+    assert(of.size <= capacity);
     batch = of;
     microbatches = Microbatches::of(batch.size);
     training = false;
@@ -264,6 +268,12 @@ struct BatchRun {
     }
     if (reducer != nullptr) reducer->sum(losses);
     for (std::size_t k = 0; k < losses.size(); ++k) losses[k] = totals[k] > 0 ? losses[k] / totals[k] : std::nan("");
+  }
+
+  /// Why a pass of training is not made; empty: it is.
+  [[nodiscard]] ESPALIER_COLD std::string_view why_not(std::string_view pass) const {
+    if (std::find(without.begin(), without.end(), pass) != without.end()) return "left out";
+    return segmented ? "an operation waits for the whole batch" : "";
   }
 
   /// Sums the gradients of a shard's rows.

@@ -190,15 +190,12 @@ class TrainExecutor {
   /// One for each way in which a batch may be run, made before the first.
   ESPALIER_COLD void make_schedules(std::span<const std::string_view> without) {
     require_passes(without, {ProjectedEmbeddings<T>::name, DeferredWeightGradients<T>::name, narrow_pass});
-    const bool narrow = narrow_kernels<T>(run_.device) != nullptr && !is_left_out(narrow_pass, without);
+    run_.without.assign(without.begin(), without.end());
+    const bool asked = narrow_kernels<T>(run_.device) != nullptr, narrow = asked && !is_left_out(narrow_pass, without);
     if (!narrow) run_.device = {};
-    // Why a pass is not made; empty: it is.
-    const auto no = [&](std::string_view name) -> std::string_view {
-      if (is_left_out(name, without)) return "left out";
-      return run_.segmented ? "an operation waits for the whole batch" : "";
-    };
-    std::string_view no_projected = no(ProjectedEmbeddings<T>::name);
-    const std::string_view no_deferred = no(DeferredWeightGradients<T>::name);
+    if (asked) run_.notes.push_back({narrow_pass, narrow, narrow ? "products read weights and activations as bf16" : "left out"});
+    std::string_view no_projected = run_.why_not(ProjectedEmbeddings<T>::name);
+    const std::string_view no_deferred = run_.why_not(DeferredWeightGradients<T>::name);
     if (no_projected.empty() && narrow) no_projected = "products are made in bf16";
     if (no_projected.empty()) {
       projected_ = ProjectedEmbeddings<T>(run_.program, run_.parameters.table_rows, run_.capacity, run_.max_accumulators, run_.pool.threads());
@@ -208,6 +205,7 @@ class TrainExecutor {
     const Step<T> losses = run_.microbatch_step(Phase::loss, "losses", [](BatchRun<T>& run, const C& c) { run.all_losses(c); });
     const Step<T> zero = run_.microbatch_step(Phase::backward, "zero", [](BatchRun<T>& run, const C& c) { run.zero(c); });
     plain_ = training_schedule(run_.program, start, {losses, zero});
+    plain_.notes = run_.notes;
     Step<T> weigh;
     weigh.scope = Step<T>::Scope::once;
     weigh.phase = Phase::loss;
@@ -219,6 +217,7 @@ class TrainExecutor {
       run.weigh(run.weigh_context, run.losses, run.weights);
     };
     weighed_ = training_schedule(run_.program, start, {losses, weigh, losses, zero});
+    weighed_.notes = run_.notes;
     for (const std::string_view pass : {DeferredWeightGradients<T>::name, ProjectedEmbeddings<T>::name}) {
       weighed_.notes.push_back({pass, false, "the losses weigh the tasks between forward and backward"});
     }
@@ -233,7 +232,6 @@ class TrainExecutor {
                       if (why_not.empty()) return pass.apply(schedule, batch);
                       schedule.notes.push_back({pass.name, false, std::string(why_not)});
                     };
-                    if (narrow) schedule.notes.push_back({narrow_pass, true, "products read weights and activations as bf16"});
                     apply(deferred_, no_deferred, Microbatches::of(n));
                     apply(projected_, no_projected, n);
                     return schedule;

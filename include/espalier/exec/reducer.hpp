@@ -24,7 +24,7 @@ class Reducer {
 
   /// Σ over the ranks, place by place; as many values on each.
   virtual void sum(std::span<double> values) = 0;
-  /// The same of the gradient of the dense parameters.
+  /// The same of a gradient: of all dense parameters, of one task by them, or by a representation. Any number of values.
   virtual void sum_gradient(std::span<T> gradient) = 0;
   /// What all ranks have, rank after rank: rows of a table, and the sums of their gradients. How many may differ.
   virtual void gather(std::span<const std::int32_t> rows, std::span<const T> sums, std::vector<std::int32_t>& all_rows,

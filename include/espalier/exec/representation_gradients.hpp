@@ -99,7 +99,7 @@ class RepresentationGradients : public TaskBackward<T> {
   using typename Base::C;
   using typename Base::Path;
   using Base::add_path, Base::add_task, Base::dot, Base::forward, Base::run_, Base::partial_, Base::path_of, Base::paths_;
-  using Base::present_, Base::tasks_, Base::zero;
+  using Base::present_, Base::tasks_, Base::when, Base::zero;
 
   ESPALIER_COLD void make_schedules() {
     tasks_part_ = forward();
@@ -119,6 +119,7 @@ class RepresentationGradients : public TaskBackward<T> {
         const auto at = static_cast<std::size_t>(task);
         self.keep(c, self.run_.program.plan.tasks[at].representation, at);
       }));
+      tasks_part_.steps.back().when = when(k);
     }
     shared_part_.steps.push_back(step("combine representations' gradients", 0, [](void* state, Index, const C& c) {
       auto& self = *static_cast<RepresentationGradients*>(state);

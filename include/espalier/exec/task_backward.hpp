@@ -70,6 +70,8 @@ class TaskBackward {
   [[nodiscard]] ESPALIER_COLD ExecutionSchedule<T> forward() {
     ExecutionSchedule<T> schedule = forward_schedule(run_.program, true);
     schedule.steps.insert(schedule.steps.begin(), run_.start_step());
+    schedule.notes = run_.notes;
+    schedule.notes.push_back({"projected_embeddings", false, "each task has a gradient of its own"});
     schedule.notes.push_back({pass_name, true, message({"backward for each of ", static_cast<Index>(tasks_), " tasks, over the nodes that its loss reaches"})});
     return schedule;
   }
@@ -97,7 +99,7 @@ class TaskBackward {
       add_node(schedule, run_.program, path.places[i], path.nodes[i], Phase::backward);
       for (std::size_t s = from; s < schedule.steps.size(); ++s) {
         schedule.steps[s].pass = pass_name;
-        schedule.steps[s].when = task < 0 ? nullptr : &is_present_[static_cast<std::size_t>(task)];
+        schedule.steps[s].when = task < 0 ? nullptr : when(static_cast<std::size_t>(task));
       }
       if (path.own[i] || accumulators_.empty()) continue;
       Step<T>& step = schedule.steps[from];
@@ -108,6 +110,9 @@ class TaskBackward {
       walks_.push_back({&path.nodes[i], path.places[i], static_cast<std::size_t>(task)});
     }
   }
+
+  /// For steps that run where task k is present.
+  [[nodiscard]] const bool* when(std::size_t k) const { return &is_present_[k]; }
 
   static void zero(View<T> g) {
     for (Index j = 0; j < g.cols; ++j) std::fill_n(g.column(j), g.rows, T{0});

@@ -24,7 +24,7 @@ namespace espalier {
 /// method's weights, one gradient. What belongs to one task (its tower, its gate) learns from
 /// Σ_k λ_k L_k, λ the static weights.
 ///
-/// A task without labels in the batch, or with weight 0, is absent. The same bits for any number of
+/// It lives until the update of what it left. A task without labels in the batch, or with weight 0, is absent. The same bits for any number of
 /// threads; nothing allocates after the first batch. `Coordinates`: for methods that need them.
 template <class T, bool Coordinates = false>
 class TaskGradientPass {

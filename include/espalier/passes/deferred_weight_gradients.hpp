@@ -59,7 +59,7 @@ class DeferredWeightGradients {
     const std::vector<WeightMatrix> matrices = weight_matrices(plan.nodes, traits);
     for (const Step<T, Device>& step : schedule.steps) {
       if (step.phase != Phase::backward || step.node == nullptr || step.node->op != op_id<ops::Dense> || step.node->in.steps != 1 ||
-          !allowed(step) || is_shared(matrices, plan.nodes[static_cast<std::size_t>(step.place)], *step.node))
+          !allowed(step) || is_shared(matrices, plan.nodes[static_cast<std::size_t>(step.place)], *step.node) || is_shared(schedule, step))
         continue;
       Layer layer;
       layer.node = step.node;
@@ -180,6 +180,16 @@ class DeferredWeightGradients {
     const Extent& mine = node.parameters[0];
     return std::any_of(matrices.begin(), matrices.end(), [&](const WeightMatrix& other) {
       return other.node != &of_plan && mine.offset < other.end() && other.offset < mine.offset + mine.size;
+    });
+  }
+  /// Whether another backward step adds to these gradients too: a node that stands in two tasks' paths.
+  [[nodiscard]] static bool is_shared(const ExecutionSchedule<T, Device>& schedule, const Step<T, Device>& step) {
+    const Extent& mine = step.node->parameters[0];
+    return std::any_of(schedule.steps.begin(), schedule.steps.end(), [&](const Step<T, Device>& other) {
+      if (&other == &step || other.phase != Phase::backward || other.node == nullptr) return false;
+      return std::any_of(other.node->parameters.begin(), other.node->parameters.end(), [&](const Extent& e) {
+        return e.exists() && e.offset < mine.offset + mine.size && mine.offset < e.offset + e.size;
+      });
     });
   }
   /// Flops of the gradient of its matrix, for one sample.

@@ -314,7 +314,7 @@ class ProjectedEmbeddings {
         continue;
       }
       layer.runs.push_back({from.out.row, from.out.rows});
-      layer.rest_learns = layer.rest_learns || from.lookup >= 0;
+      layer.rest_learns = layer.rest_learns || from.lookup >= 0 || from.parameters[0].exists();
       nodes_[k].out.row = static_cast<int>(layer.used);
       layer.used += from.out.rows;
     }

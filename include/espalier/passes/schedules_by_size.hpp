@@ -23,6 +23,7 @@ class SchedulesBySize {
   template <class KeyOf, class Make>
   ESPALIER_COLD SchedulesBySize(Index most, const KeyOf& key_of, const Make& make) {
     std::vector<Key> keys;
+    of_size_.push_back(0);
     for (Index n = 1; n <= most; ++n) {
       Key key = key_of(n);
       const auto known = std::find(keys.begin(), keys.end(), key);
@@ -35,13 +36,13 @@ class SchedulesBySize {
   }
 
   [[nodiscard]] const ExecutionSchedule<T, Device>& of(Index samples) const {
-    assert(samples >= 1 && samples <= static_cast<Index>(of_size_.size()));
-    return schedules_[static_cast<std::size_t>(of_size_[static_cast<std::size_t>(samples) - 1])];
+    assert(samples >= 0 && samples < static_cast<Index>(of_size_.size()));
+    return schedules_[static_cast<std::size_t>(of_size_[static_cast<std::size_t>(samples)])];
   }
 
  private:
   std::vector<ExecutionSchedule<T, Device>> schedules_;
-  std::vector<std::int32_t> of_size_;  ///< by the samples of a batch, from 1 on
+  std::vector<std::int32_t> of_size_;  ///< by the samples of a batch; of none as of one
 };
 
 }  // namespace espalier

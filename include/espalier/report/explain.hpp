@@ -29,7 +29,7 @@ struct ExplainOptions {
   std::optional<BalanceOption> balance{};  ///< how tasks are balanced; none: by weights that a step begins with
   BalanceOn balance_on = BalanceOn::parameters;
   bool clip = false;       ///< gradients are clipped
-  bool inference = false;  ///< not a training step, but what a predictor runs
+  bool inference = false;  ///< not a training step, but what a predictor runs: balance and clip mean nothing then
 };
 
 /// The steps of schedules that run one after the other on a batch of `samples`: where (each microbatch; all threads by pieces; once, after
@@ -70,7 +70,8 @@ struct ExplainOptions {
   return text + detail::align_columns(steps, 5);
 }
 
-/// What a program runs for a batch. Throws ConfigError for a pass that there is not, and for a batch of no samples.
+/// What a program runs for a batch. Throws ConfigError for a pass that there is not, for a batch of no samples, and for a gradient method
+/// that is held as a Balance.
 [[nodiscard]] ESPALIER_COLD inline std::string explain(const Program<float, Cpu>& program, const ExplainOptions& options = {}) {
   const Index samples = options.batch_size;
   if (samples < 1) throw_error<ConfigError>({"batch_size is ", samples, ", expected 1 or more"});
@@ -98,6 +99,7 @@ struct ExplainOptions {
   TrainExecutor<float> executor(program, rows, samples, 1, options.precision.device(), options.without);
   std::vector<const ExecutionSchedule<float>*> schedules;
   std::unique_ptr<GradientDriver::Pass> gradients;
+  if (options.balance) require_driver(*options.balance);
   if (options.balance && options.balance->driver() != nullptr) {
     Balance balance = *options.balance;
     balance.reset(program.plan.tasks.size());
