@@ -16,6 +16,7 @@
 
 #include "espalier/balance/balance.hpp"
 #include "espalier/describe/model.hpp"
+#include "espalier/describe/sharing/all.hpp"
 #include "espalier/exec/executor.hpp"
 #include "espalier/exec/random_batch.hpp"
 #include "espalier/exec/task_gradients.hpp"
@@ -32,6 +33,10 @@ using Click = esp::Task<"click", esp::BinaryCrossEntropy, esp::Tower<6>>;
 using Watch = esp::Task<"watch", esp::MeanSquaredError, esp::Weight{0.5}, esp::Tower<5>>;
 template <class... Ls>
 struct Model : esp::MultiTaskModel<Inputs, esp::Mmoe<2, esp::Layers<esp::Dense<16>, Ls..., esp::Dense<8>>>, Click, Watch> {};
+/// Large matrices that one task has; tables of single tasks, and tables of all.
+struct Broad : esp::MultiTaskModel<Inputs, esp::SharedBottom<esp::Mlp<16>>, esp::Task<"click", esp::BinaryCrossEntropy, esp::Tower<128, 192>>,
+                                   esp::Task<"watch", esp::MeanSquaredError, esp::Tower<128, 192>>> {};
+struct OwnTables : esp::MultiTaskModel<Inputs, esp::Stem<1, 1, esp::Mlp<8>>, Click, Watch> {};
 using Dropping = Model<esp::Dropout<esp::Rate{0.3}>>;
 const std::vector<Index> rows{400, 9, 3};  // `tab` and `tags` are multiplied once a row in large batches
 
@@ -254,4 +259,28 @@ TEST_CASE("reducer: gradients of tasks are compared over the whole batch") {
     check(esp::GradDrop{});  // each coordinate by itself
     check(esp::MoCo{});      // and remembered
   }
+  compare<Broad>(400, {64}, 0, nullptr, ByGradients{esp::Mgda{}});  // deferred on the first rank alone
+  compare<OwnTables>(100, {37}, 0, nullptr, ByGradients{esp::Mgda{}});
+  compare<OwnTables>(100, {37}, 0, nullptr, ByGradients{esp::GradDrop{}});
+}
+
+TEST_CASE("reducer: taken away, the executor learns alone") {
+  Threads<double> all(1);
+  Threads<double>::Rank reducer(all, 0);
+  esp::TrainExecutor<double> executor(esp::program_of<Model<>, double, esp::Cpu>(), rows, 8, 1), plain(esp::program_of<Model<>, double, esp::Cpu>(), rows, 8, 1);
+  const esp::RandomBatch<double> data(executor.plan(), 8, rows, 1);
+  const std::vector<double> weights{1, 1};
+  for (auto* e : {&executor, &plain}) {
+    esp::initialize(e->plan(), 5, e->parameters());
+    e->prepare(esp::Adam{}, {});
+  }
+  executor.set_reducer(&reducer);
+  for (int step = 1; step <= 2; ++step) {
+    if (step == 2) executor.set_reducer(nullptr);
+    for (auto* e : {&executor, &plain}) {
+      e->forward_backward(data.batch(), weights, 1);
+      e->update({step, 1, 1});
+    }
+  }
+  CHECK(same_bits(executor.parameters(), plain.parameters()));
 }
