@@ -13,6 +13,7 @@
 #include "espalier/balance/balance.hpp"
 #include "espalier/core/random.hpp"
 #include "support/coordinate_step.hpp"
+#include "support/worst.hpp"
 
 using namespace espalier;
 using espalier_test::coordinate_step;
@@ -190,7 +191,7 @@ TEST_CASE("gradient methods: the step agrees to 1e-4 with an independent impleme
           const double step = length(direction(p.gradients, expected));
           const double error = length(direction(p.gradients, difference));
           CHECK(error <= 1e-4 * step + 2e-5 * longest);
-          worst = (std::max)(worst, error / (step + 0.2 * longest + 1e-300));
+          espalier_test::keep_worst(worst, error / (step + 0.2 * longest + 1e-300));
           // Where only one choice of weights gives the step, they are the same, too.
           if (p.kind == general || p.kind == agreeing || p.kind == few || p.kind == orthogonal)
             CHECK(length(difference) <= 1e-4 * size);
@@ -225,7 +226,7 @@ TEST_CASE("methods that need coordinates: the step agrees to 1e-4 with an indepe
             for (const double x : step) found += random.uniform(-1, 1) * x;
             REQUIRE(std::isfinite(found));
             CHECK(std::abs(found - golden) <= 1e-4 * length(step) + 1e-9 * size);
-            worst = (std::max)(worst, std::abs(found - golden) / (length(step) + 1e-300));
+            espalier_test::keep_worst(worst, std::abs(found - golden) / (length(step) + 1e-300));
           }
           ++problems;
         },
@@ -254,7 +255,7 @@ TEST_CASE("loss weightings: the weights agree to 1e-4 with an independent implem
             error = (std::max)(error, std::abs(found[k] - expected[k]));
           }
           CHECK(error <= 1e-4 * size);
-          worst = (std::max)(worst, error / size);
+          espalier_test::keep_worst(worst, error / size);
           ++problems;
         });
     std::printf("%-24s %d problems, worst %.1e; against %s\n", method.name, problems, worst,

@@ -18,6 +18,7 @@
 #include "espalier/exec/check_gradients.hpp"
 #include "espalier/exec/inference.hpp"
 #include "espalier/report/gate_usage.hpp"
+#include "support/worst.hpp"
 
 using namespace espalier_test;
 
@@ -237,7 +238,7 @@ TEST_CASE("sharing: the executor that infers says what the one that trains does"
     double worst = 0;
     for (std::size_t i = 0; i < a.size(); ++i) {
       const double error = std::abs(a[i] - b[i]);
-      worst = error <= worst ? worst : error;
+      espalier_test::keep_worst(worst, error);
     }
     CHECK(worst < 1e-12);
     CHECK(inference.values_per_sample() <= plan.sizes.values);
@@ -301,7 +302,7 @@ TEST_CASE("sharing: auxiliary losses follow the weights that a balance gives aft
     executor.forward_backward(data.batch(), weights, 5);
     executor.read_gradient(expected);
     double worst = 0;
-    for (std::size_t i = 0; i < given.size(); ++i) worst = (std::max)(worst, std::abs(given[i] - expected[i]));
+    for (std::size_t i = 0; i < given.size(); ++i) espalier_test::keep_worst(worst, std::abs(given[i] - expected[i]));
     CHECK(worst < 1e-12);
   }
 }

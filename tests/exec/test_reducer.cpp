@@ -22,6 +22,7 @@
 #include "espalier/exec/task_gradients.hpp"
 #include "espalier/losses/losses.hpp"
 #include "espalier/optim/optim.hpp"
+#include "support/worst.hpp"
 
 namespace esp = espalier;
 using esp::Index;
@@ -191,7 +192,7 @@ double difference(const Learnt& a, const Learnt& b) {
   double worst = 0;
   const auto compare = [&](double x, double y) {
     if (std::isnan(x) && std::isnan(y)) return;
-    if (!(std::abs(x - y) <= worst)) worst = std::abs(x - y);
+    espalier_test::keep_worst(worst, std::abs(x - y));
   };
   for (std::size_t s = 0; s < a.losses.size(); ++s) {
     for (std::size_t k = 0; k < a.losses[s].size(); ++k) compare(a.losses[s][k], b.losses[s][k]);

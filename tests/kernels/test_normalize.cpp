@@ -4,6 +4,7 @@
 #include "espalier/kernels/cpu/kernels.hpp"
 #include "espalier/ops/normalize.hpp"
 #include "kernels/padded.hpp"
+#include "support/worst.hpp"
 
 using namespace espalier_test;
 namespace esp = espalier;
@@ -140,11 +141,11 @@ TEST_CASE_TEMPLATE("batch norm: moments of slices merged are those of the batch;
     CHECK(merged(0, 0) == static_cast<double>(cols));
     double worst = 0;
     for (Index i = 0; i < rows; ++i) {
-      worst = (std::max)(worst, std::abs(merged(1 + i, 0) - m(i).mean));
-      worst = (std::max)(worst, std::abs(merged(1 + rows + i, 0) - m(i).r()) / (1 + std::pow(m(i).r(), 3)));
+      espalier_test::keep_worst(worst, std::abs(merged(1 + i, 0) - m(i).mean));
+      espalier_test::keep_worst(worst, std::abs(merged(1 + rows + i, 0) - m(i).r()) / (1 + std::pow(m(i).r(), 3)));
       const double unbiased = m(i).variance * static_cast<double>(cols) / static_cast<double>(cols - 1);
-      worst = (std::max)(worst, std::abs(static_cast<double>(parameters[static_cast<std::size_t>(2 * rows + i)]) - 0.1 * m(i).mean));
-      worst = (std::max)(worst, std::abs(static_cast<double>(parameters[static_cast<std::size_t>(3 * rows + i)]) - 0.1 * unbiased));
+      espalier_test::keep_worst(worst, std::abs(static_cast<double>(parameters[static_cast<std::size_t>(2 * rows + i)]) - 0.1 * m(i).mean));
+      espalier_test::keep_worst(worst, std::abs(static_cast<double>(parameters[static_cast<std::size_t>(3 * rows + i)]) - 0.1 * unbiased));
     }
     CHECK(worst < eps);
 
@@ -173,10 +174,10 @@ TEST_CASE_TEMPLATE("batch norm: moments of slices merged are those of the batch;
     const auto spread = [&](Index i) { return eps * (1 + std::pow(m(i).r(), 3)); };
     worst = 0;
     for (Index i = 0; i < rows; ++i) {
-      worst = (std::max)(worst, std::abs(sums(1 + i, 0) - sum(i, false)) / spread(i));
-      worst = (std::max)(worst, std::abs(sums(1 + rows + i, 0) - sum(i, true)) / spread(i));
-      worst = (std::max)(worst, std::abs(dshift(i, 0) - dshift_before(i, 0) - sum(i, false)) / spread(i));
-      worst = (std::max)(worst, std::abs(dgain(i, 0) - dgain_before(i, 0) - sum(i, true)) / spread(i));
+      espalier_test::keep_worst(worst, std::abs(sums(1 + i, 0) - sum(i, false)) / spread(i));
+      espalier_test::keep_worst(worst, std::abs(sums(1 + rows + i, 0) - sum(i, true)) / spread(i));
+      espalier_test::keep_worst(worst, std::abs(dshift(i, 0) - dshift_before(i, 0) - sum(i, false)) / spread(i));
+      espalier_test::keep_worst(worst, std::abs(dgain(i, 0) - dgain_before(i, 0) - sum(i, true)) / spread(i));
     }
     CHECK(worst <= 1);
     for (Index i = 0; i < 2 * rows; ++i) merged.at(1 + 2 * rows + i, 0) = sums.at(1 + i, 0);

@@ -12,6 +12,7 @@
 #include "espalier/core/random.hpp"
 #include "espalier/optim/optim.hpp"
 #include "golden.inc"
+#include "support/worst.hpp"
 
 using namespace espalier;
 
@@ -91,7 +92,7 @@ void follow(const Optimizer& optimizer, const double (&expected)[4][22], double 
     if (t != golden::kept[kept]) continue;
     for (i = 0; i < 22; ++i) {
       const T value = i < split ? first.values[i] : second.values[i - split];
-      worst = (std::max)(worst, std::abs(static_cast<double>(value) - expected[kept][i]));
+      espalier_test::keep_worst(worst, std::abs(static_cast<double>(value) - expected[kept][i]));
     }
     ++kept;
   }

@@ -19,6 +19,7 @@
 #include "espalier/losses/losses.hpp"
 #include "espalier/optim/optim.hpp"
 #include "support/step_allocations.hpp"
+#include "support/worst.hpp"
 
 namespace esp = espalier;
 using esp::Index;
@@ -75,7 +76,7 @@ void compare(Index samples, const std::vector<Index>& table_rows = rows) {
   double worst = 0;
   for (std::size_t i = 0; i < whole.size(); ++i) {
     const double difference = std::abs(whole[i] - sliced[i]);
-    if (!(difference <= worst)) worst = difference;  // NaN: something was read that nobody wrote
+    espalier_test::keep_worst(worst, difference);  // NaN: something was read that nobody wrote
   }
   CHECK(worst < 1e-13);
 }
@@ -176,7 +177,7 @@ TEST_CASE("weight gradients: an update takes them once, and leaves none behind")
     executor.update({1, 1, 1});
     double worst = 0;
     const auto differ = [&](double x, double y) {
-      if (!(std::abs(x - y) <= worst)) worst = std::abs(x - y);  // NaN too
+      espalier_test::keep_worst(worst, std::abs(x - y));  // NaN too
     };
     for (std::size_t i = 0; i < gradient.size(); ++i)
       differ(executor.parameters().dense[i], before[i] - gradient[i]);

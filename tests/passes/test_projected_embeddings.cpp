@@ -18,6 +18,7 @@
 #include "espalier/losses/losses.hpp"
 #include "espalier/optim/optim.hpp"
 #include "support/step_allocations.hpp"
+#include "support/worst.hpp"
 
 namespace esp = espalier;
 using esp::Index;
@@ -98,7 +99,7 @@ void compare(const std::vector<Index>& table_rows) {
     CHECK(with.losses[k] == doctest::Approx(without.losses[k]).epsilon(1e-12));
   double worst = 0;
   for (std::size_t i = 0; i < with.dense.size(); ++i)
-    worst = (std::max)(worst, std::abs(with.dense[i] - without.dense[i]));
+    espalier_test::keep_worst(worst, std::abs(with.dense[i] - without.dense[i]));
   CHECK(worst < 1e-12);
   REQUIRE(with.tables.size() == without.tables.size());
   for (const auto& [row, sums] : without.tables) {

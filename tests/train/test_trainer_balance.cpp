@@ -8,6 +8,7 @@
 #include "espalier/exec/make_balance.hpp"
 #include "support/made_up.hpp"
 #include "support/temporary_folder.hpp"
+#include "support/worst.hpp"
 
 using namespace espalier_test;
 
@@ -45,7 +46,7 @@ TEST_CASE("trainer: one task is trained as without balancing, whatever the metho
     trainer.fit(train);
     double worst = 0;
     for (std::size_t i = 0; i < plain.parameters().dense.size(); ++i) {
-      worst = (std::max)(worst, static_cast<double>(std::abs(plain.parameters().dense[i] -
+      espalier_test::keep_worst(worst, static_cast<double>(std::abs(plain.parameters().dense[i] -
                                                              trainer.parameters().dense[i])));
     }
     CHECK(worst < 1e-6);

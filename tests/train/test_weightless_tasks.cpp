@@ -18,6 +18,7 @@
 #include "espalier/balance/balance.hpp"
 #include "espalier/exec/make_balance.hpp"
 #include "support/made_up.hpp"
+#include "support/worst.hpp"
 
 using namespace espalier_test;
 
@@ -191,7 +192,7 @@ double difference(const esp::TrainerOptions& options, const std::vector<std::siz
   double worst = 0;
   for (std::size_t i = 0; i < tasks.size(); ++i) {
     for (std::size_t j = 0; j < expected.values[i].size(); ++j) {
-      worst = (std::max)(worst, static_cast<double>(std::abs(found.values[tasks[i]][j] - expected.values[i][j])));
+      espalier_test::keep_worst(worst, static_cast<double>(std::abs(found.values[tasks[i]][j] - expected.values[i][j])));
     }
   }
   return worst;
