@@ -7,68 +7,22 @@
 #include <thread>
 #include <vector>
 
-#include "espalier/exec/inference.hpp"
 #include "espalier/exec/random_batch.hpp"
 #include "support/allocations.hpp"
-#include "support/made_up.hpp"
+#include "support/forward.hpp"
 
 using namespace espalier_test;
 
 namespace {
 
-using Rating = esp::Task<"rating", esp::SoftmaxCrossEntropy<5>, esp::Weight{1.0}, esp::Tower<6>>;
-using Deep = esp::Layers<esp::Dense<11, esp::Activation::silu>, esp::Residual<esp::LayerNorm, esp::Dense<7>, esp::Dense<11>>,
-                         esp::Dropout<esp::Rate{0.3}>, esp::BatchNorm, esp::Dense<9, esp::Activation::tanh>>;
-struct Mixed : esp::MultiTaskModel<MadeUpInputs, esp::Mmoe<3, Deep>, Click, Watch, Rating> {};
-/// Layers of every height in panels, and what is left below them; second layers side by side.
-struct Broad : esp::MultiTaskModel<MadeUpInputs, esp::Mmoe<3, esp::Mlp<65, 48, 101>>, Click, Watch> {};
-struct Straight : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<esp::Layers<>>, Click, Rating> {};
-
-const std::vector<esp::Index> rows{13, 5};
-
-/// A model with weights and running moments that are none of the initial ones.
 template <class Model>
 struct Fixture {
   esp::Program<float, esp::Cpu> program = esp::program_of<Model, float, esp::Cpu>();
-  esp::Parameters<float> parameters{program.plan, rows};
-  std::size_t tasks = program.plan.tasks.size();
-
-  Fixture() {
-    esp::initialize(program.plan, 3, parameters);
-    esp::Random random(4);
-    for (float& v : parameters.dense) v += static_cast<float>(0.2 * random.uniform());
-    for (esp::Buffer<float>& table : parameters.tables) {
-      for (float& v : table) v = static_cast<float>(random.normal());
-    }
-  }
-
-  /// All tasks' predictions for a batch, one task behind the other.
-  std::vector<float> run(const esp::InferenceExecutor<float>& executor, const esp::Batch<float>& batch,
-                         esp::InferenceExecutor<float>::Workspace& workspace) const {
-    std::vector<std::vector<float>> values;
-    std::vector<float*> out;
-    for (const esp::TaskInfo& task : program.plan.tasks) {
-      values.emplace_back(static_cast<std::size_t>(batch.size * task.outputs), std::numeric_limits<float>::quiet_NaN());
-      out.push_back(values.back().data());
-    }
-    executor.run(batch, workspace, out);
-    std::vector<float> all;
-    for (const std::vector<float>& v : values) all.insert(all.end(), v.begin(), v.end());
-    return all;
-  }
+  esp::Parameters<float> parameters = made_up_parameters<float>(program.plan);
 };
 
 /// Kernels may add in another order for other numbers of samples, so bits may differ in the last places.
-void check_close(const std::vector<float>& a, const std::vector<float>& b) {
-  REQUIRE(a.size() == b.size());
-  double worst = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    const double x = static_cast<double>(a[i]), y = static_cast<double>(b[i]);
-    const double error = std::abs(x - y) / (1 + std::abs(y));
-    worst = error <= worst ? worst : error;  // NaN counts
-  }
-  CHECK(worst < 2e-6);
-}
+void check_close(const std::vector<float>& a, const std::vector<float>& b) { CHECK(difference(a, b) < 2e-6); }
 
 }  // namespace
 
@@ -76,12 +30,12 @@ TEST_CASE_TEMPLATE("inference: batches of every size in workspaces of every size
                    Mixed, Broad, Straight, Separate) {
   const Fixture<Model> f;
   const esp::InferenceExecutor<float> executor(f.program, f.parameters);
-  esp::TrainExecutor<float> reference(f.program, rows, 130, 1);
+  esp::TrainExecutor<float> reference(f.program, vocabulary_rows, 130, 1);
   reference.parameters().copy_from(f.parameters);
   auto whole = executor.make_workspace();
   for (esp::Index n = 1; n <= 130; ++n) {
     CAPTURE(n);
-    const esp::RandomBatch<float> data(f.program.plan, n, rows, static_cast<std::uint64_t>(n));
+    const esp::RandomBatch<float> data(f.program.plan, n, vocabulary_rows, static_cast<std::uint64_t>(n));
     std::vector<float> expected;
     {
       std::vector<std::vector<float>> values;
@@ -96,16 +50,16 @@ TEST_CASE_TEMPLATE("inference: batches of every size in workspaces of every size
       CHECK(workspace.capacity >= 1);
       CHECK(workspace.capacity <= 64);
       workspace.values.fill(std::numeric_limits<float>::quiet_NaN());
-      check_close(f.run(executor, data.batch(), workspace), expected);
+      check_close(predictions(executor, data.batch(), workspace), expected);
     }
-    check_close(f.run(executor, data.batch(), whole), expected);  // used before
+    check_close(predictions(executor, data.batch(), whole), expected);  // used before
   }
 }
 
 TEST_CASE("inference: in double, too") {
   const Fixture<Mixed> f;
   const auto program = esp::program_of<Mixed, double, esp::Cpu>();
-  esp::Parameters<double> parameters(program.plan, rows);
+  esp::Parameters<double> parameters(program.plan, vocabulary_rows);
   std::copy(f.parameters.dense.begin(), f.parameters.dense.end(), parameters.dense.begin());
   for (std::size_t t = 0; t < 2; ++t) {
     std::copy(f.parameters.tables[t].begin(), f.parameters.tables[t].end(), parameters.tables[t].begin());
@@ -113,14 +67,14 @@ TEST_CASE("inference: in double, too") {
   const esp::InferenceExecutor<double> executor(program, parameters);
   const esp::InferenceExecutor<float> single(f.program, f.parameters);
   CHECK(executor.values_per_sample() == single.values_per_sample());
-  const esp::RandomBatch<double> data(program.plan, 70, rows, 7);
-  const esp::RandomBatch<float> same(program.plan, 70, rows, 7);
+  const esp::RandomBatch<double> data(program.plan, 70, vocabulary_rows, 7);
+  const esp::RandomBatch<float> same(program.plan, 70, vocabulary_rows, 7);
   auto workspace = executor.make_workspace();
   auto other = single.make_workspace();
   std::vector<double> click(70), watch(70), rating(350);
   std::vector<double*> out{click.data(), watch.data(), rating.data()};
   executor.run(data.batch(), workspace, out);
-  const std::vector<float> narrow = f.run(single, same.batch(), other);
+  const std::vector<float> narrow = predictions(single, same.batch(), other);
   for (std::size_t j = 0; j < 70; ++j) {
     CHECK(click[j] == doctest::Approx(static_cast<double>(narrow[j])).epsilon(1e-4));
     double sum = 0;
@@ -132,7 +86,7 @@ TEST_CASE("inference: in double, too") {
 TEST_CASE("inference: nothing allocates") {
   const Fixture<Mixed> f;
   const esp::InferenceExecutor<float> executor(f.program, f.parameters);
-  const esp::RandomBatch<float> large(f.program.plan, 130, rows, 7), small(f.program.plan, 3, rows, 8);
+  const esp::RandomBatch<float> large(f.program.plan, 130, vocabulary_rows, 7), small(f.program.plan, 3, vocabulary_rows, 8);
   auto workspace = executor.make_workspace();
   std::vector<float> click(130), watch(130), rating(650);
   std::vector<float*> out{click.data(), watch.data(), rating.data()};
@@ -149,16 +103,16 @@ TEST_CASE("inference: nothing allocates") {
 TEST_CASE("inference: one executor, many threads, a workspace each") {
   const Fixture<Mixed> f;
   const esp::InferenceExecutor<float> executor(f.program, f.parameters);
-  const esp::RandomBatch<float> data(f.program.plan, 97, rows, 7);
+  const esp::RandomBatch<float> data(f.program.plan, 97, vocabulary_rows, 7);
   auto first = executor.make_workspace();
-  const std::vector<float> expected = f.run(executor, data.batch(), first);
+  const std::vector<float> expected = predictions(executor, data.batch(), first);
   std::vector<int> wrong(6, -1);
   std::vector<std::thread> threads;
   for (std::size_t t = 0; t < wrong.size(); ++t) {
     threads.emplace_back([&, t] {
       auto workspace = executor.make_workspace();
       wrong[t] = 0;
-      for (int i = 0; i < 20; ++i) wrong[t] += same_bits(f.run(executor, data.batch(), workspace), expected) ? 0 : 1;
+      for (int i = 0; i < 20; ++i) wrong[t] += same_bits(predictions(executor, data.batch(), workspace), expected) ? 0 : 1;
     });
   }
   for (std::thread& thread : threads) thread.join();

@@ -12,6 +12,7 @@
 #include "espalier/passes/task_paths.hpp"
 #include "espalier/report/gate_usage.hpp"
 #include "ops/gradients.hpp"
+#include "support/steps.hpp"
 
 namespace esp = espalier;
 
@@ -19,30 +20,8 @@ namespace {
 
 using Six = esp::Inputs<esp::Numeric<"a">, esp::Categorical<"movie", 3>, esp::Categorical<"user", 2>>;
 
-/// The six inputs as two steps of three.
-struct TwoSteps : Six {
-  template <class Builder>
-  static constexpr esp::Block fold(Builder& b) {
-    esp::Block x = Six::fold(b);
-    x.rows = x.stride = x.rows / 2;
-    x.steps = 2;
-    return x;
-  }
-};
-
-/// The last step of its input: another view of the same values.
-struct LastStep {
-  using Operations = esp::TypeList<>;
-  static constexpr int width(int in) { return in; }
-
-  template <class Builder>
-  static constexpr esp::Block fold(Builder&, esp::Block in, int) {
-    in.row += (in.steps - 1) * in.stride;
-    in.stride *= in.steps;
-    in.steps = 1;
-    return in;
-  }
-};
+using TwoSteps = espalier_test::InTwoSteps<Six>;  // of three values each
+using espalier_test::LastStep;
 
 template <class... Ls>
 inline constexpr esp::Layers<Ls..., LastStep, esp::Dense<4, esp::Activation::tanh>> Last{};

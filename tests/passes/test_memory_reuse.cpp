@@ -6,7 +6,7 @@
 
 #include <vector>
 
-#include "passes/forward.hpp"
+#include "support/forward.hpp"
 
 using namespace espalier_test;
 

@@ -11,7 +11,7 @@
 
 #include "espalier/exec/executor.hpp"
 #include "espalier/optim/optim.hpp"
-#include "passes/forward.hpp"
+#include "support/forward.hpp"
 
 using namespace espalier_test;
 

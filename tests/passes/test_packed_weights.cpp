@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "passes/forward.hpp"
+#include "support/forward.hpp"
 
 using namespace espalier_test;
 

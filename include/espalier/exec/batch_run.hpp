@@ -19,8 +19,8 @@
 #include "espalier/exec/sparse_gradients.hpp"
 #include "espalier/exec/workspace.hpp"
 #include "espalier/ops/program.hpp"
-#include "espalier/passes/schedule.hpp"
 #include "espalier/passes/microbatches.hpp"
+#include "espalier/passes/schedule.hpp"
 
 namespace espalier {
 
@@ -44,7 +44,7 @@ struct BatchRun {
   SparseGradients<T> sparse;
   std::vector<const T*> tables;
   std::vector<Workspace<T>> workspaces;  ///< one a thread; one a microbatch where the plan or the balance needs barriers
-  std::vector<Buffer<T>> accumulators;          ///< gradients of the dense parameters, to be summed
+  std::vector<Buffer<T>> accumulators;   ///< gradients of the dense parameters, to be summed
   Buffer<T> scratch, merged, lookup_gradients;
   std::vector<double> losses, weights;
   std::vector<double> totals;  ///< Σ sample weight over the labelled samples of each task
@@ -272,8 +272,8 @@ struct BatchRun {
 
   /// Why a pass of training is not made; empty: it is.
   [[nodiscard]] ESPALIER_COLD std::string_view why_not(std::string_view pass) const {
-    if (std::find(without.begin(), without.end(), pass) != without.end()) return "left out";
-    return segmented ? "an operation waits for the whole batch" : "";
+    const std::string_view why = why_left_out(pass, without);
+    return why.empty() && segmented ? "an operation waits for the whole batch" : why;
   }
 
   /// Sums the gradients of a shard's rows.

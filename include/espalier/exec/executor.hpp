@@ -191,9 +191,10 @@ class TrainExecutor {
   ESPALIER_COLD void make_schedules(std::span<const std::string_view> without) {
     require_passes(without, {ProjectedEmbeddings<T>::name, DeferredWeightGradients<T>::name, narrow_pass});
     run_.without.assign(without.begin(), without.end());
-    const bool asked = narrow_kernels<T>(run_.device) != nullptr, narrow = asked && !is_left_out(narrow_pass, without);
+    const std::string_view no_narrow = why_left_out(narrow_pass, without);
+    const bool asked = narrow_kernels<T>(run_.device) != nullptr, narrow = asked && no_narrow.empty();
     if (!narrow) run_.device = {};
-    if (asked) run_.notes.push_back({narrow_pass, narrow, narrow ? "products read weights and activations as bf16" : "left out"});
+    if (asked) run_.notes.push_back({narrow_pass, narrow, narrow ? "products read weights and activations as bf16" : std::string(no_narrow)});
     std::string_view no_projected = run_.why_not(ProjectedEmbeddings<T>::name);
     const std::string_view no_deferred = run_.why_not(DeferredWeightGradients<T>::name);
     if (no_projected.empty() && narrow) no_projected = "products are made in bf16";
@@ -228,30 +229,22 @@ class TrainExecutor {
     const auto chosen = [&](Index n) { return Chosen{projected_.pays(n), deferred_.chosen(Microbatches::of(n))}; };
     schedules_ = {run_.capacity, chosen, [&](Index n) {
                     ExecutionSchedule<T> schedule = plain_;
-                    const auto apply = [&](auto& pass, std::string_view why_not, const auto& batch) {
-                      if (why_not.empty()) return pass.apply(schedule, batch);
-                      schedule.notes.push_back({pass.name, false, std::string(why_not)});
-                    };
-                    apply(deferred_, no_deferred, Microbatches::of(n));
-                    apply(projected_, no_projected, n);
+                    apply_pass(schedule, no_deferred, deferred_, Microbatches::of(n));
+                    apply_pass(schedule, no_projected, projected_, n);
                     return schedule;
                   }};
     run_.current = &plain_;
     predict_ = forward_schedule(run_.program, false);
-    Step<T> predict = run_.microbatch_step(Phase::forward, "predict", [](BatchRun<T>&, const C&) {});
+    Step<T> predict;
+    predict.name = "predict";
     predict.state = this;
-    predict.run = [](void* state, Index, const C& c) { static_cast<const TrainExecutor*>(state)->predict_microbatch(c); };
+    predict.run = [](void* state, Index, const C& c) {
+      const auto& self = *static_cast<const TrainExecutor*>(state);
+      write_predictions(self.run_.program, self.predict_, c, self.predictions_);
+    };
     predict_.steps.push_back(predict);
     evaluate_ = predict_;
     evaluate_.steps.push_back(losses);
-  }
-
-  void predict_microbatch(const Context<T, Cpu>& c) const {
-    for (std::size_t k = 0; k < plan().tasks.size(); ++k) {
-      const TaskInfo& task = plan().tasks[k];
-      const View<T> to{predictions_[k] + c.first * task.outputs, task.outputs, c.count, task.outputs};
-      run_.program.losses[k].predict(as_const(c.value(task.logits)), to);
-    }
   }
 
   BatchRun<T> run_;

@@ -42,13 +42,10 @@ class InferenceExecutor {
     storage_.parameters = parameters.dense.data();
     for (const Buffer<T>& table : parameters.tables) tables_.push_back(table.data());
     storage_.tables = tables_.data();
-    if (is_left_out(PackedWeights<T>::name, without)) {
-      schedule_.notes.push_back({PackedWeights<T>::name, false, "left out"});
-    } else {
-      packed_ = PackedWeights<T>(program.plan, program.traits, parameters.dense.data(), parameters.dense.size());
-      packed_.apply(schedule_, storage_);
-    }
-    reuse_memory(without);
+    const std::string_view no_packed = why_left_out(PackedWeights<T>::name, without);
+    if (no_packed.empty()) packed_ = PackedWeights<T>(program.plan, program.traits, parameters.dense.data(), parameters.dense.size());
+    apply_pass(schedule_, no_packed, packed_, storage_);
+    apply_pass(schedule_, why_left_out(MemoryReuse<T>::name, without), memory_);
   }
 
   InferenceExecutor(const Program<T, Cpu>&, const Parameters<T>&&, std::span<const std::string_view> = {}) = delete;  // they must outlive it
@@ -65,7 +62,7 @@ class InferenceExecutor {
     for (const Buffer<BFloat16>& table : parameters.tables) narrow_tables_.push_back(table.data());
     storage_.narrow_tables = narrow_tables_.empty() ? nullptr : narrow_tables_.data();
     narrow_.apply(schedule_, program.traits, parameters.layout);
-    reuse_memory(without);
+    apply_pass(schedule_, why_left_out(MemoryReuse<T>::name, without), memory_);
   }
 
   InferenceExecutor(const Program<T, Cpu>&, const NarrowParameters&&, Precision, std::span<const std::string_view> = {}) = delete;
@@ -87,13 +84,7 @@ class InferenceExecutor {
 
   /// out[k] receives outputs × size values of task k: probabilities, means, … Nothing allocates.
   void run(const Batch<T>& batch, Workspace& workspace, std::span<T* const> out) const {
-    each_microbatch(batch, workspace, [&](const C& c) {
-      for (std::size_t k = 0; k < schedule_.logits.size(); ++k) {
-        const int outputs = program_.plan.tasks[k].outputs;
-        program_.losses[k].predict(as_const(c.value(schedule_.logits[k])),
-                                   {out[k] + c.first * outputs, outputs, c.count, outputs});
-      }
-    });
+    each_microbatch(batch, workspace, [&](const C& c) { write_predictions(program_, schedule_, c, out); });
   }
 
   /// Calls visit(context) when a microbatch's activations are there: all of them where memory_reuse is left out, else the logits.
@@ -113,14 +104,6 @@ class InferenceExecutor {
   }
 
  private:
-  ESPALIER_COLD void reuse_memory(std::span<const std::string_view> without) {
-    if (is_left_out(MemoryReuse<T>::name, without)) {
-      schedule_.notes.push_back({MemoryReuse<T>::name, false, "left out"});
-    } else {
-      memory_.apply(schedule_);
-    }
-  }
-
   Program<T, Cpu> program_;
   ExecutionSchedule<T> schedule_;
   PackedWeights<T> packed_;

@@ -305,7 +305,7 @@ class ParameterGradients : public TaskBackward<T> {
   ESPALIER_COLD void make_schedules() {
     plain_ = forward();
     for (std::size_t k = 0; k < tasks_; ++k) add_task(plain_, k);
-    const std::string why_not(run_.why_not(DeferredWeightGradients<T>::name));
+    const std::string_view why_not = run_.why_not(DeferredWeightGradients<T>::name);
     if (why_not.empty()) {
       deferred_ = DeferredWeightGradients<T>(plain_, run_.program.plan, run_.program.traits, run_.capacity, run_.device,
                                              [](const Step<T>& step) { return step.operation != nullptr; });
@@ -313,11 +313,7 @@ class ParameterGradients : public TaskBackward<T> {
     schedules_ = {run_.capacity, [&](Index n) { return deferred_.chosen(Microbatches::of(n)); },
                   [&](Index n) {
                     ExecutionSchedule<T> schedule = plain_;
-                    if (why_not.empty()) {
-                      deferred_.apply(schedule, Microbatches::of(n));
-                    } else {
-                      schedule.notes.push_back({DeferredWeightGradients<T>::name, false, why_not});
-                    }
+                    apply_pass(schedule, why_not, deferred_, Microbatches::of(n));
                     return schedule;
                   }};
   }

@@ -37,14 +37,12 @@ class MemoryReuse {
         lives.push_back({b.base, b.stride * b.steps, step, step, 0});
       }
     };
-    nodes_.clear();
-    nodes_.reserve(schedule.steps.size());
-    for (auto& step : schedule.steps) {
-      nodes_.push_back(*step.node);
-      step.node = &nodes_.back();
-      for (const Block* b : blocks_of(nodes_.back())) use(*b, static_cast<Index>(nodes_.size()) - 1);
+    copy_nodes(schedule, nodes_);
+    const auto steps = static_cast<Index>(nodes_.size());
+    for (Index i = 0; i < steps; ++i) {
+      for (const Block* b : blocks_of(nodes_[static_cast<std::size_t>(i)])) use(*b, i);
     }
-    for (const Block& logits : schedule.logits) use(logits, static_cast<Index>(nodes_.size()));
+    for (const Block& logits : schedule.logits) use(logits, steps);
     schedule.values = place(lives);
     const auto move = [&](Block& b) {
       if (!b.exists()) return;

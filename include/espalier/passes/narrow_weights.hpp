@@ -100,13 +100,8 @@ class NarrowWeights {
   NarrowWeights& operator=(const NarrowWeights&) = delete;
 
   ESPALIER_COLD void apply(ExecutionSchedule<T, Device>& schedule, std::span<const OperationTraits> traits, const NarrowLayout& layout) {
-    nodes_.clear();
-    nodes_.reserve(schedule.steps.size());
-    for (auto& step : schedule.steps) {
-      nodes_.push_back(*step.node);
-      layout.redirect(nodes_.back(), traits[static_cast<std::size_t>(step.place)]);
-      step.node = &nodes_.back();
-    }
+    copy_nodes(schedule, nodes_);
+    for (std::size_t i = 0; i < nodes_.size(); ++i) layout.redirect(nodes_[i], traits[static_cast<std::size_t>(schedule.steps[i].place)]);
     schedule.notes.push_back({narrow_pass, true, message({"values of matrices: ", layout.matrices(), ", of what stays float: ", layout.kept()})});
   }
 

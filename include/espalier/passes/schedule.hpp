@@ -158,9 +158,36 @@ template <class T, class Device>
   return schedule;
 }
 
-/// Whether a pass is left out by its name.
-[[nodiscard]] ESPALIER_COLD inline bool is_left_out(std::string_view pass, std::span<const std::string_view> without) {
-  return std::find(without.begin(), without.end(), pass) != without.end();
+/// What the tasks' heads mean, of a microbatch that a schedule has run forward: out[k] receives outputs × size values of task k.
+template <class T, class Device>
+void write_predictions(const Program<T, Device>& program, const ExecutionSchedule<T, Device>& schedule, const Context<T, Device>& c,
+                       std::span<T* const> out) {
+  for (std::size_t k = 0; k < schedule.logits.size(); ++k) {
+    const int outputs = program.plan.tasks[k].outputs;
+    program.losses[k].predict(as_const(c.value(schedule.logits[k])), {out[k] + c.first * outputs, outputs, c.count, outputs});
+  }
+}
+
+/// Why a pass is left out; empty: its name is not among `without`.
+template <class Names>
+[[nodiscard]] ESPALIER_COLD std::string_view why_left_out(std::string_view pass, const Names& without) {
+  return std::find(without.begin(), without.end(), pass) != without.end() ? "left out" : "";
+}
+/// Applies a pass, or notes why not.
+template <class T, class Device, class Pass, class... Args>
+ESPALIER_COLD void apply_pass(ExecutionSchedule<T, Device>& schedule, std::string_view why_not, Pass& pass, Args&&... args) {
+  if (why_not.empty()) return pass.apply(schedule, args...);
+  schedule.notes.push_back({Pass::name, false, std::string(why_not)});
+}
+/// For a pass that changes nodes: the steps, which are all of nodes, refer to copies of them in `nodes` from now on.
+template <class T, class Device>
+ESPALIER_COLD void copy_nodes(ExecutionSchedule<T, Device>& schedule, std::vector<Node>& nodes) {
+  nodes.clear();
+  nodes.reserve(schedule.steps.size());
+  for (auto& step : schedule.steps) {
+    nodes.push_back(*step.node);
+    step.node = &nodes.back();
+  }
 }
 /// Throws ConfigError where a name in `without` is of none of `passes`.
 ESPALIER_COLD inline void require_passes(std::span<const std::string_view> without, std::initializer_list<std::string_view> passes) {

@@ -10,6 +10,7 @@
 #include "espalier/exec/inference.hpp"
 #include "espalier/exec/random_batch.hpp"
 #include "support/made_up.hpp"
+#include "support/worst.hpp"
 
 namespace espalier_test {
 
@@ -36,20 +37,29 @@ esp::Parameters<T> made_up_parameters(const esp::PlanView& plan) {
   return parameters;
 }
 
-/// All tasks' predictions for made-up samples, one task behind the other, in a workspace of NaNs.
+/// All tasks' predictions for a batch, one task behind the other.
+template <class T>
+std::vector<T> predictions(const esp::InferenceExecutor<T>& executor, const esp::Batch<T>& batch,
+                           typename esp::InferenceExecutor<T>::Workspace& workspace) {
+  std::vector<std::vector<T>> values;
+  std::vector<T*> out;
+  for (const esp::TaskInfo& task : executor.plan().tasks) {
+    values.emplace_back(static_cast<std::size_t>(batch.size * task.outputs), std::numeric_limits<T>::quiet_NaN());
+  }
+  for (auto& v : values) out.push_back(v.data());
+  executor.run(batch, workspace, out);
+  std::vector<T> all;
+  for (const auto& v : values) all.insert(all.end(), v.begin(), v.end());
+  return all;
+}
+
+/// The same for made-up samples, in a workspace of NaNs.
 template <class T>
 std::vector<T> predictions(const esp::InferenceExecutor<T>& executor, esp::Index samples) {
   const esp::RandomBatch<T> data(executor.plan(), samples, vocabulary_rows, 7);
   auto workspace = executor.make_workspace();
   workspace.values.fill(std::numeric_limits<T>::quiet_NaN());
-  std::vector<std::vector<T>> values;
-  std::vector<T*> out;
-  for (const esp::TaskInfo& task : executor.plan().tasks) values.emplace_back(static_cast<std::size_t>(samples * task.outputs));
-  for (auto& v : values) out.push_back(v.data());
-  executor.run(data.batch(), workspace, out);
-  std::vector<T> all;
-  for (const auto& v : values) all.insert(all.end(), v.begin(), v.end());
-  return all;
+  return predictions(executor, data.batch(), workspace);
 }
 
 /// max |a − b| / (1 + |b|); NaN where there is one.
@@ -58,7 +68,7 @@ double difference(const std::vector<T>& a, const std::vector<T>& b) {
   double worst = a.size() == b.size() ? 0 : std::numeric_limits<double>::infinity();
   for (std::size_t i = 0; i < a.size() && i < b.size(); ++i) {
     const double x = static_cast<double>(a[i]), y = static_cast<double>(b[i]), error = std::abs(x - y) / (1 + std::abs(y));
-    if (!(error <= worst)) worst = error;
+    espalier_test::keep_worst(worst, error);
   }
   return worst;
 }
