@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <initializer_list>
 
 TEST_CASE("keep_worst: the largest, and a NaN is larger than all") {
   double worst = 0;
