@@ -44,13 +44,13 @@ void step(benchmark::State& state, const esp::NamedBalance& method, esp::Balance
   executor.prepare(esp::Adam{.learning_rate = 1e-3}, {});
   const esp::RandomBatch<float> data(executor.plan(), samples, rows, 1);
   esp::BalanceOption option = method.make();
-  esp::Balance balance = option;
+  esp::LossWeighting balance = option;
   balance.reset(executor.plan().tasks.size());
-  std::unique_ptr<esp::GradientDriver::Pass> pass;
-  if (option.driver() != nullptr) pass = option.driver()->make(executor, on, *balance.gradients());
+  std::unique_ptr<esp::AggregatorFactory::Pass> pass;
+  if (option.aggregator_factory() != nullptr) pass = option.aggregator_factory()->make(executor, on, *balance.gradients());
   std::vector<double> weights(executor.plan().tasks.size(), 1.0);
   const auto weigh = [](void* context, std::span<const double> losses, std::span<double> out) {
-    static_cast<esp::Balance*>(context)->weights(losses, out);
+    static_cast<esp::LossWeighting*>(context)->weights(losses, out);
   };
   std::int64_t number = 0;
   const auto learn = [&] {
@@ -73,7 +73,7 @@ template <class Model>
 void add(int threads) {
   for (const esp::NamedBalance& method : esp::named_balances()) {
     for (const esp::BalanceOn on : {esp::BalanceOn::parameters, esp::BalanceOn::representation}) {
-      const bool gradients = method.make().driver() != nullptr;
+      const bool gradients = method.make().aggregator_factory() != nullptr;
       if (!gradients && on == esp::BalanceOn::representation) continue;
       const std::string name = "Balance/" + std::string(method.name) +
                                (on == esp::BalanceOn::representation ? "_on_representation" : "") +

@@ -31,11 +31,11 @@ template <class Model>
 void infer(benchmark::State& state, Index samples, int threads, esp::Precision precision) {
   const Setting<Model> setting(samples);
   constexpr auto program = esp::program_of<Model, float, esp::Cpu>();
-  const esp::NarrowParameters narrow = precision.narrow()
-                                           ? esp::NarrowParameters(program.plan, program.traits, setting.parameters)
-                                           : esp::NarrowParameters();
+  const esp::Bf16Parameters bf16 = precision.reduced()
+                                           ? esp::Bf16Parameters(program.plan, program.traits, setting.parameters)
+                                           : esp::Bf16Parameters();
   const esp::InferenceExecutor<float> executor =
-      precision.narrow() ? esp::InferenceExecutor<float>(program, narrow, precision)
+      precision.reduced() ? esp::InferenceExecutor<float>(program, bf16, precision)
                          : esp::InferenceExecutor<float>(program, setting.parameters);
   // Threads share a batch by samples; each has a workspace of its own.
   esp::ThreadPool pool(threads);

@@ -96,7 +96,7 @@ int main(int argc, char** argv) {
   for (const Index samples : {256, 1024}) {
     add(esp::DeferredWeightGradients<float>::name, bench::MmoeWide::label, samples, train_with.operator()<bench::MmoeWide>(esp::Precision::Fp32));
   }
-  add(esp::narrow_pass, bench::SharedBottom::label, 1024, train_with.operator()<bench::SharedBottom>(esp::Precision::Bf16));
+  add(esp::bf16_pass, bench::SharedBottom::label, 1024, train_with.operator()<bench::SharedBottom>(esp::Precision::Bf16));
   for (const Index samples : {1, 64}) {
     add(esp::PackedWeights<float>::name, bench::SharedBottom::label, samples, &infer<bench::SharedBottom>);
     add(esp::MemoryReuse<float>::name, bench::MmoeWide::label, samples, &infer<bench::MmoeWide>);

@@ -164,7 +164,7 @@ inline const Machine& machine(int threads) {
 inline double floor_seconds(double flops, double bytes, int threads,
                             espalier::Precision precision = espalier::Precision::Fp32) {
   const Machine& m = machine(threads);
-  return flops / (precision.narrow() ? m.bf16_flops : m.flops) + bytes / m.bytes;
+  return flops / (precision.reduced() ? m.bf16_flops : m.flops) + bytes / m.bytes;
 }
 
 /// Prints peak and bandwidth as part of the benchmark's context.

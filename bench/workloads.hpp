@@ -127,13 +127,13 @@ Needs inference_needs(const esp::Batch<float>& batch, esp::Precision precision) 
                         static_cast<double>(plan.sizes.lookups) +
                         static_cast<double>(plan.tasks.size());
   const double read = static_cast<double>(cost.parameters) + rows;
-  return {samples * cost.forward_flops, 4 * samples * inputs + (precision.narrow() ? 2 : 4) * read};
+  return {samples * cost.forward_flops, 4 * samples * inputs + (precision.reduced() ? 2 : 4) * read};
 }
 
 /// "TrainStep/mmoe/batch:256/threads:2"; in bf16 "TrainStep/mmoe_bf16/…"
 inline std::string case_name(const char* kind, const char* workload, Index batch, int threads,
                              esp::Precision precision = esp::Precision::Fp32) {
-  return std::string(kind) + "/" + workload + (precision.narrow() ? "_bf16" : "") +
+  return std::string(kind) + "/" + workload + (precision.reduced() ? "_bf16" : "") +
          "/batch:" + std::to_string(batch) + "/threads:" + std::to_string(threads);
 }
 

@@ -22,11 +22,11 @@ namespace esp = espalier;
 
 struct Method {
   std::string name;
-  esp::Balance (*make)(const examples::TwoObjectives&);
+  esp::LossWeighting (*make)(const examples::TwoObjectives&);
 };
 
 template <class M>
-esp::Balance plain(const examples::TwoObjectives&) {
+esp::LossWeighting plain(const examples::TwoObjectives&) {
   return M{};
 }
 
@@ -37,12 +37,12 @@ const std::vector<Method> all_methods{
     {"pc_grad", plain<esp::PcGrad>},
     {"mgda", plain<esp::Mgda>},
     {"ca_grad",
-     [](const examples::TwoObjectives&) -> esp::Balance { return esp::CaGrad{.c = 0.5}; }},
+     [](const examples::TwoObjectives&) -> esp::LossWeighting { return esp::CaGrad{.c = 0.5}; }},
     {"nash_mtl", plain<esp::NashMtl>},
     {"aligned_mtl", plain<esp::AlignedMtl>},
     {"up_grad", plain<esp::UpGrad>},
     {"famo",
-     [](const examples::TwoObjectives& problem) -> esp::Balance {
+     [](const examples::TwoObjectives& problem) -> esp::LossWeighting {
        return esp::Famo{.weight_decay = 1e-5, .ideal = {-21 * problem.scale, -21}};
      }},
     {"imtl_g", plain<esp::ImtlG>},
@@ -50,7 +50,7 @@ const std::vector<Method> all_methods{
     {"grad_vac", plain<esp::GradVac>},
     {"uncertainty", plain<esp::Uncertainty>}};
 
-esp::Balance method_of(const std::string& name, const examples::TwoObjectives& problem) {
+esp::LossWeighting method_of(const std::string& name, const examples::TwoObjectives& problem) {
   const auto found = std::find_if(all_methods.begin(), all_methods.end(),
                                   [&](const Method& m) { return m.name == name; });
   return found->make(problem);

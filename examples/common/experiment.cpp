@@ -35,7 +35,7 @@ namespace {
 }
 
 /// The saved model on the test split, as a server would load it: parameters in half the bytes.
-void test_narrow(const NamedModel& model, const std::string& path,
+void test_bf16(const NamedModel& model, const std::string& path,
                         const esp::Dataset& test) {
   const esp::PlanPredictor plain(model.program, path);
   const esp::PlanPredictor narrow(model.program, path, esp::Precision::Bf16);
@@ -91,8 +91,8 @@ int train_one(const Example& example, const Options& o, const NamedModel& model,
             << ": test split, weights of epoch " << fit.best_epoch << " of "
             << fit.epochs << (fit.stopped_early ? " (stopped early)" : "") << '\n'
             << test;
-  if (options.precision.narrow() && !o.checkpoint.empty())
-    test_narrow(model, o.checkpoint, splits[2]);
+  if (options.precision.reduced() && !o.checkpoint.empty())
+    test_bf16(model, o.checkpoint, splits[2]);
   const esp::Report baseline =
       example.baselines ? example.baselines(splits)
                         : esp::constant_report(trainer.plan().schema, trainer.features().encode_labelled(splits[2]));

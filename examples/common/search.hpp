@@ -60,7 +60,7 @@ inline int search(const std::string& example, const Options& o,
   esp::search::CrossValidated objective = several ? esp::search::cross_validation(models, train, settings, options_of)
                                                   : esp::search::cross_validation(program, train, settings, options_of);
   objective.about += "; batches of " + std::to_string(base.batch_size) + ", patience " +
-                     std::to_string(base.patience) + (base.precision.narrow() ? ", bf16" : "");
+                     std::to_string(base.patience) + (base.precision.reduced() ? ", bf16" : "");
 
   const std::filesystem::path log =
       o.log.empty() ? std::filesystem::path("runs") / example : std::filesystem::path(o.log);

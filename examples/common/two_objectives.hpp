@@ -92,7 +92,7 @@ inline constexpr std::array<Point, 5> two_objectives_starts{
 
 /// Where Adam goes with the method's steps: every `keep`-th point and the last.
 [[nodiscard]] inline std::vector<Point> trajectory(const TwoObjectives& problem,
-                                                   espalier::Balance balance, Point p, int steps,
+                                                   espalier::LossWeighting balance, Point p, int steps,
                                                    double learning_rate, int keep = 100) {
   balance.reset(2);
   std::vector<double> weights(2), gramian(4);
@@ -100,7 +100,7 @@ inline constexpr std::array<Point, 5> two_objectives_starts{
   Point first{}, second{};
   for (int step = 1; step <= steps; ++step) {
     const TwoObjectives::Value v = problem.at(p);
-    if (espalier::GradientBalance* method = balance.gradients()) {
+    if (espalier::GradientAggregator* method = balance.gradients()) {
       for (std::size_t i = 0; i < 4; ++i) {
         const Point &a = v.gradients[i / 2], &b = v.gradients[i % 2];
         gramian[i] = a[0] * b[0] + a[1] * b[1];

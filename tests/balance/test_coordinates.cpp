@@ -21,7 +21,7 @@ namespace {
 using Numbers = std::vector<double>;
 using Matrix = std::vector<Numbers>;
 
-std::vector<GradientBalance> methods() {
+std::vector<GradientAggregator> methods() {
   return {GradDrop{}, GradDrop{.leak = 0.4}, TrimmedMean{}, TrimmedMean{.trim = 2}, MoCo{},
           MoCo{.beta = 1}};
 }
@@ -34,7 +34,7 @@ Matrix random_gradients(Random& random, std::size_t tasks, std::size_t width) {
   return g;
 }
 
-Numbers step_of(GradientBalance balance, const Matrix& g, std::uint64_t key = 5,
+Numbers step_of(GradientAggregator balance, const Matrix& g, std::uint64_t key = 5,
                 std::size_t absent = 99, std::size_t cut = 0) {
   balance.reset(g.size());
   return coordinate_step(balance, g, key, absent, cut);
@@ -63,16 +63,16 @@ double norm(const Numbers& a) { return std::sqrt(dot(a, a)); }
 TEST_CASE("coordinates: which methods need them, and what that takes") {
   static_assert(CoordinateMethod<GradDrop> && CoordinateMethod<TrimmedMean> && CoordinateMethod<MoCo>);
   static_assert(!CoordinateMethod<Mgda> && !CoordinateMethod<Equal>);
-  for (const GradientBalance& balance : methods()) {
+  for (const GradientAggregator& balance : methods()) {
     CHECK(balance.needs_coordinates());
     CHECK(balance.remembers() == (balance.name() == "mo_co"));
   }
-  CHECK(!GradientBalance(Mgda{}).needs_coordinates());
+  CHECK(!GradientAggregator(Mgda{}).needs_coordinates());
 }
 
 TEST_CASE("coordinates: however they are cut into blocks, the step is the same") {
   Random random(1);
-  for (const GradientBalance& balance : methods()) {
+  for (const GradientAggregator& balance : methods()) {
     CAPTURE(balance.describe());
     for (int trial = 0; trial < 20; ++trial) {
       const Matrix g = random_gradients(random, 2 + random.below(6), 1 + random.below(40));
@@ -84,7 +84,7 @@ TEST_CASE("coordinates: however they are cut into blocks, the step is the same")
 
 TEST_CASE("coordinates: an absent task is as if it were not there") {
   Random random(2);
-  for (const GradientBalance& balance : methods()) {
+  for (const GradientAggregator& balance : methods()) {
     CAPTURE(balance.describe());
     Matrix g = random_gradients(random, 4, 30);
     const Numbers step = step_of(balance, g, 5, 1);
@@ -95,7 +95,7 @@ TEST_CASE("coordinates: an absent task is as if it were not there") {
 
 TEST_CASE("coordinates: identical gradients give a step along them, one task too") {
   Random random(3);
-  for (const GradientBalance& balance : methods()) {
+  for (const GradientAggregator& balance : methods()) {
     CAPTURE(balance.describe());
     for (const std::size_t tasks : {1U, 2U, 3U, 8U}) {
       const Matrix g(tasks, random_gradients(random, 1, 30)[0]);
@@ -108,10 +108,10 @@ TEST_CASE("coordinates: identical gradients give a step along them, one task too
 
 TEST_CASE("coordinates: never NaN: zero, opposed, scaled, overflowing gradients, after any of them") {
   const double great = (std::numeric_limits<double>::max)();
-  for (const GradientBalance& method : methods()) {
+  for (const GradientAggregator& method : methods()) {
     CAPTURE(method.describe());
     Random random(4);
-    GradientBalance balance = method;
+    GradientAggregator balance = method;
     balance.reset(3);
     for (int trial = 0; trial < 400; ++trial) {
       Matrix g = random_gradients(random, 3, 12);
@@ -134,7 +134,7 @@ TEST_CASE("coordinates: never NaN: zero, opposed, scaled, overflowing gradients,
 
 TEST_CASE("coordinates: scaling all gradients scales the step") {
   Random random(5);
-  for (const GradientBalance& balance : methods()) {
+  for (const GradientAggregator& balance : methods()) {
     if (balance.name() == "mo_co") continue;  // its γ multiplies squares
     CAPTURE(balance.describe());
     Matrix g = random_gradients(random, 5, 30);
@@ -227,9 +227,9 @@ TEST_CASE("trimmed_mean: whatever `trim` gradients are, the step stays between t
 TEST_CASE("mo_co: with β = 1 it is MoDo; else its average comes near the mean gradient") {
   Random random(10);
   const Matrix centre = random_gradients(random, 3, 10);
-  GradientBalance now = MoCo{.beta = 1}, tracks = MoCo{.beta = 0.02, .gamma = 0.001};
-  GradientBalance modo = MoDo{};
-  for (GradientBalance* b : {&now, &tracks, &modo}) b->reset(3);
+  GradientAggregator now = MoCo{.beta = 1}, tracks = MoCo{.beta = 0.02, .gamma = 0.001};
+  GradientAggregator modo = MoDo{};
+  for (GradientAggregator* b : {&now, &tracks, &modo}) b->reset(3);
   for (int step = 0; step < 2000; ++step) {
     Matrix g = centre;
     for (Numbers& row : g) {
@@ -256,13 +256,13 @@ TEST_CASE("mo_co: with β = 1 it is MoDo; else its average comes near the mean g
 
 TEST_CASE("mo_co: a copy and a restored state go on with the same bits") {
   Random random(11);
-  GradientBalance balance = MoCo{};
+  GradientAggregator balance = MoCo{};
   balance.reset(3);
   const auto next = [&] { return random_gradients(random, 3, 10); };
   for (int i = 0; i < 5; ++i) coordinate_step(balance, next(), 0);
   const std::vector<double> state = balance.state();
   CHECK(state.size() == 3 + 3 * 10);
-  GradientBalance copy = balance, restored = MoCo{};
+  GradientAggregator copy = balance, restored = MoCo{};
   restored.reset(3);
   CHECK_THROWS_WITH_AS(restored.restore(state), "balance 'mo_co': a state of 33 numbers, expected 3",
                        CheckpointError);
@@ -279,7 +279,7 @@ TEST_CASE("mo_co: a copy and a restored state go on with the same bits") {
 }
 
 TEST_CASE("coordinates: settings out of range are refused") {
-  const auto refuses = [](GradientBalance balance, const char* message) {
+  const auto refuses = [](GradientAggregator balance, const char* message) {
     CHECK_THROWS_WITH_AS(balance.reset(3), message, ConfigError);
   };
   refuses(GradDrop{.leak = 1.5}, "grad_drop: leak is 1.5, expected a number from 0 to 1");

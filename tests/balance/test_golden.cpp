@@ -122,7 +122,7 @@ void each_problem(const GoldenMethod& method, Reset&& reset, Check&& check, std:
   CHECK(at == method.weights.size());
 }
 
-GradientBalance gradient_method(const std::string& name) {
+GradientAggregator gradient_method(const std::string& name) {
   if (name == "mgda") return Mgda{};
   if (name == "pc_grad") return PcGrad{.random_order = false};
   if (name == "grad_vac") return GradVac{.beta = 0.5, .random_order = false};
@@ -148,7 +148,7 @@ GradientBalance gradient_method(const std::string& name) {
   return Mgda{};
 }
 
-GradientBalance coordinate_method(const std::string& name) {
+GradientAggregator coordinate_method(const std::string& name) {
   if (name == "grad_drop") return GradDrop{};
   if (name == "grad_drop_leak") return GradDrop{.leak = 0.3};
   if (name == "trimmed_mean") return TrimmedMean{};
@@ -157,7 +157,7 @@ GradientBalance coordinate_method(const std::string& name) {
   return GradDrop{};
 }
 
-Balance loss_method(const std::string& name) {
+LossWeighting loss_method(const std::string& name) {
   if (name == "dynamic_weight_average") return DynamicWeightAverage{.temperature = 2, .period = 2};
   if (name == "geometric_mean") return GeometricMean{};
   if (name == "imtl_l") return ImtlL{.learning_rate = 0.05};
@@ -173,7 +173,7 @@ Balance loss_method(const std::string& name) {
 TEST_CASE("gradient methods: the step agrees to 1e-4 with an independent implementation") {
   for (const GoldenMethod& method : golden_gradient_methods) {
     CAPTURE(method.name);
-    GradientBalance balance = gradient_method(method.name);
+    GradientAggregator balance = gradient_method(method.name);
     double worst = 0;
     int problems = 0;
     each_problem(
@@ -205,7 +205,7 @@ TEST_CASE("gradient methods: the step agrees to 1e-4 with an independent impleme
 TEST_CASE("methods that need coordinates: the step agrees to 1e-4 with an independent implementation") {
   for (const GoldenMethod& method : golden_coordinate_methods) {
     CAPTURE(method.name);
-    GradientBalance balance = coordinate_method(method.name);
+    GradientAggregator balance = coordinate_method(method.name);
     double worst = 0;
     int problems = 0;
     std::uint64_t index = 0;
@@ -239,7 +239,7 @@ TEST_CASE("methods that need coordinates: the step agrees to 1e-4 with an indepe
 TEST_CASE("loss weightings: the weights agree to 1e-4 with an independent implementation") {
   for (const GoldenMethod& method : golden_loss_methods) {
     CAPTURE(method.name);
-    Balance balance = loss_method(method.name);
+    LossWeighting balance = loss_method(method.name);
     double worst = 0;
     int problems = 0;
     each_problem(

@@ -40,7 +40,7 @@ struct Recorder {
 std::span<const double> values_of(const MatrixXd& m) { return {m.data(), static_cast<std::size_t>(m.size())}; }
 std::span<double> values_of(VectorXd& v) { return {v.data(), static_cast<std::size_t>(v.size())}; }
 
-VectorXd weights_of(GradientBalance balance, const MatrixXd& gramian) {
+VectorXd weights_of(GradientAggregator balance, const MatrixXd& gramian) {
   balance.reset(static_cast<std::size_t>(gramian.rows()));
   VectorXd out = VectorXd::Constant(gramian.rows(), absent);
   balance.weights(values_of(gramian), {}, 0, values_of(out));
@@ -234,8 +234,8 @@ TEST_CASE("gradient methods: weights are finite for any Gramian, right or wrong"
       for (Index j = 0; j <= i; ++j)
         gramian(i, j) = gramian(j, i) = odd[random.below(std::size(odd))];
     }
-    for (const GradientBalance& balance :
-         {GradientBalance(Mgda{}), GradientBalance(MeanGradient{})}) {
+    for (const GradientAggregator& balance :
+         {GradientAggregator(Mgda{}), GradientAggregator(MeanGradient{})}) {
       const VectorXd weights = weights_of(balance, gramian);
       REQUIRE(weights.allFinite());
       CHECK(weights.minCoeff() >= 0);
@@ -264,7 +264,7 @@ TEST_CASE("gradient methods: an absent task is not shown and has weight 0") {
 }
 
 TEST_CASE("gradient methods: losses, tasks, key and state reach the method") {
-  GradientBalance balance = Recorder{};
+  GradientAggregator balance = Recorder{};
   CHECK(balance.name() == "recorder");
   balance.reset(3);
   MatrixXd gramian = VectorXd{{1, absent, 3}}.asDiagonal();
@@ -275,7 +275,7 @@ TEST_CASE("gradient methods: losses, tasks, key and state reach the method") {
   CHECK(out == VectorXd{{11, 0, 13}});
   const std::vector<double> state = balance.state();
   CHECK(state == std::vector<double>{2, 0, 2});
-  GradientBalance copy = balance;
+  GradientAggregator copy = balance;
   copy.weights(values_of(gramian), {}, 0, values_of(out));
   CHECK(out == VectorXd{{1, 0, 3}});
   CHECK(copy.state() == std::vector<double>{3, 0, 3});
@@ -286,13 +286,13 @@ TEST_CASE("gradient methods: losses, tasks, key and state reach the method") {
   balance.weights(values_of(gramian), {}, 0, values_of(out));
   CHECK(balance.state() == std::vector<double>{3, 0, 3});
   CHECK_THROWS_AS(balance.restore(std::vector<double>{1}), CheckpointError);
-  GradientBalance stateless = Mgda{};
+  GradientAggregator stateless = Mgda{};
   stateless.reset(3);
   CHECK(stateless.state().empty());
 }
 
 TEST_CASE("gradient methods: sizes that do not fit are named") {
-  GradientBalance balance = Mgda{};
+  GradientAggregator balance = Mgda{};
   balance.reset(2);
   std::vector<double> out(2), three(3);
   const std::vector<double> right{1, 0, 0, 1};
@@ -307,8 +307,8 @@ TEST_CASE("gradient methods: sizes that do not fit are named") {
   CHECK_THROWS_WITH(balance.reset(33), "balance 'mgda': 33 tasks, expected at most 32");
 }
 
-TEST_CASE("gradient methods: held as a Balance") {
-  Balance balance = Mgda{};
+TEST_CASE("gradient methods: held as a LossWeighting") {
+  LossWeighting balance = Mgda{};
   balance.reset(2);
   CHECK(balance.name() == "mgda");
   REQUIRE(balance.gradients() != nullptr);
@@ -317,12 +317,12 @@ TEST_CASE("gradient methods: held as a Balance") {
   CHECK(out == std::vector<double>{1, 1});
   balance.gradients()->weights(std::vector<double>{1, 0, 0, 1}, {}, 0, out);
   CHECK(out == std::vector<double>{0.5, 0.5});
-  CHECK(Balance(Equal{}).gradients() == nullptr);
-  Balance recorder = Recorder{};
+  CHECK(LossWeighting(Equal{}).gradients() == nullptr);
+  LossWeighting recorder = Recorder{};
   recorder.reset(2);
   recorder.gradients()->weights(std::vector<double>{1, 0, 0, 1}, {}, 0, out);
   CHECK(recorder.state() == std::vector<double>{1, 1});
-  Balance copy = recorder;
+  LossWeighting copy = recorder;
   copy.gradients()->weights(std::vector<double>{1, 0, 0, 1}, {}, 0, out);
   CHECK(copy.state() == std::vector<double>{2, 2});
   CHECK(recorder.state() == std::vector<double>{1, 1});

@@ -20,7 +20,7 @@ using Numbers = std::vector<double>;
 using Matrix = std::vector<Numbers>;
 
 struct Named {
-  GradientBalance balance;
+  GradientAggregator balance;
   bool symmetric =
       true;  ///< knows no order of tasks (Krum: two gradients nearest to each other tie)
   bool scale_free = false;       ///< weights do not change with the scale of all gradients
@@ -75,7 +75,7 @@ Numbers gramian_of(const Matrix& g) {
 }
 
 Numbers weights_of(const Named& method, const Matrix& g, const Numbers& losses = {}) {
-  GradientBalance balance = method.balance;
+  GradientAggregator balance = method.balance;
   balance.reset(g.size());
   Numbers out(g.size(), std::nan(""));
   balance.weights(gramian_of(g), losses, 3, out);
@@ -174,7 +174,7 @@ TEST_CASE(
     CAPTURE(name);
     CHECK(weights_of(method, {{3, 4}}) == Numbers{1});
     // One of two present: its direction.
-    GradientBalance balance = method.balance;
+    GradientAggregator balance = method.balance;
     balance.reset(2);
     Numbers out(2);
     balance.weights(Numbers{25, 0, 0, std::nan("")}, Numbers{0.5, std::nan("")}, 0, out);
@@ -269,12 +269,12 @@ TEST_CASE(
     "gradient methods: GradNorm makes weighted gradients equally long, and longer where a task is "
     "slow") {
   const Matrix g{{1, 0}, {0, 10}};
-  GradientBalance balance = GradNorm{.alpha = 0, .learning_rate = 0.01};
+  GradientAggregator balance = GradNorm{.alpha = 0, .learning_rate = 0.01};
   balance.reset(2);
   Numbers w(2);
   for (int step = 0; step < 3000; ++step) balance.weights(gramian_of(g), Numbers{1, 1}, 0, w);
   CHECK(w[0] / w[1] == doctest::Approx(10).epsilon(0.2));
-  GradientBalance slow = GradNorm{.alpha = 1, .learning_rate = 0.01};
+  GradientAggregator slow = GradNorm{.alpha = 1, .learning_rate = 0.01};
   slow.reset(2);
   const Matrix alike{{1, 0}, {0, 1}};
   for (int step = 0; step < 3000; ++step) {
@@ -294,7 +294,7 @@ TEST_CASE("gradient methods: never NaN, whatever the Gramian and the losses") {
     const std::string name = method.balance.describe();
     CAPTURE(name);
     Random random(9);
-    GradientBalance balance = method.balance;
+    GradientAggregator balance = method.balance;
     balance.reset(4);
     long wrong = 0;
     for (int trial = 0; trial < 3000; ++trial) {
@@ -330,7 +330,7 @@ TEST_CASE("gradient methods: 32 tasks, nearly dependent") {
 }
 
 TEST_CASE("gradient methods: settings out of range are refused") {
-  const auto refuses = [](GradientBalance balance, const char* message) {
+  const auto refuses = [](GradientAggregator balance, const char* message) {
     CHECK_THROWS_WITH_AS(balance.reset(3), message, ConfigError);
   };
   refuses(CaGrad{.c = -1}, "ca_grad: c is -1, expected a number from 0");
@@ -341,7 +341,7 @@ TEST_CASE("gradient methods: settings out of range are refused") {
           "pe_ltr: the sum of the least weights is 1.5, expected at most 1");
   refuses(PeLtr{.least = {0.1}}, "pe_ltr: 1 least weights, expected 3, one a task");
   for (std::size_t tasks = 2; tasks <= 25; ++tasks) {  // what adds up to 1 but for rounding is allowed
-    GradientBalance even = PeLtr{.least_each = 1.0 / static_cast<double>(tasks)};
+    GradientAggregator even = PeLtr{.least_each = 1.0 / static_cast<double>(tasks)};
     CHECK_NOTHROW(even.reset(tasks));
   }
   refuses(MetaBalance{.target = 3}, "meta_balance: target is 3, expected a number from 0 to 2");
@@ -350,7 +350,7 @@ TEST_CASE("gradient methods: settings out of range are refused") {
 }
 
 TEST_CASE("grad_vac: where gradients were one for long, what it adds has a bound") {
-  GradientBalance balance = GradVac{.random_order = false};
+  GradientAggregator balance = GradVac{.random_order = false};
   balance.reset(2);
   Numbers out(2);
   for (int step = 0; step < 60; ++step)  // φ comes as near to 1 as doubles do

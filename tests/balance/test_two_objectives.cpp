@@ -45,7 +45,7 @@ TEST_CASE("two objectives: no point of the front is worse than another") {
 namespace {
 
 /// How far above the front each of the five starts ends.
-std::vector<double> ends(const Balance& method, int steps) {
+std::vector<double> ends(const LossWeighting& method, int steps) {
   const examples::TwoObjectives problem{0.1};
   std::vector<double> above;
   for (const Point& start : examples::two_objectives_starts) {
@@ -56,7 +56,7 @@ std::vector<double> ends(const Balance& method, int steps) {
 }
 
 struct Run {
-  Balance method;
+  LossWeighting method;
   int steps;
 };
 

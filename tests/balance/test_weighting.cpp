@@ -32,7 +32,7 @@ struct Inverse {
   void restore(std::span<const double>) {}
 };
 
-Numbers weights_of(Balance& balance, std::size_t tasks, const Numbers& losses = {}) {
+Numbers weights_of(LossWeighting& balance, std::size_t tasks, const Numbers& losses = {}) {
   Numbers out(tasks, absent);
   balance.weights(losses, out);
   return out;
@@ -60,7 +60,7 @@ std::string message_of(auto&& call) {
 }  // namespace
 
 TEST_CASE("balance: equal weights are 1, whatever the losses") {
-  Balance balance = Equal{};
+  LossWeighting balance = Equal{};
   CHECK(balance.name() == "equal");
   CHECK(balance.describe() == "equal");
   CHECK_FALSE(balance.needs_current_losses());
@@ -96,7 +96,7 @@ TEST_CASE("balance: the derivative by s against central differences") {
 TEST_CASE("balance: uncertainty settles where its objective is smallest") {
   const Numbers losses{0.02, 0.5, 0.7, 25};
   for (const bool revised : {false, true}) {
-    Balance balance = Uncertainty{.learning_rate = 0.02, .revised = revised};
+    LossWeighting balance = Uncertainty{.learning_rate = 0.02, .revised = revised};
     balance.reset(4);
     CHECK(weights_of(balance, 4) == Numbers{1, 1, 1, 1});
     for (int step = 0; step < 4000; ++step) balance.observe(losses);
@@ -110,7 +110,7 @@ TEST_CASE("balance: uncertainty settles where its objective is smallest") {
 }
 
 TEST_CASE("balance: the first step of s, by hand") {
-  Balance balance = Uncertainty{.learning_rate = 0.1};
+  LossWeighting balance = Uncertainty{.learning_rate = 0.1};
   balance.reset(2);
   balance.observe(
       Numbers{3, 0.25});  // derivatives ½ − 3 and ½ − ¼: Adam's first step is their sign
@@ -127,7 +127,7 @@ TEST_CASE("balance: the first step of s, by hand") {
 
 TEST_CASE("balance: an absent task's state stays, and the others do not notice") {
   Random random(3);
-  Balance alone = Uncertainty{}, both = Uncertainty{};
+  LossWeighting alone = Uncertainty{}, both = Uncertainty{};
   alone.reset(1);
   both.reset(3);
   int seen = 0;
@@ -149,7 +149,7 @@ TEST_CASE("balance: an absent task's state stays, and the others do not notice")
 }
 
 TEST_CASE("balance: what is no loss leaves the state alone") {
-  Balance balance = Uncertainty{};
+  LossWeighting balance = Uncertainty{};
   balance.reset(1);
   balance.observe(Numbers{0.4});
   const Numbers before = balance.state();
@@ -162,7 +162,7 @@ TEST_CASE("balance: what is no loss leaves the state alone") {
 
 TEST_CASE("balance: a task learnt to perfection does not get all the weight there is") {
   for (const bool revised : {false, true}) {
-    Balance balance = Uncertainty{.learning_rate = 0.1, .revised = revised, .max_weight = 50};
+    LossWeighting balance = Uncertainty{.learning_rate = 0.1, .revised = revised, .max_weight = 50};
     balance.reset(2);
     for (int step = 0; step < 5000; ++step) balance.observe(Numbers{0, 0.5});
     const Numbers weights = weights_of(balance, 2);
@@ -176,7 +176,7 @@ TEST_CASE("balance: a task learnt to perfection does not get all the weight ther
 
 TEST_CASE("balance: weights stay finite under any losses") {
   Random random(11);
-  Balance balance = Uncertainty{.learning_rate = 0.5};
+  LossWeighting balance = Uncertainty{.learning_rate = 0.5};
   balance.reset(3);
   for (int step = 0; step < 3000; ++step) {
     Numbers losses;
@@ -195,14 +195,14 @@ TEST_CASE("balance: weights stay finite under any losses") {
 TEST_CASE("balance: a resumed run continues bit for bit") {
   for (const bool revised : {false, true}) {
     Random random(5);
-    Balance first = Uncertainty{.learning_rate = 0.03, .revised = revised};
+    LossWeighting first = Uncertainty{.learning_rate = 0.03, .revised = revised};
     first.reset(4);
     for (int step = 0; step < 50; ++step) first.observe(random_losses(random, 4));
     const Numbers state = first.state();
-    Balance resumed = Uncertainty{.learning_rate = 0.03, .revised = revised};
+    LossWeighting resumed = Uncertainty{.learning_rate = 0.03, .revised = revised};
     resumed.reset(4);
     resumed.restore(state);
-    Balance fresh = Uncertainty{.learning_rate = 0.03, .revised = revised};
+    LossWeighting fresh = Uncertainty{.learning_rate = 0.03, .revised = revised};
     fresh.reset(4);
     CHECK(weights_of(fresh, 4) != weights_of(first, 4));
     for (int step = 0; step < 200; ++step) {
@@ -220,24 +220,24 @@ TEST_CASE("balance: a resumed run continues bit for bit") {
 }
 
 TEST_CASE("balance: a copy goes its own way") {
-  Balance balance = Uncertainty{};
+  LossWeighting balance = Uncertainty{};
   balance.reset(1);
   balance.observe(Numbers{4});
-  Balance copy = balance;
+  LossWeighting copy = balance;
   const Numbers before = balance.state();
   copy.observe(Numbers{4});
   CHECK(balance.state() == before);
   CHECK(copy.state() != before);
   balance = copy;
   CHECK(balance.state() == copy.state());
-  Balance moved = std::move(copy);
+  LossWeighting moved = std::move(copy);
   CHECK(moved.state() == balance.state());
 }
 
 TEST_CASE("balance: a weighting of one's own, by this step's losses") {
   static_assert(WeightingMethod<Inverse> && WeightingMethod<Equal> && WeightingMethod<Uncertainty>);
   static_assert(!WeightingMethod<int> && !WeightingMethod<MeanGradient>);
-  Balance balance = Inverse{};
+  LossWeighting balance = Inverse{};
   CHECK(balance.needs_current_losses());
   balance.reset(3);
   CHECK(weights_of(balance, 3, {0.5, absent, 4}) == Numbers{2, 1, 0.25});
@@ -246,7 +246,7 @@ TEST_CASE("balance: a weighting of one's own, by this step's losses") {
 }
 
 TEST_CASE("balance: errors say what and what was expected") {
-  Balance balance = Uncertainty{};
+  LossWeighting balance = Uncertainty{};
   balance.reset(2);
   CHECK_THROWS_AS(balance.restore(Numbers(7, 0.0)), CheckpointError);
   CHECK(message_of([&] { balance.restore(Numbers(7, 0.0)); }) ==
@@ -254,11 +254,11 @@ TEST_CASE("balance: errors say what and what was expected") {
   CHECK_THROWS_AS(balance.observe(Numbers{1}), ConfigError);
   CHECK_THROWS_AS(weights_of(balance, 3), ConfigError);
   CHECK_THROWS_AS(weights_of(balance, 2, {1}), ConfigError);
-  CHECK(message_of([] { Balance(Uncertainty{.learning_rate = -1}).reset(2); }) ==
+  CHECK(message_of([] { LossWeighting(Uncertainty{.learning_rate = -1}).reset(2); }) ==
         "uncertainty: learning_rate is -1, expected a number greater than 0");
-  CHECK_THROWS_AS(Balance(Uncertainty{.learning_rate = 0}).reset(1), ConfigError);
-  CHECK_THROWS_AS(Balance(Uncertainty{.learning_rate = absent}).reset(1), ConfigError);
-  CHECK_THROWS_AS(Balance(Uncertainty{.learning_rate = infinity}).reset(1), ConfigError);
-  CHECK(message_of([] { Balance(Uncertainty{.max_weight = 0.5}).reset(2); }) ==
+  CHECK_THROWS_AS(LossWeighting(Uncertainty{.learning_rate = 0}).reset(1), ConfigError);
+  CHECK_THROWS_AS(LossWeighting(Uncertainty{.learning_rate = absent}).reset(1), ConfigError);
+  CHECK_THROWS_AS(LossWeighting(Uncertainty{.learning_rate = infinity}).reset(1), ConfigError);
+  CHECK(message_of([] { LossWeighting(Uncertainty{.max_weight = 0.5}).reset(2); }) ==
         "uncertainty: max_weight is 0.5, expected a number from 1");
 }

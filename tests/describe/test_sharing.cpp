@@ -253,9 +253,9 @@ TEST_CASE("sharing: in half the bytes every operation finds its own parameters")
                                       std::vector<esp::Index>(esp::vocabulary_count(plan), 5));
     for (std::size_t i = 0; i < parameters.dense.size(); ++i)
       parameters.dense[i] = static_cast<float>(i + 1);
-    const esp::NarrowParameters narrow(plan, m.program.traits, parameters);
+    const esp::Bf16Parameters bf16(plan, m.program.traits, parameters);
     std::vector<esp::Node> nodes(plan.nodes.begin(), plan.nodes.end());
-    for (std::size_t i = 0; i < nodes.size(); ++i) narrow.layout.redirect(nodes[i], m.program.traits[i]);
+    for (std::size_t i = 0; i < nodes.size(); ++i) bf16.layout.redirect(nodes[i], m.program.traits[i]);
     for (std::size_t i = 0; i < nodes.size(); ++i) {
       for (std::size_t p = 0; p < 4; ++p) {
         const esp::Index before = plan.nodes[i].parameters[p].offset, after = nodes[i].parameters[p].offset;
@@ -274,8 +274,8 @@ TEST_CASE("sharing: in half the bytes every operation finds its own parameters")
         for (esp::Index j = 0; j < count; ++j) {
           const float value = parameters.dense[static_cast<std::size_t>(before + j)];
           const auto at = static_cast<std::size_t>(after + j);
-          same = same && (matrix ? narrow.matrices[at].bits() == esp::BFloat16(value).bits()
-                                 : narrow.rest[at] == value);
+          same = same && (matrix ? bf16.matrices[at].bits() == esp::BFloat16(value).bits()
+                                 : bf16.rest[at] == value);
         }
         CHECK(same);
       }

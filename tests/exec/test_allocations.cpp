@@ -27,11 +27,11 @@ struct Everything : esp::MultiTaskModel<MadeUpInputs, esp::Mmoe<3, Wide>, Click,
 template <class Model>
 struct Steps {
   esp::TrainExecutor<float> executor{esp::program_of<Model, float, esp::Cpu>(), rows, 300, 2};
-  esp::Balance balance;
+  esp::LossWeighting balance;
   std::vector<double> weights{1, 0.5};
   std::int64_t step = 0;
 
-  explicit Steps(const esp::Balance& b, const esp::Optimizer& optimizer = esp::Adam{}) : balance(b) {
+  explicit Steps(const esp::LossWeighting& b, const esp::Optimizer& optimizer = esp::Adam{}) : balance(b) {
     esp::initialize(executor.plan(), 3, executor.parameters());
     executor.prepare(optimizer, {});
     balance.reset(2);
@@ -106,9 +106,9 @@ TEST_CASE("allocations: none in a step of a gradient method") {
     esp::TrainExecutor<float> executor(esp::program_of<Model, float, esp::Cpu>(), rows, 300, 2);
     esp::initialize(executor.plan(), 3, executor.parameters());
     executor.prepare(esp::Adam{}, {});
-    esp::Balance balance = method;
+    esp::LossWeighting balance = method;
     balance.reset(2);
-    const auto pass = method.driver()->make(executor, on, *balance.gradients());
+    const auto pass = method.aggregator_factory()->make(executor, on, *balance.gradients());
     const esp::RandomBatch<float> large(executor.plan(), 300, rows, 5, 0.1, true), small(executor.plan(), 61, rows, 6, 0.1, true);
     std::int64_t step = 0;
     const auto round = [&] {
@@ -127,7 +127,7 @@ TEST_CASE("allocations: none in a step of a gradient method") {
   };
   for (const esp::NamedBalance& entry : esp::named_balances()) {
     const esp::BalanceOption method = entry.make();
-    if (method.driver() == nullptr) continue;
+    if (method.aggregator_factory() == nullptr) continue;
     CAPTURE(entry.name);
     CHECK(count(Bottom{}, method, esp::BalanceOn::parameters) == 0);
     CHECK(count(Everything{}, method, esp::BalanceOn::parameters) == 0);

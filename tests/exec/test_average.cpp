@@ -86,13 +86,13 @@ esp::Parameters<float> check_average(double decay, int threads, bool look, const
   const esp::Parameters<float>& averaged = run.executor.parameters();
   CHECK_FALSE(same_bits(raw, averaged));
   const esp::PlanView& plan = run.executor.plan();
-  const esp::Trainable trainable(plan, freeze);
+  const esp::FreezeMask freeze_mask(plan, freeze);
   for (std::size_t t = 0; t < averaged.tables.size(); ++t) {
-    if (trainable.table_frozen(static_cast<int>(t))) CHECK(same_bits(averaged.tables[t].span(), before.tables[t].span()));
+    if (freeze_mask.table_frozen(static_cast<int>(t))) CHECK(same_bits(averaged.tables[t].span(), before.tables[t].span()));
   }
   for (const esp::ParameterInfo& t : plan.tensors) {
     const auto at = static_cast<std::size_t>(t.offset), size = static_cast<std::size_t>(t.size());
-    if (t.trainable && trainable.tensor_frozen(t.offset))
+    if (t.trainable && freeze_mask.tensor_frozen(t.offset))
       CHECK(same_bits(averaged.dense.span().subspan(at, size), before.dense.span().subspan(at, size)));
   }
   return averaged;

@@ -21,8 +21,8 @@ TEST_CASE("make_balance: every name makes its method, ready for use") {
     CHECK(names.insert(std::string(entry.name)).second);
     CHECK(descriptions.insert(option.describe()).second);
     CHECK(option.describe().starts_with(option.name()));
-    CHECK((option.gradients() != nullptr) == (option.driver() != nullptr));
-    esp::Balance balance = option;
+    CHECK((option.gradients() != nullptr) == (option.aggregator_factory() != nullptr));
+    esp::LossWeighting balance = option;
     balance.reset(2);
     std::vector<double> weights(2);
     const std::vector<double> losses{0.5, 2};
@@ -51,8 +51,8 @@ TEST_CASE("make_balance: another name is refused with a list of those that there
 
 TEST_CASE("make_balance: a gradient method needs the code that drives it") {
   esp::TrainerOptions options = quick_options();
-  options.balance = esp::Balance(esp::Mgda{});
+  options.balance = esp::LossWeighting(esp::Mgda{});
   CHECK(
       message_of([&] { esp::Trainer<Bottom> trainer(options); }) ==
-      "balance is 'mgda' held as a Balance, expected the method itself or make_balance(\"mgda\")");
+      "balance is 'mgda' held as a LossWeighting, expected the method itself or make_balance(\"mgda\")");
 }

@@ -36,15 +36,15 @@ esp::Parameters<T> learnt(const esp::Optimizer& optimizer, const Groups& groups,
 template <class Model>
 std::map<std::string, int> groups_of(const Groups& groups, const std::vector<std::string>& freeze = {}) {
   const esp::PlanView& plan = esp::plan_of<Model>();
-  const esp::Trainable trainable(plan, freeze, groups);
+  const esp::FreezeMask freeze_mask(plan, freeze, groups);
   std::map<std::string, int> found;
   for (const esp::ParameterInfo& t : plan.tensors) {
-    for (const esp::Trainable::Chunk& chunk : trainable.chunks()) {
+    for (const esp::FreezeMask::Chunk& chunk : freeze_mask.chunks()) {
       if (t.trainable && chunk.begin <= t.offset && t.offset < chunk.end) found[std::string(t.name.view())] = chunk.group;
     }
   }
   for (int t = 0; t < plan.sizes.tables; ++t)
-    found[std::string(plan.tables[static_cast<std::size_t>(t)].name.view())] = trainable.table_group(t);
+    found[std::string(plan.tables[static_cast<std::size_t>(t)].name.view())] = freeze_mask.table_group(t);
   return found;
 }
 

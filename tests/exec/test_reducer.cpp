@@ -129,7 +129,7 @@ constexpr int steps = 4;
 
 /// A gradient method, and by what.
 struct ByGradients {
-  esp::GradientBalance method;
+  esp::GradientAggregator method;
   esp::BalanceOn on = esp::BalanceOn::parameters;
 };
 
@@ -137,7 +137,7 @@ struct ByGradients {
 struct AnyPass {
   std::optional<esp::TaskGradientPass<double>> plain;
   std::optional<esp::TaskGradientPass<double, true>> coordinates;
-  esp::GradientBalance method;
+  esp::GradientAggregator method;
 
   AnyPass(esp::TrainExecutor<double>& executor, const ByGradients& by) : method(by.method) {
     method.reset(executor.plan().tasks.size());

@@ -29,7 +29,7 @@ TEST_CASE("task gradients: coordinates are numbered by parameter, then by table,
   const std::vector<Gradient> separate = s.one_by_one(data.batch());
   const esp::GradDrop method;
   esp::TaskGradientPass<double, true> pass(s.executor, esp::BalanceOn::parameters);
-  esp::GradientBalance balance = method;
+  esp::GradientAggregator balance = method;
   balance.reset(3);
   pass.forward_backward(data.batch(), s.base, 7, balance);
   const Gradient combined = gradient_of(s.executor);
@@ -71,7 +71,7 @@ TEST_CASE("task gradients: coordinates are numbered by parameter, then by table,
 TEST_CASE("task gradients: MoCo's averages, over steps, are of the dense parameters") {
   Setup<ThreeMmoe> s;
   esp::TaskGradientPass<double, true> pass(s.executor, esp::BalanceOn::parameters);
-  esp::GradientBalance balance = esp::MoCo{.beta = 0.3};
+  esp::GradientAggregator balance = esp::MoCo{.beta = 0.3};
   balance.reset(3);
   std::vector<std::vector<double>> y(3, std::vector<double>(s.shared.size(), 0.0));
   for (std::uint64_t step = 0; step < 3; ++step) {
@@ -110,7 +110,7 @@ TEST_CASE("task gradients: on representations MoCo's average is of the sums over
   // Those are the gradients by the bias of the trunk's one layer.
   Setup<Flat> s;
   esp::TaskGradientPass<double, true> pass(s.executor, esp::BalanceOn::representation);
-  esp::GradientBalance balance = esp::MoCo{.beta = 0.3};
+  esp::GradientAggregator balance = esp::MoCo{.beta = 0.3};
   balance.reset(3);
   const esp::ParameterInfo* bias = nullptr;
   for (const esp::ParameterInfo& t : s.executor.plan().tensors) {
@@ -144,8 +144,8 @@ TEST_CASE("task gradients: on representations MoCo's average is of the sums over
 TEST_CASE("task gradients: a pass without coordinates refuses a method that needs them") {
   Setup<ThreeMmoe> s;
   const esp::RandomBatch<double> data(s.executor.plan(), 40, rows, 5, 0, true);
-  esp::GradientBalance drop = esp::GradDrop{}, mgda = esp::MeanGradient{};
-  for (esp::GradientBalance* b : {&drop, &mgda}) b->reset(3);
+  esp::GradientAggregator drop = esp::GradDrop{}, mgda = esp::MeanGradient{};
+  for (esp::GradientAggregator* b : {&drop, &mgda}) b->reset(3);
   esp::TaskGradientPass<double> plain(s.executor, esp::BalanceOn::parameters);
   CHECK(message_of([&] { plain.forward_backward(data.batch(), s.base, 7, drop); }) ==
         "balance 'grad_drop': expected TaskGradientPass<T, true>");

@@ -94,7 +94,7 @@ void check_parameters(Index samples, double missing = 0.1) {
   const std::vector<Gradient> separate = s.one_by_one(batch);
   esp::TaskGradientPass<double, Method::needs_coordinates> pass(s.executor,
                                                                 esp::BalanceOn::parameters);
-  esp::GradientBalance balance = Method{};
+  esp::GradientAggregator balance = Method{};
   balance.reset(s.tasks);
   for (int round = 0; round < 2; ++round) {  // the second finds clean buffers
     s.executor.poison(std::nan(""));
@@ -139,7 +139,7 @@ TEST_CASE(
     const std::vector<Gradient> separate = s.one_by_one(data.batch());
     esp::TaskGradientPass<double, Method::needs_coordinates> pass(s.executor,
                                                                   esp::BalanceOn::representation);
-    esp::GradientBalance balance = method;
+    esp::GradientAggregator balance = method;
     balance.reset(s.tasks);
     s.executor.poison(std::nan(""));
     pass.forward_backward(data.batch(), s.base, 7, balance);
@@ -167,7 +167,7 @@ TEST_CASE_TEMPLATE("task gradients: weights of 1 give what no method gives", Mod
   const Gradient plain = gradient_of(s.executor);
   for (const esp::BalanceOn on : {esp::BalanceOn::parameters, esp::BalanceOn::representation}) {
     esp::TaskGradientPass<double> pass(s.executor, on);
-    esp::GradientBalance balance = Ones{};
+    esp::GradientAggregator balance = Ones{};
     balance.reset(s.tasks);
     s.executor.poison(std::nan(""));
     pass.forward_backward(data.batch(), s.base, 7, balance);
@@ -186,7 +186,7 @@ TEST_CASE("task gradients: by representations, gates learn their own task's part
   const esp::RandomBatch<double> data(s.executor.plan(), 131, rows, 5, 0.1, true);
   const std::vector<Gradient> separate = s.one_by_one(data.batch());
   esp::TaskGradientPass<double> pass(s.executor, esp::BalanceOn::representation);
-  esp::GradientBalance balance = Fixed{};
+  esp::GradientAggregator balance = Fixed{};
   balance.reset(s.tasks);
   pass.forward_backward(data.batch(), s.base, 7, balance);
   const Gradient combined = gradient_of(s.executor);
@@ -239,7 +239,7 @@ TEST_CASE("task gradients: frozen tensors and tables take no part in the Gramian
                     [&](const auto& row) { return row.first.first == static_cast<int>(table); });
   }
   esp::TaskGradientPass<double> pass(s.executor, esp::BalanceOn::parameters);
-  esp::GradientBalance balance = Fixed{};
+  esp::GradientAggregator balance = Fixed{};
   balance.reset(s.tasks);
   pass.forward_backward(data.batch(), s.base, 7, balance);
   for (std::size_t i = 0; i < s.tasks; ++i) {
@@ -258,7 +258,7 @@ TEST_CASE("task gradients: a task without labels or without weight is absent") {
       labels[static_cast<std::size_t>(k * 40 + j)] = k == 1 ? std::nan("") : batch.labels(j, k);
   }
   batch.labels = {labels.data(), 40, 3, 40};
-  esp::GradientBalance balance = esp::MeanGradient{};
+  esp::GradientAggregator balance = esp::MeanGradient{};
   balance.reset(3);
   for (const bool weightless : {false, true}) {
     if (weightless) s.base[2] = 0;
@@ -292,7 +292,7 @@ TEST_CASE("task gradients: with matrices of one task deferred the same bits for 
     REQUIRE(note != notes.end());
     CHECK(note->fired == without.empty());
     if (!without.empty()) CHECK(note->why == "left out");
-    esp::GradientBalance balance = esp::Mgda{};
+    esp::GradientAggregator balance = esp::Mgda{};
     balance.reset(2);
     const esp::RandomBatch<float> data(program.plan, 64, rows, 5, 0.1, true);
     const std::vector<double> weights{1, 2};
@@ -322,7 +322,7 @@ TEST_CASE("task gradients: matrices of one task are made of the whole batch, of 
   };
   CHECK(deferred(64));
   CHECK_FALSE(deferred(300));
-  esp::GradientBalance balance = Ones{};
+  esp::GradientAggregator balance = Ones{};
   balance.reset(s.tasks);
   // The second batch has no label of the first task, whose buffers hold the first batch's values.
   for (const auto& [samples, absent] : {std::pair<Index, bool>{64, false}, {64, true}, {300, false}, {40, false}}) {
@@ -363,7 +363,7 @@ TEST_CASE("task gradients: the same bits for any number of threads") {
     esp::initialize(executor.plan(), 3, executor.parameters());
     executor.prepare(esp::Adam{.learning_rate = 1e-2}, {});
     esp::TaskGradientPass<float, Method::needs_coordinates> pass(executor, on);
-    esp::GradientBalance balance = method;
+    esp::GradientAggregator balance = method;
     balance.reset(executor.plan().tasks.size());
     const std::vector<double> base(executor.plan().tasks.size(), 1.0);
     for (std::int64_t step = 1; step <= 4; ++step) {
@@ -394,7 +394,7 @@ TEST_CASE("task gradients: in single precision, lengths whose squares are none a
   executor.prepare(esp::Sgd{}, {});
   const esp::RandomBatch<float> data(executor.plan(), 64, rows, 11);
   esp::TaskGradientPass<float> pass(executor, esp::BalanceOn::parameters);
-  esp::GradientBalance balance = esp::MeanGradient{};
+  esp::GradientAggregator balance = esp::MeanGradient{};
   balance.reset(3);
   const auto gramian = [&](const std::vector<double>& weights) {
     pass.forward_backward(data.batch(), weights, 7, balance);

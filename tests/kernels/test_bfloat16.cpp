@@ -74,7 +74,7 @@ void check_registers(const std::vector<float>& values, const Check& check) {
     std::array<cpu::Pair, n> together{}, neighbours{};
     cpu::store(together.data(),
                Math::pair_up(cpu::load(values.data() + at), cpu::load(values.data() + at + n)));
-    cpu::store(neighbours.data(), Math::narrow(values.data() + at));
+    cpu::store(neighbours.data(), Math::to_pairs(values.data() + at));
     for (std::size_t i = 0; i < n; ++i) {
       check(values[at + i], together[i] & 0xFFFFU);
       check(values[at + n + i], together[i] >> 16U);

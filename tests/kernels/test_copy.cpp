@@ -48,7 +48,7 @@ TEST_CASE_TEMPLATE("gather_pooled: sums and means of none, one and many rows", T
     Padded<T> table(width, rows, 0, width % 4);
     table.randomize(1);
     esp::Random random(static_cast<std::uint64_t>(width));
-    std::vector<std::int32_t> ids{4, 4, 4}, offsets{3};  // a slice: its values begin somewhere
+    std::vector<std::int32_t> ids{4, 4, 4}, offsets{3};  // a microbatch: its values begin somewhere
     for (Index j = 0; j < cols; ++j) {
       for (std::uint64_t n = j == 0 ? 0 : random.below(9); n > 0; --n) ids.push_back(static_cast<std::int32_t>(random.below(5)));
       offsets.push_back(static_cast<std::int32_t>(ids.size()));

@@ -157,7 +157,7 @@ TEST_CASE("dense: every activation over sizes around a register") {
   });
 }
 
-TEST_CASE_TEMPLATE("dense: one sample by a matrix in panels", T, float, double) {
+TEST_CASE_TEMPLATE("dense: one sample times packed weights", T, float, double) {
   with_each_instruction_set([](esp::InstructionSet) {
     for (Index m = 1; m <= 210; m += m < 100 ? 1 : 13) {
       for (const Index k : {1, 2, 3, 16, 33, 70}) {
@@ -169,20 +169,20 @@ TEST_CASE_TEMPLATE("dense: one sample by a matrix in panels", T, float, double) 
         w.randomize(1);
         b.randomize(2);
         x.randomize(3);
-        std::vector<T> panels(static_cast<std::size_t>(m * k), std::numeric_limits<T>::quiet_NaN());
-        esp::cpu::make_panels(w.data(), m, k, panels.data());
+        std::vector<T> packed(static_cast<std::size_t>(m * k), std::numeric_limits<T>::quiet_NaN());
+        esp::cpu::pack_weights(w.data(), m, k, packed.data());
         const auto act = static_cast<esp::Activation>(turn % 7);
         const bool with_bias = turn % 3 != 0;
-        // Rows that are in panels are not looked for elsewhere.
-        Index in_panels = 0;
-        for (Index height; (height = esp::cpu::panel_height(m - in_panels)) > 0;) in_panels += height;
-        CHECK(m - in_panels < 32);
+        // Packed rows are not read from W.
+        Index rows_packed = 0;
+        for (Index height; (height = esp::cpu::packed_rows(m - rows_packed)) > 0;) rows_packed += height;
+        CHECK(m - rows_packed < 32);
         const Padded<T> whole = w;
-        for (Index i = 0; i < in_panels; ++i) {
+        for (Index i = 0; i < rows_packed; ++i) {
           for (Index q = 0; q < k; ++q) w.at(q, i) = std::numeric_limits<T>::quiet_NaN();
         }
         Padded<T> pre(m, 1);
-        dense_forward(esp::Cpu{}, esp::Stored<T>(w.data(), panels.data()), with_bias ? b.data() : nullptr,
+        dense_forward(esp::Cpu{}, esp::Stored<T>(w.data(), packed.data()), with_bias ? b.data() : nullptr,
                       std::as_const(x).view(), act, needs_pre_activation(act) ? pre.view() : esp::View<T>{}, y.view());
         const auto sum = [&](Index i, bool magnitude) {
           double s = with_bias ? b(i, 0) : 0;

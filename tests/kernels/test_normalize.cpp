@@ -106,7 +106,7 @@ TEST_CASE("layer norm: equal values, and values far from zero") {
   }
 }
 
-TEST_CASE_TEMPLATE("batch norm: moments of slices merged are those of the batch; values and gradients", T, float, double) {
+TEST_CASE_TEMPLATE("batch norm: moments of microbatches merged are those of the batch; values and gradients", T, float, double) {
   for (Index rows = 1; rows <= 40; ++rows) {
     const Index cols = 2 + rows * 3 % 17;
     CAPTURE(rows);
@@ -121,21 +121,21 @@ TEST_CASE_TEMPLATE("batch norm: moments of slices merged are those of the batch;
     const auto normal = [&](Index i, Index j) { return (x(i, j) - m(i).mean) * m(i).r(); };
     const double eps = 100 * static_cast<double>(cols + 5) * epsilon_of<T>;
 
-    // Two slices.
+    // Two microbatches.
     const Index cut = cols / 2, size = 1 + 4 * rows;
     Padded<T> parts(size, 2, 3), merged(size, 1);
-    for (int slice = 0; slice < 2; ++slice) {
+    for (int microbatch = 0; microbatch < 2; ++microbatch) {
       esp::View<const T> part = std::as_const(x).view();
-      part.data += slice * cut * part.stride;
-      part.cols = slice == 0 ? cut : cols - cut;
-      esp::cpu::batch_moments(esp::Cpu{}, part, parts.view().column(slice));
-      CHECK(parts(0, slice) == static_cast<double>(part.cols));
+      part.data += microbatch * cut * part.stride;
+      part.cols = microbatch == 0 ? cut : cols - cut;
+      esp::cpu::batch_moments(esp::Cpu{}, part, parts.view().column(microbatch));
+      CHECK(parts(0, microbatch) == static_cast<double>(part.cols));
     }
     std::vector<T> parameters(static_cast<std::size_t>(4 * rows), T{0});
     esp::Node node;
     node.in = {0, 0, static_cast<int>(rows), static_cast<int>(rows)};
     for (std::size_t i = 0; i < 4; ++i) node.parameters[i].offset = static_cast<Index>(i) * rows;
-    node.real = small;
+    node.epsilon = small;
     merged.fill(0);
     esp::ops::BatchMoments::merge_forward(node, parts.data(), size + 3, Index{2}, parameters.data(), merged.data());
     CHECK(merged(0, 0) == static_cast<double>(cols));

@@ -188,7 +188,7 @@ TEST_CASE_TEMPLATE("gate dropout: weights that stay sum to 1, some go, and the g
   }
 }
 
-TEST_CASE("gate dropout: as often as its rate says, whatever slice a sample is in") {
+TEST_CASE("gate dropout: as often as its rate says, whatever microbatch a sample is in") {
   const Index cols = 4000;
   Padded<double> g(4, cols), y(4, cols);
   g.fill(0.25);

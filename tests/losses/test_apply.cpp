@@ -165,7 +165,7 @@ void check_all_shapes(std::uint64_t labels_below) {
 
 }  // namespace
 
-TEST_CASE("losses: a slice with masks, weights, strides and a poisoned gradient") {
+TEST_CASE("losses: a microbatch with masks, weights, strides and a poisoned gradient") {
   check_all_shapes<BinaryCrossEntropy>(2);
   check_all_shapes<Focal<>>(2);
   check_all_shapes<SquaredError>(9);
@@ -176,7 +176,7 @@ TEST_CASE("losses: a slice with masks, weights, strides and a poisoned gradient"
   check_all_shapes<Normal>(9);
 }
 
-TEST_CASE("losses: a sample's gradient is the same bits wherever it lies in a slice") {
+TEST_CASE("losses: a sample's gradient is the same bits wherever it lies in a microbatch") {
   Slice<float> s(1, 53, 1, 2);
   apply_loss<BinaryCrossEntropy, float>(s.z(), s.labels.data(), s.weights.data(), 0.25F, s.g());
   for (std::size_t j = 0; j < 53; ++j) {
@@ -228,7 +228,7 @@ TEST_CASE("losses: sums are kept in double") {
   CHECK(sum == doctest::Approx(1e4 + 19999 * static_cast<double>(1e-3F)).epsilon(1e-13));
 }
 
-TEST_CASE("losses: predictions of a slice") {
+TEST_CASE("losses: predictions of a microbatch") {
   const double z[6] = {0, 9, 1.5, 9, -30, 9};
   double out[3] = {7, 7, 7};
   apply_predict<BinaryCrossEntropy, double>({z, 1, 3, 2}, {out, 1, 3, 1});

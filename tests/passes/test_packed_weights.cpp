@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One sample's products with matrices in panels, against the same with matrices as they lie.
+// Products of one sample with packed weights, against row-major weights.
 #include "espalier/passes/packed_weights.hpp"
 
 #include <doctest/doctest.h>
@@ -21,8 +21,8 @@ void check_near(double most) {
   const auto program = esp::program_of<Broad, T, esp::Cpu>();
   const auto parameters = made_up_parameters<T>(program.plan);
   const esp::InferenceExecutor<T> packed(program, parameters), plain(program, parameters, without);
-  CHECK(packed.panel_bytes() == parameters.dense.size() * sizeof(T));
-  CHECK(plain.panel_bytes() == 0);
+  CHECK(packed.packed_bytes() == parameters.dense.size() * sizeof(T));
+  CHECK(plain.packed_bytes() == 0);
   CHECK(difference(predictions(packed, 1), predictions(plain, 1)) < most);
   // Of more samples, products are those of matrices as they lie.
   CHECK(predictions(packed, 64) == predictions(plain, 64));
@@ -45,8 +45,8 @@ TEST_CASE("packed weights: read where a product reads them, and nowhere else") {
                                   [](const esp::Node& n) { return n.op == esp::op_id<esp::ops::Dense>; });
   REQUIRE(dense != program.plan.nodes.end());
   const esp::Extent matrix = dense->parameters[0];
-  const esp::Index in_panels = 48 * dense->in.rows;  // the rows of the first panel
-  std::fill_n(parameters.dense.data() + matrix.offset, in_panels, 0.0F);
+  const esp::Index panel_values = 48 * dense->in.rows;  // the rows of the first panel
+  std::fill_n(parameters.dense.data() + matrix.offset, panel_values, 0.0F);
   CHECK(same_bits(predictions(packed, 1), before));
   CHECK(difference(predictions(plain, 1), before) > 1e-4);
 }
@@ -70,10 +70,10 @@ TEST_CASE("packed weights: a layer that two nodes see in different shapes is rea
   esp::ExecutionSchedule<float> schedule;
   esp::Storage<float, esp::Cpu> storage;
   pass.apply(schedule, storage);
-  CHECK(storage.panels == nullptr);
+  CHECK(storage.packed_weights == nullptr);
   const esp::PassNote note = note_of(schedule.notes, "packed_weights");
   CHECK_FALSE(note.fired);
-  CHECK(note.why == "two layers see the same values as matrices of different shapes");
+  CHECK(note.why == "two layers use the same values as matrices of different shapes");
 }
 
 TEST_CASE("packed weights: a pass that there is not") {

@@ -95,7 +95,7 @@ TEST_CASE("explain: what a predictor runs") {
         R"(shared_bottom, 100 samples in 2 microbatches of 64
 
 pass            fired  why
-packed_weights  no     no matrix has rows enough for a panel
+packed_weights  no     no matrix has enough rows for a panel
 memory_reuse    yes    values of a sample: 25 instead of 31
 
 scope       phase    step       where          pass   flops   bytes

@@ -175,7 +175,7 @@ TEST_CASE("fixed weights: as a model whose static weights they are") {
   by_type.fit(data);
   by_option.fit(data);
   CHECK(same_bits(by_type.parameters(), by_option.parameters()));
-  CHECK(esp::Balance(esp::FixedWeights{{0.5, 3}}).describe() == "fixed_weights(0.5, 3)");
+  CHECK(esp::LossWeighting(esp::FixedWeights{{0.5, 3}}).describe() == "fixed_weights(0.5, 3)");
   o.balance = esp::FixedWeights{{-1, 1}};
   CHECK(message_of([&] { esp::Trainer<Bottom>{o}; }) ==
         "fixed_weights: a weight is -1, expected a number from 0");

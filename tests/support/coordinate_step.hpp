@@ -11,7 +11,7 @@
 namespace espalier_test {
 
 /// `absent`: this task is not in the batch. `cut` > 0: in blocks of so many coordinates.
-inline std::vector<double> coordinate_step(espalier::GradientBalance& balance,
+inline std::vector<double> coordinate_step(espalier::GradientAggregator& balance,
                                            std::vector<std::vector<double>> gradients,
                                            std::uint64_t key, std::size_t absent = 99,
                                            std::size_t cut = 0) {

@@ -18,7 +18,7 @@ using Rating = esp::Task<"rating", esp::SoftmaxCrossEntropy<5>, esp::Weight{1.0}
 using Deep = esp::Layers<esp::Dense<11, esp::Activation::silu>, esp::Residual<esp::LayerNorm, esp::Dense<7>, esp::Dense<11>>,
                          esp::Dropout<esp::Rate{0.3}>, esp::BatchNorm, esp::Dense<9, esp::Activation::tanh>>;
 struct Mixed : esp::MultiTaskModel<MadeUpInputs, esp::Mmoe<3, Deep>, Click, Watch, Rating> {};
-/// Layers of every height in panels, and what is left below them; second layers side by side.
+/// Layers of every panel height, with rows below the last panel; second layers side by side.
 struct Broad : esp::MultiTaskModel<MadeUpInputs, esp::Mmoe<3, esp::Mlp<65, 48, 101>>, Click, Watch> {};
 struct Straight : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<esp::Layers<>>, Click, Rating> {};
 

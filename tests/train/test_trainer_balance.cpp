@@ -21,7 +21,7 @@ TEST_CASE("trainer: every balancing method learns, on parameters and on represen
       options.epochs = 8;
       options.balance = entry.make();
       options.balance_on = on;
-      if (on == esp::BalanceOn::representation && options.balance.driver() == nullptr) continue;
+      if (on == esp::BalanceOn::representation && options.balance.aggregator_factory() == nullptr) continue;
       esp::Trainer<Experts> trainer(options);
       trainer.fit(train);
       const esp::Report report = trainer.evaluate(test);
@@ -40,7 +40,7 @@ TEST_CASE("trainer: one task is trained as without balancing, whatever the metho
   plain.fit(train);
   for (const esp::NamedBalance& entry : esp::named_balances()) {
     options.balance = entry.make();
-    if (options.balance.driver() == nullptr) continue;
+    if (options.balance.aggregator_factory() == nullptr) continue;
     CAPTURE(entry.name);
     esp::Trainer<One> trainer(options);
     trainer.fit(train);
@@ -92,7 +92,7 @@ TEST_CASE("trainer: a run with a gradient method that remembers is resumed bit f
     resumed.fit(train, valid);
     CHECK(same_bits(whole.parameters(), resumed.parameters()));
     options.balance_on = esp::BalanceOn::representation;
-    if (options.balance.driver() != nullptr) {
+    if (options.balance.aggregator_factory() != nullptr) {
       CHECK(message_of([&] {
               esp::Trainer<Experts>(options).fit(train, valid);
             }).find("on representations") != std::string::npos);

@@ -25,7 +25,7 @@ Run run(int threads, const esp::TrainerOptions& options) {
 }
 
 template <class Model>
-void check(esp::Index batch_size, double max_norm, const esp::Balance& balance) {
+void check(esp::Index batch_size, double max_norm, const esp::LossWeighting& balance) {
   esp::TrainerOptions o = quick_options();
   o.epochs = 2;
   o.batch_size = batch_size;

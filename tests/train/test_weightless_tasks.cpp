@@ -56,11 +56,11 @@ Step only(const Step& step, const std::vector<std::size_t>& tasks) {
 }
 
 /// The combined gradient, then the weights. Tasks of weight 0 are absent, as for the trainer.
-Numbers take(esp::Balance& balance, Step step, const Numbers& static_weights) {
+Numbers take(esp::LossWeighting& balance, Step step, const Numbers& static_weights) {
   const std::size_t tasks = step.losses.size();
   Numbers weights(tasks), all(width);
   balance.weights(step.losses, weights);
-  if (esp::GradientBalance* method = balance.gradients()) {
+  if (esp::GradientAggregator* method = balance.gradients()) {
     std::vector<std::size_t> present;
     for (std::size_t k = 0; k < tasks; ++k) {
       if (!std::isnan(step.losses[k]) && static_weights[k] > 0) present.push_back(k);
@@ -98,11 +98,11 @@ Numbers take(esp::Balance& balance, Step step, const Numbers& static_weights) {
 bool same(double a, double b) { return std::bit_cast<std::uint64_t>(a) == std::bit_cast<std::uint64_t>(b); }
 
 /// Over 40 steps, `learn` of four tasks beside others of weight 0, and alone.
-void check_as_alone(const esp::Balance& given_beside, const esp::Balance& given_alone,
+void check_as_alone(const esp::LossWeighting& given_beside, const esp::LossWeighting& given_alone,
                     const std::vector<std::size_t>& learn) {
   Numbers static_weights(4, 0.0), own;
   for (const std::size_t k : learn) own.push_back(static_weights[k] = 0.5 + static_cast<double>(k));
-  esp::Balance beside = given_beside, alone = given_alone;
+  esp::LossWeighting beside = given_beside, alone = given_alone;
   beside.reset(Numbers(4, 1.0));  // a reset forgets which tasks learnt before
   beside.reset(static_weights);
   alone.reset(own);
@@ -118,7 +118,7 @@ void check_as_alone(const esp::Balance& given_beside, const esp::Balance& given_
       if (static_weights[k] == 0) right = right && same(found[width + k], 0.0);
     CHECK(right);
     if (t == 20) {  // a resumed run goes on so
-      esp::Balance resumed = given_beside;
+      esp::LossWeighting resumed = given_beside;
       resumed.reset(static_weights);
       if (resumed.gradients() != nullptr) resumed.gradients()->remember(width);
       resumed.restore(beside.state());
@@ -136,7 +136,7 @@ TEST_CASE("balance: tasks of weight 0 change nothing for the others, bit for bit
          {std::vector<std::size_t>{0, 2, 3}, {0, 1}, {0}, {1, 2, 3}, {3}, {0, 1, 2, 3}}) {
       CAPTURE(learn.size());
       if (entry.name == "meta_balance" && learn[0] != 0) continue;  // its target is task 0
-      const esp::Balance made = entry.make();
+      const esp::LossWeighting made = entry.make();
       check_as_alone(made, made, learn);
     }
   }
@@ -144,26 +144,26 @@ TEST_CASE("balance: tasks of weight 0 change nothing for the others, bit for bit
 
 TEST_CASE("balance: settings by task stay with their tasks where others have weight 0") {
   const std::vector<std::size_t> learn{1, 3};
-  using esp::Balance;
-  check_as_alone(Balance(esp::FixedWeights{{9, 2, 9, 4}}), Balance(esp::FixedWeights{{2, 4}}), learn);
+  using esp::LossWeighting;
+  check_as_alone(LossWeighting(esp::FixedWeights{{9, 2, 9, 4}}), LossWeighting(esp::FixedWeights{{2, 4}}), learn);
   check_as_alone(
-      Balance(esp::SmoothTchebycheff{.preferences = {9, 2, 9, 4}, .ideal = {1, 0.05, 1, 0.1}}),
-      Balance(esp::SmoothTchebycheff{.preferences = {2, 4}, .ideal = {0.05, 0.1}}), learn);
-  check_as_alone(Balance(esp::Famo{.ideal = {1, 0.05, 1, 0.1}}), Balance(esp::Famo{.ideal = {0.05, 0.1}}), learn);
-  check_as_alone(Balance(esp::PeLtr{.least = {0.4, 0.2, 0.3, 0.1}}), Balance(esp::PeLtr{.least = {0.2, 0.1}}), learn);
-  check_as_alone(Balance(esp::GradDrop{.leaks = {0.9, 0.2, 0.9, 0.4}}), Balance(esp::GradDrop{.leaks = {0.2, 0.4}}), learn);
-  check_as_alone(Balance(esp::MetaBalance{.target = 3}), Balance(esp::MetaBalance{.target = 1}), learn);
-  check_as_alone(Balance(esp::CrMogm<esp::PeLtr>{.method = {.least = {0.4, 0.2, 0.3, 0.1}}}),
-                 Balance(esp::CrMogm<esp::PeLtr>{.method = {.least = {0.2, 0.1}}}), learn);
+      LossWeighting(esp::SmoothTchebycheff{.preferences = {9, 2, 9, 4}, .ideal = {1, 0.05, 1, 0.1}}),
+      LossWeighting(esp::SmoothTchebycheff{.preferences = {2, 4}, .ideal = {0.05, 0.1}}), learn);
+  check_as_alone(LossWeighting(esp::Famo{.ideal = {1, 0.05, 1, 0.1}}), LossWeighting(esp::Famo{.ideal = {0.05, 0.1}}), learn);
+  check_as_alone(LossWeighting(esp::PeLtr{.least = {0.4, 0.2, 0.3, 0.1}}), LossWeighting(esp::PeLtr{.least = {0.2, 0.1}}), learn);
+  check_as_alone(LossWeighting(esp::GradDrop{.leaks = {0.9, 0.2, 0.9, 0.4}}), LossWeighting(esp::GradDrop{.leaks = {0.2, 0.4}}), learn);
+  check_as_alone(LossWeighting(esp::MetaBalance{.target = 3}), LossWeighting(esp::MetaBalance{.target = 1}), learn);
+  check_as_alone(LossWeighting(esp::CrMogm<esp::PeLtr>{.method = {.least = {0.4, 0.2, 0.3, 0.1}}}),
+                 LossWeighting(esp::CrMogm<esp::PeLtr>{.method = {.least = {0.2, 0.1}}}), learn);
 
   const Numbers weights{1, 0, 1};
-  CHECK(message_of([&] { Balance(esp::FixedWeights{{1, 2}}).reset(weights); }) ==
+  CHECK(message_of([&] { LossWeighting(esp::FixedWeights{{1, 2}}).reset(weights); }) ==
         "fixed_weights: 2 weights, expected 3, one a task");
-  CHECK(message_of([&] { Balance(esp::MetaBalance{.target = 1}).reset(weights); }) ==
+  CHECK(message_of([&] { LossWeighting(esp::MetaBalance{.target = 1}).reset(weights); }) ==
         "meta_balance: target is 1, expected a task that learns: its weight is 0");
-  CHECK(message_of([&] { Balance(esp::MetaBalance{.target = 3}).reset(weights); }) ==
+  CHECK(message_of([&] { LossWeighting(esp::MetaBalance{.target = 3}).reset(weights); }) ==
         "meta_balance: target is 3, expected a number from 0 to 2");
-  Balance narrowed = esp::FixedWeights{{1, 0.5, 2}};
+  LossWeighting narrowed = esp::FixedWeights{{1, 0.5, 2}};
   narrowed.reset(weights);
   CHECK(narrowed.describe() == "fixed_weights(1, 0.5, 2)");  // the settings, as given
 }
@@ -208,7 +208,7 @@ TEST_CASE("trainer: a task of weight 0 beside others leaves what they learn as i
     CHECK(difference<Beside, Alone>(options, {0}) < 1e-5);
     if (entry.name != "grad_drop")  // draws by a coordinate's number, which another model has elsewhere
       CHECK(difference<TwoBeside, Two>(options, {0, 2}) < 1e-5);
-    if (options.balance.driver() == nullptr) continue;
+    if (options.balance.aggregator_factory() == nullptr) continue;
     options.balance_on = esp::BalanceOn::representation;
     CHECK(difference<TwoBeside, Two>(options, {0, 2}) < 1e-5);
   }

@@ -19,7 +19,7 @@ inline void fair_weights(const TaskGradients& g, double alpha, double ridge,
   const double power = 1 / alpha;
   // w_k = x_k / |g_k|:  C x = f x^(−1/α) with f_k = |g_k|^(1/α − 1); x and f in units of their own.
   TaskVector f{}, x{}, step{}, rhs{};
-  std::array<bool, GradientBalance::max_tasks> present{};
+  std::array<bool, GradientAggregator::max_tasks> present{};
   double mean = 0, count = 0;
   for (std::size_t i = 0; i < n; ++i) {
     present[i] = g(i, i) > 0;

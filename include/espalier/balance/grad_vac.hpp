@@ -44,7 +44,7 @@ struct GradVac {
   void weights(const TaskGradients& g, std::span<double> out) {
     const std::size_t n = g.size();
     Random random(g.key, 0x6BACC1);
-    std::array<std::size_t, GradientBalance::max_tasks> order;
+    std::array<std::size_t, GradientAggregator::max_tasks> order;
     for (std::size_t i = 0; i < n; ++i) order[i] = i, out[i] = 0;
     const detail::TaskMatrix cosines = detail::cosines_of(g);
     detail::TaskVector own{};  // of g_i in units of |g_i|, by the unit gradients

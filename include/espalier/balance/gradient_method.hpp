@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `GradientBalance`: any gradient method as a value. A method sees the Gramian of the task
+// `GradientAggregator`: any gradient method as a value. A method sees the Gramian of the task
 // gradients and gives weights.
 #pragma once
 
@@ -80,27 +80,27 @@ concept GradientMethodWithState = requires(M m, const M& c, std::size_t n,
 
 /// Holds a method and its state; a copy has a state of its own. Not for two threads at once.
 /// Nothing allocates after reset().
-class GradientBalance {
+class GradientAggregator {
  public:
   static constexpr std::size_t max_tasks = 32;
 
   template <class M>
-  requires(!std::same_as<M, GradientBalance> && GradientMethod<M>)
+  requires(!std::same_as<M, GradientAggregator> && GradientMethod<M>)
       // NOLINTNEXTLINE(google-explicit-constructor): an option is given as the method itself.
-      GradientBalance(M method)
+      GradientAggregator(M method)
       : model_(std::make_unique<typename ModelOf<M>::Type>(std::move(method))) {
     static_assert(!M::needs_coordinates || CoordinateMethod<M>,
                   "espalier: a gradient method that needs coordinates has a member "
                   "rewrite(GradientCoordinates): see balance/coordinates.hpp");
   }
-  GradientBalance(const GradientBalance& other)
+  GradientAggregator(const GradientAggregator& other)
       : model_(other.model_ ? other.model_->clone() : nullptr),
         tasks_(other.tasks_),
         memory_(other.memory_) {
     make_room();
   }
-  GradientBalance(GradientBalance&&) noexcept = default;
-  GradientBalance& operator=(GradientBalance other) noexcept {
+  GradientAggregator(GradientAggregator&&) noexcept = default;
+  GradientAggregator& operator=(GradientAggregator other) noexcept {
     std::swap(model_, other.model_);
     std::swap(tasks_, other.tasks_);
     present_.swap(other.present_);
@@ -111,7 +111,7 @@ class GradientBalance {
     memory_.swap(other.memory_);
     return *this;
   }
-  ~GradientBalance() = default;
+  ~GradientAggregator() = default;
 
   [[nodiscard]] std::string_view name() const { return model_->name(); }
   /// "mgda" or "cagrad(c=0.4, …)": equal texts mean that one run can continue the other.
@@ -314,21 +314,21 @@ class GradientBalance {
   std::vector<double> losses_, gramian_, weights_, memory_;
 };
 
-/// A gradient method within a Balance.
+/// A gradient method within a LossWeighting.
 template <class M>
 struct detail::GradientModelOf {
   static_assert(GradientMethod<M>,
                 "espalier: not a gradient method: see balance/gradient_method.hpp");
 
-  struct Model final : BalanceConcept {
+  struct Model final : LossWeightingConcept {
     explicit Model(M m) : balance(std::move(m)) {}
-    [[nodiscard]] std::unique_ptr<BalanceConcept> clone() const override {
+    [[nodiscard]] std::unique_ptr<LossWeightingConcept> clone() const override {
       return std::make_unique<Model>(*this);
     }
     [[nodiscard]] std::string_view name() const override { return M::name; }
     [[nodiscard]] std::string describe() const override { return balance.describe(); }
     [[nodiscard]] bool needs_current_losses() const override { return false; }
-    [[nodiscard]] GradientBalance* gradients() override { return &balance; }
+    [[nodiscard]] GradientAggregator* gradients() override { return &balance; }
     void reset(const LearningTasks& tasks) override { balance.reset(tasks); }
     void weights(std::span<const double>, std::span<double> out) override {
       std::fill(out.begin(), out.end(), 1.0);
@@ -336,7 +336,7 @@ struct detail::GradientModelOf {
     void observe(std::span<const double>) override {}
     [[nodiscard]] std::vector<double> state() const override { return balance.state(); }
     void restore(std::span<const double> state) override { balance.restore(state); }
-    GradientBalance balance;
+    GradientAggregator balance;
   };
 };
 

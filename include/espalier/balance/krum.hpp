@@ -37,7 +37,7 @@ struct Krum {
     const std::size_t n = g.size(), away = static_cast<std::size_t>(outliers) + 2;
     const std::size_t nearest = (std::min)(n - 1, n > away ? n - away : std::size_t{1});
     detail::TaskVector score{}, distance{};
-    std::array<std::size_t, GradientBalance::max_tasks> order;
+    std::array<std::size_t, GradientAggregator::max_tasks> order;
     for (std::size_t i = 0; i < n; ++i) {
       std::size_t others = 0;
       for (std::size_t j = 0; j < n; ++j) {

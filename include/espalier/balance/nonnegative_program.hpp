@@ -14,9 +14,9 @@ namespace espalier::detail {
 /// Solves Q x = b on the rows where `free`, by Cholesky; x is 0 elsewhere. False where Q is
 /// singular.
 [[nodiscard]] inline bool solve_free(const TaskMatrix& q, std::span<const double> b,
-                                     const std::array<bool, GradientBalance::max_tasks>& free,
+                                     const std::array<bool, GradientAggregator::max_tasks>& free,
                                      std::span<double> x) {
-  std::array<std::size_t, GradientBalance::max_tasks> at;
+  std::array<std::size_t, GradientAggregator::max_tasks> at;
   std::size_t m = 0;
   for (std::size_t i = 0; i < q.size; ++i) {
     x[i] = 0;
@@ -56,7 +56,7 @@ namespace espalier::detail {
 inline void minimize_nonnegative(const TaskMatrix& q, std::span<const double> b,
                                  std::span<double> x) {
   const std::size_t n = q.size;
-  std::array<bool, GradientBalance::max_tasks> free{}, blocked{};
+  std::array<bool, GradientAggregator::max_tasks> free{}, blocked{};
   double size = 0;
   for (std::size_t i = 0; i < n; ++i) {
     x[i] = 0;

@@ -28,7 +28,7 @@ struct PcGrad {
   void weights(const TaskGradients& g, std::span<double> out) const {
     const std::size_t n = g.size();
     Random random(g.key, 0x9C62AD);
-    std::array<std::size_t, GradientBalance::max_tasks> order;
+    std::array<std::size_t, GradientAggregator::max_tasks> order;
     for (std::size_t i = 0; i < n; ++i) order[i] = i, out[i] = 0;
     detail::TaskVector own{};
     for (std::size_t i = 0; i < n; ++i) {

@@ -13,10 +13,10 @@
 
 namespace espalier::detail {
 
-using TaskVector = std::array<double, GradientBalance::max_tasks>;
+using TaskVector = std::array<double, GradientAggregator::max_tasks>;
 
 struct TaskMatrix {
-  std::array<double, GradientBalance::max_tasks * GradientBalance::max_tasks> values;
+  std::array<double, GradientAggregator::max_tasks * GradientAggregator::max_tasks> values;
   std::size_t size = 0;
 
   explicit TaskMatrix(std::size_t n) : size(n) {

@@ -40,7 +40,7 @@ struct TrimmedMean {
     const std::size_t cut = (std::min)(static_cast<std::size_t>(trim), (n - 1) / 2);
     const T middle = static_cast<T>(n - 1) / 2, away = middle - static_cast<T>(cut);
     const T share = T{1} / static_cast<T>(n - 2 * cut);
-    std::array<std::array<T, run>, GradientBalance::max_tasks> rank;  // among the n values
+    std::array<std::array<T, run>, GradientAggregator::max_tasks> rank;  // among the n values
     for (std::size_t begin = 0; begin < g.size; begin += run) {
       const std::size_t size = (std::min)(run, g.size - begin);
       for (std::size_t k = 0; k < n; ++k) {

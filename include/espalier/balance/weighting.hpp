@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `Balance`: any loss weighting as a value. A method sees the tasks' losses and gives weights.
+// `LossWeighting`: any loss weighting as a value. A method sees the tasks' losses and gives weights.
 #pragma once
 
 #include <concepts>
@@ -49,17 +49,17 @@ concept WeightingMethod = std::copyable<M> &&
   m.restore(in);
 };
 
-class GradientBalance;
+class GradientAggregator;
 
 namespace detail {
 
-struct BalanceConcept {
-  virtual ~BalanceConcept() = default;
-  [[nodiscard]] virtual std::unique_ptr<BalanceConcept> clone() const = 0;
+struct LossWeightingConcept {
+  virtual ~LossWeightingConcept() = default;
+  [[nodiscard]] virtual std::unique_ptr<LossWeightingConcept> clone() const = 0;
   [[nodiscard]] virtual std::string_view name() const = 0;
   [[nodiscard]] virtual std::string describe() const = 0;
   [[nodiscard]] virtual bool needs_current_losses() const = 0;
-  [[nodiscard]] virtual GradientBalance* gradients() { return nullptr; }
+  [[nodiscard]] virtual GradientAggregator* gradients() { return nullptr; }
   virtual void reset(const LearningTasks& tasks) = 0;
   virtual void weights(std::span<const double> losses, std::span<double> out) = 0;
   virtual void observe(std::span<const double> losses) = 0;
@@ -83,32 +83,32 @@ inline constexpr bool is_gradient_method = requires {
 /// reset() comes first; a call with another number of tasks throws ConfigError. A gradient method
 /// (balance/gradient_method.hpp) may be held too: it weighs all losses by 1, and gradients() is
 /// what there is to ask.
-class Balance {
+class LossWeighting {
  public:
   template <class M>
   requires(detail::is_gradient_method<M>)
       // NOLINTNEXTLINE(google-explicit-constructor): an option is given as the method itself.
-      Balance(M method)
+      LossWeighting(M method)
       : model_(std::make_unique<typename detail::GradientModelOf<M>::Model>(std::move(method))) {}
   template <class M>
-  requires(!std::same_as<M, Balance> && WeightingMethod<M>)
+  requires(!std::same_as<M, LossWeighting> && WeightingMethod<M>)
       // NOLINTNEXTLINE(google-explicit-constructor): an option is given as the method itself.
-      Balance(M method)
+      LossWeighting(M method)
       : model_(std::make_unique<Model<M>>(std::move(method))) {}
-  Balance(const Balance& other)
+  LossWeighting(const LossWeighting& other)
       : model_(other.model_ ? other.model_->clone() : nullptr),
         tasks_(other.tasks_),
         losses_(other.losses_),
         weights_(other.weights_) {}
-  Balance(Balance&&) noexcept = default;
-  Balance& operator=(Balance other) noexcept {
+  LossWeighting(LossWeighting&&) noexcept = default;
+  LossWeighting& operator=(LossWeighting other) noexcept {
     model_ = std::move(other.model_);
     tasks_ = std::move(other.tasks_);
     losses_ = std::move(other.losses_);
     weights_ = std::move(other.weights_);
     return *this;
   }
-  ~Balance() = default;
+  ~LossWeighting() = default;
 
   [[nodiscard]] std::string_view name() const { return model_->name(); }
   /// "uncertainty(learning_rate=0.01, …)": equal texts mean that one run can continue the other.
@@ -116,7 +116,7 @@ class Balance {
   [[nodiscard]] bool needs_current_losses() const { return model_->needs_current_losses(); }
 
   /// The gradient method within; null when it is a loss weighting.
-  [[nodiscard]] GradientBalance* gradients() { return model_->gradients(); }
+  [[nodiscard]] GradientAggregator* gradients() { return model_->gradients(); }
 
   /// For tasks that all learn. Throws ConfigError where a setting is out of its range.
   void reset(std::size_t tasks) { reset(LearningTasks(tasks)); }
@@ -149,9 +149,9 @@ class Balance {
 
  private:
   template <class M>
-  struct Model final : detail::BalanceConcept {
+  struct Model final : detail::LossWeightingConcept {
     explicit Model(const M& m) : given(m), method(m) {}
-    [[nodiscard]] std::unique_ptr<detail::BalanceConcept> clone() const override {
+    [[nodiscard]] std::unique_ptr<detail::LossWeightingConcept> clone() const override {
       return std::make_unique<Model>(*this);
     }
     [[nodiscard]] std::string_view name() const override { return M::name; }
@@ -193,7 +193,7 @@ class Balance {
                               ", expected one for each of ", tasks_.all(), " tasks (as told to reset)"});
   }
 
-  std::unique_ptr<detail::BalanceConcept> model_;
+  std::unique_ptr<detail::LossWeightingConcept> model_;
   LearningTasks tasks_;
   std::vector<double> losses_, weights_;  ///< of the tasks that learn
 };

@@ -93,7 +93,7 @@ class PlanPredictor {
   [[nodiscard]] const Features& features() const { return *features_; }
   /// Empty with Precision::Bf16.
   [[nodiscard]] const Parameters<float>& parameters() const { return parameters_; }
-  /// What the parameters take of memory, padding included; in float, the dense ones are kept in panels once more.
+  /// What the parameters take of memory, padding included; in float this includes the packed copy of the dense ones.
   [[nodiscard]] std::size_t parameter_bytes() const;
 
  private:
@@ -109,7 +109,7 @@ class PlanPredictor {
   bool strict_, clamp_;
   std::unique_ptr<InputCounter> counter_;
   Parameters<float> parameters_;
-  NarrowParameters narrow_;
+  Bf16Parameters bf16_;
   std::unique_ptr<InferenceExecutor<float>> executor_;
   mutable std::mutex mutex_;
   mutable std::vector<InferenceExecutor<float>::Workspace> idle_;

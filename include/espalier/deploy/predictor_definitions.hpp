@@ -35,9 +35,9 @@ ESPALIER_INLINE PlanPredictor::PlanPredictor(const CpuProgram& program, const Sa
   features_ = std::move(features);
   Parameters<float> read(program.plan, features_->vocabulary_rows());
   load_parameters(file, program.plan, read);
-  if (options.precision.narrow()) {
-    narrow_ = NarrowParameters(program.plan, program.traits, read);
-    executor_ = std::make_unique<InferenceExecutor<float>>(program, narrow_, options.precision);
+  if (options.precision.reduced()) {
+    bf16_ = Bf16Parameters(program.plan, program.traits, read);
+    executor_ = std::make_unique<InferenceExecutor<float>>(program, bf16_, options.precision);
   } else {
     parameters_ = std::move(read);
     executor_ = std::make_unique<InferenceExecutor<float>>(program, parameters_);
@@ -107,7 +107,7 @@ ESPALIER_INLINE const PlanView& PlanPredictor::plan() const { return executor_->
 ESPALIER_INLINE std::size_t PlanPredictor::parameter_bytes() const {
   std::size_t values = parameters_.dense.size();
   for (const Buffer<float>& table : parameters_.tables) values += table.size();
-  return values * sizeof(float) + narrow_.bytes();
+  return values * sizeof(float) + bf16_.bytes();
 }
 
 ESPALIER_INLINE Predictions PlanPredictor::run(const EncodedData& data) const {

@@ -86,7 +86,7 @@ constexpr Block multiply(Builder& b, Block in, Block in2, double scale = 1) {
   Node node;
   node.in = in;
   node.in2 = in2;
-  node.real = scale;
+  node.scale = scale;
   node.out = b.block(in.rows, in.steps);
   return b.template emit<ops::Multiply>(node);
 }

@@ -52,7 +52,7 @@ struct LayerNorm {
     const auto path = b.scope("layer_norm", position);
     Node node;
     node.in = in;
-    node.real = 1e-5;
+    node.epsilon = 1e-5;
     b.align();
     node.parameters[0] = b.tensor("gain", in.rows, 0, Init::ones);
     b.align();
@@ -75,7 +75,7 @@ struct BatchNorm {
     const auto path = b.scope("batch_norm", position);
     Node node;
     node.in = in;
-    node.real = 1e-5;
+    node.epsilon = 1e-5;
     b.align();
     node.parameters[0] = b.tensor("gain", in.rows, 0, Init::ones);
     b.align();
@@ -125,7 +125,7 @@ struct Dropout {
     b.template require<detail::DropoutRate>(R.value >= 0 && R.value < 1);
     Node node;
     node.in = in;
-    node.real = R.value;
+    node.dropout_rate = R.value;
     node.out = b.block(in.rows, in.steps, in.gradient);
     b.template emit<ops::Dropout>(node);
     return node.out;

@@ -16,38 +16,38 @@ enum class BalanceOn : unsigned char {
   representation,  ///< the values that towers read: one backward pass of the shared part
 };
 
-struct GradientDriver;
+struct AggregatorFactory;
 
 /// In task_gradients.hpp.
 template <bool Coordinates>
-struct GradientDriverOf;
+struct AggregatorFactoryOf;
 
 /// A loss weighting, or a gradient method together with the code that drives it: that is taken
 /// where the method's type is known, so a program without gradient methods does not compile it.
-class BalanceOption : public Balance {
+class BalanceOption : public LossWeighting {
  public:
   // NOLINTBEGIN(google-explicit-constructor): an option is given as the method itself.
-  BalanceOption(Balance balance) : Balance(std::move(balance)) {}
+  BalanceOption(LossWeighting balance) : LossWeighting(std::move(balance)) {}
 
   template <class M>
-  requires(!std::derived_from<M, Balance> && (detail::is_gradient_method<M> || WeightingMethod<M>))
+  requires(!std::derived_from<M, LossWeighting> && (detail::is_gradient_method<M> || WeightingMethod<M>))
       BalanceOption(M method)
-      : Balance(std::move(method)) {
-    if constexpr (detail::is_gradient_method<M>) driver_ = GradientDriverOf<M::needs_coordinates>::driver();
+      : LossWeighting(std::move(method)) {
+    if constexpr (detail::is_gradient_method<M>) factory_ = AggregatorFactoryOf<M::needs_coordinates>::factory();
   }
   // NOLINTEND(google-explicit-constructor)
 
   /// Null for a loss weighting.
-  [[nodiscard]] const GradientDriver* driver() const { return driver_; }
+  [[nodiscard]] const AggregatorFactory* aggregator_factory() const { return factory_; }
 
  private:
-  const GradientDriver* driver_ = nullptr;
+  const AggregatorFactory* factory_ = nullptr;
 };
 
-/// Throws ConfigError for a gradient method that was made a Balance first: the code that drives it is not known then.
-ESPALIER_COLD inline void require_driver(const BalanceOption& option) {
-  if (option.driver() != nullptr || Balance(option).gradients() == nullptr) return;
-  throw_error<ConfigError>({"balance is '", option.name(), "' held as a Balance, expected the method itself or make_balance(\"", option.name(), "\")"});
+/// Throws ConfigError for a gradient method that was made a LossWeighting first: the code that drives it is not known then.
+ESPALIER_COLD inline void require_aggregator_factory(const BalanceOption& option) {
+  if (option.aggregator_factory() != nullptr || LossWeighting(option).gradients() == nullptr) return;
+  throw_error<ConfigError>({"balance is '", option.name(), "' held as a LossWeighting, expected the method itself or make_balance(\"", option.name(), "\")"});
 }
 
 }  // namespace espalier

@@ -21,7 +21,7 @@
 #include "espalier/exec/update_run.hpp"
 #include "espalier/ops/program.hpp"
 #include "espalier/passes/deferred_weight_gradients.hpp"
-#include "espalier/passes/narrow_weights.hpp"
+#include "espalier/passes/bf16_weights.hpp"
 #include "espalier/passes/projected_embeddings.hpp"
 #include "espalier/passes/schedule.hpp"
 #include "espalier/passes/schedules_by_size.hpp"
@@ -51,7 +51,7 @@ class TrainExecutor {
   [[nodiscard]] Parameters<T>& parameters() { return run_.parameters; }
   [[nodiscard]] const Parameters<T>& parameters() const { return run_.parameters; }
   [[nodiscard]] OptimizerState<T>& optimizer_state() { return update_.update().state(); }
-  [[nodiscard]] const Trainable& trainable() const { return update_.update().trainable(); }
+  [[nodiscard]] const FreezeMask& freeze_mask() const { return update_.update().freeze_mask(); }
   [[nodiscard]] ThreadPool& pool() { return run_.pool; }
   [[nodiscard]] Index capacity() const { return run_.capacity; }
   /// What is run for batches of so many samples, at most capacity().
@@ -189,15 +189,15 @@ class TrainExecutor {
 
   /// One for each way in which a batch may be run, made before the first.
   ESPALIER_COLD void make_schedules(std::span<const std::string_view> without) {
-    require_passes(without, {ProjectedEmbeddings<T>::name, DeferredWeightGradients<T>::name, narrow_pass});
+    require_passes(without, {ProjectedEmbeddings<T>::name, DeferredWeightGradients<T>::name, bf16_pass});
     run_.without.assign(without.begin(), without.end());
-    const std::string_view no_narrow = why_left_out(narrow_pass, without);
-    const bool asked = narrow_kernels<T>(run_.device) != nullptr, narrow = asked && no_narrow.empty();
-    if (!narrow) run_.device = {};
-    if (asked) run_.notes.push_back({narrow_pass, narrow, narrow ? "products read weights and activations as bf16" : std::string(no_narrow)});
+    const std::string_view no_bf16 = why_left_out(bf16_pass, without);
+    const bool asked = reduced_precision_kernels<T>(run_.device) != nullptr, bf16 = asked && no_bf16.empty();
+    if (!bf16) run_.device = {};
+    if (asked) run_.notes.push_back({bf16_pass, bf16, bf16 ? "products read weights and activations as bf16" : std::string(no_bf16)});
     std::string_view no_projected = run_.why_not(ProjectedEmbeddings<T>::name);
     const std::string_view no_deferred = run_.why_not(DeferredWeightGradients<T>::name);
-    if (no_projected.empty() && narrow) no_projected = "products are made in bf16";
+    if (no_projected.empty() && bf16) no_projected = "products are made in bf16";
     if (no_projected.empty()) {
       projected_ = ProjectedEmbeddings<T>(run_.program, run_.parameters.table_rows, run_.capacity, run_.max_accumulators, run_.pool.threads());
     }

@@ -111,13 +111,13 @@ class GradientProbe {
       }
       of.push_back(at);
     };
-    const Trainable& trainable = e_.trainable();
+    const FreezeMask& freeze_mask = e_.freeze_mask();
     for (const ParameterInfo& t : e_.plan().tensors)
-      add(layer_group(t.name.view()), t.trainable && t.task == shared_by_tasks && !trainable.tensor_frozen(t.offset));
+      add(layer_group(t.name.view()), t.trainable && t.task == shared_by_tasks && !freeze_mask.tensor_frozen(t.offset));
     for (std::size_t i = 0; i < e_.plan().tables.size(); ++i) {
       const TableInfo& table = e_.plan().tables[i];
       add(std::string(table.name.view()),
-          table.task == shared_by_tasks && !trainable.table_frozen(static_cast<int>(i)));
+          table.task == shared_by_tasks && !freeze_mask.table_frozen(static_cast<int>(i)));
     }
     return of;
   }

@@ -10,12 +10,12 @@
 #include <vector>
 
 #include "espalier/core/config.hpp"
-#include "espalier/exec/narrow_parameters.hpp"
+#include "espalier/exec/bf16_parameters.hpp"
 #include "espalier/exec/parameters.hpp"
 #include "espalier/kernels/precision.hpp"
 #include "espalier/ops/program.hpp"
 #include "espalier/passes/memory_reuse.hpp"
-#include "espalier/passes/narrow_weights.hpp"
+#include "espalier/passes/bf16_weights.hpp"
 #include "espalier/passes/packed_weights.hpp"
 #include "espalier/passes/schedule.hpp"
 
@@ -23,7 +23,7 @@ namespace espalier {
 
 /// Runs a plan forward on the CPU. Immutable; any number of threads may run it, each with a workspace of its own.
 /// `T` float or double. Holds no gradients and no optimiser state; the parameters must outlive it, and stay as they are.
-/// Passes: packed_weights or, with narrow parameters, bf16; memory_reuse.
+/// Passes: packed_weights or, with parameters kept as bf16, bf16; memory_reuse.
 template <class T>
 class InferenceExecutor {
  public:
@@ -51,21 +51,21 @@ class InferenceExecutor {
   InferenceExecutor(const Program<T, Cpu>&, const Parameters<T>&&, std::span<const std::string_view> = {}) = delete;  // they must outlive it
 
   /// With parameters in half the bytes. Throws ConfigError for a precision that cannot read them.
-  InferenceExecutor(const Program<T, Cpu>& program, const NarrowParameters& parameters, Precision precision,
+  InferenceExecutor(const Program<T, Cpu>& program, const Bf16Parameters& parameters, Precision precision,
                     std::span<const std::string_view> without = {}) requires std::is_same_v<T, float>
       : program_(program), schedule_(forward_schedule(program, false)), device_(precision.device()) {
-    if (!precision.narrow())
-      throw ConfigError("narrow parameters are read in Precision::Bf16, not in fp32");
+    if (!precision.reduced())
+      throw ConfigError("bf16 parameters are read in Precision::Bf16, not in fp32");
     require_passes(without, {MemoryReuse<T>::name});
     storage_.parameters = parameters.rest.data();
-    storage_.narrow_matrices = parameters.matrices.data();
-    for (const Buffer<BFloat16>& table : parameters.tables) narrow_tables_.push_back(table.data());
-    storage_.narrow_tables = narrow_tables_.empty() ? nullptr : narrow_tables_.data();
-    narrow_.apply(schedule_, program.traits, parameters.layout);
+    storage_.bf16_matrices = parameters.matrices.data();
+    for (const Buffer<BFloat16>& table : parameters.tables) bf16_tables_.push_back(table.data());
+    storage_.bf16_tables = bf16_tables_.empty() ? nullptr : bf16_tables_.data();
+    bf16_.apply(schedule_, program.traits, parameters.layout);
     apply_pass(schedule_, why_left_out(MemoryReuse<T>::name, without), memory_);
   }
 
-  InferenceExecutor(const Program<T, Cpu>&, const NarrowParameters&&, Precision, std::span<const std::string_view> = {}) = delete;
+  InferenceExecutor(const Program<T, Cpu>&, const Bf16Parameters&&, Precision, std::span<const std::string_view> = {}) = delete;
   InferenceExecutor(const InferenceExecutor&) = delete;  // the schedule refers to it
   InferenceExecutor& operator=(const InferenceExecutor&) = delete;
 
@@ -74,7 +74,7 @@ class InferenceExecutor {
   [[nodiscard]] const ExecutionSchedule<T>& schedule() const { return schedule_; }
   [[nodiscard]] Index values_per_sample() const { return schedule_.values; }
   /// What it keeps beside the parameters.
-  [[nodiscard]] std::size_t panel_bytes() const { return packed_.bytes(); }
+  [[nodiscard]] std::size_t packed_bytes() const { return packed_.bytes(); }
 
   /// Room for batches of up to `samples`; larger ones run too, in microbatches.
   [[nodiscard]] Workspace make_workspace(Index samples = microbatch) const {
@@ -107,12 +107,12 @@ class InferenceExecutor {
   Program<T, Cpu> program_;
   ExecutionSchedule<T> schedule_;
   PackedWeights<T> packed_;
-  NarrowWeights<T> narrow_;
+  Bf16Weights<T> bf16_;
   MemoryReuse<T> memory_;
   Cpu device_;
   Storage<T, Cpu> storage_;
   std::vector<const T*> tables_;
-  std::vector<const BFloat16*> narrow_tables_;
+  std::vector<const BFloat16*> bf16_tables_;
 };
 
 #if defined(ESPALIER_INSTANTIATION)

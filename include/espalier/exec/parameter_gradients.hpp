@@ -40,7 +40,7 @@ class ParameterGradients : public TaskBackward<T> {
                     [&](const ParameterInfo& t) { mixed = mixed || t.task != shared_by_tasks; });
       }
     }
-    chunks_ = parameter_ranges(plan, trainable_, mixed, groups);
+    chunks_ = parameter_ranges(plan, freeze_mask_, mixed, groups);
     for (const ParameterRange& c : chunks_) shared_ += c.shared ? c.end - c.begin : 0;
     for (std::size_t i = 0; i < tasks_ * static_cast<std::size_t>(run_.max_accumulators); ++i) {
       accumulators_.emplace_back(static_cast<std::size_t>(plan.sizes.parameters));
@@ -71,7 +71,7 @@ class ParameterGradients : public TaskBackward<T> {
   [[nodiscard]] const ExecutionSchedule<T>& schedule(Index samples) const { return schedules_.of(samples); }
 
   /// Runs the batch that the executor has begun. Returns how many pieces of products there are.
-  std::size_t run(GradientBalance* method = nullptr) {
+  std::size_t run(GradientAggregator* method = nullptr) {
     method_ = method != nullptr && method->balances() ? method : nullptr;
     run_.current = &schedule(run_.batch.size);
     run_.run(*run_.current);
@@ -127,7 +127,7 @@ class ParameterGradients : public TaskBackward<T> {
   using Base = TaskBackward<T>;
   using typename Base::Path;
   using Base::add_task, Base::dot, Base::each_tensor, Base::forward, Base::accumulator_of, Base::accumulators_, Base::lookups_;
-  using Base::run_, Base::partial_, Base::path_of, Base::paths_, Base::present_, Base::tasks_, Base::trainable_;
+  using Base::run_, Base::partial_, Base::path_of, Base::paths_, Base::present_, Base::tasks_, Base::freeze_mask_;
 
   /// Sums every task's accumulators into its first; clears the others.
   void sum_accumulators(const ParameterRange& chunk) {
@@ -163,7 +163,7 @@ class ParameterGradients : public TaskBackward<T> {
 
   /// Whether a task's gradient by a table's rows is one of what is compared.
   [[nodiscard]] bool is_compared(int table) const {
-    return run_.program.plan.tables[static_cast<std::size_t>(table)].task == shared_by_tasks && !trainable_.table_frozen(table);
+    return run_.program.plan.tables[static_cast<std::size_t>(table)].task == shared_by_tasks && !freeze_mask_.table_frozen(table);
   }
   /// What was summed over ranks goes to the update from the first of them alone, which sums over ranks once more.
   [[nodiscard]] bool leaves_sums() const { return run_.reducer == nullptr || run_.reducer->rank() == 0; }
@@ -249,8 +249,8 @@ class ParameterGradients : public TaskBackward<T> {
 
   void rewrite_chunk(const ParameterRange& chunk) {
     if (method_ == nullptr) return;
-    std::array<T*, GradientBalance::max_tasks> rows;
-    std::array<double*, GradientBalance::max_tasks> memory;
+    std::array<T*, GradientAggregator::max_tasks> rows;
+    std::array<double*, GradientAggregator::max_tasks> memory;
     const bool remembers = !method_->memory().empty();
     for (std::size_t i = 0; i < present_.size(); ++i) {
       rows[i] = accumulator_of(0, present_[i]).data() + chunk.begin;
@@ -275,7 +275,7 @@ class ParameterGradients : public TaskBackward<T> {
       first += static_cast<std::uint64_t>(run_.parameters.table_rows[at] *
                                           run_.program.plan.tables[at].width);
     }
-    std::array<T*, GradientBalance::max_tasks> rows;
+    std::array<T*, GradientAggregator::max_tasks> rows;
     GradientCoordinates<T> g{{rows.data(), present_.size()}, present_, width, 0, run_.key};
     for (std::size_t row = 0; row < touched.rows.size(); ++row) {
       for (std::size_t i = 0; i < present_.size(); ++i)
@@ -321,7 +321,7 @@ class ParameterGradients : public TaskBackward<T> {
   ExecutionSchedule<T> plain_;
   DeferredWeightGradients<T> deferred_;
   SchedulesBySize<T, std::vector<Index>> schedules_;
-  GradientBalance* method_ = nullptr;  ///< of this step, if there is anything to balance
+  GradientAggregator* method_ = nullptr;  ///< of this step, if there is anything to balance
   std::vector<ParameterRange> chunks_;
   std::vector<int> table_groups_;
   Index shared_ = 0;  ///< how many values are everyone's

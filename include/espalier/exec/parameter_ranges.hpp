@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "espalier/exec/trainable.hpp"
+#include "espalier/exec/freeze_mask.hpp"
 #include "espalier/plan/plan.hpp"
 
 namespace espalier {
@@ -24,14 +24,14 @@ struct ParameterRange {
 /// In the order of the buffer; neighbours of one kind are joined, then cut into chunks. `mixed`: with
 /// what belongs to single tasks, too. `groups`: one a tensor, or empty.
 [[nodiscard]] ESPALIER_COLD inline std::vector<ParameterRange> parameter_ranges(
-    const PlanView& plan, const Trainable& trainable, bool mixed, std::span<const int> groups = {}) {
+    const PlanView& plan, const FreezeMask& freeze_mask, bool mixed, std::span<const int> groups = {}) {
   constexpr Index chunk_size = 8192, gap = 16;  // between tensors, for alignment
   std::vector<ParameterRange> ranges, chunks;
   for (std::size_t i = 0; i < plan.tensors.size(); ++i) {
     const ParameterInfo& t = plan.tensors[i];
     if (!t.trainable) continue;
     const ParameterRange range{t.offset, t.offset + t.size(), t.task == shared_by_tasks,
-                               trainable.tensor_frozen(t.offset), groups.empty() ? 0 : groups[i]};
+                               freeze_mask.tensor_frozen(t.offset), groups.empty() ? 0 : groups[i]};
     if (!range.shared && !mixed) continue;
     const bool joins = !ranges.empty() && ranges.back().shared == range.shared &&
                        ranges.back().frozen == range.frozen && ranges.back().group == range.group &&

@@ -15,7 +15,7 @@
 #include "espalier/exec/parameter_average.hpp"
 #include "espalier/exec/parameters.hpp"
 #include "espalier/exec/sparse_gradients.hpp"
-#include "espalier/exec/trainable.hpp"
+#include "espalier/exec/freeze_mask.hpp"
 #include "espalier/kernels/cpu/simd.hpp"
 #include "espalier/optim/clip.hpp"
 #include "espalier/optim/optimizer.hpp"
@@ -32,7 +32,7 @@ class ParameterUpdate {
   using Shard = typename SparseGradients<T>::Shard;
 
   ESPALIER_COLD explicit ParameterUpdate(const PlanView& plan)
-      : trainable_(plan, {}),
+      : freeze_mask_(plan, {}),
         learnt_(plan.sizes.parameters),
         values_(plan.sizes.parameter_values) {}
 
@@ -43,18 +43,18 @@ class ParameterUpdate {
                              std::span<const ParameterGroup> groups,
                              const std::optional<ExponentialAverage>& average) {
     rules_ = group_rules(optimizer, groups);
-    trainable_ = Trainable(plan, freeze, groups);
+    freeze_mask_ = FreezeMask(plan, freeze, groups);
     state_ = OptimizerState<T>(parameters, plan.sizes.parameters, optimizer);
     average_ = average ? ParameterAverage<T>(parameters, *average) : ParameterAverage<T>();
   }
 
-  [[nodiscard]] const Trainable& trainable() const { return trainable_; }
+  [[nodiscard]] const FreezeMask& freeze_mask() const { return freeze_mask_; }
   [[nodiscard]] ParameterAverage<T>& average() { return average_; }
   [[nodiscard]] OptimizerState<T>& state() { return state_; }
-  [[nodiscard]] std::span<const Trainable::Chunk> chunks() const { return trainable_.chunks(); }
+  [[nodiscard]] std::span<const FreezeMask::Chunk> chunks() const { return freeze_mask_.chunks(); }
 
   /// Sums the first `count` accumulators' gradients of a chunk into the first accumulator, in order, and clears the others.
-  static void sum_accumulators(const Trainable::Chunk& chunk, std::span<Buffer<T>> accumulators, Index count) {
+  static void sum_accumulators(const FreezeMask::Chunk& chunk, std::span<Buffer<T>> accumulators, Index count) {
     const Index n = chunk.end - chunk.begin, whole = n / pack_size<T> * pack_size<T>;
     T* parts[Microbatches::max_accumulators]{};
     for (Index accumulator = 0; accumulator < count; ++accumulator) {
@@ -74,17 +74,17 @@ class ParameterUpdate {
   }
 
   /// Σ g² of what a chunk or a shard is to learn from: of what is frozen, 0.
-  [[nodiscard]] static double squared_norm(const Trainable::Chunk& chunk, const T* gradient) {
+  [[nodiscard]] static double squared_norm(const FreezeMask::Chunk& chunk, const T* gradient) {
     return chunk.is_frozen() ? 0 : sum_of_squares(gradient + chunk.begin, chunk.end - chunk.begin);
   }
   [[nodiscard]] double squared_norm(const Shard& shard) const {
-    return trainable_.table_frozen(shard.table)
+    return freeze_mask_.table_frozen(shard.table)
                ? 0
                : sum_of_squares(shard.sums.data(), shard.count() * shard.width);
   }
 
   /// One step of a chunk of `parameters` by `gradient`, both of all dense parameters; clears the gradient.
-  void update(const Trainable::Chunk& chunk, T* parameters, T* gradient, const UpdateStep& step) {
+  void update(const FreezeMask::Chunk& chunk, T* parameters, T* gradient, const UpdateStep& step) {
     const Index n = chunk.end - chunk.begin;
     if (!chunk.is_frozen()) {
       T* states[OptimizerState<T>::max_states]{};
@@ -100,8 +100,8 @@ class ParameterUpdate {
 
   /// One step of a shard's rows of its table.
   void update(const Shard& shard, T* table, const UpdateStep& step) {
-    const int group = trainable_.table_group(shard.table);
-    if (group == Trainable::frozen) return;
+    const int group = freeze_mask_.table_group(shard.table);
+    if (group == FreezeMask::frozen) return;
     T* states[OptimizerState<T>::max_states]{};
     for (int s = 0; s < state_.count; ++s) {
       states[s] =
@@ -125,7 +125,7 @@ class ParameterUpdate {
     return step;
   }
 
-  Trainable trainable_;
+  FreezeMask freeze_mask_;
   Index learnt_ = 0, values_ = 0;  ///< dense parameters that learn; all of them
   std::vector<GroupRule> rules_;
   OptimizerState<T> state_;

@@ -67,7 +67,7 @@ class RepresentationGradients : public TaskBackward<T> {
 
   /// Runs the batch that the executor has begun, backward as far as the representations. Returns
   /// how many pieces of products there are.
-  std::size_t run(GradientBalance* method = nullptr) {
+  std::size_t run(GradientAggregator* method = nullptr) {
     method_ = method != nullptr && method->balances() ? method : nullptr;
     run_.run(tasks_part_);
     run_.sum_losses();
@@ -145,7 +145,7 @@ class RepresentationGradients : public TaskBackward<T> {
     std::fill_n(products, tasks_ * tasks_, 0.0);
     const Index width = run_.program.plan.tasks[0].representation.rows, n = c.count * width;
     if constexpr (Coordinates) {
-      std::array<T*, GradientBalance::max_tasks> rows;
+      std::array<T*, GradientAggregator::max_tasks> rows;
       for (std::size_t i = 0; i < present_.size(); ++i) rows[i] = kept(c, present_[i]);
       rewrite(rows, n, (run_.samples_before + c.first) * width, {});
     }
@@ -182,8 +182,8 @@ class RepresentationGradients : public TaskBackward<T> {
     if (run_.reducer != nullptr) {
       for (const std::size_t k : present_) run_.reducer->sum_gradient(sums_[k]);
     }
-    std::array<T*, GradientBalance::max_tasks> rows;
-    std::array<double*, GradientBalance::max_tasks> memory;
+    std::array<T*, GradientAggregator::max_tasks> rows;
+    std::array<double*, GradientAggregator::max_tasks> memory;
     for (std::size_t i = 0; i < present_.size(); ++i) {
       rows[i] = sums_[present_[i]].data();
       memory[i] = method_->memory().data() + present_[i] * coordinates();
@@ -219,7 +219,7 @@ class RepresentationGradients : public TaskBackward<T> {
   std::vector<Block> blocks_;    ///< the representations, each once
   std::vector<Buffer<T>> kept_;  ///< a task each: its gradient, sample after sample
   std::vector<std::vector<T>> sums_;
-  GradientBalance* method_ = nullptr;  ///< of this step, if there is anything to balance
+  GradientAggregator* method_ = nullptr;  ///< of this step, if there is anything to balance
 };
 
 }  // namespace espalier

@@ -43,7 +43,7 @@ class TaskBackward {
   };
 
   explicit TaskBackward(TrainExecutor<T>& executor)
-      : run_(executor.batch_run()), trainable_(executor.trainable()), tasks_(executor.plan().tasks.size()), is_present_(new bool[tasks_]()) {
+      : run_(executor.batch_run()), freeze_mask_(executor.freeze_mask()), tasks_(executor.plan().tasks.size()), is_present_(new bool[tasks_]()) {
     present_.reserve(tasks_);
   }
 
@@ -154,7 +154,7 @@ class TaskBackward {
   static constexpr std::string_view pass_name = "task_paths";
 
   BatchRun<T>& run_;
-  const Trainable& trainable_;
+  const FreezeMask& freeze_mask_;
   std::size_t tasks_;
   std::vector<Path> paths_;  ///< one a task
   std::vector<Buffer<T>>

@@ -43,7 +43,7 @@ class TaskGradientPass {
   }
 
   /// Room for what the method remembers; forward_backward makes it, too, if it comes first.
-  void prepare(GradientBalance& balance) const {
+  void prepare(GradientAggregator& balance) const {
     if (balance.needs_coordinates() != Coordinates) {
       throw_error<ConfigError>({"balance '", balance.name(), "': expected TaskGradientPass<T, ",
                                 Coordinates ? "false>" : "true>"});
@@ -58,7 +58,7 @@ class TaskGradientPass {
   /// Leaves the combined gradient, as TrainExecutor::forward_backward does. `weights`: the static
   /// ones. Returns the losses (NaN where the batch has no label of a task).
   std::span<const double> forward_backward(const Batch<T>& batch, std::span<const double> weights,
-                                           std::uint64_t key, GradientBalance& balance) {
+                                           std::uint64_t key, GradientAggregator& balance) {
     prepare(balance);
     const BatchRun<T>& run = e_.begin(batch, weights, key);
     present_.clear();
@@ -86,7 +86,7 @@ class TaskGradientPass {
 
  private:
   template <class Gradients>
-  void step(Gradients& gradients, std::uint64_t key, GradientBalance& balance) {
+  void step(Gradients& gradients, std::uint64_t key, GradientAggregator& balance) {
     gradients.set_present(present_);
     const std::size_t pieces = gradients.run(&balance);
     sum_products(gradients.products(), pieces);
@@ -121,42 +121,42 @@ class TaskGradientPass {
 };
 
 /// Type-erased, for the trainer, which knows single precision only.
-struct GradientDriver {
+struct AggregatorFactory {
   class Pass {
    public:
     virtual ~Pass() = default;
     virtual std::span<const double> forward_backward(const Batch<float>& batch,
                                                      std::span<const double> weights,
                                                      std::uint64_t key,
-                                                     GradientBalance& balance) = 0;
+                                                     GradientAggregator& balance) = 0;
     /// See TaskGradientPass.
     [[nodiscard]] virtual std::vector<const ExecutionSchedule<float>*> schedules(Index samples) const = 0;
   };
   /// Makes room for what the method remembers, too.
   std::unique_ptr<Pass> (*make)(TrainExecutor<float>& executor, BalanceOn on,
-                                GradientBalance& balance) = nullptr;
+                                GradientAggregator& balance) = nullptr;
 };
 
 template <bool Coordinates>
-struct GradientDriverOf {
+struct AggregatorFactoryOf {
   template <class T>
-  struct PassOf final : GradientDriver::Pass {
+  struct PassOf final : AggregatorFactory::Pass {
     PassOf(TrainExecutor<T>& executor, BalanceOn on) : pass(executor, on) {}
     std::span<const double> forward_backward(const Batch<T>& batch, std::span<const double> weights,
-                                             std::uint64_t key, GradientBalance& balance) override {
+                                             std::uint64_t key, GradientAggregator& balance) override {
       return pass.forward_backward(batch, weights, key, balance);
     }
     [[nodiscard]] std::vector<const ExecutionSchedule<T>*> schedules(Index samples) const override { return pass.schedules(samples); }
     TaskGradientPass<T, Coordinates> pass;
   };
 
-  [[nodiscard]] static const GradientDriver* driver() {
-    static constexpr GradientDriver made{&make<float>};
+  [[nodiscard]] static const AggregatorFactory* factory() {
+    static constexpr AggregatorFactory made{&make<float>};
     return &made;
   }
   template <class T>
-  static std::unique_ptr<GradientDriver::Pass> make(TrainExecutor<T>& executor, BalanceOn on,
-                                                    GradientBalance& balance) {
+  static std::unique_ptr<AggregatorFactory::Pass> make(TrainExecutor<T>& executor, BalanceOn on,
+                                                    GradientAggregator& balance) {
     auto made = std::make_unique<PassOf<T>>(executor, on);
     made->pass.prepare(balance);
     return made;
@@ -170,8 +170,8 @@ ESPALIER_INSTANTIATION class ParameterGradients<float, false>;
 ESPALIER_INSTANTIATION class ParameterGradients<float, true>;
 ESPALIER_INSTANTIATION class RepresentationGradients<float, false>;
 ESPALIER_INSTANTIATION class RepresentationGradients<float, true>;
-ESPALIER_INSTANTIATION struct GradientDriverOf<false>;
-ESPALIER_INSTANTIATION struct GradientDriverOf<true>;
+ESPALIER_INSTANTIATION struct AggregatorFactoryOf<false>;
+ESPALIER_INSTANTIATION struct AggregatorFactoryOf<true>;
 #endif
 
 }  // namespace espalier

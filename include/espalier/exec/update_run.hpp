@@ -104,13 +104,13 @@ class UpdateRun {
 
   // The first pieces are shards, the others chunks.
   [[nodiscard]] bool is_shard(Index piece) const { return piece < run_.sparse.shards(); }
-  [[nodiscard]] const Trainable::Chunk& chunk(Index piece) const {
+  [[nodiscard]] const FreezeMask::Chunk& chunk(Index piece) const {
     return update_.chunks()[static_cast<std::size_t>(piece - run_.sparse.shards())];
   }
 
   void sum(Index piece) {
     if (is_shard(piece)) return run_.collect(piece);
-    const Trainable::Chunk& c = chunk(piece);
+    const FreezeMask::Chunk& c = chunk(piece);
     ParameterUpdate<T>::sum_accumulators(c, run_.accumulators, run_.accumulators_with(c.begin, c.end));
   }
   void learn(Index piece) {

@@ -32,17 +32,17 @@ class BFloat16 {
   std::uint16_t bits_ = 0;
 };
 
-/// Where a matrix of weights or a table lies, and as what: as values or narrow, the other is null.
+/// Where a matrix of weights or a table lies, and as what: as values or as bf16; the other is null.
 template <class T>
 struct Stored {
   const T* values = nullptr;
-  const BFloat16* narrow = nullptr;
-  const T* panels = nullptr;  ///< beside values, or null: a matrix in panels, as make_panels() makes them
+  const BFloat16* bf16 = nullptr;
+  const T* packed = nullptr;  ///< besides `values`, or null: the matrix packed by pack_weights()
 
   // NOLINTNEXTLINE(google-explicit-constructor): values are usually stored as they are.
   constexpr Stored(const T* plain) : values(plain) {}
-  constexpr Stored(const T* plain, const T* in_panels) : values(plain), panels(in_panels) {}
-  explicit constexpr Stored(const BFloat16* halves) : narrow(halves) {}
+  constexpr Stored(const T* plain, const T* packed_weights) : values(plain), packed(packed_weights) {}
+  explicit constexpr Stored(const BFloat16* halves) : bf16(halves) {}
 };
 
 }  // namespace espalier

@@ -32,12 +32,12 @@ class Precision {
   constexpr Precision(Kind) : kernels_(&cpu::BFloat16Kernels<typename Kind::Values>::all) {}
   // NOLINTEND(google-explicit-constructor)
 
-  [[nodiscard]] constexpr bool narrow() const { return kernels_ != nullptr; }
-  [[nodiscard]] constexpr std::string_view name() const { return narrow() ? "bf16" : "fp32"; }
+  [[nodiscard]] constexpr bool reduced() const { return kernels_ != nullptr; }
+  [[nodiscard]] constexpr std::string_view name() const { return reduced() ? "bf16" : "fp32"; }
   [[nodiscard]] constexpr cpu::Device device() const { return {kernels_}; }
 
  private:
-  const cpu::NarrowKernels<float>* kernels_ = nullptr;
+  const cpu::ReducedPrecisionKernels<float>* kernels_ = nullptr;
 };
 
 }  // namespace espalier

@@ -68,7 +68,7 @@ class Resampler {
   [[nodiscard]] Samples draw(Index r) {
     Random random(options_.seed, static_cast<std::uint64_t>(r));
     predictions_.clear();
-    narrow_predictions_.clear();
+    float_predictions_.clear();
     labels_.clear();
     weights_.clear();
     groups_.clear();
@@ -86,7 +86,7 @@ class Resampler {
       }
     }
     Samples result{predictions_, labels_, {}, {}};
-    if (samples_.predictions.narrow()) result.predictions = narrow_predictions_;
+    if (samples_.predictions.is_float()) result.predictions = float_predictions_;
     if (!samples_.weights.empty()) result.weights = weights_;
     if (!samples_.groups.empty()) result.groups = groups_;
     return result;
@@ -108,8 +108,8 @@ class Resampler {
   void add(std::size_t i, std::int64_t group) {
     for (std::size_t c = 0; c < width_; ++c) {
       const double p = samples_.predictions[i * width_ + c];
-      if (samples_.predictions.narrow()) {
-        narrow_predictions_.push_back(static_cast<float>(p));
+      if (samples_.predictions.is_float()) {
+        float_predictions_.push_back(static_cast<float>(p));
       } else {
         predictions_.push_back(p);
       }
@@ -125,7 +125,7 @@ class Resampler {
   std::vector<std::size_t> order_;   // the samples of a weight other than 0; by group: sorted by it
   std::vector<std::size_t> starts_;  // by group: where each group begins in order_, and the end
   std::vector<double> predictions_;
-  std::vector<float> narrow_predictions_;  // instead, where they were floats: metrics clip by their type
+  std::vector<float> float_predictions_;  // instead, where they were floats: metrics clip by their type
   std::vector<double> labels_;
   std::vector<double> weights_;
   std::vector<std::int64_t> groups_;

@@ -15,7 +15,7 @@ namespace metrics_detail {
 
 /// The given clip, or the epsilon of the predictions' own type.
 inline double clip_of(std::string_view metric, Values probabilities, std::optional<double> clip) {
-  const double own = probabilities.narrow()
+  const double own = probabilities.is_float()
                          ? static_cast<double>(std::numeric_limits<float>::epsilon())
                          : std::numeric_limits<double>::epsilon();
   const double result = clip.value_or(own);

@@ -60,7 +60,7 @@ class EitherSpan {
 
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
-  [[nodiscard]] bool narrow() const noexcept { return a_ != nullptr; }  ///< the elements are `A`
+  [[nodiscard]] bool is_float() const noexcept { return a_ != nullptr; }  ///< the elements are `A`
   [[nodiscard]] Result operator[](std::size_t i) const noexcept {
     return a_ != nullptr ? static_cast<Result>(a_[i]) : static_cast<Result>(b_[i]);
   }

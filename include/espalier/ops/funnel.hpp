@@ -77,14 +77,14 @@ struct Calibrate {
   template <class C>
   static void forward(const Node& n, const C& c) {
     if (c.auxiliary == nullptr) return;
-    c.auxiliary[n.loss] += n.real * calibrate_forward(c.device, as_const(c.value(n.in)), as_const(c.value(n.in2)),
+    c.auxiliary[n.loss] += n.loss_weight * calibrate_forward(c.device, as_const(c.value(n.in)), as_const(c.value(n.in2)),
                                                       c.sample_weights());
   }
 
   template <class C>
   static void backward(const Node& n, const C& c) {
     calibrate_backward(c.device, as_const(c.value(n.in)), as_const(c.value(n.in2)), c.sample_weights(),
-                       static_cast<typename C::Scalar>(n.real * c.auxiliary_scale(n.loss)), c.gradient(n.in),
+                       static_cast<typename C::Scalar>(n.loss_weight * c.auxiliary_scale(n.loss)), c.gradient(n.in),
                        c.gradient(n.in2));
   }
 

@@ -27,7 +27,7 @@ struct GateDropout {
   static void forward(const Node& n, const C& c) {
     const auto g = as_const(c.value(n.in));
     if (c.training) {
-      gate_dropout_forward(c.device, g, Index{n.groups}, n.real, c.key_of(n), c.first_column(n), c.value(n.out));
+      gate_dropout_forward(c.device, g, Index{n.groups}, n.dropout_rate, c.key_of(n), c.first_column(n), c.value(n.out));
     } else {
       copy(c.device, g, c.value(n.out), false);
     }
@@ -37,7 +37,7 @@ struct GateDropout {
   static void backward(const Node& n, const C& c) {
     if (!n.in.gradient) return;
     gate_dropout_backward(c.device, as_const(c.value(n.in)), as_const(c.value(n.out)), as_const(c.gradient(n.out)),
-                          Index{n.groups}, n.real, c.key_of(n), c.first_column(n), c.gradient(n.in), n.accumulate_in);
+                          Index{n.groups}, n.dropout_rate, c.key_of(n), c.first_column(n), c.gradient(n.in), n.accumulate_in);
   }
 
   static constexpr Cost cost(const Node& n) {
@@ -109,7 +109,7 @@ struct LoadBalance {
       n.scratch += task * experts;
       n.groups = 1;
     } else {
-      n.real /= tasks;
+      n.loss_weight /= tasks;
     }
     n.loss = task;
   }
@@ -122,7 +122,7 @@ struct LoadBalance {
     for (int g = 0; g < n.groups; ++g) {
       double squares = 0;
       for (int e = 0; e < experts; ++e) squares += static_cast<double>(load[g * experts + e]) * static_cast<double>(load[g * experts + e]);
-      const double value = n.real * (experts * squares - 1) * c.batch_weight;
+      const double value = n.loss_weight * (experts * squares - 1) * c.batch_weight;
       const Index tasks = c.batch->labels.cols;
       if (n.loss >= 0 || n.groups > 1) {
         c.auxiliary[n.loss >= 0 ? n.loss : g] += value;
@@ -145,7 +145,7 @@ struct LoadBalance {
       } else {
         for (int k = 0; k < tasks; ++k) scale += c.auxiliary_scale(k) / tasks;
       }
-      scales[static_cast<std::size_t>(g)] = static_cast<T>(n.real * 2 * experts * scale);
+      scales[static_cast<std::size_t>(g)] = static_cast<T>(n.loss_weight * 2 * experts * scale);
     }
     load_balance_backward(c.device, c.merged + n.scratch + 1, scales.data(), Index{n.groups}, c.sample_weights(),
                           c.gradient(n.in), n.accumulate_in);

@@ -23,12 +23,12 @@ struct Multiply {
   template <class C>
   static void forward(const Node& n, const C& c) {
     using T = typename C::Scalar;
-    multiply(c.device, as_const(c.value(n.in)), as_const(c.value(n.in2)), static_cast<T>(n.real), c.value(n.out), false);
+    multiply(c.device, as_const(c.value(n.in)), as_const(c.value(n.in2)), static_cast<T>(n.scale), c.value(n.out), false);
   }
 
   template <class C>
   static void backward(const Node& n, const C& c) {
-    const auto scale = static_cast<typename C::Scalar>(n.real);
+    const auto scale = static_cast<typename C::Scalar>(n.scale);
     const auto dy = as_const(c.gradient(n.out));
     if (n.in.gradient) multiply(c.device, dy, as_const(c.value(n.in2)), scale, c.gradient(n.in), n.accumulate_in);
     if (n.in2.gradient) multiply(c.device, dy, as_const(c.value(n.in)), scale, c.gradient(n.in2), n.accumulate_in2);

@@ -29,7 +29,7 @@ struct LayerNorm {
   template <class C>
   static void forward(const Node& n, const C& c) {
     layer_norm_forward(c.device, as_const(c.value(n.in)), c.parameter(n.parameters[0]), c.parameter(n.parameters[1]),
-                       n.real, c.value(n.cache), c.value(n.out));
+                       n.epsilon, c.value(n.cache), c.value(n.out));
   }
 
   template <class C>
@@ -89,7 +89,7 @@ struct BatchMoments {
       const double variance = deviations / total;
       merged[0] = static_cast<T>(total);
       merged[1 + i] = static_cast<T>(mean);
-      merged[1 + rows + i] = static_cast<T>(1 / std::sqrt(variance + n.real));
+      merged[1 + rows + i] = static_cast<T>(1 / std::sqrt(variance + n.epsilon));
       T& running_mean = parameters[n.parameters[2].offset + i];
       T& running_variance = parameters[n.parameters[3].offset + i];
       const double unbiased = total > 1 ? deviations / (total - 1) : variance;
@@ -130,10 +130,10 @@ struct BatchNormalize {
     if (c.training) {
       const auto* moments = c.merged + n.scratch;
       batch_normalize(c.device, as_const(c.value(n.in)), c.parameter(n.parameters[0]), c.parameter(n.parameters[1]),
-                      moments + 1, moments + 1 + n.in.rows, false, n.real, c.value(n.out));
+                      moments + 1, moments + 1 + n.in.rows, false, n.epsilon, c.value(n.out));
     } else {
       batch_normalize(c.device, as_const(c.value(n.in)), c.parameter(n.parameters[0]), c.parameter(n.parameters[1]),
-                      c.parameter(n.parameters[2]), c.parameter(n.parameters[3]), true, n.real, c.value(n.out));
+                      c.parameter(n.parameters[2]), c.parameter(n.parameters[3]), true, n.epsilon, c.value(n.out));
     }
   }
 

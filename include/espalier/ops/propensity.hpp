@@ -28,8 +28,8 @@ struct InversePropensity {
     using T = typename C::Scalar;
     if (c.auxiliary == nullptr) return;
     c.auxiliary[n.loss] +=
-        n.real * inverse_propensity_forward(c.device, as_const(c.value(n.in)), as_const(c.value(n.in2)), c.labels(n.field),
-                                            c.labels(n.loss), c.sample_weights(), static_cast<T>(n.bound));
+        n.loss_weight * inverse_propensity_forward(c.device, as_const(c.value(n.in)), as_const(c.value(n.in2)), c.labels(n.field),
+                                            c.labels(n.loss), c.sample_weights(), static_cast<T>(n.min_propensity));
   }
 
   template <class C>
@@ -38,8 +38,8 @@ struct InversePropensity {
     const auto d = c.gradient(n.in);
     if (!n.accumulate_in) fill(c.device, T{0}, d);
     inverse_propensity_backward(c.device, as_const(c.value(n.in)), as_const(c.value(n.in2)), c.labels(n.field),
-                                c.labels(n.loss), c.sample_weights(), static_cast<T>(n.bound),
-                                static_cast<T>(n.real * c.auxiliary_scale(n.loss)), d);
+                                c.labels(n.loss), c.sample_weights(), static_cast<T>(n.min_propensity),
+                                static_cast<T>(n.loss_weight * c.auxiliary_scale(n.loss)), d);
   }
 
   static constexpr Cost cost(const Node&) { return {60, 60, 8}; }
@@ -68,16 +68,16 @@ struct DoublyRobust {
     using T = typename C::Scalar;
     if (c.auxiliary == nullptr) return;
     c.auxiliary[n.loss] +=
-        n.real * doubly_robust_forward(c.device, as_const(c.value(n.in)), as_const(c.value(n.in2)), c.labels(n.field),
-                                       c.labels(n.loss), c.sample_weights(), static_cast<T>(n.bound));
+        n.loss_weight * doubly_robust_forward(c.device, as_const(c.value(n.in)), as_const(c.value(n.in2)), c.labels(n.field),
+                                       c.labels(n.loss), c.sample_weights(), static_cast<T>(n.min_propensity));
   }
 
   template <class C>
   static void backward(const Node& n, const C& c) {
     using T = typename C::Scalar;
     doubly_robust_backward(c.device, as_const(c.value(n.in)), as_const(c.value(n.in2)), c.labels(n.field),
-                           c.labels(n.loss), c.sample_weights(), static_cast<T>(n.bound),
-                           static_cast<T>(n.real * c.auxiliary_scale(n.loss)), c.gradient(n.in), n.accumulate_in);
+                           c.labels(n.loss), c.sample_weights(), static_cast<T>(n.min_propensity),
+                           static_cast<T>(n.loss_weight * c.auxiliary_scale(n.loss)), c.gradient(n.in), n.accumulate_in);
   }
 
   static constexpr Cost cost(const Node&) { return {90, 90, 12}; }

@@ -124,8 +124,12 @@ struct Node {
   int lookup = -1;     ///< which of the plan's look-ups this is
   int lookup_base = 0; ///< where its gradient is kept for the tables' update, in values per sample
   Pool pool = Pool::none;
-  double real = 0;     ///< dropout's rate, a normalisation's epsilon, an auxiliary loss's weight
-  double bound = 0;    ///< the least that is divided by
+  // Attributes; an operation says which it reads.
+  double dropout_rate = 0;
+  double epsilon = 0;         ///< added to a variance
+  double scale = 0;           ///< of a product
+  double loss_weight = 0;     ///< of an auxiliary loss
+  double min_propensity = 0;  ///< propensities are clipped to at least this
   int scratch = -1;    ///< offset of values gathered from all microbatches (batch statistics)
   int scratch_size = 0;
   bool accumulate_in = false;   ///< backward adds to in's gradient (another node wrote it before)

@@ -71,7 +71,7 @@ struct ExplainOptions {
 }
 
 /// What a program runs for a batch. Throws ConfigError for a pass that there is not, for a batch of no samples, and for a gradient method
-/// that is held as a Balance.
+/// that is held as a LossWeighting.
 [[nodiscard]] ESPALIER_COLD inline std::string explain(const Program<float, Cpu>& program, const ExplainOptions& options = {}) {
   const Index samples = options.batch_size;
   if (samples < 1) throw_error<ConfigError>({"batch_size is ", samples, ", expected 1 or more"});
@@ -88,9 +88,9 @@ struct ExplainOptions {
     const Index microbatch = (std::min)(samples, InferenceExecutor<float>::microbatch);
     const Microbatches microbatches{samples, microbatch, (samples + microbatch - 1) / microbatch, 0};
     const Parameters<float> parameters(program.plan, rows);
-    if (options.precision.narrow()) {
-      const NarrowParameters narrow(program.plan, program.traits, parameters);
-      const InferenceExecutor<float> executor(program, narrow, options.precision, options.without);
+    if (options.precision.reduced()) {
+      const Bf16Parameters bf16(program.plan, program.traits, parameters);
+      const InferenceExecutor<float> executor(program, bf16, options.precision, options.without);
       return name + explain({&executor.schedule()}, samples, microbatches);
     }
     const InferenceExecutor<float> executor(program, parameters, options.without);
@@ -98,12 +98,12 @@ struct ExplainOptions {
   }
   TrainExecutor<float> executor(program, rows, samples, 1, options.precision.device(), options.without);
   std::vector<const ExecutionSchedule<float>*> schedules;
-  std::unique_ptr<GradientDriver::Pass> gradients;
-  if (options.balance) require_driver(*options.balance);
-  if (options.balance && options.balance->driver() != nullptr) {
-    Balance balance = *options.balance;
+  std::unique_ptr<AggregatorFactory::Pass> gradients;
+  if (options.balance) require_aggregator_factory(*options.balance);
+  if (options.balance && options.balance->aggregator_factory() != nullptr) {
+    LossWeighting balance = *options.balance;
     balance.reset(program.plan.tasks.size());
-    gradients = options.balance->driver()->make(executor, options.balance_on, *balance.gradients());
+    gradients = options.balance->aggregator_factory()->make(executor, options.balance_on, *balance.gradients());
     schedules = gradients->schedules(samples);
   } else if (options.balance && options.balance->needs_current_losses()) {
     schedules.push_back(&executor.weighed_schedule());

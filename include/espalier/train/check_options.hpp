@@ -64,7 +64,7 @@ ESPALIER_COLD inline void check_options(const TrainerOptions& o) {
   if (!curves.empty() && !curves.ends_with(".svg")) {
     throw_error<ConfigError>({"curves file '", o.curves.text(), "': expected a name that ends in .svg"});
   }
-  require_driver(o.balance);
+  require_aggregator_factory(o.balance);
   const std::vector<NamedFile> files = output_files(o);
   for (std::size_t i = 0; i < files.size(); ++i) {
     for (std::size_t j = 0; j < i; ++j) {

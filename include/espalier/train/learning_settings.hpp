@@ -65,8 +65,10 @@ template <class T, class Device>
   }
   for (const Node& node : program.plan.nodes) {
     const std::string name = " of '" + std::string(node.name.view()) + "': ";
-    if (node.real != 0) lines.push_back("rate" + name + number_text(node.real));
-    if (node.bound != 0) lines.push_back("bound" + name + number_text(node.bound));
+    for (const double rate : {node.dropout_rate, node.epsilon, node.scale, node.loss_weight}) {
+      if (rate != 0) lines.push_back("rate" + name + number_text(rate));
+    }
+    if (node.min_propensity != 0) lines.push_back("bound" + name + number_text(node.min_propensity));
   }
   return lines;
 }

@@ -19,7 +19,7 @@
 #include "espalier/optim/parameter_group.hpp"
 #include "espalier/optim/plateau.hpp"
 #include "espalier/optim/schedule.hpp"
-#include "espalier/report/text_option.hpp"
+#include "espalier/report/lazy_file_option.hpp"
 
 namespace espalier {
 
@@ -56,7 +56,7 @@ struct TrainerOptions {
   /// Moving average of the weights (EMA): it is what is validated, kept, saved and ended with.
   std::optional<ExponentialAverage> average{};
   std::string sample_weight{};         ///< column of sample weights; none: all one
-  TextOption<GroupFunctions> group{};  ///< column (a user, say) for metrics by group
+  LazyFileOption<GroupFunctions> group{};  ///< column (a user, say) for metrics by group
   std::uint64_t seed = 1;
   Precision precision = Precision::Fp32;  ///< of products: kernels/precision.hpp
   int threads = 0;                   ///< 0: as many as there are cores. Results do not depend on it
@@ -69,14 +69,14 @@ struct TrainerOptions {
 
   /// File for the model, after each epoch: of the best so far, or without a validation split of the last. All that a run
   /// needs to go on lies beside, in `<file>.resume`.
-  TextOption<CheckpointFunctions> checkpoint{};
+  LazyFileOption<CheckpointFunctions> checkpoint{};
   bool resume = false;               ///< go on from `<file>.resume` if it is there
-  TextOption<HistoryFunctions> history{};  ///< file.jsonl or file.csv: a row per epoch
-  TextOption<EventFunctions> events{};     ///< folder for TensorBoard
-  TextOption<CurveFunctions> curves{};     ///< file.svg: losses and metrics over epochs
+  LazyFileOption<HistoryFunctions> history{};  ///< file.jsonl or file.csv: a row per epoch
+  LazyFileOption<EventFunctions> events{};     ///< folder for TensorBoard
+  LazyFileOption<CurveFunctions> curves{};     ///< file.svg: losses and metrics over epochs
   /// file.jsonl or file.csv: lengths and cosines of the tasks' gradients, and what gates do, in every
   /// `diagnose_every`th step; a picture beside it, file.svg. Learns the same bits.
-  TextOption<DiagnoseFunctions<float>> diagnose{};
+  LazyFileOption<DiagnoseFunctions<float>> diagnose{};
   int diagnose_every = 100;
   ShowProgress progress = ShowProgress::automatic;
   bool handle_interrupts = false;    ///< SIGINT and SIGTERM: finish the batch, save, return

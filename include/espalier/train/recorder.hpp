@@ -133,9 +133,9 @@ class Recorder {
     return line + (info.best ? "  (best so far)" : "");
   }
 
-  TextOption<HistoryFunctions> history_file_;
-  TextOption<CurveFunctions> curves_file_;
-  TextOption<EventFunctions> event_folder_;
+  LazyFileOption<HistoryFunctions> history_file_;
+  LazyFileOption<CurveFunctions> curves_file_;
+  LazyFileOption<EventFunctions> event_folder_;
   std::vector<std::string> tasks_;
   History history_;
   std::shared_ptr<EventFile> events_;

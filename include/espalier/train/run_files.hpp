@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The functions behind the files that a run may keep, and behind groups. A `TextOption` refers to them once it is set.
+// The functions behind the files that a run may keep, and behind groups. A `LazyFileOption` refers to them once it is set.
 #pragma once
 
 #include <memory>
@@ -14,7 +14,7 @@
 #include "espalier/report/curves.hpp"
 #include "espalier/report/event_file.hpp"
 #include "espalier/report/history.hpp"
-#include "espalier/report/text_option.hpp"
+#include "espalier/report/lazy_file_option.hpp"
 #include "espalier/train/options.hpp"
 #include "espalier/train/run_settings.hpp"
 
@@ -43,14 +43,14 @@ struct CheckpointFunctions {
     return resume_exists(checkpoint) ? std::make_shared<const SafetensorsFile>(resume_path(checkpoint)) : File();
   }
 
-  static void save_run(const RunParts& run, const Features& features, const Balance& balance, const LoopState& loop) {
+  static void save_run(const RunParts& run, const Features& features, const LossWeighting& balance, const LoopState& loop) {
     save_resume(run.options.checkpoint, run.program.plan, features.state(),
                 {run.parameters, run.optimizer, run.best, balance.state(), run.settings(), &run.average}, loop);
   }
 
   /// `batch`: samples of a step, on whose multiples a run can go on.
   ESPALIER_COLD static LoopState load_run(const SafetensorsFile& file, const RunParts& run,
-                                          Balance& balance, Index batch) {
+                                          LossWeighting& balance, Index batch) {
     ResumeView view{run.parameters, run.optimizer, run.best, {}, run.settings(), &run.average};
     LoopState loop = load_resume(file, run.program.plan, view);
     checkpoint_detail::naming(file, [&] { balance.restore(view.balance); });

@@ -139,8 +139,8 @@ class PlanTrainer {
   std::unique_ptr<TrainExecutor<float>> executor_;
   std::unique_ptr<Parameters<float>> best_;
   SavedMetrics metrics_;  ///< of the weights that there are, on the validation split
-  std::optional<Balance> balance_;
-  std::unique_ptr<GradientDriver::Pass> task_gradients_;  ///< of executor_, for a gradient method
+  std::optional<LossWeighting> balance_;
+  std::unique_ptr<AggregatorFactory::Pass> task_gradients_;  ///< of executor_, for a gradient method
   std::shared_ptr<Diagnosis<float>> diagnosis_;           ///< of executor_, if asked for
   Recorder recorder_;
   bool said_dominance_ = false;  ///< of this run

@@ -36,9 +36,9 @@ ESPALIER_COLD ESPALIER_INLINE PlanTrainer::PlanTrainer(const CpuProgram& program
       monitor_(program.plan, options_.monitor, grouping(), evaluate_task),
       features_(program.plan.schema, options_.sample_weight, options_.group) {
   check_options(options_);
-  static_cast<void>(Trainable(program.plan, options_.freeze, options_.groups));
+  static_cast<void>(FreezeMask(program.plan, options_.freeze, options_.groups));
   for (const TaskInfo& task : program.plan.tasks) base_weights_.push_back(task.weight);
-  Balance(options_.balance).reset(base_weights_);
+  LossWeighting(options_.balance).reset(base_weights_);
 }
 
 ESPALIER_INLINE PlanTrainer::PlanTrainer(PlanTrainer&&) noexcept = default;
@@ -92,11 +92,11 @@ ESPALIER_COLD ESPALIER_INLINE FitResult PlanTrainer::fit(const Dataset& train,
   TrainExecutor<float>& executor = fresh ? *fresh : *executor_;
   executor.clear_gradient();
   executor.prepare(options_.optimizer, options_.freeze, options_.groups, options_.average);
-  Balance balance = options_.balance;
+  LossWeighting balance = options_.balance;
   balance.reset(base_weights_);
-  std::unique_ptr<GradientDriver::Pass> task_gradients;
-  if (const GradientDriver* driver = options_.balance.driver()) {
-    task_gradients = driver->make(executor, options_.balance_on, *balance.gradients());
+  std::unique_ptr<AggregatorFactory::Pass> task_gradients;
+  if (const AggregatorFactory* factory = options_.balance.aggregator_factory()) {
+    task_gradients = factory->make(executor, options_.balance_on, *balance.gradients());
   }
   auto best = std::make_unique<Parameters<float>>(executor.parameters());
   LoopState loop;
@@ -229,7 +229,7 @@ ESPALIER_COLD ESPALIER_INLINE void PlanTrainer::say_notes(const Dataset& train,
     recorder_.say(note);
   if (LearningTasks(base_weights_).size() == 0)
     recorder_.say("every task has weight 0: nothing will be learnt");
-  if (!Trainable(program_.plan, options_.freeze).any())
+  if (!FreezeMask(program_.plan, options_.freeze).any())
     recorder_.say("freeze fits every tensor and table: no parameter will learn");
 }
 

@@ -77,7 +77,7 @@ struct AitmWith {
       Node node;
       node.in = logits[static_cast<std::size_t>(steps[i - 1])];
       node.in2 = logits[static_cast<std::size_t>(steps[i])];
-      node.real = Strength.value;
+      node.loss_weight = Strength.value;
       node.loss = steps[i];
       const auto path = b.scope("calibrator", static_cast<int>(i));
       b.template emit<ops::Calibrate>(node);

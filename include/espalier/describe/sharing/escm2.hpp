@@ -62,8 +62,8 @@ struct Escm2 {
     node.in2 = logits[click].stopped();
     node.field = click;
     node.loss = buy;
-    node.real = Method::strength;
-    node.bound = Method::floor;
+    node.loss_weight = Method::strength;
+    node.min_propensity = Method::floor;
     detail::under(b, Buy.view(), [&] {
       if constexpr (Method::imputes) node.in = detail::concatenate(b, {logits[buy], imputed<Tasks...>(b, in)});
       const auto inner = b.scope("propensity");

@@ -21,8 +21,8 @@ constexpr Block softmax(Builder& b, Block x, int groups = 1) {
     Node load = node;
     load.in = gates.stopped();
     load.out = {};
-    load.real = b.gate_options.load_balance;
-    if (b.owner() == shared_by_tasks && groups == 1) load.real *= b.gate_options.of_shared_gates;
+    load.loss_weight = b.gate_options.load_balance;
+    if (b.owner() == shared_by_tasks && groups == 1) load.loss_weight *= b.gate_options.of_shared_gates;
     load.scratch_size = x.rows + 1;
     load.scratch = b.scratch(load.scratch_size);
     load.loss = b.owner();  // a shared gate's term is spread over all tasks
@@ -32,7 +32,7 @@ constexpr Block softmax(Builder& b, Block x, int groups = 1) {
   }
   if (b.gate_options.dropout > 0) {
     node.in = gates;
-    node.real = b.gate_options.dropout;
+    node.dropout_rate = b.gate_options.dropout;
     node.out = b.block(x.rows, x.steps);
     gates = b.template emit<ops::GateDropout>(node);
   }

@@ -49,7 +49,7 @@ struct HomeLevel {
       Node node;
       node.in = gate.slice(e * width, width);
       node.in2 = groups[static_cast<std::size_t>(e / Experts)].in;
-      node.real = 2;
+      node.scale = 2;
       node.out = gated.slice(e * width, width);
       b.template emit<ops::Multiply>(node);
     }
@@ -110,7 +110,7 @@ struct HomeLevel {
   static constexpr Block normalise(Builder& b, const std::array<HomeGroup, N>& groups, Block in) {
     Node node;
     node.in = in;
-    node.real = 1e-5;
+    node.epsilon = 1e-5;
     const auto vectors = [&](std::size_t which, std::string_view name, Init init, bool learnt) {
       b.align();
       each_group(b, groups, [&] {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The narrow kernels in bf16. Layers with few inputs or outputs (heads, gates) stay in float: they
+// The reduced precision kernels in bf16. Layers with few inputs or outputs (heads, gates) stay in float: they
 // cost little, and what they say is the model's answer.
 #pragma once
 
@@ -9,7 +9,7 @@
 
 #include "espalier/kernels/cpu/copy.hpp"
 #include "espalier/kernels/cpu/gemm_pairs.hpp"
-#include "espalier/kernels/cpu/narrow_kernels.hpp"
+#include "espalier/kernels/cpu/reduced_precision_kernels.hpp"
 
 namespace espalier::cpu::ESPALIER_COMPILED_SET {
 
@@ -30,16 +30,16 @@ struct BFloat16Kernels {
   static void forward(Stored<T> w, Index outputs, View<const T> x, const GemmOutput<T>& y) {
     const GemmInput<T> right{x.data, 1, x.stride};
     if (!stays_float(outputs, x.rows)) {
-      if (w.narrow != nullptr) {
-        gemm_pairs<Math>(outputs, x.cols, x.rows, GemmInput<BFloat16>{w.narrow, x.rows, 1}, right,
+      if (w.bf16 != nullptr) {
+        gemm_pairs<Math>(outputs, x.cols, x.rows, GemmInput<BFloat16>{w.bf16, x.rows, 1}, right,
                          y);
       } else {
         gemm_pairs<Math>(outputs, x.cols, x.rows, GemmInput<T>{w.values, x.rows, 1}, right, y);
       }
-    } else if (w.narrow == nullptr) {
+    } else if (w.bf16 == nullptr) {
       gemm<T>(outputs, x.cols, x.rows, {w.values, x.rows, 1}, right, y);
     } else {
-      widened_forward(w.narrow, outputs, x, y);
+      widened_forward(w.bf16, outputs, x, y);
     }
   }
 
@@ -86,7 +86,7 @@ struct BFloat16Kernels {
     widened_room();
   }
 
-  static constexpr NarrowKernels<T> all{&forward, &input_gradient, &weight_gradient,
+  static constexpr ReducedPrecisionKernels<T> all{&forward, &input_gradient, &weight_gradient,
                                         &gather,  &gather_pooled,  &prepare_thread};
 
  private:

@@ -61,12 +61,12 @@ struct EmulatedPairs {
     return rounded(first) >> 16U | (rounded(second) & 0xFFFF0000U);
   }
   /// 2 · lanes neighbours.
-  [[nodiscard]] static Pairs narrow(const float* from) {
+  [[nodiscard]] static Pairs to_pairs(const float* from) {
     constexpr auto all = std::make_index_sequence<static_cast<std::size_t>(lanes<float>)>{};
     const Vector<float> a = load(from), b = load(from + lanes<float>);
     return pair_up(every_other<0>(a, b, all), every_other<1>(a, b, all));
   }
-  [[nodiscard]] static Pairs narrow(const BFloat16* from) {
+  [[nodiscard]] static Pairs to_pairs(const BFloat16* from) {
     Pairs pairs;
     std::memcpy(&pairs, from, sizeof pairs);
     return pairs;
@@ -97,8 +97,8 @@ struct NativePairs : EmulatedPairs {
     std::memcpy(&pairs, &halves, sizeof pairs);
     return pairs;
   }
-  using EmulatedPairs::narrow;
-  [[nodiscard]] static Pairs narrow(const float* from) {
+  using EmulatedPairs::to_pairs;
+  [[nodiscard]] static Pairs to_pairs(const float* from) {
     Pairs pairs;
     const __m512bh narrowed = _mm512_cvtne2ps_pbh(load(from + lanes<float>), load(from));
     std::memcpy(&pairs, &narrowed, sizeof pairs);

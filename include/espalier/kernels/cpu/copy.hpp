@@ -9,7 +9,7 @@
 #include "espalier/core/view.hpp"
 #include "espalier/kernels/bfloat16.hpp"
 #include "espalier/kernels/cpu/device.hpp"
-#include "espalier/kernels/cpu/narrow_kernels.hpp"
+#include "espalier/kernels/cpu/reduced_precision_kernels.hpp"
 #include "espalier/kernels/cpu/simd.hpp"
 
 namespace espalier::cpu {
@@ -38,7 +38,7 @@ void fill(Device, T value, View<T> y) {
 template <class T>
 void gather(Device device, std::type_identity_t<Stored<T>> rows, const std::int32_t* ids,
             View<T> y) {
-  if (rows.narrow != nullptr) return narrow_kernels<T>(device)->gather(rows.narrow, ids, y);
+  if (rows.bf16 != nullptr) return reduced_precision_kernels<T>(device)->gather(rows.bf16, ids, y);
   constexpr Index ahead = 8;
   const T* const table = rows.values;
   for (Index j = 0; j < y.cols; ++j) {
@@ -51,8 +51,8 @@ void gather(Device device, std::type_identity_t<Stored<T>> rows, const std::int3
 template <class T>
 void gather_pooled(Device device, std::type_identity_t<Stored<T>> rows, const std::int32_t* ids,
                    const std::int32_t* offsets, bool mean, View<T> y) {
-  if (rows.narrow != nullptr) {
-    return narrow_kernels<T>(device)->gather_pooled(rows.narrow, ids, offsets, mean, y);
+  if (rows.bf16 != nullptr) {
+    return reduced_precision_kernels<T>(device)->gather_pooled(rows.bf16, ids, offsets, mean, y);
   }
   for (Index j = 0; j < y.cols; ++j) {
     T* to = y.column(j);

@@ -10,7 +10,7 @@
 #include "espalier/kernels/bfloat16.hpp"
 #include "espalier/kernels/cpu/device.hpp"
 #include "espalier/kernels/cpu/gemm.hpp"
-#include "espalier/kernels/cpu/narrow_kernels.hpp"
+#include "espalier/kernels/cpu/reduced_precision_kernels.hpp"
 #include "espalier/kernels/cpu/simd.hpp"
 
 namespace espalier::cpu {
@@ -43,10 +43,10 @@ void dense_forward(Device device, std::type_identity_t<Stored<T>> w, const T* bi
   const View<T> first = pre.data != nullptr ? pre : y;
   const GemmOutput<T> to{first.data, first.stride, false, bias,
                          in_registers ? activation : Activation::identity};
-  if (const auto* narrow = narrow_kernels<T>(device)) {
-    narrow->forward(w, y.rows, x, to);
-  } else if (w.panels != nullptr && x.cols == 1) {
-    panels_times<T>(y.rows, x.rows, w.panels, w.values, x.data, to);
+  if (const auto* reduced = reduced_precision_kernels<T>(device)) {
+    reduced->forward(w, y.rows, x, to);
+  } else if (w.packed != nullptr && x.cols == 1) {
+    packed_times<T>(y.rows, x.rows, w.packed, w.values, x.data, to);
   } else {
     gemm<T>(y.rows, x.cols, x.rows, {w.values, x.rows, 1}, {x.data, 1, x.stride}, to);
   }
@@ -57,8 +57,8 @@ void dense_forward(Device device, std::type_identity_t<Stored<T>> w, const T* bi
 template <class T>
 void dense_input_gradient(Device device, const T* w, View<const T> dy, View<T> dx,
                           bool accumulate) {
-  if (const auto* narrow = narrow_kernels<T>(device))
-    return narrow->input_gradient(w, dy, dx, accumulate);
+  if (const auto* reduced = reduced_precision_kernels<T>(device))
+    return reduced->input_gradient(w, dy, dx, accumulate);
   gemm<T>(dx.rows, dy.cols, dy.rows, {w, 1, dx.rows}, {dy.data, 1, dy.stride},
           {dx.data, dx.stride, accumulate, nullptr, Activation::identity});
 }
@@ -104,8 +104,8 @@ void add_samples(Device, View<const T> v, T* to) {
 /// dW += dy xᵀ (outputs × inputs, row after row); db += Σ_j dy_j, unless null.
 template <class T>
 void dense_weight_gradient(Device device, View<const T> dy, View<const T> x, T* dw, T* db) {
-  if (const auto* narrow = narrow_kernels<T>(device)) {
-    narrow->weight_gradient(dy, x, dw);
+  if (const auto* reduced = reduced_precision_kernels<T>(device)) {
+    reduced->weight_gradient(dy, x, dw);
   } else {
     // Seen column after column, dW is dWᵀ = x dyᵀ.
     gemm<T>(x.rows, dy.rows, x.cols, {x.data, 1, x.stride}, {dy.data, dy.stride, 1},

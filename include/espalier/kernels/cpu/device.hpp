@@ -7,12 +7,12 @@
 namespace espalier::cpu {
 
 template <class T>
-struct NarrowKernels;  // narrow_kernels.hpp
+struct ReducedPrecisionKernels;  // reduced_precision_kernels.hpp
 
 /// One thread of the CPU: kernels are single-threaded, executors bring the threads.
 struct Device {
-  const NarrowKernels<float>* narrow =
-      nullptr;  ///< products in less than single precision, where asked for
+  /// Products in less than single precision, where asked for.
+  const ReducedPrecisionKernels<float>* reduced = nullptr;
 };
 
 }  // namespace espalier::cpu

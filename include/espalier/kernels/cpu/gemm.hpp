@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The matrix product that the dense kernels stand on.
+// The matrix product of the dense kernels.
 #pragma once
 
 #include <algorithm>
@@ -12,13 +12,13 @@
 #include "espalier/kernels/cpu/gemm_dot.hpp"
 #include "espalier/kernels/cpu/gemm_operands.hpp"
 #include "espalier/kernels/cpu/instruction_set.hpp"
-#include "espalier/kernels/cpu/narrow_kernels.hpp"
+#include "espalier/kernels/cpu/reduced_precision_kernels.hpp"
 #include "espalier/kernels/cpu/simd.hpp"
 
 #define ESPALIER_SET ESPALIER_COMPILED_SET
 #include "espalier/kernels/cpu/gemm_outer.inc"
-#include "espalier/kernels/cpu/gemm_panels.inc"
-#include "espalier/kernels/cpu/gemm_tile.inc"
+#include "espalier/kernels/cpu/gemm_packed.inc"
+#include "espalier/kernels/cpu/gemm_micro_kernel.inc"
 
 #include "espalier/kernels/cpu/gemm.inc"
 #undef ESPALIER_SET
@@ -30,8 +30,8 @@ ESPALIER_BEGIN_TARGET("avx2,fma")
 
 #include "espalier/kernels/cpu/gemm_dot.inc"
 #include "espalier/kernels/cpu/gemm_outer.inc"
-#include "espalier/kernels/cpu/gemm_panels.inc"
-#include "espalier/kernels/cpu/gemm_tile.inc"
+#include "espalier/kernels/cpu/gemm_packed.inc"
+#include "espalier/kernels/cpu/gemm_micro_kernel.inc"
 
 #include "espalier/kernels/cpu/gemm.inc"
 #undef ESPALIER_SET
@@ -43,8 +43,8 @@ ESPALIER_BEGIN_TARGET("avx512f,avx512dq,avx512bw,avx512vl,fma")
 
 #include "espalier/kernels/cpu/gemm_dot.inc"
 #include "espalier/kernels/cpu/gemm_outer.inc"
-#include "espalier/kernels/cpu/gemm_panels.inc"
-#include "espalier/kernels/cpu/gemm_tile.inc"
+#include "espalier/kernels/cpu/gemm_packed.inc"
+#include "espalier/kernels/cpu/gemm_micro_kernel.inc"
 
 #include "espalier/kernels/cpu/gemm.inc"
 #undef ESPALIER_SET
@@ -53,7 +53,7 @@ ESPALIER_END_TARGET
 
 namespace espalier::cpu {
 
-// Calls the function of the instruction set in use.
+// Calls the function of the current instruction set.
 #if ESPALIER_DISPATCH
 #define ESPALIER_CALL_SET(...)     \
   switch (instruction_set()) {     \
@@ -77,18 +77,17 @@ void gemm(Index m, Index n, Index k, const GemmInput<T>& a, const GemmInput<T>& 
   ESPALIER_CALL_SET(product<T>(m, n, k, a, b, c));
 }
 
-/// y = act(W x + bias), W (m × k) as make_panels() made it and, for what is left below the panels,
-/// row after row.
+/// y = act(W x + bias), W (m × k) packed by pack_weights(); rows below the panels are read from `rows`.
 template <class T>
-void panels_times(Index m, Index k, const T* panels, const T* rows, const T* x,
+void packed_times(Index m, Index k, const T* panels, const T* rows, const T* x,
                   const GemmOutput<T>& y) {
-  ESPALIER_CALL_SET(panels_times_column<T>(m, k, panels, rows, x, y));
+  ESPALIER_CALL_SET(packed_times_column<T>(m, k, panels, rows, x, y));
 }
 
-/// What a thread's first product would allocate.
+/// Allocates what a thread's first product would allocate.
 template <class T>
 void prepare_thread(Device device) {
-  if (const auto* narrow = narrow_kernels<T>(device)) narrow->prepare_thread();
+  if (const auto* reduced = reduced_precision_kernels<T>(device)) reduced->prepare_thread();
   ESPALIER_CALL_SET(make_pack_room<T>());
 }
 #undef ESPALIER_CALL_SET
@@ -96,7 +95,7 @@ void prepare_thread(Device device) {
 #if defined(ESPALIER_INSTANTIATION)
 ESPALIER_INSTANTIATION void gemm<float>(Index, Index, Index, const GemmInput<float>&,
                                         const GemmInput<float>&, const GemmOutput<float>&);
-ESPALIER_INSTANTIATION void panels_times<float>(Index, Index, const float*, const float*,
+ESPALIER_INSTANTIATION void packed_times<float>(Index, Index, const float*, const float*,
                                                 const float*, const GemmOutput<float>&);
 ESPALIER_INSTANTIATION void prepare_thread<float>(Device);
 #endif

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The matrix product on bf16 pairs: both operands are rounded as they are packed, sums stay in
-// float.
+// The matrix product on bf16 pairs: operands are rounded to bf16 as they are packed; sums are float.
 #pragma once
 
 #include <algorithm>
@@ -13,32 +12,31 @@
 
 namespace espalier::cpu::ESPALIER_COMPILED_SET {
 
-// A block is as deep in pairs as one of floats is in values: twice as deep in as many bytes.
-inline constexpr Index left_pairs = panel_rows<float> * block_depth;
-inline constexpr Index right_pairs = 128 * block_depth;
+// KC pairs deep: twice the depth of a block of floats in the same bytes.
+inline constexpr Index packed_a_pairs = mr<float> * kc;
+inline constexpr Index packed_b_pairs = 128 * kc;
 
-/// Room for packed pairs, left and right: a thread's first product makes it.
+/// The thread's packing buffer for pairs of A and B; allocated by the first call.
 inline Pair* pair_room() {
-  thread_local Buffer<Pair> buffer(static_cast<std::size_t>(left_pairs + right_pairs));
+  thread_local Buffer<Pair> buffer(static_cast<std::size_t>(packed_a_pairs + packed_b_pairs));
   return buffer.data();
 }
 
-/// `k` neighbours along the depth; an odd one is paired with zero.
+/// Converts `k` contiguous values along the depth to pairs; an odd last one is paired with zero.
 template <class Math, class Source>
-inline void narrow_run(const Source* from, Index k, Pair* to) {
+inline void convert_run(const Source* from, Index k, Pair* to) {
   constexpr Index step = 2 * lanes<Pair>;
   Index p = 0;
-  for (; p + step <= k; p += step) store(to + p / 2, Math::narrow(from + p));
+  for (; p + step <= k; p += step) store(to + p / 2, Math::to_pairs(from + p));
   if (p == k) return;
   Source last[std::size_t{step}]{};
   Pair pairs[std::size_t{lanes<Pair>}];
   std::copy_n(from + p, k - p, last);
-  store(pairs, Math::narrow(last));
+  store(pairs, Math::to_pairs(last));
   std::copy_n(pairs, (k - p + 1) / 2, to + p / 2);
 }
 
-/// One row of a panel, `m` of its `rows` values there: neighbours of `from`, paired with those of
-/// `next` (null: with zero).
+/// One row of a panel: pairs of (from[i], next[i]) for i < m, zero up to `rows`. next null: zeros.
 template <class Math>
 inline void pair_rows(const float* from, const float* next, Index m, Index rows, Pair* to) {
   constexpr Index n = lanes<Pair>;
@@ -50,8 +48,8 @@ inline void pair_rows(const float* from, const float* next, Index m, Index rows,
   for (; i < rows; ++i) to[i] = i < m ? pair(from[i], next != nullptr ? next[i] : 0.0F) : Pair{0};
 }
 
-/// Rows [0, m) of A, which lie along the depth [0, k): panel[p · rows + i] is pair p of row i;
-/// missing rows are zero.
+/// Packs rows [0, m) of a row-major A, depth [0, k): panel[p · rows + i] is pair p of row i; rows from
+/// m on are zero.
 template <class Math, class Source>
 inline void pack_deep_panel(const GemmInput<Source>& a, Index m, Index k, Index rows, Pair* panel) {
   constexpr Index n = lanes<Pair>;
@@ -62,7 +60,7 @@ inline void pack_deep_panel(const GemmInput<Source>& a, Index m, Index k, Index 
       for (Index r = 0; r < n; ++r) {
         Pair* const to = square + r * n;
         if (i + r < m) {
-          narrow_run<Math>(a.data + (i + r) * a.row + p, depth, to);
+          convert_run<Math>(a.data + (i + r) * a.row + p, depth, to);
         } else {
           store(to, Pairs{});
         }
@@ -78,7 +76,7 @@ inline void pack_deep_panel(const GemmInput<Source>& a, Index m, Index k, Index 
   }
 }
 
-/// The same of rows that lie side by side.
+/// The same for a column-major A.
 template <class Math>
 inline void pack_wide_panel(const GemmInput<float>& a, Index m, Index k, Index rows, Pair* panel) {
   for (Index p = 0; p < k; p += 2, panel += rows) {
@@ -87,11 +85,10 @@ inline void pack_wide_panel(const GemmInput<float>& a, Index m, Index k, Index r
   }
 }
 
-/// Columns [0, n) of B, which lie side by side, depth [0, k): `tile_columns` at a time, one pair
-/// after the other.
+/// Packs columns [0, n) of a row-major B, depth [0, k), in groups of NR columns of pairs.
 template <class Math>
 inline void pack_wide_columns(const GemmInput<float>& b, Index n, Index k, Pair* to) {
-  constexpr Index width = tile_columns, at_once = (std::max)(lanes<Pair>, width);
+  constexpr Index width = nr, at_once = (std::max)(lanes<Pair>, width);
   const Index size = (k + 1) / 2 * width;
   Pair row[std::size_t{at_once}];
   for (Index j = 0; j < n; j += at_once, to += at_once / width * size) {
@@ -105,23 +102,23 @@ inline void pack_wide_columns(const GemmInput<float>& b, Index n, Index k, Pair*
   }
 }
 
-/// Vectors along the m rows of A. With `across`, C is given transposed.
+/// Vectors run along the m rows of A. `transposed`: `out` is Cᵀ.
 template <class Math, class Left, class Right>
 void pair_blocks(Index m, Index n, Index k, const GemmInput<Left>& a, const GemmInput<Right>& b,
-                 const GemmOutput<float>& out, bool across) {
-  constexpr Index width = lanes<float>, deepest = 2 * block_depth;
+                 const GemmOutput<float>& out, bool transposed) {
+  constexpr Index width = lanes<float>, deepest = 2 * kc;
   Pair* const left = pair_room();
-  Pair* const right = left + left_pairs;
-  const Index row_step = across ? out.stride : 1, column_step = across ? 1 : out.stride;
+  Pair* const right = left + packed_a_pairs;
+  const Index row_step = transposed ? out.stride : 1, column_step = transposed ? 1 : out.stride;
   const bool finishes =
       !out.accumulate && (out.bias != nullptr || out.activation != Activation::identity);
   detail::TileOutput<float> c{};
   c.stride = out.stride;
   c.activation = out.activation;
-  c.across = across;
+  c.transposed = transposed;
   for (Index p = 0; p == 0 || p < k; p += deepest) {
     const Index depth = (std::min)(deepest, k - p), pairs = (depth + 1) / 2;
-    const Index column_block = right_pairs / (std::max)(pairs, Index{1}) / width * width;
+    const Index column_block = packed_b_pairs / (std::max)(pairs, Index{1}) / width * width;
     c.add = out.accumulate || p > 0;
     c.finish = finishes && p + deepest >= k;
     for (Index j = 0; j < n; j += column_block) {
@@ -130,7 +127,7 @@ void pair_blocks(Index m, Index n, Index k, const GemmInput<Left>& a, const Gemm
       const bool deep = b.row == 1;
       if (deep) {
         for (Index q = 0; q < columns; ++q)
-          narrow_run<Math>(from + q * b.column, depth, right + q * pairs);
+          convert_run<Math>(from + q * b.column, depth, right + q * pairs);
       } else if constexpr (std::is_same_v<Right, float>) {
         pack_wide_columns<Math>({from, b.row, b.column}, columns, depth, right);
       }
@@ -145,15 +142,15 @@ void pair_blocks(Index m, Index n, Index k, const GemmInput<Left>& a, const Gemm
           pack_wide_panel<Math>(panel, c.rows, depth, rows, left);
         }
         c.data = out.data + i * row_step + j * column_step;
-        c.bias = out.bias == nullptr ? nullptr : out.bias + (across ? j : i);
+        c.bias = out.bias == nullptr ? nullptr : out.bias + (transposed ? j : i);
         if (rows == width) {
-          panel_times_columns<float, 1, narrow_columns, Math>(pairs, left, rows, packed, !deep,
+          panel_times_columns<float, 1, nr_one_vector, Math>(pairs, left, rows, packed, !deep,
                                                               columns, c);
         } else if (rows == 2 * width) {
-          panel_times_columns<float, 2, tile_columns, Math>(pairs, left, rows, packed, !deep,
+          panel_times_columns<float, 2, nr, Math>(pairs, left, rows, packed, !deep,
                                                             columns, c);
         } else {
-          panel_times_columns<float, 3, tile_columns, Math>(pairs, left, rows, packed, !deep,
+          panel_times_columns<float, 3, nr, Math>(pairs, left, rows, packed, !deep,
                                                             columns, c);
         }
         i += rows;
@@ -162,27 +159,27 @@ void pair_blocks(Index m, Index n, Index k, const GemmInput<Left>& a, const Gemm
   }
 }
 
-/// Where the last pairs of `k` neighbours begin, a register of them, when it takes one more: at the
-/// end of a row that is long enough, so that it reads what others have counted, and none beyond.
-/// Counted again, times 0: an infinity among those makes a NaN of a sum that is infinite anyway.
+/// Start of the last, overlapping register of `k` contiguous values if k is not a multiple of the
+/// register: it ends at k, and reads nothing beyond. Values counted before are multiplied by 0 here
+/// (an infinity among them makes NaN of a sum that was infinite anyway).
 [[nodiscard]] constexpr Index last_pairs(Index k) {
   return (std::max)(Index{0}, k - 2 * lanes<Pair>);
 }
 
-/// `k` neighbours as pair_dots() wants its few: whole registers, and another whose pairs are those
-/// at last_pairs(), zero where the others have counted them.
+/// Converts `k` contiguous values for pair_dots(): whole registers, then the register at last_pairs(),
+/// zero where it overlaps the ones before.
 template <class Math, class Source>
-void narrow_few(const Source* from, Index k, Pair* to) {
+void convert_few(const Source* from, Index k, Pair* to) {
   constexpr Index step = 2 * lanes<Pair>;
   const Index whole = k / step * step;
-  narrow_run<Math>(from, whole, to);
+  convert_run<Math>(from, whole, to);
   if (whole == k) return;
   Source last[std::size_t{step}]{};
   std::copy(from + whole, from + k, last + (whole - last_pairs(k)));
-  store(to + whole / 2, Math::narrow(last));
+  store(to + whole / 2, Math::to_pairs(last));
 }
 
-/// out[r · Few + f] = ⟨many_r, few_f⟩, all `k` long; few_f as narrow_few() leaves it.
+/// out[r · Few + f] = ⟨many_r, few_f⟩ over `k` values; few_f made by convert_few().
 template <class Math, int Many, int Few, class Source>
 [[gnu::noinline]] ESPALIER_ALIGN_LOOPS void pair_dots(Index k, const Source* many, Index many_step,
                                                       const Pair* few, Index few_step, float* out) {
@@ -200,7 +197,7 @@ template <class Math, int Many, int Few, class Source>
   Index p = 0;
   for (; p + 2 * n <= k; p += 2 * n) {
     ESPALIER_UNROLL
-    for (int r = 0; r < Many; ++r) left[r] = Math::narrow(many + r * many_step + p);
+    for (int r = 0; r < Many; ++r) left[r] = Math::to_pairs(many + r * many_step + p);
     add(left, p / 2);
   }
   if (p < k) {
@@ -211,7 +208,7 @@ template <class Math, int Many, int Few, class Source>
         std::copy_n(from, k, all);
         from = all;
       }
-      left[r] = Math::narrow(from + last_pairs(k));
+      left[r] = Math::to_pairs(from + last_pairs(k));
     }
     add(left, p / 2);
   }
@@ -220,14 +217,14 @@ template <class Math, int Many, int Few, class Source>
   }
 }
 
-/// With few columns of B: those are narrowed once, rows of A as they are read.
+/// Few columns of B: these are converted once, rows of A as they are read.
 template <class Math, int Few, class Left, class Right>
 void few_columns(Index m, Index k, const GemmInput<Left>& a, const GemmInput<Right>& b,
                  const GemmOutput<float>& c) {
   constexpr Index n = lanes<Pair>;
   Pair* const room = pair_room();
   const Index step = (k + 2 * n - 1) / (2 * n) * n;
-  for (Index f = 0; f < Few; ++f) narrow_few<Math>(b.data + f * b.column, k, room + f * step);
+  for (Index f = 0; f < Few; ++f) convert_few<Math>(b.data + f * b.column, k, room + f * step);
   constexpr int at_once = Few == 1 ? 8 : 4;
   float values[std::size_t{at_once * Few}];
   Index r = 0;
@@ -241,14 +238,14 @@ void few_columns(Index m, Index k, const GemmInput<Left>& a, const GemmInput<Rig
   }
 }
 
-/// C = act(A B + bias) or C += A B in bf16: A and B rounded, products added up in float. A and B
-/// float; or bf16 already, lying along the depth.
+/// C = act(A B + bias) or C += A B: A and B rounded to bf16, sums in float. A and B are float, or bf16
+/// and contiguous along the depth.
 template <class Math, class Left, class Right>
 void gemm_pairs(Index m, Index n, Index k, const GemmInput<Left>& a, const GemmInput<Right>& b,
                 const GemmOutput<float>& c) {
   if (m == 0 || n == 0) return;
   const bool deep = a.column == 1 && b.row == 1;
-  const bool dots = deep && n <= 2 && k + 2 * lanes<Pair> <= right_pairs;
+  const bool dots = deep && n <= 2 && k + 2 * lanes<Pair> <= packed_b_pairs;
   if (dots && n == 1) {
     few_columns<Math, 1>(m, k, a, b, c);
   } else if (dots && n == 2) {

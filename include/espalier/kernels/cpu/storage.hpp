@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `Storage<T, Cpu>`: the parameters of a model as the CPU's kernels read them.
+// `Storage<T, Cpu>`: a model's parameters as the CPU's kernels read them.
 #pragma once
 
 #include "espalier/core/config.hpp"
@@ -8,7 +8,7 @@
 
 namespace espalier {
 
-/// Each device has its own. It refers to the parameters, and owns nothing.
+/// Specialised for each device. Refers to the parameters; owns nothing.
 template <class T, class Device>
 struct Storage;
 
@@ -16,17 +16,17 @@ template <class T>
 struct Storage<T, Cpu> {
   const T* parameters = nullptr;  ///< dense
   const T* const* tables = nullptr;
-  const T* panels = nullptr;                     ///< or null: matrices of products once more, in panels, each at its offset
-  const BFloat16* narrow_matrices = nullptr;     ///< or null: these, and none among `parameters`
-  const BFloat16* const* narrow_tables = nullptr;  ///< or null: these, and no `tables`
+  const T* packed_weights = nullptr;             ///< or null: packed copies of weight matrices, each at its offset
+  const BFloat16* bf16_matrices = nullptr;       ///< or null: weight matrices, which are then not in `parameters`
+  const BFloat16* const* bf16_tables = nullptr;  ///< or null: used instead of `tables`
 
-  /// A matrix of weights that is read by products alone.
+  /// A weight matrix that only products read.
   [[nodiscard]] Stored<T> matrix(Index offset) const {
-    if (narrow_matrices != nullptr) return Stored<T>(narrow_matrices + offset);
-    return {parameters + offset, panels == nullptr ? nullptr : panels + offset};
+    if (bf16_matrices != nullptr) return Stored<T>(bf16_matrices + offset);
+    return {parameters + offset, packed_weights == nullptr ? nullptr : packed_weights + offset};
   }
   [[nodiscard]] Stored<T> table(int index) const {
-    if (narrow_tables != nullptr) return Stored<T>(narrow_tables[index]);
+    if (bf16_tables != nullptr) return Stored<T>(bf16_tables[index]);
     return tables[index];
   }
 };

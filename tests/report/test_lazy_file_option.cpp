@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "espalier/report/text_option.hpp"
+#include "espalier/report/lazy_file_option.hpp"
 
 #include <doctest/doctest.h>
 
@@ -15,7 +15,7 @@ struct Functions {
     return functions;
   }
 };
-using Option = espalier::TextOption<Functions>;
+using Option = espalier::LazyFileOption<Functions>;
 
 TEST_CASE("text option: nothing is behind one that is not set") {
   CHECK(Option().functions() == nullptr);

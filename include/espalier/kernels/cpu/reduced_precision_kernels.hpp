@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `NarrowKernels`: what a device does in less than single precision, as functions: a program that
-// never asks for it does not compile them.
+// `ReducedPrecisionKernels`: products in less than single precision, as a table of functions, so that a program that
+// never asks for them does not compile them.
 #pragma once
 
 #include <cstdint>
@@ -15,9 +15,9 @@ namespace espalier::cpu {
 template <class T>
 struct GemmOutput;
 
-/// Values come and go as T; only within a product, and in memory, are they narrow.
+/// Values come and go as T; they are bf16 only in memory and within a product.
 template <class T>
-struct NarrowKernels {
+struct ReducedPrecisionKernels {
   /// y = act(W x + b), as `y` says. W: outputs × inputs, row after row.
   void (*forward)(Stored<T> w, Index outputs, View<const T> x, const GemmOutput<T>& y);
   /// dx = Wᵀ dy, or dx += Wᵀ dy.
@@ -33,10 +33,10 @@ struct NarrowKernels {
   void (*prepare_thread)();
 };
 
-/// Those of the device, or null: there are some for float alone.
+/// The device's, or null; null for any T but float.
 template <class T>
-[[nodiscard]] constexpr const NarrowKernels<T>* narrow_kernels(Device device) {
-  if constexpr (std::is_same_v<T, float>) return device.narrow;
+[[nodiscard]] constexpr const ReducedPrecisionKernels<T>* reduced_precision_kernels(Device device) {
+  if constexpr (std::is_same_v<T, float>) return device.reduced;
   return nullptr;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `TextOption`: a file or column that an option may name, together with the functions that make use of it.
+// `LazyFileOption`: a file or column that an option may name, together with the functions that make use of it.
 #pragma once
 
 #include <string>
@@ -13,13 +13,13 @@ namespace espalier {
 /// which nothing else refers to: a program that never names such a file does not contain the code for it, and its compiler
 /// has nothing to do.
 template <class Functions>
-class TextOption {
+class LazyFileOption {
  public:
-  TextOption() = default;
+  LazyFileOption() = default;
 
   template <class Text>
-    requires(!std::is_same_v<Text, TextOption> && std::is_convertible_v<const Text&, std::string>)
-  TextOption(const Text& text)  // NOLINT(google-explicit-constructor): an option is spelled as the text it is.
+    requires(!std::is_same_v<Text, LazyFileOption> && std::is_convertible_v<const Text&, std::string>)
+  LazyFileOption(const Text& text)  // NOLINT(google-explicit-constructor): an option is spelled as the text it is.
       : text_(text), functions_(&Functions::all()) {}
 
   operator const std::string&() const noexcept { return text_; }  // NOLINT(google-explicit-constructor)

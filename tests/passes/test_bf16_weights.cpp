@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A schedule that reads matrices as bf16, against the same with matrices of such values in float.
-#include "espalier/passes/narrow_weights.hpp"
+#include "espalier/passes/bf16_weights.hpp"
 
 #include <doctest/doctest.h>
 
@@ -39,10 +39,10 @@ std::vector<float> gradient(esp::Precision precision, std::span<const std::strin
 TEST_CASE("bf16: nodes are pointed at matrices and at what is left, value by value") {
   const auto program = esp::program_of<Mixed, float, esp::Cpu>();
   const auto parameters = made_up_parameters<float>(program.plan);
-  const esp::NarrowParameters narrow(program.plan, program.traits, parameters);
+  const esp::Bf16Parameters bf16(program.plan, program.traits, parameters);
   auto schedule = esp::forward_schedule(program, false);
-  esp::NarrowWeights<float> pass;
-  pass.apply(schedule, program.traits, narrow.layout);
+  esp::Bf16Weights<float> pass;
+  pass.apply(schedule, program.traits, bf16.layout);
   CHECK(note_of(schedule.notes, "bf16").fired);
   int matrices = 0, others = 0;
   for (std::size_t i = 0; i < schedule.steps.size(); ++i) {
@@ -54,7 +54,7 @@ TEST_CASE("bf16: nodes are pointed at matrices and at what is left, value by val
       for (esp::Index v = 0; v < from.size; ++v) {
         const float value = parameters.dense[static_cast<std::size_t>(from.offset + v)];
         const auto at = static_cast<std::size_t>(to.offset + v);
-        const float there = esp::is_matrix(program.traits[i], before, p) ? static_cast<float>(narrow.matrices[at]) : narrow.rest[at];
+        const float there = esp::is_matrix(program.traits[i], before, p) ? static_cast<float>(bf16.matrices[at]) : bf16.rest[at];
         REQUIRE(there == (esp::is_matrix(program.traits[i], before, p) ? static_cast<float>(esp::BFloat16(value)) : value));
       }
     }
@@ -68,30 +68,30 @@ TEST_CASE("bf16: as parameters that are rounded beforehand") {
   auto parameters = made_up_parameters<float>(program.plan);
   for (const esp::WeightMatrix& m : esp::weight_matrices(program.plan.nodes, program.traits)) round(parameters.dense.data() + m.offset, m.rows * m.columns);
   for (auto& table : parameters.tables) round(table.data(), static_cast<esp::Index>(table.size()));
-  const esp::NarrowParameters narrow(program.plan, program.traits, parameters);
-  const esp::InferenceExecutor<float> halves(program, narrow, esp::Precision::Bf16), whole(program, parameters);
+  const esp::Bf16Parameters bf16(program.plan, program.traits, parameters);
+  const esp::InferenceExecutor<float> halves(program, bf16, esp::Precision::Bf16), whole(program, parameters);
   // Activations are rounded within products, too.
   for (const esp::Index samples : {1, 64}) CHECK(difference(predictions(halves, samples), predictions(whole, samples)) < 0.02);
 }
 
 TEST_CASE("bf16: in training, left out by name") {
   const std::vector<std::string_view> none{"bf16"};
-  const auto plain = gradient(esp::Precision::Fp32, {}), left_out = gradient(esp::Precision::Bf16, none), narrow = gradient(esp::Precision::Bf16, {});
+  const auto plain = gradient(esp::Precision::Fp32, {}), left_out = gradient(esp::Precision::Bf16, none), bf16 = gradient(esp::Precision::Bf16, {});
   CHECK(same_bits(plain, left_out));
-  CHECK_FALSE(same_bits(plain, narrow));
+  CHECK_FALSE(same_bits(plain, bf16));
   double dot = 0, a = 0, b = 0;
   for (std::size_t i = 0; i < plain.size(); ++i) {
-    dot += static_cast<double>(plain[i]) * static_cast<double>(narrow[i]);
+    dot += static_cast<double>(plain[i]) * static_cast<double>(bf16[i]);
     a += static_cast<double>(plain[i]) * static_cast<double>(plain[i]);
-    b += static_cast<double>(narrow[i]) * static_cast<double>(narrow[i]);
+    b += static_cast<double>(bf16[i]) * static_cast<double>(bf16[i]);
   }
   CHECK(dot / std::sqrt(a * b) > 0.999);
 }
 
 TEST_CASE("bf16: cannot be left out where the parameters are kept so") {
   const auto program = esp::program_of<Broad, float, esp::Cpu>();
-  const esp::NarrowParameters narrow(program.plan, program.traits, made_up_parameters<float>(program.plan));
+  const esp::Bf16Parameters bf16(program.plan, program.traits, made_up_parameters<float>(program.plan));
   const std::vector<std::string_view> none{"bf16"};
-  CHECK_THROWS_WITH_AS(esp::InferenceExecutor<float>(program, narrow, esp::Precision::Bf16, none),
+  CHECK_THROWS_WITH_AS(esp::InferenceExecutor<float>(program, bf16, esp::Precision::Bf16, none),
                        "without is 'bf16', expected a pass: memory_reuse", esp::ConfigError);
 }

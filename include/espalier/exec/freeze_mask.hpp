@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `Trainable`: which group of parameters each tensor belongs to, or that it does not learn, cut into chunks for threads.
+// `FreezeMask`: which group of parameters each tensor belongs to, or that it does not learn, cut into chunks for threads.
 #pragma once
 
 #include <algorithm>
@@ -17,7 +17,7 @@ namespace espalier {
 
 /// Tensors and tables are known by patterns on their names: `shared/*`, `embedding/user*`, `*/bias`. What a pattern of
 /// `freeze` fits is frozen; anything else is of the first group whose pattern fits, or of none.
-class Trainable {
+class FreezeMask {
  public:
   static constexpr int frozen = -1, no_group = 0;  ///< the groups' own numbers begin at 1
 
@@ -31,7 +31,7 @@ class Trainable {
 
   /// Throws ConfigError for a pattern that fits nothing, naming a few names that there are, and for a group all of whose
   /// tensors are those of groups before it.
-  ESPALIER_COLD Trainable(const PlanView& plan, std::span<const std::string> freeze,
+  ESPALIER_COLD FreezeMask(const PlanView& plan, std::span<const std::string> freeze,
                           std::span<const ParameterGroup> groups = {}) {
     std::vector<bool> freezes(freeze.size(), false), fits(groups.size(), false),
         takes(groups.size(), false);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <doctest/doctest.h>
 
-#include "espalier/exec/trainable.hpp"
+#include "espalier/exec/freeze_mask.hpp"
 #include "support/made_up.hpp"
 
 using namespace espalier_test;
@@ -15,10 +15,10 @@ struct Large : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<esp::Layers<e
 template <class Model, class Expected>
 void check(const std::vector<std::string>& patterns, Expected expected) {
   const esp::PlanView& plan = esp::plan_of<Model>();
-  const esp::Trainable trainable(plan, patterns);
+  const esp::FreezeMask freeze_mask(plan, patterns);
   esp::Index at = 0;
   std::vector<bool> frozen;
-  for (const esp::Trainable::Chunk& chunk : trainable.chunks()) {
+  for (const esp::FreezeMask::Chunk& chunk : freeze_mask.chunks()) {
     CHECK(chunk.begin == at);
     CHECK(chunk.end > chunk.begin);
     CHECK(chunk.end - chunk.begin <= 8192);
@@ -34,13 +34,13 @@ void check(const std::vector<std::string>& patterns, Expected expected) {
     }
   }
   for (int t = 0; t < plan.sizes.tables; ++t) {
-    CHECK(trainable.table_frozen(t) == expected(plan.tables[static_cast<std::size_t>(t)].name.view()));
+    CHECK(freeze_mask.table_frozen(t) == expected(plan.tables[static_cast<std::size_t>(t)].name.view()));
   }
 }
 
 }  // namespace
 
-TEST_CASE("trainable: chunks of frozen and of learnt values") {
+TEST_CASE("freeze mask: chunks of frozen and of learnt values") {
   check<Large>({}, [](std::string_view) { return false; });
   check<Large>({"*"}, [](std::string_view) { return true; });
   check<Large>({"*/bias"}, [](std::string_view name) { return name.ends_with("/bias"); });
@@ -52,9 +52,9 @@ TEST_CASE("trainable: chunks of frozen and of learnt values") {
   check<Separate>({"click/*"}, [](std::string_view name) { return name.starts_with("click/"); });
 }
 
-TEST_CASE("trainable: a pattern that fits nothing, or only what is not learnt") {
+TEST_CASE("freeze mask: a pattern that fits nothing, or only what is not learnt") {
   const auto refused = [](const std::vector<std::string>& patterns) {
-    return message_of([&] { esp::Trainable(esp::plan_of<Normed>(), patterns); });
+    return message_of([&] { esp::FreezeMask(esp::plan_of<Normed>(), patterns); });
   };
   CHECK(refused({"shared/*", "bottom/*"}).find("freeze pattern 'bottom/*' fits no tensor; there are e.g. 'shared/dense0/weight'") == 0);
   CHECK(refused({""}).find("freeze pattern '' fits no tensor") == 0);

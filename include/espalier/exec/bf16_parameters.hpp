@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `NarrowParameters`: a model's parameters in half the bytes: matrices of weights and tables as
-// bf16.
+// `Bf16Parameters`: a model's parameters with weight matrices and tables kept as bf16.
 #pragma once
 
 #include <algorithm>
@@ -9,29 +8,28 @@
 
 #include "espalier/exec/parameters.hpp"
 #include "espalier/kernels/bfloat16.hpp"
-#include "espalier/passes/narrow_weights.hpp"
+#include "espalier/passes/bf16_weights.hpp"
 
 namespace espalier {
 
-/// Biases, normalisation, gates of routes and the like stay float: few values, which no product
-/// reads.
-class NarrowParameters {
+/// Biases, normalisation, gates of routes and other small tensors stay float: no product reads them.
+class Bf16Parameters {
  public:
-  NarrowLayout layout;
+  Bf16Layout layout;
   Buffer<BFloat16> matrices;
   Buffer<float> rest;
   std::vector<Buffer<BFloat16>> tables;
 
-  NarrowParameters() = default;
+  Bf16Parameters() = default;
 
-  ESPALIER_COLD NarrowParameters(const PlanView& plan, std::span<const OperationTraits> traits, const Parameters<float>& parameters)
+  ESPALIER_COLD Bf16Parameters(const PlanView& plan, std::span<const OperationTraits> traits, const Parameters<float>& parameters)
       : layout(plan, traits, static_cast<Index>(parameters.dense.size())),
         matrices(static_cast<std::size_t>(layout.matrices())),
         rest(static_cast<std::size_t>(layout.kept())) {
     Index last = 0, kept = 0;
     const float* const from = parameters.dense.data();
-    for (const NarrowLayout::Range& r : layout.ranges()) {
-      narrow(from + r.begin, r.size(), matrices.data() + r.place);
+    for (const Bf16Layout::Range& r : layout.ranges()) {
+      to_bf16(from + r.begin, r.size(), matrices.data() + r.place);
       std::copy(from + last, from + r.begin, rest.data() + kept);
       kept = r.kept_before;
       last = r.end;
@@ -39,7 +37,7 @@ class NarrowParameters {
     std::copy(from + last, from + parameters.dense.size(), rest.data() + kept);
     for (const Buffer<float>& table : parameters.tables) {
       tables.emplace_back(table.size());
-      narrow(table.data(), static_cast<Index>(table.size()), tables.back().data());
+      to_bf16(table.data(), static_cast<Index>(table.size()), tables.back().data());
     }
   }
 
@@ -50,7 +48,7 @@ class NarrowParameters {
   }
 
  private:
-  static void narrow(const float* from, Index count, BFloat16* to) {
+  static void to_bf16(const float* from, Index count, BFloat16* to) {
     for (Index i = 0; i < count; ++i) to[i] = BFloat16(from[i]);
   }
 };

@@ -33,7 +33,7 @@ template <class Model>
 struct Both {
   esp::Program<float, esp::Cpu> program = esp::program_of<Model, float, esp::Cpu>();
   esp::Parameters<float> parameters{program.plan, rows};
-  esp::NarrowParameters narrow;
+  esp::Bf16Parameters bf16;
 
   Both() {
     esp::initialize(program.plan, 3, parameters);
@@ -48,7 +48,7 @@ struct Both {
     for (esp::Buffer<float>& table : parameters.tables) {
       for (float& v : table) v = static_cast<float>(random.normal());
     }
-    narrow = esp::NarrowParameters(program.plan, program.traits, parameters);
+    bf16 = esp::Bf16Parameters(program.plan, program.traits, parameters);
   }
 };
 
@@ -70,11 +70,11 @@ template <class Model>
 void check_near() {
   const Both<Model> both;
   const esp::InferenceExecutor<float> plain(both.program, both.parameters),
-      narrow(both.program, both.narrow, esp::Precision::Bf16);
+      bf16(both.program, both.bf16, esp::Precision::Bf16);
   for (const esp::Index samples : {1, 2, 5, 64, 150}) {
     CAPTURE(samples);
     const esp::RandomBatch<float> data(both.program.plan, samples, rows, 5);
-    const auto a = answers(plain, data.batch()), b = answers(narrow, data.batch());
+    const auto a = answers(plain, data.batch()), b = answers(bf16, data.batch());
     for (std::size_t k = 0; k < 2; ++k) {
       double worst = 0;
       for (std::size_t j = 0; j < a[k].size(); ++j) {
@@ -92,57 +92,57 @@ void check_near() {
 template <class Model>
 void check_bytes() {
   const Both<Model> both;
-  std::size_t narrow = 0, padding = 64, all = both.parameters.dense.size();
+  std::size_t bf16 = 0, padding = 64, all = both.parameters.dense.size();
   for (const esp::ParameterInfo& t : both.program.plan.tensors) {
     if (t.columns == 0) continue;
-    narrow += static_cast<std::size_t>(t.size());
+    bf16 += static_cast<std::size_t>(t.size());
     padding += 64;
   }
   for (const esp::Buffer<float>& table : both.parameters.tables) {
-    narrow += table.size();
+    bf16 += table.size();
     all += table.size();
   }
-  CHECK(both.narrow.bytes() <= 2 * narrow + 4 * (all - narrow) + padding);
-  CHECK(both.narrow.bytes() < 0.53 * 4 * static_cast<double>(all));
+  CHECK(both.bf16.bytes() <= 2 * bf16 + 4 * (all - bf16) + padding);
+  CHECK(both.bf16.bytes() < 0.53 * 4 * static_cast<double>(all));
 }
 
 }  // namespace
 
 TEST_CASE(
-    "narrow parameters: answers near those in float, alone and together, without allocating") {
+    "bf16 parameters: answers near those in float, alone and together, without allocating") {
   check_near<WideExperts>();
   check_near<OneLayer>();
 }
 
-TEST_CASE("narrow parameters: half the bytes, but for biases and the like") {
+TEST_CASE("bf16 parameters: half the bytes, but for biases and the like") {
   check_bytes<WideExperts>();
   check_bytes<OneLayer>();
 }
 
-TEST_CASE("narrow parameters: refused where they cannot be read") {
+TEST_CASE("bf16 parameters: refused where they cannot be read") {
   const Both<OneLayer> both;
   CHECK(message_of([&] {
-          esp::InferenceExecutor<float>(both.program, both.narrow, esp::Precision::Fp32);
-        }) == "narrow parameters are read in Precision::Bf16, not in fp32");
+          esp::InferenceExecutor<float>(both.program, both.bf16, esp::Precision::Fp32);
+        }) == "bf16 parameters are read in Precision::Bf16, not in fp32");
 }
 
-TEST_CASE("narrow parameters: a predictor reads the same file") {
+TEST_CASE("bf16 parameters: a predictor reads the same file") {
   const TemporaryFolder folder(TemporaryFolder::Where::in_memory);
   const std::string path = folder / "model.safetensors";
   esp::Trainer<Experts> trainer(quick_options());
   trainer.fit(made_up(400, 1));
   trainer.save(path);
-  const esp::Predictor<Experts> plain(path), narrow(path, esp::Precision::Bf16);
-  CHECK(narrow.parameter_bytes() < plain.parameter_bytes());
-  CHECK(narrow.parameters().dense.empty());
+  const esp::Predictor<Experts> plain(path), bf16(path, esp::Precision::Bf16);
+  CHECK(bf16.parameter_bytes() < plain.parameter_bytes());
+  CHECK(bf16.parameters().dense.empty());
   const esp::Dataset data = made_up(200, 3);
-  const esp::Predictions a = plain.predict(data), b = narrow.predict(data);
+  const esp::Predictions a = plain.predict(data), b = bf16.predict(data);
   double worst = 0;
   for (std::size_t j = 0; j < 200; ++j)
     espalier_test::keep_worst(worst, std::abs(static_cast<double>(a.of("click")[j] - b.of("click")[j])));
   CHECK(worst < 0.02);
   CHECK(worst > 0);
-  const std::vector<float> one = narrow.predict_row({{"x", 0.5}, {"user", "u3"}});
+  const std::vector<float> one = bf16.predict_row({{"x", 0.5}, {"user", "u3"}});
   const std::vector<float> expected = plain.predict_row({{"x", 0.5}, {"user", "u3"}});
   CHECK(one[0] == doctest::Approx(static_cast<double>(expected[0])).epsilon(0.02));
 }

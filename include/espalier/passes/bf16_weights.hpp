@@ -18,11 +18,11 @@
 namespace espalier {
 
 /// The name under which `without` leaves it out.
-inline constexpr std::string_view narrow_pass = "bf16";
+inline constexpr std::string_view bf16_pass = "bf16";
 
 /// Matrices that products alone read move to a buffer of their own, each range of neighbours to the begin of a cache line; what is left
 /// closes up.
-class NarrowLayout {
+class Bf16Layout {
  public:
   /// Of the plan's parameters: neighbouring matrices.
   struct Range {
@@ -33,9 +33,9 @@ class NarrowLayout {
     [[nodiscard]] Index size() const { return end - begin; }
   };
 
-  NarrowLayout() = default;
+  Bf16Layout() = default;
 
-  ESPALIER_COLD NarrowLayout(const PlanView& plan, std::span<const OperationTraits> traits, Index parameters) {
+  ESPALIER_COLD Bf16Layout(const PlanView& plan, std::span<const OperationTraits> traits, Index parameters) {
     for (const WeightMatrix& m : weight_matrices(plan.nodes, traits)) ranges_.push_back({m.offset, m.end()});
     std::sort(ranges_.begin(), ranges_.end(), [](const Range& a, const Range& b) { return a.begin < b.begin; });
     std::size_t made = 0;
@@ -93,16 +93,16 @@ class NarrowLayout {
 
 /// The nodes of a forward schedule, reading from such a layout.
 template <class T, class Device = Cpu>
-class NarrowWeights {
+class Bf16Weights {
  public:
-  NarrowWeights() = default;
-  NarrowWeights(const NarrowWeights&) = delete;  // steps refer to its nodes
-  NarrowWeights& operator=(const NarrowWeights&) = delete;
+  Bf16Weights() = default;
+  Bf16Weights(const Bf16Weights&) = delete;  // steps refer to its nodes
+  Bf16Weights& operator=(const Bf16Weights&) = delete;
 
-  ESPALIER_COLD void apply(ExecutionSchedule<T, Device>& schedule, std::span<const OperationTraits> traits, const NarrowLayout& layout) {
+  ESPALIER_COLD void apply(ExecutionSchedule<T, Device>& schedule, std::span<const OperationTraits> traits, const Bf16Layout& layout) {
     copy_nodes(schedule, nodes_);
     for (std::size_t i = 0; i < nodes_.size(); ++i) layout.redirect(nodes_[i], traits[static_cast<std::size_t>(schedule.steps[i].place)]);
-    schedule.notes.push_back({narrow_pass, true, message({"values of matrices: ", layout.matrices(), ", of what stays float: ", layout.kept()})});
+    schedule.notes.push_back({bf16_pass, true, message({"values of matrices: ", layout.matrices(), ", of what stays float: ", layout.kept()})});
   }
 
  private:
