@@ -50,7 +50,7 @@ function(configures expected code)
 endfunction()
 if(NAME STREQUAL "find_package")
   set(link "target_link_libraries(app PRIVATE")
-  configures("no component 'nosuch': expected compiled or gzip" "find_package(espalier 0.1 REQUIRED COMPONENTS nosuch)")
+  configures("no component 'nosuch': expected compiled, gzip or openmp" "find_package(espalier 0.1 REQUIRED COMPONENTS nosuch)")
   configures("no component 'compiled': it is installed with -DESPALIER_INSTALL_COMPILED=ON, no component 'gzip': no zlib is found here"
              "find_package(espalier REQUIRED COMPONENTS compiled gzip)" -DCMAKE_DISABLE_FIND_PACKAGE_ZLIB=ON)
   configures("espalier::compiled is missing: it is installed with -DESPALIER_INSTALL_COMPILED=ON"
@@ -76,7 +76,12 @@ if(NAME STREQUAL "find_package")
     find_package(espalier 0.1 REQUIRED)
     check(espalier_FOUND)
     target_link_libraries(app PRIVATE espalier::espalier)")
+  configures("no component 'openmp': the compiler has no OpenMP" "find_package(espalier REQUIRED COMPONENTS openmp)"
+             -DCMAKE_DISABLE_FIND_PACKAGE_OpenMP=ON)
 elseif(NAME STREQUAL "add_subdirectory")
+  configures("espalier::openmp is missing: the compiler has no OpenMP"
+             "add_subdirectory(\"${ROOT}\" espalier)\ntarget_link_libraries(app PRIVATE espalier::openmp)"
+             -DCMAKE_DISABLE_FIND_PACKAGE_OpenMP=ON)
   configures("espalier::gzip is missing: no zlib was found when espalier was configured"
              "add_subdirectory(\"${ROOT}\" espalier)\ntarget_link_libraries(app PRIVATE espalier::gzip)"
              -DCMAKE_DISABLE_FIND_PACKAGE_ZLIB=ON)

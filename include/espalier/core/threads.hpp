@@ -12,20 +12,23 @@
 #include "espalier/core/config.hpp"
 #include "espalier/core/fork.hpp"
 #include "espalier/core/function_ref.hpp"
+#include "espalier/core/thread_backend.hpp"
 
 namespace espalier {
 
-/// Runs `count` pieces of work on up to `threads` threads, the calling one among them. Each begins with a part of its
-/// own, the same in every run, whose values lie in its core's cache; who is done takes from the others' parts. So which
-/// thread takes which piece is left to chance, and results must not depend on it. Waiting threads look for work a short
-/// while and then sleep, so an application's own threads are not starved. In the child of a fork() the pool starts threads
-/// of its own with its first run there.
+/// Runs `count` pieces of work on up to `threads` threads, the calling one among them. Each thread begins with its own part,
+/// the same in every run, whose values are in its core's cache, and then takes pieces from the others' parts. So any thread
+/// may take any piece, and results must not depend on it.
+///
+/// The threads are those of the registered ThreadBackend (OpenMP's, with espalier::openmp), else the pool's own. The pool's
+/// own threads spin for a short while when they have no work, and then sleep. In the child of a fork() the pool starts
+/// threads of its own with its first run there.
 class ThreadPool {
  public:
-  /// `threads` ≥ 1 counts the caller; 0 means as many as the machine has cores.
-  explicit ThreadPool(int threads)
-      : threads_(threads > 0 ? threads : hardware_threads()), parts_(static_cast<std::size_t>(threads_)) {
-    start();
+  /// `threads` ≥ 1 counts the caller; 0: default_threads(). `backend`: null for threads of its own.
+  explicit ThreadPool(int threads, const ThreadBackend* backend = thread_backend())
+      : threads_(threads > 0 ? threads : default_threads()), backend_(backend), parts_(static_cast<std::size_t>(threads_)) {
+    if (backend_ == nullptr) start();
   }
 
   ThreadPool(const ThreadPool&) = delete;
@@ -41,14 +44,15 @@ class ThreadPool {
   /// Calls function(piece, worker) for every piece in [0, count); worker is in [0, threads()) and no two calls with one
   /// worker overlap. Returns when all are done. The first exception thrown is thrown again here. One run at a time.
   void run(Index count, FunctionRef<void(Index piece, int worker)> function) {
-    if (threads_ == 1 || count <= 1) {
-      for (Index piece = 0; piece < count; ++piece) function(piece, 0);
-      return;
-    }
-    if (!mark_.here()) {
+    if (threads_ > 1 && count > 1 && !mark_.here()) {
       leave_parent();
+      backend_ = nullptr;
       start();
       mark_ = ForkMark();
+    }
+    if (threads_ == 1 || count <= 1 || (backend_ != nullptr && backend_->in_parallel_region())) {
+      for (Index piece = 0; piece < count; ++piece) function(piece, 0);
+      return;
     }
     function_ = &function;
     error_ = nullptr;
@@ -56,35 +60,35 @@ class ThreadPool {
       parts_[static_cast<std::size_t>(part)].next.store(part * count / threads_, std::memory_order_relaxed);
     }
     count_ = count;
-    busy_.store(threads_ - 1, std::memory_order_relaxed);
-    {
-      const std::lock_guard lock(mutex_);
-      generation_.fetch_add(1, std::memory_order_release);
-    }
-    if (sleeping_.load(std::memory_order_relaxed) > 0) wake_.notify_all();
-    take(0);
-    for (int spin = 0; busy_.load(std::memory_order_acquire) != 0; ++spin) {
-      if (spin < spins) {
-        pause();
-      } else {
-        std::unique_lock lock(mutex_);
-        done_.wait(lock, [this] { return busy_.load(std::memory_order_acquire) == 0; });
-      }
+    if (backend_ != nullptr) {
+      backend_->run(threads_, [this](int worker) { take(worker); });
+    } else {
+      take_on_own_threads();
     }
     if (error_) std::rethrow_exception(error_);
   }
 
-  /// Calls function(worker) once on every thread of the pool, the calling one among them.
+  /// Calls function(worker) once on every thread of the pool, the calling one among them. With a backend these are the
+  /// threads that it has for the caller now, which may be fewer.
   void on_every_thread(FunctionRef<void(int worker)> function) {
-    std::atomic<int> arrived{0};
-    run(threads_, [&](Index, int worker) {
-      arrived.fetch_add(1);
-      while (arrived.load() < threads_) std::this_thread::yield();  // so that each takes one piece
-      function(worker);
-    });
+    if (backend_ == nullptr || !mark_.here()) {
+      std::atomic<int> arrived{0};
+      run(threads_, [&](Index, int worker) {
+        arrived.fetch_add(1);
+        while (arrived.load() < threads_) std::this_thread::yield();  // so that each takes one piece
+        function(worker);
+      });
+      return;
+    }
+    if (threads_ == 1 || backend_->in_parallel_region()) return function(0);
+    error_ = nullptr;
+    backend_->run(threads_, [&](int worker) { keep_error([&] { function(worker); }); });
+    if (error_) std::rethrow_exception(error_);
   }
 
-  [[nodiscard]] static int hardware_threads() noexcept {
+  /// The registered backend's, else as many as the machine has cores.
+  [[nodiscard]] static int default_threads() noexcept {
+    if (const ThreadBackend* const backend = thread_backend()) return backend->default_threads();
     const unsigned n = std::thread::hardware_concurrency();
     return n == 0 ? 1 : static_cast<int>(n);
   }
@@ -100,10 +104,28 @@ class ThreadPool {
 #endif
   }
 
-  /// A line of the cache for itself: its own thread counts there without hindrance.
+  /// A cache line of its own: its thread counts there without contention.
   struct alignas(64) Part {
     std::atomic<Index> next{0};
   };
+
+  void take_on_own_threads() {
+    busy_.store(threads_ - 1, std::memory_order_relaxed);
+    {
+      const std::lock_guard lock(mutex_);
+      generation_.fetch_add(1, std::memory_order_release);
+    }
+    if (sleeping_.load(std::memory_order_relaxed) > 0) wake_.notify_all();
+    take(0);
+    for (int spin = 0; busy_.load(std::memory_order_acquire) != 0; ++spin) {
+      if (spin < spins) {
+        pause();
+      } else {
+        std::unique_lock lock(mutex_);
+        done_.wait(lock, [this] { return busy_.load(std::memory_order_acquire) == 0; });
+      }
+    }
+  }
 
   void take(int worker) {
     for (int turn = 0; turn < threads_; ++turn) {
@@ -112,13 +134,18 @@ class ThreadPool {
       for (;;) {
         const Index piece = parts_[static_cast<std::size_t>(part)].next.fetch_add(1, std::memory_order_relaxed);
         if (piece >= end) break;
-        try {
-          (*function_)(piece, worker);
-        } catch (...) {
-          const std::lock_guard lock(mutex_);
-          if (!error_) error_ = std::current_exception();
-        }
+        keep_error([&] { (*function_)(piece, worker); });
       }
+    }
+  }
+
+  template <class Function>
+  void keep_error(const Function& function) {
+    try {
+      function();
+    } catch (...) {
+      const std::lock_guard lock(mutex_);
+      if (!error_) error_ = std::current_exception();
     }
   }
 
@@ -179,6 +206,7 @@ class ThreadPool {
   }
 
   int threads_;
+  const ThreadBackend* backend_;
   std::vector<Part> parts_;
   std::vector<std::thread> workers_;
   std::mutex mutex_;

@@ -141,11 +141,11 @@ class Runner {
       if (missing[i] == 0) finish(outcomes[i]);
     }
     if (!open.empty()) {
-      const int threads = options_.threads > 0 ? options_.threads : ThreadPool::hardware_threads();
+      const int threads = options_.threads > 0 ? options_.threads : ThreadPool::default_threads();
       const int most = (std::min)(options_.at_once > 0 ? options_.at_once : threads, 1024);
       const int at_once =
           static_cast<int>((std::min)(static_cast<Index>(most), static_cast<Index>(open.size())));
-      ThreadPool pool(at_once);
+      ThreadPool pool(at_once, nullptr);  // trials may take seconds to hours, and have threads of their own
       pool.run(static_cast<Index>(open.size()), [&](Index piece, int) {
         const auto& [index, number] = open[static_cast<std::size_t>(piece)];
         if (stopped()) return;
