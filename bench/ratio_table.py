@@ -30,6 +30,31 @@ def table(times, counters, ratios):
     return rows
 
 
+def fastest_forms(ratios):
+    """Of each library (the first word of a peer's name) its fastest form in each case."""
+    best = {}
+    for peer, of in ratios.items():
+        for case, ratio in of.items():
+            mine = best.setdefault(peer.split(" ")[0], {})
+            mine[case] = min(ratio, mine.get(case, ratio))
+    return best
+
+
+def ratios_in(text, kind):
+    """The ratios of a page's tables whose cases are of this kind, as ratios_of() gives them."""
+    ratios, peers = {}, None
+    for line in text.split("\n"):
+        cells = [cell.strip().strip("`") for cell in line.strip("|").split("|")] if line.startswith("|") else []
+        if not cells or cells[0] == "case":
+            is_ours = cells[1:3] == ["espalier, ms", "of the floor"] and set(cells[4::2]) == {"×"}
+            peers = [cell.removesuffix(", ms") for cell in cells[3::2]] if is_ours else None
+        elif peers and cells[0].startswith(kind + "/"):
+            for peer, ratio in zip(peers, cells[4::2]):
+                if ratio not in ("", "–"):
+                    ratios.setdefault(peer, {})[cells[0]] = float(ratio)
+    return ratios
+
+
 def group_of(case):
     """What a product is summed up with: its kind and threads, few outputs (towers, gates) apart."""
     found = re.match(r"Matmul/(\w+)/batch:\d+/in:\d+/out:(\d+)/threads:(\d+)", case)
@@ -66,6 +91,7 @@ def summary(ratios):
 
 def picture(kind, ratios, lines):
     """Bars: a case each, or, of products, a group each with its lowest ratio as a tick."""
+    titles = {"TrainStep": "A training step", "Infer": "One sample's prediction", "Matmul": "Products", "Loss": "Losses"}
     if kind == "Matmul":
         rows = [(name, {peer: (mean, least) for peer, (mean, least, _) in peers.items()})
                 for name, peers in groups_of(ratios).items()]
@@ -74,7 +100,7 @@ def picture(kind, ratios, lines):
         cases = list(dict.fromkeys(case for of in ratios.values() for case in of))
         rows = [(case.removeprefix(kind + "/"), {p: (of[case], None) for p, of in ratios.items() if case in of})
                 for case in cases]
-    return ratio_chart.svg(f"{kind}: espalier against its peers", lines, rows)
+    return ratio_chart.svg(f"{titles[kind]}: espalier beside its peers", lines, rows)
 
 
 def numeric(rows):
