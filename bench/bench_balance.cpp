@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A training step with each balancing method, three tasks; what it takes over Equal.
+// A training step with each balancing method and three tasks, and its overhead over Equal.
 #include <algorithm>
 #include <memory>
 
@@ -26,7 +26,8 @@ struct Experts : esp::MultiTaskModel<esp::Inputs<esp::NumericVector<"x", 256>>,
 template <esp::FixedString Name>
 using Deep = esp::Task<Name, esp::BinaryCrossEntropy, esp::Tower<512, 256>>;
 
-/// Little is shared, behind a normalisation, and the towers are wide: balancing should leave them alone.
+/// A small shared part with a normalization, and wide towers: balancing should not touch the
+/// towers.
 struct WideTowers : esp::MultiTaskModel<esp::Inputs<esp::NumericVector<"x", 128>>,
                                         esp::SharedBottom<esp::Layers<esp::Dense<64>, esp::LayerNorm>>, Deep<"click">,
                                         Deep<"buy">, Deep<"like">, Deep<"share">> {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reading a CSV of numbers and categories: bytes a second on one thread.
-// ESPALIER_BENCH_CSV_ROWS sets the rows (a million without it: a file of about 250 MB in the temporary folder).
+// Reading a CSV file of numbers and categories: bytes per second on one thread.
+// ESPALIER_BENCH_CSV_ROWS sets the number of rows (default: a million, a file of about 250 MB in
+// the temporary folder).
 #include <benchmark/benchmark.h>
 
 #include <cstdlib>
@@ -29,7 +30,8 @@ std::string name(int column) { return std::string("c").append(std::to_string(col
 
 bool is_number(int column) { return column % 2 == 0; }
 
-/// Even columns hold numbers (small integers, prices, measurements), odd ones categories (20 to 20,000 values).
+/// Even columns have numbers (small integers, prices, measurements), odd ones categories (20 to
+/// 20,000 values).
 std::string cell(int column, espalier::Random& random) {
   char text[40];
   const double skewed = random.uniform() * random.uniform();
@@ -46,7 +48,7 @@ std::string cell(int column, espalier::Random& random) {
   return text;
 }
 
-/// Written once, removed at the end.
+/// A file that is written once and deleted at the end.
 class File {
  public:
   File() : path_((std::filesystem::temp_directory_path() /
@@ -91,7 +93,7 @@ void read(benchmark::State& state, const espalier::CsvOptions& options) {
                           static_cast<std::int64_t>(std::filesystem::file_size(path)));
 }
 
-/// All columns, their kinds given.
+/// All columns, with given kinds.
 void ReadCsv(benchmark::State& state) {
   espalier::CsvOptions options;
   for (int c = 0; c < columns; ++c) {
@@ -101,7 +103,7 @@ void ReadCsv(benchmark::State& state) {
   read(state, options);
 }
 
-/// All columns, kinds found out.
+/// All columns, with inferred kinds.
 void ReadCsvInferred(benchmark::State& state) { read(state, {}); }
 
 /// Four of the columns.

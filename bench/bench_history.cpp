@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Inputs of the rows before: over a whole log, row by row, and in a prediction. A log like KuaiRand-Pure's, made up.
+// Inputs computed from earlier rows: for a whole log, row by row, and within a prediction. The log
+// is synthetic and similar to KuaiRand-Pure.
 #include <benchmark/benchmark.h>
 
 #include <array>
@@ -28,7 +29,7 @@ using Statistics = esp::JoinedInputs<
     esp::Inputs<esp::CountOf<Keys, Day>, esp::MeanOf<"click", Keys, Day>, esp::MeanOf<"long_view", Keys, Day>,
                 esp::MeanOf<"watch", Keys, Day>>...>;
 
-/// Eight keys, three labels and a count each; four of the session.
+/// Eight keys with three label means and a count each; four session inputs.
 using History = esp::JoinedInputs<
     Statistics<esp::By<"user">, esp::By<"video">, esp::By<"author">, esp::By<"tag">, esp::By<"duration">,
                esp::By<"user", "tab">, esp::By<"user", "duration">, esp::By<"user", "tag">>,
@@ -39,7 +40,7 @@ template <int I>
 struct AttributeName {
   static constexpr char text[8] = {'a', 't', 't', 'r', '_', static_cast<char>('0' + I / 10), static_cast<char>('0' + I % 10), '\0'};
 };
-constexpr int attributes = 32;  // beside the six columns that keys are made of
+constexpr int attributes = 32;  // in addition to the six key columns
 
 template <class Indices>
 struct Ids;
@@ -59,7 +60,7 @@ struct Model : esp::MultiTaskModel<In, esp::Mmoe<4, esp::Mlp<128, 64>>, Feedback
                                    esp::Task<"watch", esp::MeanSquaredError, esp::Tower<32>>> {};
 using WithHistory = Model<esp::JoinedInputs<Plain, History>>;
 
-/// Users and videos by a skewed draw, over 15 days, in the order of time.
+/// Users and videos from a skewed distribution, over 15 days, in order of time.
 esp::Table log_of(esp::Index rows) {
   constexpr esp::Index users = 25000, videos = 7500, days = 15;
   esp::Random random(1);
@@ -95,7 +96,8 @@ const esp::Table& whole_log() {
   return made;
 }
 
-/// A saved model and rows that come next, as they are given to be predicted: names in the order of the inputs.
+/// A saved model and the next rows in the form in which they are predicted: named values in the
+/// order of the inputs.
 class Served {
  public:
   Served() {
@@ -132,7 +134,7 @@ class Served {
   }
 
   std::unique_ptr<esp::PlanPredictor> with_history, plain;
-  std::unique_ptr<esp::ServingState> state;  ///< knows the whole log
+  std::unique_ptr<esp::ServingState> state;  ///< has observed the whole log
   std::vector<std::vector<esp::NamedValue>> rows, labels;
 
  private:
@@ -163,7 +165,7 @@ const Served& served() {
   return made;
 }
 
-/// Of a whole log: every input of every row.
+/// Every input of every row of a whole log.
 void add_to(benchmark::State& state) {
   const esp::Table& log = whole_log();
   for (auto _ : state) {
@@ -174,7 +176,7 @@ void add_to(benchmark::State& state) {
   state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations()) * log.rows());
 }
 
-/// The inputs of one row, and that it was there, with its labels.
+/// Reads the inputs of one row, then observes the row with its labels.
 void row(benchmark::State& state) {
   const Served& s = served();
   esp::ServingState moving = *s.state;
@@ -190,7 +192,7 @@ void row(benchmark::State& state) {
   }
 }
 
-/// What predict_row() does before the network: names, categories, the inputs of the rows before.
+/// The part of predict_row() before the network: names, categories, inputs from earlier rows.
 void encode(benchmark::State& state) {
   const Served& s = served();
   std::size_t next = 0;
@@ -209,7 +211,7 @@ void predict_with_state(benchmark::State& state) {
   }
 }
 
-/// The same model without inputs of the rows before.
+/// The same model without inputs from earlier rows.
 void predict_plain(benchmark::State& state) {
   const Served& s = served();
   std::vector<std::vector<esp::NamedValue>> rows = s.rows;

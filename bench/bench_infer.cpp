@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Inference: the latency of one sample, the throughput of 1024.
+// Inference: the latency of one sample, the throughput of 1024 samples.
 #include "machine.hpp"
 #include "workloads.hpp"
 
@@ -10,7 +10,7 @@ namespace {
 using bench::Index;
 namespace esp = espalier;
 
-/// Parameters, and batches that take turns.
+/// Parameters, and batches that alternate.
 template <class Model>
 struct Setting {
   std::vector<Index> rows = bench::vocabulary_rows<Model>();
@@ -37,7 +37,7 @@ void infer(benchmark::State& state, Index samples, int threads, esp::Precision p
   const esp::InferenceExecutor<float> executor =
       precision.reduced() ? esp::InferenceExecutor<float>(program, bf16, precision)
                          : esp::InferenceExecutor<float>(program, setting.parameters);
-  // Threads share a batch by samples; each has a workspace of its own.
+  // The samples of a batch are split among the threads; each thread has its own workspace.
   esp::ThreadPool pool(threads);
   std::vector<esp::InferenceExecutor<float>::Workspace> workspaces;
   for (int i = 0; i < threads; ++i) workspaces.push_back(executor.make_workspace());

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Kernels one by one, on one thread: products (GFLOP/s and share of the peak), losses and
-// activations, optimiser, look-ups.
+// Single kernels on one thread: products (GFLOP/s and share of the peak), losses and activations,
+// optimizer, lookups.
 #include "machine.hpp"
 #include "workloads.hpp"
 
@@ -61,7 +61,7 @@ void add_products(esp::Precision precision) {
       for (const Index out : {64, 256, 512}) shapes.push_back({samples, in, out});
     }
   }
-  for (const Index samples : {1, 8, 128}) {  // as many multi-task layers are
+  for (const Index samples : {1, 8, 128}) {  // typical for multi-task layers
     for (const Index out : {1, 8, 16, 256}) shapes.push_back({samples, 256, out});
   }
   shapes.push_back({128, 499, 128});
@@ -85,8 +85,8 @@ void add_products(esp::Precision precision) {
 
 constexpr Index many = 10000000;
 
-/// Value and gradient of a loss over ten million samples: logits and labels are read, gradients
-/// written.
+/// Value and gradient of a loss over ten million samples: reads logits and labels, writes
+/// gradients.
 template <class Loss>
 void loss(benchmark::State& state, int threads) {
   auto z = random_buffer(many, 1), y = random_buffer(many, 2), g = random_buffer(many, 3);
@@ -119,7 +119,7 @@ void add_loss() {
   }
 }
 
-/// Adam over a million parameters: p, m, v read and written, g read.
+/// Adam over a million parameters: reads and writes p, m, v; reads g.
 void adam(benchmark::State& state) {
   constexpr Index n = 1 << 20;
   auto p = random_buffer(n, 1), m = random_buffer(n, 2), v = random_buffer(n, 3);
@@ -134,7 +134,7 @@ void adam(benchmark::State& state) {
   counter.stop();
 }
 
-/// Rows of 16 floats of a table of 100,000.
+/// Rows of 16 floats from a table of 100,000 rows.
 void gather(benchmark::State& state) {
   constexpr Index rows = 100000, width = 16, samples = 4096;
   const auto table = random_buffer(rows * width, 1);
@@ -151,7 +151,7 @@ void gather(benchmark::State& state) {
   counter.stop();
 }
 
-/// An activation and its derivative over 256 rows × 128 samples, in the second cache.
+/// An activation and its derivative over 256 rows × 128 samples, in the second-level cache.
 void activation(benchmark::State& state, esp::Activation a) {
   constexpr Index rows = 256, samples = 128;
   const auto x = random_buffer(rows * samples, 1);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Dense layers' products as a training step runs them, on one and two threads; bench/peers/ has the
-// same cases on other libraries. One thread: one product. Two: the batch's slices, as
-// exec/executor.hpp cuts it; gradients of weights of the whole batch where passes/deferred_weight_gradients.hpp
-// makes them so (x and δ lie together already), else in a buffer for each accumulator, then summed.
+// The products of dense layers as a training step runs them, on one and two threads; bench/peers/
+// has the same cases for other libraries. One thread: one product. Two threads: the batch's slices,
+// as exec/executor.hpp cuts it; weight gradients from the whole batch if
+// passes/deferred_weight_gradients.hpp does so (x and δ are contiguous already), otherwise one
+// buffer per accumulator, then summed.
 #include "machine.hpp"
 #include "matmul.hpp"
 
@@ -80,7 +81,7 @@ class Espalier : public bench::MatmulValues {
     }
   }
 
-  /// Every accumulator is added to the first and cleared, piece by piece, as the executor does it.
+  /// Adds every accumulator to the first and clears it, piece by piece, as the executor does.
   void sum_accumulators() {
     constexpr Index piece_size = 4096;
     const Index weights = c.out * c.in;
@@ -108,7 +109,7 @@ class Espalier : public bench::MatmulValues {
   esp::Microbatches microbatches_;
   esp::DeferredMatrix matrix_{c.in, c.out};
   bool whole_batch_ = false;
-  std::vector<esp::Buffer<float>> accumulators_;  ///< of all accumulators but the first
+  std::vector<esp::Buffer<float>> accumulators_;  ///< all accumulators but the first
 };
 
 }  // namespace

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What each pass is worth: a step, or a prediction, with it and without, in turns. A step of MGDA, which walks the tasks' paths, is
-// in bench_balance.
+// The gain of each pass: a step or a prediction with and without it, alternating. A step of MGDA,
+// which runs the tasks' paths, is in bench_balance.
 #include <cstdint>
 #include <span>
 #include <string>
@@ -19,7 +19,7 @@ namespace {
 using bench::Index;
 namespace esp = espalier;
 
-/// Twenty columns of few values, as a census has them, 16 wide, and ten numbers.
+/// Twenty columns with few values, as in a census, of embedding width 16, and ten numbers.
 template <std::size_t... I>
 auto census_inputs(std::index_sequence<I...>)
     -> esp::Inputs<esp::NumericVector<"x", 10>, esp::Categorical<bench::FieldName<static_cast<int>(I)>::text, 16>...>;
@@ -69,7 +69,7 @@ void infer(benchmark::State& state, Index samples, std::span<const std::string_v
   state.SetItemsProcessed(state.iterations() * samples);
 }
 
-/// `run(state, without)`, with the pass and without.
+/// Registers `run(state, samples, without)` with the pass and without it.
 template <class Run>
 void add(std::string_view pass, const char* workload, Index samples, Run run) {
   for (const bool with : {true, false}) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A whole training step: forward, losses, backward, Adam (lazy for tables), as a trainer does it.
+// A whole training step as the trainer runs it: forward pass, losses, backward pass, Adam (lazy for
+// tables).
 #include "machine.hpp"
 #include "workloads.hpp"
 
@@ -19,8 +20,7 @@ void train_step(benchmark::State& state, Index samples, int threads, esp::Precis
   executor.prepare(esp::Adam{.learning_rate = 1e-3}, {});
   std::vector<double> weights;
   for (const esp::TaskInfo& task : executor.plan().tasks) weights.push_back(task.weight);
-  // Batches take turns, so that tables are not found in the cache because the last step left them
-  // there.
+  // Batches alternate so that table rows are not in the cache from the previous step.
   const bool tables = !executor.plan().tables.empty();
   std::vector<std::unique_ptr<esp::RandomBatch<float>>> data;
   for (std::uint64_t i = 0; i < (tables ? 8U : 1U); ++i) {

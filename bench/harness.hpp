@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What all benchmarks share, ours and the peers': percentiles of latencies, the option --form.
+// Shared by our benchmarks and the peers': latency percentiles, the option --form.
 #pragma once
 
 #include <benchmark/benchmark.h>
@@ -13,7 +13,7 @@
 
 namespace bench {
 
-/// The time of every single call.
+/// Records the time of every single call.
 class Latencies {
  public:
   Latencies() { seconds_.reserve(std::size_t{1} << 20U); }
@@ -40,7 +40,8 @@ class Latencies {
   std::vector<double> seconds_;
 };
 
-/// The value of --form=…, which is taken out of the arguments: Google Benchmark does not know it.
+/// Returns the value of --form=… and removes it from the arguments, because Google Benchmark
+/// rejects it.
 inline std::string take_form(int& argc, char** argv) {
   constexpr std::string_view option = "--form=";
   std::string form;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the machine can do, measured: multiply-adds a second in registers, bytes a second from
-// memory. The floor of a case is
+// Measures the machine's limits: multiply-adds per second in registers, bytes per second from
+// memory. The minimum time of a case is
 //   flops / peak + bytes / bandwidth
-// with both taken on as many threads as the case has.
+// with both measured on as many threads as the case has.
 #pragma once
 
 #include <benchmark/benchmark.h>
@@ -35,8 +35,8 @@ inline double seconds_of(const auto& work) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-/// Chains of multiply-adds that do not wait for each other: as many as two units with a latency of
-/// 4 to 5 need. `Vector` is of floats; inlined into a function for the processor that has it.
+/// Independent chains of multiply-adds: as many as two units with a latency of 4 to 5 cycles need.
+/// `Vector` is of floats; inlined into a function compiled for the processor.
 template <class Vector>
 [[gnu::always_inline]] inline float chains(Index rounds) {
   constexpr int lanes = sizeof(Vector) / sizeof(float);
@@ -56,7 +56,7 @@ template <class Vector>
   float total = 0;
   for (int i = 0; i < lanes; ++i) total += all[i];
   benchmark::DoNotOptimize(total);
-  return 2.0F * 12 * lanes;  // operations a round
+  return 2.0F * 12 * lanes;  // operations per round
 }
 
 [[gnu::noinline]] inline float multiply_adds(Index rounds) {
@@ -75,7 +75,7 @@ ESPALIER_BEGIN_TARGET("avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")
 ESPALIER_END_TARGET
 #endif
 
-/// By what products run with.
+/// The function for the instruction set that products use.
 [[nodiscard]] inline float (*multiply_adds_in_use())(Index) {
 #if ESPALIER_DISPATCH
   switch (espalier::instruction_set()) {
@@ -90,9 +90,9 @@ ESPALIER_END_TARGET
   return &multiply_adds;
 }
 
-/// The same of products of bf16 pairs, as the kernels do them.
+/// The same for products of bf16 pairs, as in the kernels.
 constexpr double pair_products_do =
-    2.0 * 12 * 2 * static_cast<double>(espalier::cpu::lanes<float>);  ///< a round
+    2.0 * 12 * 2 * static_cast<double>(espalier::cpu::lanes<float>);  ///< operations per round
 [[gnu::noinline]] inline float pair_products(Index rounds) {
   using espalier::cpu::Pairs;
   constexpr std::size_t chains = 12;
@@ -109,16 +109,16 @@ constexpr double pair_products_do =
 }
 
 struct Machine {
-  double flops = 0;       ///< a second, a multiply-add being two
+  double flops = 0;       ///< per second; a multiply-add counts as two
   double bf16_flops = 0;  ///< the same in bf16
-  double bytes = 0;       ///< a second: triad a = b + s · c from memory
+  double bytes = 0;       ///< per second: triad a = b + s · c from memory
 };
 
 inline Machine measure_machine(int threads) {
   espalier::ThreadPool pool(threads);
   Machine machine;
   constexpr Index rounds = 2000000;
-  // Half a second each: until the system has put the threads on cores of their own.
+  // Half a second each, until the system runs each thread on its own core.
   const auto best_rate = [&](double done, const auto& work) {
     double best = 0;
     for (double spent = 0; spent < 0.5;) {
@@ -152,7 +152,7 @@ inline Machine measure_machine(int threads) {
   return machine;
 }
 
-/// Measured once for each number of threads, when first asked for.
+/// Measured once per number of threads, on first use.
 inline const Machine& machine(int threads) {
   static std::map<int, Machine> known;
   auto at = known.find(threads);
@@ -160,14 +160,14 @@ inline const Machine& machine(int threads) {
   return at->second;
 }
 
-/// Least seconds that `flops` and `bytes` take.
+/// The minimum seconds for `flops` and `bytes`.
 inline double floor_seconds(double flops, double bytes, int threads,
                             espalier::Precision precision = espalier::Precision::Fp32) {
   const Machine& m = machine(threads);
   return flops / (precision.reduced() ? m.bf16_flops : m.flops) + bytes / m.bytes;
 }
 
-/// Prints peak and bandwidth as part of the benchmark's context.
+/// Adds peak and bandwidth to the benchmark's context.
 inline void add_context(std::initializer_list<int> thread_counts) {
   for (const int threads : thread_counts) {
     const Machine& m = machine(threads);
@@ -179,8 +179,7 @@ inline void add_context(std::initializer_list<int> thread_counts) {
   }
 }
 
-/// Adds what a case reaches: fraction_of_floor, GFLOP/s and GB/s, given what one iteration needs at
-/// least.
+/// Adds fraction_of_floor, GFLOP/s and GB/s of a case, given the minimum work of one iteration.
 class FloorCounter {
  public:
   FloorCounter(benchmark::State& state, double flops, double bytes, int threads,
@@ -194,7 +193,7 @@ class FloorCounter {
   FloorCounter(const FloorCounter&) = delete;
   FloorCounter& operator=(const FloorCounter&) = delete;
 
-  /// Right after the loop.
+  /// Must be called right after the loop.
   void stop() {
     const double seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count() /

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The products that are compared with other libraries: shapes, names, values, and a check that all
-// compute the same. Nothing of espalier in it.
+// compute the same. Does not use espalier.
 #pragma once
 
 #include <benchmark/benchmark.h>
@@ -48,7 +48,7 @@ inline std::vector<MatmulCase> matmul_cases() {
           for (const std::int64_t out : {64, 256, 1024})
             cases.push_back({gradient, batch, in, out, threads});
         }
-        for (const std::int64_t in : {64, 256}) {  // towers end so, and gates
+        for (const std::int64_t in : {64, 256}) {  // as in the last layers of towers and in gates
           for (const std::int64_t out : {1, 8, 16})
             cases.push_back({gradient, batch, in, out, threads});
         }
@@ -58,7 +58,7 @@ inline std::vector<MatmulCase> matmul_cases() {
   return cases;
 }
 
-/// Floats that begin with a line of the cache, uniform in [-1, 1).
+/// Floats aligned to a cache line, uniform in [-1, 1).
 class Values {
  public:
   Values(std::int64_t count, std::uint32_t seed)
@@ -79,10 +79,10 @@ class Values {
   std::unique_ptr<float[], Free> data_;
 };
 
-/// What a case reads and writes. A library's way to compute it derives from this.
+/// The arrays that a case reads and writes. A library's implementation derives from this.
 struct MatmulValues {
   MatmulCase c;
-  Values x, w, b, y, dx, dw, db;  ///< y is dy where gradients are taken
+  Values x, w, b, y, dx, dw, db;  ///< y is dy in gradient cases
 
   explicit MatmulValues(const MatmulCase& of)
       : c(of),
@@ -99,7 +99,8 @@ struct MatmulValues {
   MatmulValues(const MatmulValues&) = delete;
   MatmulValues& operator=(const MatmulValues&) = delete;
 
-  /// After one run: a few values against sums in double. Ends the program where they differ.
+  /// Compares a few values with sums in double after one run. Exits with an error message if they
+  /// differ.
   void check() const {
     const auto expect = [this](float found, double expected, double terms) {
       if (std::abs(static_cast<double>(found) - expected) < 1e-5 * (terms + 10)) return;
@@ -132,8 +133,8 @@ struct MatmulValues {
   }
 };
 
-/// Registers every case. `Way` derives from MatmulValues; its run() computes, its finish() brings
-/// the results where check() looks for them, its report(state, seconds) adds counters.
+/// Registers every case. `Way` derives from MatmulValues; its run() computes, its finish() stores
+/// the results where check() reads them, its report(state, seconds) adds counters.
 template <class Way, class... Options>
 void add_matmul(Options... options) {
   for (const MatmulCase& c : matmul_cases()) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The models that are measured, and what a step of each needs at least. bench/peers/ has the same
-// on other libraries.
+// The benchmarked models, and the minimum work of a step of each. bench/peers/ has the same models
+// for other libraries.
 #pragma once
 
 #include <string>
@@ -32,7 +32,7 @@ struct SharedBottom
   static constexpr Index rows = 0;
 };
 
-/// 499 dense inputs, 8 experts of one layer, a gate and a tower 8 → 1 for each of two tasks.
+/// 499 dense inputs, 8 experts of one layer; for each of two tasks a gate and a tower 8 → 1.
 template <int Units>
 struct BasicMmoe
     : esp::MultiTaskModel<esp::Inputs<esp::NumericVector<"x", 499>>, esp::Mmoe<8, esp::Mlp<Units>>,
@@ -58,7 +58,8 @@ auto ctr_inputs(std::index_sequence<I...>)
     -> esp::Inputs<esp::NumericVector<"x", 13>,
                    esp::Categorical<FieldName<static_cast<int>(I)>::text, 16>...>;
 
-/// 26 categorical fields of 100,000 rows × 16 and 13 dense inputs → 512 → 256, two towers 64 → 1.
+/// 26 categorical fields with tables of 100,000 × 16 and 13 dense inputs → 512 → 256, two towers 64
+/// → 1.
 struct EmbeddingCtr
     : esp::MultiTaskModel<decltype(ctr_inputs(std::make_index_sequence<26>{})),
                           esp::SharedBottom<esp::Mlp<512, 256>>, Clicks<"click">, Clicks<"buy">> {
@@ -71,13 +72,13 @@ std::vector<Index> vocabulary_rows() {
   return std::vector<Index>(esp::vocabulary_count(esp::plan_of<Model>()), Model::rows);
 }
 
-/// What cannot be avoided, of arithmetic and of memory traffic.
+/// The minimum of arithmetic and of memory traffic.
 struct Needs {
   double flops = 0;
   double bytes = 0;
 };
 
-/// Rows of the tables that a batch touches, each counted once.
+/// Table rows that a batch touches, each counted once.
 inline Index touched_rows(const esp::PlanView& plan, const esp::Batch<float>& batch, Index rows) {
   Index touched = 0;
   for (const esp::Node& node : plan.nodes) {
@@ -115,7 +116,7 @@ Needs step_needs(const esp::Batch<float>& batch) {
   return {samples * cost.flops(), 4 * (samples * inputs + 6 * learnt)};
 }
 
-/// Inference: inputs, parameters and rows are read once.
+/// Inference: inputs, parameters and table rows are read once.
 template <class Model>
 Needs inference_needs(const esp::Batch<float>& batch, esp::Precision precision) {
   const esp::PlanView plan = esp::plan_of<Model>();
@@ -130,7 +131,7 @@ Needs inference_needs(const esp::Batch<float>& batch, esp::Precision precision) 
   return {samples * cost.forward_flops, 4 * samples * inputs + (precision.reduced() ? 2 : 4) * read};
 }
 
-/// "TrainStep/mmoe/batch:256/threads:2"; in bf16 "TrainStep/mmoe_bf16/…"
+/// "TrainStep/mmoe/batch:256/threads:2"; in bf16 "TrainStep/mmoe_bf16/…".
 inline std::string case_name(const char* kind, const char* workload, Index batch, int threads,
                              esp::Precision precision = esp::Precision::Fp32) {
   return std::string(kind) + "/" + workload + (precision.reduced() ? "_bf16" : "") +

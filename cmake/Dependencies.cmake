@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-# What we stand on: the system's package where there is one, a pinned archive otherwise.
+# Dependencies: the system's package if there is one, otherwise a pinned archive.
 include_guard(GLOBAL)
 include(FetchContent)
 
-# Unpacks the pinned archive `url` and makes `target` of its headers, as system headers; builds nothing of it.
+# Downloads and unpacks the pinned archive `url` and defines `target` with its headers as system
+# headers; builds nothing.
 function(espalier_fetch_headers name target url sha256 include_dir)
   message(STATUS "espalier: ${name} is not installed; fetching ${url}")
   FetchContent_Declare("${name}" URL "${url}" URL_HASH "SHA256=${sha256}" SOURCE_SUBDIR nothing-to-build)
@@ -55,7 +56,7 @@ macro(espalier_need_json)
   endif()
 endmacro()
 
-# Google Benchmark is the one that has to be compiled.
+# Google Benchmark is the only dependency that must be compiled.
 macro(espalier_need_benchmark)
   find_package(benchmark CONFIG QUIET)
   if(NOT TARGET benchmark::benchmark)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# What our own tests, examples and benchmarks are compiled with, and no consumer ever sees.
+# Compiler settings of our tests, examples and benchmarks; not exported to consumers.
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 11)
   message(FATAL_ERROR "espalier: g++ ${CMAKE_CXX_COMPILER_VERSION} is too old; g++ 11 or newer is needed "
                       "(choose one with CXX=g++-12)")
@@ -33,11 +33,12 @@ endif()
 add_library(espalier_header_only INTERFACE)
 target_compile_options(espalier_header_only INTERFACE ${ESPALIER_WARNINGS})
 target_link_libraries(espalier_header_only INTERFACE espalier)
-# What is no template comes from the library where that is asked for: it halves the time that our programs take to compile.
+# With ESPALIER_USE_COMPILED the non-template code comes from the library, which halves the time to
+# compile our programs.
 set(ESPALIER_LIBRARY $<IF:$<BOOL:${ESPALIER_USE_COMPILED}>,espalier_compiled,espalier>)
 add_library(espalier_developer INTERFACE)
 target_link_libraries(espalier_developer INTERFACE espalier_header_only ${ESPALIER_LIBRARY})
-# Examples and benchmarks: with OpenMP's threads where that is asked for.
+# Examples and benchmarks; with ESPALIER_USE_OPENMP they use OpenMP's threads.
 add_library(espalier_program INTERFACE)
 target_link_libraries(espalier_program INTERFACE espalier_developer)
 if(ESPALIER_USE_OPENMP AND TARGET espalier_openmp)

@@ -12,7 +12,7 @@ if(TARGET espalier_gzip)
   install(TARGETS espalier_gzip EXPORT espalier_gzip_targets)
   install(EXPORT espalier_gzip_targets NAMESPACE espalier:: DESTINATION "${package_dir}")
 endif()
-# Sources: compiled by whoever links espalier::openmp.
+# Installed as sources: the project that links espalier::openmp compiles them.
 install(FILES "${PROJECT_SOURCE_DIR}/cmake/OpenMp.cmake" "${PROJECT_SOURCE_DIR}/cmake/openmp.cpp" DESTINATION "${package_dir}")
 set(independent ARCH_INDEPENDENT)
 if(ESPALIER_INSTALL_COMPILED)

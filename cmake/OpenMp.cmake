@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-# The target espalier_openmp: compiled where it is linked, with that project's compiler, so that there is one OpenMP runtime.
-# Included by our CMakeLists.txt and, installed beside openmp.cpp, by the package.
+# The target espalier_openmp: compiled by the project that links it, with its compiler, so that
+# there is only one OpenMP runtime. Included by our CMakeLists.txt and, installed next to
+# openmp.cpp, by the package.
 
-# Sets ${reason} to why it cannot be had, or to "".
+# Sets ${reason} to the reason why OpenMP is not available, or to "".
 macro(espalier_find_openmp reason)
   find_package(OpenMP QUIET COMPONENTS CXX)
   set(${reason} "")
@@ -14,9 +15,9 @@ endmacro()
 function(espalier_add_openmp library)
   add_library(espalier_openmp STATIC EXCLUDE_FROM_ALL "${CMAKE_CURRENT_FUNCTION_LIST_DIR}/openmp.cpp")
   set_target_properties(espalier_openmp PROPERTIES POSITION_INDEPENDENT_CODE ON CXX_EXTENSIONS OFF)
-  # Private: no flag is exported, and consumers link the runtime alone.
+  # Private: exports no flag; consumers link only the runtime.
   target_link_libraries(espalier_openmp PUBLIC ${library} PRIVATE OpenMP::OpenMP_CXX)
-  # Nothing refers to the unit that registers itself: this makes linkers take it.
+  # Nothing refers to the self-registering unit, so linkers would drop it without this option.
   if(APPLE)
     target_link_options(espalier_openmp INTERFACE "LINKER:-u,_espalier_openmp_registered")
   else()

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-# Takes the C++ out of Markdown so that it is compiled.
+# Extracts C++ code from Markdown so that it is compiled.
 include_guard(GLOBAL)
 
-# Leaves a file that says so already alone: nothing is compiled again.
+# Writes a file only if its content changed, to avoid recompilation.
 function(espalier_write_snippet file content)
   set(old "")
   if(EXISTS "${file}")
@@ -14,8 +14,9 @@ function(espalier_write_snippet file content)
 endfunction()
 
 # Writes to `dir` every ```cpp block of `pages` that is a program (has `int main`) or follows a line
-# `<!-- compile -->`, and puts the files' names into `result`. A block that includes nothing gets
-# <espalier/espalier.hpp> and `namespace esp`; those of a page are one file, each in a namespace. Errors point at the page and line of the block.
+# `<!-- compile -->`, and sets `result` to the names of the files. A block without includes gets
+# <espalier/espalier.hpp> and `namespace esp`; such blocks of a page that are not programs share one
+# file, each in its own namespace. Compiler errors refer to the page and line of the block.
 function(espalier_extract_snippets result dir)
   set(files "")
   set(fence "\n```cpp\n")

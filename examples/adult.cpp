@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// UCI Adult: does this person earn more than 50,000 dollars, were they never married, how many hours a week do they work?
-// Labels of text and a number in its own unit, as they stand in the file.
+// UCI Adult: does this person earn more than 50,000 dollars, were they never married, how many
+// hours per week do they work? Text labels, and a number in its own unit, as in the file.
 #include "common/find_data.hpp"
 #include "common/sharing.hpp"
 #include "espalier/data/gzip.hpp"
@@ -9,13 +9,14 @@ namespace {
 
 namespace esp = espalier;
 
-constexpr int width = 8;  // of each embedding
+constexpr int width = 8;  // embedding width
 constexpr int experts = 4;
 
 template <esp::FixedString Name>
 using Category = esp::Categorical<Name, width>;
 
-/// Numbers as they are, and in buckets: what is not monotone is learnt from those, as boosted trees do.
+/// Numbers as they are and in buckets: buckets can represent non-monotonic effects, as boosted
+/// trees do.
 using Numbers = esp::Inputs<esp::Numeric<"age">, esp::Numeric<"fnlwgt">, esp::Numeric<"education_num">, esp::Numeric<"capital_gain">,
                             esp::Numeric<"capital_loss">, esp::Buckets<"age", 80, width>, esp::Buckets<"fnlwgt", 8, width>,
                             esp::Buckets<"education_num", 32, width>, esp::Buckets<"capital_gain", 256, width>,
@@ -25,7 +26,7 @@ using Categories = esp::Inputs<Category<"workclass">, Category<"education">, Cat
                                esp::Cross<"occupation", "workclass", 2000, 4>, esp::Cross<"relationship", "sex", 200, 4>>;
 using Inputs = esp::JoinedInputs<Numbers, Categories>;
 
-// The publisher writes a full stop behind the labels of adult.test.
+// The publisher writes a period after the labels of adult.test.
 using Income = esp::Task<"income", esp::BinaryCrossEntropy, esp::Label<"income", esp::OneOf<">50K", ">50K.">>>;
 using NeverMarried =
     esp::Task<"never_married", esp::BinaryCrossEntropy, esp::Label<"marital_status", esp::Equals<"Never-married">>>;
@@ -39,12 +40,13 @@ std::vector<examples::NamedModel> models() {
   return examples::sharing_models<Model, experts, Encoder, Encoder, Encoder, esp::Mlp<32>>();
 }
 
-/// The files have no header; this is the order that their documentation gives.
+/// The files have no header; the order of columns comes from their documentation.
 const std::vector<std::string> columns{"age",        "workclass",    "fnlwgt",       "education",      "education_num",
                                        "marital_status", "occupation", "relationship", "race",           "sex",
                                        "capital_gain",   "capital_loss", "hours_per_week", "native_country", "income"};
 
-/// Rows of adult.data whose number divides by ten validate, the others train; adult.test tests.
+/// Rows of adult.data with an index divisible by ten are the validation split, the others the
+/// training split; adult.test is the test split.
 examples::Splits load(const examples::Options& o) {
   const auto folder = examples::find_or_fetch(o.data, "adult", {"adult.data"}, {}, o.download);
   if (!folder) throw esp::IoError("UCI Adult is not here; scripts/fetch-data adult downloads it");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Census-Income (KDD): does this person earn more than 50,000 dollars, and were they never married? The benchmark of the
-// mixture-of-experts paper (Ma et al., KDD 2018), on the part that is published as census-income.test.
+// Census-Income (KDD): does this person earn more than 50,000 dollars, and were they never married?
+// The benchmark of the mixture-of-experts paper (Ma et al., KDD 2018), on the part published as
+// census-income.test.
 #include "common/find_data.hpp"
 #include "common/sharing.hpp"
 #include "espalier/data/gzip.hpp"
@@ -9,7 +10,7 @@ namespace {
 
 namespace esp = espalier;
 
-constexpr int width = 8;  // of each embedding
+constexpr int width = 8;  // embedding width
 constexpr int experts = 8;
 constexpr esp::Rate dropout{0.1};
 
@@ -51,7 +52,7 @@ std::vector<examples::NamedModel> models() {
        named<Model<esp::MetaHeac<experts, 2, width, Encoder<64, 64>>>>("meta_heac")});
 }
 
-/// The file has no header; this is the order that its documentation gives.
+/// The file has no header; the order of columns comes from its documentation.
 const std::vector<std::string> columns{
     "age", "class_of_worker", "industry_code", "occupation_code", "education", "wage_per_hour", "enrolled",
     "marital_status", "industry", "occupation", "race", "hispanic_origin", "sex", "union_member", "unemployment_reason",
@@ -61,7 +62,8 @@ const std::vector<std::string> columns{
     "mother_birth_country", "birth_country", "citizenship", "self_employed", "veterans_questionnaire",
     "veterans_benefits", "weeks_worked", "year", "income_class"};
 
-/// Rows 0–2 of every five train, 3 validates, 4 tests. The survey's weight is no input, nor is either label.
+/// Of every five rows, 0–2 train, 3 validates, 4 tests. Neither the survey weight nor a label is an
+/// input.
 examples::Splits load(const examples::Options& o) {
   const std::vector<std::string> files{"census-income.csv", "census-income.test"};
   const auto folder = examples::find_or_fetch(o.data, "census-income", files, {}, o.download);

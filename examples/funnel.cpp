@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A made-up shop whose every probability is known: who sees what, clicks, buys. Clicks are few and no random sample of the
-// exposures. Which model knows best how likely a purchase is after a click, for all exposures? No data needed; minutes.
+// A simulated shop in which every probability is known: who sees what, clicks, buys. Clicks are
+// rare and not a random sample of the exposures. Which model best estimates the purchase
+// probability after a click, for all exposures? Needs no data; takes minutes.
 #include <CLI/CLI.hpp>
 #include <array>
 #include <cmath>
@@ -26,15 +27,18 @@ constexpr int tastes = 4;
 
 struct Size {
   int users = 500, items = 200;
-  esp::Index exposures = 60'000;  ///< to train; a tenth as many each to validate and to test
+  esp::Index exposures = 60'000;  ///< for training; a tenth as many each for validation and test
 };
 
 using Click = esp::Task<"click", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Tower<32>>;
-using Buy = esp::Task<"buy", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Tower<32>>;           // clicked and bought
-using Conversion = esp::Task<"conversion", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Tower<32>>;  // labelled by clicks
+// Clicked and bought.
+using Buy = esp::Task<"buy", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Tower<32>>;
+// Labelled if clicked.
+using Conversion = esp::Task<"conversion", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Tower<32>>;
 using Inputs = esp::Inputs<esp::Categorical<"user", 8>, esp::Categorical<"item", 8>>;
 using Encoder = esp::Mlp<32>;
-constexpr esp::Weight strength{0.1};  // of Escm2's conversion loss: it counts every click several times over
+// Of Escm2's conversion loss, which weights each click by more than one.
+constexpr esp::Weight strength{0.1};
 constexpr esp::Floor least{0.1};
 
 struct ClicksAlone : esp::MultiTaskModel<Inputs, esp::SharedBottom<Encoder>, Conversion> {};
@@ -48,7 +52,7 @@ using Vector = std::vector<double>;
 
 double sigmoid(double z) { return 1 / (1 + std::exp(-z)); }
 
-/// Tastes of users and properties of items, for clicks and, alike but not the same, for purchases.
+/// Tastes of users and properties of items for clicks and, correlated with these, for purchases.
 struct World {
   std::vector<std::array<double, tastes>> user, item, user_buys, item_bought;
   Vector user_bias, item_bias, user_buys_bias, item_bought_bias;
@@ -62,7 +66,7 @@ struct World {
         bias.push_back(random.normal());
       }
     };
-    // Who clicks more buys more, and what is clicked is bought: a correlation of 0.7.
+    // Tastes for clicks and for purchases have a correlation of 0.7, for users and for items.
     const auto fill_alike = [&](auto& vectors, Vector& bias, const auto& like, const Vector& like_bias) {
       const double same = 0.7, rest = std::sqrt(1 - same * same);
       for (std::size_t i = 0; i < like.size(); ++i) {
@@ -91,8 +95,8 @@ struct World {
 };
 
 struct Sample {
-  std::array<esp::Dataset, 3> all, clicked;  ///< training, validation, test
-  Vector conversion;                         ///< true, for the rows of the test split
+  std::array<esp::Dataset, 3> all, clicked;  ///< training, validation, test split
+  Vector conversion;                         ///< true rates of the test split's rows
 };
 
 Sample make_sample(const Size& size, std::uint64_t seed) {
@@ -138,7 +142,7 @@ esp::PlanTrainer trained(const esp::PlanTrainer::CpuProgram& program, const exam
   return trainer;
 }
 
-/// Root mean squared difference to the true conversion rate, over all exposures of the test split.
+/// Root mean squared error of the conversion rate over all exposures of the test split.
 double error_of(const Vector& truth, const std::vector<float>& estimate) {
   double sum = 0;
   for (std::size_t i = 0; i < truth.size(); ++i) {
@@ -180,7 +184,8 @@ void compare(const examples::Options& o, const Size& size) {
     for (std::size_t m = 0; m < funnels.size(); ++m) {
       auto trainer = trained(funnels[m], o, seed, sample.all[0], sample.all[1]);
       const esp::Predictions p = trainer.predict(sample.all[2]);
-      std::vector<float> rate = p.of("buy");  // of clicking and buying; over that of clicking: of buying given a click
+      // P(click and buy) / P(click) = P(buy | click).
+      std::vector<float> rate = p.of("buy");
       for (std::size_t i = 0; i < rate.size(); ++i) rate[i] /= p.of("click")[i];
       rates[m + 1].values.push_back(error_of(sample.conversion, rate));
     }

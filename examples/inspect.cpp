@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a model's file says of itself, without the model's type: tasks, inputs, vocabularies, metrics, tensors. Reads the
-// state of a run (.resume) and any other safetensors file, too.
+// Prints what a model file contains, without knowing the model's type: tasks, inputs, vocabularies,
+// metrics, tensors. Also reads the state of a run (.resume) and any other safetensors file.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
@@ -24,7 +24,8 @@ using examples::Statistics;
 using examples::statistics_of;
 using Cells = std::vector<std::vector<std::string>>;
 
-/// A text from a file on one line of a terminal: control characters are shown as '?', a long text is cut.
+/// Text from a file for one terminal line: control characters become '?', text longer than `most`
+/// characters is cut.
 std::string shown(std::string_view text, std::size_t most = 60) {
   std::string out;
   std::size_t count = 0;
@@ -51,7 +52,8 @@ std::string short_number(double value) {
   return std::isfinite(value) ? esp::decimal(value, 5) : std::isnan(value) ? "n/a" : "inf";
 }
 
-/// A line of a description: "input 'age': numeric × 1" is {"input", "age", "numeric × 1"}, "sharing: …" has no name.
+/// A line of a description: "input 'age': numeric × 1" gives {"input", "age", "numeric × 1"};
+/// "sharing: …" has no name.
 struct Line {
   std::string what, name, text;
 
@@ -80,7 +82,7 @@ std::vector<Line> lines_of(std::string_view description) {
 
 struct Input {
   std::string name, text, table;
-  std::vector<std::size_t> numeric;  ///< places of its columns among the means
+  std::vector<std::size_t> numeric;  ///< indices of its columns in the list of means
 };
 
 std::vector<Input> inputs_of(const std::vector<Line>& lines) {
@@ -109,7 +111,7 @@ struct Vocabulary {
   std::vector<std::string> values;
 };
 
-/// In order of the tables' first use.
+/// The vocabularies in order of the tables' first use.
 std::vector<Vocabulary> vocabularies_of(const std::vector<Input>& inputs, const Json& features) {
   std::vector<Vocabulary> made;
   const Json* lists = features.find("vocabularies");
@@ -126,7 +128,7 @@ std::vector<Vocabulary> vocabularies_of(const std::vector<Input>& inputs, const 
   return made;
 }
 
-/// What a file says, read and taken apart.
+/// The parsed content of a file.
 struct Content {
   explicit Content(const esp::SafetensorsFile& file) {
     const auto json = [&](std::string_view key) {
@@ -148,7 +150,7 @@ struct Content {
     }
     if (const std::string* text = file.find_metadata("settings")) settings = lines_of(*text);
     for (const esp::TensorInfo& tensor : file.tensors()) {
-      // The state of a run besides the model.
+      // The state of a run beyond the model.
       const bool state = !loop.is_null() && (tensor.name == "loop" || tensor.name == "balance" ||
                                              tensor.name.starts_with("best/") || tensor.name.starts_with("optimizer"));
       if (!state) parameters += tensor.elements();
@@ -171,7 +173,8 @@ double number_in(const Json& features, std::string_view key, std::size_t place) 
                                                                                      : esp::undefined;
 }
 
-/// Lines under a heading, two spaces in, the columns aligned to the left; nothing where there are none.
+/// Prints a heading and the rows below it, indented by two spaces, with left-aligned columns;
+/// prints nothing if there are no rows.
 void print(const std::string& heading, const Cells& cells) {
   if (cells.empty()) return;
   std::cout << '\n' << heading << '\n';
@@ -194,7 +197,7 @@ std::string first_values(const std::vector<std::string>& values) {
   return text + (values.size() > 5 ? ", …" : "");
 }
 
-/// What a later version may have put there.
+/// Prints metadata of a later version.
 void print_unknown(const std::string& name, const Json& value) {
   Cells rows;
   for (std::size_t k = 0; k < value.size(); ++k) {
@@ -204,7 +207,7 @@ void print_unknown(const std::string& name, const Json& value) {
   print(name, rows);
 }
 
-/// What is learnt of a task's labels: the scale of numbers, the names of classes.
+/// What was learnt from a task's labels: the scale of numbers, the names of classes.
 std::string label_of(const Json& features, std::size_t task) {
   const Json* const labels = features.find("labels");
   if (labels == nullptr || task >= labels->size()) return {};
@@ -215,7 +218,7 @@ std::string label_of(const Json& features, std::size_t task) {
          short_number(label.scale.deviation);
 }
 
-/// Whether print_json() and print_features() say what this part of the features is in words of their own.
+/// Whether print_json() and print_features() print this part of the features in a specific form.
 bool is_told(std::string_view key) {
   constexpr std::string_view told[] = {"vocabularies", "means", "deviations", "lows", "highs", "labels"};
   return std::find(std::begin(told), std::end(told), key) != std::end(told);
@@ -225,7 +228,7 @@ void print_features(const Content& content) {
   Cells inputs, vocabularies;
   for (const Input& input : content.inputs) {
     inputs.push_back({shown(input.name), shown(input.text, 100)});
-    constexpr std::size_t most = 4;  // columns of a vector whose figures are printed
+    constexpr std::size_t most = 4;  // the number of vector columns to print
     std::string figures;
     for (std::size_t i = 0; i < input.numeric.size() && i < most; ++i) {
       figures += (i > 0 ? "; " : "") +
@@ -295,7 +298,8 @@ void print_text(const esp::SafetensorsFile& file, const Content& content, bool t
   if (tensors) print_tensors(file);
 }
 
-/// {"name", "loss", "label": what is learnt of its labels, and by which rule where the file says so}.
+/// {"name", "loss", "label": what was learnt from its labels, and the label rule if the file has
+/// it}.
 Json task_to_json(const Content& content, const Line& line, std::size_t task) {
   Json made = Json::object().set("name", line.name).set("loss", line.text);
   const Json* const labels = content.features.find("labels");
@@ -307,7 +311,8 @@ Json task_to_json(const Content& content, const Line& line, std::size_t task) {
   return made;
 }
 
-/// {"name", "kind", "description", "table" of categories, "columns" of numbers with their figures}.
+/// {"name", "kind", "description", "table" of categories, "columns" of numbers with their
+/// statistics}.
 Json input_to_json(const Content& content, const Input& input) {
   const std::string kind = input.text.substr(0, input.text.find(' '));
   Json made = Json::object().set("name", input.name).set("kind", kind).set("description", input.text);
@@ -385,7 +390,8 @@ void print_json(const esp::SafetensorsFile& file, const Content& content, bool t
   std::cout << out.dump() << '\n';
 }
 
-/// A vocabulary alone, a value a line in the order of the table's rows, from row 1 on; as JSON one array.
+/// Prints one vocabulary: one value per line in the order of the table's rows, from row 1; with
+/// `json` as an array.
 void print_vocabulary(const esp::SafetensorsFile& file, const Content& content, const std::string& name, bool json) {
   std::string table = name, known;
   for (const Input& input : content.inputs) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// MovieLens: will this user watch this film, like it, and how many stars will they give? Collaborative filtering on user
-// and film, with genres and year. What was not watched is sampled; only what was watched has stars.
+// MovieLens: will this user watch this film, like it, and how many stars will they give?
+// Collaborative filtering on user and film, with genres and year. Negatives (not watched) are
+// sampled; only watched films have stars.
 #include <array>
 #include <cmath>
 #include <unordered_map>
@@ -12,8 +13,8 @@ namespace {
 
 namespace esp = espalier;
 
-constexpr int width = 16;             // of the embeddings of user and film
-constexpr int negatives = 4;          // sampled for each film watched
+constexpr int width = 16;             // of the user and film embeddings
+constexpr int negatives = 4;          // sampled per watched film
 constexpr double liked_from = 4;      // stars
 constexpr double valid_share = 0.1, test_share = 0.1;  // of each user's ratings, the latest
 
@@ -30,7 +31,7 @@ using Single = esp::MultiTaskModel<Inputs, esp::SingleTask<Encoder>, Watched, Li
 using Shared = esp::MultiTaskModel<Inputs, esp::SharedBottom<Encoder>, Watched, Liked, Rating>;
 using Mmoe = esp::MultiTaskModel<Inputs, esp::Mmoe<4, Encoder>, Watched, Liked, Rating>;
 
-/// "Toy Story (1995)": 1995; no number where the title has none.
+/// "Toy Story (1995)": 1995; NaN if the title has no year.
 double year_of(std::string_view title) {
   while (!title.empty() && (title.back() == ' ' || title.back() == '"')) title.remove_suffix(1);
   if (title.size() < 6 || title.back() != ')' || title[title.size() - 6] != '(') return std::nan("");
@@ -42,8 +43,10 @@ double year_of(std::string_view title) {
   return year;
 }
 
-/// Each user's ratings in the order of time: the first 80 % train (0), the next validate (1), the latest test (2).
-/// (By one date for all, nine of ten users of the test would have no history: nothing to filter collaboratively by.)
+/// Splits each user's ratings by time: the first 80 % train (0), the next validate (1), the latest
+/// test (2).
+/// (With one date for all users, nine of ten users of the test split would have no history for
+/// collaborative filtering.)
 std::vector<double> part_of_history(const esp::Table& ratings) {
   const esp::Column users = ratings.as_text("userId");
   const std::vector<double>& time = ratings.numbers("timestamp");
@@ -94,7 +97,8 @@ examples::Splits load(const examples::Options& o) {
   return all.split_by([&](esp::Index i) { return static_cast<int>(part[static_cast<std::size_t>(i)]); });
 }
 
-/// Popularity says what is watched; a film's mean over the training split says what is liked, and the stars.
+/// Reference scores: popularity predicts what is watched; a film's mean over the training split
+/// predicts likes and stars.
 esp::Report baselines(const examples::Splits& splits) {
   const esp::Table& table = splits[0].table();
   const esp::Column films = table.as_text("movieId");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What balancing methods do where gradients conflict: two parameters, two losses, five starts,
-// after the figures of the
-// CAGrad and Nash-MTL papers. Writes the trajectories and the Pareto front to an SVG image.
+// Balancing methods on conflicting gradients: two parameters, two losses, five starting points,
+// after the figures of the CAGrad and Nash-MTL papers. Writes the trajectories and the Pareto front
+// to an SVG file.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
@@ -30,8 +30,8 @@ esp::LossWeighting plain(const examples::TwoObjectives&) {
   return M{};
 }
 
-/// FAMO needs to know how low the losses can be, as they are negative; its weight decay is that of its
-/// authors' code, CAGrad's radius that of its authors' problem.
+/// FAMO needs lower bounds of the losses because they are negative; its weight decay is from its
+/// authors' code, CAGrad's radius from its authors' experiment on this problem.
 const std::vector<Method> all_methods{
     {"equal", plain<esp::Equal>},
     {"pc_grad", plain<esp::PcGrad>},
@@ -56,7 +56,7 @@ esp::LossWeighting method_of(const std::string& name, const examples::TwoObjecti
   return found->make(problem);
 }
 
-/// The losses of every point of the trajectories, and the front.
+/// The losses of every trajectory point, and the front.
 esp::ChartPanel panel_of(const std::string& title, const examples::TwoObjectives& problem,
                          const std::vector<std::vector<examples::Point>>& paths) {
   esp::ChartPanel panel{title, "first loss", "second loss", {}};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The README's model on real impressions of a short-video app (KuaiRand-Pure): will this user click, stay for a long
-// view, and how long will they watch? A long view is to a click what a purchase is in a shop.
+// The README's model on real impressions of a short-video app (KuaiRand-Pure): will this user
+// click, stay for a long view, and how long will they watch? A long view follows a click as a
+// purchase does in a shop.
 #include "common/experiment.hpp"
 #include "common/kuairand.hpp"
 

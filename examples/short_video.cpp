@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Short videos: will this user click, watch on, and for how long? Real impressions (KuaiRand-Pure), three tasks or all
-// eight kinds of feedback, with any way to share.
+// Short videos: will this user click, watch on, and for how long? Real impressions (KuaiRand-Pure),
+// three tasks or all eight kinds of feedback, with any sharing method.
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
@@ -40,7 +40,8 @@ struct Three : esp::MultiTaskModel<Inputs, Sharing, Click, LongView, Watch> {};
 template <class Sharing>
 struct Eight : esp::MultiTaskModel<Inputs, Sharing, Click, LongView, Watch, Like, Follow, Comment, Forward, Hate> {};
 
-// Who watches and who does something: the eight kinds in two categories; of the three, the times by themselves.
+// Home's categories: watching and acting for the eight kinds of feedback; for the three tasks,
+// watch time has its own.
 using HomeOfThree = esp::Home<2, 8, 128, 64, esp::Category<"click", "long_view">, esp::Category<"watch">>;
 using HomeOfEight = esp::Home<2, 8, 128, 64, esp::Category<"click", "long_view", "watch">,
                               esp::Category<"like", "follow", "comment", "forward", "hate">>;

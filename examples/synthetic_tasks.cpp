@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Two made-up regressions, more or less alike (Ma et al., KDD 2018, section 3): does a mixture of experts suffer less than
-// a shared encoder of as many parameters when the tasks have little in common? No data needed; minutes.
+// Two synthetic regressions with adjustable similarity (Ma et al., KDD 2018, section 3): does a
+// mixture of experts suffer less than a shared encoder with the same number of parameters if the
+// tasks have little in common? Needs no data; takes minutes.
 #include <CLI/CLI.hpp>
 #include <cmath>
 #include <cstdio>
@@ -21,17 +22,19 @@ namespace esp = espalier;
 
 constexpr int dimensions = 100;
 constexpr int experts = 8, units = 16, tower = 8;
-constexpr int sines = 5;              // sin(α_i s + β_i), α_i = i / 2, β_i = i: the same for all seeds
+// sin(α_i s + β_i), α_i = i / 2, β_i = i: the same for all seeds
+constexpr int sines = 5;
 constexpr double scale = 1;          // c of the paper
-constexpr double noise = 0.1;        // deviation: the paper's variance of 0.01
-constexpr esp::Index rows = 40'000;  // half to train, a quarter each to validate and to test
+constexpr double noise = 0.1;        // standard deviation; the paper's variance is 0.01
+constexpr esp::Index rows = 40'000;  // half for training, a quarter each for validation and test
 constexpr double correlations[] = {0.5, 0.9, 1.0};
 
 using First = esp::Task<"first", esp::MeanSquaredError, esp::Weight{1.0}, esp::Tower<tower>>;
 using Second = esp::Task<"second", esp::MeanSquaredError, esp::Weight{1.0}, esp::Tower<tower>>;
 using Inputs = esp::Inputs<esp::NumericVector<"x", dimensions, esp::AsIs>>;
 
-// The shared encoder has as many parameters as all experts and gates; towers on it are wider by as much.
+// The number of units with which the shared encoder model has as many parameters as the MMoE;
+// counts experts, gates, encoder and the input weights of the towers.
 constexpr int mmoe_parameters = experts * units * (dimensions + 1) + 2 * experts * dimensions + 2 * units * tower;
 constexpr int shared_units = (mmoe_parameters + (dimensions + 1 + 2 * tower) / 2) / (dimensions + 1 + 2 * tower);
 
@@ -46,7 +49,8 @@ double dot(const Vector& a, const Vector& b) {
   return sum;
 }
 
-/// y_k = s_k + Σ_i sin(α_i s_k + β_i) + ε, s_k = w_kᵀ x, where w_1 and w_2 are at an angle whose cosine is `correlation`.
+/// y_k = s_k + Σ_i sin(α_i s_k + β_i) + ε, s_k = w_kᵀ x, where w_1 and w_2 are at an angle whose
+/// cosine is `correlation`.
 esp::Dataset make_data(double correlation, std::uint64_t seed) {
   esp::Random random(seed, 17);
   Vector first(dimensions), other(dimensions), second(dimensions);
@@ -84,7 +88,7 @@ esp::Dataset make_data(double correlation, std::uint64_t seed) {
   return esp::Dataset(std::move(table));
 }
 
-/// The mean squared error on the test split, mean of the two tasks.
+/// The mean squared error on the test split, averaged over the two tasks.
 double run(const esp::PlanTrainer::CpuProgram& program, const examples::Options& o, const std::array<esp::Dataset, 3>& splits,
            std::uint64_t seed) {
   esp::TrainerOptions options = examples::training_options({}, o, seed);

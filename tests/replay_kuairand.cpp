@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The whole of KuaiRand-Pure (or, where it is not at hand, of a simulated feed) told to a state row by row, as a server would: each
-// row must be encoded to the bits that training has of it.
+// Replays all of KuaiRand-Pure (or a simulated feed if the data set is absent) row by row through a
+// ServingState, as a server would: each row must be encoded to the same bits as in training.
 #include <algorithm>
 #include <cstdio>
 #include <exception>
@@ -18,7 +18,7 @@ namespace kuairand = examples::kuairand;
 using Click = esp::Task<"click", esp::BinaryCrossEntropy, esp::Label<"is_click">>;
 struct Model : esp::MultiTaskModel<kuairand::Inputs, esp::SharedBottom<esp::Mlp<1>>, Click> {};
 
-/// A row as a server has it: all columns that the model reads, but for those of the rows before.
+/// A row as a server has it: every column the model reads, except those computed from earlier rows.
 std::vector<esp::NamedValue> row_of(const std::vector<const esp::Column*>& columns, std::size_t row) {
   std::vector<esp::NamedValue> values;
   for (const esp::Column* column : columns) {

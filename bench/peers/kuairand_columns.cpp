@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// kuairand_columns FILE.csv [FOLDER]: the inputs of the rows before that examples/short_video makes of KuaiRand-Pure, all rows in the
-// order of the files. For trees_kuairand.py --check.
+// kuairand_columns FILE.csv [FOLDER]: writes the inputs that examples/short_video computes from
+// earlier rows of KuaiRand-Pure, for all rows in the order of the files. For trees_kuairand.py
+// --check.
 #include <iostream>
 
 #include "common/kuairand.hpp"
@@ -23,7 +24,7 @@ int main(int argc, char** argv) {
   try {
     kuairand::Groups groups;
     const auto splits = kuairand::load(argc == 3 ? argv[2] : "", false, groups);
-    const esp::Table& table = splits[0].table();  // all rows: a dataset is some of a table's
+    const esp::Table& table = splits[0].table();  // all rows: a dataset selects rows of a table
     esp::write_csv(argv[1], table.select(esp::RowHistory(Columns::fields).names()));
   } catch (const std::exception& error) {
     std::cerr << "error: " << error.what() << '\n';

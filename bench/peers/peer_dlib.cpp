@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// `shared_bottom` on dlib. A network of dlib's has one output: --form=plain is a network for the
-// trunk and one for each tower; --form=fused, for inference, is one network whose towers lie side
-// by side, their last layer a product in which other towers' weights are 0. scripts/compare sets
-// the environment in which OpenBLAS, whose products dlib calls, is fastest.
+// `shared_bottom` on dlib. A dlib network has one output: --form=plain is one network for the trunk
+// and one per tower; --form=fused, for inference, is one network with the towers side by side,
+// their last layer a product in which other towers' weights are 0. scripts/compare sets the
+// environment in which OpenBLAS, which dlib calls for products, is fastest.
 #include <cblas.h>
 #include <dlib/dnn.h>
 #include <dlib/revision.h>
@@ -33,7 +33,7 @@ void set_threads(int threads) {
   omp_set_num_threads(threads);
 }
 
-/// A network forgets what came before: it wants one conversion of its own before it takes tensors.
+/// A new network must convert samples once before it accepts tensors.
 template <class Net>
 void prepare(Net& net, long width) {
   const dlib::matrix<float> sample = dlib::zeros_matrix<float>(width, 1);
@@ -57,7 +57,7 @@ struct Plain {
     prepare(trunk, inputs);
     for (Tower& t : tower) prepare(t, 256);
   }
-  /// z: sample after sample, a value for each tower.
+  /// Fills z, sample by sample, with one value per tower.
   void forward(const dlib::tensor& x, float* z) {
     const dlib::tensor& h = trunk.forward(x);
     for (long k = 0; k < towers; ++k) {
@@ -72,7 +72,7 @@ struct OneNet {
 
   OneNet() {
     prepare(net, inputs);
-    net.forward(random_samples(1, 1));  // makes the parameters
+    net.forward(random_samples(1, 1));  // allocates the parameters
     auto last = net.layer_details().get_weights();
     for (long i = 0; i < towers * tower_units; ++i) {
       for (long k = 0; k < towers; ++k) {
@@ -112,7 +112,8 @@ void infer(benchmark::State& state, long samples, int threads) {
   }
 }
 
-/// A step of Adam. Losses by hand, value and gradient, for dlib's own are of one network each.
+/// A step of Adam. Losses and their gradients are computed by hand, because dlib's losses belong to
+/// one network each.
 class Step {
  public:
   explicit Step(long samples) : x_(random_samples(samples, 1)), dz_(samples, 1), dh_(samples, 256) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The same training steps and inference on libtorch, in two forms: --form=plain is the idiomatic
-// program, a module for each layer; --form=fused does by hand what a fast program would: experts,
-// gates and towers of all tasks in one product each, all tables in one. scripts/compare sets the
-// environment in which libtorch is fastest.
+// program, one module per layer; --form=fused is optimized by hand: experts, gates and towers of
+// all tasks in one product each, all tables in one. scripts/compare sets the environment in which
+// libtorch is fastest.
 #include <torch/torch.h>
 
 #include <cmath>
@@ -22,17 +22,17 @@ struct Losses {
   std::vector<bool> binary;
 };
 
-/// One sample's inputs: dense (samples × n), and ids (samples × fields) where there are tables.
+/// The inputs of a batch: dense (samples × n), and ids (samples × fields) if there are tables.
 struct Input {
   Tensor dense, ids;
 };
 
-/// Whatever is trained: forward gives one column of logits a task.
+/// Base class of the models: forward() returns one column of logits per task.
 struct Net : nn::Module {
   virtual std::vector<Tensor> forward(const Input& in) = 0;
   virtual std::vector<Tensor> tables() {
     return {};
-  }  // not among parameters(): their gradients are sparse
+  }  // not in parameters(): their gradients are sparse
 };
 
 Tensor bce(const Tensor& z, const Tensor& y) {
@@ -43,8 +43,8 @@ nn::Sequential tower(int in, int units) {
   return nn::Sequential(nn::Linear(in, units), nn::ReLU(), nn::Linear(units, 1));
 }
 
-/// Towers of one hidden layer of `units` on the same input, or on inputs of their own: two products
-/// for all tasks.
+/// Towers with one hidden layer of `units` units, on a shared input or on one input each: two
+/// products for all tasks.
 struct FusedTowers : nn::Module {
   Tensor w1, b1, w2, b2;
   int tasks, in, units;
@@ -180,7 +180,7 @@ struct EmbeddingCtr : Net {
   }
 };
 
-/// Lazy Adam: touched rows only, as PyTorch's SparseAdam does it.
+/// Lazy Adam: updates only the touched rows, as PyTorch's SparseAdam does.
 struct SparseAdam {
   std::vector<Tensor> tables, m, v;
   std::int64_t step = 0;
@@ -249,7 +249,7 @@ void train_step(benchmark::State& state, const Workload& w, std::int64_t samples
   std::size_t next = 0;
   const auto learn = [&] {
     const std::size_t at = next++ % data.size();
-    // Fastest way to zero a gradient: let it go.
+    // The fastest way to zero a gradient is to release it.
     for (Tensor& p : adam.param_groups()[0].params()) p.mutable_grad() = Tensor();
     for (Tensor& table : lazy.tables) table.mutable_grad() = Tensor();
     const std::vector<Tensor> z = net->forward(data[at]);
@@ -296,7 +296,7 @@ void infer(benchmark::State& state, const Workload& w, std::int64_t samples, int
   state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations()) * samples);
 }
 
-/// BCE with logits, value and gradient, of ten million elements.
+/// BCE with logits, value and gradient, over ten million elements.
 void loss_kernel(benchmark::State& state, int threads) {
   set_threads(threads);
   const std::int64_t n = 10000000;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The products of bench/bench_matmul.cpp on oneDNN: inner_product or matmul, bias and ReLU in the
-// primitive, whichever ran faster before the clock starts. --form=plain: weights and their
-// gradients are plain arrays, as a framework holds them that trains; --form=packed: also in the
-// layout that oneDNN asks for, and bringing them there is not counted, as one that only predicts
-// can have it. Inputs, outputs and their gradients are plain in both.
+// The products of bench/bench_matmul.cpp on oneDNN: inner_product or matmul with bias and ReLU in
+// the primitive, whichever was faster before timing starts. --form=plain: weights and their
+// gradients are plain arrays, as in a framework that trains; --form=packed: weights may also be in
+// the layout that oneDNN prefers, and the reordering is not timed, as for inference. Inputs,
+// outputs and their gradients are plain in both forms.
 #include <omp.h>
 
 #include <dnnl.hpp>
@@ -30,11 +30,11 @@ Device& device() {
   return one;
 }
 
-/// One way to compute a case: a primitive and what it reads and writes.
+/// One way to compute a case: a primitive and its arguments.
 struct Way {
   dnnl::primitive primitive;
   std::vector<std::pair<int, memory>> values;
-  bool sums_bias = false;  ///< the primitive has no bias gradient: a pass of its own
+  bool sums_bias = false;  ///< the primitive has no bias gradient: a separate pass
   std::vector<dnnl_exec_arg_t> arguments{};
 
   void run() const {
@@ -65,7 +65,7 @@ class OneDnn : public bench::MatmulValues {
     if (ways_[best_].sums_bias) sum_bias();
   }
 
-  /// Weights' gradients in a layout of oneDNN's become a plain array.
+  /// Reorders weight gradients from a oneDNN layout to a plain array.
   void finish() {
     for (auto& [kind, value] : ways_[best_].values) {
       const bool result = kind == DNNL_ARG_DIFF_WEIGHTS || kind == DNNL_ARG_DST;
@@ -103,7 +103,7 @@ class OneDnn : public bench::MatmulValues {
     return attributes;
   }
 
-  /// W as the primitive wants it.
+  /// W in the layout that the primitive requires.
   [[nodiscard]] memory weights(const memory::desc& plain, const memory::desc& wanted) const {
     memory from = at(plain, w);
     if (plain == wanted) return from;
@@ -112,7 +112,7 @@ class OneDnn : public bench::MatmulValues {
     device().stream.wait();
     return to;
   }
-  /// Room for dW as the primitive wants it.
+  /// Memory for dW in the layout that the primitive requires.
   [[nodiscard]] memory result(const memory::desc& plain, const memory::desc& wanted) const {
     return plain == wanted ? at(plain, dw) : memory(wanted, device().engine);
   }
@@ -180,7 +180,7 @@ class OneDnn : public bench::MatmulValues {
              {DNNL_ARG_DST, at(in, dx)}}};
   }
 
-  /// A way that this version of oneDNN does not have is left out.
+  /// Adds a way; skips it if this version of oneDNN does not implement it.
   void add(const auto& make) {
     try {
       ways_.push_back(make());
@@ -197,7 +197,7 @@ class OneDnn : public bench::MatmulValues {
     names_.emplace_back(name);
   }
 
-  /// The fastest: the least time of two runs or more each.
+  /// Selects the fastest way: the minimum over two or more runs of each.
   void choose() {
     double least = std::numeric_limits<double>::infinity();
     for (std::size_t i = 0; i < ways_.size(); ++i) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The products of bench/bench_matmul.cpp on OpenBLAS: sgemm, or sgemv where there is one output;
-// bias and ReLU in one pass after it. scripts/compare sets the environment in which it is fastest.
+// The products of bench/bench_matmul.cpp on OpenBLAS: sgemm, or sgemv if there is one output; bias
+// and ReLU in one pass afterwards. scripts/compare sets the environment in which it is fastest.
 #include <cblas.h>
 #include <omp.h>
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What an example trainer leaves of its test split besides the table: predictions, pictures, importance of inputs.
+// What an example writes about its test split besides the table: predictions, charts, importance of
+// inputs.
 #pragma once
 
 #include <filesystem>
@@ -14,8 +15,8 @@
 
 namespace examples {
 
-/// Writes calibration.svg and confusion.svg for the tasks that have them to `log`, and what the options ask for. `ids`: the
-/// columns that say whose a row is.
+/// Writes calibration.svg and confusion.svg to `log` if some task has them, and what the options
+/// request. `ids`: the columns that identify a row.
 inline void answer(const Options& o, espalier::PlanTrainer& trainer, const espalier::Dataset& test,
                    const std::vector<std::string>& ids, const std::filesystem::path& log) {
   namespace esp = espalier;

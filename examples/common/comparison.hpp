@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `Comparison`: candidates (a model and how it is balanced) side by side over several seeds, differences paired by seed.
+// `Comparison`: candidates (a model and a balancing method) side by side over several seeds,
+// differences paired by seed.
 #pragma once
 
 #include <algorithm>
@@ -27,7 +28,7 @@ class Comparison {
     espalier::FitResult fit;
   };
 
-  /// `monitor`: what chose the epochs (`TrainerOptions::monitor`).
+  /// `monitor`: what selected the epochs (`TrainerOptions::monitor`).
   explicit Comparison(std::string monitor) : monitor_(std::move(monitor)) {}
 
   void add(Run run) {
@@ -39,8 +40,9 @@ class Comparison {
 
   [[nodiscard]] const std::vector<Run>& runs() const { return runs_; }
 
-  /// A row per task and candidate with the task's first metric: mean ± deviation, and the difference to the first
-  /// candidate, seed by seed. A difference is named only where it exceeds its deviation.
+  /// One row per task and candidate with the task's first metric: mean ± standard deviation, and
+  /// the difference to the first candidate, paired by seed. A difference is called better or worse
+  /// only if it exceeds its deviation.
   [[nodiscard]] std::string table() const {
     if (runs_.empty()) return {};
     std::size_t width = 14;
@@ -77,8 +79,8 @@ class Comparison {
     return text;
   }
 
-  /// The candidate with the best mean of what was monitored on the validation split: the only choice that does not look
-  /// at the test split.
+  /// The candidate with the best mean of the monitored value on the validation split: the only
+  /// choice that does not use the test split.
   [[nodiscard]] std::string chosen() const {
     const double sign = espalier::better_is_higher(monitor_) ? 1 : -1;
     std::string best;
@@ -96,10 +98,10 @@ class Comparison {
     return best;
   }
 
-  /// Candidates that no other one beats in every task's first metric, by their means.
+  /// Candidates that no other candidate beats in every task's first metric, by means.
   [[nodiscard]] std::vector<std::string> pareto_front() const { return front_of(scores()); }
 
-  /// The first task against each other one: means of the candidates, and the front of the two.
+  /// The first task against each other task: the candidates' means and the Pareto front of the two.
   [[nodiscard]] espalier::SvgChart picture(std::string title) const {
     espalier::SvgChart chart(std::move(title));
     const std::vector<Score> all = scores();

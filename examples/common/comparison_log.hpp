@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `ComparisonLog`: a line of JSON for every run of a comparison, from which a stopped one goes on.
+// `ComparisonLog`: one line of JSON per run of a comparison; an interrupted comparison resumes from
+// it.
 #pragma once
 
 #include <cmath>
@@ -18,7 +19,7 @@
 
 namespace examples {
 
-/// JSON has no NaN: null.
+/// NaN as null, because JSON has no NaN.
 [[nodiscard]] inline nlohmann::ordered_json json_number(double value) {
   return std::isfinite(value) ? nlohmann::ordered_json(value) : nlohmann::ordered_json(nullptr);
 }
@@ -48,7 +49,8 @@ namespace examples {
 
 class ComparisonLog {
  public:
-  /// `settings`: all that a run depends on besides model, balance and seed; `monitor`: what chose its epoch. Without `resume` the file begins anew.
+  /// `settings`: everything a run depends on besides model, balance and seed; `monitor`: what
+  /// selected its epoch. Without `resume` the file starts empty.
   ComparisonLog(const std::filesystem::path& file, nlohmann::ordered_json settings, std::string monitor, bool resume)
       : file_(file.string()), settings_(std::move(settings)), monitor_(std::move(monitor)) {
     if (resume) read();
@@ -57,7 +59,7 @@ class ComparisonLog {
     espalier::write_file_atomically(file_, text);
   }
 
-  /// What an earlier comparison with these settings found.
+  /// The run that an earlier comparison with these settings made, if any.
   [[nodiscard]] std::optional<Comparison::Run> find(const std::string& model,
                                                     const std::string& balance,
                                                     std::uint64_t seed) const {
@@ -80,7 +82,7 @@ class ComparisonLog {
     std::ifstream in(file_);
     std::string text;
     for (int number = 1; std::getline(in, text); ++number) {
-      if (in.eof()) break;  // no end of line: the run was stopped while it wrote
+      if (in.eof()) break;  // no newline: the run was interrupted while writing
       try {
         const auto line = nlohmann::ordered_json::parse(text);
         if (line.at("settings") == settings_ && line.value("monitor", "") == monitor_) runs_.push_back(run_of(line));

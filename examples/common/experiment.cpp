@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A file of its own, so that it is compiled once for all examples.
+// A separate file: compiled once for all examples.
 #include "common/experiment.hpp"
 
 #include <CLI/CLI.hpp>
@@ -34,7 +34,8 @@ namespace {
   return t;
 }
 
-/// The saved model on the test split, as a server would load it: parameters in half the bytes.
+/// Evaluates the saved model on the test split as a server would load it: with bf16 parameters,
+/// half the bytes.
 void test_bf16(const NamedModel& model, const std::string& path,
                         const esp::Dataset& test) {
   const esp::PlanPredictor plain(model.program, path);
@@ -44,12 +45,12 @@ void test_bf16(const NamedModel& model, const std::string& path,
   std::cout << esp::report_of(narrow.plan(), narrow.features().encode(test), narrow.predict(test));
 }
 
-/// Whether the data is the simulator's: what a run says of it says nothing of real users.
+/// Whether the data comes from the simulator: its results do not apply to real users.
 [[nodiscard]] bool is_simulated(const Splits& splits) {
   return splits[0].table().source.starts_with("simulated feed (seed ");
 }
 
-/// The steps of a batch of this data.
+/// The steps for a batch of this data.
 [[nodiscard]] std::string explain(const NamedModel& model, const esp::TrainerOptions& options, const esp::Dataset& train) {
   esp::Features features(model.program.plan.schema);
   features.fit(train);
@@ -58,7 +59,7 @@ void test_bf16(const NamedModel& model, const std::string& path,
                                       .clip = options.max_gradient_norm > 0});
 }
 
-/// Trains one model. Returns 0, or 130 when it was interrupted.
+/// Trains one model. Returns 0, or 130 if interrupted.
 int train_one(const Example& example, const Options& o, const NamedModel& model, const Splits& splits) {
   if (o.summary) std::cout << model.summary() << '\n';
   esp::TrainerOptions options = trainer_options(example, o, o.seed);
@@ -122,7 +123,7 @@ int train_one(const Example& example, const Options& o, const NamedModel& model,
   return std::find(list.begin(), list.end(), name) != list.end();
 }
 
-/// The models that a comparison or a search is about: those listed, all, or the one of --model.
+/// The models of a comparison or a search: the listed ones, all, or the one of --model.
 [[nodiscard]] std::vector<NamedModel> chosen_models(const Options& o, const std::vector<NamedModel>& models) {
   std::vector<NamedModel> chosen;
   for (const NamedModel& model : models) {
@@ -131,7 +132,7 @@ int train_one(const Example& example, const Options& o, const NamedModel& model,
   return chosen;
 }
 
-/// Trains several models, balanced in several ways, with several seeds, and prints them side by side.
+/// Trains several models with several balancing methods and seeds, and prints them side by side.
 int compare(const Example& example, const Options& o, const std::vector<NamedModel>& chosen, const Splits& splits) {
   const bool all_balances = picked(o.compare_balances, "all");
   std::vector<std::string> balances;
@@ -233,7 +234,7 @@ int run(int argc, char** argv, Example example) {
     check_together(app, options);
     const std::vector<NamedModel> models = example.models();
     const Splits splits = example.load(options);
-    if (options.quiet) {  // else each training says them
+    if (options.quiet) {  // otherwise each training prints them
       for (const std::string& note : splits[0].table().notes) std::cerr << note << '\n';
     } else {
       std::fprintf(stderr, "%s: %td rows to train, %td to validate, %td to test\n", splits[0].table().source.c_str(),

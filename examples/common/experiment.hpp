@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the example trainers share: one run from data to table, comparisons, JSON, and how a program ends.
+// Shared by the example trainers: a run from data to table, comparisons, JSON, exit status.
 #pragma once
 
 #include <array>
@@ -16,7 +16,7 @@ namespace examples {
 
 namespace esp = espalier;
 
-/// Training, validation, test.
+/// Training, validation and test split.
 using Splits = std::array<esp::Dataset, 3>;
 
 struct NamedModel {
@@ -30,7 +30,7 @@ template <class Model>
   return {std::move(name), esp::program_of<Model, float, esp::Cpu>(), [] { return esp::summary<Model>(); }};
 }
 
-/// One example: its models, its data, its recipe.
+/// An example: its models, its data, its recipe.
 struct Example {
   std::string name;
   std::string about;
@@ -38,17 +38,20 @@ struct Example {
   std::string default_model;
   esp::TrainerOptions recipe;
   esp::Optimizer (*optimizer)(double learning_rate);
-  std::function<void(CLI::App&)> more_options{};      ///< besides the common ones
-  std::function<nlohmann::ordered_json()> settings{};  ///< those of them that were given and change the result
-  std::function<std::vector<NamedModel>()> models{};  ///< in the order of model_names, once options are parsed
+  std::function<void(CLI::App&)> more_options{};  ///< besides the common options
+  /// Those of the options that were given and change the result.
+  std::function<nlohmann::ordered_json()> settings{};
+  /// In the order of model_names, after option parsing.
+  std::function<std::vector<NamedModel>()> models{};
   std::function<Splits(const Options&)> load{};
-  /// Rows to hold the model against: what can be said of the test split without learning from inputs.
+  /// Reference scores: what can be predicted on the test split without learning from the inputs.
   std::function<esp::Report(const Splits&)> baselines{};
-  std::vector<std::string> ids{};  ///< the columns that say whose a row is: they lead its predictions
+  /// The columns that identify a row; they precede its predictions.
+  std::vector<std::string> ids{};
   std::string baselines_are = "the best constant";
 };
 
-/// The whole program. Exit status: 0; 1 with one line on standard error; 130 when interrupted.
+/// The whole program. Returns 0; 1 with one line on standard error; 130 if interrupted.
 int run(int argc, char** argv, Example example);
 
 }  // namespace examples

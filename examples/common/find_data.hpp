@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where a data set's files are: --data, $ESPALIER_DATA, ./data, ../shared/data, ~/.cache/espalier; plain or .gz.
+// Finds the files of a data set, plain or .gz: --data, $ESPALIER_DATA, ./data, ../shared/data,
+// ~/.cache/espalier.
 #pragma once
 
 #include <cstdio>
@@ -18,13 +19,14 @@
 
 namespace examples {
 
-/// $ESPALIER_DATA; empty where there is none.
+/// $ESPALIER_DATA; empty if not set.
 inline std::string data_variable() {
   const char* const value = std::getenv("ESPALIER_DATA");
   return value == nullptr ? "" : value;
 }
 
-/// The folders that are looked at, in order. `given` (from --data) may be a data set's own folder or the one above it.
+/// The folders to search, in order. `given` (from --data) may be a data set's own folder or its
+/// parent.
 inline std::vector<std::filesystem::path> data_folders(const std::string& given) {
   std::vector<std::filesystem::path> folders;
   if (!given.empty()) return {given};
@@ -37,7 +39,7 @@ inline std::vector<std::filesystem::path> data_folders(const std::string& given)
   return folders;
 }
 
-/// `name` or `name.gz` below `folder`, if it is there.
+/// The path of `name` or `name.gz` in `folder`; nullopt if there is neither.
 inline std::optional<std::string> find_file(const std::filesystem::path& folder, const std::string& name) {
   for (const char* suffix : {"", ".gz"}) {
     const std::filesystem::path path = folder / (name + suffix);
@@ -47,8 +49,9 @@ inline std::optional<std::string> find_file(const std::filesystem::path& folder,
   return std::nullopt;
 }
 
-/// The folder of data set `name` that holds `file` (or file.gz), in one of its `layouts` (sub-folders of the publisher's
-/// archive). Nothing when it is nowhere. Throws espalier::ConfigError when --data was given but does not have it.
+/// The folder of data set `name` that has one of `files` (or that file + .gz), possibly in one of
+/// its `layouts` (sub-folders of the publisher's archive). Returns nullopt if it is not found.
+/// Throws espalier::ConfigError if --data was given but does not have it.
 inline std::optional<std::filesystem::path> find_data(const std::string& given, const std::string& name,
                                                       const std::vector<std::string>& files,
                                                       const std::vector<std::string>& layouts = {}) {
@@ -68,7 +71,8 @@ inline std::optional<std::filesystem::path> find_data(const std::string& given, 
   return std::nullopt;
 }
 
-/// Whether somebody sits at a terminal and says yes (or just presses return).
+/// Asks on a terminal; returns true if the answer is yes or empty. Returns false if there is no
+/// terminal.
 inline bool says_yes(const std::string& question) {
 #if defined(_WIN32)
   return false;
@@ -80,8 +84,8 @@ inline bool says_yes(const std::string& question) {
 #endif
 }
 
-/// As find_data; what is found nowhere is downloaded from its publisher if the user wants that (`download`, or asked at
-/// a terminal). Nothing when it cannot be had.
+/// Like find_data; if the data set is not found, downloads it from its publisher if the user agrees
+/// (`download`, or asked on a terminal). Returns nullopt if it is not available.
 inline std::optional<std::filesystem::path> find_or_fetch(const std::string& given, const std::string& name,
                                                           const std::vector<std::string>& files,
                                                           const std::vector<std::string>& layouts, bool download) {

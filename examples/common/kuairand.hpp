@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// KuaiRand-Pure: impressions of a short-video app with every kind of feedback (Gao et al., CIKM 2022), joined and split.
+// KuaiRand-Pure: impressions of a short-video app with every kind of feedback (Gao et al., CIKM
+// 2022), joined and split.
 #pragma once
 
 #include <algorithm>
@@ -25,7 +26,7 @@ namespace esp = espalier;
 inline constexpr int embedding_width = 4;
 inline constexpr int first_day = 20220425, validation_day = 20220505, test_day = 20220507;
 
-/// The log, complete from 25 April on: in two files, or as the publisher's archive has it.
+/// The log from 25 April on: two files, or the single file of the publisher's archive.
 inline std::vector<std::string> log_files(const std::filesystem::path& folder) {
   std::vector<std::string> files;
   for (const char* name : {"log_standard_0425_0430.csv", "log_standard_0501_0508.csv"}) {
@@ -40,7 +41,7 @@ inline std::vector<std::string> log_files(const std::filesystem::path& folder) {
 inline esp::CsvColumn text(const char* name) { return {name, esp::ColumnKind::text}; }
 inline esp::CsvColumn number(const char* name) { return {name, esp::ColumnKind::number}; }
 
-/// What is known of users and videos.
+/// Attributes of users and videos.
 inline esp::CsvOptions user_columns() {
   esp::CsvOptions o;
   for (const char* name : {"user_id", "user_active_degree", "is_lowactive_period", "is_live_streamer", "is_video_author",
@@ -59,7 +60,8 @@ inline esp::CsvOptions video_columns() {
   return o;
 }
 
-/// What each user had watched, for long, and liked before the first day: ids of videos, cut at spaces; how many and when.
+/// What each user watched, watched for long, and liked before the first day: video ids separated by
+/// spaces; how many and when.
 inline esp::CsvOptions history_columns() {
   esp::CsvOptions o;
   for (const char* name : {"user_id", "watch_seq", "like_seq", "long_watch_seq"}) o.columns.push_back(text(name));
@@ -67,7 +69,7 @@ inline esp::CsvOptions history_columns() {
   return o;
 }
 
-/// The words of a cell, cut at spaces.
+/// Calls `visit` for each word of a cell; words are separated by spaces.
 template <class Visit>
 void for_each_word(std::string_view cell, Visit visit) {
   for (std::size_t at = 0; at < cell.size();) {
@@ -83,7 +85,8 @@ inline double count_words(std::string_view cell) {
   return count;
 }
 
-/// How often each video stands in the users' histories: in `users`, a table with one row for each.
+/// Adds how often each video occurs in the users' histories; `users` has one row per user, or is
+/// null.
 inline void add_video_counts(esp::Table& videos, const esp::Table* users) {
   const std::array<std::pair<const char*, const char*>, 2> columns{{{"watch_seq", "video_watched"}, {"long_watch_seq", "video_watched_long"}}};
   const esp::Column& id = videos.column("video_id");
@@ -102,10 +105,11 @@ inline void add_video_counts(esp::Table& videos, const esp::Table* users) {
   }
 }
 
-/// A share that users (or videos) of few rows have nearer to what is usual.
+/// A share that is shrunk to `usual` for users or videos with few rows.
 inline double drawn_share(double part, double of, double usual, double doubt) { return (part + usual * doubt) / (of + doubt); }
 
-/// From the history: how many videos, the share of long ones, likes, and how long ago; and what all watched of a video.
+/// From the history: number of videos, share of long views, likes, age; and the share of long views
+/// of a video over all users.
 inline void derive_history(esp::Table& table) {
   const esp::Column watched = table.column("watch_seq"), longer = table.column("long_watch_seq"), liked = table.column("like_seq");
   const std::vector<double> last = table.numbers("last_time_ms"), time = table.numbers("time_ms"),
@@ -120,7 +124,8 @@ inline void derive_history(esp::Table& table) {
   });
 }
 
-/// In how many twentieths of all videos a duration is longer: keys for statistics. Coarse ones: fifths.
+/// The number of twentieths of all videos that this duration exceeds, used as a key for statistics;
+/// fifths if `coarse`.
 inline double duration_step(double milliseconds, bool coarse) {
   static constexpr std::array<double, 19> seconds{9.2, 12.7, 15.3, 20.6, 25.9, 32.1, 39.7, 48.2, 60.9, 70.6,
                                                   85.0, 97.8, 112.7, 130.2, 156.4, 180.2, 212.8, 259.2, 309.7};
@@ -128,8 +133,8 @@ inline double duration_step(double milliseconds, bool coarse) {
   return static_cast<double>(coarse ? step / 4 : step);
 }
 
-/// What the models read that the files do not say: the user's history in numbers, the hour, the first tag, steps of duration, and
-/// the target of `watch`, log(1 + seconds played).
+/// Derives what the models read but the files lack: the user's history as numbers, the hour, the
+/// first tag, steps of duration, and the target of `watch`, log(1 + seconds played).
 inline void derive(esp::Table& table) {
   derive_history(table);
   const std::vector<double> clock = table.numbers("hourmin"), played = table.numbers("play_time_ms"), duration = table.numbers("duration_ms");
@@ -143,7 +148,7 @@ inline void derive(esp::Table& table) {
   table.add("first_tag", first_tags);
 }
 
-/// Empty columns for those that the table lacks.
+/// Adds an empty column for each of `columns` that the table lacks.
 inline void add_missing(esp::Table& table, const std::vector<esp::CsvColumn>& columns) {
   for (const esp::CsvColumn& c : columns) {
     if (table.has(c.name)) continue;
@@ -155,7 +160,7 @@ inline void add_missing(esp::Table& table, const std::vector<esp::CsvColumn>& co
   }
 }
 
-/// `history` becomes false where there is none.
+/// Sets `history` to false if there is none.
 inline esp::Table read_real(const std::filesystem::path& folder, bool& history, bool keep_copies) {
   esp::CsvOptions log;
   for (const char* name : {"user_id", "video_id", "tab"}) log.columns.push_back(text(name));
@@ -168,7 +173,7 @@ inline esp::Table read_real(const std::filesystem::path& folder, bool& history, 
     throw esp::IoError(folder.string() + ": expected log_standard_0425_0430.csv and log_standard_0501_0508.csv (or .gz), or log_standard_4_22_to_5_08_pure.csv; one of two is missing");
   }
   esp::Table table = esp::read_csv(files, log);
-  if (files.size() == 1) {  // the publisher's file begins three days before
+  if (files.size() == 1) {  // the publisher's file starts three days earlier
     std::vector<std::int32_t> rows;
     const std::vector<double>& date = table.numbers("date");
     for (std::size_t i = 0; i < date.size(); ++i) {
@@ -207,7 +212,7 @@ inline esp::Table read_real(const std::filesystem::path& folder, bool& history, 
   return table;
 }
 
-/// A made-up feed with the same columns; those that the simulator does not have are missing everywhere.
+/// A simulated feed with the same columns; those that the simulator lacks are missing in every row.
 inline esp::Table simulate() {
   esp::Table table = esp::simulate_feed({.users = 20000, .items = 5000, .impressions = 200000});
   for (const auto& columns : {user_columns(), video_columns(), history_columns()}) add_missing(table, columns.columns);
@@ -223,10 +228,10 @@ using Category = esp::Categorical<Name, embedding_width>;
 template <esp::FixedString Name>
 using Amount = esp::Numeric<Name, esp::Log1p, esp::Standardize>;
 
-/// Who, what and where.
+/// User, video and place of the impression.
 using Ids = esp::Inputs<Category<"user_id">, Category<"video_id">, Category<"author_id">, Category<"tab">, Category<"hour">>;
 
-/// What the platform says of users and videos.
+/// Attributes of users and videos from the platform.
 using Attributes = esp::Inputs<
     Category<"user_active_degree">, Category<"is_lowactive_period">, Category<"is_live_streamer">, Category<"is_video_author">,
     Category<"follow_user_num_range">, Category<"fans_user_num_range">, Category<"friend_user_num_range">, Category<"register_days_range">,
@@ -236,25 +241,27 @@ using Attributes = esp::Inputs<
     Category<"onehot_feat15">, Category<"onehot_feat16">, Category<"onehot_feat17">, Category<"video_type">, Category<"upload_type">,
     Category<"music_type">, Category<"first_tag">>;
 
-/// Those that are numbers, and what the user and all users watched before the first day.
+/// Numeric attributes, and what the user and all users watched before the first day.
 using Amounts = esp::Inputs<Amount<"duration_ms">, Amount<"follow_user_num">, Amount<"fans_user_num">, Amount<"friend_user_num">,
                             Amount<"register_days">, Amount<"history_len">, Amount<"watched">, Amount<"liked">, esp::Numeric<"long_share">,
                             Amount<"video_watched">, Amount<"video_watched_long">, esp::Numeric<"video_long_share">, Amount<"history_age">>;
 
 using Before = esp::Before<"date">;
 
-/// Of rows with these keys: how many there were on earlier days, and what share was clicked, watched for long, and for how long.
+/// Over rows of earlier days with these keys: their number, the shares of clicks and of long views,
+/// and the mean log watch time.
 template <class... Keys>
 using Statistics = esp::JoinedInputs<
     esp::Inputs<esp::CountOf<Keys, Before>, esp::MeanOf<"is_click", Keys, Before>, esp::MeanOf<"long_view", Keys, Before>,
                 esp::MeanOf<"log_watch_seconds", Keys, Before>>...>;
 
-/// By user, video, author, tag, duration, and what of these this user likes.
+/// By user, video, author, tag, duration, and by user combined with tab, duration and tag.
 using EarlierDays = Statistics<esp::By<"user_id">, esp::By<"video_id">, esp::By<"author_id">, esp::By<"first_tag">,
                                esp::By<"duration_step">, esp::By<"user_id", "tab">, esp::By<"user_id", "duration_fifth">,
                                esp::By<"user_id", "first_tag">>;
 
-/// Since when the user is here, how far the day is, and whether the video was there before.
+/// Time since the user's previous rows, rows of the day so far, and whether the user saw the video
+/// before.
 using Session = esp::Inputs<esp::SincePrevious<esp::By<"user_id">, "time_ms">, esp::SincePrevious<esp::By<"user_id">, "time_ms", esp::Nth<2>>,
                             esp::EarlierRows<esp::By<"user_id", "date">, "time_ms">, esp::EarlierRows<esp::By<"user_id", "video_id">, "time_ms">>;
 
@@ -267,18 +274,18 @@ struct InBuckets<esp::Inputs<Fields...>> {
 
 using Numbers = esp::JoinedInputs<Amounts, EarlierDays, Session>;
 
-/// All of it; each number as it is and in buckets.
+/// All inputs; each number as it is and in buckets.
 using Inputs = esp::JoinedInputs<Ids, Attributes, Numbers, InBuckets<Numbers>::type>;
 
-/// Which inputs there are.
+/// Which inputs and rows are used.
 struct Groups {
   bool history = true;   ///< what users watched before the first day
   bool session = true;   ///< the session so far
   bool days = true;      ///< statistics of earlier days
-  bool copies = false;   ///< rows that are there twice
+  bool copies = false;   ///< duplicate rows
 };
 
-/// Adds the inputs of the rows before; those that are not wanted are missing in all rows.
+/// Adds the inputs computed from earlier rows; unwanted ones are missing in all rows.
 inline void add_earlier_rows(esp::Table& table, const Groups& groups) {
   esp::RowHistory(Inputs::fields).add_to(table);
   const auto leave_out = [&](const auto& fields) {
@@ -291,10 +298,11 @@ inline void add_earlier_rows(esp::Table& table, const Groups& groups) {
   if (!groups.days) leave_out(EarlierDays::fields);
 }
 
-/// Train until 4 May, validate on 5 and 6 May, test on 7 and 8 May. Where no data is found: the simulator, cut 8 : 1 : 1
-/// in time. Nothing that is known only after the impression is an input. Without `groups.history`, which becomes false where
-/// there is none, what users did before the first day is left empty; `session` and `days` likewise. Of copies of rows the first is
-/// kept, unless all are asked for.
+/// Trains until 4 May, validates on 5 and 6 May, tests on 7 and 8 May. If no data is found: the
+/// simulator, split 8 : 1 : 1 by time. No input is known only after the impression. Without
+/// `groups.history`, which becomes false if there is none, the inputs from before the first day are
+/// missing; `session` and `days` likewise. Of duplicate rows the first is kept, unless
+/// `groups.copies` is set.
 inline std::array<esp::Dataset, 3> load(const std::string& given, bool download, Groups& groups) {
   const std::vector<std::string> files{"log_standard_0425_0430.csv", "log_standard_4_22_to_5_08_pure.csv"};
   const auto folder = find_or_fetch(given, "kuairand-pure", files, {"kuairand-pure/KuaiRand-Pure/data", "KuaiRand-Pure/data", "data"}, download);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bounds of an option's number, said in a sentence.
+// Range check for numeric options, with an error message.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -9,7 +9,7 @@
 
 namespace examples {
 
-/// For numbers of an option: at least so much, or above it.
+/// Accepts numbers from `least` on; with `itself` = false only greater ones.
 [[nodiscard]] inline CLI::Validator number_from(double least, bool itself = true) {
   const std::string wanted = (itself ? "" : "above ") + espalier::number_text(least) + (itself ? " or more" : "");
   return {[=](std::string& text) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What every example trainer can be told on its command line.
+// The command line options of the example trainers.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@ class App;
 namespace examples {
 
 struct Options {
-  std::string data;              ///< folder; empty: wherever it is found
+  std::string data;              ///< folder; empty: searched for
   bool download = false;
   std::string model;
   std::string balance = "equal";
@@ -33,23 +33,24 @@ struct Options {
   int search = 0, folds = 3;
 };
 
-/// Adds those of training, with the recipe's values as defaults.
+/// Adds the training options, with the recipe's values as defaults.
 void add_training_options(CLI::App& app, Options& o, const espalier::TrainerOptions& recipe);
 
-/// Whether several models, or several ways to balance, are asked for.
+/// Whether several models or several balancing methods are requested.
 [[nodiscard]] bool compares(const Options& o);
 
-/// What a run's folder and its records call how the losses are weighted: equal, mgda, …, weights-1-1-0.5.
+/// The name of the balancing method or weights in a run's folder and records: equal, mgda, …,
+/// weights-1-1-0.5.
 [[nodiscard]] std::string name_of_balance(const Options& o);
 
-/// The recipe, as it was told on the command line; the optimiser is for the caller.
+/// The recipe with the command line's values; the caller sets the optimizer.
 [[nodiscard]] espalier::TrainerOptions training_options(espalier::TrainerOptions recipe, const Options& o, std::uint64_t seed);
 
-/// Adds all of them.
+/// Adds all options.
 void add_options(CLI::App& app, Options& o, const std::vector<std::string>& models,
                  const espalier::TrainerOptions& recipe);
 
-/// Throws espalier::ConfigError for options that the kind of run would leave unheard.
+/// Throws espalier::ConfigError for options that this kind of run would ignore.
 void check_together(const CLI::App& app, const Options& o);
 
 }  // namespace examples

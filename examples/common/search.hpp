@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// --search: learning rate, weights of tasks and, of several, the model, by cross-validation on the training split.
+// --search: learning rate, task weights and, if there are several, the model, by cross-validation
+// on the training split.
 #pragma once
 
 #include <cstdio>
@@ -14,7 +15,7 @@
 
 namespace examples {
 
-/// The first task's weight stays 1: Adam hardly sees what is common to all of them.
+/// The first task's weight stays 1: Adam hardly depends on a common factor.
 [[nodiscard]] inline std::string weight_of(const espalier::PlanView& plan, std::size_t task) {
   return "weight of " + std::string(plan.tasks[task].name);
 }
@@ -28,9 +29,9 @@ namespace examples {
   return weights;
 }
 
-/// Successive halving over `o.search` random trials, up to `base.epochs`. `optimizer` is the
-/// recipe's; the models have the same tasks. The scores are kept in runs/<example>, where a later search with the same
-/// settings goes on. Returns 0, or 130 when it was interrupted.
+/// Successive halving over `o.search` random trials, up to `base.epochs` epochs. `optimizer` is the
+/// recipe's; the models have the same tasks. The scores are stored in runs/<example>; a later
+/// search with the same settings resumes from them. Returns 0, or 130 if interrupted.
 inline int search(const std::string& example, const Options& o,
                   std::vector<espalier::search::NamedModel> named, const espalier::Dataset& train,
                   const espalier::TrainerOptions& base,
@@ -85,7 +86,7 @@ inline int search(const std::string& example, const Options& o,
             << example << ": " << base.monitor << " by " << o.folds
             << " folds of the training split\n"
             << result.table();
-  // The recipe's monitor chose these, and is what a training with them stops by.
+  // The recipe's monitor selected these; a training run with them also stops by it.
   const esp::search::Outcome best = result.best();
   std::printf("\nthe best: ");
   if (several) std::printf("--model %s ", best.trial.text(models.parameter()).c_str());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The ways to share that any tasks can be trained with: --model's list.
+// The sharing methods that apply to any tasks: the list of --model.
 #pragma once
 
 #include <string>
@@ -10,8 +10,8 @@
 
 namespace examples {
 
-/// `Model<Sharing>` with every way to share that needs no names. `Whole` is one encoder, `Expert` one of several; `Lower`
-/// and `Upper` are the halves of one, for those that share in levels.
+/// `Model<Sharing>` for every sharing method that needs no names. `Whole` is a single encoder,
+/// `Expert` one of several; `Lower` and `Upper` are its halves, for methods that share in levels.
 template <template <class> class Model, int Experts, class Whole, class Expert, class Lower, class Upper>
 [[nodiscard]] std::vector<NamedModel> sharing_models() {
   return {
@@ -30,7 +30,7 @@ template <template <class> class Model, int Experts, class Whole, class Expert, 
   };
 }
 
-/// `models`, and behind them `own`.
+/// `models`, followed by `own`.
 [[nodiscard]] inline std::vector<NamedModel> joined(std::vector<NamedModel> models, const std::vector<NamedModel>& own) {
   models.insert(models.end(), own.begin(), own.end());
   return models;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Least, mean and largest value of a tensor in a file, whatever its type.
+// Minimum, mean and maximum of a tensor in a file, for any type.
 #pragma once
 
 #include <algorithm>
@@ -13,7 +13,7 @@
 
 namespace examples {
 
-/// A number of any type, from its bytes.
+/// A number of type `dtype` from its bytes.
 inline double number_at(const std::byte* bytes, espalier::Dtype dtype) {
   const auto as = [&]<class T>(T value) {
     std::memcpy(&value, bytes, sizeof value);
@@ -57,7 +57,8 @@ inline double number_at(const std::byte* bytes, espalier::Dtype dtype) {
 }
 
 struct Statistics {
-  double least = std::numeric_limits<double>::infinity(), mean = 0, most = -least;  ///< of the finite values
+  /// Minimum, mean and maximum of the finite values.
+  double least = std::numeric_limits<double>::infinity(), mean = 0, most = -least;
   std::uint64_t count = 0, not_finite = 0;
 
   [[nodiscard]] bool any() const { return not_finite < count; }

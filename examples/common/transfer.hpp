@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the candidates of a comparison gained over single-task models: a table, a log, TensorBoard, a picture.
+// Gains of the candidates of a comparison over single-task models: a table, a log, TensorBoard
+// events, a chart.
 #pragma once
 
 #include <algorithm>
@@ -21,7 +22,8 @@
 
 namespace examples {
 
-/// Of every run whose seed a single-task model has too; several such models (ways to balance): the first of the seed.
+/// Gains of every run whose seed also has a single-task model; if there are several (balancing
+/// methods), the first of that seed.
 class Transfer {
  public:
   explicit Transfer(const Comparison& comparison) {
@@ -42,7 +44,8 @@ class Transfer {
 
   [[nodiscard]] bool empty() const { return gains_.empty(); }
 
-  /// A row per candidate: the mean over the tasks in per cent, its deviation over the seeds, and each task's mean.
+  /// One row per candidate: the mean over the tasks in per cent, its standard deviation over the
+  /// seeds, and the mean of each task.
   [[nodiscard]] std::string table() const {
     std::string text =
         "transfer gain against single, %: mean of tasks ± deviation over seeds; each task\n";
@@ -61,7 +64,8 @@ class Transfer {
     return text;
   }
 
-  /// transfer.jsonl, a line per run; transfer.svg; and events of TensorBoard in a folder per candidate, seeds as steps.
+  /// Writes transfer.jsonl, one line per run; transfer.svg; and TensorBoard events in one folder
+  /// per candidate, with seeds as steps.
   void write(const std::filesystem::path& folder, const std::string& title) const {
     std::string log;
     for (const Gain& gain : gains_) {
@@ -95,7 +99,7 @@ class Transfer {
     espalier::TransferGain gain;
   };
 
-  /// TensorBoard would show those of an earlier comparison along with ours.
+  /// Otherwise TensorBoard would also show the events of an earlier comparison.
   static void remove_events(const std::filesystem::path& folder) {
     if (!std::filesystem::is_directory(folder)) return;
     std::vector<std::filesystem::path> old;
@@ -114,7 +118,7 @@ class Transfer {
     return text;
   }
 
-  /// Of the mean over tasks when `task` is empty. Undefined ones are left out.
+  /// The moments of the mean over tasks if `task` is empty. Undefined values are skipped.
   [[nodiscard]] Moments moments_of(const std::string& candidate, const std::string& task) const {
     std::vector<double> values;
     for (const Gain& gain : gains_) {
@@ -129,14 +133,14 @@ class Transfer {
     return moments(values);
   }
 
-  /// A task's mean gain in per cent for each candidate, and that of all tasks.
+  /// For each candidate the mean gain in per cent of each task and of all tasks.
   [[nodiscard]] espalier::SvgChart picture(const std::string& title) const {
     espalier::ChartPanel panel;
     panel.title = "Transfer gain against single-task models";
     panel.x_title = "row of the table";
     panel.y_title = "%";
     panel.whole_x = true;
-    // Names stand side by side; the numbers are those of the table's rows.
+    // Names are placed side by side; the numbers are the rows of the table.
     for (std::size_t i = 0; i < candidates_.size() && candidates_.size() <= 6; ++i) {
       panel.marks.emplace_back(static_cast<double>(i + 1), candidates_[i]);
     }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The problem of two parameters and two losses on which the CAGrad and Nash-MTL papers show what
-// methods do:
-// a valley where the gradients conflict and differ in length, and a Pareto front at its end.
+// The two-parameter, two-loss problem of the CAGrad and Nash-MTL papers: a valley in which the
+// gradients conflict and differ in length, with the Pareto front at its end.
 #pragma once
 
 #include <algorithm>
@@ -17,7 +16,7 @@ namespace examples {
 
 using Point = std::array<double, 2>;
 
-/// Losses, and their gradients by (x, y). Liu et al., NeurIPS 2021, appendix; Navon et al., ICML
+/// The losses and their gradients by (x, y). Liu et al., NeurIPS 2021, appendix; Navon et al., ICML
 /// 2022, scale the first loss by 0.1.
 struct TwoObjectives {
   double scale = 0.1;
@@ -29,7 +28,7 @@ struct TwoObjectives {
 
   [[nodiscard]] Value at(Point p) const {
     const double x = p[0], y = p[1];
-    const double t = std::tanh(-y), slope = -(1 - t * t);  // of tanh(−y) by y
+    const double t = std::tanh(-y), slope = -(1 - t * t);  // d tanh(−y) / dy
     const double up = std::tanh(0.5 * y), down = std::tanh(-0.5 * y);
     const double c1 = (std::max)(up, 0.0), c2 = (std::max)(down, 0.0);
     const double c1_y = up >= 0 ? 0.5 * (1 - up * up) : 0.0,
@@ -50,13 +49,14 @@ struct TwoObjectives {
     return v;
   }
 
-  /// Points of the Pareto front: y of the smallest weighted sum for every x between the bowls.
+  /// Points of the Pareto front: for every x between the bowls, the y that minimizes the weighted
+  /// sum.
   [[nodiscard]] std::vector<Point> front() const {
     std::vector<Point> points;
     for (int i = 0; i <= 280; ++i) {
       const double x = -7 + 0.05 * i;
-      // At the front (7 + x) ∇(L₁ / scale) + (7 − x) ∇L₂ = 0 by x; by y a one-dimensional search
-      // does it.
+      // On the front (7 + x) ∇(L₁ / scale) + (7 − x) ∇L₂ = 0. It holds for x; y is found by
+      // bisection.
       double low = -20, high = -2;
       for (int step = 0; step < 100; ++step) {
         const double y = (low + high) / 2;
@@ -69,8 +69,8 @@ struct TwoObjectives {
     return points;
   }
 
-  /// How far above the front: the least t such that some point of the front has both losses ≥ those
-  /// here − t, each in units of its own scale.
+  /// Distance above the front: the least t such that some point of the front has both losses ≥
+  /// those at p − t, each loss in units of its scale.
   [[nodiscard]] double above_front(Point p) const {
     const Value v = at(p);
     double best = 1e300;
@@ -86,11 +86,11 @@ struct TwoObjectives {
   static constexpr double least = 5e-6;
 };
 
-/// The starts of the Nash-MTL paper.
+/// The starting points of the Nash-MTL paper.
 inline constexpr std::array<Point, 5> two_objectives_starts{
     {{-8.5, 7.5}, {0, 0}, {9, 9}, {-7.5, -0.5}, {9, -1}}};
 
-/// Where Adam goes with the method's steps: every `keep`-th point and the last.
+/// The path of Adam with the method's steps: every `keep`-th point and the last.
 [[nodiscard]] inline std::vector<Point> trajectory(const TwoObjectives& problem,
                                                    espalier::LossWeighting balance, Point p, int steps,
                                                    double learning_rate, int keep = 100) {

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Names only. Descriptors name operations here without including them: a program pays for what it uses.
+// Forward declarations of operations. Descriptors refer to operations without including them, so
+// that a program compiles only what it uses.
 #pragma once
 
 #include "espalier/core/config.hpp"
 
 namespace espalier {
 
-/// The operations that a plan consists of; each is one file in ops/.
+/// The operations of a plan; they are defined in ops/.
 namespace ops {
 struct NumericInput;
 struct Embedding;

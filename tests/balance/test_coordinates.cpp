@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Methods that need coordinates: what holds for each, and what its paper proves.
+// Balancing methods that need coordinates: properties of all, and what the papers prove of each.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -164,7 +164,7 @@ TEST_CASE("grad_drop: the mean over draws is the sum of the gradients") {
 
 TEST_CASE("grad_drop: one sign a coordinate, without conflicts the sum, with a leak of 1 too") {
   Random random(7);
-  int others = 0;  // steps that another key changes: nearly all
+  int others = 0;  // steps that change with the key: nearly all
   for (int trial = 0; trial < 50; ++trial) {
     const auto key = static_cast<std::uint64_t>(trial);
     Matrix g = random_gradients(random, 4, 20);
@@ -183,7 +183,7 @@ TEST_CASE("grad_drop: one sign a coordinate, without conflicts the sum, with a l
     CHECK(distance(step_of(GradDrop{}, g, key), sum_of(g)) < 1e-12);
   }
   CHECK(others > 40);
-  // A leak of its own for each task: this one always stays whole.
+  // One leak per task: with leak 1, the gradient is always kept.
   const Matrix opposed{{1, 1, 1, 1}, {-1, -1, -1, -1}};
   for (const double x : step_of(GradDrop{.leaks = {1, 0}}, opposed)) CHECK((x == 0 || x == 1));
 }
@@ -200,7 +200,7 @@ TEST_CASE("trimmed_mean: without a trim the mean; of three the median") {
     std::sort(values.begin(), values.end());
     CHECK(step[i] == values[1]);
   }
-  CHECK(step_of(TrimmedMean{.trim = 7}, g) == step);  // one is left at least
+  CHECK(step_of(TrimmedMean{.trim = 7}, g) == step);  // at least one value remains
 }
 
 TEST_CASE("trimmed_mean: whatever `trim` gradients are, the step stays between the others") {
@@ -250,7 +250,7 @@ TEST_CASE("mo_co: with β = 1 it is MoDo; else its average comes near the mean g
   }
   for (std::size_t k = 0; k < 3; ++k) {
     const auto y = tracks.memory().subspan(10 * k, 10);
-    CHECK(distance(Numbers(y.begin(), y.end()), centre[k]) < 1);  // one batch's: √10
+    CHECK(distance(Numbers(y.begin(), y.end()), centre[k]) < 1);  // of a single batch: √10
   }
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every method against an independent implementation over 216 problems of 2, 3 and 8 tasks,
-// degenerate ones among them.
-// What was held against what is printed.
+// Every method compared with an independent implementation on 216 problems of 2, 3 and 8 tasks,
+// including degenerate ones. Prints the worst error and the reference.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -40,7 +39,7 @@ struct Problem {
   std::vector<double> losses, gramian;
 };
 
-/// As tests/golden/balance.py makes them.
+/// The same problem as tests/golden/balance.py makes.
 Problem problem(std::size_t tasks, Kind kind, std::size_t index) {
   Random random(1000 * tasks + 10 * static_cast<std::uint64_t>(kind) + index);
   const std::size_t width = kind == few        ? tasks + 2
@@ -98,8 +97,9 @@ std::vector<double> direction(const Matrix& g, const std::vector<double>& w) {
   return d;
 }
 
-/// Calls check(problem, golden weights) for all problems; reset() comes before each group of eight.
-/// `each`: how many golden numbers a problem has; 0: one a task.
+/// Calls check(problem, golden values) for all problems, and reset(tasks) before each group of
+/// eight.
+/// `each`: golden values per problem; 0: one per task.
 template <class Reset, class Check>
 void each_problem(const GoldenMethod& method, Reset&& reset, Check&& check, std::size_t each = 0) {
   std::size_t at = 0;
@@ -181,7 +181,7 @@ TEST_CASE("gradient methods: the step agrees to 1e-4 with an independent impleme
         [&](const Problem& p, const std::vector<double>& expected) {
           std::vector<double> found(p.tasks), difference(p.tasks);
           balance.weights(p.gramian, p.losses, 0, found);
-          double longest = 0, size = 0;  // of the golden digits
+          double longest = 0, size = 0;  // allows for the printed digits of the golden values
           for (std::size_t k = 0; k < p.tasks; ++k) {
             REQUIRE(std::isfinite(found[k]));
             difference[k] = found[k] - expected[k];
@@ -192,7 +192,7 @@ TEST_CASE("gradient methods: the step agrees to 1e-4 with an independent impleme
           const double error = length(direction(p.gradients, difference));
           CHECK(error <= 1e-4 * step + 2e-5 * longest);
           espalier_test::keep_worst(worst, error / (step + 0.2 * longest + 1e-300));
-          // Where only one choice of weights gives the step, they are the same, too.
+          // Where the step determines the weights, these are equal as well.
           if (p.kind == general || p.kind == agreeing || p.kind == few || p.kind == orthogonal)
             CHECK(length(difference) <= 1e-4 * size);
           ++problems;

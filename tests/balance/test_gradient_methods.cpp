@@ -20,7 +20,7 @@ namespace {
 
 constexpr double absent = std::numeric_limits<double>::quiet_NaN();
 
-/// A method that keeps a state and shows what it was given.
+/// A method with a state; its weights show what it was given.
 struct Recorder {
   static constexpr std::string_view name = "recorder";
   static constexpr bool needs_coordinates = false;
@@ -47,7 +47,7 @@ VectorXd weights_of(GradientAggregator balance, const MatrixXd& gramian) {
   return out;
 }
 
-/// tasks × dimension.
+/// Shape [tasks, dimension].
 MatrixXd random_gradients(Random& random, Index tasks, Index dimension) {
   MatrixXd g(tasks, dimension);
   for (Index i = 0; i < tasks; ++i) {
@@ -64,8 +64,8 @@ void check_simplex(const VectorXd& weights) {
   CHECK(std::abs(weights.sum() - 1) < 1e-12);
 }
 
-/// α is the shortest point between the gradients if and only if g_kᵀ d ≥ |d|² for all k (the
-/// problem is convex): independent of how it was found.
+/// α is the shortest point between the gradients if and only if g_kᵀ d ≥ |d|² for all k, because
+/// the problem is convex; holds for any solver.
 void check_shortest(const MatrixXd& gradients, const VectorXd& weights, double tolerance = 1e-9) {
   check_simplex(weights);
   const VectorXd d = gradients.transpose() * weights;
@@ -133,7 +133,7 @@ TEST_CASE("mgda: no point on a fine grid is shorter") {
       }
     }
     CHECK(found <= best * (1 + 1e-9));
-    CHECK(found >= best * 0.9 - 0.01);  // the grid comes near
+    CHECK(found >= best * 0.9 - 0.01);  // the grid is close
   }
 }
 
@@ -167,7 +167,7 @@ TEST_CASE("mgda: opposed gradients cancel") {
 TEST_CASE("mgda: zero gradients") {
   CHECK(weights_of(Mgda{}, MatrixXd::Zero(3, 3)) == VectorXd::Constant(3, 1.0 / 3));
   MatrixXd gramian = MatrixXd::Identity(3, 3);
-  gramian(1, 1) = 0;  // this task is at its optimum: nothing may move it
+  gramian(1, 1) = 0;  // this task is at its optimum: the step must be 0
   CHECK((weights_of(Mgda{}, gramian) - VectorXd{{0, 1, 0}}).norm() < 1e-4);
 }
 
@@ -176,7 +176,7 @@ TEST_CASE("mgda: scaling all gradients changes nothing") {
   for (int trial = 0; trial < 20; ++trial) {
     const MatrixXd gramian = gramian_of(random_gradients(random, 4, 5));
     const VectorXd weights = weights_of(Mgda{}, gramian);
-    for (const int exponent : {-1000, -40, 40, 1000}) {  // powers of two: exactly the same
+    for (const int exponent : {-1000, -40, 40, 1000}) {  // powers of two: exactly equal
       CHECK(weights_of(Mgda{}, gramian * std::ldexp(1.0, exponent)) == weights);
     }
     CHECK((weights_of(Mgda{}, gramian * 1e12) - weights).norm() < 1e-6);
@@ -192,7 +192,7 @@ TEST_CASE("mgda: one gradient scaled by a million") {
       g.row(trial % 4) *= factor;
       const VectorXd weights = weights_of(Mgda{}, gramian_of(g));
       check_simplex(weights);
-      // No task is made worse, by its own measure.
+      // No task gets worse, relative to its own gradient.
       const VectorXd d = g.transpose() * weights;
       for (Index k = 0; k < 4; ++k) CHECK(g.row(k).dot(d) >= -1e-6 * g.row(k).norm() * d.norm());
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What holds for every gradient method, and what its paper proves.
+// Properties of all gradient methods, and what the papers prove of each.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -22,7 +22,7 @@ using Matrix = std::vector<Numbers>;
 struct Named {
   GradientAggregator balance;
   bool symmetric =
-      true;  ///< knows no order of tasks (Krum: two gradients nearest to each other tie)
+      true;  ///< independent of the order of tasks (Krum: the two nearest gradients tie)
   bool scale_free = false;       ///< weights do not change with the scale of all gradients
   bool linear = false;           ///< weights are divided by that scale: |d| does not change
   bool not_conflicting = false;  ///< g_kᵀ d ≥ 0 for all k
@@ -37,7 +37,7 @@ std::vector<Named> methods() {
           {.balance = CaGrad{}, .scale_free = true},
           {.balance = CaGrad{.c = 1},
            .scale_free = true,
-           .not_conflicting = true},  // with c ≥ 1 d = 0 is within reach
+           .not_conflicting = true},  // with c ≥ 1, d = 0 is feasible
           {.balance = GradNorm{}, .scale_free = true},
           {.balance = ImtlG{}, .scale_free = true, .own_scale_free = true},
           {.balance = NashMtl{}, .linear = true, .not_conflicting = true, .own_scale_free = true},
@@ -173,7 +173,7 @@ TEST_CASE(
     const std::string name = method.balance.describe();
     CAPTURE(name);
     CHECK(weights_of(method, {{3, 4}}) == Numbers{1});
-    // One of two present: its direction.
+    // Of two tasks one is present: the step has its direction.
     GradientAggregator balance = method.balance;
     balance.reset(2);
     Numbers out(2);
@@ -215,7 +215,7 @@ TEST_CASE("gradient methods: settled definitions") {
     const std::size_t n = 2 + random.below(5);
     const Matrix g = random_gradients(random, n, n + 8);
     const double count = static_cast<double>(n);
-    // Nash-MTL: (G Gᵀ α)_k = 1 / α_k, and so |d|² = n. FairGrad: (G Gᵀ w)_k = w_k^(−1/α).
+    // Nash-MTL: (G Gᵀ α)_k = 1 / α_k, hence |d|² = n. FairGrad: (G Gᵀ w)_k = w_k^(−1/α).
     const Numbers nash = weights_of({.balance = NashMtl{.ridge = 1e-12}}, g), d = step_of(g, nash);
     for (std::size_t k = 0; k < n; ++k)
       CHECK(dot(g[k], d) * nash[k] == doctest::Approx(1).epsilon(1e-8));
@@ -227,7 +227,7 @@ TEST_CASE("gradient methods: settled definitions") {
     }
     CHECK(norm(step_of(g, weights_of({.balance = NashMtl{.max_norm = 0.5}}, g))) ==
           doctest::Approx(0.5).epsilon(1e-9));
-    // IMTL-G: equal projections. ConFIG: equal cosines, the length Σ g_kᵀ x.
+    // IMTL-G: equal projections. ConFIG: equal cosines and the length Σ g_kᵀ x.
     const Numbers impartial = step_of(g, weights_of({.balance = ImtlG{}}, g)),
                   config = step_of(g, weights_of({.balance = ConFig{}}, g));
     double along = 0;
@@ -239,12 +239,13 @@ TEST_CASE("gradient methods: settled definitions") {
       along += dot(g[k], config) / norm(config);
     }
     CHECK(norm(config) == doctest::Approx(along).epsilon(1e-8));
-    // Aligned-MTL: with preferences 1, d = σ Σ of an orthonormal basis: |d|² = n λ_least.
+    // Aligned-MTL: with preferences 1, d = √λ times the sum of an orthonormal basis; `scale`
+    // selects λ and changes only the length.
     const Numbers aligned = step_of(g, weights_of({.balance = AlignedMtl{.sum = true}}, g));
     const Numbers mean =
         step_of(g, weights_of({.balance = AlignedMtl{.scale = AlignScale::mean, .sum = true}}, g));
     CHECK(dot(aligned, mean) >= (1 - 1e-10) * norm(aligned) * norm(mean));
-    // CAGrad: within the ball, and c = 0 is the mean.
+    // CAGrad: d is on the ball's boundary; c = 0 gives the mean.
     const Numbers equal = step_of(g, Numbers(n, 1 / count));
     CHECK(distance(step_of(g, weights_of({.balance = CaGrad{.c = 0.4}}, g)), equal) ==
           doctest::Approx(0.4 * norm(equal)).epsilon(1e-9));
@@ -253,13 +254,13 @@ TEST_CASE("gradient methods: settled definitions") {
                   whole = weights_of({.balance = CaGrad{.c = 0.5}}, g);
     for (std::size_t k = 0; k < n; ++k)
       CHECK(halved[k] * 1.25 == doctest::Approx(whole[k]).epsilon(1e-12));
-    // DB-MTL: all as long as the longest gradient of a logarithm.
+    // DB-MTL: all weighted gradients are as long as the longest gradient of a log loss.
     const Numbers losses(n, 0.5), db = weights_of({.balance = DbMtl{}}, g, losses);
     double longest = 0;
     for (const Numbers& row : g) longest = (std::max)(longest, norm(row) / 0.5);
     for (std::size_t k = 0; k < n; ++k)
       CHECK(db[k] * norm(g[k]) == doctest::Approx(longest).epsilon(1e-6));
-    // PE-LTR: no less than asked for.
+    // PE-LTR: every weight is at least least_each.
     for (const double w : weights_of({.balance = PeLtr{.least_each = 0.1}}, g))
       CHECK(w >= 0.1 - 1e-12);
   }
@@ -278,8 +279,8 @@ TEST_CASE(
   slow.reset(2);
   const Matrix alike{{1, 0}, {0, 1}};
   for (int step = 0; step < 3000; ++step) {
-    // The first loss stays where it was, the second halves: the first's weighted gradient shall be
-    // twice as long.
+    // The first loss is constant, the second halves: the first weighted gradient becomes twice as
+    // long.
     slow.weights(gramian_of(alike), step == 0 ? Numbers{1, 1} : Numbers{1, 0.5}, 0, w);
   }
   CHECK(w[0] / w[1] == doctest::Approx(2).epsilon(0.1));
@@ -308,7 +309,7 @@ TEST_CASE("gradient methods: never NaN, whatever the Gramian and the losses") {
       for (const double w : out) wrong += std::isfinite(w) ? 0 : 1;
     }
     CHECK(wrong == 0);
-    // And it has not been spoilt by them.
+    // The state is still valid.
     Numbers out(4);
     balance.weights(gramian_of(random_gradients(random, 4, 9)), Numbers(4, 0.7), 1, out);
     for (const double w : out) CHECK(std::isfinite(w));
@@ -340,7 +341,7 @@ TEST_CASE("gradient methods: settings out of range are refused") {
   refuses(PeLtr{.least_each = 0.5},
           "pe_ltr: the sum of the least weights is 1.5, expected at most 1");
   refuses(PeLtr{.least = {0.1}}, "pe_ltr: 1 least weights, expected 3, one a task");
-  for (std::size_t tasks = 2; tasks <= 25; ++tasks) {  // what adds up to 1 but for rounding is allowed
+  for (std::size_t tasks = 2; tasks <= 25; ++tasks) {  // a sum of 1 up to rounding is accepted
     GradientAggregator even = PeLtr{.least_each = 1.0 / static_cast<double>(tasks)};
     CHECK_NOTHROW(even.reset(tasks));
   }
@@ -353,10 +354,10 @@ TEST_CASE("grad_vac: where gradients were one for long, what it adds has a bound
   GradientAggregator balance = GradVac{.random_order = false};
   balance.reset(2);
   Numbers out(2);
-  for (int step = 0; step < 60; ++step)  // φ comes as near to 1 as doubles do
+  for (int step = 0; step < 60; ++step)  // φ approaches 1 up to rounding
     balance.weights(Numbers{1, 1, 1, 1}, {}, 1, out);
   CHECK(out == Numbers{1, 1});
   balance.weights(Numbers{1, 0, 0, 1}, {}, 1, out);
-  // Each gradient gets φ / √(1 − φ²) of the other, φ = 0.999; the second φ fell to the same cosine, 0.
+  // Each gradient adds φ / √(1 − φ²) of the other; their cosine is 0 and φ is capped at 0.999.
   for (const double w : out) CHECK(w == doctest::Approx(1 + 0.999 / std::sqrt(1 - 0.999 * 0.999)));
 }

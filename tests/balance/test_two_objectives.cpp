@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The two-objective problem of the CAGrad and Nash-MTL papers: who reaches the Pareto front, and
-// who does not.
+// The two-objective problem of the CAGrad and Nash-MTL papers: which methods reach the Pareto
+// front.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -44,7 +44,7 @@ TEST_CASE("two objectives: no point of the front is worse than another") {
 
 namespace {
 
-/// How far above the front each of the five starts ends.
+/// The final distance above the front for each of the five starts.
 std::vector<double> ends(const LossWeighting& method, int steps) {
   const examples::TwoObjectives problem{0.1};
   std::vector<double> above;
@@ -82,7 +82,7 @@ TEST_CASE("two objectives: equal weights stay in a valley; PCGrad leaves it late
     CHECK(equal[start] < 0.05);
     CHECK(surgery[start] < 0.05);
   }
-  // Equal weights end at one point of the front, the minimum of the sum, wherever they start.
+  // Equal weights end at the same point of the front, the minimum of the sum, from every start.
   const examples::TwoObjectives problem{0.1};
   const Point a = examples::trajectory(problem, Equal{}, {0, 0}, 50000, 1e-3).back();
   const Point b = examples::trajectory(problem, Equal{}, {9, -1}, 50000, 1e-3).back();

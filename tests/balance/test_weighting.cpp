@@ -18,7 +18,7 @@ using Numbers = std::vector<double>;
 constexpr double absent = std::numeric_limits<double>::quiet_NaN();
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
-/// A user's own weighting, which wants this step's losses: 1 / loss.
+/// A user-defined weighting that needs the losses of the current step: 1 / loss.
 struct Inverse {
   static constexpr std::string_view name = "inverse";
   static constexpr bool needs_current_losses = true;
@@ -38,7 +38,7 @@ Numbers weights_of(LossWeighting& balance, std::size_t tasks, const Numbers& los
   return out;
 }
 
-/// Losses of one step; about a fifth absent.
+/// Losses of one step; about a fifth is absent.
 Numbers random_losses(Random& random, std::size_t tasks) {
   Numbers losses;
   for (std::size_t k = 0; k < tasks; ++k) {
@@ -86,7 +86,7 @@ TEST_CASE("balance: the derivative by s against central differences") {
       }
     }
   }
-  // The formulae themselves: σ² = 4, L = 3.
+  // The formulas with σ² = 4, L = 3.
   CHECK(Uncertainty{}.objective(std::log(4), 3) ==
         doctest::Approx(3.0 / 4 + std::log(2)).epsilon(1e-15));
   CHECK(Uncertainty{.revised = true}.objective(std::log(4), 3) ==
@@ -113,7 +113,7 @@ TEST_CASE("balance: the first step of s, by hand") {
   LossWeighting balance = Uncertainty{.learning_rate = 0.1};
   balance.reset(2);
   balance.observe(
-      Numbers{3, 0.25});  // derivatives ½ − 3 and ½ − ¼: Adam's first step is their sign
+      Numbers{3, 0.25});  // derivatives ½ − 3 and ½ − ¼; Adam's first step is their sign
   const Numbers state = balance.state();
   REQUIRE(state.size() == 8);
   CHECK(state[0] == doctest::Approx(0.1).epsilon(1e-7));
@@ -144,7 +144,7 @@ TEST_CASE("balance: an absent task's state stays, and the others do not notice")
   }
   CHECK(seen > 200);
   CHECK(seen < 300);
-  CHECK(both.state()[10] == seen);  // steps of the second task
+  CHECK(both.state()[10] == seen);  // number of steps of the second task
   CHECK(both.state()[11] == 0);
 }
 
@@ -169,7 +169,7 @@ TEST_CASE("balance: a task learnt to perfection does not get all the weight ther
     CHECK(weights[0] <= 50 * (1 + 1e-12));
     CHECK(weights[0] > 49);
     for (int step = 0; step < 1000; ++step) balance.observe(Numbers{0.5, 0.5});
-    // And it comes back: (√(1 + 4 / ½) − 1) / 2 = 1 / (2 · ½) = 1.
+    // The weight recovers: (√(1 + 4 / ½) − 1) / 2 = 1 / (2 · ½) = 1.
     CHECK(weights_of(balance, 2)[0] == doctest::Approx(1).epsilon(0.01));
   }
 }
@@ -213,7 +213,7 @@ TEST_CASE("balance: a resumed run continues bit for bit") {
       REQUIRE(weights_of(first, 4) == weights_of(resumed, 4));
     }
     CHECK(first.state() == resumed.state());
-    CHECK(fresh.state() != first.state());  // the state is what makes the difference
+    CHECK(fresh.state() != first.state());  // the state makes the difference
     first.reset(4);
     CHECK(first.state() == Numbers(16, 0.0));
   }

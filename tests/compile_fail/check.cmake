@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # cmake -DCOMPILER=… -DFILE=… -DINCLUDE_DIRS=a|b -P check.cmake
-# FILE states, each in a line of its own:
-#   // expect: <sentence>   compiling it must fail, and its first error must say that; `compiles` is a control
-#   // lines: <n>           the compiler must say no more lines than that; 19 where it states none
-#   // flags: <flags>       behind -std=c++20
+# FILE states, one per line:
+#   // expect: <sentence>   must fail, and the first error has this text; `compiles`: must compile
+#   // lines: <n>           maximum number of lines of compiler output; default 19
+#   // flags: <flags>       appended to -std=c++20
 function(stated key result default)
   file(STRINGS "${FILE}" line REGEX "^// ${key}: " LIMIT_COUNT 1)
   string(REGEX REPLACE "^// ${key}: " "" line "${line}")
@@ -40,7 +40,7 @@ if(expected STREQUAL "compiles")
 elseif(status EQUAL 0)
   message(FATAL_ERROR "${FILE} compiles; expected an error with: ${expected}")
 endif()
-# clang++ puts what is within a sentence's quotes behind backslashes.
+# clang++ escapes the quotes in messages with backslashes.
 string(REPLACE "\\\"" "\"" said "${output}")
 string(REGEX MATCH "error: [^\n]*" first "${said}")
 string(FIND "${first}" "${expected}" at)

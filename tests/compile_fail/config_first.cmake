@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # cmake -DROOT=include -P config_first.cmake
-# Each header reads core/config.hpp, which says what the compiler lacks, before anything of ours: all begin with includes, so
-# it is enough that each includes one of ours.
+# Each header must include core/config.hpp, which reports an unsuitable compiler, before our other
+# code. All headers begin with includes, so it suffices that each includes one of our headers.
 file(GLOB_RECURSE headers RELATIVE "${ROOT}" "${ROOT}/espalier/*.hpp")
 list(REMOVE_ITEM headers espalier/core/config.hpp)
 list(LENGTH headers count)

@@ -1,5 +1,5 @@
 // expect: espalier test: Halve takes an even number of values
-// A rule of a layer that is not the library's, said like its own.
+// A rule of a user-defined layer is reported like the library's rules.
 #include "wrong_shape.hpp"
 struct EvenWidth {
   template <bool Holds, esp::Where At>

@@ -1,5 +1,5 @@
 // expect: espalier test: Scale has a gain for each value
-// The shape of an operation that is not the library's.
+// The shape of a user-defined operation.
 #include "wrong_shape.hpp"
 struct Scale {
   static constexpr std::string_view name = "scale";

@@ -1,4 +1,4 @@
-// expect: espalier: DomainDense has weights and a bias once for all and once a domain, the field that tells domains, and no steps
+// expect: espalier: DomainDense has weights and a bias once for all and once a domain, the field that tells domains, 256 of them at most, and no steps
 #include "wrong_shape.hpp"
 struct Wrong : Emits<esp::ops::DomainDense> {
   template <class Builder>

@@ -1,4 +1,4 @@
-// expect: espalier: Select takes groups of bits and a row for each group, and gives a weight for each number of so many bits
+// expect: espalier: Select takes groups of bits and a row for each group, and gives a weight for each number of so many bits, 8 at most
 #include "wrong_shape.hpp"
 struct Wrong : Emits<esp::ops::Select> {
   template <class Builder>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Inputs of two steps, and tasks that read the last.
+// Inputs with two time steps, and tasks that read the last one.
 #pragma once
 
 #include "espalier/describe/sharing/all.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A model of one layer, for operations that are emitted with shapes which do not fit.
+// A model with one layer, for operations that are emitted with wrong shapes.
 #pragma once
 
 #include "espalier/describe/model.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a consumer writes: a model, folded by the compiler.
+// A consumer's smallest program: a model whose plan is built at compile time.
 #include <espalier/espalier.hpp>
 
 namespace esp = espalier;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Configures, builds and runs one consumer as a stranger would, then reads how it was compiled.
+# Configures, builds and runs one consumer as an outside project, then checks its compiler commands.
 function(run what)
   execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
   if(NOT status EQUAL 0)
@@ -7,7 +7,7 @@ function(run what)
   endif()
 endfunction()
 
-# A program under test inherits none of our flags, and neither may a consumer.
+# A consumer must not inherit our flags.
 unset(ENV{CXXFLAGS})
 file(REMOVE_RECURSE "${WORK}")
 set(include_dir "${ROOT}/include")
@@ -34,8 +34,8 @@ run("configuring" "${CMAKE_COMMAND}" -S "${ROOT}/tests/consumers/${NAME}" -B "${
     -DCMAKE_EXPORT_COMPILE_COMMANDS=ON ${options})
 run("building" "${CMAKE_COMMAND}" --build "${WORK}/build")
 run("running" "${WORK}/build/consumer")
-# Configures the project `code`; more arguments go to CMake. `expected` is what it says, in any number of lines, and fails
-# with; "" for a project that must configure.
+# Configures the project `code`; more arguments go to CMake. It must fail with the message
+# `expected`, compared without line breaks; "": it must succeed.
 function(configures expected code)
   file(WRITE "${WORK}/asks/CMakeLists.txt" "cmake_minimum_required(VERSION 3.22)\nproject(asks LANGUAGES CXX)\n"
        "file(WRITE \"\${CMAKE_BINARY_DIR}/app.cpp\" \"int main() {}\")\nadd_executable(app \"\${CMAKE_BINARY_DIR}/app.cpp\")\n${code}\n")
@@ -58,7 +58,7 @@ if(NAME STREQUAL "find_package")
   configures("espalier::gzip is missing: no zlib is found here"
              "find_package(espalier REQUIRED)\n${link} espalier::gzip)" -DCMAKE_DISABLE_FIND_PACKAGE_ZLIB=ON)
   configures("compatible with requested version \"9.9\"" "find_package(espalier 9.9 REQUIRED)")
-  # What is asked for quietly or optionally is answered in variables; a package that is not found leaves no target behind.
+  # QUIET and optional requests set variables; a package that is not found defines no target.
   configures("" "
     function(check)
       if(NOT (\${ARGN}))
@@ -101,7 +101,7 @@ string(FIND "${commands}" "-isystem ${include_dir}" hidden)
 if(plain EQUAL -1 OR NOT hidden EQUAL -1)
   message(FATAL_ERROR "consumer ${NAME}: our headers are not an ordinary include directory:\n${commands}")
 endif()
-# The flags that this consumer is there for, or chose itself.
+# Removes the flags that this consumer tests or sets itself.
 string(REGEX REPLACE " -DESPALIER_COMPILED_LIBRARY| -O3 -DNDEBUG" "" commands "${commands}")
 if(commands MATCHES " -(O|W|D|m|fopenmp)")
   message(FATAL_ERROR "consumer ${NAME}: we export a flag:\n${commands}")

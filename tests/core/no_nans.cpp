@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Compiled so that NaN is a number like others: no trainer starts.
+// Compiled with -fno-honor-nans: creating a trainer throws ConfigError.
 #include <cstdio>
 #include <espalier/espalier.hpp>
 #include <string_view>

@@ -121,9 +121,9 @@ TEST_CASE("a span sees the buffer") {
   CHECK(view[5] == 2.0F);
 }
 
-#if !defined(ESPALIER_TEST_SANITIZED)  // there, the sanitizer ends the program first
+#if !defined(ESPALIER_TEST_SANITIZED)  // the sanitizer aborts the program
 TEST_CASE("too much memory is std::bad_alloc, not a wrong size") {
-  volatile std::size_t size = PTRDIFF_MAX / 2;  // unknown to the compiler, which would warn
+  volatile std::size_t size = PTRDIFF_MAX / 2;  // volatile: avoids a compiler warning
   CHECK_THROWS_AS(Buffer<char>{size}, std::bad_alloc);
 }
 #endif
@@ -143,7 +143,7 @@ TEST_CASE("a view is a matrix by columns, with room between them") {
   CHECK(m(2, 3) == 17.0F);
   m.setZero();
   CHECK(v(2, 3) == 0.0F);
-  CHECK(buffer[3] == 3.0F);  // between the columns nothing was written
+  CHECK(buffer[3] == 3.0F);  // the gaps between columns are not written
   CHECK(buffer[19] == 19.0F);
 
   const View<const float> weaker = v;

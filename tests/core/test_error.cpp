@@ -15,7 +15,7 @@ using namespace espalier;
 
 namespace {
 
-// Which handler of a program takes an exception of type E: the most particular that it names.
+// The handler that catches an exception of type E: the most specific class that the program lists.
 template <class E>
 std::string caught_by() {
   try {

@@ -21,8 +21,8 @@ TEST_CASE("what a file seems to be") {
   CHECK(file_kind("<!DOCTYPE html>\n") == "a text: '<!DOCTYPE html>'");
   CHECK(file_kind("{\"a\":1,\"b\":2}") == "a text: '{\"a\":1,\"b\":2}'");
   CHECK(file_kind(std::string(64, 'x')) == "a text: '" + std::string(40, 'x') + "'");
-  CHECK(file_kind("prix;caf\xC3") == "a CSV file: 'prix;caf'");  // cut within a character
-  CHECK(file_kind("caf\xE9;prix\n") == "the bytes 63 61 66 e9 3b 70 72 69");  // no UTF-8
+  CHECK(file_kind("prix;caf\xC3") == "a CSV file: 'prix;caf'");  // cut within a UTF-8 character
+  CHECK(file_kind("caf\xE9;prix\n") == "the bytes 63 61 66 e9 3b 70 72 69");  // not UTF-8
   CHECK(file_kind("\x08\x07\x12"s) == "the bytes 08 07 12");
   CHECK(file_kind("\n") == "the bytes 0a");
 }

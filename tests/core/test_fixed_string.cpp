@@ -26,7 +26,7 @@ TEST_CASE("a literal is a template argument and comes back whole") {
   CHECK(Named<"click">::value == "click");
   CHECK(Named<"">::value.empty());
   CHECK(Named<"watch time / s">::value.size() == 14);
-  CHECK(Named<"später">::value == "später");  // bytes, whatever they spell
+  CHECK(Named<"später">::value == "später");  // any bytes, here UTF-8
   CHECK(std::string(FixedString("buy").view()) == "buy");
 }
 
@@ -36,7 +36,7 @@ TEST_CASE("equal text is the same type, other text another") {
   static_assert(!std::is_same_v<Named<"a">, Named<"aa">>);
   static_assert(!std::is_same_v<Named<"a\0b">, Named<"a">>);
   static constexpr char same[] = "click";
-  CHECK(Named<"click">::value.data() != same);  // a copy: no address takes part
+  CHECK(Named<"click">::value.data() != same);  // a copy: the address does not matter
   CHECK(Named<same>::value == "click");
   static_assert(std::is_same_v<Named<same>, Named<"click">>);
 }

@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::uint64_t golden_gamma = 0x9E3779B97F4A7C15ULL;
 
-// Pearson's statistic of counts against equal shares.
+// Pearson's χ² statistic of counts against equal expected counts.
 template <class Counts>
 double chi_squared(const Counts& counts, double expected) {
   double sum = 0;
@@ -55,7 +55,7 @@ TEST_CASE("a stream is what its seed and number say, on every platform") {
   }
   Random real(42);
   for (const double u : {0.15313390158960039, 0.5121794795269443, 0.5795228415080582}) {
-    CHECK(real.uniform() == u);  // the same bits, not merely near
+    CHECK(real.uniform() == u);  // bitwise equal
   }
 }
 
@@ -92,8 +92,8 @@ TEST_CASE("uniform fills [0, 1) evenly") {
     REQUIRE(u < 1.0);
     ++counts[static_cast<std::size_t>(u * 100)];
   }
-  CHECK(chi_squared(counts, n / 100.0) < 149.0);  // χ²(99) passes this once in a thousand
-  CHECK(chi_squared(counts, n / 100.0) > 60.0);   // and nothing random is too even
+  CHECK(chi_squared(counts, n / 100.0) < 149.0);  // χ²(99) exceeds this with probability 0.001
+  CHECK(chi_squared(counts, n / 100.0) > 60.0);   // lower bound: not too uniform
   for (int i = 0; i < 1000; ++i) {
     const double u = random.uniform(-3.0, 5.0);
     CHECK(u >= -3.0);
@@ -108,7 +108,7 @@ TEST_CASE("below is unbiased, also where a modulus would not be") {
   CHECK(chi_squared(counts, 10000) < 22.5);  // χ²(6)
   for (int i = 0; i < 10; ++i) CHECK(random.below(1) == 0);
 
-  // n = 3 · 2^62: x mod n alone would hit the lowest third twice as often as the others.
+  // n = 3 · 2^62: x mod n alone would fall in the lowest third twice as often as in the others.
   constexpr std::uint64_t n = 3ULL << 62U;
   std::array<int, 3> thirds{};
   for (int i = 0; i < 30000; ++i) ++thirds.at(random.below(n) >> 62U);
@@ -129,7 +129,7 @@ TEST_CASE("normal has the normal's moments and tails") {
     fourths += x * x * x * x;
     if (std::abs(x) > 2) ++beyond_two;
   }
-  CHECK(std::abs(sum / n) < 0.009);  // 4 standard errors each
+  CHECK(std::abs(sum / n) < 0.009);  // both bounds: 4 standard errors
   CHECK(std::abs(squares / n - 1) < 0.013);
   CHECK(std::abs(cubes / n) < 0.035);
   CHECK(std::abs(fourths / n - 3) < 0.088);

@@ -17,7 +17,7 @@ TEST_CASE("sort_indices: as a stable sort has it, for any number of values, some
     std::vector<std::size_t> order, expected;
     std::vector<int> values;
     for (std::size_t i = 0; i < n; ++i) values.push_back(static_cast<int>(random.below(1 + n / 4)));
-    for (std::size_t i = 0; i < n; ++i) order.push_back(n - 1 - i);  // whatever order they come in
+    for (std::size_t i = 0; i < n; ++i) order.push_back(n - 1 - i);  // in any order
     for (std::size_t i = 0; i < n; ++i) expected.push_back(i);
     const auto larger = [&](std::size_t a, std::size_t b) { return values[a] > values[b]; };
     std::stable_sort(expected.begin(), expected.end(), larger);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What other tests stand on: a NaN among errors is not lost, whatever comes after it.
+// A NaN among errors is not lost, whatever follows it; other tests rely on this.
 #include "support/worst.hpp"
 
 #include <doctest/doctest.h>

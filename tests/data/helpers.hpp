@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the tests of this room share.
+// Shared helpers of the data tests.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -18,7 +18,8 @@
 
 namespace espalier_test {
 
-/// The message of the `Exception` that `action` throws; the test fails when it has more than one line.
+/// The message of the `Exception` that `action` throws, or "no error"; the test fails if it has
+/// more than one line.
 template <class Exception, class Action>
 std::string failure(Action&& action) {
   try {
@@ -31,7 +32,7 @@ std::string failure(Action&& action) {
   return "no error";
 }
 
-/// A cell as a test writes it: "–" where missing.
+/// A cell as text; "–" if missing.
 inline std::string cell(const espalier::Column& column, espalier::Index row) {
   if (column.kind == espalier::ColumnKind::text) {
     return column.codes[static_cast<std::size_t>(row)] < 0 ? "–" : std::string(column.at(row));
@@ -40,7 +41,7 @@ inline std::string cell(const espalier::Column& column, espalier::Index row) {
   return std::isnan(value) ? "–" : espalier::number_text(value);
 }
 
-/// A column's cells, one behind the other: "1 2 –".
+/// A column's cells as text, separated by spaces: "1 2 –".
 inline std::string cells(const espalier::Table& table, std::string_view name) {
   const espalier::Column& column = table.column(name);
   std::string text;
@@ -48,7 +49,8 @@ inline std::string cells(const espalier::Table& table, std::string_view name) {
   return text;
 }
 
-/// Everything of a table as one text: names, kinds, cells, dictionaries, notes, where each row is from.
+/// The complete content of a table as text: names, kinds, cells, dictionaries, notes, the origin of
+/// each row.
 inline std::string dump(const espalier::Table& table) {
   std::string text = table.source + "\n";
   for (const espalier::Column& c : table.columns()) {
@@ -70,14 +72,14 @@ inline espalier::CsvColumn text(std::string name) { return {std::move(name), esp
 template <class... Fields>
 inline constexpr std::array<espalier::FieldInfo, sizeof...(Fields)> fields{Fields::info()...};
 
-/// A task of each kind of label.
+/// One task per kind of label.
 inline constexpr std::array<espalier::LabelInfo, 4> labels{
     {{"click", "click", espalier::LabelKind::binary, 0},
      {"watch", "seconds", espalier::LabelKind::real, 0},
      {"plays", "plays", espalier::LabelKind::count, 0},
      {"stars", "stars", espalier::LabelKind::classes, 5}}};
 
-/// One column "x", of a table "log".
+/// A data set with one column "x", from a table "log".
 inline espalier::Dataset numbers(std::vector<double> values) {
   espalier::Table table;
   table.source = "log";

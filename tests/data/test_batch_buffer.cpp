@@ -13,7 +13,8 @@ using namespace espalier;
 
 namespace {
 
-/// 20 samples: 3 numbers, one single-valued field, one multi-valued of j mod 4 values, 2 tasks.
+/// 20 samples: 3 numbers, one single-valued field, one multi-valued field with j mod 4 values, 2
+/// tasks.
 EncodedData encoded(bool weights) {
   EncodedData data;
   data.samples = 20;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Buckets: where quantiles cut, what they make of numbers, in tables and in single rows.
+// Buckets: the quantile edges, and the bucket of a number in tables and in single rows.
 #include "espalier/data/bucket_edges.hpp"
 
 #include <limits>
@@ -14,7 +14,7 @@ using espalier_test::failure;
 
 namespace {
 
-/// How many values lie in each interval.
+/// The number of values per interval.
 std::vector<int> held(const std::vector<double>& values, const std::vector<double>& edges) {
   std::vector<int> counts(edges.size() + 1);
   for (const double x : values) {
@@ -31,11 +31,13 @@ TEST_CASE("bucket_edges: equal shares, halfway between neighbours") {
   std::vector<double> values;
   for (int i = 0; i < 12; ++i) values.push_back(i % 2 == 0 ? i : 11 - i + 1);
   CHECK(bucket_edges({0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}, 4) == std::vector<double>{2.5, 5.5, 8.5});
-  CHECK(bucket_edges({3, 1, 2, std::nan("")}, 8) == std::vector<double>{1.5, 2.5});  // fewer values than intervals
+  // Fewer values than intervals.
+  CHECK(bucket_edges({3, 1, 2, std::nan("")}, 8) == std::vector<double>{1.5, 2.5});
   CHECK(bucket_edges({5, 5, 5}, 4).empty());
   CHECK(bucket_edges({}, 4).empty());
   CHECK(bucket_edges({1, std::nextafter(1.0, 2.0)}, 4) == std::vector<double>{std::nextafter(1.0, 2.0)});
-  CHECK(bucket_edges({-1.7e308, 1.7e308}, 2) == std::vector<double>{1.7e308});  // their distance is no double
+  // The difference of the two overflows.
+  CHECK(bucket_edges({-1.7e308, 1.7e308}, 2) == std::vector<double>{1.7e308});
 }
 
 TEST_CASE("bucket_edges: a value that fills an interval does not take the others' share") {
@@ -62,7 +64,7 @@ TEST_CASE("bucket_edges: never more intervals than asked for, ascending, and sha
     CHECK(std::adjacent_find(edges.begin(), edges.end()) == edges.end());
     const std::vector<int> counts = held(values, edges);
     for (const int count : counts) CHECK(count > 0);
-    if (round % 2 == 0 && n > 4 * most) {  // all different
+    if (round % 2 == 0 && n > 4 * most) {  // distinct values
       CHECK(edges.size() + 1 == most);
       const auto [least, largest] = std::minmax_element(counts.begin(), counts.end());
       CHECK(*largest - *least <= 2);
@@ -97,7 +99,7 @@ TEST_CASE("Buckets and Cross: rows of tables, the same of a table and of a row")
   CHECK(encoded.column(2) == std::vector<std::int32_t>{1, 2, 3, 4, 5, 6, 7, 0});
   const std::vector<std::int32_t> pairs = encoded.column(3);
   CHECK(pairs[0] != pairs[1]);  // one user at two places
-  CHECK(pairs[0] != pairs[2]);  // two users at one
+  CHECK(pairs[0] != pairs[2]);  // two users at one place
   const Table table = data().table();
   for (Index row = 0; row < table.rows(); ++row) {
     const auto i = static_cast<std::size_t>(row);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One rule for what a category is called, wherever categories are told apart, and however they were read.
+// The key of a category: one rule wherever categories are compared, and however they were read.
 #include <doctest/doctest.h>
 
 #include <Eigen/Core>
@@ -37,7 +37,7 @@ Table as(ColumnKind kind, const std::string& csv, const std::string& name = "x")
   return parse_csv(csv, "events.csv", options);
 }
 
-/// A column x of these cells, read as text, as what it is found to be, as numbers.
+/// A column x of these cells, read as text, with inferred kind, and as numbers.
 std::vector<Table> three_ways(const std::vector<std::string>& values) {
   std::string csv = "x\n";
   for (const std::string& value : values) csv += value + "\n";
@@ -67,7 +67,7 @@ std::string scribble(Random& random) {
   return made;
 }
 
-/// One of the ways to write a number that a data frame, a spreadsheet or a person has.
+/// One of the spellings of a number that data frames, spreadsheets and people use.
 std::string spelling(double x, Random& random) {
   std::string made = number_text(x);
   const bool plain = made.find('e') == std::string::npos;
@@ -102,7 +102,7 @@ TEST_CASE("category key: whole decimals are their digits, codes stay") {
       {"-12345678901234567.0", "-12345678901234567"}, {"12345678901234567.5", "12345678901234567.5"},
       {"9.007199254740991e15", "9007199254740991"}, {"9.007199254740993e15", "9.007199254740993e15"},
       {"1e20", "1e20"}, {"1e400", "1e400"},
-      // No numbers.
+      // Not numbers.
       {"", ""}, {"-", "-"}, {".", "."}, {"-.", "-."}, {"e5", "e5"}, {"1e", "1e"}, {"1.2.3", "1.2.3"}, {"17.0 ", "17.0 "},
       {" 17.0", " 17.0"}, {"1,5", "1,5"}, {"0x11", "0x11"}, {"inf", "inf"}, {"nan", "nan"}, {"--1.0", "--1.0"},
       {"2022-05-05", "2022-05-05"}, {"10.0.0.1", "10.0.0.1"}, {"Ulm", "Ulm"}, {"1.0|2.0", "1.0|2.0"}};
@@ -244,7 +244,7 @@ TEST_CASE("category key: splits by hash, groups and negatives go by it") {
   features_detail::encode_groups("x", parse_csv("x\n7\n7.0\nx\n", "events.csv"), {0, 1, 2}, encoded);
   CHECK(encoded.groups == Ids{0, 0, 1});
 
-  // A user who has both items under other spellings gets no negatives.
+  // A user who has both items, with other spellings, gets no negatives.
   const Table positives = parse_csv("x,item\n1,8\n1.0,9.0\n1,8.0\n", "log.csv");
   const Table sampled = sample_negatives(positives, {.user = "x", .item = "item", .label = "y"});
   CHECK(sampled.rows() == 3);
@@ -279,7 +279,7 @@ TEST_CASE("category key: ids of 17 digits are told apart, or refused") {
     Table log = parse_csv(csv, "log.csv");
     CHECK(join(log, parse_csv("x,age\n12345678901234568,1\n12345678901234569,2\n", "users.csv"), "x").matched == 2);
 
-    // Numbers they may be, keys not.
+    // Accepted as numbers, rejected as keys.
     const Table numbers = as(ColumnKind::number, csv);
     CHECK(numbers.numbers("x")[0] == 12345678901234568.0);
     const std::string refused = "events.csv:2: column 'x' is 12345678901234568, beyond ±2^53, what its numbers are exact to; "
@@ -296,7 +296,7 @@ TEST_CASE("category key: ids of 17 digits are told apart, or refused") {
     CHECK(failure<DataError>([&] { static_cast<void>(features<Hashed<"x", 9, 4>>().encode(data)); }) == refused);
     CHECK(failure<DataError>([&] { static_cast<void>(features<MultiCategorical<"x", 4>>().encode(data)); }) == refused);
   }
-  // 2^53 itself may have been 2^53 + 1.
+  // 2^53 itself may be a rounded 2^53 + 1.
   CHECK(failure<DataError>([] { static_cast<void>(keys(as(ColumnKind::number, "x\n9007199254740993\n"))); })
             .find("is 9007199254740992, beyond") != std::string::npos);
   CHECK(keys(as(ColumnKind::number, "x\n9007199254740991\n\n-5\n")) == "9007199254740991 – -5");
@@ -325,7 +325,7 @@ TEST_CASE("category key: whole floats that floats do not tell apart are refused"
 }
 
 TEST_CASE("category key: a model from before the rule keeps its categories as they were written") {
-  // As the library wrote it before there was the rule.
+  // As the library wrote it before the rule existed.
   const std::string saved = R"({"vocabularies":[["1.0","1","007","12345678901234568"]],"means":[],"deviations":[]})";
   Features old = features<Categorical<"x", 4>>();
   old.restore(features_from_json(Json::parse(saved)));
@@ -340,7 +340,7 @@ TEST_CASE("category key: a model from before the rule keeps its categories as th
   CHECK(row(1.0) == 2);
   CHECK(row(1) == 2);
   CHECK(row(12345678901234568.0) == 4);
-  CHECK(to_json(old.state()).dump() == saved);  // and stays such a one when it is saved again
+  CHECK(to_json(old.state()).dump() == saved);  // saving again keeps the old form
   old.fit(Dataset(written));
   CHECK(old.state().vocabularies[0] == std::vector<std::string>{"1.0", "1", "1.00", "007"});
   Features parts = features<MultiCategorical<"x", 4>>();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a table hands out stays good, and its columns are found by name however many they are.
+// References into a table stay valid; columns are found by name, however many there are.
 #include <doctest/doctest.h>
 
 #include <ctime>
@@ -128,14 +128,14 @@ TEST_CASE("columns: of a temporary, values are given and not references") {
   for (const std::int32_t row : Dataset(read()).filter([](Index r) { return r > 0; }).rows()) sum += row;
   CHECK(sum == 1);
   CHECK(failure<DataError>([&] { static_cast<void>(read().numbers("x")); }).starts_with("people.csv: no column 'x'; there are 'user', 'age'"));
-  // A view into a column that goes does not compile.
+  // A view into a temporary column does not compile.
   CHECK_FALSE(std::is_invocable_v<decltype([](auto&& c) -> decltype(std::forward<decltype(c)>(c).at(0)) { return {}; }), Column>);
   CHECK(std::is_invocable_v<decltype([](auto&& c) -> decltype(std::forward<decltype(c)>(c).at(0)) { return {}; }), Column&>);
 }
 
 TEST_CASE("columns: adding and finding many takes time in proportion") {
   const auto seconds = [](int columns) {
-    const std::clock_t start = std::clock();  // of this program alone
+    const std::clock_t start = std::clock();  // CPU time of this process
     Table table;
     for (int i = 0; i < columns; ++i) table.add(Column::number("a column of some length " + std::to_string(i), {1.0}));
     double sum = 0;
@@ -149,7 +149,7 @@ TEST_CASE("columns: adding and finding many takes time in proportion") {
     return static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
   };
   const double few = seconds(5000);
-  CHECK(seconds(40000) < 24 * few + 0.1);  // in proportion 8 times as long, by pairs 64 times
+  CHECK(seconds(40000) < 24 * few + 0.1);  // 8 times as long if linear, 64 times if quadratic
 }
 
 TEST_CASE("columns: letters are no numbers, and a null pointer is no text") {

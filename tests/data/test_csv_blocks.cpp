@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Random CSV texts against a slow, obvious reader, at every block size.
+// Random CSV texts compared with a slow, simple reader, at every block size.
 #include <doctest/doctest.h>
 
 #include <optional>
@@ -20,7 +20,7 @@ struct Value {
   bool quoted = false;
 };
 
-/// RFC 4180 a character at a time; nothing when the text is not that.
+/// RFC 4180, one character at a time; nullopt if the text does not conform.
 std::optional<std::vector<std::vector<Value>>> read_slowly(std::string_view csv, char separator, char quote) {
   std::vector<std::vector<Value>> rows;
   std::size_t i = 0;
@@ -63,7 +63,7 @@ std::optional<std::vector<std::vector<Value>>> read_slowly(std::string_view csv,
   return rows;
 }
 
-/// A value as a file would have it, quoted where it must be and sometimes where it need not.
+/// A value as in a file: quoted if necessary, sometimes if not.
 std::string random_value(Random& random) {
   static const std::vector<std::string> pieces{"a", "bc", "Zürich", "七", "NA", "",  "1",  "-2.5", "007", "x y",
                                                ",", "\"", "\n",     "\r\n", ";", " ", "1e3", "longer than twelve bytes", "😀"};
@@ -88,7 +88,7 @@ std::string random_csv(Random& random, int columns, int rows) {
   return csv;
 }
 
-/// A byte changed, dropped or put in.
+/// Changes, erases or inserts a byte.
 std::string damaged(std::string csv, Random& random) {
   static constexpr char bytes[] = {',', '"', '\n', '\r', '\0', 'x', '\xC3', '\xFF'};
   const auto at = static_cast<std::size_t>(random.below(csv.size()));
@@ -101,7 +101,7 @@ std::string damaged(std::string csv, Random& random) {
   return csv;
 }
 
-/// What parsing gives: the table, or the error.
+/// The result of parsing: the table as text, or the error.
 std::string outcome(std::string_view csv, CsvOptions options, Index block_bytes) {
   options.block_bytes = block_bytes;
   try {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Malformed input: each kind gives one line that names file, line, column, value and what was expected.
+// Malformed CSV: each error has one line with file, line, column, value and what was expected.
 #include <doctest/doctest.h>
 #include <sys/stat.h>
 
@@ -19,7 +19,7 @@ using namespace std::string_view_literals;
 
 namespace {
 
-/// The error for this text, from memory and from a file alike.
+/// The error for this text; the same from memory and from a file.
 std::string refusal(std::string_view csv, const CsvOptions& options = {}) {
   const std::string message =
       failure<DataError>([&] { static_cast<void>(parse_csv(csv, "events.csv", options)); });
@@ -86,7 +86,7 @@ TEST_CASE("CSV errors: quotes") {
   tabs.separator = '\t';
   CHECK(refusal("age\tcity\n31\t\"Ulm\" \n", tabs) ==
         "events.csv:2: column 'city': ' ' after a closing quote, expected a tab or the end of the line");
-  // The quote that does not end is named, not the line where the file does.
+  // Names the line of the unclosed quote, not the last line.
   CHECK(refusal("age,city\n31,\"a\nb\"\n5,\"c\nd\n") ==
         "events.csv:4: column 'city': a quoted value without an end, expected a closing '\"'");
 }

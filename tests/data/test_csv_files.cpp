@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Files as they come: lines before the header, comments, empty lines, other encodings; and what is suspected of a file that does
-// not fit.
+// Real-world CSV files: lines before the header, comments, empty lines, other encodings; hints in
+// the messages about files that do not fit.
 #include <doctest/doctest.h>
 
 #include <string>
@@ -21,7 +21,7 @@ using espalier_test::text;
 
 namespace {
 
-/// Whatever the block.
+/// Parses with every block size.
 Table parse(std::string_view csv, CsvOptions options = {}) {
   const Table whole = parse_csv(csv, "f.csv", options);
   for (Index block = 16; block < 40; ++block) {
@@ -55,14 +55,14 @@ TEST_CASE("CSV files: empty lines at the end are nothing, in the middle they are
   options.max_bad_rows = 1;
   CHECK(refusal("a,b\n\n\n2,y\n", options) ==
         "f.csv:3: an empty line, expected 2 values (malformed row number 2, at most 1 are skipped)");
-  // Blanks are not nothing, unless they are trimmed.
+  // A line of blanks is not an empty line, unless blanks are trimmed.
   CHECK(refusal("a,b\n1,x\n  \n") == "f.csv:3: 1 value, expected 2; none for column 'b'");
   options.trim = true;
   CHECK(parse("a,b\n1,x\n  \n\t\n", options).rows() == 1);
-  // An empty text in quotes is a value; in a file of one column, so is an empty line: a missing one.
+  // A quoted empty text is a value. In a file with one column an empty line is a missing value.
   CHECK(refusal("a,b\n1,x\n\"\"\n") == "f.csv:3: 1 value, expected 2; none for column 'b'");
   CHECK(cells(parse("a\n1\n\n\n"), "a") == "1 – –");
-  // Of several files, each may end so.
+  // Each of several files may end with empty lines.
   const TemporaryFolder folder;
   write_file_atomically(folder / "1.csv", "a,b\n1,x\n\n");
   write_file_atomically(folder / "2.csv", "a,b\n2,y\n\n\n");
@@ -81,7 +81,7 @@ TEST_CASE("CSV files: lines before the header are skipped, whatever they hold") 
   options.header = false;
   CHECK(refusal("a,b\n1,2\n3,4", options) == "f.csv: nothing behind the lines that are skipped, expected rows");
   CHECK(cells(parse("\n\n\n1,2\n3,4", options), "1") == "2 4");
-  // Of every file.
+  // In every file.
   options.header = true;
   const TemporaryFolder folder;
   write_file_atomically(folder / "1.csv", "x\ny\nz\na,b\n1,x\n");
@@ -113,7 +113,7 @@ TEST_CASE("CSV files: latin1 becomes UTF-8") {
   write_file_atomically(folder / "latin1.csv", csv);
   const Table read = read_csv(folder / "latin1.csv", options);
   CHECK(read.column("straße").at(0) == "Köln");
-  // A value that is longer than what is converted at a time, at every offset.
+  // A value longer than the conversion buffer, at every offset.
   for (std::size_t shift = 0; shift < 3; ++shift) {
     std::string expected;
     std::string of_file = "x\n" + std::string(shift, 'a');
@@ -141,7 +141,7 @@ TEST_CASE("CSV files: another separator is suspected where there is one column, 
   semicolon.separator = ';';
   semicolon.columns = {number("age")};
   CHECK(refusal("age,city\n31,Ulm\n", semicolon).ends_with("the line 'age,city' has ',': is .separator = ',' meant?"));
-  // Read without an error; said when a column is asked for.
+  // Reading gives no error; the message comes when a column is requested.
   CHECK(failure<DataError>([] { static_cast<void>(parse_csv("age;city\n31;Ulm\n", "f.csv").numbers("age")); }) ==
         "f.csv: no column 'age'; there are 'age;city' (read were those that the model and CsvOptions::columns name); the line "
         "'age;city' has ';': is .separator = ';' meant?");
@@ -157,7 +157,7 @@ TEST_CASE("CSV files: a missing line of names is suspected where a name looks li
         "f.csv:1: no column 'age', expected it among '39', 'State-gov', '77516'" + clause);
   CHECK(refusal("39,5,5\n1,2,3\n") == "f.csv:1: columns 2 and 3 are both called '5', expected different names" + clause);
   CHECK(failure<DataError>([] { static_cast<void>(parse_csv("39,5\n1,2\n", "f.csv").numbers("age")); }).ends_with(clause));
-  // Columns that a data frame numbered are no values.
+  // Column numbers of a data frame are not values.
   CHECK(refusal("0,1\n5,6\n", wanted) == "f.csv:1: no column 'age', expected it among '0', '1'");
   CHECK(refusal("a,b\n5,6\n", wanted) == "f.csv:1: no column 'age', expected it among 'a', 'b'");
 }

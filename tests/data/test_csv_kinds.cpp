@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Columns whose kind is found out: all of them, or those named so; and why one became text.
+// Columns with inferred kind: all, or the named ones; and why a column became text.
 #include <doctest/doctest.h>
 
 #include <string>

@@ -12,7 +12,7 @@ using namespace espalier::csv_detail;
 
 namespace {
 
-/// Digits, point, digits, a byte at a time.
+/// Reads digits, a point, digits, one byte at a time.
 ShortNumber read_slowly(std::string_view text) {
   ShortNumber number;
   std::size_t at = 0, digits = 0;
@@ -70,7 +70,7 @@ TEST_CASE("CSV words: a field ends at the first separator, quote, line end or NU
       for (int round = 0; round < 2000; ++round) {
         std::string text;
         for (auto n = random.below(30); n > 0; --n) {
-          // Neighbours of the ends are the bytes that a careless test takes for them.
+          // Neighbours of the end characters are the bytes that a wrong test confuses with them.
           const auto near = static_cast<unsigned char>(ends[random.below(ends.size())]);
           text += static_cast<char>(random.bernoulli(0.5) ? random.below(256) : near + random.below(3) - 1);
         }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What write_csv() writes, read_csv() reads back.
+// read_csv() reads back what write_csv() writes.
 #include "data/helpers.hpp"
 #include "espalier/core/random.hpp"
 #include "espalier/data/csv_writer.hpp"
@@ -12,7 +12,8 @@ namespace {
 
 constexpr double none = std::numeric_limits<double>::quiet_NaN();
 
-/// A text column of cells as they are: unlike Column::text it can hold the empty text, beside missing ones (null).
+/// A text column with these cells. Unlike Column::text it distinguishes the empty text from missing
+/// (null).
 Column texts(std::string name, const std::vector<const char*>& values) {
   Column c;
   c.name = std::move(name);
@@ -29,7 +30,7 @@ Table read_back(const std::string& path, const Table& like) {
   return read_csv(path, options);
 }
 
-/// Whether the cells are the same, a missing one being no empty text.
+/// Whether all cells are equal; a missing cell differs from the empty text.
 bool same_cells(const Table& a, const Table& b) {
   if (a.columns().size() != b.columns().size() || a.rows() != b.rows()) return false;
   for (std::size_t c = 0; c < a.columns().size(); ++c) {

@@ -39,7 +39,7 @@ Dataset dataset(int rows) {
 
 using Parts = std::array<Dataset, 3>;
 
-/// That no row is in two parts, none in one twice; how many there are in all.
+/// Checks that no row is in two parts or twice in one; returns the total number of rows.
 Index disjoint(const Parts& parts) {
   std::set<std::int32_t> seen;
   Index all = 0;
@@ -126,7 +126,7 @@ TEST_CASE("split: by the hash of a column, a value is in one part whatever else 
   CHECK(part_of.size() == 37);
   CHECK(same(parts, data.split_by_hash("user", 0.6, 0.2, 0.2)));
   CHECK_FALSE(same(parts, data.split_by_hash("user", 0.6, 0.2, 0.2, 1)));
-  // Of fewer rows, and of a table in which the values came in another order.
+  // The same for fewer rows, and for a table with another order of values.
   const Dataset part = data.filter([](Index row) { return row >= 1020; });
   const Parts again = part.split_by_hash("user", 0.6, 0.2, 0.2);
   const Parts moved = Dataset(part.to_table()).split_by_hash("user", 0.6, 0.2, 0.2);

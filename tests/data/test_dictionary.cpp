@@ -10,7 +10,7 @@
 
 using namespace espalier;
 
-TEST_CASE("the hash of a text is for good") {  // tests/golden/hash_text.py
+TEST_CASE("the hash of a text is for good") {  // golden values from tests/golden/hash_text.py
   struct Golden {
     const char* text;
     std::uint64_t hash;
@@ -55,13 +55,13 @@ TEST_CASE("texts that differ in length, in a zero byte or in one bit are differe
       texts.back()[at] = 'y';
     }
   }
-  texts.erase(texts.begin());  // the empty text once
+  texts.erase(texts.begin());  // removes the duplicate of the empty text
   for (std::size_t i = 0; i < texts.size(); ++i) CHECK(dictionary.code(texts[i]) == static_cast<std::int32_t>(i));
   for (std::size_t i = 0; i < texts.size(); ++i) CHECK(dictionary.find(texts[i]) == static_cast<std::int32_t>(i));
 }
 
 TEST_CASE("texts of one hash and length are different") {
-  // The second word takes back what the first one changed.
+  // The second word cancels the change that the first one makes.
   const auto word = [](const std::string& text, std::size_t at) {
     std::uint64_t w = 0;
     for (unsigned k = 0; k < 8; ++k) w |= std::uint64_t{static_cast<unsigned char>(text[at + k])} << (8 * k);

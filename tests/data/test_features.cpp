@@ -50,7 +50,7 @@ TEST_CASE("features: a vocabulary has the most frequent values first, ties in or
   CHECK(data.column(0) == Ids{3, 1, 2, 0, 1, 2, 1});
   CHECK(data.ids[0].offsets.empty());
   CHECK(f.encode(texts({"b", "unseen", ""})).column(0) == Ids{2, 0, 0});
-  f.fit(texts({"z"}));  // anew
+  f.fit(texts({"z"}));  // replaces the vocabulary
   CHECK(f.state().vocabularies[0] == std::vector<std::string>{"z"});
 }
 
@@ -119,7 +119,8 @@ TEST_CASE("features: fields that name one table share its vocabulary") {
   const Dataset data(std::move(table));
   f.fit(data);
   REQUIRE(f.state().vocabularies.size() == 2);
-  CHECK(f.state().vocabularies[0] == std::vector<std::string>{"w", "x", "y"});  // the larger min_count holds for both
+  // Both fields use the larger min_count.
+  CHECK(f.state().vocabularies[0] == std::vector<std::string>{"w", "x", "y"});
   CHECK(f.state().vocabularies[1] == std::vector<std::string>{"x"});
   CHECK(f.vocabulary_rows() == std::vector<Index>{4, 2});
   const EncodedData encoded = f.encode(data);
@@ -132,7 +133,7 @@ TEST_CASE("features: numbers are standardised by the training split") {
   Features f = features<Numeric<"x">>();
   f.fit(numbers({1, 2, 3, 6, missing}));
   CHECK(f.state().means[0] == doctest::Approx(3));
-  CHECK(f.state().deviations[0] == doctest::Approx(std::sqrt(3.5)));  // of the values: divided by 4
+  CHECK(f.state().deviations[0] == doctest::Approx(std::sqrt(3.5)));  // over the 4 labelled values
   const EncodedData data = f.encode(numbers({3, 6, missing, -1}));
   CHECK(data.numeric_rows == 1);
   CHECK(data.numeric[0] == 0);
@@ -180,15 +181,15 @@ TEST_CASE("features: transforms are made in their order; a missing number is 0 w
   CHECK(clipped[3] == 0);
   CHECK(encoded(features<Numeric<"x", AsIs>>())[4] == 1e6F);
   CHECK(encoded(features<Numeric<"x", AsIs>>())[3] == 0);
-  // log1p, clip to [0, 2], standardise: the values are 2, 0, 0, –, 2.
+  // log1p, clip to [0, 2], standardize: the values before are 2, 0, 0, –, 2.
   const std::vector<float> all = encoded(features<Numeric<"x", Log1p, Clip<Range{0, 2}>, Standardize>>());
   CHECK(all[0] == doctest::Approx(1));
   CHECK(all[1] == doctest::Approx(-1));
   CHECK(all[3] == 0);
   CHECK(all[4] == doctest::Approx(1));
-  // Standardised, then clipped.
+  // Standardized, then clipped.
   const std::vector<float> after = encoded(features<Numeric<"x", Log1p, Standardize, Clip<Range{-0.5, 0.5}>>>());
-  // A missing number is the mean when it is standardised, and goes through what follows.
+  // A missing number becomes the mean when standardized, and then passes the later transforms.
   CHECK(encoded(features<Numeric<"x", Log1p, Standardize, Clip<Range{0.25, 0.5}>>>())[3] == 0.25F);
   CHECK(after[1] == -0.5F);
   CHECK(after[3] == 0);
@@ -294,7 +295,7 @@ TEST_CASE("features: a row of raw values is encoded as the table's row would be"
   }
   CHECK(one.tasks == 4);
   CHECK(std::isnan(one.labels[0]));
-  // Nothing given: as a row in which everything is missing.
+  // An empty row equals a row in which everything is missing.
   const EncodedData none = f.encode(std::span<const NamedValue>());
   CHECK(none.numeric == std::vector<float>{0, 0, 0});
   CHECK(none.column(0) == Ids{0});

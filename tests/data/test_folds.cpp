@@ -30,8 +30,8 @@ std::string error_of(auto&& action) {
   return "accepted";
 }
 
-/// `user`: few rows each. `kind`: common, rare and very rare values, and missing ones. `class`: the
-/// same as numbers.
+/// `user`: few rows each. `kind`: common, rare, very rare and missing values. `class`: the same as
+/// numbers.
 Dataset events(Index rows, std::uint64_t seed) {
   Random random(seed);
   std::vector<std::string> user, kind;
@@ -53,7 +53,8 @@ Dataset events(Index rows, std::uint64_t seed) {
   return Dataset(std::move(table));
 }
 
-/// Every row in one validation part, and in the training part of all others.
+/// Checks that every row is in exactly one validation part, and in the training part of all other
+/// folds.
 void check_partition(const Dataset& data, const std::vector<Fold>& folds) {
   Rows left_out;
   for (const auto& [train, valid] : folds) {

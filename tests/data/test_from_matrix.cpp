@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Data that is already in memory, and the columns that a model reads.
+// Data sets from matrices in memory, and the columns that a model reads.
 #include <doctest/doctest.h>
 
 #include <Eigen/Core>
@@ -79,7 +79,8 @@ TEST_CASE("matrix: for a model, inputs first and labels last") {
   CHECK(f.state().vocabularies[0] == std::vector<std::string>{"7", "100000"});
   const EncodedData encoded = f.encode(data);
   CHECK(encoded.numeric == std::vector<float>{31, 0.25F, 0.5F, 5, 1, 2});
-  CHECK(encoded.labels == std::vector<float>{1, 0, 1, -1});  // watch: of mean and deviation 6.25
+  // watch has mean and standard deviation 6.25.
+  CHECK(encoded.labels == std::vector<float>{1, 0, 1, -1});
   CHECK(encoded.label_scale(1).to_label(1) == 12.5);
   CHECK(failure<DataError>([&] { static_cast<void>(from_matrix<Model>(a.leftCols(5))); }) ==
         "matrix: 5 columns, expected 6, one for each name");
@@ -125,7 +126,7 @@ TEST_CASE("columns: a model's are read from a file by name, of the kinds that it
   CHECK(failure<DataError>([&] { static_cast<void>(read_csv<Model>(folder / "3.csv")); }) ==
         (folder / "3.csv") + ":1: no column 'watch', expected it among 'user', 'age', 'click', 'v_0', 'v_1'");
 
-  // A file to predict has no labels.
+  // A file for prediction has no labels.
   write_file_atomically(folder / "4.csv", "v_1,v_0,age,user\n2,1,32,3.0\n");
   const Dataset inputs = read_inputs<Model>(folder / "4.csv");
   CHECK(inputs.table().columns().size() == 4);

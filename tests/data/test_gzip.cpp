@@ -35,7 +35,7 @@ std::string compressed(std::string_view text, int level = 6) {
   return out;
 }
 
-/// What the bytes hold, read `step` bytes at a time.
+/// The unpacked bytes, read `step` bytes at a time.
 std::string unpacked(std::string_view bytes, std::size_t step = 1000) {
   GzipSource source(std::make_unique<TextSource>(bytes), "f.gz");
   std::string out;
@@ -111,7 +111,8 @@ TEST_CASE("gzip: a changed bit is an error, or changes nothing") {
       std::string damaged = bytes;
       damaged[at] = static_cast<char>(static_cast<unsigned char>(damaged[at]) ^ (1U << bit));
       try {
-        const std::string read = unpacked(damaged);  // the header's time or system, then
+        // Accepted only if the change is in the header's time or system.
+        const std::string read = unpacked(damaged);
         CHECK(read == text);
       } catch (const DataError& error) {
         CHECK(std::string(error.what()).find("gzip data") != std::string::npos);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What encoding finds, refuses and clamps of inputs that the training split did not have.
+// Inputs that differ from the training split: how encoding counts, rejects and clamps them.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -24,7 +24,7 @@ constexpr double missing = std::numeric_limits<double>::quiet_NaN();
 using In = Inputs<Numeric<"age">, Categorical<"city", 4, MinCount<2>>, MultiCategorical<"tags", 4>, Hashed<"id", 100, 4>,
                   NumericVector<"v", 2, Log1p, Standardize>>;
 
-/// ages 20 to 50; Ulm and Bonn (Oslo only once); v_0 is log1p of 0 to e² − 1, that is 0 to 2; v_1 is always 5.
+/// Ages 20 to 50; cities Ulm and Bonn; v_0 is log1p of 0 to e² − 1, hence 0 to 2; v_1 is always 5.
 Features learnt() {
   Features f({In::fields, {}});
   Table table;
@@ -82,16 +82,18 @@ TEST_CASE("input check: rows of a table are found by field") {
   const Features f = learnt();
   CHECK(found(f, "30,Ulm,a|c,7,1,5\n") == "");
   CHECK(found(f, "") == "");
-  // Missing: a number, one of a vector, a category, a cell without a value.
+  // Missing: a number, one value of a vector, a category, a cell without a value.
   CHECK(found(f, ",,,,1,\n") == "0 missing 1, 4 missing 1, 1 missing 1, 2 missing 1, 3 missing 1");
   CHECK(found(f, "30,Ulm,|,7,,\n") == "4 missing 1, 2 missing 1");
-  // Not in the vocabulary; of several values one is enough. A hash knows them all.
+  // Not in the vocabulary; in a multi-valued cell one such value counts. A hash accepts any value.
   CHECK(found(f, "30,Rome,a|z|y,new,1,5\n30,Ulm,z,new,1,5\n30,Rome,a,7,1,5\n") == "1 unknown 2, 2 unknown 2");
-  // Far outside: more than the training split's own width beyond its ends.
+  // Far outside: beyond the training range by more than its width.
   CHECK(found(f, "-10,Ulm,a,7,1,5\n80,Ulm,a,7,1,5\n") == "");
   CHECK(found(f, "-10.1,Ulm,a,7,1,5\n80.1,Ulm,a,7,1,5\n1e9,Ulm,a,7,1,5\n") == "0 outside 3");
-  CHECK(found(f, "30,Ulm,a,7,50,5\n") == "");                                 // log1p is 3.93, up to 4 is near
-  CHECK(found(f, "30,Ulm,a,7,60,5.5\n30,Ulm,a,7,1,4\n") == "4 outside 2");    // a row counts once; v_1 was constant
+  // log1p(50) is 3.93; up to 4 is accepted.
+  CHECK(found(f, "30,Ulm,a,7,50,5\n") == "");
+  // A row counts once; v_1 was constant.
+  CHECK(found(f, "30,Ulm,a,7,60,5.5\n30,Ulm,a,7,1,4\n") == "4 outside 2");
 }
 
 TEST_CASE("input check: a row of values is found as the table's row is") {
@@ -171,7 +173,7 @@ TEST_CASE("input check: ranges are saved; without them nothing is outside, nor c
   old.restore(features_from_json(json));
   CHECK(found(old, "1e9,Ulm,a,7,1e9,1e9\n") == "");
   CHECK(old.encode_inputs(rows("81,Ulm,a,7,1,5\n"), {nullptr, true, true}).numeric == f.encode_inputs(rows("81,Ulm,a,7,1,5\n")).numeric);
-  // A column without a number has no range.
+  // A column without numbers has no range.
   Features empty({espalier_test::fields<Numeric<"x">>, {}});
   empty.fit(espalier_test::numbers({missing, missing}));
   Features again({espalier_test::fields<Numeric<"x">>, {}});

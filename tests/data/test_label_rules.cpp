@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Labels of text, of bounds, of names; what numbers become before they are learnt, and back.
+// Labels from text, thresholds and class names; transforms of numeric labels, and their inverse.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -84,7 +84,7 @@ TEST_CASE("labels: a split without one spelling of the training split's is refus
         }) == "people.csv: label 'income' of task 'income' is '<=50K.', '>50K.' here and '<=50K', '>50K' in the training "
               "split, expected some in common: name all spellings in OneOf<…>");
   CHECK(label(f.encode(read<M>("age,income\n1,<=50K\n2,else\n")), 0) == std::vector<float>{0, 0});
-  // Where the other spelling is named, that is enough.
+  // Accepted if the rule lists the other spelling.
   const Features either = fitted<Model<Either>>(read<Model<Either>>(people));
   CHECK(label(either.encode(read<Model<Either>>("age,income\n1,<=50K.\n2,>50K.\n")), 0) == std::vector<float>{0, 1});
 }
@@ -118,7 +118,7 @@ TEST_CASE("labels: classes that are numbers from 0 stay what they are; names sor
         "people.csv:3: label 'kind' of task 'kind' is 3, expected a class from 0 to 2 or a missing value. "
         "Label<\"kind\", ByName> takes classes by their names");
   CHECK(fitted<M>(read<M>("age,kind\n1,10\n2,x\n3,9\n")).class_names()[0] == std::vector<std::string>{"9", "10", "x"});
-  // A file whose classes happen to be numbers, for a model that knows them by name.
+  // A file whose classes are all numbers, for a model that knows them by name.
   const Features named = fitted<M>(read<M>("age,kind\n1,10\n2,x\n3,9\n"));
   CHECK(label(named.encode(read<M>("age,kind\n1,10\n2,9\n")), 0) == std::vector<float>{1, 0});
 }
@@ -176,7 +176,7 @@ TEST_CASE("labels: what was learnt of them survives saving, and files without it
   broken.labels[2].classes = {"no", "yes"};
   CHECK(failure<CheckpointError>([&] { other.restore(broken); }) ==
         "features: task 'income' has names of classes, expected none");
-  CHECK(other.class_names() == f.class_names());  // nothing has changed
+  CHECK(other.class_names() == f.class_names());  // unchanged
   broken = f.state();
   broken.labels.pop_back();
   CHECK(failure<CheckpointError>([&] { other.restore(broken); }) == "features: labels of 2 tasks, expected 3");
@@ -188,7 +188,7 @@ TEST_CASE("labels: large numbers of small spread, which no float tells apart, ar
   for (int i = 0; i < 100; ++i) csv += "1," + std::to_string(1650000000 + i) + "\n";
   CHECK(refused<M>(csv).starts_with("people.csv: label 'hours' of task 'hours' has mean 1650000049.5 and deviation 28.8"));
   CHECK(refused<Model<PlainHours>>(csv).starts_with("people.csv: label 'hours' of task 'plain' has mean 1650000049.5"));
-  // Years are fine, and so is one value alone.
+  // Years are accepted, and so is a single value.
   const Dataset years = read<M>("age,hours\n1,1990\n2,2020\n");
   CHECK(label(fitted<M>(years).encode(years), 0) == std::vector<float>{-1, 1});
   const Dataset same = read<M>("age,hours\n1,240000\n2,240000\n");
@@ -200,7 +200,7 @@ TEST_CASE("labels: a text where 0 or 1 is expected names the task and the way ou
   CHECK(failure<DataError>([] { static_cast<void>(read<M>("age,income\n1,1\n2,>50K\n")); }) ==
         "people.csv:3: column 'income': '>50K' is not a number, expected one or nothing; it is the label of task 'income': "
         "Label<\"income\", Equals<\"…\">> makes labels of text");
-  // The same in a table that was read by itself.
+  // The same for a table that was read without the model.
   const Dataset data(parse_csv("age,income\n1,0\n2,>50K\n", "people.csv"));
   CHECK(failure<DataError>([&] { static_cast<void>(fitted<M>(data).encode(data)); }) ==
         "people.csv:3: label 'income' of task 'income' is '>50K', expected 0 or 1 or a missing value. Label<\"income\", "
@@ -262,7 +262,8 @@ TEST_CASE("keys: floats that may have been other ids are refused where rows are 
   table.derive("user", [](Index) { return 16777217.0F; });
   CHECK(failure<DataError>([&] { static_cast<void>(f.encode(Dataset(table))); }).find("beyond ±2^24") != std::string::npos);
   Column made;
-  CHECK(Table(table).as_keys("hours", made).dictionary == std::vector<std::string>{"1"});  // of a temporary: a value
+  // as_keys() of a temporary table returns a copy.
+  CHECK(Table(table).as_keys("hours", made).dictionary == std::vector<std::string>{"1"});
 }
 
 TEST_CASE("labels: tasks that read one column read it once from a matrix too") {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Labels, weights and groups as numbers, and what is refused of them.
+// Labels, weights and groups as numbers, and which values are rejected.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -35,7 +35,7 @@ std::string label_refusal(const std::string& column, const std::string& value) {
   return failure<DataError>([&] { static_cast<void>(Features({{}, labels}).encode(data)); });
 }
 
-/// What the messages end with.
+/// The end of the messages.
 std::string remedy(const std::string& column) {
   return ". Label<\"" + column + "\", Equals<\"…\">> makes labels of text, Label<\"" + column + "\", AtLeast<…>> of numbers";
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What stands under a name in a row to be predicted: every way to spell a number or a text, and who owns it.
+// Named values of a row to predict: all forms of a number or a text, and who owns the text.
 #include <doctest/doctest.h>
 
 #include <cmath>

@@ -102,7 +102,7 @@ TEST_CASE("negatives: what the history has is not drawn either") {
   const Table positives = all.take(rows);
   const Table table = sample_negatives(positives, {.per_positive = 5}, &all);
   const Pairs known = pairs_of(all);
-  bool ignored = false;  // and without it, something of the history is drawn: the test can fail
+  bool ignored = false;  // the control: without `all`, known pairs are drawn
   for (Index row = 0; row < table.rows(); ++row) {
     if (table.numbers("label")[static_cast<std::size_t>(row)] == 1) continue;
     CHECK_FALSE(known.contains({std::string(table.column("user").at(row)), std::string(table.column("item").at(row))}));
@@ -117,7 +117,7 @@ TEST_CASE("negatives: what the history has is not drawn either") {
 }
 
 TEST_CASE("negatives: items are drawn evenly, or by a power of how often they occur") {
-  // One user who has nothing else draws; of the others, item k occurs 10 · 2^k times.
+  // One user with a single item draws; of the other items, item k occurs 10 · 2^k times.
   std::vector<std::string> users, items;
   for (int k = 0; k < 4; ++k) {
     for (int n = 0; n < 10 << k; ++n) {
@@ -156,7 +156,7 @@ TEST_CASE("negatives: a user who has nearly every item draws among the rest, in 
     users.push_back(k < 998 ? "greedy" : "other");
     items.push_back("i" + std::to_string(k));
   }
-  for (int n = 0; n < 2; ++n) {  // i999 thrice
+  for (int n = 0; n < 2; ++n) {  // i999 occurs three times
     users.push_back("other");
     items.push_back("i999");
   }

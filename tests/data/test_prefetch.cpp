@@ -69,7 +69,7 @@ TEST_CASE("prefetch: every row once, in the order given, from any place on") {
       }
       CHECK(at == 101);
       CHECK(wrong == 0);
-      CHECK(ahead.next() == nullptr);  // the end stays the end
+      CHECK(ahead.next() == nullptr);  // it stays at the end
     }
   }
 }
@@ -91,7 +91,7 @@ TEST_CASE("prefetch: the child of a fork is told that its thread is not there, a
   esp::BatchSlots slots{esp::BatchBuffer<float>(data.encoded, 4), esp::BatchBuffer<float>(data.encoded, 4)};
   auto* const ahead = new esp::Prefetcher(data.encoded, data.order, 4, 0, slots);
   CHECK(ahead->next() != nullptr);
-  std::this_thread::sleep_for(std::chrono::milliseconds(20));  // it waits for the next slot
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));  // the thread waits for a free slot
   CHECK(espalier_test::child([&] {
           std::string said;
           try {

@@ -38,7 +38,7 @@ FeedOptions small(Index impressions = 3000) {
   return options;
 }
 
-/// The same names, kinds, values and dictionaries, bit for bit.
+/// Whether names, kinds, values and dictionaries are equal, bit for bit.
 bool equal(const Table& a, const Table& b) {
   if (a.columns().size() != b.columns().size()) return false;
   for (std::size_t i = 0; i < a.columns().size(); ++i) {
@@ -113,7 +113,7 @@ TEST_CASE("simulator: any part is as in the whole") {
 TEST_CASE("simulator: a row is the same in a longer feed of the same rate") {
   FeedOptions options = small(2000);
   options.days = 2;
-  options.new_users = options.new_items = 0;  // who comes when depends on how long the feed is
+  options.new_users = options.new_items = 0;  // who appears when depends on the length of the feed
   const Table feed = simulate_feed(options);
   options.impressions = 8000;
   options.days = 8;
@@ -187,7 +187,7 @@ TEST_CASE("simulator: columns are KuaiRand's, the truth beside them; all is mark
     CAPTURE(name);
     const Column& column = feed.column(name);
     REQUIRE(column.kind == ColumnKind::text);
-    // Distinct values in order of first appearance, as a reader makes them.
+    // Distinct values in order of first appearance, as a CSV reader produces them.
     CHECK(std::set<std::string>(column.dictionary.begin(), column.dictionary.end()).size() ==
           column.dictionary.size());
     std::int32_t next = 0;
@@ -243,7 +243,7 @@ TEST_CASE("simulator: the funnel holds, and watching agrees with it") {
   }
   CHECK(long_views > 1000);
   CHECK(likes > 100);
-  CHECK(longer > 100);  // videos are watched again, as in the real feed
+  CHECK(longer > 100);  // videos are watched repeatedly, as in the real feed
 }
 
 TEST_CASE("simulator: what happens has the probabilities that the truth states") {
@@ -269,7 +269,7 @@ TEST_CASE("simulator: what happens has the probabilities that the truth states")
       low[i] = click_p[i] < median;
       high[i] = !low[i];
     }
-    // In each half of the impressions by themselves: a constant would not do.
+    // Tested for each half of the impressions: a constant would fail.
     CHECK(std::abs(deviation(feed.numbers(pair.happened), p, low)) < 4.5);
     CHECK(std::abs(deviation(feed.numbers(pair.happened), p, high)) < 4.5);
   }
@@ -284,7 +284,7 @@ TEST_CASE("simulator: expected_watch is the mean of what is watched") {
   const auto& expected = feed.numbers("expected_watch");
   const auto& played = feed.numbers("play_time_ms");
   for (const bool liked :
-       {false, true}) {  // and so for what is expected to be watched long, and for the rest
+       {false, true}) {  // expected watch time above 20 s or not
     double sum = 0, squares = 0, n = 0;
     for (std::size_t i = 0; i < played.size(); ++i) {
       if ((expected[i] > 20) != liked) continue;
@@ -322,7 +322,7 @@ TEST_CASE("simulator: selection bias is real, and an option") {
     options.popularity = popularity;
     return simulate_feed(options);
   };
-  // The same users, tabs and hours meet random videos.
+  // The same users, tabs and hours with random videos.
   const Table biased = shown(1, 1.2);
   const FeedSimulator simulator(options);
   Random random(77);
@@ -334,8 +334,7 @@ TEST_CASE("simulator: selection bias is real, and an option") {
                 static_cast<double>(options.impressions);
   }
   CHECK(mean(biased.numbers("p_click")) > anything + 0.08);
-  // Without preference and popularity, what is shown is any pair; the more preference, the more
-  // clicks.
+  // Without preference and popularity any pair is shown; more preference gives more clicks.
   CHECK(mean(shown(0, 0).numbers("p_click")) == doctest::Approx(anything).epsilon(0.03));
   CHECK(mean(shown(3, 1.2).numbers("p_click")) > mean(biased.numbers("p_click")) + 0.03);
   // Exploration shows any video.
@@ -432,7 +431,7 @@ TEST_CASE("simulator: tab, hour and advertisement matter, and tasks share a part
   CHECK(world.truth(3, 5, {4, 20}).click > home.click);
   CHECK(world.truth(3, 5, {1, 9}).click < home.click);
   CHECK(world.truth(3, 5, {0, 20}).long_view_given_click == home.long_view_given_click);
-  // Correlation of the logits of click and of a long view over pairs: related, and not the same.
+  // Over all pairs, the logits of click and long view are correlated, but not equal.
   double x = 0, y = 0, xx = 0, yy = 0, xy = 0, n = 0;
   for (Index u = 0; u < 200; ++u) {
     for (Index v = 0; v < 90; ++v, ++n) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Means over the training split: golden values, out of fold without leaks, the whole split for all other rows.
+// Means over the training split (target encoding): golden values, out of fold without leakage, from
+// the whole split for all other rows.
 #include "espalier/data/target_encoding.hpp"
 
 #include "espalier/core/random.hpp"
@@ -44,7 +45,8 @@ void same(const std::vector<double>& found, const std::vector<double>& expected)
   }
 }
 
-/// People of few places and many ages, some without, some labels missing; labels are no whole numbers.
+/// Rows with few values of `work` and two of `sex`; some keys and labels are missing; labels are
+/// not integers.
 Table people(Index rows, std::uint64_t seed) {
   Random random(seed);
   const auto n = static_cast<std::size_t>(rows);
@@ -62,7 +64,7 @@ Table people(Index rows, std::uint64_t seed) {
   return table;
 }
 
-/// The same with labels of other values, or missing, in some rows.
+/// The same table with other or missing labels in the rows for which `changes` returns true.
 template <class Changes>
 Table with_other_labels(const Table& from, std::uint64_t seed, Changes changes) {
   Random random(seed);
@@ -80,7 +82,7 @@ Table with_other_labels(const Table& from, std::uint64_t seed, Changes changes) 
 }  // namespace
 
 TEST_CASE("TargetEncoding: golden values, out of fold and of the whole split") {
-  // tests/golden/target_encoding.py
+  // From tests/golden/target_encoding.py.
   std::vector<int> folds;
   for (std::int32_t row = 0; row < 12; ++row) folds.push_back(TargetEncoding::fold_of(row, 3));
   CHECK(folds == std::vector<int>{0, 1, 1, 1, 0, 0, 2, 0, 1, 2, 0, 0});
@@ -125,7 +127,7 @@ TEST_CASE("TargetEncoding: labels of a fold change no bit of its rows, those of 
     CHECK(of_rows > 50);
     CHECK(unlike > 50);
   }
-  // Labels of rows that are in no training split change nothing at all.
+  // Labels of rows outside of the training split have no effect.
   const auto untaught = [&](std::int32_t row) { return std::find(rows.begin(), rows.end(), row) == rows.end(); };
   const Columns others = encoded(with_other_labels(table, 8, untaught));
   for (const std::int32_t row : rows) CHECK(others[0].numbers[static_cast<std::size_t>(row)] == before[0].numbers[static_cast<std::size_t>(row)]);
@@ -134,12 +136,14 @@ TEST_CASE("TargetEncoding: labels of a fold change no bit of its rows, those of 
 TEST_CASE("TargetEncoding: a row that the split has several times is in one fold, and counts so many times") {
   const Table table = small();
   TargetEncoding targets(In::fields);
-  static_cast<void>(targets.learn(rows_of(table, {0, 0, 0, 1, 6, 10})));  // clerks: 1, 1, 1 of fold 0; 0 of fold 1; 1 of fold 2
+  // Clerks: three labels 1 in fold 0, 0 in fold 1, 1 in fold 2.
+  static_cast<void>(targets.learn(rows_of(table, {0, 0, 0, 1, 6, 10})));
   const Columns whole = targets.columns(Dataset(table));
   CHECK(whole[2].numbers[0] == 5);
   CHECK(whole[0].numbers[0] == doctest::Approx((4 + 20 * 5.0 / 6) / (5 + 20)));
   const Columns out = targets.learn(rows_of(table, {0, 0, 0, 1, 6, 10}));
-  CHECK(out[0].numbers[0] == doctest::Approx((1 + 20 * 0.5) / (2 + 20)));  // rows 1 and 6 alone: 0, 1
+  // Only rows 1 and 6 count: 0, 1.
+  CHECK(out[0].numbers[0] == doctest::Approx((1 + 20 * 0.5) / (2 + 20)));
 }
 
 TEST_CASE("TargetEncoding: unknown keys have the mean of all, without smoothing nothing; as long as there is no label nothing") {
@@ -150,7 +154,7 @@ TEST_CASE("TargetEncoding: unknown keys have the mean of all, without smoothing 
   const Columns whole = targets.columns(rows_of(table, {0, 10}));
   CHECK(whole[0].numbers[0] == doctest::Approx(2.0 / 3));
   CHECK(std::isnan(whole[0].numbers[10]));
-  CHECK(std::isnan(whole[0].numbers[1]));  // it was not asked for
+  CHECK(std::isnan(whole[0].numbers[1]));  // not in the selected rows
   CHECK(whole[1].name == "five");
   CHECK(whole[1].numbers[10] == 0.5);
   const Columns out = targets.learn(rows_of(table, {3}));
@@ -173,10 +177,10 @@ TEST_CASE("TargetEncoding: features train out of fold, and encode all else by th
   CHECK(whole.single_ids == std::vector<std::int32_t>{2, 2, 2, 2, 1, 1, 3, 2, 1, 2});
   double sum = 0;
   for (std::size_t i = 0; i < training_rows.size(); ++i) sum += static_cast<double>(out.numeric[3 * i + 1]);
-  CHECK(std::abs(sum) < 1e-5);  // standardised as it is trained on
+  CHECK(std::abs(sum) < 1e-5);  // standardized as in training
 
   Table later = small();
-  later.remove("income");  // not needed to predict
+  later.remove("income");  // not needed for prediction
   const EncodedData table = features.encode_inputs(Dataset(later));
   for (Index row = 0; row < later.rows(); ++row) {
     std::vector<NamedValue> values{{"sex", later.column("sex").at(row)}};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A predictor says how often its inputs are not what training saw.
+// A predictor counts how often its inputs differ from the training data.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -20,7 +20,7 @@ namespace {
 
 struct Served : esp::MultiTaskModel<esp::Inputs<esp::Numeric<"x">, esp::Categorical<"user", 4>>, esp::SharedBottom<esp::Mlp<8>>, Click> {};
 
-/// x from −2 to 2, users u0 to u9.
+/// x in [−2, 2], users u0 to u9.
 const std::string& saved() {
   static const TemporaryFolder folder{TemporaryFolder::Where::in_memory};
   static const std::string path = [] {
@@ -61,7 +61,7 @@ TEST_CASE("predictor: a name and a text that are used again make the same predic
   std::string name = "user", value = "u3";
   row.push_back({name, value});
   name = "x";
-  value = "u7";  // of the next row already
+  value = "u7";  // overwritten for the next value
   row.push_back({name, 1.5});
   CHECK(same_bits(predictor.predict_row(row), expected));
   row.clear();
@@ -84,7 +84,8 @@ TEST_CASE("input counts: by input, of rows and of tables") {
   static_cast<void>(predictor.predict_row({{"x", 1.0}, {"user", "u3"}}));
   CHECK(said(predictor) == "x 1 0 0 0; user 1 0 0 0; ");
   static_cast<void>(predictor.predict_row({{"user", "u99"}}));
-  static_cast<void>(predictor.predict_row({{"x", 6.0}}));   // as far as the range is wide
+  // Exactly one range width above the maximum is not counted.
+  static_cast<void>(predictor.predict_row({{"x", 6.0}}));
   static_cast<void>(predictor.predict_row({{"x", 6.01}}));
   CHECK(said(predictor) == "x 4 1 0 1; user 4 2 1 0; ");
   esp::Table table;
@@ -92,7 +93,7 @@ TEST_CASE("input counts: by input, of rows and of tables") {
   table.add("user", std::vector<std::string>{"u1", "", "nobody", "u2"});
   static_cast<void>(predictor.predict(esp::Dataset(table)));
   CHECK(said(predictor) == "x 8 2 0 2; user 8 3 2 0; ");
-  // What is refused is no row.
+  // A rejected row is not counted.
   CHECK(message_of([&] { static_cast<void>(predictor.predict_row({{"usr", "u1"}})); }) != "accepted");
   table.remove("user");
   CHECK(message_of([&] { static_cast<void>(predictor.predict(esp::Dataset(table))); }) != "accepted");
@@ -129,7 +130,7 @@ TEST_CASE("input counts: a line when more than a share of the last rows was not 
     for (int i = 0; i < count; ++i) static_cast<void>(predictor.predict_row({{"user", user}, {"x", x}}));
   };
   rows(2, "u99", 0);
-  rows(6, "u1", 0);  // 2 of 8 are no more than a quarter
+  rows(6, "u1", 0);  // 2 of 8 do not exceed the share of 0.25
   CHECK(lines.empty());
   rows(3, "u99", 0);
   rows(4, "u1", std::nan(""));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A file from before categories had keys answers as it did then.
+// A model file from before category keys existed gives the same predictions as before.
 #include <doctest/doctest.h>
 
 #include <charconv>

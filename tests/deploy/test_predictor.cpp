@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A saved model answers as the trainer did: whole datasets, single rows, from many threads.
+// A loaded model predicts like its trainer: datasets, single rows, many threads.
 #include <doctest/doctest.h>
 
 #include <atomic>
@@ -41,7 +41,7 @@ esp::Table rated_table(esp::Index rows, std::uint64_t seed) {
   return table;
 }
 
-/// Trained, saved, and what the trainer itself predicts.
+/// A saved model and its trainer's predictions.
 struct Saved {
   TemporaryFolder folder{TemporaryFolder::Where::in_memory};
   std::string path = folder / "model.safetensors";
@@ -62,13 +62,13 @@ const Saved& saved() {
   return made;
 }
 
-/// Kernels may add in another order for other numbers of samples, so bits may differ in the last places.
+/// The summation order of kernels may depend on the number of samples, so the last bits may differ.
 bool close(float a, float b) {
   const double x = static_cast<double>(a), y = static_cast<double>(b);
   return std::abs(x - y) <= 2e-6 * (1 + std::abs(y));
 }
 
-/// One row of the table as named values; what is missing is left out.
+/// Predicts one row of the table given as named values, without the missing ones.
 std::vector<float> row_of(const esp::PlanPredictor& predictor, const esp::Table& table, std::size_t row) {
   std::vector<esp::NamedValue> values;
   for (const char* name : {"v_0", "v_1", "x"}) {
@@ -108,7 +108,7 @@ TEST_CASE("predictor: a row of raw values is what the row of a table is, missing
   for (std::size_t row = 0; row < 120; ++row) {
     CAPTURE(row);
     const std::vector<float> p = row_of(predictor, s.table, row);
-    REQUIRE(p.size() == 4);  // click, and three classes
+    REQUIRE(p.size() == 4);  // click and three classes
     CHECK(close(p[0], s.expected.of("click")[row]));
     for (std::size_t c = 0; c < 3; ++c) CHECK(close(p[1 + c], s.expected.of("rating")[3 * row + c]));
     CHECK(static_cast<double>(p[1] + p[2] + p[3]) == doctest::Approx(1));
@@ -124,14 +124,15 @@ TEST_CASE("predictor: names in any order, left out, unseen, unknown, twice, of t
   const auto one = predictor.predict_row({{"x", 1.0}, {"user", u1}, {"tags", tags}});
   CHECK(same_bits(one, predictor.predict_row({{"tags", tags}, {"user", u1}, {"x", 1.0}})));
   CHECK_FALSE(same_bits(one, predictor.predict_row({{"x", 1.0}, {"tags", tags}})));
-  // A user who is not given is one who was never seen; so is a last one. Numbers not given are the mean, or 0.
+  // A missing user or last category counts as unknown; a missing number becomes the mean, or 0.
   CHECK(same_bits(predictor.predict_row({}), predictor.predict_row({{"user", nobody}, {"last", nobody}, {"x", 0.0}})));
   CHECK(same_bits(predictor.predict_row({}), predictor.predict_row({{"x", std::nan("")}, {"tags", std::string_view()}})));
-  // A number where a text is expected is the text of that number.
+  // A number given for a text input is converted to text.
   CHECK(same_bits(predictor.predict_row({{"url", 12.0}}), predictor.predict_row({{"url", std::string_view("12")}})));
   CHECK(same_bits(predictor.predict_row({{"url", 12}, {"x", 1}}), predictor.predict_row({{"url", "12"}, {"x", 1.0F}})));
   CHECK(refused({{"age", 31}}) == "row: 'age' is not an input of the model, which reads 'v_0', 'v_1', 'user', 'x', 'last', 'url', 'tags'");
-  CHECK(refused({{"x", 1.0}, {"v", 1.0}}) .starts_with("row: 'v' is not an input of the model"));  // v_0 and v_1 are
+  // Only v_0 and v_1 are inputs.
+  CHECK(refused({{"x", 1.0}, {"v", 1.0}}) .starts_with("row: 'v' is not an input of the model"));
   CHECK(refused({{"click", 1.0}}) .starts_with("row: 'click' is not an input of the model"));
   CHECK(refused({{"x", 1.0}, {"x", 2.0}}) == "row: 'x' is given twice");
   CHECK(refused({{"x", std::string_view("much")}}) == "input 'x' is 'much', expected a number");

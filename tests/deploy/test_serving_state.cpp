@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A predictor's state: it begins as training left it, moves on by what is observed, and is saved.
+// ServingState: its initial content comes from training; it is updated by observed rows, saved and
+// loaded.
 #include "espalier/deploy/serving_state.hpp"
 
 #include <doctest/doctest.h>
@@ -22,7 +23,7 @@ using In = esp::Inputs<esp::Categorical<"user", 4>, esp::Numeric<"x">, esp::Mean
                        esp::SincePrevious<esp::By<"user">, "time">, esp::EarlierRows<esp::By<"user", "day">, "time">>;
 struct Visits : esp::MultiTaskModel<In, esp::SharedBottom<esp::Mlp<8>>, Click> {};
 
-/// `rows` from a time on, 100 a day, in order.
+/// `rows` rows in order of time, beginning at `from`; 200 rows per day of 100 time units.
 esp::Table visits(esp::Index rows, double from, std::uint64_t seed) {
   esp::Random random(seed);
   const auto n = static_cast<std::size_t>(rows);
@@ -32,7 +33,7 @@ esp::Table visits(esp::Index rows, double from, std::uint64_t seed) {
     user[i] = random.bernoulli(0.1) ? "" : std::to_string(random.below(12));
     place[i] = random.bernoulli(0.5) ? "shop" : "feed";
     x[i] = random.normal();
-    time[i] = from + static_cast<double>(i / 2);  // two at a time
+    time[i] = from + static_cast<double>(i / 2);  // two rows per time
     day[i] = std::floor(time[i] / 100);
     click[i] = random.bernoulli(0.3) ? 1 : 0;
   }
@@ -74,7 +75,7 @@ const Saved& saved() {
   return once;
 }
 
-/// Whether a row is encoded to the bits that row `i` of `data` is.
+/// Whether `row` is encoded to the same bits as row `i` of `data`.
 bool same_bits(const esp::Features& features, const std::vector<esp::NamedValue>& row, const esp::ServingState& state,
                const esp::EncodedData& data, std::size_t i) {
   const esp::EncodedData one = features.encode(row, {}, &state.history());
@@ -85,7 +86,7 @@ bool same_bits(const esp::Features& features, const std::vector<esp::NamedValue>
   return same;
 }
 
-/// The sums of the last day, of all keys of the first group.
+/// The sums of the last day over all keys of the first group.
 std::vector<double> last_day(const esp::ServingState& state) {
   const esp::DailyTotals& totals = state.history().daily()[0].totals();
   const esp::KeyTotals& all = totals.totals();
@@ -152,12 +153,12 @@ TEST_CASE("ServingState: saved and loaded it answers the same, and is what a tab
   CHECK_FALSE(later.history->from_nothing);
   const esp::Predictions a = predictor.predict(esp::Dataset(later)), b = predictor.predict(esp::Dataset(again));
   CHECK(a.values == b.values);
-  // A table that begins with nothing is refused, as it would be silently wrong.
+  // A table without earlier rows is rejected: its inputs would be silently wrong.
   esp::Table alone = visits(300, 850, 7);
   esp::add_history<Visits>(alone);
   CHECK(failure<esp::DataError>([&] { static_cast<void>(predictor.predict(esp::Dataset(alone))); })
             .starts_with("table: its rows begin at 850, after what training knows (until 799)"));
-  // Fine-tuning goes on from what is known.
+  // Fine-tuning continues from the stored history.
   esp::Trainer<Visits> trainer(quick_options());
   trainer.load(saved().path);
   trainer.fit(esp::Dataset(later));
@@ -195,7 +196,8 @@ TEST_CASE("ServingState: rows and labels as lists or as vectors; a label is give
     observe(state);
     return last_day(state);
   };
-  const std::vector<double> expected{1, 1, 1, 1, 1, 1};  // rows, labels and their sum; of the key, and of all
+  // Rows, labels and label sum, of the key and of all rows.
+  const std::vector<double> expected{1, 1, 1, 1, 1, 1};
   CHECK(last_sums([&](esp::ServingState& s) { s.observe(row, {{"click", 1}}); }) == expected);
   CHECK(last_sums([&](esp::ServingState& s) { s.observe(row, click); }) == expected);
   CHECK(last_sums([&](esp::ServingState& s) { s.observe(row), s.observe_labels(row, {{"click", 1}}); }) == expected);
@@ -237,9 +239,10 @@ TEST_CASE("ServingState: a file of another model, or none") {
   const esp::Predictor<Visits> predictor(saved().path);
   CHECK(failure<esp::CheckpointError>([&] { static_cast<void>(predictor.load_state(folder / "state")); }) ==
         folder / "state" + ": what it knows of the rows before is 1 groups of daily, expected 2 groups of daily");
-  CHECK(failure<esp::CheckpointError>([&] { static_cast<void>(predictor.load_state(saved().path)); }) == "no error");  // a model's own
+  // A model file has a state, too.
+  CHECK(failure<esp::CheckpointError>([&] { static_cast<void>(predictor.load_state(saved().path)); }) == "no error");
   predictor.initial_state().save(folder / "whole");
-  const std::string days = "\"open\":[6,7]";  // behind "closed":5
+  const std::string days = "\"open\":[6,7]";  // preceded by "closed":5
   for (const std::string given : {"[7,7]", "[7,6]", "[5,7]", "[6,7,8]"}) {
     Contents contents(folder / "whole");
     std::string& history = contents.metadata.at("history");
@@ -252,7 +255,8 @@ TEST_CASE("ServingState: a file of another model, or none") {
   const esp::ServingState wrong = other.initial_state();
   CHECK(failure<esp::ConfigError>([&] { static_cast<void>(predictor.predict_row(row_of(table, 0), wrong)); }) ==
         "the state is of a model with other inputs: expected one of initial_state() or load_state()");
-  // Also where all are called the same: those of other days would be looked for where there are none.
+  // Rejected even if the inputs have the same names: the days would be looked up in missing
+  // columns.
   using OfWeeks = esp::Inputs<esp::CountOf<esp::By<"user">, esp::Before<"time">>>;
   struct Weekly : esp::MultiTaskModel<OfWeeks, esp::SharedBottom<esp::Mlp<8>>, Click> {};
   esp::Table more = visits(100, 0, 3);

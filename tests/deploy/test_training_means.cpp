@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Means over the training split in a model: trained out of fold, saved, served without a state, on any number of threads.
+// Inputs that are means over the training split (target encoding): computed out of fold in
+// training, saved, served without a ServingState, on any number of threads.
 #include <doctest/doctest.h>
 
 #include "data/helpers.hpp"
@@ -30,7 +31,7 @@ std::vector<esp::NamedValue> row_of(const esp::Table& table, esp::Index row) {
   return values;
 }
 
-/// Each of 400 rows has a key of its own, or each two of them, and labels are drawn by nothing.
+/// 400 rows with random labels; `rows_a_key` rows share a key.
 esp::Dataset noise(int rows_a_key) {
   esp::Random random(5);
   std::vector<std::string> key;
@@ -67,14 +68,14 @@ TEST_CASE("means of the training split: saved, loaded and served without a state
       CHECK(static_cast<double>(one[k]) == doctest::Approx(static_cast<double>(all.values[k][static_cast<std::size_t>(i)])).epsilon(1e-5));
     }
   }
-  // A user whom training did not have has the mean of all, and is one of no rows, which a strict predictor refuses.
+  // An unknown user gets the global mean and a count of 0, which a strict predictor rejects.
   const esp::EncodedData unknown = predictor.features().encode(std::vector<esp::NamedValue>{{"user", "new"}});
   CHECK(std::abs(unknown.numeric[1]) < 0.3F);
   const esp::Predictor<Means> strict(path, esp::PredictorOptions{.strict = true});
   CHECK_NOTHROW(static_cast<void>(strict.predict_row({{"x", 0.0}, {"user", "u1"}, {"tags", "new"}})));
   CHECK(failure<esp::ConfigError>([&] { static_cast<void>(strict.predict_row({{"x", 0.0}, {"user", "new"}, {"tags", "a"}})); })
             .starts_with("input 'count_by_user' is 0, far outside of what the training split has: "));
-  // Loaded to be trained on, or saved again, it is the same.
+  // Loading and saving again gives the same file.
   esp::Trainer<Means> again(quick_options());
   again.load(path);
   again.save(folder / "again.safetensors");
@@ -115,7 +116,8 @@ TEST_CASE("means of the training split: labels drawn by nothing cannot be learnt
     o.epochs = 20;
     esp::Trainer<OfKey> trainer(o);
     trainer.fit(noise(rows_a_key));
-    CHECK(trainer.history().rows().back().value("train/loss") > 0.67);  // log 2 is .693; of means that know the row's own label it is below .1
+    // log 2 is 0.693; means that include the row's own label give a loss below 0.1.
+    CHECK(trainer.history().rows().back().value("train/loss") > 0.67);
   }
 }
 

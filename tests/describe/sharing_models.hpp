@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A small model of every sharing architecture, for tests that hold for all of them.
+// A small model of every sharing method, for tests that apply to all of them.
 #pragma once
 
 #include <string>
@@ -18,30 +18,30 @@ namespace esp = espalier;
 using Click = esp::Task<"click", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Tower<4>>;
 using Buy = esp::Task<"buy", esp::BinaryCrossEntropy, esp::Weight{0.7}, esp::Tower<4>>;
 using Watch = esp::Task<"watch", esp::MeanSquaredError, esp::Weight{0.5}, esp::Tower<3>>;
-/// 6 values: 2 tables of 2 + 2, 2 numbers.
+/// 6 values: two lookups of width 2 and two numbers.
 using Inputs = esp::Inputs<esp::Numeric<"age">, esp::Categorical<"user", 2>, esp::Numeric<"hour">, esp::Categorical<"item", 2>>;
 using Act = esp::Layers<esp::Dense<5, esp::Activation::tanh>>;
 
 template <class Sharing>
 struct Model : esp::MultiTaskModel<Inputs, Sharing, Click, Buy, Watch> {};
 
-/// Three steps in a row.
+/// Three tasks that follow each other.
 using Cart = esp::Task<"cart", esp::BinaryCrossEntropy, esp::Weight{0.7}, esp::Tower<4>>;
 template <class Sharing>
 struct Chain : esp::MultiTaskModel<Inputs, Sharing, Click, Cart, Buy> {};
 
-/// Which gradients the model stops: what it leaves out no difference tells.
+/// Which gradients the model stops; finite differences include these.
 enum class Stops {
   nothing,
   between_tasks,  ///< checked task by task
-  within_task,    ///< checked against PyTorch alone
+  within_task,    ///< compared with PyTorch only
 };
 
 struct Entry {
   std::string name;
   esp::Program<double, esp::Cpu> program;
   std::string (*summary)();
-  esp::Index parameters;  ///< by the paper's formula, without tables
+  esp::Index parameters;  ///< from the paper's formula, without tables
   std::string golden;     ///< its name in tests/golden/architectures.py
   Stops stops = Stops::nothing;
 };
@@ -52,9 +52,9 @@ Entry entry(esp::Index parameters, std::string golden = "", Stops stops = Stops:
           [] { return esp::summary<Of<Sharing>>(); }, parameters, std::move(golden), stops};
 }
 
-/// A Dense of `out` units on `in` values.
+/// Parameters of a Dense layer with `in` inputs and `out` units.
 constexpr esp::Index dense(int in, int out) { return in * out + out; }
-/// Towers of the three tasks on `in` values each, with heads.
+/// Parameters of the three tasks' towers and heads on `in` inputs each.
 constexpr esp::Index towers(int in) { return 2 * (dense(in, 4) + dense(4, 1)) + dense(in, 3) + dense(3, 1); }
 
 inline const std::vector<Entry>& models() {
@@ -67,10 +67,12 @@ inline const std::vector<Entry>& models() {
       entry<OneGateMoe<3, Act>>(3 * dense(6, 5) + 3 * 6 + towers(5), "one_gate_moe"),
       entry<Mmoe<3, Act>>(3 * dense(6, 5) + 3 * 3 * 6 + towers(5), "mmoe"),
       entry<Cgc<2, 1, Act>>(7 * dense(6, 5) + 3 * 3 * 6 + towers(5), "cgc"),
-      // Two levels: 3 · 2 + 1 experts each; three gates over 2 + 1 each, and below a shared one over all 7.
+      // Two levels of 3 · 2 + 1 experts; in each, three gates over 2 + 1 experts; in the first,
+      // also a shared gate over all 7.
       entry<Ple<2, 1, Act, Layers<Dense<4, Activation::tanh>>>>(7 * dense(6, 5) + 3 * 3 * 6 + 7 * 6 + 7 * dense(5, 4) + 3 * 3 * 5 + towers(4), "ple"),
       entry<CrossStitch<Act, Layers<Dense<4, Activation::tanh>>>>(3 * dense(6, 5) + 9 + 3 * dense(5, 4) + 9 + towers(4), "cross_stitch"),
-      // Two levels of 3 · 2 + 1 experts; a gate over 7 and two weights for each task, a gate for what is shared below.
+      // Two levels of 3 · 2 + 1 experts; per task a gate over 7 and two weights; in the first
+      // level, also a gate for the shared experts.
       entry<AdaTT<2, 1, Act, Act>>(7 * dense(6, 5) + 4 * 7 * 6 + 3 * 2 + 7 * dense(5, 5) + 3 * 7 * 5 + 3 * 2 + towers(5), "adatt"),
       entry<AdaTT<1, 0, Act>>(3 * dense(6, 5) + 3 * 3 * 6 + towers(5), "adatt_sp"),
       entry<Stem<2, 1, Act>>(7 * dense(6, 5) + 3 * 7 * 6 + towers(5), "stem", Stops::between_tasks),
@@ -85,15 +87,17 @@ inline const std::vector<Entry>& models() {
       entry<Gated<OneGateMoe<3, Act>, GateDropout<Rate{0.4}>, BalancedLoad<Weight{0.2}>>>(3 * dense(6, 5) + 3 * 6 + towers(5)),
       entry<Gated<Ple<1, 1, Act>, GateDropout<Rate{0.2}>, BalancedLoad<Weight{0.2}>>>(4 * dense(6, 5) + 3 * 2 * 6 + towers(5)),
       entry<Gated<Aitm<Mmoe<2, Act>, "buy", "click">, BalancedLoad<Weight{0.2}>>>(2 * dense(6, 5) + 3 * 2 * 6 + towers(5) + dense(4, 4) + 3 * 16),
-      // Each task masks two blocks: of h^1, then of h^2 beside its own a^1.
+      // Each task masks two blocks: h^1, then h^2 together with its own a^1.
       entry<Mtan<Act, Layers<Dense<4, Activation::tanh>>>>(
           dense(6, 5) + dense(5, 4) + 3 * (2 * dense(5, 5) + dense(4 + 5, 4) + dense(4, 4)) + towers(4), "mtan"),
       entry<SubNetworkRouting<3, Act, Layers<Dense<4, Activation::tanh>>>>(3 * dense(6, 5) + 9 + 3 * dense(5, 4) + 3 * 3 + towers(4), "snr"),
       entry<DselectK<4, 2, Act>>(4 * dense(6, 5) + 3 * 2 * (2 + 1) * 6 + towers(5), "dselect_k"),
-      // A gate on the 6 inputs from 2 + 6 values, then for each task a layer and its gate from 2 + 6.
+      // A gate on the 6 inputs from 2 + 6 values; then per task a layer and its gate from 2 + 6
+      // values.
       entry<PepNet<Domain<"item">, Person<"user">, 5>>(dense(8, 6) + dense(6, 6) + 3 * (dense(6, 5) + dense(8, 5) + dense(5, 5)) + towers(5),
                                                        "pepnet", Stops::within_task),
-      // Levels of 1 + 2 and 1 + 2 + 3 groups of 2 experts with feature gates of rank 3; gates, then self-gates, of each level.
+      // Levels of 1 + 2 and 1 + 2 + 3 groups of 2 experts with feature gates of rank 3; then the
+      // gates and self-gates of each level.
       entry<Home<2, 3, 5, 4, Category<"buy", "click">, Category<"watch">>>(
           3 * 2 * (2 * 6 * 3 + 6 * 5 + 2 * 5) + (2 * 4 + 6) * 6 + 3 * 2 * 6 +
               6 * 2 * (2 * 5 * 3 + 5 * 4 + 2 * 4) + 3 * 6 * 10 + 3 * 2 * 5 + towers(4), "home"),
@@ -103,14 +107,15 @@ inline const std::vector<Entry>& models() {
       entry<Esmm<Home<2, 1, 3, 3, Category<"cart">, Category<"click">, Category<"buy">>, "click", "cart", "buy">, Chain>(
           4 * 2 * (2 * 6 + 6 * 3 + 2 * 3) + (3 * 4 + 8) * 6 + 4 * 2 * 6 + 7 * 2 * (2 * 3 + 3 * 3 + 2 * 3) + 3 * 6 * 6 + 3 * 2 * 3 +
           3 * (dense(3, 4) + dense(4, 1))),
-      // Two gates of hidden width 5 on an embedding of 3 and the inputs; two critics; the regression's own tower.
+      // Two gates of hidden width 5 on an embedding of width 3 and the inputs; two critics; the
+      // regression task's own tower.
       entry<MetaHeac<3, 2, 3, Act>>(3 * dense(6, 5) + 3 * 3 + 2 * dense(3 + 6, 5) + dense(5, 3) + dense(5, 2) +
                                         2 * (dense(5, 4) + dense(4, 1)) + dense(5, 3) + dense(3, 1), "meta_heac"),
       entry<MetaHeac<2, 3, 4, Layers<Dense<5, Activation::tanh>, Dropout<Rate{0.2}>>>, Chain>(
           2 * dense(6, 5) + 3 * 4 + 2 * dense(4 + 6, 5) + dense(5, 2) + dense(5, 3) + 3 * (dense(5, 4) + dense(4, 1))),
       entry<Gated<MetaHeac<2, 2, 1, Act>, GateDropout<Rate{0.3}>, BalancedLoad<Weight{0.2}>>>(
           2 * dense(6, 5) + 3 + 2 * dense(1 + 6, 5) + 2 * dense(5, 2) + 2 * (dense(5, 4) + dense(4, 1)) + dense(5, 3) + dense(3, 1)),
-      // Two layers, each with weights for the 4 items besides the shared ones.
+      // Two layers, each with shared weights and weights for each of the 4 items.
       entry<Star<"item", 4, Layers<Dense<5, Activation::tanh>, Dense<4, Activation::silu>>>>(5 * (dense(6, 5) + dense(5, 4)) + towers(4), "star"),
       entry<Star<"item", 4, Layers<Dense<5, Activation::tanh>, Dense<4, Activation::silu>>, Mlp<3>>>(
           5 * (dense(6, 5) + dense(5, 4)) + towers(4) + dense(6, 3) + 3 * dense(3, 1), "star_auxiliary"),

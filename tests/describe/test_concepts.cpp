@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What counts as a part of a model, and one layer where layers are expected.
+// Which types are accepted as parts of a model; a single layer where layers are expected.
 #include <doctest/doctest.h>
 
 #include <string>

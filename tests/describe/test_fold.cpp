@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The fold: shapes, offsets, names and who adds to which gradient.
+// The fold: shapes, offsets, names, and which node accumulates into which gradient.
 #include <doctest/doctest.h>
 
 #include <set>
@@ -37,7 +37,7 @@ esp::Index parameters(const esp::PlanView& plan) {
   return sum;
 }
 
-/// Properties that hold for every plan.
+/// Checks properties that hold for every plan.
 void check_plan(const esp::PlanView& plan) {
   std::set<std::string> names;
   std::vector<bool> taken(static_cast<std::size_t>(plan.sizes.parameter_values), false);
@@ -53,7 +53,7 @@ void check_plan(const esp::PlanView& plan) {
   for (const esp::Node& n : plan.nodes) {
     for (const esp::Extent& e : n.parameters) {
       CHECK(e.exists() == (e.count > 0));
-      esp::Index end = e.offset;  // its tensors fill it, one behind the other
+      esp::Index end = e.offset;  // its tensors fill it contiguously
       for (int t = e.first; t < e.first + e.count; ++t) {
         CHECK(plan.tensors[static_cast<std::size_t>(t)].offset == end);
         end += plan.tensors[static_cast<std::size_t>(t)].size();
@@ -80,7 +80,7 @@ TEST_CASE("shared bottom: tensors, shapes and offsets") {
   CHECK(plan.tasks[2].name == "content");
   CHECK(plan.tasks[2].weight == 0.5);
   CHECK(plan.tasks[0].label == esp::LabelKind::binary);
-  // 25 inputs → 128 → 64; towers 64, 64, 32; heads.
+  // 25 inputs, layers of 128 and 64 units; towers of 64, 64 and 32 units; heads.
   const esp::Index expected = (25 * 128 + 128) + (128 * 64 + 64) + 2 * (64 * 64 + 64) + (64 * 32 + 32) + 2 * 65 + 33;
   CHECK(parameters(plan) == expected);
   CHECK(tensor(plan, "shared/dense0/weight").rows == 128);
@@ -103,7 +103,7 @@ TEST_CASE("towers that read one block are one matmul, with neighbouring weights"
   CHECK(content.offset == buy.offset + buy.size());
   int dense = 0;
   for (const esp::Node& n : plan.nodes) dense += n.op == esp::op_id<esp::ops::Dense> ? 1 : 0;
-  CHECK(dense == 2 + 1 + 3);  // encoder, all towers' first layers, three heads
+  CHECK(dense == 2 + 1 + 3);  // encoder, first layers of all towers, three heads
 }
 
 TEST_CASE("mmoe: parameter count of the paper, fused experts and gates") {
@@ -115,7 +115,8 @@ TEST_CASE("mmoe: parameter count of the paper, fused experts and gates") {
   CHECK(parameters(plan) == experts + gates + towers);
   CHECK(tensor(plan, "expert3/dense1/weight").rows == 16);
   CHECK(tensor(plan, "click/gate/weight").task == 0);
-  // Each expert learns from all gates, each gate from all experts; only the first writer overwrites.
+  // Each expert's gradient sums over all gates, each gate's over all experts; only the first writer
+  // overwrites.
   int mixes = 0, overwriting = 0;
   for (const esp::Node& n : plan.nodes) {
     if (n.op != esp::op_id<esp::ops::Mix>) continue;
@@ -142,7 +143,7 @@ TEST_CASE("no gradient is asked for where nothing below can learn") {
                                      Click, Content> {};
   const esp::PlanView& plan = esp::plan_of<Dense>();
   check_plan(plan);
-  CHECK_FALSE(plan.nodes[1].in.gradient);  // the first layer
+  CHECK_FALSE(plan.nodes[1].in.gradient);  // the first layer needs no input gradient
   CHECK(plan.nodes[2].in.gradient);
   CHECK(plan.sizes.zeroed == 0);
 }
@@ -190,7 +191,7 @@ TEST_CASE("a node has its own tensors, however near others lie") {
   CHECK(tensors_of("shared/layer_norm1") == std::vector<std::string>{"shared/layer_norm1/gain", "shared/layer_norm1/shift"});
   CHECK(tensors_of("towers") == std::vector<std::string>{"click/dense0/weight", "buy/dense0/weight", "content/dense0/weight",
                                                          "click/dense0/bias", "buy/dense0/bias", "content/dense0/bias"});
-  // Of the towers' joint first layer, the part of one.
+  // One task's part of the towers' joint first layer.
   for (const esp::Node& n : plan.nodes) {
     if (n.name.view() != "towers") continue;
     const esp::Extent buy = esp::part_of(plan, n.parameters[0], 64 * 32, 64 * 32);

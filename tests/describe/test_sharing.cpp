@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What holds for every sharing architecture: gradients against differences, who learns from whom, how many parameters.
+// Tests of every sharing method: gradients compared with finite differences, which task trains
+// which parameters, parameter counts.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -26,7 +27,7 @@ namespace {
 
 using Values = std::vector<double>;
 
-/// All predictions, task after task.
+/// All predictions, task by task.
 template <class Run>
 Values predictions(const esp::PlanView& plan, esp::Index samples, Run run) {
   std::vector<Values> by_task;
@@ -39,13 +40,13 @@ Values predictions(const esp::PlanView& plan, esp::Index samples, Run run) {
   return all;
 }
 
-/// The values that tests/golden/architectures.py gives a tensor.
+/// The values that tests/golden/architectures.py assigns to a tensor.
 void from_name(std::string_view name, double* values, esp::Index count) {
   const double start = static_cast<double>(esp::detail::hash_name(name) % 1000) / 10;
   for (esp::Index i = 0; i < count; ++i) values[i] = 0.5 * std::sin(start + 1.3 * static_cast<double>(i));
 }
 
-/// Its samples.
+/// The samples of tests/golden/architectures.py.
 struct Fixture {
   Values numeric, labels;
   std::vector<std::int32_t> ids[2];
@@ -77,7 +78,7 @@ TEST_CASE("sharing: predictions and gradients are those of the same formulae in 
     std::string model;
     Values predictions;
     double loss = 0;
-    std::vector<std::pair<std::string, double>> gradients;  ///< of each tensor, Σ cos(i) · gradient_i
+    std::vector<std::pair<std::string, double>> gradients;  ///< per tensor, Σ cos(i) · gradient_i
   };
   const std::vector<Golden> golden{
 #include "describe/golden.inc"
@@ -262,8 +263,7 @@ TEST_CASE("sharing: in half the bytes every operation finds its own parameters")
         CHECK((before < 0) == (after < 0));
         if (before < 0) continue;
         const bool matrix = p == 0 && nodes[i].op == esp::op_id<esp::ops::Dense>;
-        // A node may read several tensors in a row: as far as the one that begins here goes, at
-        // least.
+        // A node may read several consecutive tensors; checks at least the one that begins here.
         esp::Index count =
             matrix ? esp::Index{nodes[i].in.rows} / nodes[i].groups * nodes[i].out.rows : 0;
         for (const esp::ParameterInfo& t : plan.tensors) {
@@ -324,13 +324,13 @@ TEST_CASE("sharing: the load and entropy of gates") {
     if (m.golden == "mmoe") CHECK(reports()[1].where == "gates/buy");
     if (m.golden == "ple") CHECK(reports().size() == 7);
     if (m.golden == "dselect_k") CHECK(reports()[2].where == "watch/gate");
-    // All parameters 0: no gate prefers any expert.
+    // With all parameters 0 no gate prefers an expert.
     for (const esp::GateReport& gate : reports()) {
       const auto experts = static_cast<double>(gate.load.size());
       for (const double load : gate.load) CHECK(load == doctest::Approx(1 / experts));
       CHECK(gate.entropy == doctest::Approx(std::log(experts)));
     }
-    // Large ones: each sample is decided, though not for the same expert.
+    // With large parameters each sample selects one expert, but not all samples the same.
     esp::Random random(4);
     for (const esp::ParameterInfo& t : plan.tensors) {
       for (esp::Index i = t.offset; i < t.offset + t.size(); ++i) {
@@ -356,7 +356,7 @@ namespace {
 
 template <class... Ops>
 struct ShapesOf {
-  /// Whether the node's operation, one of these, takes it.
+  /// Whether the shape of the node's operation, one of Ops, accepts the node.
   static bool hold(const esp::Node& node) {
     bool known = false, holds = false;
     const auto ask = [&]<class Op>(const Op*) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Gradients task by task, by runs of the executor with one task's weight each: what the passes are held against.
+// Reference for the per-task passes: each task's gradients from a run of the executor that weights
+// this task only.
 #pragma once
 
 #include <algorithm>
@@ -26,7 +27,7 @@ using Smooth = esp::Layers<esp::Dense<12, esp::Activation::gelu>, esp::Dropout<e
                            esp::Dense<8, esp::Activation::tanh>>;
 struct ThreeMmoe : esp::MultiTaskModel<MadeUpInputs, esp::Mmoe<4, Smooth>, Click, Watch, Like> {};
 
-/// Dense gradients and those of tables by (table, row).
+/// Dense gradients, and table gradients by (table, row).
 struct Gradient {
   std::vector<double> dense;
   std::map<std::pair<int, int>, std::vector<double>> tables;
@@ -48,7 +49,7 @@ inline Gradient gradient_of(esp::TrainExecutor<double>& executor) {
   return g;
 }
 
-/// Whether dense parameter i is everyone's.
+/// Whether dense parameter i is shared by all tasks.
 inline std::vector<bool> shared_of(const esp::PlanView& plan) {
   std::vector<bool> shared(static_cast<std::size_t>(plan.sizes.parameters), false);
   for (const esp::ParameterInfo& t : plan.tensors) {
@@ -106,7 +107,8 @@ struct Setup {
     return executor.plan().tables[static_cast<std::size_t>(table)].task == esp::shared_by_tasks;
   }
 
-  /// How many values are not Σ_k factor(k) · separate_k where they are everyone's, Σ_k separate_k elsewhere.
+  /// The number of values that differ from Σ_k factor(k) · separate_k (shared parameters) or Σ_k
+  /// separate_k (others).
   long wrong_values(const Gradient& combined, const std::vector<Gradient>& separate, auto&& factor) const {
     const auto wrong = [&](double found, bool weighted, auto&& of) {
       double expected = 0, size = 0;

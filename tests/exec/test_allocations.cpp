@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// After the first batches nothing allocates: not in a step, not in gathering batches ahead.
+// After the first batches nothing allocates: neither a training step nor the prefetching of
+// batches.
 #include <doctest/doctest.h>
 
 #include <memory>
@@ -23,7 +24,7 @@ using Wide = esp::Layers<esp::Dense<16>, esp::Dropout<esp::Rate{0.1}>, esp::Batc
                          esp::Dense<8, esp::Activation::gelu>>;
 struct Everything : esp::MultiTaskModel<MadeUpInputs, esp::Mmoe<3, Wide>, Click, Watch> {};
 
-/// Steps as the trainer makes them.
+/// Training steps as the trainer runs them.
 template <class Model>
 struct Steps {
   esp::TrainExecutor<float> executor{esp::program_of<Model, float, esp::Cpu>(), rows, 300, 2};
@@ -50,7 +51,8 @@ struct Steps {
     balance.observe(losses);
   }
 
-  /// Allocations of ten steps with batches large and small, clipped and not, after two of each.
+  /// Allocations of ten steps, alternately a large batch with clipping and a small one without,
+  /// after two warm-up rounds.
   long count() {
     const esp::RandomBatch<float> large(executor.plan(), 300, rows, 5, 0.1, true), small(executor.plan(), 61, rows, 6, 0.1, true);
     const auto round = [&] {
@@ -65,7 +67,7 @@ struct Steps {
   }
 };
 
-/// Wants the losses of the step itself, which takes the way by segments.
+/// Requires the losses of the current step: the executor then runs its passes by segments.
 struct Current {
   static constexpr std::string_view name = "current";
   static constexpr bool needs_current_losses = true;
@@ -123,7 +125,7 @@ TEST_CASE("allocations: none in a step of a gradient method") {
     const long before = allocations();
     round();
     round();
-    return allocations() - before - 4;  // the vectors of weights above
+    return allocations() - before - 4;  // the weight vectors above
   };
   for (const esp::NamedBalance& entry : esp::named_balances()) {
     const esp::BalanceOption method = entry.make();
@@ -145,7 +147,7 @@ TEST_CASE("allocations: none while batches are gathered ahead, whatever their or
   std::iota(order.begin(), order.end(), 0);
   for (int epoch = 0; epoch < 3; ++epoch) {
     esp::Random(1, static_cast<std::uint64_t>(epoch)).shuffle(order);
-    if (epoch == 2) {  // the longest cells last: the largest batches that there can be
+    if (epoch == 2) {  // the longest cells last: the largest possible batches
       const auto& offsets = data.ids[1].offsets;
       std::sort(order.begin(), order.end(), [&](std::int32_t a, std::int32_t b) {
         const auto length = [&](std::int32_t row) {
@@ -155,7 +157,7 @@ TEST_CASE("allocations: none while batches are gathered ahead, whatever their or
       });
     }
     esp::Prefetcher ahead(data, order, 64, 0, slots);
-    REQUIRE(ahead.next() != nullptr);  // its thread has begun
+    REQUIRE(ahead.next() != nullptr);  // the prefetching thread has started
     const long before = allocations();
     int batches = 1;
     while (ahead.next() != nullptr) ++batches;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The moving average of the weights, against the definition.
+// The exponential moving average of the parameters, compared with its definition.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -17,7 +17,7 @@ namespace {
 
 const std::vector<esp::Index> rows{400, 300};
 
-/// An executor that keeps an average, and the average by its definition: of every value, after every step, in double.
+/// An executor with an average, and a reference in double: every value updated after every step.
 template <class Model>
 struct Averaged {
   esp::TrainExecutor<float> executor;
@@ -54,7 +54,7 @@ struct Averaged {
     }
   }
 
-  /// The greatest difference of the average, which holds after the last step.
+  /// The maximum error of the average after the last step.
   double worst() {
     const esp::AverageInPlace average(executor, step);
     const auto now = all(executor.parameters());
@@ -67,7 +67,7 @@ struct Averaged {
   }
 };
 
-/// `look`: whether the average is looked at on the way.
+/// `look`: also reads the average during training.
 template <class Model>
 esp::Parameters<float> check_average(double decay, int threads, bool look, const std::vector<std::string>& freeze = {}) {
   CAPTURE(decay);
@@ -124,7 +124,7 @@ TEST_CASE("average: what is left of a difference after steps without change is t
       }
     }
   }
-  CHECK(esp::ExponentialAverage{}.at(1) == doctest::Approx(2.0 / 11));  // as TensorFlow has it
+  CHECK(esp::ExponentialAverage{}.at(1) == doctest::Approx(2.0 / 11));  // as in TensorFlow
   CHECK(esp::ExponentialAverage{}.at(100000) == 0.999);
   CHECK(esp::ExponentialAverage{}.left(3, 3) == 1);
 }
@@ -132,7 +132,7 @@ TEST_CASE("average: what is left of a difference after steps without change is t
 TEST_CASE("average: dense values and rows, touched or not, are what the definition says") {
   check_average<Bottom>(0.5, 2, false);
   check_average<Bottom>(0.999, 2, false, {"shared/*", "embedding/tags"});
-  check_average<Normed>(0.95, 2, true);  // running statistics, too
+  check_average<Normed>(0.95, 2, true);  // includes running statistics
   check_average<Experts>(0.95, 2, true, {"click/*"});
 }
 

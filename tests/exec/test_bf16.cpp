@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Inference with parameters in half the bytes: answers near those in float, from files that stay
-// float.
+// Inference with bfloat16 parameters, converted from float files: predictions close to float's.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -39,7 +38,7 @@ struct Both {
     esp::initialize(program.plan, 3, parameters);
     esp::Random random(4);
     for (const esp::ParameterInfo& t :
-         program.plan.tensors) {  // moments of batch normalisation, biases
+         program.plan.tensors) {  // changes what is not a matrix: biases, batch normalization
       if (t.columns > 0) continue;
       for (esp::Index i = t.offset; i < t.offset + t.size(); ++i) {
         parameters.dense[static_cast<std::size_t>(i)] += static_cast<float>(0.2 * random.uniform());
@@ -88,7 +87,7 @@ void check_near() {
   }
 }
 
-/// Two bytes for a value of a matrix or table, four for what is no matrix.
+/// Checks the memory: two bytes per value of a matrix or table, four per other value.
 template <class Model>
 void check_bytes() {
   const Both<Model> both;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The executor that learns: the same bits for any number of threads, no allocation in a step, sums of table gradients,
-// clipping, freezing, and learning something.
+// TrainExecutor: bitwise equal results for any number of threads, no allocation per step, summed
+// table gradients, clipping, freezing, and learning.
 #include <doctest/doctest.h>
 
 #include <cstring>
@@ -42,7 +42,7 @@ struct Run {
   esp::TrainExecutor<float> executor;
   std::vector<double> weights;
   std::int64_t step = 0;
-  double norm = 0;  ///< of the last step's gradient, where it was clipped
+  double norm = 0;  ///< gradient norm of the last step, if it was clipped
 
   Run(int threads, esp::Index batch, const esp::Optimizer& optimizer = esp::Adam{.learning_rate = 1e-2},
       const std::vector<std::string>& freeze = {})
@@ -111,7 +111,7 @@ TEST_CASE("nothing allocates in a step after the first") {
   const long before = allocations();
   const auto one = std::make_unique<std::vector<int>>(7);
   const long after = allocations();
-  CHECK(after == before + 2);  // the counter counts
+  CHECK(after == before + 2);  // checks the counter itself
   CHECK(one->size() == 7);
 }
 

@@ -11,7 +11,8 @@ namespace {
 using Long = esp::Task<"click", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Tower<200, 130>>;
 struct Large : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<esp::Layers<esp::Dense<300>, esp::BatchNorm>>, Long> {};
 
-/// Chunks cover the learnt values once each, in order, and every tensor is frozen as a whole as `expected` says.
+/// Checks that the chunks cover every trainable value once, in order, and that each tensor is
+/// frozen as a whole, as `expected` says.
 template <class Model, class Expected>
 void check(const std::vector<std::string>& patterns, Expected expected) {
   const esp::PlanView& plan = esp::plan_of<Model>();

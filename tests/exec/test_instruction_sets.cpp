@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whole training steps under each set of instructions: the same but for rounding, and the same bits for any number of
-// threads. Which set is chosen.
+// Training steps with each instruction set: equal up to rounding, and bitwise equal for any number
+// of threads. Also the choice of the instruction set.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -25,8 +25,8 @@ struct Experts : esp::MultiTaskModel<Inputs, esp::Mmoe<3, esp::Mlp<47, 16>>, Cli
 
 struct Steps {
   std::vector<float> gradient;    ///< of the first step
-  std::vector<float> parameters;  ///< after five
-  double loss = 0;                ///< of the last
+  std::vector<float> parameters;  ///< after five steps
+  double loss = 0;                ///< of the last step
 };
 
 Steps five_steps(int threads) {
@@ -51,7 +51,7 @@ Steps five_steps(int threads) {
   return result;
 }
 
-/// The largest difference over the largest value.
+/// max |a − b| / max |a|
 double difference(const std::vector<float>& a, const std::vector<float>& b) {
   double most = 0, largest = 0;
   for (std::size_t i = 0; i < a.size(); ++i) {
@@ -86,7 +86,7 @@ TEST_CASE("instruction sets: each has code of its own") {
     w.push_back(std::sin(static_cast<float>(i)));
     x.push_back(std::cos(static_cast<float>(3 * i)) + 0.5F);
   }
-  std::vector<float> found;  // wider registers add the terms in another order
+  std::vector<float> found;  // wider registers sum in a different order
   with_each_instruction_set([&](esp::InstructionSet) {
     float y = 0;
     dense_forward<float>(esp::Cpu{}, w.data(), nullptr, {x.data(), 1000, 1, 1000}, esp::Activation::identity, {},

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Groups of parameters: a rate and a weight decay of their own, by the names of tensors.
+// Parameter groups with their own learning rate factor and weight decay, selected by tensor name.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -17,7 +17,7 @@ namespace {
 using Groups = std::vector<esp::ParameterGroup>;
 const std::vector<esp::Index> rows{50, 30};
 
-/// Learns from a few batches, clipped every other time.
+/// Trains on a few batches; clips in every other step.
 template <class Model, class T = float>
 esp::Parameters<T> learnt(const esp::Optimizer& optimizer, const Groups& groups, const std::vector<std::string>& freeze = {},
                           int threads = 2) {
@@ -32,7 +32,7 @@ esp::Parameters<T> learnt(const esp::Optimizer& optimizer, const Groups& groups,
   return executor.parameters();
 }
 
-/// The group of each tensor and table, as numbers; 0 none, −1 frozen.
+/// The group index of each tensor and table; 0: none, −1: frozen.
 template <class Model>
 std::map<std::string, int> groups_of(const Groups& groups, const std::vector<std::string>& freeze = {}) {
   const esp::PlanView& plan = esp::plan_of<Model>();
@@ -48,7 +48,7 @@ std::map<std::string, int> groups_of(const Groups& groups, const std::vector<std
   return found;
 }
 
-/// A user's own rule that has no weight decay.
+/// A user-defined optimizer without weight decay.
 struct Sign {
   double learning_rate = 0.5;
   static constexpr std::string_view name = "sign";
@@ -121,7 +121,8 @@ TEST_CASE("groups: a step is that of the formula with the group's rate and decay
 }
 
 TEST_CASE("groups: every optimiser that has a weight decay takes a group's") {
-  const Groups half{{.pattern = "*", .rate = 0.5, .weight_decay = 0.25}};  // a power of two: the same bits
+  // A power of two: bitwise equal.
+  const Groups half{{.pattern = "*", .rate = 0.5, .weight_decay = 0.25}};
   const auto check = [&](auto optimizer) {
     CAPTURE(std::string(optimizer.name));
     optimizer.learning_rate = 0.02;

@@ -79,7 +79,7 @@ void check_normal(const Range& r, double deviation) {
 
 TEST_CASE("parameters: tensors start as their initialisers say") {
   const double in = 116, out = 150;
-  check_uniform(weights<esp::Init::automatic>(), std::sqrt(6 / (in + out)));  // identity
+  check_uniform(weights<esp::Init::automatic>(), std::sqrt(6 / (in + out)));  // identity activation
   check_uniform(weights<esp::Init::glorot_uniform>(), std::sqrt(6 / (in + out)));
   check_uniform(weights<esp::Init::he_uniform>(), std::sqrt(6 / in));
   check_uniform(weights<esp::Init::pytorch>(), 1 / std::sqrt(in));
@@ -101,10 +101,12 @@ TEST_CASE("parameters: a tensor's values depend on seed and name, not on what el
                                  Watch, Click> {};
   const esp::Parameters<float> a = initial<A>(), b = initial<B>(), other = initial<A>(2);
   CHECK(same_bits(tensor<A>(a, "shared/dense0/weight"), tensor<B>(b, "shared/dense0/weight")));
-  CHECK(same_bits(tensor<A>(a, "click/dense0/weight"), tensor<C>(initial<C>(), "click/dense0/weight")));  // it lies elsewhere
+  // The tensor has another offset.
+  CHECK(same_bits(tensor<A>(a, "click/dense0/weight"), tensor<C>(initial<C>(), "click/dense0/weight")));
   CHECK_FALSE(same_bits(tensor<A>(a, "shared/dense0/weight"), tensor<A>(other, "shared/dense0/weight")));
   CHECK(same_bits(a.tables[0].span(), b.tables[0].span()));
-  CHECK(same_bits(initial<A>(1, {20}).tables[0].span(), a.tables[0].span().first(20 * 16)));  // more rows: the same first ones
+  // With more rows the first ones are the same.
+  CHECK(same_bits(initial<A>(1, {20}).tables[0].span(), a.tables[0].span().first(20 * 16)));
   CHECK(Range(tensor<B>(b, "shared/batch_norm1/running_variance")).low == 1);
   CHECK(Range(tensor<B>(b, "shared/batch_norm1/running_mean")).high == 0);
 }
@@ -112,7 +114,8 @@ TEST_CASE("parameters: a tensor's values depend on seed and name, not on what el
 TEST_CASE("parameters: how many are learnt, and vocabularies without rows") {
   using B = Wide<esp::Dense<150>, esp::BatchNorm>;
   const esp::Parameters<float> p = initial<B>();
-  // Dense, gain and shift; the tower of 8 and its head; 500 rows of 16. Running moments are not learnt.
+  // Dense layer, gain and shift; the tower of 8 and its head; 500 rows of width 16. Running moments
+  // do not count.
   CHECK(p.count(esp::plan_of<B>()) == 116 * 150 + 150 + 2 * 150 + 150 * 8 + 8 + 8 + 1 + 500 * 16);
   CHECK(p.table_rows == std::vector<esp::Index>{500});
   for (const std::vector<esp::Index>& rows : {std::vector<esp::Index>{}, std::vector<esp::Index>{0}}) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Training with products in bf16: gradients near float's, the same bits for any number of threads,
-// no allocation, runs that go on bit for bit, and as good a model.
+// Training with bf16 products: gradients close to float's, bitwise equal results for any number of
+// threads, no allocation, bitwise equal resumed runs, and equal model quality.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -30,14 +30,14 @@ struct WideNormed
           WideInputs,
           esp::SharedBottom<esp::Layers<esp::Dense<40>, esp::BatchNorm, esp::Dense<20>>>, Click,
           Watch> {};
-/// Nothing in it opens or closes: gradients differ by the rounding alone, with one sample too.
+/// No ReLU: gradients differ by rounding only, even for a single sample.
 using SmoothClick = esp::Task<"click", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Tower<>>;
 using SmoothWatch = esp::Task<"watch", esp::MeanSquaredError, esp::Weight{0.5}, esp::Tower<>>;
 using SmoothLayers = esp::Layers<esp::Dense<40, esp::Activation::gelu>, esp::LayerNorm,
                                  esp::Dense<24, esp::Activation::tanh>>;
 struct Smooth
     : esp::MultiTaskModel<WideInputs, esp::SharedBottom<SmoothLayers>, SmoothClick, SmoothWatch> {};
-/// Of data that can be learnt.
+/// For data that can be learnt.
 struct Learner
     : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<esp::Mlp<40, 30>>, Click, Watch> {};
 
@@ -69,7 +69,7 @@ struct Steps {
   }
 };
 
-/// |a − b| / |b|, and whether they are the same.
+/// |a − b| / |b|, and whether a and b are equal.
 std::pair<double, bool> distance(const std::vector<float>& a, const std::vector<float>& b) {
   double apart = 0, length = 0;
   for (std::size_t i = 0; i < a.size(); ++i) {
@@ -125,9 +125,9 @@ long allocations_of_steps() {
 }  // namespace
 
 TEST_CASE("bf16: gradients lie near those in float") {
-  // 2⁻⁹ a rounding, several in a row.
+  // Several rounding errors of 2⁻⁹ in a row.
   check_gradient<Smooth>({1, 20, 300, 600}, 0.01);
-  // And a ReLU here and there that opens or closes: with few samples it is much of the gradient.
+  // In addition a few ReLUs switch; with few samples that is a large part of the gradient.
   check_gradient<WideBottom>({20, 300, 600}, 0.05);
   check_gradient<WideExperts>({20, 300, 600}, 0.05);
   check_gradient<WideNormed>({20, 300, 600}, 0.05);

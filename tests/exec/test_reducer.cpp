@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Two executors, each with a part of every batch, against one with the whole.
+// Executors that each process a part of every batch, compared with one that processes the whole
+// batch.
 #include "espalier/exec/reducer.hpp"
 
 #include <doctest/doctest.h>
@@ -34,14 +35,15 @@ using Click = esp::Task<"click", esp::BinaryCrossEntropy, esp::Tower<6>>;
 using Watch = esp::Task<"watch", esp::MeanSquaredError, esp::Weight{0.5}, esp::Tower<5>>;
 template <class... Ls>
 struct Model : esp::MultiTaskModel<Inputs, esp::Mmoe<2, esp::Layers<esp::Dense<16>, Ls..., esp::Dense<8>>>, Click, Watch> {};
-/// Large matrices that one task has; tables of single tasks, and tables of all.
+/// Large matrices that belong to one task; tables of single tasks and shared tables.
 struct Broad : esp::MultiTaskModel<Inputs, esp::SharedBottom<esp::Mlp<16>>, esp::Task<"click", esp::BinaryCrossEntropy, esp::Tower<128, 192>>,
                                    esp::Task<"watch", esp::MeanSquaredError, esp::Tower<128, 192>>> {};
 struct OwnTables : esp::MultiTaskModel<Inputs, esp::Stem<1, 1, esp::Mlp<8>>, Click, Watch> {};
 using Dropping = Model<esp::Dropout<esp::Rate{0.3}>>;
-const std::vector<Index> rows{400, 9, 3};  // `tab` and `tags` are multiplied once a row in large batches
+// In large batches `tab` and `tags` are multiplied once per row.
+const std::vector<Index> rows{400, 9, 3};
 
-/// Ranks that are threads of this program.
+/// Ranks that are threads of this process.
 template <class T>
 class Threads {
  public:
@@ -85,7 +87,7 @@ class Threads {
       std::copy(sum.begin(), sum.end(), values.begin());
     }
 
-    /// Everybody shows something, then everybody has seen it.
+    /// All ranks publish a pointer, all read, and none returns before all have read.
     template <class See>
     void exchange(const void* own, See see) {
       all_.at_[static_cast<std::size_t>(rank_)] = own;
@@ -104,7 +106,7 @@ class Threads {
   std::vector<const void*> at_;
 };
 
-/// Samples first … first + count − 1.
+/// Samples first … first + count − 1 of a batch.
 template <class T>
 struct Part {
   std::vector<esp::IdColumn> columns;
@@ -127,13 +129,13 @@ struct Learnt {
 
 constexpr int steps = 4;
 
-/// A gradient method, and by what.
+/// A gradient balancing method and what its gradients refer to.
 struct ByGradients {
   esp::GradientAggregator method;
   esp::BalanceOn on = esp::BalanceOn::parameters;
 };
 
-/// Either kind of pass.
+/// A pass with or without coordinates, as the method needs.
 struct AnyPass {
   std::optional<esp::TaskGradientPass<double>> plain;
   std::optional<esp::TaskGradientPass<double, true>> coordinates;
@@ -152,7 +154,7 @@ struct AnyPass {
   }
 };
 
-/// `cut`: where a batch falls into parts.
+/// `cut`: where the batch is split into parts.
 template <class M>
 std::vector<Learnt> learn(Index samples, const std::vector<Index>& cut, double clip, esp::TrainExecutor<double>::Weigh weigh = nullptr,
                           const std::optional<ByGradients>& by = {}) {
@@ -220,7 +222,7 @@ void compare(Index samples, const std::vector<Index>& cut, double clip = 0, esp:
   const std::vector<Learnt> one = learn<M>(samples, {}, clip, weigh, by), parts = learn<M>(samples, cut, clip, weigh, by);
   for (const Learnt& part : parts) {
     CHECK(difference(part, one[0]) < 1e-10);
-    CHECK(same_bits(part.parameters, parts[0].parameters));  // ranks stay together
+    CHECK(same_bits(part.parameters, parts[0].parameters));  // ranks stay synchronized
   }
 }
 
@@ -229,10 +231,10 @@ void compare(Index samples, const std::vector<Index>& cut, double clip = 0, esp:
 TEST_CASE("reducer: a batch cut over executors gives what one gives") {
   compare<Model<>>(100, {50});
   compare<Model<>>(101, {7});
-  compare<Model<>>(90, {30, 31});  // one sample is a part
-  compare<Dropping>(100, {37});    // masks go by the sample within the whole batch
+  compare<Model<>>(90, {30, 31});  // the second part has one sample
+  compare<Dropping>(100, {37});    // masks depend on the sample's index in the whole batch
   compare<Model<>>(100, {40}, 0.05);
-  compare<Model<>>(600, {300});  // with products of tables, and a part without
+  compare<Model<>>(600, {300});  // with table products; in the next line one part has none
   compare<Model<>>(600, {590});
 }
 
@@ -257,10 +259,11 @@ TEST_CASE("reducer: gradients of tasks are compared over the whole batch") {
     };
     check(esp::Mgda{});
     check(esp::PcGrad{});
-    check(esp::GradDrop{});  // each coordinate by itself
-    check(esp::MoCo{});      // and remembered
+    check(esp::GradDrop{});  // per coordinate
+    check(esp::MoCo{});      // also with memory
   }
-  compare<Broad>(400, {64}, 0, nullptr, ByGradients{esp::Mgda{}});  // deferred on the first rank alone
+  // Weight gradients are deferred on the first rank only.
+  compare<Broad>(400, {64}, 0, nullptr, ByGradients{esp::Mgda{}});
   compare<OwnTables>(100, {37}, 0, nullptr, ByGradients{esp::Mgda{}});
   compare<OwnTables>(100, {37}, 0, nullptr, ByGradients{esp::GradDrop{}});
 }

@@ -26,7 +26,7 @@ struct Model
                       esp::Categorical<"user", width>>,
           esp::SharedBottom<esp::Mlp<4>>, Label> {};
 
-/// Ids of one field, and what a batch shows of them.
+/// Ids of one field, and the column that a batch refers to.
 struct Field {
   std::vector<std::int32_t> ids, offsets;
   [[nodiscard]] esp::IdColumn column() const {
@@ -41,7 +41,7 @@ Field single(Index samples, std::int32_t rows, std::mt19937& random) {
   return f;
 }
 
-/// Sample 0 has all rows, the others few, some none.
+/// Sample 0 has all rows, the others few or none.
 Field several(Index samples, std::int32_t rows, std::mt19937& random) {
   Field f;
   f.offsets.push_back(0);
@@ -106,7 +106,7 @@ TEST_CASE(
     }
 
     esp::SparseGradients<double> sparse(plan, table_rows, capacity);
-    for (int pass = 0; pass < 2; ++pass) {  // the second finds nothing of the first
+    for (int pass = 0; pass < 2; ++pass) {  // nothing remains from the first pass
       std::size_t found = 0;
       for (Index i = 0; i < sparse.shards(); ++i) {
         const std::size_t room = sparse.shard(i).rows.capacity();

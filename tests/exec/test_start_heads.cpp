@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Before anything is learnt, tasks predict the constants that minimise their losses.
+// Before training, each task predicts the constant that minimizes its loss.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -25,7 +25,8 @@ struct Model : esp::MultiTaskModel<Inputs, Sharing, Tasks...> {};
 template <class... Tasks>
 using Shared = Model<esp::SharedBottom<esp::Mlp<4>>, Tasks...>;
 
-/// x is 0: layers give 0 as long as their biases are. Of 1000 rows 200 click, 50 of them buy, 10 of them return.
+/// x is 0, so layers output 0 as long as their biases are 0. Of 1000 rows 200 click, 50 of these
+/// buy, 10 of these return.
 esp::Dataset data() {
   std::vector<double> x(1000, 0.0), click, buy, ret, hours, plays, weight;
   std::vector<std::string> kind;
@@ -50,7 +51,7 @@ esp::Dataset data() {
   return esp::Dataset(std::move(table));
 }
 
-/// What it predicts for the first row after a step that changes nothing; outputs of all tasks.
+/// The outputs of all tasks for the first row after one step with a negligible learning rate.
 template <class M>
 std::vector<double> start(const std::string& weight = {}) {
   esp::TrainerOptions options = quick_options();
@@ -87,25 +88,27 @@ TEST_CASE("start: rates, means, medians, shares") {
   check(start<Shared<Click, Positive, Smooth, Mean, Plain, Plays>>(),
         {0.2, 0.6 / 1.4, 0.2 * 0.9 + 0.05, 12, 12, 1.5});
   check(start<Shared<Kind>>(), {0.4, 0.5, 0.1});
-  // The p that minimises −Σ share · weight · log p is share · weight over their sum.
+  // p minimizes −Σ share · weight · log p: p is share · weight, normalized to a sum of 1.
   using Heavy = esp::Task<"kind", esp::SoftmaxCrossEntropy<3, esp::ClassWeights{1, 4, 2}>>;
   check(start<Shared<Heavy>>(), {0.4 / 2.6, 2.0 / 2.6, 0.2 / 2.6});
-  // Weighted logistic: the odds are the mean. Focal: where its derivative is 0, found by hand: of 0.2 ones.
+  // Weighted logistic: the odds equal the mean. Focal: the zero of its derivative for a share of
+  // 0.2 positives, found by hand.
   using Odds = esp::Task<"odds", esp::WeightedLogistic, esp::Label<"plays">>;
   check(start<Shared<Odds>>(), {1.5});
-  const double median = start<Shared<Median>>()[0];  // half of the labels are at most 2, half at least 3
+  // At least half of the labels are ≤ 2 and at least half are ≥ 3.
+  const double median = start<Shared<Median>>()[0];
   CHECK(median > 1.999);
   CHECK(median < 3.001);
 }
 
 TEST_CASE("start: sample weights count") {
-  // 200 clicks of weight 3, 800 others of weight 1.
+  // 200 clicks of weight 3, 800 other rows of weight 1.
   check(start<Shared<Click>>("weight"), {600.0 / 1400});
 }
 
 TEST_CASE("start: a step of a funnel starts at its rate among those of the step before") {
   check(start<Model<esp::Esmm<esp::Mlp<4>, "click", "buy", "return">, Click, Buy, Return>>(), {0.2, 0.05, 0.01});
-  // The head of the conversion rate itself: 0.05 / 0.2.
+  // The conversion head starts at the conditional rate, 0.05 / 0.2.
   esp::TrainerOptions options = quick_options();
   options.epochs = 1;
   options.optimizer = esp::Sgd{.learning_rate = 1e-30};
@@ -126,7 +129,7 @@ TEST_CASE("start: whatever stands between heads and logits passes it on") {
   check(start<Model<esp::Escm2<esp::Mlp<4>, esp::Ipw<esp::Weight{0.1}, esp::Floor{0.1}>, "click", "buy">, Click, Buy>>(), {0.2, 0.05});
   check(start<Model<esp::Aitm<esp::Mlp<4>, "click", "buy">, Click, Buy>>(), {0.2, 0.05});
   check(start<Model<esp::Dbmtl<esp::Mlp<4>, esp::Mlp<4>, esp::Reads<"buy", "click">>, Click, Buy>>(), {0.2, 0.05});
-  // All tasks share these critics, so no bias is one task's.
+  // All tasks share these critics, so no bias belongs to one task.
   check(start<Model<esp::MetaHeac<2, 2, 4, esp::Mlp<4>>, Click, Buy>>(), {0.5, 0.5});
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Methods that rewrite gradients: how coordinates are numbered, what MoCo remembers of them.
+// Balancing methods that rewrite gradients: the numbering of coordinates, and MoCo's memory.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -16,7 +16,7 @@ using namespace espalier_test::by_task;
 
 namespace {
 
-/// A trunk of one layer without an activation.
+/// A trunk of one linear layer.
 struct Flat : esp::MultiTaskModel<
                   MadeUpInputs, esp::SharedBottom<esp::Layers<esp::Dense<6, esp::Activation::identity>>>,
                   Click, Watch, Like> {};
@@ -60,7 +60,7 @@ TEST_CASE("task gradients: coordinates are numbered by parameter, then by table,
   }
   CHECK(wrong == 0);
   CHECK(dropped > 100);
-  // The next step, the executor's own, makes its rows' sums again.
+  // A plain step of the executor afterwards recomputes its row sums.
   s.executor.forward_backward(data.batch(), std::vector<double>{s.base[0], 0, 0}, 7);
   for (const auto& [at, row] : gradient_of(s.executor).tables) {
     for (std::size_t i = 0; i < row.size(); ++i)
@@ -107,7 +107,7 @@ TEST_CASE("task gradients: MoCo's averages, over steps, are of the dense paramet
 }
 
 TEST_CASE("task gradients: on representations MoCo's average is of the sums over the batch") {
-  // Those are the gradients by the bias of the trunk's one layer.
+  // These sums are the gradients of the bias of the trunk's only layer.
   Setup<Flat> s;
   esp::TaskGradientPass<double, true> pass(s.executor, esp::BalanceOn::representation);
   esp::GradientAggregator balance = esp::MoCo{.beta = 0.3};

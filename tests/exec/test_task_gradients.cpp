@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The gradients by task, the Gramian and their combination against separate runs of forward and
-// backward, a task each.
+// Per-task gradients, their Gramian and the combined gradient, compared with one forward and
+// backward pass per task.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -28,7 +28,7 @@ using namespace espalier_test::by_task;
 
 namespace {
 
-/// Weights that no two tasks share, one of them negative.
+/// A different weight per task, one of them negative.
 struct Fixed {
   static constexpr std::string_view name = "fixed";
   static constexpr bool needs_coordinates = false;
@@ -44,7 +44,7 @@ struct Ones : Fixed {
   void weights(const esp::TaskGradients&, std::span<double> out) const { std::fill(out.begin(), out.end(), 1.0); }
 };
 
-/// Fixed, of gradients that are multiplied coordinate by coordinate before.
+/// Fixed, after rewrite() has scaled the gradients coordinate by coordinate.
 struct FixedAfter : Fixed {
   static constexpr std::string_view name = "fixed_after";
   static constexpr bool needs_coordinates = true;
@@ -75,10 +75,11 @@ using Other = esp::Task<"other", esp::MeanSquaredError, esp::Weight{1.0},
 struct NormedTower : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<Smooth>, Click, Other> {};
 
 using Tap = esp::Task<"click", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Tower<8>>;
-/// With an auxiliary loss between two tasks.
+/// An auxiliary loss links two tasks.
 struct Chained : esp::MultiTaskModel<MadeUpInputs, esp::Aitm<esp::SharedBottom<Smooth>, "click", "like">, Tap, Watch, Like> {};
 
-/// Gates whose load is part of the loss: a task's each in one node, one for all tasks, those of levels.
+/// Gates with a load-balancing loss: one gate per task in one node, one gate for all tasks, gates
+/// of several levels.
 using Load = esp::BalancedLoad<esp::Weight{0.5}>;
 struct LoadedGates : esp::MultiTaskModel<MadeUpInputs, esp::Gated<esp::Mmoe<4, Smooth>, Load>, Click, Watch, Like> {};
 struct LoadedGate : esp::MultiTaskModel<MadeUpInputs, esp::Gated<esp::OneGateMoe<3, Smooth>, Load>, Click, Watch, Like> {};
@@ -96,7 +97,7 @@ void check_parameters(Index samples, double missing = 0.1) {
                                                                 esp::BalanceOn::parameters);
   esp::GradientAggregator balance = Method{};
   balance.reset(s.tasks);
-  for (int round = 0; round < 2; ++round) {  // the second finds clean buffers
+  for (int round = 0; round < 2; ++round) {  // the second round checks that buffers were cleared
     s.executor.poison(std::nan(""));
     pass.forward_backward(batch, s.base, 7, balance);
     for (std::size_t i = 0; i < s.tasks; ++i) {
@@ -128,8 +129,8 @@ TEST_CASE_TEMPLATE("task gradients: each against a run of its own", Model, Three
 
 TEST_CASE(
     "task gradients: by representations, one shared backward pass with the combined gradient") {
-  // Where all tasks read one block, combining there is the same as combining the parameters'
-  // gradients below it.
+  // If all tasks read one block, combining the gradients of the block equals combining those of the
+  // parameters below it.
   const auto check = [&](auto model, auto method, Index samples) {
     CAPTURE(samples);
     using Model = decltype(model);
@@ -212,7 +213,7 @@ TEST_CASE("task gradients: by representations, gates learn their own task's part
 TEST_CASE(
     "task gradients: towers that read different widths, or nothing that is learnt, cannot be "
     "compared") {
-  Setup<ThreeApart> apart;  // of one width: it can be, though there is nothing shared
+  Setup<ThreeApart> apart;  // equal widths: accepted, although nothing is shared
   CHECK_NOTHROW(esp::TaskGradientPass<double>(apart.executor, esp::BalanceOn::representation));
   struct Raw : esp::MultiTaskModel<esp::Inputs<esp::Numeric<"x">>, esp::SharedBottom<esp::Layers<>>,
                                    Click, Watch> {};
@@ -276,7 +277,7 @@ TEST_CASE("task gradients: a task without labels or without weight is absent") {
   }
 }
 
-/// Large matrices that one task has.
+/// Large matrices that belong to one task.
 struct Broad : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<esp::Mlp<16>>, esp::Task<"click", esp::BinaryCrossEntropy, esp::Tower<128, 192>>,
                                    esp::Task<"like", esp::BinaryCrossEntropy, esp::Weight{2.0}, esp::Tower<128, 192>>> {};
 
@@ -324,7 +325,7 @@ TEST_CASE("task gradients: matrices of one task are made of the whole batch, of 
   CHECK_FALSE(deferred(300));
   esp::GradientAggregator balance = Ones{};
   balance.reset(s.tasks);
-  // The second batch has no label of the first task, whose buffers hold the first batch's values.
+  // The second batch has no labels of the first task, whose buffers hold the first batch's values.
   for (const auto& [samples, absent] : {std::pair<Index, bool>{64, false}, {64, true}, {300, false}, {40, false}}) {
     CAPTURE(samples);
     CAPTURE(absent);
@@ -339,7 +340,7 @@ TEST_CASE("task gradients: matrices of one task are made of the whole batch, of 
     s.executor.poison(std::nan(""));
     pass.forward_backward(batch, s.base, 7, balance);
     CHECK(s.wrong_values(gradient_of(s.executor), separate, [](std::size_t) { return 1.0; }) == 0);
-    // An update takes them once.
+    // An update applies these gradients exactly once.
     pass.forward_backward(batch, s.base, 7, balance);
     std::vector<double> gradient(static_cast<std::size_t>(s.executor.plan().sizes.parameters));
     s.executor.read_gradient(gradient);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Files of models and of runs: any bytes are a model that predicts, or one Error. The first byte says what the others are:
-// a whole file, or one part of a file that is otherwise right, as few mutations get past the description.
+// Files of models and of runs: any bytes give a model that predicts, or one Error. The first byte
+// selects what the other bytes replace: the whole file, or one part of an otherwise valid file,
+// because few mutations get past the description.
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -31,7 +32,7 @@ struct Model : MultiTaskModel<Fields, SharedBottom<Mlp<2>>, Click, Watch> {};
 const PlanView& plan = plan_of<Model>();
 const std::vector<std::string> settings{"seed: 1", "batch_size: 2"};
 
-/// A file in memory.
+/// An in-memory file.
 class MemoryFile {
  public:
   MemoryFile() : file_(::memfd_create("checkpoint", 0)), path_("/proc/self/fd/" + std::to_string(file_)) {
@@ -62,7 +63,7 @@ FeaturesState good_features() {
   return state;
 }
 
-/// All that a run has.
+/// The complete state of a run.
 struct State {
   Parameters<float> parameters, best;
   OptimizerState<float> optimizer;
@@ -74,13 +75,13 @@ struct State {
   ResumeView view() { return {parameters, optimizer, best, {1, 2}, settings}; }
 };
 
-/// A run's file: its metadata and its tensors of doubles may be replaced.
+/// The file of a run; the metadata and the tensors of doubles can be replaced.
 struct Run {
   std::string features = to_json(good_features()).dump();
   std::string description = join_lines(describe_plan(plan));
   std::string loop = R"({"epoch":2,"position":4,"step":9,"best_epoch":1,"stopped":false,"out_of_patience":false})";
   std::string settings_text = join_lines(settings);
-  bool model = false;  ///< only a model's: what says that it is a run's is left out
+  bool model = false;  ///< true: the file of a model; omits the metadata `loop`
   std::string loop_numbers = std::string(5 * sizeof(double), '\0'), balance = std::string(2 * sizeof(double), '\0');
 
   std::string bytes() const {
@@ -105,7 +106,7 @@ struct Run {
   }
 
  private:
-  /// The tensors of floats, which are always as they should be.
+  /// The float tensors, always valid.
   struct Floats {
     std::string entries, data;
 
@@ -176,7 +177,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       load(file.path());
     } catch (const Error& error) {
       const bool one_line = std::string_view(error.what()).find('\n') == std::string_view::npos;
-      if (!one_line && !whole) std::abort();  // (a whole file names its tensors as it likes)
+      if (!one_line && !whole) std::abort();  // a whole file may have newlines in tensor names
     }
   }
   return 0;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whatever is read is a table whose columns have one length and codes within their dictionaries, the same for every block
-// size, the same when it is written and read again; anything else is one DataError of one line, the same for every block size.
-// The first bytes choose the options. A text that begins as gzip data does is unpacked too.
+// Any input gives a table whose columns have equal lengths and codes within their dictionaries, or
+// one DataError of one line. The result is the same for every block size, and a table reads back
+// unchanged after writing. The first bytes select the options. Input that begins like gzip data is
+// also unpacked.
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -72,14 +73,14 @@ bool same(const Table& a, const Table& b) {
   return true;
 }
 
-/// What a reader says of a table and its columns beside what they hold.
+/// The reader's remarks on a table and its columns: the hint, and why a column is text.
 std::string said(const Table& table) {
   std::string text = table.hint;
   for (const Column& column : table.columns()) text += '\n' + column.text_because;
   return text;
 }
 
-/// As one would write it by hand: every text in quotes.
+/// The table as CSV with every text quoted.
 std::string written(const Table& table) {
   const auto quoted = [](std::string_view text) {
     std::string out = "\"";
@@ -107,7 +108,7 @@ std::string written(const Table& table) {
   return out + '\n';
 }
 
-/// The table, or the error's message.
+/// The table, or the error message.
 struct Outcome {
   Table table;
   std::string error;

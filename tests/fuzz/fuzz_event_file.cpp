@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The reader: any bytes give events or one DataError, and events are written to be read the same. Checksums stop nearly
-// every mutation, so the input is tried as a file and, framed with good checksums, as a single record.
+// Event file reader: any bytes give events or one DataError; the events read back unchanged after
+// writing. Checksums reject nearly every mutation, so the input is tried both as a file and as one
+// record framed with valid checksums.
 #include <bit>
 #include <cstddef>
 #include <cstdint>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whatever parses is written and parses again to the same value; anything else is one DataError.
+// Input that parses is written and parses back to the same value; any other input throws one
+// DataError.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A header that is accepted describes tensors that fill the data exactly, and is written to be read the same; anything
-// else is one CheckpointError.
+// An accepted header describes tensors that fill the data exactly, and it reads back unchanged
+// after writing; any other input throws one CheckpointError.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -12,7 +12,8 @@
 using espalier::SafetensorsHeader;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  // As SafetensorsFile does, on memory: 8 bytes of length, the header, the data.
+  // The format that SafetensorsFile reads, in memory: 8 bytes of header length, the header, the
+  // data.
   if (size < 8) return 0;
   std::uint64_t length = 0;
   for (unsigned i = 0; i < 8; ++i) length |= std::uint64_t{data[i]} << (8 * i);

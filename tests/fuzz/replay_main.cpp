@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Gives every file of a corpus folder to a fuzz target, without a fuzzer: replay_<name> <folder or file>...
+// Runs a fuzz target on every file of a corpus folder, without a fuzzer: replay_<name> <folder or
+// file>...
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -17,7 +18,8 @@ namespace {
 void replay(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
   const std::string bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  const std::vector<std::uint8_t> exact(bytes.begin(), bytes.end());  // its end is what a sanitizer watches
+  // Exact size: sanitizers detect reads past the end.
+  const std::vector<std::uint8_t> exact(bytes.begin(), bytes.end());
   std::printf("%s (%zu bytes)\n", path.filename().c_str(), exact.size());
   std::fflush(stdout);
   LLVMFuzzerTestOneInput(exact.data(), exact.size());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What instructions.py counts:  count_me <case> <times>   or   count_me --list
+// The program that instructions.py measures: count_me <case> <times> or count_me --list
 #include <array>
 #include <cstdio>
 #include <cstdlib>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Matrices for kernel tests: any stride, any misalignment, and a fence all around.
+// Matrices for kernel tests: any stride, any misalignment, surrounded by guard values (the fence).
 #pragma once
 
 #include <cmath>
@@ -15,7 +15,8 @@ namespace espalier_test {
 
 using espalier::Index;
 
-/// rows × cols, `gap` values between columns, `shift` values after the memory's start. What lies outside is a fence.
+/// A rows × cols matrix with `gap` values between columns, `shift` values after the start of the
+/// memory. Values outside of the matrix are the fence.
 template <class T>
 class Padded {
  public:
@@ -44,7 +45,7 @@ class Padded {
   }
 
   [[nodiscard]] T& at(Index i, Index j) { return memory_[place(i, j)]; }
-  /// As a double, for references.
+  /// The value as a double, for references.
   [[nodiscard]] double operator()(Index i, Index j) const { return static_cast<double>(memory_[place(i, j)]); }
 
   [[nodiscard]] espalier::View<T> view() { return {memory_.data() + shift_, rows_, cols_, stride_}; }
@@ -54,7 +55,7 @@ class Padded {
   [[nodiscard]] Index rows() const { return rows_; }
   [[nodiscard]] Index cols() const { return cols_; }
 
-  /// Whether nothing outside the matrix was written.
+  /// Whether the fence is intact.
   [[nodiscard]] bool fenced() const {
     std::vector<bool> inside(memory_.size(), false);
     for (Index j = 0; j < cols_; ++j) {
@@ -73,7 +74,8 @@ class Padded {
   std::vector<T> memory_;
 };
 
-/// The worst |got − expected| in units of `bound`, over a whole matrix. NaN must meet NaN, infinity itself.
+/// The maximum of |got − expected| / bound over the matrix. NaN equals NaN, infinity equals itself;
+/// any other non-finite error gives infinity.
 template <class T, class Expected, class Bound>
 double worst_error(const Padded<T>& got, Expected expected, Bound bound) {
   double worst = 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sizes that the tests of products go through.
+// Matrix sizes for tests of products.
 #pragma once
 
 #include <initializer_list>
@@ -9,7 +9,8 @@
 
 namespace espalier_test {
 
-/// Every size from 1 to 67 in each of three places, beside small ones, and all three alike; the edges of blocks.
+/// Every size from 1 to 67 in each of the three dimensions, with the others small or all three
+/// equal; also the block sizes `edges`.
 template <class Dims>
 [[nodiscard]] std::vector<Dims> product_sizes(std::initializer_list<espalier::Index> edges) {
   std::vector<Dims> dims;

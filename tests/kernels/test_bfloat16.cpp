@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// bf16: rounding of every kind of value, products against sums in double of what was rounded,
-// emulated and, where the compiler targets it, by the machine. CMake builds this file once more for
-// the machine that builds.
+// bf16: rounding of every kind of value; products compared with sums in double of the rounded
+// operands, emulated and, if the compiler targets it, with native instructions. CMake builds this
+// file a second time with -march=native.
 #include <doctest/doctest.h>
 
 #include <array>
@@ -30,12 +30,13 @@ double rounded(double x) {
   return static_cast<double>(static_cast<float>(BFloat16(static_cast<float>(x))));
 }
 
-/// The nearest of the two neighbours, ties to the even one, in double.
+/// The nearer neighbour, computed in double; ties go to the even one.
 std::uint16_t nearest(float x) {
   const auto below = static_cast<std::uint16_t>(bits_of(x) >> 16U);  // towards zero
   const auto value = [](std::uint32_t half) {
     if ((half & 0x7FFFU) == 0x7F80U)
-      return half > 0x7FFFU ? -0x1p128 : 0x1p128;  // where the next value would be
+      // The next value if the exponent range were larger.
+      return half > 0x7FFFU ? -0x1p128 : 0x1p128;
     return static_cast<double>(of_bits(half << 16U));
   };
   const double down = std::abs(value(below) - static_cast<double>(x)),
@@ -66,7 +67,7 @@ std::vector<float> not_numbers() {
   return values;
 }
 
-/// `values` in the lanes of registers, whole ones.
+/// Checks `values` in full registers.
 template <class Math, class Check>
 void check_registers(const std::vector<float>& values, const Check& check) {
   constexpr auto n = static_cast<std::size_t>(cpu::lanes<float>);
@@ -88,7 +89,7 @@ template <class Math, bool Subnormals>
 void check_rounding() {
   check_registers<Math>(telling_values(), [](float x, std::uint32_t half) {
     if (!Subnormals && std::abs(x) < std::numeric_limits<float>::min())
-      return;  // the machine's are zero
+      return;  // native instructions flush subnormals to zero
     CHECK(half == BFloat16(x).bits());
   });
   std::vector<float> odd;
@@ -124,7 +125,7 @@ enum class Layout {
   both_wide
 };  // as in forward, input gradient, weight gradient
 
-/// C (+)= A B, with bias and activation, against sums in double of the rounded operands.
+/// C (+)= A B with bias and activation, compared with sums in double of the rounded operands.
 template <class Math>
 void check_product(const Dims& d, std::size_t turn, Layout layout) {
   const auto [gap, shift] = places[turn % places.size()];
@@ -179,7 +180,7 @@ void check_all_products() {
   }
 }
 
-/// Weights kept as bf16 give the bits that the same weights in float give.
+/// Weights stored as bf16 give the same bits as weights in float.
 template <class Math>
 void check_stored() {
   for (const Dims& d : {Dims{40, 33, 1},
@@ -222,8 +223,7 @@ void check_stored() {
   }
 }
 
-/// Not a number and infinity spoil their own row and column alone, whatever the depth is filled up
-/// with.
+/// NaN and infinity affect only their own row and column, for any padding of the depth.
 template <class Math>
 void check_spoilt() {
   for (const Index size : {1, 3, 17, 40, 67}) {
@@ -256,7 +256,7 @@ TEST_CASE("bf16: a float is rounded to the nearest, ties to even") {
   CHECK(static_cast<float>(BFloat16(std::numeric_limits<float>::max())) ==
         std::numeric_limits<float>::infinity());
   CHECK(static_cast<float>(BFloat16(of_bits(0x7F7F7FFFU))) ==
-        of_bits(0x7F7F0000U));  // the largest that stays
+        of_bits(0x7F7F0000U));  // the largest finite value
   CHECK(bits_of(static_cast<float>(BFloat16(-0.0F))) == 0x80000000U);
 }
 
@@ -296,8 +296,7 @@ TEST_CASE("bf16: a NaN or an infinity spoils its own alone, by the machine") {
 }
 
 TEST_CASE("bf16: the machine adds up as the emulation does") {
-  // The same order and the same roundings, so the same bits, where no value is below the least
-  // normal one.
+  // Same order and same rounding, so bitwise equal if no value is subnormal.
   for (const Index n : {1, 2, 5, 31, 64, 300}) {
     Padded<float> a(n, n), b(n, n), emulated(n, n), native(n, n);
     a.randomize(1);

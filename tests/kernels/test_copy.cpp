@@ -17,7 +17,8 @@ TEST_CASE_TEMPLATE("copy: over, and added", T, float, double) {
     const Index cols = 1 + rows % 7;
     Padded<T> x(rows, cols, rows % 3, 1), y(rows, cols, rows % 4, rows % 5);
     x.randomize(1);
-    esp::cpu::copy(esp::Cpu{}, std::as_const(x).view(), y.view(), false);  // y was NaN: not read
+    // Y is NaN and must not be read.
+    esp::cpu::copy(esp::Cpu{}, std::as_const(x).view(), y.view(), false);
     CHECK(worst_error(y, [&](Index i, Index j) { return x(i, j); }, exact) == 0);
     y.randomize(2);
     const Padded<T> before = y;
@@ -48,7 +49,8 @@ TEST_CASE_TEMPLATE("gather_pooled: sums and means of none, one and many rows", T
     Padded<T> table(width, rows, 0, width % 4);
     table.randomize(1);
     esp::Random random(static_cast<std::uint64_t>(width));
-    std::vector<std::int32_t> ids{4, 4, 4}, offsets{3};  // a microbatch: its values begin somewhere
+    // A microbatch: its first value is not at 0.
+    std::vector<std::int32_t> ids{4, 4, 4}, offsets{3};
     for (Index j = 0; j < cols; ++j) {
       for (std::uint64_t n = j == 0 ? 0 : random.below(9); n > 0; --n) ids.push_back(static_cast<std::int32_t>(random.below(5)));
       offsets.push_back(static_cast<std::int32_t>(ids.size()));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Fully connected layers against sums of products in double.
+// Fully connected layers compared with sums of products in double.
 #include <doctest/doctest.h>
 
 #include <array>
@@ -20,7 +20,7 @@ struct Dims {
   Index outputs, inputs, samples;
 };
 
-/// And a few of the usual.
+/// The sizes of product_sizes, vectors, and a few typical sizes.
 std::vector<Dims> all_dims() {
   const std::initializer_list<Index> edges{255, 256, 257, 511, 512, 513};
   std::vector<Dims> dims = product_sizes<Dims>(edges);
@@ -31,12 +31,12 @@ std::vector<Dims> all_dims() {
   for (const Index edge : edges) dims.push_back({1, edge, 1});
   dims.push_back({16, 513, 64});
   dims.push_back({520, 260, 7});
-  // Whole tiles of every height that leave across, added to and finished in a second block too.
+  // Full tiles of every height, also with more than one block of columns or depth.
   for (const Dims& d : {Dims{64, 40, 16}, {70, 70, 32}, {65, 130, 48}, {97, 193, 63}, {60, 1100, 48}}) dims.push_back(d);
   return dims;
 }
 
-/// Strides and misalignments, a few at a time so that all sizes meet some.
+/// Combinations of stride and misalignment; they alternate over the sizes.
 struct Place {
   Index gap, shift;
 };
@@ -173,7 +173,7 @@ TEST_CASE_TEMPLATE("dense: one sample times packed weights", T, float, double) {
         esp::cpu::pack_weights(w.data(), m, k, packed.data());
         const auto act = static_cast<esp::Activation>(turn % 7);
         const bool with_bias = turn % 3 != 0;
-        // Packed rows are not read from W.
+        // Packed rows are not read from W: fill these rows of W with NaN.
         Index rows_packed = 0;
         for (Index height; (height = esp::cpu::packed_rows(m - rows_packed)) > 0;) rows_packed += height;
         CHECK(m - rows_packed < 32);
@@ -225,11 +225,12 @@ TEST_CASE("dense: a NaN or an infinity spoils its own sample and its own weights
         for (Index j = 0; j < size; ++j) {
           for (Index i = 0; i < size; ++i) {
             if (j != spoilt) CHECK(std::isfinite(y(i, j)));
-            if (j == spoilt && std::isnan(bad)) CHECK(std::isnan(y(i, j)));  // ReLU does not hide it
+            // ReLU does not hide it
+            if (j == spoilt && std::isnan(bad)) CHECK(std::isnan(y(i, j)));
           }
         }
       }
-      // As a gradient: of sample `spoilt` and output 0.
+      // The same as a gradient, of sample `spoilt` and output 0.
       y.randomize(4);
       y.at(0, spoilt) = static_cast<float>(bad);
       x.randomize(2);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Layers with weights for each domain, against plain formulae in double.
+// Layers with weights per domain, compared with plain formulas in double.
 #include <doctest/doctest.h>
 
 #include <cstdint>
@@ -17,7 +17,7 @@ namespace {
 
 const esp::Cpu device;
 
-/// A layer, its samples, and what their gradients are by the formula.
+/// A layer, its samples, and reference formulas of output and gradients.
 template <class T>
 struct Problem {
   Index in, out, cols, domains;
@@ -62,7 +62,7 @@ struct Problem {
     for (Index i = 0; i < in; ++i) sum += weight(p, o, i) * x(i, j);
     return sum;
   }
-  /// Σ_{j of p} dy_oj x_ij; without i, of dy alone.
+  /// Σ over samples j of domain p of dy_oj x_ij; of dy_oj alone if i < 0.
   double outer(Index p, Index o, Index i) const {
     double sum = 0;
     for (Index j = 0; j < cols; ++j) sum += of(j) == p ? dy(o, j) * (i < 0 ? 1 : x(i, j)) : 0;
@@ -87,7 +87,7 @@ void check(Index in, Index out, Index cols, Index domains) {
             y, [&](Index o, Index j) { return p.y(o, j); }, bound) <= 1);
   CHECK(y.fenced());
 
-  for (const int input : {0, 1, 2}) {  // dx not wanted, written, added to
+  for (const int input : {0, 1, 2}) {  // dx not requested, overwritten, added to
     Padded<T> dx(in, cols, 1, 2), dw(in, out), dfactors(in, out * domains), dbias(out, 1),
         dshifts(out, domains);  // transposed
     dw.fill(T{1});

@@ -9,7 +9,7 @@ namespace esp = espalier;
 
 namespace {
 
-/// What is dropped, seen by dropping ones.
+/// The dropout mask, found by applying dropout to ones.
 std::vector<bool> mask(Index rows, Index cols, double rate, std::uint64_t key, Index first) {
   Padded<float> x(rows, cols), y(rows, cols);
   x.fill(1);
@@ -41,7 +41,7 @@ TEST_CASE("dropout: neighbours in every direction are independent") {
   const auto agree = [&](std::size_t step, const std::vector<bool>& other) {
     double same = 0, n = 0;
     for (std::size_t i = 0; i + step < a.size(); ++i, ++n) same += a[i] == other[i + step] ? 1 : 0;
-    return std::abs(same / n - 0.5) * std::sqrt(n) * 2;  // in deviations
+    return std::abs(same / n - 0.5) * std::sqrt(n) * 2;  // in standard deviations
   };
   CHECK(agree(1, a) < 5);
   CHECK(agree(2, a) < 5);

@@ -9,7 +9,7 @@ namespace esp = espalier;
 
 namespace {
 
-/// softmax of x in the group that row i is in, in double.
+/// Softmax, in double, over the group of row i.
 template <class T>
 double softmax(const Padded<T>& x, Index rows, Index i, Index j) {
   const Index begin = i / rows * rows;

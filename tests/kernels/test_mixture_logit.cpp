@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Mixtures of probabilities as logits, and vectors that all samples read, against plain formulae.
+// Mixtures of probabilities as logits, and vectors broadcast to all samples, compared with plain
+// formulas.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -30,7 +31,7 @@ double mixed(const Padded<T>& z, const Padded<T>& g, Index j) {
   return std::log(yes) - std::log(no);
 }
 
-/// Columns of positive numbers that sum to 1.
+/// Columns of positive numbers with sum 1.
 template <class T>
 Padded<T> gates(Index rows, Index cols, std::uint64_t seed) {
   Padded<T> g(rows, cols, 1, 2);
@@ -70,7 +71,7 @@ TEST_CASE_TEMPLATE("mixture logit: values and gradients, for any number of criti
         const Padded<T> before_z = dz, before_g = dg;
         esp::cpu::mixture_logit_backward(device, std::as_const(z).view(), g.view(),
                                          std::as_const(dy).view(), dz.view(), add, dg.view(), add);
-        // A step of z or g of one critic alone.
+        // Central difference by z or g of one critic.
         const auto difference = [&](Index c, Index j, bool of_gate) {
           const auto loss = [&](double step) {
             Padded<T> moved_z = z, moved_g = g;
@@ -122,7 +123,7 @@ TEST_CASE(
                                      esp::View<float>{dz, 2, 1, 2}, false,
                                      esp::View<float>{dg, 2, 1, 2}, false);
     for (const float d : {dz[0], dz[1], dg[0], dg[1]}) CHECK(std::isfinite(d));
-    if (i < 2) CHECK(dz[1] == doctest::Approx(1));  // the one that has the say
+    if (i < 2) CHECK(dz[1] == doctest::Approx(1));  // the dominating critic
     if (i == 3 || i > 4) CHECK(dz[0] == doctest::Approx(1).epsilon(0.002));
     if (i == 3 || i == 5 || i == 6) CHECK(dz[1] == 0);
   }
@@ -131,7 +132,7 @@ TEST_CASE(
 TEST_CASE_TEMPLATE("broadcast: one vector for all columns, the sum of their gradients", T, float,
                    double) {
   for (Index rows = 1; rows <= 21; ++rows) {
-    const Index cols = rows % 5;  // none, too
+    const Index cols = rows % 5;  // also 0
     std::vector<T> v, dv(static_cast<std::size_t>(rows), T{2});
     for (Index i = 0; i < rows; ++i) v.push_back(static_cast<T>(i) - 3);
     Padded<T> y(rows, cols, 2, 1), dy(rows, cols, 1, 1);

@@ -11,7 +11,7 @@ namespace esp = espalier;
 
 namespace {
 
-constexpr double small = 1e-5;  // the layers' epsilon
+constexpr double small = 1e-5;  // epsilon of the layers
 
 struct Moments {
   double mean = 0, variance = 0;
@@ -43,7 +43,8 @@ TEST_CASE_TEMPLATE("layer norm: values and all gradients", T, float, double) {
     const auto normal = [&](Index i, Index j) { return (x(i, j) - m(j).mean) * m(j).r(); };
     const double eps = 30 * static_cast<double>(rows + 5) * epsilon_of<T>;
     const auto bound = [&](Index, Index) { return eps; };
-    // A row alone has no variance: its value is epsilon's business, and tiny differences grow by 1/√ε.
+    // A single row has variance 0, so the result depends on ε alone, which amplifies rounding
+    // errors by 1/√ε.
     const double grow = rows == 1 ? 400 : 1;
     CHECK(worst_error(y, [&](Index i, Index j) { return gain(i, 0) * normal(i, j) + shift(i, 0); },
                       [&](Index i, Index j) { return grow * bound(i, j) * (1 + m(j).r()); }) <= 1);
@@ -54,7 +55,7 @@ TEST_CASE_TEMPLATE("layer norm: values and all gradients", T, float, double) {
 
     Padded<T> dy(rows, cols, 2, 1);
     dy.randomize(4);
-    for (int flags = 0; flags < 3; ++flags) {  // over, added, no dx at all
+    for (int flags = 0; flags < 3; ++flags) {  // dx overwritten, added to, not requested
       Padded<T> dx(rows, cols, rows % 4, 2), dgain(rows, 1, 0, 1), dshift(rows, 1, 0, 2);
       if (flags == 1) dx.randomize(5);
       dgain.randomize(6);
@@ -96,7 +97,7 @@ TEST_CASE("layer norm: equal values, and values far from zero") {
   shift.fill(0.25F);
   for (Index i = 0; i < 8; ++i) {
     x.at(i, 0) = 7;                                  // no variance
-    x.at(i, 1) = 10000.0F + static_cast<float>(i);  // the mean is 3000 deviations away
+    x.at(i, 1) = 10000.0F + static_cast<float>(i);  // mean: about 4000 standard deviations
   }
   esp::cpu::layer_norm_forward(esp::Cpu{}, std::as_const(x).view(), gain.data(), shift.data(), small, cache.view(), y.view());
   const double deviation = std::sqrt(5.25 + small);
@@ -121,7 +122,7 @@ TEST_CASE_TEMPLATE("batch norm: moments of microbatches merged are those of the 
     const auto normal = [&](Index i, Index j) { return (x(i, j) - m(i).mean) * m(i).r(); };
     const double eps = 100 * static_cast<double>(cols + 5) * epsilon_of<T>;
 
-    // Two microbatches.
+    // Split into two microbatches.
     const Index cut = cols / 2, size = 1 + 4 * rows;
     Padded<T> parts(size, 2, 3), merged(size, 1);
     for (int microbatch = 0; microbatch < 2; ++microbatch) {

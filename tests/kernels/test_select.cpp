@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Gates that choose: DSelect-k's codes, hard concrete routes, experts left out, their load.
+// Sparse gates: DSelect-k's codes, hard concrete routes, gate dropout, gate load.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -23,7 +23,7 @@ const esp::Cpu device;
 
 double smooth_step(double t) { return t <= -0.5 ? 0 : t >= 0.5 ? 1 : -2 * t * t * t + 1.5 * t + 0.5; }
 
-/// y_e for column j of x, by the formula.
+/// y_e for column j of x by the formula.
 template <class T>
 double chosen(const Padded<T>& x, Index selectors, Index bits, Index e, Index j) {
   double sum = 0, y = 0;
@@ -48,7 +48,8 @@ TEST_CASE_TEMPLATE("select: weights and gradient, for any number of selectors an
       CAPTURE(bits);
       CAPTURE(selectors);
       Padded<T> x(rows, cols, 2, 1), y(experts, cols, 1, 2), dy(experts, cols, 3, 0);
-      x.randomize(static_cast<std::uint64_t>(10 * bits + selectors), 0.3);  // some bits are decided, some are not
+      // Some bits saturate, some do not.
+      x.randomize(static_cast<std::uint64_t>(10 * bits + selectors), 0.3);
       dy.randomize(5);
       esp::cpu::select_forward(device, std::as_const(x).view(), selectors, bits, y.view());
       CHECK(worst_error(y, [&](Index e, Index j) { return chosen(x, selectors, bits, e, j); },
@@ -107,7 +108,8 @@ TEST_CASE_TEMPLATE("hard concrete gates: their middle, their slopes, and how oft
     CHECK(static_cast<double>(z[i]) == doctest::Approx(std::min(std::max(stretched, 0.0), 1.0)).epsilon(1e-6));
     CHECK(static_cast<double>(slopes[i]) == doctest::Approx(stretched > 0 && stretched < 1 ? 1.2 * s * (1 - s) : 0).epsilon(1e-6));
   }
-  // Shut with probability σ(β log(−γ/ζ) − log α), open wide with 1 − σ(β log((1 − γ)/(ζ − 1)) − log α) (Louizos et al., eq. 12).
+  // P(z = 0) = σ(β log(−γ/ζ) − log α), P(z = 1) = 1 − σ(β log((1 − γ)/(ζ − 1)) − log α) (Louizos et
+  // al., eq. 12).
   const double beta = 2.0 / 3;
   std::vector<double> shut(4), wide(4);
   const int draws = 20000;
@@ -126,7 +128,7 @@ TEST_CASE_TEMPLATE("hard concrete gates: their middle, their slopes, and how oft
     CHECK(std::abs(shut[i] - p) < 5 * std::sqrt(p * (1 - p) / draws) + 1e-9);
     CHECK(std::abs(wide[i] - q) < 5 * std::sqrt(q * (1 - q) / draws) + 1e-9);
   }
-  // The slope is that of the draw with the same key.
+  // The slope belongs to the draw with the same key.
   for (std::uint64_t key = 0; key < 50; ++key) {
     std::vector<double> at{0.4}, up{0.4 + 1e-6}, down{0.4 - 1e-6}, slope(1), a(1), b(1), mid(1);
     esp::cpu::hard_concrete(device, at.data(), Index{1}, key, true, mid.data(), slope.data());
@@ -158,7 +160,7 @@ TEST_CASE_TEMPLATE("gate dropout: weights that stay sum to 1, some go, and the g
             sum += y(e, j);
             untouched = untouched && y(e, j) == g(e, j);
           }
-          if (untouched) continue;  // all would have gone
+          if (untouched) continue;  // all were to be dropped
           CHECK(sum == doctest::Approx(1).epsilon(1e-5));
           for (Index e = at; e < at + experts; ++e) {
             if (y(e, j) != 0) CHECK(y(e, j) == doctest::Approx(g(e, j) / kept).epsilon(1e-5));
@@ -197,7 +199,7 @@ TEST_CASE("gate dropout: as often as its rate says, whatever microbatch a sample
   for (Index j = 0; j < cols; ++j) {
     for (Index e = 0; e < 4; ++e) gone += y(e, j) == 0 ? 1 : 0;
   }
-  gone += 4 * cols * std::pow(0.3, 4);  // where all would have gone, all stay
+  gone += 4 * cols * std::pow(0.3, 4);  // if all were to be dropped, all are kept
   CHECK(std::abs(gone / (4 * cols) - 0.3) < 0.02);
   Padded<double> part(4, 10);
   const esp::View<const double> later{g.data() + 4 * 700, 4, 10, 4};

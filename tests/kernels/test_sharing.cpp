@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The kernels of the sharing architectures, against plain formulae in double.
+// The kernels of the sharing methods, compared with plain formulas in double.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -24,7 +24,8 @@ Padded<T> random(Index rows, Index cols, std::uint64_t seed, double scale = 1) {
   return made;
 }
 
-/// Runs `backward(into, accumulate)` twice, writing and adding, and holds both against `expected(i, j)`.
+/// Runs `backward(into, accumulate)` overwriting and accumulating; compares both with `expected(i,
+/// j)`.
 template <class T, class Backward, class Expected>
 void check_gradient(Index rows, Index cols, double bound, Backward backward, Expected expected) {
   for (const bool accumulate : {false, true}) {
@@ -58,7 +59,7 @@ TEST_CASE_TEMPLATE("stitch: combinations and both gradients, for any width and n
     const Index inputs = 1 + width % 5, outputs = 1 + width % 4, cols = 1 + width % 3;
     CAPTURE(width);
     const auto a = random<T>(inputs, outputs, 3), x = random<T>(inputs * width, cols, 4), dy = random<T>(outputs * width, cols, 5);
-    std::vector<T> flat;  // row after row
+    std::vector<T> flat;  // row-major
     for (Index o = 0; o < outputs; ++o) {
       for (Index i = 0; i < inputs; ++i) flat.push_back(static_cast<T>(a(i, o)));
     }
@@ -120,7 +121,7 @@ TEST_CASE_TEMPLATE("attention pool: the mean of the values and its gradient, for
     CHECK(weights.fenced());
     if constexpr (std::is_same_v<T, double>) {
       const double h = 1e-5;
-      check_gradient<T>(3 * width, tokens * samples, 1e7,  // 2e-9: of differences
+      check_gradient<T>(3 * width, tokens * samples, 1e7,  // 2e-9, for finite differences
                         [&](auto& dx, bool add) {
                           esp::cpu::attention_pool_backward(device, std::as_const(x).view(), tokens, std::as_const(weights).view(),
                                                             dy.view(), dx.view(), add);
@@ -162,7 +163,8 @@ TEST_CASE_TEMPLATE("product of probabilities: its logit and slopes, where a prod
       CHECK(std::abs(static_cast<double>(by_b) - (1 - sigmoid(b)) / (1 - p)) < 1e-10 / (1 - p) + 20 * epsilon_of<T>);
     }
   }
-  // Far out the logit of the product is the sum of the logarithms, though p itself is no number any more.
+  // For large |a|, |b| the logit of the product is the sum of the logarithms, although p
+  // underflows.
   T by_a, by_b;
   CHECK(esp::cpu::product_logit(T{-200}, T{-300}, by_a, by_b) == T{-500});
   CHECK(by_a == T{1});

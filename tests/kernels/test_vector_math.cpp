@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Registers against double, number by number, over all binades.
+// Vector functions compared with double, value by value, over all binades.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -16,14 +16,14 @@ using namespace espalier;
 
 namespace {
 
-/// |found − wanted| in units of the last place of a float of that size.
+/// |found − wanted| in units in the last place of a float of that magnitude.
 double ulps(float found, double wanted) {
   int exponent = 0;
   std::frexp(wanted, &exponent);
   return std::abs(static_cast<double>(found) - wanted) / std::ldexp(1.0, (std::max)(exponent - 24, -149));
 }
 
-/// visit(x) for floats from `least` to `most` in size and both signs, every `step`-th of them.
+/// Calls visit(±x) for every `step`-th float x from `least` to `most`.
 template <class Visit>
 void every_float(float least, float most, std::uint32_t step, Visit&& visit) {
   std::uint32_t from = 0, to = 0;
@@ -47,7 +47,7 @@ TEST_CASE("vector math: the exponential is within 1 ulp of the true one") {
   });
   MESSAGE("exponential: ", worst, " ulp at most");
   CHECK(worst < 1);
-  CHECK(worst > 0.4);  // it was looked at
+  CHECK(worst > 0.4);  // the errors were measured
 }
 
 TEST_CASE("vector math: the exponential at the ends") {

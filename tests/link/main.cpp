@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// With other.cpp: two translation units that hold every header.
+// With other.cpp: two translation units that include every header.
 #include "every_header.hpp"
 
 int version_seen_by_other_unit();

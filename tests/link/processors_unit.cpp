@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Compiled for several processors, ESPALIER_UNIT being the name of what it defines: products, mixtures, a loss and an
-// optimiser's step against sums in double.
+// Compiled once per processor; ESPALIER_UNIT names the function that it defines. Compares products,
+// mixtures, a loss and an optimizer's step with sums in double.
 #include <cmath>
 #include <vector>
 
@@ -15,7 +15,7 @@ namespace {
 
 using espalier::Index;
 
-/// `n` values between −1 and 1.
+/// `n` values in [−1, 1).
 std::vector<float> values(Index n, unsigned seed) {
   std::vector<float> made;
   for (Index i = 0; i < n; ++i) {

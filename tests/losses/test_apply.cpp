@@ -15,7 +15,7 @@ using namespace espalier;
 
 namespace {
 
-/// A user's own loss: log cosh(z − y).
+/// A user-defined loss: log cosh(z − y).
 struct LogCosh {
   static constexpr std::string_view name = "log_cosh";
   static constexpr LabelKind label = LabelKind::real;
@@ -28,11 +28,11 @@ struct LogCosh {
   }
   template <class T>
   static T predict(T z) {
-    return 2 * z;  // to be seen in the test
+    return 2 * z;  // not z, so that the test sees it
   }
 };
 
-/// A user's own loss with two outputs, a mean and log of a variance: −log of a normal density.
+/// A user-defined loss with two outputs, mean and log variance: −log of the normal density.
 struct Normal {
   static constexpr std::string_view name = "normal";
   static constexpr LabelKind label = LabelKind::real;
@@ -86,7 +86,8 @@ static_assert(VectorLoss<Normal> && !ScalarLoss<Normal>);
 static_assert(!Loss<WithoutPredict> && !Loss<GradientByValue> && !Loss<NoOutputs> &&
               !Loss<TwoOutputsAsValues> && !Loss<DoubleOnly> && !Loss<Nameless> && !Loss<int>);
 
-/// n samples with `outputs` logits, `stride` apart; about a third of the labels missing.
+/// n samples with `outputs` logits and column stride `stride`; about a third of the labels are
+/// missing.
 template <class T>
 struct Slice {
   Index outputs, n, stride;
@@ -96,7 +97,7 @@ struct Slice {
       : outputs(rows), n(count), stride(step) {
     Random random(7, static_cast<std::uint64_t>(rows * 1000 + count));
     const auto size = static_cast<std::size_t>(n * stride);
-    gradient.assign(size, std::numeric_limits<T>::infinity());  // poisoned
+    gradient.assign(size, std::numeric_limits<T>::infinity());  // must be overwritten
     for (std::size_t i = 0; i < size; ++i) logits.push_back(static_cast<T>(random.uniform(-4, 4)));
     for (Index j = 0; j < n; ++j) {
       const T label = static_cast<T>(random.below(labels_below));
@@ -108,7 +109,7 @@ struct Slice {
   [[nodiscard]] View<T> g() { return {gradient.data(), outputs, n, stride}; }
 };
 
-/// apply_loss against the definition, one sample at a time, in double.
+/// Compares apply_loss with the definition, evaluated per sample in double.
 template <class L, class T>
 void check_apply(Index n, Index stride, std::uint64_t labels_below, bool weighted) {
   CAPTURE(n);
@@ -139,7 +140,7 @@ void check_apply(Index n, Index stride, std::uint64_t labels_below, bool weighte
       const T found = s.gradient[static_cast<std::size_t>(j * stride + i)];
       if (i >= L::outputs) {
         CHECK(found ==
-              std::numeric_limits<T>::infinity());  // what lies between columns is not ours
+              std::numeric_limits<T>::infinity());  // the gap between columns is not written
       } else if (std::isnan(s.labels[at])) {
         CHECK(found == 0);
       } else {
@@ -200,7 +201,7 @@ TEST_CASE("losses: values by hand") {
   CHECK(apply_loss<SquaredError, float>(logits, labels, nullptr, 10.F, g) == 2.0);  // ½ 2²
   CHECK(gradient[0] == 20);
   CHECK(gradient[1] == 0);
-  CHECK(gradient[2] == 0);  // even where the logit itself is broken
+  CHECK(gradient[2] == 0);  // even if the logit is NaN
   CHECK(gradient[3] == 0);
   CHECK(apply_loss<SquaredError, float>(logits, labels, weights, 10.F, g) == 4.0);
   CHECK(gradient[0] == 40);
@@ -219,7 +220,7 @@ TEST_CASE("losses: a sample's weight counts as so many samples") {
 }
 
 TEST_CASE("losses: sums are kept in double") {
-  const std::size_t n = 20000;  // in float the sum would stall
+  const std::size_t n = 20000;  // a float sum would stall
   std::vector<float> z(n, 1e-3F), labels(n, 0.F), gradient(n);
   z[0] = 1e4F;
   const auto cols = static_cast<Index>(n);

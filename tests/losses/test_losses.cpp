@@ -17,8 +17,8 @@ namespace {
 constexpr double missing = std::numeric_limits<double>::quiet_NaN();
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
-/// Whether `value` is `golden` but for `tolerance`, relative; beneath the smallest normal number of
-/// T anything as small will do.
+/// Checks that `value` equals `golden` up to the relative `tolerance`. Values below the smallest
+/// normal number of T all count as equal.
 template <class T>
 void check_near(T value, double golden, double tolerance) {
   CAPTURE(golden);
@@ -34,7 +34,7 @@ void check_scalar(const golden::Scalar (&rows)[N], double tolerance) {
   for (const golden::Scalar& row : rows) {
     CAPTURE(row.z);
     CAPTURE(row.y);
-    T gradient = std::numeric_limits<T>::infinity();  // written, not added to
+    T gradient = std::numeric_limits<T>::infinity();  // must be overwritten, not added to
     const T z = static_cast<T>(row.z);
     check_near(L::template evaluate<T>(z, static_cast<T>(row.y), gradient), row.value, tolerance);
     check_near(gradient, row.gradient, tolerance);
@@ -67,7 +67,7 @@ void check_softmax(const golden::Vector3 (&rows)[N], double tolerance) {
   }
 }
 
-/// Central differences at many points.
+/// Compares the gradient with central differences at many points.
 template <class L>
 void check_gradient(const std::vector<double>& labels, double from = -12, double to = 12) {
   CAPTURE(std::string(L::name));
@@ -86,7 +86,8 @@ void check_gradient(const std::vector<double>& labels, double from = -12, double
   }
 }
 
-/// Finite in single precision for every logit and label; the derivative does not fall as z rises.
+/// Checks that value and gradient are finite in float for every logit and label, and that the
+/// gradient does not decrease in z if the loss is `convex`.
 template <class L>
 void check_extremes(const std::vector<float>& labels, bool convex = true) {
   CAPTURE(std::string(L::name));
@@ -99,7 +100,7 @@ void check_extremes(const std::vector<float>& labels, bool convex = true) {
       float gradient = std::numeric_limits<float>::quiet_NaN();
       CHECK(std::isfinite(L::template evaluate<float>(z, y, gradient)));
       CHECK(std::isfinite(gradient));
-      CHECK(std::isfinite(gradient * gradient));  // what Adam keeps
+      CHECK(std::isfinite(gradient * gradient));  // Adam squares it
       CHECK(std::isfinite(L::template predict<float>(z)));
       if (convex) CHECK(gradient >= before);
       before = gradient;
@@ -108,7 +109,7 @@ void check_extremes(const std::vector<float>& labels, bool convex = true) {
   float gradient = 0;
   CHECK(std::isnan(
       L::template evaluate<float>(std::numeric_limits<float>::quiet_NaN(), 1.F, gradient)));
-  CHECK(std::isnan(gradient));  // a broken model is not hidden
+  CHECK(std::isnan(gradient));  // NaN must not be hidden
 }
 
 using WeightedClasses = SoftmaxCrossEntropy<5, ClassWeights{0.5, 3, 1, 7.25, 2}>;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bins of equal counts, and the confusion matrix of classes.
+// Calibration bins of equal counts, and the confusion matrix.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -52,7 +52,8 @@ TEST_CASE("bins of equal counts: as many samples each, in order, equal probabili
 
 TEST_CASE("class_confusion counts what class_accuracy counts") {
   const std::vector<double> p{.8, .1, .1, .4, .4, .2, .1, .1, .8, .3, .5, .2}, y{0, 1, 2, std::nan("")}, w{1, 2, 4, 8};
-  CHECK(class_confusion(p, y, 3, w) == std::vector<double>{1, 0, 0, 2, 0, 0, 0, 0, 4});  // of equal ones the first
+  // Of equal probabilities the first class counts.
+  CHECK(class_confusion(p, y, 3, w) == std::vector<double>{1, 0, 0, 2, 0, 0, 0, 0, 4});
   CHECK(class_accuracy(p, y, 3, w) == 5.0 / 7);
   CHECK_THROWS_WITH_AS(static_cast<void>(class_confusion(p, std::vector<double>{0, 1, 3, 0}, 3)),
                        "class_confusion: label 2 is 3; expected a whole number in [0, 3) or NaN", ConfigError);

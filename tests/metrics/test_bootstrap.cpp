@@ -47,7 +47,7 @@ TEST_CASE("the interval covers the truth about as often as it says") {
         bootstrap(mean_of, {y, y}, {.resamples = 200, .confidence = 0.8, .seed = trial});
     if (interval.low <= 0 && 0 <= interval.high) ++covered;
   }
-  CHECK(covered > 210);  // 240 expected, deviation 7
+  CHECK(covered > 210);  // expected 240, standard deviation 7
   CHECK(covered < 265);
 }
 
@@ -89,7 +89,7 @@ TEST_CASE("drawing groups is wider than drawing samples when a group's samples a
   const Interval whole =
       bootstrap(mean_of, {y, y, {}, groups}, {.resamples = 1000, .by_group = true});
   const double widening = (whole.high - whole.low) / (samples.high - samples.low);
-  CHECK(widening > 3.4);  // √16
+  CHECK(widening > 3.4);  // expected √16
   CHECK(widening < 4.6);
 }
 
@@ -128,7 +128,7 @@ TEST_CASE("the predictions of classes stay together") {
 TEST_CASE("undefined resamples are left out; none defined gives NaN; nothing to draw gives NaN") {
   const Doubles s{0.1, 0.9, 0.8};
   const Interval some = bootstrap(roc_auc, {s, Doubles{0, 1, 1}}, {.resamples = 100});
-  CHECK(some.low == 1);  // 0.1 is below both others in any resample that has both classes
+  CHECK(some.low == 1);  // 0.1 ranks below both others in every resample with both classes
   CHECK(some.high == 1);
   CHECK(std::isnan(bootstrap(roc_auc, {s, Doubles{1, 1, 1}}).low));
   CHECK(std::isnan(bootstrap(roc_auc, {Doubles{}, Doubles{}}).high));

@@ -43,7 +43,7 @@ Doubles head(const Doubles& values) {
   return {values.begin(), values.begin() + static_cast<Index>(golden::ranking_size)};
 }
 
-/// The definition of ROC-AUC, pair by pair.
+/// ROC-AUC by definition, pair by pair.
 double slow_auc(const Doubles& scores, const Doubles& labels, const Doubles& weights) {
   double right = 0;
   double all = 0;
@@ -108,7 +108,8 @@ TEST_CASE("confusion counts agree with scikit-learn at two thresholds") {
   CHECK(counts.f1() == close(expected_f1_30_weighted));
   CHECK(accuracy(probability, label, weight) == close(expected_accuracy_50_weighted));
   CHECK(accuracy(probability, label, {}, 0.3) == close(expected_accuracy_30));
-  CHECK(confusion(Doubles{0.5}, Doubles{1}).true_positive == 1);  // at the threshold is positive
+  // A probability equal to the threshold is positive.
+  CHECK(confusion(Doubles{0.5}, Doubles{1}).true_positive == 1);
 }
 
 TEST_CASE("grouped metrics agree with scikit-learn and with brute force over ties") {
@@ -162,11 +163,11 @@ TEST_CASE("reliability bins agree with scikit-learn's calibration curve") {
     ++filled;
   }
   CHECK(filled == golden::reliability_label.size());
-  CHECK(weight == 50);  // the labelled ones
+  CHECK(weight == 50);  // labelled samples
   CHECK(reliability_bins(Doubles{0.0, 0.25, 1.0}, Doubles{0, 0, 1}, {}, 4).back().weight == 1);
   CHECK(reliability_bins(Doubles{0.0, 0.25, 1.0}, Doubles{0, 0, 1}, {}, 4)[1].weight == 1);
   for (int percent = 0; percent < 100; ++percent) {
-    const double p = percent / 100.0;  // whose product with 100 is rounded
+    const double p = percent / 100.0;  // 100 · p is rounded
     for (const ReliabilityBin& bin : reliability_bins(Doubles{p}, Doubles{0}, {}, 100))
       CHECK((bin.weight > 0) == (bin.low <= p && p < bin.high));
   }
@@ -252,7 +253,7 @@ TEST_CASE(
     CHECK_THROWS_AS(metrics[m](p_seen, y, {}), ConfigError);
     CHECK_THROWS_AS(metrics[m](Doubles{missing, 0.5}, Doubles{0, 1}, {}), ConfigError);
     CHECK_NOTHROW(metrics[m](Doubles{missing, 0.5, 0.2}, Doubles{missing, 1, 0},
-                             {}));  // not labelled, not looked at
+                             {}));  // predictions without a label are not checked
   }
 }
 
@@ -263,7 +264,8 @@ TEST_CASE("undefined metrics are NaN") {
   CHECK(std::isnan(pr_auc(p, Doubles{0, 0})));
   CHECK(std::isnan(pr_auc(p, Doubles{1, 1})));
   CHECK(std::isnan(r2(p, Doubles{3, 3})));
-  CHECK(std::isnan(r2(Doubles{0.2, 0.2, 0.2}, Doubles{0.1, 0.1, 0.1})));  // whose mean is rounded
+  // The labels' mean is rounded.
+  CHECK(std::isnan(r2(Doubles{0.2, 0.2, 0.2}, Doubles{0.1, 0.1, 0.1})));
   CHECK(std::isnan(r2(Doubles{0.2, 0.2, 0.2}, Doubles{0.1, 0.1, 4}, Doubles{1, 2, 0})));
   CHECK(std::isnan(predicted_over_observed(p, Doubles{0, 0})));
   CHECK(std::isnan(confusion(Doubles{0.1}, Doubles{1}).precision()));
@@ -281,11 +283,11 @@ TEST_CASE("undefined metrics are NaN") {
 
 TEST_CASE("the best constant of classes: their shares, and the most frequent one") {
   const Doubles y{2, 0, 2, missing, 1, 2, 0, 2}, w{1, 1, 1, 9, 5, 0, 1, 1};
-  // 4 of 7 are 2, 2 are 0, 1 is 1.
+  // Of 7 labels 4 are 2, 2 are 0, 1 is 1.
   CHECK(constant_class_accuracy(y, 3) == 4.0 / 7);
   CHECK(constant_class_log_loss(y, 4) ==
         doctest::Approx(4.0 / 7 * std::log(7.0 / 4) + 2.0 / 7 * std::log(7.0 / 2) + 1.0 / 7 * std::log(7.0)));
-  // By weight 3, 2 and 5 of 10: another class is the first.
+  // Weights 3, 2 and 5 of 10: another class is the most frequent.
   CHECK(constant_class_accuracy(y, 3, w) == 0.5);
   CHECK(constant_class_log_loss(y, 3, w) == doctest::Approx(0.3 * std::log(1 / 0.3) + 0.2 * std::log(5) + 0.5 * std::log(2)));
   CHECK(constant_class_log_loss(Doubles{1, 1}, 2) == 0);

@@ -116,7 +116,7 @@ TEST_CASE("every kind of label has its metrics, each the one of its function") {
   CHECK(others.value("kind", "log_loss") == -std::log(0.75));
   CHECK(others.value("kind", "accuracy") == 1);
   CHECK(others.tasks[2].labelled == 1);
-  // Of numbers that stand for names a mean says nothing.
+  // The mean of class labels has no meaning.
   CHECK(std::isnan(others.tasks[2].mean));
   CHECK(Report{{others.tasks[2]}}.to_string() == "task  labelled  mean  log_loss  accuracy\nkind         1     -    0.2877    1.0000\n");
   const Report nothing{{evaluate({"kind", "kind", LabelKind::classes, 2}, Doubles{0.25, 0.75}, Doubles{missing})}};

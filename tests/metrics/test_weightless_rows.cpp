@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A row of weight 0 is as if it were not there, for every metric; and what is rounding is no spread.
+// A row of weight 0 does not affect any metric; label differences within rounding do not count as
+// variance.
 #include <doctest/doctest.h>
 
 #include <bit>
@@ -19,7 +20,7 @@ namespace {
 
 using Doubles = std::vector<double>;
 
-/// Rows of some kind of label, `width` predictions each.
+/// Rows with `width` predictions each.
 struct Rows {
   std::size_t width = 1;
   Doubles predictions, labels, weights;
@@ -33,7 +34,7 @@ struct Rows {
   }
 };
 
-/// The same rows, and the same with rows of weight 0 strewn in, whose predictions cannot be.
+/// Rows, and the same rows mixed with rows of weight 0 that have impossible predictions.
 struct Pair {
   Rows plain, strewn;
 };
@@ -55,7 +56,7 @@ Pair random_rows(Random& random, LabelKind kind) {
     }
     Doubles p;
     for (std::size_t c = 0; c < made.plain.width; ++c)
-      p.push_back(0.1 * static_cast<double>(1 + random.below(9)));  // ties
+      p.push_back(0.1 * static_cast<double>(1 + random.below(9)));  // few distinct values: ties
     if (kind == LabelKind::classes) {
       const double sum = p[0] + p[1] + p[2];
       for (double& x : p) x /= sum;
@@ -171,8 +172,9 @@ TEST_CASE("r2 is undefined where the labels differ by rounding alone") {
   const double twin = 0.1 + 0.2;
   REQUIRE(twin != 0.3);
   CHECK(std::isnan(r2(Doubles{0, 1, 0}, Doubles{0.3, twin, 0.3})));
-  CHECK(std::isnan(r2(Doubles{1e9, 1e9, 1e9}, Doubles{1e9, 1e9 + 5e-6, 1e9})));  // 5e-15 of it
-  // Far below what single precision tells apart, it is still a spread.
+  // A relative difference of 5e-15.
+  CHECK(std::isnan(r2(Doubles{1e9, 1e9, 1e9}, Doubles{1e9, 1e9 + 5e-6, 1e9})));
+  // A relative difference of 2e-12 is below float precision but counts as variance.
   CHECK(r2(Doubles{1, 1 + 2e-12}, Doubles{1, 1 + 2e-12}) == 1);
   CHECK(r2(Doubles{0, 0}, Doubles{-1e-20, 1e-20}) == 0);
 }

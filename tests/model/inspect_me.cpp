@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Trains a small model for tests/scripts/inspect.sh, into the file named: every kind of input and of task, words that a
-// terminal must not be given as they are; with a checkpoint's .resume beside it.
+// For tests/scripts/inspect.sh: trains a small model and writes it, with its .resume file, to the
+// given path. Has inputs and tasks of several kinds, and text that is unsafe to print to a
+// terminal.
 #include <cstdio>
 #include <exception>
 #include <string>
@@ -30,7 +31,7 @@ esp::Dataset data() {
     x.push_back(i % 4);
     user.push_back(i % 3 == 0 ? "ann" : i % 3 == 1 ? "bob" : "\x1b[31mred");
     page.push_back("p" + std::to_string(i % 7));
-    tags.push_back(i % 2 == 0 ? "drama|comedy" : "caf\xE9");  // no UTF-8
+    tags.push_back(i % 2 == 0 ? "drama|comedy" : "caf\xE9");  // not UTF-8
     click.push_back(i % 3 == 0 ? 1 : 0);
     stars.push_back(i % 3);
   }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Driven by tests/scripts/kill_checkpoint.sh: writes checkpoints until it is killed, or checks the one that is there.
+// For tests/scripts/kill_checkpoint.sh: writes checkpoints until it is killed, or checks the file.
 //
-//   kill_checkpoint write FILE   one checkpoint after the other, of versions that go on from the file's
-//   kill_checkpoint once FILE    one checkpoint
-//   kill_checkpoint check FILE   prints the version; fails unless every tensor is whole and of that version
+//   kill_checkpoint write FILE   writes checkpoints, starting with the file's version + 1
+//   kill_checkpoint once FILE    writes one checkpoint, version 1
+//   kill_checkpoint check FILE   prints the version; fails unless every tensor has that version
 #include <cstdio>
 #include <string>
 #include <string_view>
@@ -17,7 +17,7 @@ namespace {
 
 constexpr int tensors = 7;
 
-/// Sizes differ from version to version, so a mixture of two files would not even parse.
+/// Each version has other sizes, so a mixture of two files cannot be parsed.
 std::int64_t length(int tensor, std::int64_t version) { return 1 + 9001 * tensor + version % 13 * 512; }
 
 std::string name(int tensor) { return "tensor/" + std::to_string(tensor); }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The C++ side of tests/golden/safetensors_roundtrip.py: writes the tensors that it knows, or checks a file of them.
+// The C++ side of tests/golden/safetensors_roundtrip.py: writes a file of fixed tensors, or checks
+// one.
 #include <cstdio>
 #include <cstring>
 #include <string>

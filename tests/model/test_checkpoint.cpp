@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Models saved and loaded: the same again, and nothing else taken for it.
+// Saving and loading models: a loaded model is identical; a file that does not fit is rejected.
 #include <doctest/doctest.h>
 #include <sys/resource.h>
 
@@ -16,7 +16,7 @@ using namespace espalier_test;
 
 namespace {
 
-/// A small model's file.
+/// Saves a small model and returns the file's path.
 std::string saved(const TemporaryFolder& folder) {
   esp::TrainerOptions o = quick_options();
   o.epochs = 1;
@@ -54,7 +54,8 @@ TEST_CASE("checkpoint: weights, state, tables, vocabularies and normalisation co
 
   const Contents contents(path);
   CHECK(contents.tensors.size() == loaded.plan().tensors.size() + 2);
-  CHECK(contents.tensors.at("embedding/user").shape == esp::Shape{13, 4});  // 12 users and the spare row
+  // 12 users and the row for unknown values
+  CHECK(contents.tensors.at("embedding/user").shape == esp::Shape{13, 4});
   CHECK(contents.tensors.at("shared/dense0/weight").shape == esp::Shape{12, 9});
   CHECK(contents.tensors.at("shared/batch_norm1/running_mean").shape == esp::Shape{12});
   CHECK(contents.metadata.at("description").find("input 'tags': categorical × 3, table 'tags', mean over '|'\n") !=
@@ -133,7 +134,7 @@ TEST_CASE("checkpoint: another model's file is refused, naming the first differe
   CHECK(load<Extended>(path) ==
         start + "tensor 'shared/dense0/weight': 12 × 9; this model has task 'buy': binary_cross_entropy × 1");
 
-  // A trainer that was refused keeps what it had.
+  // A trainer keeps its parameters if loading fails.
   esp::Trainer<Wider> trainer(quick_options());
   trainer.fit(made_up(60, 1));
   const esp::Parameters<float> before = trainer.parameters();
@@ -185,7 +186,7 @@ TEST_CASE("checkpoint: metadata that does not fit is refused with the file's nam
   CHECK(features(R"({"vocabularies":[[],[]],"means":[0,null],"deviations":[1,1]})").find(changed) == 0);
   CHECK(features(R"({"vocabularies":[["a","b","a"],[]],"means":[0,0],"deviations":[1,1]})") ==
         changed + ": features: vocabulary 'user' has a value twice");
-  // The vocabulary and its table must have as many rows.
+  // The vocabulary and its table must have the same number of rows.
   CHECK(features(R"({"vocabularies":[["u1"],["a","b","c","d"]],"means":[0,0],"deviations":[1,1]})") ==
         changed + ": tensor 'embedding/user' has shape [13, 4], expected [2, 4] (8 values)");
   CHECK(with([](Contents& c) { c.tensors.erase("click/dense0/bias"); }) ==
@@ -246,7 +247,8 @@ TEST_CASE("checkpoint: a damaged tensor and damaged vocabularies are named") {
     CAPTURE(said);
     CHECK(said.starts_with(with_this));
   };
-  begins(with(whole.size() - 1), path + ": tensor 'embedding/tags' is damaged: its CRC-32C is \"");  // the last one
+  // The last byte belongs to the last tensor.
+  begins(with(whole.size() - 1), path + ": tensor 'embedding/tags' is damaged: its CRC-32C is \"");
   begins(with(whole.find("u1") + 1), path + ": metadata 'features' is damaged: its CRC-32C is \"");
 }
 
@@ -255,7 +257,7 @@ TEST_CASE("checkpoint: files without checksums load") {
   const std::string path = saved(folder);
   std::string bytes = esp::read_file(path);
   bytes.replace(bytes.find("\"crc32c\""), 8, "\"unknown\"");
-  bytes.erase(bytes.find("}  ") + 1, 1);  // the header keeps its length
+  bytes.erase(bytes.find("}  ") + 1, 1);  // keeps the header's length
   bytes.back() = static_cast<char>(bytes.back() ^ 1);
   esp::write_file_atomically(path, bytes);
   CHECK(load<Normed>(path) == "accepted");
@@ -272,7 +274,8 @@ TEST_CASE("checkpoint: weights that are no finite numbers are neither loaded nor
   };
   const float nan = std::numeric_limits<float>::quiet_NaN(), infinite = std::numeric_limits<float>::infinity();
   CHECK(with("shared/dense0/weight", 21, nan) ==
-        changed + ": tensor 'shared/dense0/weight' is nan at [2, 3], expected finite numbers");  // 12 × 9
+        // The tensor has shape 12 × 9.
+        changed + ": tensor 'shared/dense0/weight' is nan at [2, 3], expected finite numbers");
   CHECK(with("click/dense0/bias", 7, infinite) ==
         changed + ": tensor 'click/dense0/bias' is inf at [7], expected finite numbers");
   CHECK(with("embedding/user", 51, -infinite) ==
@@ -321,7 +324,7 @@ TEST_CASE("checkpoint: what is read from one open file is of one model") {
   first.load(path);
   const esp::SafetensorsFile file(path);
   second.fit(made_up(90, 7));
-  second.save(path);  // replaces it
+  second.save(path);  // replaces the open file
   esp::Parameters<float> read = first.parameters();
   read.dense.fill(0);
   esp::load_parameters(file, first.plan(), read);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The file that a run is resumed from: a model's file too; refused when it does not fit.
+// The resume file of a run: it is also a model file, and is rejected if it does not fit the run.
 #include <doctest/doctest.h>
 
 #include <filesystem>
@@ -45,7 +45,8 @@ TEST_CASE("resume file: it has all tensors of a model, of the last weights, and 
   CHECK(same_bits(trainer.parameters(), last));
   const Contents contents(path);
   const std::size_t tensors = trainer.plan().tensors.size() + 2;
-  CHECK(contents.tensors.size() == 2 * tensors + 2 * 3 + 2);  // weights twice, Adam's two states, balance and loop
+  // The parameters twice, Adam's two states, balance and loop.
+  CHECK(contents.tensors.size() == 2 * tensors + 2 * 3 + 2);
   CHECK(contents.tensors.at("balance").shape == esp::Shape{8});
   CHECK(contents.metadata.at("settings").find("seed: 1\n") == 0);
 }
@@ -105,7 +106,7 @@ TEST_CASE("resume file: what does not fit is refused with the file's name") {
   CHECK(with([](Contents& c) { c.tensors.erase("best/click/dense0/bias"); }) ==
         path + ": expected a tensor 'best/click/dense0/bias', found none");
 
-  // A model's file is none to resume from.
+  // A run cannot be resumed from a model file.
   Contents(o.checkpoint).write(path);
   const std::string said = message_of([&] {
     esp::Trainer<Bottom> trainer(o);

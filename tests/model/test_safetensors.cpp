@@ -25,7 +25,7 @@ std::string with_length(std::uint64_t length, const std::string& rest) {
   return out + rest;
 }
 
-/// The message for a file of this header and so many bytes of data.
+/// The error message for a file with this header and `data_bytes` bytes of data.
 std::string message(const std::string& header, std::uint64_t data_bytes) {
   try {
     static_cast<void>(SafetensorsHeader::parse(header, data_bytes, "f"));
@@ -123,9 +123,9 @@ TEST_CASE("checksums of tensors and texts go with them, and damage is named") {
   writer.write(path);
   const std::string whole = read_file(path);
   const std::string known = R"("crc32c":"{\"metadata\":{\"note\":\"e3069283\"},\"tensor\":{\"values\":\")";
-  CHECK(whole.find(known) != std::string::npos);  // the published value of "123456789"
+  CHECK(whole.find(known) != std::string::npos);  // the published CRC-32C of "123456789"
   CHECK(whole.find(R"(\"bytes\":\"e3069283\"})") != std::string::npos);
-  CHECK(SafetensorsFile(path).metadata().size() == 1);  // they are no text of the writer's own
+  CHECK(SafetensorsFile(path).metadata().size() == 1);  // metadata() does not include the checksums
 
   std::string damaged = whole;
   damaged.back() = '8';
@@ -141,7 +141,7 @@ TEST_CASE("checksums of tensors and texts go with them, and damage is named") {
   damaged = whole;
   damaged[damaged.find("\"crc32c\":\"{") + 10] = '[';
   CHECK(open_message(path, damaged).starts_with("metadata 'crc32c': JSON: byte "));
-  // A tensor's checksum under another name would leave the tensor unchecked.
+  // A checksum stored under another name would leave its tensor unchecked.
   damaged = whole;
   damaged[damaged.find("\\\"bytes\\\":") + 2] = 'c';
   CHECK(open_message(path, damaged) ==
@@ -175,7 +175,8 @@ TEST_CASE("any flipped bit of a file is refused, or does no harm") {
     if (said != "no error") continue;
     CHECK(same);
     ++accepted;
-    CHECK((bit / 8 >= checksums && bit / 8 < data));  // what the checksums are called, or spaces before the data
+    // Only flips in the checksums' key or in the padding before the data are accepted.
+    CHECK((bit / 8 >= checksums && bit / 8 < data));
   }
   CHECK(accepted < 300);
 }
@@ -330,7 +331,8 @@ TEST_CASE("what is no safetensors file is said by how it begins") {
   const TemporaryFolder folder;
   const std::string path = folder / "pytorch_model.bin", no = "not a safetensors file: it begins like ";
   CHECK(open_message(path, "") == "not a safetensors file: it is empty");
-  CHECK(open_message(path, "user,click\nu1,0\n") == no + "a CSV file: 'user,click'");  // was: a header of 7742… bytes
+  // The text is not read as a header length of 7742… bytes.
+  CHECK(open_message(path, "user,click\nu1,0\n") == no + "a CSV file: 'user,click'");
   CHECK(open_message(path, std::string("PK\x03\x04\0\0\0\0\0\0", 10)) ==
         no + "a zip archive (as PyTorch's .pt and .bin files and NumPy's .npz are)");
   CHECK(open_message(path, "\x80\x02}q\1X\4") == no + "a Python pickle");

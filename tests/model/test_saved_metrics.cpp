@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A model's file says how good the model was on the validation split.
+// A model file stores the metrics of the validation split.
 #include <doctest/doctest.h>
 
 #include "support/made_up.hpp"
@@ -50,7 +50,8 @@ TEST_CASE("metrics of the best epoch are in the checkpoint, and stay with the we
   loaded.save(folder / "again.safetensors");
   check_same(metrics_in(folder / "again.safetensors").report, expected);
 
-  // Without validation, none are known; and other weights do not inherit them.
+  // Training without a validation split stores no metrics: the earlier ones do not apply to the new
+  // parameters.
   loaded.fit(train);
   loaded.save(folder / "without.safetensors");
   CHECK(metrics_in(folder / "without.safetensors").epoch == 0);

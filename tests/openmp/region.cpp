@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Compiled with the OpenMP flag and linked with threads.cpp, which is not, in either order.
+// Compiled with the OpenMP flag; linked, in either order, with threads.cpp, which is not.
 #include "region.hpp"
 
 #include <omp.h>

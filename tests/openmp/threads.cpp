@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pools on OpenMP's threads: this unit is compiled without the OpenMP flag, as an application may be.
+// Pools that use OpenMP's threads. This file is compiled without the OpenMP flag, as an application
+// may be.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -20,13 +21,13 @@ using namespace espalier_test;
 
 namespace {
 
-/// What OMP_NUM_THREADS says; 0 if nothing.
+/// OMP_NUM_THREADS; 0 if not set.
 int asked() {
   const char* const text = std::getenv("OMP_NUM_THREADS");
   return text == nullptr ? 0 : std::atoi(text);
 }
 
-/// This process's threads, by /proc; −1 where there is none.
+/// The number of threads of this process according to /proc; −1 if there is no /proc.
 int threads_of_process() {
   std::error_code none;
   int count = 0;
@@ -34,7 +35,7 @@ int threads_of_process() {
   return none ? -1 : count;
 }
 
-/// Runs on each pool what must hold of any.
+/// Checks that hold for every pool.
 void check_pool(esp::ThreadPool& pool) {
   std::vector<std::atomic<int>> done(100);
   pool.run(100, [&](esp::Index piece, int worker) {
@@ -64,7 +65,7 @@ esp::Parameters<float> trained(int threads) {
 
 }  // namespace
 
-// First: no other test has made threads yet.
+// Must be the first test: no other test has started threads yet.
 TEST_CASE("openmp: OMP_NUM_THREADS is the number of threads") {
   REQUIRE(esp::thread_backend() != nullptr);
   CHECK(threads_of_process() <= 1);
@@ -124,7 +125,7 @@ TEST_CASE("openmp: in the child of a fork pools have threads of their own") {
           return esp::thread_backend() == nullptr && sum(made_there) == 1202 ? 7 : 1;
         }) == 7);
   const esp::Dataset train = made_up(230, 1), data = made_up(77, 3);
-  esp::Trainer<Bottom> trainer(quick_options());  // two threads
+  esp::Trainer<Bottom> trainer(quick_options());  // uses two threads
   trainer.fit(train);
   const esp::Predictions before = trainer.predict(data);
   CHECK(child([&] {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What models say, against the same formulas written down plainly, tensors found by their names.
+// Predictions compared with plain implementations of the same formulas, which look up tensors by
+// name.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -17,7 +18,7 @@ namespace {
 
 using Vector = std::vector<double>;
 
-/// A model's weights, drawn at random, and plain formulas that read them.
+/// A model's random parameters and plain formulas that use them.
 template <class Model>
 struct Plain {
   esp::Program<double, esp::Cpu> program = esp::program_of<Model, double, esp::Cpu>();
@@ -91,7 +92,7 @@ struct Plain {
     return {};
   }
 
-  /// The inputs of sample j of the fields above, with tables under `prefix`.
+  /// The encoded inputs of sample j; `prefix` selects the tables.
   [[nodiscard]] Vector inputs(const esp::Batch<double>& batch, esp::Index j, const std::string& prefix = "") const {
     Vector x;
     const auto number = [&](esp::Index i) { x.push_back(batch.numeric(i, j)); };
@@ -121,7 +122,7 @@ struct Plain {
 
 double sigmoid(double z) { return 1 / (1 + std::exp(-z)); }
 
-/// `expected(plain, batch, j)`: what the tasks say of sample j.
+/// `expected(plain, batch, j)` returns the tasks' predictions for sample j.
 template <class Model, class Expected>
 void check_forward(Expected expected) {
   const Plain<Model> plain;
@@ -155,7 +156,7 @@ void check_forward(Expected expected) {
 template <class Sharing>
 struct Model : esp::MultiTaskModel<Inputs, Sharing, Click, Buy, Content> {};
 
-/// The three towers on what each task reads.
+/// The predictions of the three towers; `h` has the block that each task reads.
 template <class Plain>
 Vector towers(const Plain& p, const std::vector<Vector>& h) {
   const auto tower = [&](const std::string& task, const Vector& x) {
@@ -164,7 +165,7 @@ Vector towers(const Plain& p, const std::vector<Vector>& h) {
   return {sigmoid(tower("click", h[0])), sigmoid(tower("buy", h[1])), tower("content", h[2])};
 }
 
-/// The tasks' mixtures of experts.
+/// Each task's gated mixture of the experts.
 template <class Plain>
 std::vector<Vector> mixtures(const Plain& p, const Vector& x, const std::vector<Vector>& experts) {
   std::vector<Vector> mixed;
@@ -221,7 +222,7 @@ TEST_CASE("forward: experts of several layers") {
 }
 
 TEST_CASE("forward: experts that begin with what they have in common") {
-  // Dropout is nothing in inference: each expert's Dense still reads all inputs.
+  // Inference ignores dropout: each expert's Dense layer still reads all inputs.
   using Expert = esp::Layers<esp::Dropout<esp::Rate{0.2}>, esp::Dense<5>>;
   check_forward<Model<esp::Mmoe<3, Expert>>>([](const auto& p, const esp::Batch<double>& batch, esp::Index j) {
     const Vector x = p.inputs(batch, j);
@@ -232,7 +233,7 @@ TEST_CASE("forward: experts that begin with what they have in common") {
   check_forward<Model<esp::Mmoe<2, esp::Layers<esp::Dropout<esp::Rate{0.2}>>>>>(
       [](const auto& p, const esp::Batch<double>& batch, esp::Index j) {
         const Vector x = p.inputs(batch, j);
-        return towers(p, {x, x, x});  // gates sum to one
+        return towers(p, {x, x, x});  // the gate weights sum to 1
       });
   check_forward<Model<esp::Mmoe<2, esp::Layers<esp::LayerNorm, esp::Dense<5>>>>>(
       [](const auto& p, const esp::Batch<double>& batch, esp::Index j) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every layer and sharing architecture, through whole models, against central differences in double.
+// Gradients of every layer and sharing method in whole models, compared with central differences in
+// double.
 #include <doctest/doctest.h>
 
 #include "ops/gradients.hpp"
@@ -39,7 +40,7 @@ TEST_CASE("gradients: layers") {
   check<esp::SharedBottom<esp::Layers<esp::Dense<8>, esp::Residual<esp::Dense<5>, esp::Dense<8>>>>>();
   check<esp::SharedBottom<esp::Layers<esp::Residual<esp::LayerNorm>, esp::Dense<4>>>>();
   check<esp::SharedBottom<esp::Layers<esp::Residual<esp::Residual<esp::BatchNorm, esp::Dropout<esp::Rate{0.2}>>>>>>();
-  check<esp::SharedBottom<esp::Layers<>>>();  // towers on the inputs themselves
+  check<esp::SharedBottom<esp::Layers<>>>();  // towers read the inputs
 }
 
 TEST_CASE("gradients: sharing architectures") {
@@ -61,6 +62,7 @@ TEST_CASE("gradients: every layer inside experts, first, in the middle and last"
   check<esp::Mmoe<2, esp::Layers<esp::Dense<5>, esp::LayerNorm, esp::Dense<4>>>>();
   check<esp::Mmoe<2, esp::Layers<esp::Dense<5>, esp::BatchNorm, esp::Dense<4>>>>();
   check<esp::Mmoe<2, esp::Layers<esp::Dense<5>, esp::Residual<esp::Dense<3>, esp::Dense<5>>, esp::Dropout<esp::Rate{0.2}>>>>();
-  check<esp::Mmoe<2, esp::Layers<esp::Dropout<esp::Rate{0.2}>>>>();  // the same experts: a mixture is their value
+  // The experts are equal, and the mixture equals each of them.
+  check<esp::Mmoe<2, esp::Layers<esp::Dropout<esp::Rate{0.2}>>>>();
   check<esp::Mmoe<3, esp::Layers<esp::LayerNorm>>>();
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every loss and every kind of tower, through whole models, against central differences in double.
+// Gradients of every loss and tower type in whole models, compared with central differences in
+// double.
 #include <doctest/doctest.h>
 
 #include "ops/gradients.hpp"

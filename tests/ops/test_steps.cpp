@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Blocks of several steps, through every layer and way to share, against central differences in double.
+// Blocks of several steps in every layer and sharing method: gradients compared with central
+// differences in double.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -20,7 +21,7 @@ namespace {
 
 using Six = esp::Inputs<esp::Numeric<"a">, esp::Categorical<"movie", 3>, esp::Categorical<"user", 2>>;
 
-using TwoSteps = espalier_test::InTwoSteps<Six>;  // of three values each
+using TwoSteps = espalier_test::InTwoSteps<Six>;  // each step has three values
 using espalier_test::LastStep;
 
 template <class... Ls>
@@ -38,8 +39,8 @@ void check() {
   using M = Model<Sharing>;
   int two = 0;
   for (const esp::Node& n : esp::plan_of<M>().nodes) two += n.out.steps == 2 ? 1 : 0;
-  CHECK(two > 1);  // beside LayerNorm in the last tower
-  // A node of two steps costs twice what it costs of one.
+  CHECK(two > 1);  // more than the LayerNorm of the last tower
+  // A node of two steps costs twice as much as with one step.
   const auto program = esp::program_of<M, double, esp::Cpu>();
   for (std::size_t i = 0; i < program.operations.size(); ++i) {
     const esp::Node& n = program.plan.nodes[i];

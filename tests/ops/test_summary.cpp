@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Costs counted by hand, and the table that shows them.
+// Costs counted by hand, and the summary table.
 #include "espalier/ops/summary.hpp"
 
 #include <doctest/doctest.h>
@@ -25,12 +25,13 @@ struct Experts : esp::MultiTaskModel<
 }  // namespace
 
 TEST_CASE("cost: a shared bottom, counted by hand") {
-  // 2 flops a weight: 256 · 512, 512 · 256, 256 · 192 (three towers of 64), 3 · 64.
+  // 2 flops per weight: 256 · 512, 512 · 256, 256 · 192 (three towers of 64), 3 · 64.
   constexpr double weights = 256.0 * 512 + 512 * 256 + 256 * 192 + 3 * 64;
   constexpr esp::PlanCost cost = esp::plan_cost<Bottom>();
   CHECK(cost.forward_flops == 2 * weights);
   CHECK(cost.forward_flops == 622'976);
-  // Weight gradients cost the same; input gradients too, but for the first layer, which needs none.
+  // Weight gradients cost the same, and so do input gradients, except in the first layer, which
+  // needs none.
   CHECK(cost.backward_flops == 2 * weights + 2 * (weights - 256.0 * 512));
   CHECK(cost.flops() == 1'606'784);
   CHECK(cost.parameters == static_cast<esp::Index>(weights) + 512 + 256 + 192 + 3);

@@ -45,7 +45,7 @@ TEST_CASE("where schedules begin and end") {
     CHECK(schedule.factor(10, 10) > 0.25);
     CHECK(schedule.factor(11, 10) == 0.25);
     CHECK(schedule.factor(1000, 10) == 0.25);
-    CHECK(schedule.factor(1, 0) == 1);  // an unknown total
+    CHECK(schedule.factor(1, 0) == 1);  // unknown total
   }
   const Schedule warm =
       WarmUp{.steps = 4, .then = WarmUp{.steps = 2, .then = StepDecay{.every = 1}}};

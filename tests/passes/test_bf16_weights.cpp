@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A schedule that reads matrices as bf16, against the same with matrices of such values in float.
+// A schedule that reads matrices as bf16, compared with float matrices of the same rounded values.
 #include "espalier/passes/bf16_weights.hpp"
 
 #include <doctest/doctest.h>
@@ -70,7 +70,7 @@ TEST_CASE("bf16: as parameters that are rounded beforehand") {
   for (auto& table : parameters.tables) round(table.data(), static_cast<esp::Index>(table.size()));
   const esp::Bf16Parameters bf16(program.plan, program.traits, parameters);
   const esp::InferenceExecutor<float> halves(program, bf16, esp::Precision::Bf16), whole(program, parameters);
-  // Activations are rounded within products, too.
+  // Products round the activations, too.
   for (const esp::Index samples : {1, 64}) CHECK(difference(predictions(halves, samples), predictions(whole, samples)) < 0.02);
 }
 

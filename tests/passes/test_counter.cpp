@@ -1,3 +1,3 @@
 // SPDX-License-Identifier: Apache-2.0
-// A file of its own: what is inlined cannot be replaced.
+// A separate file: inlined functions cannot be replaced.
 #include "support/allocations.inc"

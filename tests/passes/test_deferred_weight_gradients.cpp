@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Gradients of large matrices, made of the whole batch, against those made microbatch by microbatch.
+// Weight gradients of large matrices computed from the whole batch, compared with those computed
+// per microbatch.
 #include "espalier/passes/deferred_weight_gradients.hpp"
 
 #include <doctest/doctest.h>
@@ -39,10 +40,11 @@ struct Smooth
 };
 struct Straight : esp::MultiTaskModel<Inputs, esp::SharedBottom<Encoder<esp::Activation::identity>>,
                                       Click, Watch> {};
-/// Second layers side by side: a matrix for each expert. The towers read what several nodes add gradients to.
+/// The experts' second layers are adjacent: one matrix per expert. Several nodes add to the
+/// gradient that the towers read.
 struct Experts
     : esp::MultiTaskModel<Inputs, esp::Mmoe<3, Encoder<esp::Activation::relu>>, Click, Watch> {};
-/// Small tables and their layer are somebody else's; the layer above is ours.
+/// Another pass handles the small tables and the layer on them; this pass handles the layer above.
 struct Tables
     : esp::MultiTaskModel<esp::Inputs<esp::Categorical<"a", 80>, esp::Categorical<"b", 80>>,
                           esp::SharedBottom<esp::Mlp<128, 160>>, Click, Watch> {};
@@ -76,7 +78,7 @@ void compare(Index samples, const std::vector<Index>& table_rows = rows) {
   double worst = 0;
   for (std::size_t i = 0; i < whole.size(); ++i) {
     const double difference = std::abs(whole[i] - sliced[i]);
-    espalier_test::keep_worst(worst, difference);  // NaN: something was read that nobody wrote
+    espalier_test::keep_worst(worst, difference);  // NaN: a value was read before it was written
   }
   CHECK(worst < 1e-13);
 }
@@ -119,11 +121,11 @@ TEST_CASE("weight gradients: in bf16 too") {
 }
 
 TEST_CASE("weight gradients: of which batches") {
-  CHECK(pieces(16) == 0);  // one microbatch: there are no accumulators to be summed
-  CHECK(pieces(17) == 4);  // of 64 rows, and of 73
+  CHECK(pieces(16) == 0);  // one microbatch: no accumulators to sum
+  CHECK(pieces(17) == 4);  // two pieces per matrix, of 64 to 73 rows
   CHECK(pieces(64) == 4);
-  CHECK(pieces(72) == 0);   // two accumulators only
-  CHECK(pieces(600) == 0);  // the samples' values are more than the matrix
+  CHECK(pieces(72) == 0);   // only two accumulators
+  CHECK(pieces(600) == 0);  // the batch's values outweigh the matrix
   CHECK(pieces(40, 40) == 4);
   CHECK(pieces(16, 16) == 0);
 }
@@ -145,7 +147,7 @@ TEST_CASE("weight gradients: a matrix of two layers is left to the microbatches"
   program.traits = traits;
   program.operations = operations;
   const esp::DeferredWeightGradients<float> pass(plain_schedule(program), program.plan, program.traits, 600, {}, every_layer);
-  CHECK(pass.chosen(esp::Microbatches::of(64)).size() == 1);  // the second layer alone
+  CHECK(pass.chosen(esp::Microbatches::of(64)).size() == 1);  // the second layer only
 }
 
 TEST_CASE(
@@ -177,7 +179,7 @@ TEST_CASE("weight gradients: an update takes them once, and leaves none behind")
     executor.update({1, 1, 1});
     double worst = 0;
     const auto differ = [&](double x, double y) {
-      espalier_test::keep_worst(worst, std::abs(x - y));  // NaN too
+      espalier_test::keep_worst(worst, std::abs(x - y));  // also detects NaN
     };
     for (std::size_t i = 0; i < gradient.size(); ++i)
       differ(executor.parameters().dense[i], before[i] - gradient[i]);
@@ -185,6 +187,6 @@ TEST_CASE("weight gradients: an update takes them once, and leaves none behind")
     for (const double left : gradient) differ(left, 0);
     return worst;
   };
-  // Steps with and without take turns.
+  // Steps with and without deferral alternate.
   for (const Index samples : {64, 600, 64, 300, 20}) CHECK(whole_sum(samples) < 1e-12);
 }

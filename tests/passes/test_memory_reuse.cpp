@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Inference in shared memory, against the same with a place for every block.
+// Inference with shared memory compared with inference that has separate memory per block.
 #include "espalier/passes/memory_reuse.hpp"
 
 #include <doctest/doctest.h>
@@ -56,7 +56,7 @@ void check_places() {
       overlaps += apart ? 0 : 1;
     }
   }
-  if (nodes > 12) CHECK(overlaps > 0);  // it is worth it
+  if (nodes > 12) CHECK(overlaps > 0);  // memory is reused
   CHECK(schedule.values <= plan.sizes.values);
   CHECK(note_of(schedule.notes, "memory_reuse").fired == (schedule.values < plan.sizes.values));
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Products of one sample with packed weights, against row-major weights.
+// Products of a single sample with packed weights, compared with row-major weights.
 #include "espalier/passes/packed_weights.hpp"
 
 #include <doctest/doctest.h>
@@ -24,7 +24,7 @@ void check_near(double most) {
   CHECK(packed.packed_bytes() == parameters.dense.size() * sizeof(T));
   CHECK(plain.packed_bytes() == 0);
   CHECK(difference(predictions(packed, 1), predictions(plain, 1)) < most);
-  // Of more samples, products are those of matrices as they lie.
+  // With more samples, products read the matrices as stored.
   CHECK(predictions(packed, 64) == predictions(plain, 64));
 }
 
@@ -40,19 +40,19 @@ TEST_CASE("packed weights: read where a product reads them, and nowhere else") {
   auto parameters = made_up_parameters<float>(program.plan);
   const esp::InferenceExecutor<float> packed(program, parameters), plain(program, parameters, without);
   const auto before = predictions(packed, 1);
-  // The panels are copies of what the parameters were: the first layer's matrix, then what else there is.
+  // The panels are copies: changes of the parameters that they cover have no effect.
   const auto dense = std::find_if(program.plan.nodes.begin(), program.plan.nodes.end(),
                                   [](const esp::Node& n) { return n.op == esp::op_id<esp::ops::Dense>; });
   REQUIRE(dense != program.plan.nodes.end());
   const esp::Extent matrix = dense->parameters[0];
-  const esp::Index panel_values = 48 * dense->in.rows;  // the rows of the first panel
+  const esp::Index panel_values = 48 * dense->in.rows;  // the values of the first panel
   std::fill_n(parameters.dense.data() + matrix.offset, panel_values, 0.0F);
   CHECK(same_bits(predictions(packed, 1), before));
   CHECK(difference(predictions(plain, 1), before) > 1e-4);
 }
 
 TEST_CASE("packed weights: a layer that two nodes see in different shapes is read as it lies") {
-  // As two layers of 20 × 40 and one of 40 × 40 over the same values would be.
+  // As if the same values were two layers of 20 × 40 and one of 40 × 40.
   auto program = esp::program_of<Broad, float, esp::Cpu>();
   const auto parameters = made_up_parameters<float>(program.plan);
   std::vector<esp::Node> nodes(program.plan.nodes.begin(), program.plan.nodes.end());

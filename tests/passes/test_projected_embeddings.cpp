@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A step with the products of small tables against the same step without.
+// A training step with precomputed products of small tables, compared with a step without.
 #include "espalier/passes/projected_embeddings.hpp"
 
 #include <doctest/doctest.h>
@@ -27,7 +27,8 @@ namespace {
 
 using Click = esp::Task<"click", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Tower<8>>;
 using Watch = esp::Task<"watch", esp::MeanSquaredError, esp::Weight{0.5}, esp::Tower<8>>;
-/// a, b, c are one group; `seen` and `last` share a table; `thin` is too narrow, `user` too long.
+/// a, b, c form one group; `seen` and `last` share a table; `thin` is too narrow, `user` has too
+/// many rows.
 using Inputs = esp::Inputs<
     esp::Categorical<"a", 8>, esp::Categorical<"user", 8>, esp::Categorical<"b", 8>,
     esp::NumericVector<"x", 3>, esp::Categorical<"c", 4>, esp::Categorical<"thin", 2>,
@@ -39,12 +40,12 @@ struct Shared : esp::MultiTaskModel<Inputs, esp::SharedBottom<Encoder>, Click, W
 struct Smooth
     : esp::MultiTaskModel<Inputs, esp::SharedBottom<esp::MlpOf<esp::Activation::gelu, 21, 8>>,
                           Click, Watch> {};
-/// No number, no long table: every input is a product.
+/// No number and no large table: every input is a product.
 struct Whole : esp::MultiTaskModel<esp::Inputs<esp::Categorical<"a", 8>, esp::Categorical<"b", 8>>,
                                    esp::SharedBottom<esp::Mlp<16>>, Click, Watch> {};
-/// Two layers read the inputs: experts, and gates.
+/// Two layers read the inputs: experts and gates.
 struct Gated : esp::MultiTaskModel<Inputs, esp::Mmoe<2, Encoder>, Click, Watch> {};
-/// Something else than a layer reads the inputs.
+/// An operation that is not a dense layer reads the inputs.
 struct Crossed
     : esp::MultiTaskModel<Inputs, esp::SharedBottom<esp::Layers<esp::BatchNorm, esp::Dense<8>>>,
                           Click, Watch> {};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Schedules: what a plan runs, and what passes make of it.
+// Schedules: the steps that a plan runs, and how passes change them.
 #include "espalier/passes/schedule.hpp"
 
 #include <doctest/doctest.h>
@@ -28,7 +28,7 @@ struct Normed : esp::MultiTaskModel<Inputs, esp::SharedBottom<esp::Layers<esp::D
 using Step = esp::Step<float>;
 const std::vector<Index> rows{20};
 
-/// "forward dense shared/dense0" …
+/// One line per step, such as "forward dense shared/dense0".
 std::vector<std::string> lines(const esp::ExecutionSchedule<float>& schedule) {
   std::vector<std::string> made;
   for (const Step& step : schedule.steps) {
@@ -82,7 +82,7 @@ TEST_CASE("schedule: each pass changes its own steps, for the batches that it pa
     CHECK(notes[1].pass == "projected_embeddings");
     CHECK(notes[1].fired == (samples == 1024));
   }
-  // Alike batches share one.
+  // Similar batch sizes share a schedule.
   CHECK(&executor.schedule(1000) == &executor.schedule(1024));
   CHECK(&executor.schedule(8) != &executor.schedule(1024));
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reliability diagrams and confusion matrices as pictures.
+// Charts of calibration and of confusion matrices.
 #include <doctest/doctest.h>
 
 #include "espalier/deploy/predictor.hpp"
@@ -26,13 +26,13 @@ TEST_CASE("calibration: a dot a bin, at its mean prediction and its share of one
   const std::vector<double> p{0.1, 0.1, 0.2, 0.2, 0.7, 0.9, 0.8, 0.8}, y{0, 0, 0, 1, 1, 1, 1, 1};
   const std::string svg = esp::calibration_svg({{"click", p, y}}, "Test", {.bins = 2});
   CHECK(count(svg, "<circle") == 2);
-  // The axis ends at 1, of 300 pixels from x = 84: means 0.15 and 0.8; shares 0.25 and 1.
+  // The axis ends at 1 and is 300 pixels wide from x = 84: means 0.15 and 0.8, shares 0.25 and 1.
   CHECK(svg.find("<circle cx=\"129\" cy=\"313\"") != std::string::npos);
   CHECK(svg.find("<circle cx=\"324\" cy=\"88\"") != std::string::npos);
   CHECK(svg.find(">click: ECE 0.2000<") != std::string::npos);
   CHECK(count(svg, "#93c5fd") == 2);           // intervals
-  CHECK(count(svg, "fill=\"#94a3b8\"") == 5);  // predictions lie at five places
-  // Of equal width: (0, ½) and (½, 1) happen to be the same here; a bin without samples has no dot.
+  CHECK(count(svg, "fill=\"#94a3b8\"") == 5);  // five distinct predictions
+  // Bins of equal width: a bin without samples has no dot.
   CHECK(count(esp::calibration_svg({{"click", p, y}}, "", {.bins = 10, .equal_counts = false}), "<circle") == 5);
   const std::vector<double> w(8, 2.0);
   CHECK(count(esp::calibration_svg({{"click", p, y, w}}), "#93c5fd") == 0);
@@ -51,7 +51,8 @@ TEST_CASE("calibration: no labels, and probabilities that are none") {
 }
 
 TEST_CASE("confusion: shares of each label's row, by name, of classes and of a binary task") {
-  // Four samples of class 0, one of which is taken for 1; two of class 2, one taken for 0; none of class 1.
+  // Four samples of class 0, one of them predicted as 1; two of class 2, one predicted as 0; none
+  // of class 1.
   const std::vector<double> p{.8, .1, .1, .8, .1, .1, .8, .1, .1, .2, .7, .1, .1, .1, .8, .5, .1, .4},
       y{0, 0, 0, 0, 2, 2};
   const std::string svg =

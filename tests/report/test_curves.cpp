@@ -23,7 +23,7 @@ std::size_t count(std::string_view text, std::string_view part) {
   return found;
 }
 
-/// Whether tags are closed in order and text holds no bare markup: a small check of well-formed XML.
+/// A simple check of well-formed XML: tags are closed in order, text has no unescaped markup.
 bool well_formed(std::string_view text) {
   std::vector<std::string> open;
   for (std::size_t at = 0; at < text.size(); ++at) {
@@ -86,7 +86,7 @@ TEST_CASE("an axis covers its values, whatever they are") {
       for (const double tick : axis.ticks()) CHECK(axis.label(tick).size() < 20);
     }
   }
-  CHECK(Axis::over(1, 0, 5, 0, false).high == 1);  // no values at all
+  CHECK(Axis::over(1, 0, 5, 0, false).high == 1);  // no values
   const Axis all = Axis::over(-most, most, 6, 0.05, false);
   CHECK(std::isfinite(all.low));
   CHECK(std::isfinite(all.high - all.low));
@@ -116,7 +116,7 @@ TEST_CASE("curves of a run: a panel per split and metric, a task in one colour")
   CHECK(count(svg, ">best epoch<") == 3);
   CHECK(count(svg, ">watch<") == 2);
   CHECK(count(svg, "<circle") == 4 * 4);
-  CHECK(count(svg, ">my run<") == 2);  // the title seen and the one for screen readers
+  CHECK(count(svg, ">my run<") == 2);  // the visible title and the one for screen readers
   CHECK(well_formed(chart_of(History(), "").to_svg()));
 }
 

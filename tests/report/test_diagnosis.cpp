@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is measured while a model learns: it is right, it reaches the files, and it changes nothing.
+// Diagnosis during training: correct values, written to the files, without effect on training.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -27,7 +27,7 @@ const std::vector<Index> rows{50, 30};
 using NormedEncoder = esp::Layers<esp::Dense<12>, esp::BatchNorm, esp::Dense<8>>;
 struct NormedExperts : esp::MultiTaskModel<MadeUpInputs, esp::Mmoe<3, NormedEncoder>, Click, Watch> {};
 
-/// Σ of products over the tensors and tables that the group is said to hold.
+/// The inner product of the gradients of tasks a and b over the group's tensors and tables.
 double product(esp::TrainExecutor<double>& executor, const std::string& group,
                const std::vector<std::vector<double>>& dense,
                const std::vector<std::map<std::pair<int, int>, std::vector<double>>>& tables, std::size_t a,
@@ -145,7 +145,7 @@ TEST_CASE_TEMPLATE("diagnosis: a run that is measured learns the same bits", Mod
     a.fit(train, valid);
     b.fit(train, valid);
     CHECK(same_bits(a.parameters(), b.parameters()));
-    CHECK(esp::History::read(folder / "d.jsonl").rows().size() == 8);  // 24 steps
+    CHECK(esp::History::read(folder / "d.jsonl").rows().size() == 8);  // of 24 steps
   }
 }
 
@@ -200,7 +200,7 @@ TEST_CASE("diagnosis: to a file, a picture beside it, and the event file") {
     }
     CHECK(files == 1);
     CHECK(found == 8);
-    // The run's own history keeps a row an epoch.
+    // The run's history has one row per epoch.
     CHECK(trainer.history().rows().size() == 3);
   }
 }
@@ -228,7 +228,7 @@ TEST_CASE("diagnosis: a resumed run has the rows of one that never stopped") {
   o.checkpoint = folder / "model.safetensors";
   o.epochs = 2;
   esp::Trainer<Experts>(o).fit(train, valid);
-  // As if it had been killed later, after more was measured.
+  // As if the run had been killed later, after further measurements.
   esp::History more = esp::History::read(o.diagnose);
   more.add({3, 19, {{"gradient_norm/all/click", 5.0}}});
   more.write(o.diagnose);
@@ -236,7 +236,7 @@ TEST_CASE("diagnosis: a resumed run has the rows of one that never stopped") {
   o.resume = true;
   esp::Trainer<Experts>(o).fit(train, valid);
   CHECK(esp::read_file(folder / "parts.jsonl") == esp::read_file(folder / "whole.jsonl"));
-  // A run that is not resumed begins anew.
+  // A run that is not resumed starts a new file.
   o.resume = false;
   o.epochs = 1;
   esp::Trainer<Experts>(o).fit(train, valid);

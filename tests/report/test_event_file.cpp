@@ -90,7 +90,7 @@ TEST_CASE("scalars are in the file as soon as they are written") {
   REQUIRE(log.events.size() == 4);
   CHECK(log.events[0].file_version == "brain.Event:2");
   CHECK(log.events[0].wall_time > 1.6e9);
-  CHECK(log.events[1].session_start);  // without it, TensorBoard's server does not heed the next file's
+  CHECK(log.events[1].session_start);  // required: otherwise TensorBoard ignores the next file
   CHECK(log.events[1].step == 0);
   CHECK(log.events[2].scalars.at(0).tag == "loss");
   CHECK(log.events[2].scalars.at(0).value == 0.5F);
@@ -141,7 +141,7 @@ TEST_CASE("records that are no events are refused with their place") {
         where + "an integer of more than 10 bytes");
   CHECK(message(framed("\x2A\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x01")) ==
         where + "a field reaches beyond the end");
-  CHECK(message(framed("\x9A\x06\x02zz")) == "accepted");  // a field of a later version
+  CHECK(message(framed("\x9A\x06\x02zz")) == "accepted");  // an unknown field of a later version
   CHECK(message("not an event file") == "f: record at byte 0: wrong checksum of the length");
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a step runs, as text.
+// The steps of a training step as text.
 #include "espalier/report/explain.hpp"
 
 #include <doctest/doctest.h>
@@ -23,7 +23,7 @@ struct Small : esp::MultiTaskModel<esp::Inputs<esp::Categorical<"user", 8>, esp:
                                    Watch> {};
 struct Normed : esp::MultiTaskModel<esp::Inputs<esp::Numeric<"age">>, esp::SharedBottom<esp::BatchNorm>, Click> {};
 
-/// Whether a line is there; columns are as wide as they need to be.
+/// Whether `text` has `line`; runs of spaces, which align columns, count as one.
 bool has(std::string text, std::string_view line) {
   text.erase(std::unique(text.begin(), text.end(), [](char a, char b) { return a == ' ' && b == ' '; }), text.end());
   return text.find(line) != std::string::npos;
@@ -32,7 +32,8 @@ bool has(std::string text, std::string_view line) {
 }  // namespace
 
 TEST_CASE("explain: a step, its passes and its costs") {
-  // Of 100 samples: 16 · (1 number) products of 2 flops and a row of 16 added, 5 · 8 · 16 products for the table's rows.
+  // For 100 samples. First layer per sample: 16 · 1 products of 2 flops for the number, plus 16
+  // additions of the table's row. Table: 5 · 8 · 16 products of 2 flops.
   CHECK(esp::explain<Small>({.batch_size = 100, .vocabulary_rows = {5}}) ==
         R"(shared_bottom, 100 samples in 2 microbatches of 64 (2 accumulators)
 

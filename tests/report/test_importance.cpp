@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Permutation importance: the right order, the figures of a few lines of its own, the same for trainer and predictor.
+// Permutation importance: the order of inputs, values compared with a short independent
+// implementation, equal results for trainer and predictor.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -18,7 +19,7 @@ using namespace espalier_test;
 
 namespace {
 
-/// Bottom's tasks, and two inputs that say nothing: a number and a category.
+/// The tasks of Bottom, and two irrelevant inputs: a number and a category.
 struct WithNoise
     : esp::MultiTaskModel<
           esp::Inputs<esp::Numeric<"noise">, esp::Numeric<"x">, esp::Numeric<"y">, esp::Categorical<"user", 4>,
@@ -43,7 +44,7 @@ esp::Trainer<Model> trained(const esp::Dataset& data, esp::TrainerOptions o = qu
   return trainer;
 }
 
-/// The data with one column's values in another order.
+/// The data with the values of one column shuffled.
 esp::Dataset shuffled(esp::Table table, const std::string& name, std::uint64_t seed, std::uint64_t repeat) {
   std::vector<std::int32_t> order(static_cast<std::size_t>(table.rows()));
   std::iota(order.begin(), order.end(), 0);
@@ -90,7 +91,7 @@ TEST_CASE("importance: the figures of a few lines of their own") {
   const esp::Table table = with_noise(130, 2);
   const esp::Dataset data(table);
   const esp::Importance made = esp::importance(trainer, data, {.repeats = 3, .seed = 9});
-  // 13 parts: every row's place in a shuffle decides.
+  // 13 parts: a row's position in a shuffle selects its part.
   std::vector<std::size_t> place(130);
   std::iota(place.begin(), place.end(), std::size_t{0});
   esp::Random(9).shuffle(place);
@@ -122,7 +123,8 @@ TEST_CASE("importance: the figures of a few lines of their own") {
     double mean = 0, squares = 0;
     for (const double v : parts) mean += v / 13;
     for (const double v : parts) squares += (v - mean) * (v - mean);
-    const double half = 2.178813 * std::sqrt(squares / 12 / 13);  // t of 12 degrees of freedom
+    // Student's t quantile, 12 degrees of freedom
+    const double half = 2.178813 * std::sqrt(squares / 12 / 13);
     CHECK(made.at("click", name).interval.high == doctest::Approx(click + half).epsilon(1e-6));
     CHECK(made.at("click", name).interval.low == doctest::Approx(click - half).epsilon(1e-6));
   }
@@ -149,7 +151,7 @@ TEST_CASE("importance: of a task in another unit, losses and their intervals are
     CHECK(b.loss == doctest::Approx(1024 * a.loss).epsilon(1e-3).scale(1));
     CHECK(b.interval.low == doctest::Approx(1024 * a.interval.low).epsilon(1e-3).scale(1));
     CHECK(b.interval.high == doctest::Approx(1024 * a.interval.high).epsilon(1e-3).scale(1));
-    CHECK(a.interval.high - a.interval.low < 1);  // watch has a deviation of about 2
+    CHECK(a.interval.high - a.interval.low < 1);  // watch has a standard deviation of about 2
   }
 }
 
@@ -201,14 +203,14 @@ TEST_CASE("importance: weights, groups and another metric go through") {
   const esp::Dataset data(table);
   const esp::Importance grouped = esp::importance(trainer, data, {.repeats = 1, .metric = "gauc"});
   CHECK(grouped.tasks[0].metric == "gauc");
-  CHECK(grouped.tasks[1].metric == "rmse");  // which has none
+  CHECK(grouped.tasks[1].metric == "rmse");  // gauc does not apply to it
   const esp::Report before = trainer.evaluate(data), after = trainer.evaluate(shuffled(table, "x", 1, 0));
   CHECK(grouped.at("click", "x").loss ==
         doctest::Approx(before.value("click", "gauc") - after.value("click", "gauc")).epsilon(1e-12));
   CHECK(grouped.at("watch", "x").loss ==
         doctest::Approx(after.value("watch", "rmse") - before.value("watch", "rmse")).epsilon(1e-9));
 
-  // Of the options' own.
+  // Weights and groups from the options.
   esp::Trainer<WithNoise> plain = trained<WithNoise>(esp::Dataset(with_noise(400, 1)));
   const std::vector<double> weights(table.numbers("weight"));
   std::vector<int> groups;
@@ -253,8 +255,9 @@ TEST_CASE("importance: columns of a vector are shuffled together, and inputs tha
     const auto at = [&](std::size_t row, std::size_t i) { return static_cast<double>(seen.numeric[row * 4 + i]); };
     bool moved_vector = false, moved_x = false;
     for (std::size_t row = 0; row < 100; ++row) {
-      CHECK(at(row, 1) == at(row, 0) + 1000);                                      // v_0 and v_1 of one row
-      CHECK(at(row, 3) == doctest::Approx(std::log1p(at(row, 1))).epsilon(1e-6));  // and what else is made of v_1
+      // v_0 and v_1 come from the same row, and so does the input derived from v_1.
+      CHECK(at(row, 1) == at(row, 0) + 1000);
+      CHECK(at(row, 3) == doctest::Approx(std::log1p(at(row, 1))).epsilon(1e-6));
       moved_vector = moved_vector || at(row, 0) != static_cast<double>(row);
       moved_x = moved_x || seen.numeric[row * 4 + 2] != data.numeric[row * 4 + 2];
     }
@@ -312,7 +315,7 @@ TEST_CASE("importance: options and data that cannot be") {
         "importance: confidence is 1.5, expected a number between 0 and 1");
   CHECK(message_of([&] { static_cast<void>(esp::importance(trainer, data.head(0))); }) ==
         "importance: the data has no rows, expected some");
-  // Labels of one class only: nothing can be said of the area.
+  // With labels of one class only, AUC is undefined.
   esp::Table table = made_up_table(50, 3);
   table.remove("click");
   table.add("click", std::vector<int>(50, 1));

@@ -48,7 +48,7 @@ TEST_CASE("write_csv: a row a sample, ids before the predictions, classes by nam
         "u3,0.1,\"good, or so\"\n"
         "\"u,1\",1,bad\n"
         "u0,1e-20,best\n");
-  p.class_names = {{}, {"3", "4"}};  // the training split had two of the three
+  p.class_names = {{}, {"3", "4"}};  // the training split had two of the three classes
   esp::write_csv(file, p);
   CHECK(esp::read_file(file) ==
         "click,stars,stars_3,stars_4\n"

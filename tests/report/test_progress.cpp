@@ -27,7 +27,7 @@ ProgressState example() {
   return state;
 }
 
-/// What was written to a temporary stream.
+/// A temporary stream and the text written to it.
 class Stream {
  public:
   [[nodiscard]] std::FILE* file() const { return file_.get(); }
@@ -82,10 +82,10 @@ TEST_CASE("the progress line fits any width and loses nothing that fits") {
         for (const char* word : {"epoch 3/20", "/s", "click", "long_view", "café"}) {
           words += line.find(word) != std::string::npos ? 1U : 0U;
         }
-        CHECK(words >= shown);  // more room never shows less
+        CHECK(words >= shown);  // a wider line never shows less
         shown = words;
         if (words == 5) CHECK(line.find("...") == std::string::npos);
-        if (words == 3) CHECK(line.ends_with("  ..."));  // some losses are left out, and it says so
+        if (words == 3) CHECK(line.ends_with("  ..."));  // some losses are left out: "..."
         if (words < 5) CHECK(width < 120);
       }
       CHECK(shown == 5);
@@ -153,10 +153,11 @@ TEST_CASE("lines instead of a bar come every few seconds, and at the end") {
   ProgressOptions options;
   options.stream = stream.file();
   options.line_seconds = 5;
-  Progress progress({"click"}, 2, options);  // a file is no terminal
+  Progress progress({"click"}, 2, options);  // a file is not a terminal
   CHECK_FALSE(progress.is_bar());
   const double loss = 0.5;
-  progress.start_epoch(2, 1000, 500, 0.0);  // resumed in the middle: the rate counts what was learnt since
+  // Resumed in the middle of an epoch: the rate counts the samples since then.
+  progress.start_epoch(2, 1000, 500, 0.0);
   for (int i = 501; i < 1000; ++i) progress.update(i, {&loss, 1}, (i - 500) * 0.0201);
   progress.say("a word");
   progress.finish_epoch(1000, {&loss, 1}, 10.1);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # cmake -DROOT=include/espalier -P room_order.cmake
-# A header includes nothing of a room after its own: the order of CONTRIBUTING.md. Rooms in one line may include each other.
+# A header must not include headers of a later room (folder) in the order of CONTRIBUTING.md. Rooms
+# of one line may include each other.
 set(order "core" "kernels" "plan" "describe" "losses metrics balance optim" "data" "ops" "passes" "exec" "model" "deploy" "report"
           "train" "search")
 set(rank 0)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A space of every kind of parameter, and an objective whose best is known.
+// A search space with every kind of parameter, and an objective with a known optimum.
 #pragma once
 
 #include <atomic>
@@ -21,8 +21,8 @@ inline search::Space made_up_space() {
           search::integer("layers", 1, 4), search::choice("balance", {"equal", "mgda", "famo"})};
 }
 
-/// Least, 0, at rate 1e-2, weight 1, two layers, mgda; worse by fold and by what is missing of the
-/// budget.
+/// Minimum 0 at rate 1e-2, weight 1, two layers, mgda; larger for later folds and for smaller
+/// budgets.
 inline double distance(const search::Trial& trial, const search::FoldRun& fold) {
   const double rate = std::log10(trial.real("rate")) + 2, weight = trial.real("weight") - 1;
   const double layers = trial.integer("layers") - 2,
@@ -46,7 +46,7 @@ inline std::string message_of(auto&& action) {
   return "accepted";
 }
 
-/// All that a result says, as text.
+/// The complete content of a result as text.
 inline std::string all_of(const search::Result& result) {
   std::string text = result.table(1000);
   for (const search::Outcome& o : result.outcomes) {

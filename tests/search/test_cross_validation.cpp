@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Folds of data, and the search of a model that learns.
+// Folds of a data set, and hyper-parameter search with a model that learns.
 #include <doctest/doctest.h>
 
 #include <map>
@@ -49,7 +49,7 @@ TEST_CASE("fingerprint: of the rows and of all that they hold, those for weights
     }
     CHECK(search::fingerprint(esp::Dataset(std::move(changed))) != one);
   }
-  const esp::Table table = made_up_table(60, 1);  // the order of columns is not what they hold
+  const esp::Table table = made_up_table(60, 1);  // the order of columns does not matter
   esp::Table reordered = table.select({"weight", "click", "user", "x", "tags", "watch", "y"});
   CHECK(search::fingerprint(esp::Dataset(reordered)) == one);
   reordered.rename("weight", "other");
@@ -111,7 +111,8 @@ TEST_CASE(
     if (first.empty()) first = table;
     CHECK(table == first);
     const auto ranked = result.ranking();
-    // The least rate stays at the constants that heads start at: log 2 and half of a variance of 1, about.
+    // With the smallest rate, predictions stay at the constants that heads start with: log 2 and
+    // about half of a variance of 1.
     CHECK(ranked.back().mean == doctest::Approx(0.69 + 0.5 * 0.5).epsilon(0.05));
     CHECK(ranked.front().mean < 0.6 * ranked.back().mean);
     CHECK(ranked.front().trial.real("rate") > ranked.back().trial.real("rate"));
@@ -119,7 +120,7 @@ TEST_CASE(
     CHECK(again.run == 0);
     CHECK(again.table() == first);
   }
-  // Other data, another model, other options of a loss, other folds: another search.
+  // Other data, another model, other loss options or other folds are another search.
   struct OtherLoss
       : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<MadeUpEncoder>,
                             esp::Task<"click", esp::BinaryCrossEntropyWith<esp::PositiveWeight{5}>, esp::Weight{1.0}, esp::Tower<8>>,
@@ -169,7 +170,7 @@ TEST_CASE("fixed weights: as a model whose static weights they are") {
             esp::Task<"watch", esp::MeanSquaredError, esp::Weight{1.5}, esp::Tower<8>>> {};
   esp::TrainerOptions o = quick_options();
   esp::Trainer<Weighted> by_type(o);
-  o.balance = esp::FixedWeights{{0.5, 3}};  // times 1 and 0.5
+  o.balance = esp::FixedWeights{{0.5, 3}};  // multiplied by the weights 1 and 0.5
   esp::Trainer<Bottom> by_option(o);
   const esp::Dataset data = made_up(200, 1);
   by_type.fit(data);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A search that chooses among model types.
+// A search over model types.
 #include <doctest/doctest.h>
 
 #include "espalier/search/search.hpp"
@@ -11,7 +11,7 @@ namespace search = espalier::search;
 
 namespace {
 
-/// Sees nothing that clicks or watching depend on, so it is worse.
+/// Its input is irrelevant for the labels, so it scores worse.
 struct Blind : esp::MultiTaskModel<esp::Inputs<esp::Numeric<"weight">>, esp::SharedBottom<esp::Mlp<4>>, Click, Watch> {};
 /// The tasks in another order.
 struct Turned : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<MadeUpEncoder>, Watch, Click> {};
@@ -143,7 +143,7 @@ TEST_CASE("models: scores that cannot be compared are refused") {
                            logged = search::model<Logged>("b"), robust = search::model<Robust>("b"),
                            heavier = search::model<Heavier>("b"), other = search::model<OtherClick>("b");
   for (const char* monitor : {"loss", "mean_auc", "watch/rmse"}) CHECK(said(turned, by(monitor)) == "accepted");
-  // A metric of one task: whether the other one helps is a question.
+  // A metric of one task is comparable: the other task may help or not.
   CHECK(said(alone, by("click/auc")) == "accepted");
   CHECK(said(alone, by("mean_auc")) == "accepted");
   CHECK(said(alone, by("watch/rmse")) == "monitor is 'watch/rmse', expected 'loss', 'mean_auc', 'click/<metric>'");

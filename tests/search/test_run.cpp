@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Searches of a known function: the best is found, failures are told, and how many run at once
-// changes nothing.
+// Searches over a known function: the optimum is found, failures are reported, and the number of
+// concurrent runs has no effect.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -59,7 +59,7 @@ TEST_CASE("search: successive halving spends the large budgets on the best of th
   const auto all =
       search::run(made_up_space(), search::Random{.trials = 27, .seed = 5}, {distance}, quiet())
           .ranking();
-  const auto ranked = result.ranking();  // here the order is the same with every budget
+  const auto ranked = result.ranking();  // the order is the same for every budget
   REQUIRE(ranked.size() == 27);
   for (std::size_t i = 0; i < 27; ++i) {
     CHECK(ranked[i].trial.number == all[i].trial.number);
@@ -124,7 +124,7 @@ TEST_CASE("search: seeds differ by trial and fold, not by budget; threads are sh
     all.insert(values.begin(), values.end());
   }
   CHECK(all.size() == 8);
-  CHECK(threads == std::set<int>{2, 3});  // of the last rung two folds are left: three threads each
+  CHECK(threads == std::set<int>{2, 3});  // the last rung has two folds: three threads each
 }
 
 TEST_CASE("search: what fails is told and is not the best") {
@@ -155,7 +155,7 @@ TEST_CASE("search: what fails is told and is not the best") {
   }};
   const auto none = search::run({search::uniform("x", 0, 1)},
                                 search::SuccessiveHalving{.trials = 3}, never, quiet());
-  CHECK(none.outcomes.size() == 3);  // none goes on
+  CHECK(none.outcomes.size() == 3);  // none is promoted
   CHECK(message_of([&] { static_cast<void>(none.best()); }) ==
         "search: all 3 trials failed; trial 0, fold 0: never");
   CHECK(none.picture().to_svg().find("<svg") == 0);

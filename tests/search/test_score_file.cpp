@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The file of scores: a search goes on where it was, and takes nothing that is not its own.
+// The score file: a search resumes from it and rejects the file of another search.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -15,7 +15,7 @@ namespace {
 
 constexpr search::SuccessiveHalving strategy{.trials = 9, .eta = 3, .max_budget = 3};
 
-/// One trial fails; each call is counted.
+/// One trial fails; calls are counted.
 struct Counted {
   std::atomic<int> calls{0};
   search::Objective objective{[this](const search::Trial& t, const search::FoldRun& f) {
@@ -77,7 +77,7 @@ TEST_CASE("score file: a longer search goes on from a shorter one, and the other
       search::run(made_up_space(), search::Random{.trials = 3}, short_one.objective, o));
   static_cast<void>(
       search::run(made_up_space(), search::Random{.trials = 6}, long_one.objective, o));
-  CHECK(long_one.calls == 6);  // three trials of two folds
+  CHECK(long_one.calls == 6);  // three trials with two folds each
   const auto result = search::run(made_up_space(), search::Random{.trials = 4}, third.objective, o);
   CHECK(third.calls == 0);
   CHECK(result.outcomes.size() == 4);
@@ -99,7 +99,7 @@ TEST_CASE("score file: an interrupted search stops, says so, and goes on later")
   const auto part = search::run(made_up_space(), strategy, interrupting, o);
   CHECK(part.interrupted);
   CHECK(calls == 6);
-  CHECK(part.run == 5);  // the sixth is thrown away
+  CHECK(part.run == 5);  // the sixth is discarded
   CHECK(part.outcomes.size() == 2);
   const auto rest = search::run(made_up_space(), strategy, counted.objective, o);
   CHECK_FALSE(rest.interrupted);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Spaces, and what strategies make of them.
+// Search spaces and the schedules that strategies make of them.
 #include <doctest/doctest.h>
 
 #include <limits>
@@ -69,7 +69,7 @@ TEST_CASE("space: samples lie in their ranges and cover them evenly") {
   CHECK(low_l == doctest::Approx(n / 2).epsilon(0.07));
   REQUIRE(integers.size() == 4);
   for (const auto& [value, count] : integers) CHECK(count == doctest::Approx(n / 4).epsilon(0.12));
-  REQUIRE(sizes.size() == 8);  // log: as many of 1 as the range [0.5, 1.5) has in logarithm
+  REQUIRE(sizes.size() == 8);  // log scale: the probability of 1 is proportional to log(1.5 / 0.5)
   CHECK(sizes[1] == doctest::Approx(n * std::log(3) / std::log(17)).epsilon(0.12));
   CHECK(sizes[8] == doctest::Approx(n * std::log(8.5 / 7.5) / std::log(17)).epsilon(0.3));
   REQUIRE(choices.size() == 3);
@@ -117,12 +117,12 @@ TEST_CASE("strategies: no point is a trial twice, and a small space ends with al
   CHECK(all.note == "the space has 6 points: each is a trial, where 40 were asked for");
   const std::vector<std::string> found = texts(all);
   CHECK(std::set<std::string>(found.begin(), found.end()).size() == 6);
-  for (int trials = 1; trials <= 6; ++trials) {  // and a longer search begins like a shorter one
+  for (int trials = 1; trials <= 6; ++trials) {  // a longer search starts like a shorter one
     const search::Schedule made = search::Random{.trials = trials}.schedule(small);
     CHECK(made.note.empty());
     CHECK(texts(made) == std::vector<std::string>(found.begin(), found.begin() + trials));
   }
-  // The ends of a wide range by logarithm are drawn once in thousands: all are found nevertheless.
+  // The ends of a wide log range are drawn once in thousands of draws; all are found nevertheless.
   const search::Space rare{search::log_integer("n", 1, 3000)};
   const std::vector<std::string> many = texts(search::Random{.trials = 3000}.schedule(rare));
   CHECK(many.size() == 3000);

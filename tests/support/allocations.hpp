@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How many times this program has called operator new. One file of the program is
+// The number of calls of operator new in this program. One file of the program must include
 // support/allocations.inc.
 #pragma once
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Standard error, to be read instead of shown.
+// Captures standard error.
 #pragma once
 
 #include <cstdio>
@@ -9,7 +9,7 @@
 
 namespace espalier_test {
 
-/// While it lives, standard error goes to a file.
+/// Redirects standard error to a temporary file during its lifetime.
 class CapturedStderr {
  public:
   CapturedStderr() : file_(std::tmpfile()), before_(::dup(2)) {

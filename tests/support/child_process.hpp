@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A copy of this process that does something and ends; and one that may mount what it likes.
+// Runs an action in a forked child process; a child can get its own mount namespace.
 #pragma once
 
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 namespace espalier_test {
 
 #if defined(__SANITIZE_THREAD__)
-inline constexpr bool may_start_threads_in_child = false;  // ThreadSanitizer ends such a child
+inline constexpr bool may_start_threads_in_child = false;  // ThreadSanitizer aborts such a child
 #elif defined(__has_feature)
 #if __has_feature(thread_sanitizer)
 inline constexpr bool may_start_threads_in_child = false;
@@ -26,8 +26,8 @@ inline constexpr bool may_start_threads_in_child = true;
 inline constexpr bool may_start_threads_in_child = true;
 #endif
 
-/// How a child ends that runs `action`: its exit status, 99 when it throws, or minus the signal that killed it (SIGALRM
-/// when it hangs).
+/// Runs `action` in a child and returns its exit status, 99 if it throws, or minus the signal that
+/// killed it (SIGALRM if it hangs).
 inline int child(auto&& action) {
   const pid_t process = ::fork();
   if (process == 0) {
@@ -45,7 +45,7 @@ inline int child(auto&& action) {
   return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-/// For a child: mounts from now on are its own. False where the system does not let it.
+/// Called in a child: gives it a private mount namespace. Returns false if the system denies it.
 inline bool own_mounts() {
   const auto map = [](const char* file, const std::string& text) {
     const int opened = ::open(file, O_WRONLY | O_CLOEXEC);
@@ -53,7 +53,7 @@ inline bool own_mounts() {
     if (opened >= 0) ::close(opened);
     return written;
   };
-  if (::unshare(CLONE_NEWNS) != 0) {  // no administrator: one of a name space of its own
+  if (::unshare(CLONE_NEWNS) != 0) {  // not privileged: also needs a user namespace
     const std::string user = "0 " + std::to_string(::getuid()) + " 1", group = "0 " + std::to_string(::getgid()) + " 1";
     if (::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0 || !map("/proc/self/uid_map", user)) return false;
     if (!map("/proc/self/setgroups", "deny") || !map("/proc/self/gid_map", group)) return false;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One step of a method that needs coordinates, from gradients as rows of numbers.
+// One step of a balancing method that rewrites gradient coordinates; each gradient is one row of
+// numbers.
 #pragma once
 
 #include <cmath>
@@ -10,7 +11,7 @@
 
 namespace espalier_test {
 
-/// `absent`: this task is not in the batch. `cut` > 0: in blocks of so many coordinates.
+/// `absent`: this task is not in the batch. `cut` > 0: rewrites in blocks of `cut` coordinates.
 inline std::vector<double> coordinate_step(espalier::GradientAggregator& balance,
                                            std::vector<std::vector<double>> gradients,
                                            std::uint64_t key, std::size_t absent = 99,

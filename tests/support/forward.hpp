@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Models that run forward with a pass and without, and what they say.
+// Models for comparing the forward pass with and without an optimization pass, and their
+// predictions.
 #pragma once
 
 #include <limits>
@@ -18,13 +19,14 @@ using Rating = esp::Task<"rating", esp::SoftmaxCrossEntropy<5>, esp::Weight{1.0}
 using Deep = esp::Layers<esp::Dense<11, esp::Activation::silu>, esp::Residual<esp::LayerNorm, esp::Dense<7>, esp::Dense<11>>,
                          esp::Dropout<esp::Rate{0.3}>, esp::BatchNorm, esp::Dense<9, esp::Activation::tanh>>;
 struct Mixed : esp::MultiTaskModel<MadeUpInputs, esp::Mmoe<3, Deep>, Click, Watch, Rating> {};
-/// Layers of every panel height, with rows below the last panel; second layers side by side.
+/// Layers of every panel height, with rows left after the last panel; the experts' second layers
+/// are adjacent.
 struct Broad : esp::MultiTaskModel<MadeUpInputs, esp::Mmoe<3, esp::Mlp<65, 48, 101>>, Click, Watch> {};
 struct Straight : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<esp::Layers<>>, Click, Rating> {};
 
 inline const std::vector<esp::Index> vocabulary_rows{13, 5};
 
-/// Parameters that are none of the initial ones.
+/// Random parameters that differ from the initial ones.
 template <class T>
 esp::Parameters<T> made_up_parameters(const esp::PlanView& plan) {
   esp::Parameters<T> parameters(plan, vocabulary_rows);
@@ -37,7 +39,7 @@ esp::Parameters<T> made_up_parameters(const esp::PlanView& plan) {
   return parameters;
 }
 
-/// All tasks' predictions for a batch, one task behind the other.
+/// All tasks' predictions for a batch, concatenated task by task.
 template <class T>
 std::vector<T> predictions(const esp::InferenceExecutor<T>& executor, const esp::Batch<T>& batch,
                            typename esp::InferenceExecutor<T>::Workspace& workspace) {
@@ -53,7 +55,7 @@ std::vector<T> predictions(const esp::InferenceExecutor<T>& executor, const esp:
   return all;
 }
 
-/// The same for made-up samples, in a workspace of NaNs.
+/// The same for random samples, with a workspace initialized to NaN.
 template <class T>
 std::vector<T> predictions(const esp::InferenceExecutor<T>& executor, esp::Index samples) {
   const esp::RandomBatch<T> data(executor.plan(), samples, vocabulary_rows, 7);
@@ -62,7 +64,7 @@ std::vector<T> predictions(const esp::InferenceExecutor<T>& executor, esp::Index
   return predictions(executor, data.batch(), workspace);
 }
 
-/// max |a − b| / (1 + |b|); NaN where there is one.
+/// max |a − b| / (1 + |b|); infinity if the sizes differ or a difference is NaN.
 template <class T>
 double difference(const std::vector<T>& a, const std::vector<T>& b) {
   double worst = a.size() == b.size() ? 0 : std::numeric_limits<double>::infinity();
@@ -73,7 +75,7 @@ double difference(const std::vector<T>& a, const std::vector<T>& b) {
   return worst;
 }
 
-/// What became of a pass.
+/// The note of `pass`; an empty note if there is none.
 inline esp::PassNote note_of(const std::vector<esp::PassNote>& notes, std::string_view pass) {
   for (const esp::PassNote& note : notes) {
     if (note.pass == pass) return note;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A test under each set of instructions that the program has code for and the processor has.
+// Runs a test once per instruction set that the program was compiled for and the processor
+// supports.
 #pragma once
 
 #include <doctest/doctest.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Small made-up data that can be learnt, and models for it.
+// Small synthetic data sets that models can learn, and such models.
 #pragma once
 
 #include <algorithm>
@@ -34,7 +34,8 @@ struct Normed : esp::MultiTaskModel<MadeUpInputs,
                                     esp::SharedBottom<esp::Layers<esp::Dense<12>, esp::BatchNorm, esp::LayerNorm>>,
                                     Click, Watch> {};
 
-/// `rows` samples: click depends on x and the user, watch on y and the tags. Of each label a share `missing` is missing.
+/// `rows` samples: click depends on x and the user, watch on y and the tags. A fraction `missing`
+/// of each label is missing.
 inline esp::Table made_up_table(esp::Index rows, std::uint64_t seed, double missing = 0) {
   esp::Random random(seed);
   std::vector<double> x, y, click, watch, weight;
@@ -75,7 +76,7 @@ inline esp::Dataset made_up(esp::Index rows, std::uint64_t seed, double missing 
   return esp::Dataset(made_up_table(rows, seed, missing));
 }
 
-/// Quiet, quick and reproducible.
+/// Options for quick, reproducible training without output.
 inline esp::TrainerOptions quick_options() {
   esp::TrainerOptions o;
   o.epochs = 3;
@@ -86,7 +87,7 @@ inline esp::TrainerOptions quick_options() {
   return o;
 }
 
-/// The error's sentence, or "accepted".
+/// The error's message, or "accepted".
 template <class Action>
 std::string message_of(Action&& action) {
   try {
@@ -97,7 +98,7 @@ std::string message_of(Action&& action) {
   return "accepted";
 }
 
-/// The parameters that a run starts from.
+/// The initial parameters of a run.
 template <class Model>
 esp::Parameters<float> started(const esp::Dataset& train, std::uint64_t seed) {
   const auto program = esp::program_of<Model, float, esp::Cpu>();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A safetensors file with something changed in it, otherwise well formed.
+// The contents of a safetensors file, to change and write back in valid form.
 #pragma once
 
 #include <cstring>
@@ -30,7 +30,7 @@ struct Contents {
     }
   }
 
-  /// Sets a tensor to numbers.
+  /// Replaces a tensor with a one-dimensional one of `values`.
   template <class T>
   void set(const std::string& name, const std::vector<T>& values) {
     Tensor made{espalier::dtype_of<T>, {static_cast<std::int64_t>(values.size())}, std::vector<std::byte>(values.size() * sizeof(T))};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How many times clipped steps with Adam allocate once the first is done.
+// Counts the allocations of training steps with Adam and gradient clipping after the first step.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@
 
 namespace espalier_test {
 
-/// Four steps after one. Tasks weigh 1.
+/// Allocations of four steps after one warm-up step. Every task has weight 1.
 template <class T>
 long step_allocations(espalier::TrainExecutor<T>& executor, const espalier::Batch<T>& batch) {
   executor.prepare(espalier::Adam{}, {});

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Inputs of two steps, and a layer that leaves the last.
+// Inputs with two time steps, and a layer that selects the last step.
 #pragma once
 
 #include "espalier/describe/model.hpp"
 
 namespace espalier_test {
 
-/// Half of the values of `Inputs` as a first step, half as a second.
+/// Splits the values of `Inputs` into two steps: the first half and the second half.
 template <class Inputs>
 struct InTwoSteps : Inputs {
   template <class Builder>
@@ -18,7 +18,7 @@ struct InTwoSteps : Inputs {
   }
 };
 
-/// The last step of its input: another view of the same values.
+/// Selects the last step of its input: a view, no copy.
 struct LastStep {
   using Operations = espalier::TypeList<>;
   static constexpr int width(int in) { return in; }

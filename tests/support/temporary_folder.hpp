@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A folder for one test, gone with its files at the end.
+// A folder for one test; the destructor deletes it and its files.
 #pragma once
 
 #include <algorithm>
@@ -15,7 +15,7 @@ namespace espalier_test {
 
 class TemporaryFolder {
  public:
-  enum class Where { on_disk, in_memory };  ///< syncing to memory is quick
+  enum class Where { on_disk, in_memory };  ///< in_memory (/dev/shm, if present): fsync is fast
 
   explicit TemporaryFolder(Where where = Where::on_disk) {
     static std::atomic<int> counter{0};
@@ -33,11 +33,11 @@ class TemporaryFolder {
   }
 
   [[nodiscard]] std::string path() const { return folder_.string(); }
-  /// The path of a file in it.
+  /// The path of file `name` in the folder.
   [[nodiscard]] std::string operator/(const std::string& name) const {
     return (folder_ / name).string();
   }
-  /// Names in it, sorted.
+  /// The names in the folder, sorted.
   [[nodiscard]] std::vector<std::string> names() const {
     std::vector<std::string> out;
     for (const auto& entry : std::filesystem::directory_iterator(folder_)) {

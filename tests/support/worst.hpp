@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// The largest of some errors, in which a NaN is not lost: neither max nor a comparison alone keeps it.
+// The maximum of several errors. A NaN counts as infinity: std::max or a comparison alone would
+// lose it.
 #pragma once
 
 #include <limits>
 
 namespace espalier_test {
 
-/// `worst` becomes `error` if that is larger, and infinite if that is NaN.
+/// Sets `worst` to `error` if that is larger, and to infinity if `error` is NaN.
 inline void keep_worst(double& worst, double error) {
   if (error != error) error = std::numeric_limits<double>::infinity();
   if (error > worst) worst = error;

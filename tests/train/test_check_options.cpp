@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Options that cannot be: one sentence each, before anything is learnt.
+// Invalid options: one error message each, before training starts.
 #include <doctest/doctest.h>
 
 #include <filesystem>

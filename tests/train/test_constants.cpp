@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the best constant scores, and what a run says of tasks that are worse.
+// Scores of the best constant prediction, and what a run reports about tasks that score worse.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -30,7 +30,7 @@ using Shares = esp::Task<"shares", esp::Poisson>;
 using Kind = esp::Task<"kind", esp::SoftmaxCrossEntropy<3>>;
 using All = Model<Click, Hours, Median, Logs, Shares, Kind>;
 
-/// Labels that depend on x; `turned`: the other way round. hours are 100 + 10 x.
+/// Labels that depend on x, or on −x if `turned`; hours are 100 + 10 z with z = ±x.
 esp::Dataset data(esp::Index rows, std::uint64_t seed, bool turned) {
   esp::Random random(seed);
   std::vector<double> x, click, hours, shares, kind;
@@ -79,7 +79,7 @@ TEST_CASE("constants: by task, in the label's unit, by the names of the metrics 
   CHECK(report.value("click", "auc") == 0.5);
   CHECK(report.value("click", "log_loss") == doctest::Approx(-0.75 * std::log(0.75) - 0.25 * std::log(0.25)));
   CHECK(report.tasks[0].mean == 0.75);
-  for (const char* task : {"hours", "median", "logs"}) {  // the mean is 40, a median 20
+  for (const char* task : {"hours", "median", "logs"}) {  // the mean is 40, a median is 20
     CHECK(report.value(task, "rmse") == doctest::Approx(std::sqrt((900 + 400 + 100 + 3600) / 4.0)).epsilon(1e-5));
     CHECK(report.value(task, "mae") == doctest::Approx((10 + 0 + 10 + 80) / 4.0).epsilon(1e-5));
   }
@@ -95,7 +95,7 @@ TEST_CASE("constants: by task, in the label's unit, by the names of the metrics 
 
 TEST_CASE("constants: a run says which tasks are worse than the best constant, and by what") {
   const esp::Dataset train = data(800, 1, false);
-  // What was learnt is wrong on these rows.
+  // On these rows the learnt relation is reversed.
   const std::string text = said<All>(train, data(400, 2, true));
   const auto line = [&](const std::string& task) {
     const std::size_t at = text.find("task '" + task + "': validation ");
@@ -112,7 +112,7 @@ TEST_CASE("constants: a run says which tasks are worse than the best constant, a
   CHECK(line("kind").starts_with("task 'kind': validation log_loss "));
   CHECK(line("kind").ends_with(": what it learnt does not hold on these rows. More epochs while it gets better, else a lower learning "
                                "rate, dropout or weight decay may help"));
-  // Rows of one kind: nothing to say. Nor of a task that does not learn.
+  // On similar rows there is nothing to report; neither for a task of weight 0.
   const std::string of_one_kind = said<All>(train, data(400, 2, false), 20);
   CAPTURE(of_one_kind);
   CHECK(of_one_kind.find("constant") == std::string::npos);
@@ -132,7 +132,7 @@ TEST_CASE("constants: what is called worse is clearly so") {
     const auto all = esp::constant_notes(trainer.plan(), report, encoded);
     return all.empty() ? std::string() : all[0];
   };
-  // Of 200 samples a random order has an AUC of 0.5 ± 0.041.
+  // With 200 samples, a random order has an AUC of 0.5 ± 0.041.
   CHECK(notes(0.6, constant * 1.009).empty());
   CHECK(notes(0.4, constant).empty());
   CHECK(notes(std::nan(""), std::nan("")).empty());

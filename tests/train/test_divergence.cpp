@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Training that runs off is said, and never mistaken for a loss of zero.
+// Divergence of training is reported, and never taken for a loss of zero.
 #include <doctest/doctest.h>
 
 #include <csignal>
@@ -13,7 +13,7 @@ namespace {
 
 const esp::Dataset train = made_up(200, 1), valid = made_up(200, 2);
 
-/// A constant rate, but for one step; and SIGTERM in the middle of another.
+/// A constant learning rate, except in step `at`; raises SIGTERM during step `stop`.
 struct Burst {
   std::int64_t at = 1, stop = 0;
   double operator()(std::int64_t step, std::int64_t) const {
@@ -41,7 +41,7 @@ TEST_CASE("divergence: the last good epoch is kept, in memory and on disk") {
   esp::TrainerOptions o = quick_options();
   o.epochs = 10;
   o.optimizer = esp::Sgd{.learning_rate = 1e-2};
-  o.schedule = Burst{.at = 10};  // four steps an epoch: in the third
+  o.schedule = Burst{.at = 10};  // four steps per epoch: in the third epoch
   o.checkpoint = folder / "model.safetensors";
   esp::Trainer<Bottom> trainer(o);
   const std::string said = message_of([&] { trainer.fit(train, valid); });
@@ -104,7 +104,7 @@ TEST_CASE("divergence: the last step's too, where nothing comes after it") {
   const TemporaryFolder folder;
   esp::TrainerOptions o = quick_options();
   o.epochs = 1;
-  o.batch_size = 200;  // one step in all
+  o.batch_size = 200;  // a single step
   o.checkpoint = folder / "model.safetensors";
   esp::Trainer<Bottom> good(o);
   good.fit(train);

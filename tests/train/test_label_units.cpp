@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tasks in natural units: predictions, metrics, files; and what a run says of labels that cannot teach.
+// Tasks in natural units: predictions, metrics, files; messages about labels that cannot be learnt.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -28,7 +28,7 @@ using Inputs = esp::Inputs<esp::Numeric<"x">>;
 template <class... Tasks>
 struct Model : esp::MultiTaskModel<Inputs, esp::SharedBottom<esp::Mlp<16>>, Tasks...> {};
 
-/// hours = 1000 + 100 x, click = x > 0, kind by the sign.
+/// hours = 1000 + 100 x, click = x > 0, kind depends on the sign of x.
 esp::Dataset data(esp::Index rows, std::uint64_t seed = 3) {
   esp::Random random(seed);
   std::vector<double> x, hours, click;
@@ -56,7 +56,7 @@ double metric(const esp::Report& report, const char* task, const char* name) {
   return std::nan("");
 }
 
-/// What a run says.
+/// The messages of a run.
 template <class M>
 std::string said(const esp::Dataset& train, int epochs = 1) {
   esp::TrainerOptions options = quick_options();
@@ -78,7 +78,7 @@ TEST_CASE("label units: predictions and metrics are in the label's unit, from tr
   const esp::Dataset train = data(512), test = data(64, 4);
   trainer.fit(train);
   const esp::Report report = trainer.evaluate(test);
-  CHECK(metric(report, "hours", "rmse") < 20);  // of a deviation of 100
+  CHECK(metric(report, "hours", "rmse") < 20);  // the labels' standard deviation is 100
   CHECK(report.tasks[1].mean == doctest::Approx(1000).epsilon(0.05));
   const esp::Predictions p = trainer.predict(test);
   CHECK(p.class_names == std::vector<std::vector<std::string>>{{}, {}, {"down", "up"}});
@@ -145,7 +145,7 @@ TEST_CASE("label units: after log1p the prediction is expm1 of what is learnt, b
   const double said = static_cast<double>(trainer.predict(train).of("hours")[0]);
   CHECK(said == doctest::Approx(std::expm1(of_logs)).epsilon(1e-3));
   CHECK(said < 0.5 * mean);
-  // A value that is served is in the same unit, by trainer and predictor.
+  // A predicted value is in the same unit in trainer and predictor.
   const std::vector<esp::NamedValue> row{{"x", 0.0}};
   CHECK(trainer.predict(trainer.features().encode(row)).of("hours")[0] == doctest::Approx(said));
 }
@@ -209,7 +209,7 @@ TEST_CASE("label units: the sample weight is not needed to evaluate, and is to l
 }
 
 TEST_CASE("label units: Huber's delta is in the label's unit") {
-  // 0.5 and 4 units off, delta 2, labels divided by 10.
+  // Errors of 0.5 and 4 units, delta 2, labels scaled by 1/10.
   using Loss = esp::Huber<esp::Delta{2}>;
   for (const double off : {0.5, 4.0}) {
     double plain = 0, scaled = 0;
@@ -217,7 +217,7 @@ TEST_CASE("label units: Huber's delta is in the label's unit") {
     CHECK(Loss::evaluate((30 + off) / 10, 3.0, scaled, 10.0) == doctest::Approx(value / 100));
     CHECK(scaled == doctest::Approx(plain / 10));
   }
-  // A median is not pulled: one label in ten is far off.
+  // The prediction stays near the median although every tenth label is an outlier.
   using Robust = esp::Task<"hours", esp::Huber<esp::Delta{1}>>;
   std::vector<double> x(200, 0.0), hours;
   for (int i = 0; i < 200; ++i) hours.push_back(i % 10 == 0 ? 1000 : 50 + i % 2);

@@ -24,7 +24,7 @@ std::string error_of(const char* what, bool grouped = false) {
   return message_of([&] { esp::Monitor(mixed, what, grouped); });
 }
 
-/// Two samples, labels task after task.
+/// Two samples; labels are stored task by task.
 esp::EncodedData labels(std::vector<float> values, std::vector<float> weights = {}) {
   esp::EncodedData data;
   data.samples = 2;
@@ -128,7 +128,8 @@ TEST_CASE("monitor: a validation split that cannot tell is refused") {
   CHECK(check("click/auc", one_class) == "monitor 'click/auc'" + undefined);
   CHECK(check("mean_auc", one_class) == "monitor 'mean_auc'" + undefined);
   CHECK(check("watch/r2", constant) == "monitor 'watch/r2'" + undefined);
-  CHECK(check("loss", labels({0, 1, 2, 3, 0, 2}, {0, 0})) == "monitor 'loss'" + undefined);  // nobody counts
+  // No sample has a weight.
+  CHECK(check("loss", labels({0, 1, 2, 3, 0, 2}, {0, 0})) == "monitor 'loss'" + undefined);
   CHECK(check("click/auc", labels({0, 1, 2, 3, 0, 2}, {1, 0})) == "monitor 'click/auc'" + undefined);
   CHECK(check("loss", labels({none, none, 2, none, none, none})) == "accepted");
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The learning rate falls where validation does not get better.
+// Plateau: the learning rate is reduced if the validation value does not improve.
 #include <doctest/doctest.h>
 
 #include "support/captured_stderr.hpp"
@@ -9,7 +9,7 @@ using namespace espalier_test;
 
 namespace {
 
-/// Overfits soon: few rows, a high rate.
+/// Overfits early: few rows, a high learning rate.
 esp::TrainerOptions hasty(const esp::Plateau& plateau) {
   esp::TrainerOptions o = quick_options();
   o.epochs = 16;
@@ -18,7 +18,7 @@ esp::TrainerOptions hasty(const esp::Plateau& plateau) {
   o.plateau = plateau;
   return o;
 }
-const esp::Dataset train = made_up(150, 1), valid = made_up(200, 2);  // three steps of 64 an epoch
+const esp::Dataset train = made_up(150, 1), valid = made_up(200, 2);  // three steps of 64 per epoch
 
 struct Epoch {
   double rate, monitored;
@@ -32,7 +32,7 @@ std::vector<Epoch> epochs_of(esp::TrainerOptions o) {
   return epochs;
 }
 
-/// The factors that epochs should have had, by counting.
+/// The expected rate factor of each epoch.
 std::vector<double> by_hand(const std::vector<Epoch>& epochs, const esp::Plateau& plateau, bool higher) {
   std::vector<double> factors;
   double factor = 1, best = 0;
@@ -65,7 +65,7 @@ TEST_CASE("plateau: the rate is multiplied after each wait, down to the least") 
       const std::vector<double> factors = by_hand(epochs, plateau, o.monitor == "mean_auc");
       REQUIRE(factors.size() == 16);
       for (std::size_t i = 0; i < factors.size(); ++i) CHECK(epochs[i].rate == doctest::Approx(2e-2 * factors[i]).epsilon(1e-12));
-      CHECK(factors.back() < 1);  // or there was no plateau
+      CHECK(factors.back() < 1);  // there was a plateau
       if (plateau.least > 0) CHECK(factors.back() == plateau.least);
     }
   }
@@ -73,7 +73,7 @@ TEST_CASE("plateau: the rate is multiplied after each wait, down to the least") 
 
 TEST_CASE("plateau: multiplies what the schedule says") {
   esp::TrainerOptions o = hasty({});
-  o.schedule = esp::StepDecay{.every = 3, .factor = 0.9};  // an epoch
+  o.schedule = esp::StepDecay{.every = 3, .factor = 0.9};  // per epoch
   const std::vector<Epoch> epochs = epochs_of(o);
   const std::vector<double> factors = by_hand(epochs, {}, false);
   CHECK(factors.back() < 1);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// An interrupted run goes on bit for bit as if it never had been.
+// An interrupted and resumed run is bitwise equal to an uninterrupted one.
 #include <doctest/doctest.h>
 #include <sys/stat.h>
 
@@ -17,9 +17,10 @@ using namespace espalier_test;
 
 namespace {
 
-const esp::Dataset train = made_up(230, 1, 0.1), valid = made_up(100, 2);  // four steps of 64 an epoch
+// Four steps of 64 per epoch.
+const esp::Dataset train = made_up(230, 1, 0.1), valid = made_up(100, 2);
 
-/// A constant rate, and SIGTERM in the middle of step `at`.
+/// A constant learning rate; raises SIGTERM during step `at`.
 struct Terminate {
   std::int64_t at = 0;
   double operator()(std::int64_t step, std::int64_t) const {
@@ -57,7 +58,7 @@ Outcome run(const esp::TrainerOptions& o, const esp::Dataset& held_out = valid) 
   return outcome;
 }
 
-/// Every way that two runs can be the same.
+/// Checks that two runs are equal in every respect.
 void check_same(const Outcome& a, const Outcome& b) {
   CHECK(same_bits(a.parameters, b.parameters));
   CHECK(a.result.epochs == b.result.epochs);
@@ -65,7 +66,7 @@ void check_same(const Outcome& a, const Outcome& b) {
   CHECK(std::bit_cast<std::uint64_t>(a.result.best_value) == std::bit_cast<std::uint64_t>(b.result.best_value));
   CHECK(a.history == b.history);
   CHECK((a.checkpoint == b.checkpoint));
-  CHECK((a.state == b.state));  // moments, balance, loop and all
+  CHECK((a.state == b.state));  // moments, balance, loop
 }
 
 template <class Model>
@@ -88,7 +89,7 @@ void check_interrupts(const std::function<void(esp::TrainerOptions&)>& change, s
     on.threads = 1;
     check_same(run<Model>(on), whole);
   }
-  // Interrupted again and again, at every step.
+  // Interrupted repeatedly, at every step.
   esp::TrainerOptions often = three_epochs(folder, "often");
   change(often);
   Outcome last;
@@ -101,7 +102,8 @@ void check_interrupts(const std::function<void(esp::TrainerOptions&)>& change, s
   check_same(last, whole);
 }
 
-/// Runs that are cut at a step each and then resumed, against one that was not. `options(name)`: of a run of that name.
+/// Compares runs that are interrupted at one step each and resumed with the uninterrupted run.
+/// `options(name)` returns the options of a run of that name.
 template <class Options>
 void check_cuts(const Options& options, const Outcome& whole, std::initializer_list<std::int64_t> steps) {
   for (const std::int64_t at : steps) {
@@ -229,7 +231,7 @@ TEST_CASE("resume: a run that had finished returns at once, with its model") {
   int epochs = 0;
   o.callbacks.emplace_back([&](esp::EpochInfo&) { ++epochs; });
   o.progress = esp::ShowProgress::automatic;
-  std::filesystem::remove(o.checkpoint.text());  // what was saved last may be lost
+  std::filesystem::remove(o.checkpoint.text());  // the model file may be lost
   const CapturedStderr captured;
   const Outcome again = run<Bottom>(o);
   CHECK(epochs == 0);
@@ -287,7 +289,7 @@ TEST_CASE("resume: a callback's patience outlasts the options'") {
   };
   const Outcome whole = run<Bottom>(options("whole"));
   REQUIRE(whole.result.epochs == 12);
-  REQUIRE(whole.result.best_epoch < 11);  // or there was no patience to outlast
+  REQUIRE(whole.result.best_epoch < 11);  // otherwise the patience is not exceeded
   check_cuts(options, whole, {16, 30, 44});
 }
 
@@ -380,7 +382,8 @@ TEST_CASE("resume: other settings are refused, naming the first difference") {
           trainer.fit(made_up(231, 2), valid);
         }) == file + "the run was started with training rows: 230, now it is training rows: 231" + end);
 
-  // What the model's file does not say, as it matters to learning alone: weights, options of losses, dropout.
+  // Settings that matter to training only and are not in the model file: weights, loss options,
+  // dropout.
   struct Weighted : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<MadeUpEncoder>, Click,
                                         esp::Task<"watch", esp::MeanSquaredError, esp::Weight{0.25}, esp::Tower<8>>> {};
   struct Smoothed
@@ -398,7 +401,7 @@ TEST_CASE("resume: other settings are refused, naming the first difference") {
   CHECK(message_of([&] { run<Dropped>(o); }) ==
         file + "the run was started with rate of 'shared/dropout1': 0.1, now it is rate of 'shared/dropout1': 0.2" + end);
 
-  // None of that touched the file: the run goes on.
+  // None of that changed the file: the run can be resumed.
   CHECK(esp::read_file(o.checkpoint.text() + ".resume") == first.state);
   CHECK(run<Bottom>(o).result.epochs == 3);
 }
@@ -449,7 +452,8 @@ TEST_CASE("interrupt: what is said, and what is kept without a checkpoint") {
   esp::Trainer<Bottom> trainer(bare);
   CHECK(trainer.fit(train, valid).interrupted);
   CHECK(captured.text().find("interrupted after step 6; nothing saved, as there is no checkpoint file\n") != std::string::npos);
-  CHECK(same_bits(trainer.parameters(), cut.parameters));  // both have the weights of the first epoch
+  // Both have the parameters of the first epoch.
+  CHECK(same_bits(trainer.parameters(), cut.parameters));
 }
 
 TEST_CASE("interrupt: signals are the application's unless the options say otherwise") {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The files of a run when something is in the way: what cannot be written is said before the first epoch; what fails later
-// costs no checkpoint; a run that is over is left as it is.
+// Errors with the files of a run: a path that cannot be written is reported before the first epoch;
+// a later error does not cost the checkpoint; rerunning a finished run changes no file.
 #include <doctest/doctest.h>
 
 #include <filesystem>
@@ -16,9 +16,9 @@ using namespace espalier_test;
 
 namespace {
 
-const esp::Dataset train = made_up(200, 1), valid = made_up(100, 2);  // four steps of 64 an epoch
+const esp::Dataset train = made_up(200, 1), valid = made_up(100, 2);  // four steps of 64 per epoch
 
-/// The sentence of a run, and its epochs.
+/// The error message of a run, or "accepted", and the number of its epochs.
 std::pair<std::string, int> fit(esp::TrainerOptions o) {
   int epochs = 0;
   o.callbacks.emplace_back([&](esp::EpochInfo&) { ++epochs; });
@@ -27,7 +27,7 @@ std::pair<std::string, int> fit(esp::TrainerOptions o) {
   return {said, epochs};
 }
 
-/// A run that goes on where it was.
+/// Options of a run that resumes.
 esp::TrainerOptions resumed_in(const TemporaryFolder& folder) {
   esp::TrainerOptions o = quick_options();
   o.checkpoint = folder / "model.safetensors";
@@ -35,7 +35,7 @@ esp::TrainerOptions resumed_in(const TemporaryFolder& folder) {
   return o;
 }
 
-/// Files below a folder, with when they were written and their bytes.
+/// The modification time and content of every file below a folder.
 std::map<std::string, std::pair<std::filesystem::file_time_type, std::string>> contents(const TemporaryFolder& folder) {
   std::map<std::string, std::pair<std::filesystem::file_time_type, std::string>> all;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(folder.path())) {
@@ -71,7 +71,8 @@ TEST_CASE("run files: a read-only folder is said before the first epoch, also wh
     if (!own_mounts()) return 77;
     if (::mount(folder.path().c_str(), folder.path().c_str(), nullptr, MS_BIND, nullptr) != 0) return 77;
     if (::mount(nullptr, folder.path().c_str(), nullptr, MS_BIND | MS_REMOUNT | MS_RDONLY, nullptr) != 0) return 77;
-    if (fit(o) != std::pair<std::string, int>{"accepted", 0}) return 1;  // it was over: there is nothing to write
+    // The run is finished: nothing to write.
+    if (fit(o) != std::pair<std::string, int>{"accepted", 0}) return 1;
     o.epochs = 2;
     if (fit(o) != std::pair{"cannot write " + o.checkpoint.text() + ": Read-only file system", 0}) return 2;
     return 7;
@@ -105,7 +106,7 @@ TEST_CASE("run files: events and a diagnosis on a full disk cost no checkpoint")
     o.events = folder / "small";
     o.diagnose = folder / "diagnosis.jsonl";
     o.diagnose_every = 1;
-    o.batch_size = 2;  // a hundred measurements an epoch: too much for the first one already
+    o.batch_size = 2;  // 100 measurements per epoch: the first epoch already fills the disk
     const auto [said, epochs] = fit(o);
     if (!said.starts_with("cannot write " + (folder / "small/events.out.tfevents.")) ||
         !said.ends_with(": No space left on device") || epochs != 1) {
@@ -150,7 +151,7 @@ TEST_CASE("run files: a second run of one that is over leaves everything as it i
   o.diagnose = folder / "diagnosis.csv";
   CHECK(fit(o) == std::pair<std::string, int>{"accepted", 3});
   const auto before = contents(folder);
-  CHECK(before.size() == 7);  // and the picture of the diagnosis, and the resume file
+  CHECK(before.size() == 7);  // includes the diagnosis chart and the resume file
   CHECK(fit(o) == std::pair<std::string, int>{"accepted", 0});
   CHECK((contents(folder) == before));
   o.epochs = 4;
@@ -166,7 +167,8 @@ TEST_CASE("run files: events begin with the first step of the run, also of the f
     o.epochs = epochs;
     CHECK(fit(o).first == "accepted");
   }
-  std::map<std::int64_t, std::vector<std::int64_t>> steps;  // of the values, by where the file says that it begins
+  // Steps of the values, by the start step of their file.
+  std::map<std::int64_t, std::vector<std::int64_t>> steps;
   for (const auto& entry : std::filesystem::directory_iterator(o.events.text())) {
     const esp::EventLog log = esp::read_event_file(entry.path().string());
     REQUIRE(log.events.size() > 2);

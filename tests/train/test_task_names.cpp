@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Names of tasks with separators in them, wherever names are joined or split.
+// Task names that contain separators, everywhere names are joined or split.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -84,7 +84,7 @@ TEST_CASE("task names: a run's files, a resumed run, freezing and prediction tak
     }
     CHECK(esp::read_file(folder / "curves.svg").find("a.b c:d=e,&quot;f") != std::string::npos);
 
-    // What is frozen is so: by the task's own name, not by that of a task which begins alike.
+    // Freezing matches the task's own name, not that of another task with the same prefix.
     esp::Trainer<Names> untouched(o);
     std::vector<float> before, after;
     const esp::Parameters<float> fresh = started<Names>(train, o.seed);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The trainer learns; what it does with missing labels, weights, a second fit() and a loaded model.
+// Trainer: learning, missing labels, sample weights, a second fit(), and a loaded model.
 #include <doctest/doctest.h>
 
 #include "espalier/exec/predict.hpp"
@@ -10,7 +10,7 @@ using namespace espalier_test;
 
 namespace {
 
-/// Losses of every epoch's training, and of the epochs' validation.
+/// Training and validation losses per epoch.
 struct Log {
   std::vector<double> train, valid;
 };
@@ -31,7 +31,7 @@ void check_learns() {
   CHECK(result.seconds > 0);
   CHECK(result.samples_per_second > 0);
   CHECK(log.train.back() < log.train.front());
-  // Of constants: log 2 about, and half of half a variance of 1. With less than half of that a model has learnt.
+  // A constant prediction has a loss of about log 2 + 0.5 · half the variance 1.
   const double constant = 0.69 + 0.5 * 0.5;
   CHECK(log.train.back() < 0.5 * constant);
   CHECK(log.valid.back() < 0.6 * constant);
@@ -104,7 +104,7 @@ TEST_CASE("trainer: missing labels mask their task, and a task without any does 
 }
 
 TEST_CASE("trainer: a sample's weight counts it so many times") {
-  // One step over all rows, without dropout: weight 2 is the row twice, weight 0 is no row.
+  // One step over all rows, without dropout: weight 2 equals the row twice, weight 0 equals no row.
   esp::TrainerOptions o = quick_options();
   o.epochs = 1;
   o.batch_size = 100;
@@ -155,7 +155,7 @@ TEST_CASE("trainer: weights and groups need not be there to predict") {
   const esp::Predictions p = trainer.predict(esp::Dataset(bare));
   CHECK(same_bits(p.of("click"), whole.of("click")));
   CHECK(p.losses.empty());
-  // Nor are weights needed to evaluate; groups are what metrics by group are of.
+  // Evaluation needs no sample weights; grouped metrics need the groups.
   esp::Table unweighted = made_up_table(50, 3);
   unweighted.remove("weight");
   CHECK(trainer.evaluate(esp::Dataset(unweighted)).tasks[0].labelled == 50);
@@ -216,7 +216,7 @@ TEST_CASE("trainer: a second fit goes on from the weights, vocabularies and norm
   CHECK(trainer.evaluate(valid).value("watch", "rmse") < 1.2 * before);
   CHECK(trainer.history().rows().size() <= 6);
 
-  // The same again from a saved model: load() and fit() are what the second fit() was.
+  // The same from a saved model: load() and fit() equal the second fit().
   const TemporaryFolder folder;
   esp::Trainer<Bottom> again(o);
   again.fit(train, valid);
@@ -238,7 +238,7 @@ TEST_CASE("trainer: a fit that is refused changes nothing") {
   CHECK(refused.find("label 'click' of task 'click'") != std::string::npos);
   CHECK(message_of([&] { static_cast<void>(trainer.parameters()); }) ==
         "the model has no weights yet: call fit() or load() first");
-  // The vocabulary is learnt from what is fitted now, not from what was refused.
+  // The vocabulary comes from the data that was fitted, not from the data that was rejected.
   esp::Table two = made_up_table(200, 1);
   two.remove("user");
   two.add(esp::Column::text("user", std::vector<std::string>(200, "only")));

@@ -25,7 +25,7 @@ TEST_CASE("trainer: every balancing method learns, on parameters and on represen
       esp::Trainer<Experts> trainer(options);
       trainer.fit(train);
       const esp::Report report = trainer.evaluate(test);
-      // Krum follows one task a step.
+      // Krum follows one task per step.
       CHECK(report.value("click", "auc") > (entry.name == "krum" ? 0.4 : 0.8));
       CHECK(report.value("watch", "rmse") < (entry.name == "krum" ? 3.5 : 1.8));
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What freezing, schedules and clipping do to a run.
+// Freezing, learning rate schedules and gradient clipping in a run.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -11,7 +11,7 @@ using namespace espalier_test;
 
 namespace {
 
-const esp::Dataset train = made_up(230, 1), valid = made_up(100, 2);  // four steps of 64 an epoch
+const esp::Dataset train = made_up(230, 1), valid = made_up(100, 2);  // four steps of 64 per epoch
 
 template <class Model>
 esp::Parameters<float> fit(const esp::TrainerOptions& o) {
@@ -20,7 +20,7 @@ esp::Parameters<float> fit(const esp::TrainerOptions& o) {
   return trainer.parameters();
 }
 
-/// Names of the tensors and tables that differ.
+/// The names of the tensors and tables that differ.
 template <class Model>
 std::vector<std::string> moved(const esp::Parameters<float>& a, const esp::Parameters<float>& b) {
   std::vector<std::string> names;
@@ -72,7 +72,7 @@ TEST_CASE("freezing: what fits a pattern keeps its bits, the rest learns; statis
 TEST_CASE("freezing: a frozen part does not change what the rest learns, but for clipping") {
   esp::TrainerOptions o = quick_options();
   o.epochs = 1;
-  o.batch_size = 230;  // one step
+  o.batch_size = 230;  // a single step
   o.optimizer = esp::Sgd{.learning_rate = 0.1};
   const esp::Parameters<float> all = fit<Bottom>(o);
   o.freeze = {"shared/*"};
@@ -124,12 +124,12 @@ TEST_CASE("clipping: a step is as long as the norm allows, and no longer than it
     o.max_gradient_norm = most;
     const esp::Parameters<float> clipped = fit<Bottom>(o);
     CHECK(distance(before, clipped) == doctest::Approx(most).epsilon(1e-3).scale(0));
-    // The same direction.
+    // The direction is the same.
     CHECK(distance(clipped, free) == doctest::Approx(norm - most).epsilon(1e-3).scale(0));
   }
   o.max_gradient_norm = 1e6;
   CHECK(same_bits(fit<Bottom>(o), free));
-  // What is frozen does not count.
+  // Frozen parameters do not count.
   o.freeze = {"shared/*", "embedding/*", "click/*", "watch/dense0/*", "watch/dense1/weight"};
   o.max_gradient_norm = 1e-3;
   CHECK(distance(before, fit<Bottom>(o)) == doctest::Approx(1e-3).epsilon(1e-3).scale(0));
@@ -141,6 +141,6 @@ TEST_CASE("balance: uncertainty moves the weights, and the static ones stay") {
   o.balance = esp::Uncertainty{};
   const esp::Parameters<float> balanced = fit<Bottom>(o);
   CHECK_FALSE(same_bits(equal, balanced));
-  o.balance = esp::Uncertainty{.learning_rate = 1e-12};  // hardly moves from 1
+  o.balance = esp::Uncertainty{.learning_rate = 1e-12};  // the weights stay near 1
   CHECK(distance(equal, fit<Bottom>(o)) < 1e-3 * distance(equal, balanced));
 }

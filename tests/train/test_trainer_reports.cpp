@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a run leaves behind: history, event files, curves; and what it says.
+// The output of a run: history, event files, curves, and messages.
 #include <doctest/doctest.h>
 
 #include <filesystem>
@@ -15,7 +15,7 @@ namespace {
 
 const esp::Dataset train = made_up(200, 1), valid = made_up(200, 2);
 
-/// What the callbacks saw.
+/// Values that the callbacks received.
 struct Seen {
   int epoch = 0;
   double learning_rate = 0, train_loss = 0, click = 0, valid_loss = 0, auc = 0;
@@ -49,7 +49,7 @@ TEST_CASE("reports: history as JSON lines and as CSV, every value that a callbac
     for (std::size_t i = 0; i < 3; ++i) {
       const esp::HistoryRow& row = history.rows()[i];
       CHECK(row.epoch == static_cast<int>(i) + 1);
-      CHECK(row.step == 4 * static_cast<std::int64_t>(i + 1));  // 200 rows by 64
+      CHECK(row.step == 4 * static_cast<std::int64_t>(i + 1));  // 200 rows in batches of 64
       CHECK(row.value("learning_rate") == seen[i].learning_rate);
       CHECK(row.value("train/loss") == seen[i].train_loss);
       CHECK(row.value("train/click/loss") == seen[i].click);
@@ -58,7 +58,7 @@ TEST_CASE("reports: history as JSON lines and as CSV, every value that a callbac
       CHECK(row.value("valid/watch/rmse") > 0);
     }
     CHECK(seen[0].learning_rate > seen[1].learning_rate);
-    // A run that is not resumed starts its history anew.
+    // A run that is not resumed starts a new history.
     o.epochs = 1;
     watch(o);
     CHECK(esp::History::read(o.history).rows().size() == 1);
@@ -127,7 +127,7 @@ TEST_CASE("reports: what is said, and nothing when told to be quiet") {
   CHECK(said.find("validation: loss ") != std::string::npos);
   CHECK(said.find("(best so far)") != std::string::npos);
   CHECK(said.find("stopped early: no better mean_auc since epoch ") != std::string::npos);
-  CHECK(said.find('\r') == std::string::npos);  // no terminal, no bar
+  CHECK(said.find('\r') == std::string::npos);  // not a terminal: no progress bar
 }
 
 TEST_CASE("reports: a training that can learn nothing says so") {

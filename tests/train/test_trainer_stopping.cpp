@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which epoch a run ends with, and whose weights it keeps.
+// Early stopping: the last epoch of a run, and which epoch's parameters it keeps.
 #include <doctest/doctest.h>
 
 #include "support/made_up.hpp"
@@ -9,7 +9,7 @@ using namespace espalier_test;
 
 namespace {
 
-/// Overfits soon: few rows, a high rate.
+/// Overfits early: few rows, a high learning rate.
 esp::TrainerOptions hasty() {
   esp::TrainerOptions o = quick_options();
   o.epochs = 40;
@@ -18,7 +18,7 @@ esp::TrainerOptions hasty() {
 }
 const esp::Dataset train = made_up(150, 1), valid = made_up(200, 2);
 
-/// After exactly `epochs` epochs.
+/// The parameters after exactly `epochs` epochs.
 esp::Parameters<float> stopped_at(esp::TrainerOptions o, int epochs) {
   o.epochs = epochs;
   o.patience = 0;
@@ -102,7 +102,8 @@ TEST_CASE("stopping: without validation there is no best epoch") {
 TEST_CASE("callbacks: they see the epoch, may stop the run, and may keep it going") {
   esp::TrainerOptions o = hasty();
   o.optimizer = esp::Sgd{.learning_rate = 1e-2};
-  o.schedule = esp::StepDecay{.every = 3, .factor = 0.5};  // 150 rows by 64: three steps an epoch
+  // 150 rows in batches of 64: three steps per epoch
+  o.schedule = esp::StepDecay{.every = 3, .factor = 0.5};
   o.patience = 0;
   int calls = 0;
   esp::Features features(esp::plan_of<Bottom>().schema);
@@ -115,7 +116,8 @@ TEST_CASE("callbacks: they see the epoch, may stop the run, and may keep it goin
     CHECK(info.learning_rate == doctest::Approx(1e-2 * std::pow(0.5, info.epoch - 1)));
     REQUIRE(info.validation != nullptr);
     CHECK(info.monitored == info.validation_loss);
-    // The validation loss is that of the metrics: log loss and half the mean squared error of standardised labels.
+    // The validation loss follows from the metrics: log loss and half the mean squared error of
+    // standardized labels.
     const double rmse = info.validation->value("watch", "rmse") / deviation;
     CHECK(info.validation_loss ==
           doctest::Approx(info.validation->value("click", "log_loss") + 0.5 * rmse * rmse / 2).epsilon(1e-4));
@@ -163,7 +165,7 @@ TEST_CASE("checkpoint: the file holds the best epoch so far, at any time") {
   o.epochs = 12;
   o.patience = 0;
   o.restore_best = false;
-  o.checkpoint = folder / "runs/7/model.safetensors";  // folders are made
+  o.checkpoint = folder / "runs/7/model.safetensors";  // folders are created
   std::vector<esp::Parameters<float>> seen;
   std::vector<bool> best;
   const auto read = [&] {
@@ -172,7 +174,7 @@ TEST_CASE("checkpoint: the file holds the best epoch so far, at any time") {
     return reader.parameters();
   };
   o.callbacks.emplace_back([&](esp::EpochInfo& info) {
-    if (info.epoch > 1) seen.push_back(read());  // as the epochs before left it
+    if (info.epoch > 1) seen.push_back(read());  // the file after the previous epoch
     best.push_back(info.best);
   });
   esp::Trainer<Bottom> trainer(o);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whole training runs give the same bits for any number of threads.
+// Whole training runs are bitwise equal for any number of threads.
 #include <doctest/doctest.h>
 
 #include "support/child_process.hpp"
@@ -45,7 +45,8 @@ void check(esp::Index batch_size, double max_norm, const esp::LossWeighting& bal
 
 template <class Model>
 void check_all() {
-  // One microbatch; three accumulators, fewer than threads; all accumulators; all rows at once. The last batch of an epoch is smaller.
+  // One microbatch; three accumulators, fewer than threads; all accumulators; all rows in one
+  // batch. The last batch of an epoch is smaller.
   check<Model>(16, 0, esp::Equal{});
   check<Model>(37, 0.5, esp::Uncertainty{});
   check<Model>(200, 0, esp::Uncertainty{.revised = true});
@@ -56,7 +57,7 @@ void check_all() {
 
 TEST_CASE("threads: the child of a fork may use its copy of a trainer, and may destroy it") {
   const esp::Dataset train = made_up(230, 1), data = made_up(77, 3);
-  auto* const trainer = new esp::Trainer<Bottom>(quick_options());  // two threads
+  auto* const trainer = new esp::Trainer<Bottom>(quick_options());  // uses two threads
   trainer->fit(train);
   const esp::Predictions before = trainer->predict(data);
   if (may_start_threads_in_child) {

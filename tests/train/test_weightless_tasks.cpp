@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A task of weight 0 is measured and not learnt: the others learn as if it were not there, whatever
-// balances them.
+// A task of weight 0 is evaluated but not learnt: the other tasks learn as if it were absent, with
+// every balancing method.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -55,7 +55,8 @@ Step only(const Step& step, const std::vector<std::size_t>& tasks) {
   return made;
 }
 
-/// The combined gradient, then the weights. Tasks of weight 0 are absent, as for the trainer.
+/// Returns the combined gradient followed by the weights. Tasks of weight 0 are absent, as in the
+/// trainer.
 Numbers take(esp::LossWeighting& balance, Step step, const Numbers& static_weights) {
   const std::size_t tasks = step.losses.size();
   Numbers weights(tasks), all(width);
@@ -97,13 +98,14 @@ Numbers take(esp::LossWeighting& balance, Step step, const Numbers& static_weigh
 
 bool same(double a, double b) { return std::bit_cast<std::uint64_t>(a) == std::bit_cast<std::uint64_t>(b); }
 
-/// Over 40 steps, `learn` of four tasks beside others of weight 0, and alone.
+/// Compares 40 steps of the tasks `learn` among four tasks, the others with weight 0, with these
+/// tasks alone.
 void check_as_alone(const esp::LossWeighting& given_beside, const esp::LossWeighting& given_alone,
                     const std::vector<std::size_t>& learn) {
   Numbers static_weights(4, 0.0), own;
   for (const std::size_t k : learn) own.push_back(static_weights[k] = 0.5 + static_cast<double>(k));
   esp::LossWeighting beside = given_beside, alone = given_alone;
-  beside.reset(Numbers(4, 1.0));  // a reset forgets which tasks learnt before
+  beside.reset(Numbers(4, 1.0));  // reset() forgets the previous static weights
   beside.reset(static_weights);
   alone.reset(own);
   esp::Random random(3);
@@ -117,7 +119,7 @@ void check_as_alone(const esp::LossWeighting& given_beside, const esp::LossWeigh
     for (std::size_t k = 0; k < 4; ++k)
       if (static_weights[k] == 0) right = right && same(found[width + k], 0.0);
     CHECK(right);
-    if (t == 20) {  // a resumed run goes on so
+    if (t == 20) {  // a resumed run continues in the same way
       esp::LossWeighting resumed = given_beside;
       resumed.reset(static_weights);
       if (resumed.gradients() != nullptr) resumed.gradients()->remember(width);
@@ -165,7 +167,7 @@ TEST_CASE("balance: settings by task stay with their tasks where others have wei
         "meta_balance: target is 3, expected a number from 0 to 2");
   LossWeighting narrowed = esp::FixedWeights{{1, 0.5, 2}};
   narrowed.reset(weights);
-  CHECK(narrowed.describe() == "fixed_weights(1, 0.5, 2)");  // the settings, as given
+  CHECK(narrowed.describe() == "fixed_weights(1, 0.5, 2)");  // the settings as given
 }
 
 namespace {
@@ -180,7 +182,7 @@ struct Loaded : esp::MultiTaskModel<MadeUpInputs, OneGate, Click> {};
 struct LoadedBeside : esp::MultiTaskModel<MadeUpInputs, OneGate, Click, Measured> {};
 struct TwoBeside : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<MadeUpEncoder>, Click, Measured, Clicked> {};
 
-/// The greatest difference of the tasks' predictions after a short training.
+/// The maximum difference of the tasks' predictions after a short training.
 template <class With, class Without>
 double difference(const esp::TrainerOptions& options, const std::vector<std::size_t>& tasks) {
   const esp::Dataset train = made_up(400, 1, 0.1), test = made_up(100, 2);
@@ -206,7 +208,8 @@ TEST_CASE("trainer: a task of weight 0 beside others leaves what they learn as i
     esp::TrainerOptions options = quick_options();
     options.balance = entry.make();
     CHECK(difference<Beside, Alone>(options, {0}) < 1e-5);
-    if (entry.name != "grad_drop")  // draws by a coordinate's number, which another model has elsewhere
+    // Its draws depend on coordinate numbers, which differ in the other model.
+    if (entry.name != "grad_drop")
       CHECK(difference<TwoBeside, Two>(options, {0, 2}) < 1e-5);
     if (options.balance.aggregator_factory() == nullptr) continue;
     options.balance_on = esp::BalanceOn::representation;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Aligned-MTL: the gradients' principal components, all of one length.
+// Aligned-MTL: scales the principal components of the gradients to equal length.
 #pragma once
 
 #include <algorithm>
@@ -11,17 +11,18 @@
 
 namespace espalier {
 
-/// Which eigenvalue of G Gᵀ gives all principal components their length.
+/// The eigenvalue of G Gᵀ that sets the length of all principal components.
 enum class AlignScale { least, median, mean };
 
-/// G Gᵀ = V Λ Vᵀ; the gradients are replaced by the nearest ones whose matrix has condition number
-/// 1: weights α = √λ_s V Λ^(−1/2) Vᵀ p, p the preferences, λ_s the least eigenvalue that is not 0.
-/// Senushkin et al., Independent component alignment for multi-task learning, CVPR 2023.
+/// G Gᵀ = V Λ Vᵀ; replaces the gradients with the nearest ones whose matrix has condition number 1:
+/// weights α = √λ_s V Λ^(−1/2) Vᵀ p, with p the preferences and λ_s by default the least non-zero
+/// eigenvalue. Senushkin et al., Independent component alignment for multi-task learning, CVPR
+/// 2023.
 ///
 /// O(n³), exact. With gradients of full rank the aligned ones are orthogonal, so that every task
 /// improves: g_kᵀ d = √λ_s (V Λ^(1/2) Vᵀ p)_k. Scaling all gradients by one factor changes no
 /// weight. Conventions: p = 1 / n each, as in TorchJD (`sum = true`: 1 each, as in LibMTL);
-/// eigenvalues up to n ε of the greatest count as 0. `AlignScale::mean` is the authors' code.
+/// eigenvalues up to n ε times the greatest count as 0. `AlignScale::mean` is the authors' code.
 struct AlignedMtl {
   AlignScale scale = AlignScale::least;
   bool sum = false;

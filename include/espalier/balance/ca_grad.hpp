@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// CAGrad: the best worst improvement near the mean gradient.
+// CAGrad: maximises the worst task's improvement near the mean gradient.
 #pragma once
 
 #include <string>
@@ -10,16 +10,17 @@
 
 namespace espalier {
 
-/// d = argmax min_k g_kᵀ d over |d − g₀| ≤ c |g₀|, with g₀ the mean gradient. By its dual: w ≥ 0, Σ
-/// w_k = 1 minimises g_wᵀ g₀ + c |g₀| |g_w| with g_w = Σ w_k g_k, and d = g₀ + c |g₀| g_w / |g_w|.
-/// Liu et al., Conflict-averse gradient descent for multi-task learning, NeurIPS 2021.
+/// d = argmax min_k g_kᵀ d over |d − g₀| ≤ c |g₀|, with g₀ the mean gradient. Solved by its dual:
+/// w ≥ 0, Σ w_k = 1 minimises g_wᵀ g₀ + c |g₀| |g_w| with g_w = Σ w_k g_k, and
+/// d = g₀ + c |g₀| g_w / |g_w|. Liu et al., Conflict-averse gradient descent for multi-task
+/// learning, NeurIPS 2021.
 ///
-/// For c < 1 it converges to a minimum of the mean loss; c = 0 is `MeanGradient`, c → ∞ points like
-/// `Mgda`. Scaling all gradients by one factor scales the step. Solved exactly: the w of a given
-/// |g_w| is a shortest vector in a hull, and |g_w| is found by regula falsi; O(n³) times some tens.
-/// Conventions: `rescale` 0: d as it is (the paper's algorithm, TorchJD); 1: d / (1 + c²) (the
-/// authors' code); 2: d / (1 + c). Where g_w = 0, at a Pareto-stationary point, d = g₀, as in the
-/// authors' code.
+/// For c < 1 it converges to a minimum of the mean loss; c = 0 is `MeanGradient`; for c → ∞ the
+/// step has the direction of `Mgda`. Scaling all gradients by one factor scales the step. Solved
+/// exactly: for a given |g_w|, w is a shortest vector in a hull, and |g_w| is found by regula
+/// falsi; some tens of O(n³) iterations. Conventions: `rescale` 0: d unchanged (the paper's
+/// algorithm, TorchJD); 1: d / (1 + c²) (the authors' code); 2: d / (1 + c). If g_w = 0, at a
+/// Pareto-stationary point, d = g₀ times the same factor, as in the authors' code.
 struct CaGrad {
   double c = 0.4;
   int rescale = 0;
@@ -39,7 +40,7 @@ struct CaGrad {
     const double equal = 1 / static_cast<double>(n);
     const double shrink = rescale == 1 ? 1 / (1 + c * c) : rescale == 2 ? 1 / (1 + c) : 1.0;
     for (std::size_t i = 0; i < n; ++i) out[i] = equal * shrink;
-    // In units of the longest gradient, lest squares overflow.
+    // In units of the longest gradient, so that squares do not overflow.
     double longest = 0;
     for (std::size_t i = 0; i < n; ++i) longest = (std::max)(longest, given(i, i));
     if (!(longest > 0)) return;
@@ -51,9 +52,8 @@ struct CaGrad {
     const double mean = detail::length_of(gramian, {shift.data(), n});
     const double radius = c * mean;
     if (!(radius > 0)) return;
-    // √q = min over μ of ½ (q / μ + μ): for a given μ = radius · s, w is the shortest of g_k + s
-    // g₀;
-    // the best μ is |g_w|. |g_w(s)| − radius · s falls in s.
+    // √q = min over μ of ½ (q / μ + μ): for a given μ = radius · s, w gives the shortest vector in
+    // the hull of the g_k + s g₀; the best μ is |g_w|. |g_w(s)| − radius · s decreases in s.
     const auto length_at = [&](double s) {
       for (std::size_t i = 0; i < n; ++i) shift[i] = s * equal;
       detail::shortest_in_hull(detail::shifted_gramian(g, 1, {shift.data(), n}), {w.data(), n});
@@ -61,7 +61,7 @@ struct CaGrad {
     };
     double length = length_at(0);
     if (!(length > 0)) return;  // Pareto-stationary
-    // Regula falsi, with the Illinois rule: no |g_w| is below the shortest, or above 1.
+    // Regula falsi with the Illinois rule. Bracket: |g_w| lies between the shortest length and 1.
     double low = length / radius, high = 1 / radius;
     double above = length_at(low) - radius * low, below = length_at(high) - radius * high;
     for (int i = 0, side = 0; i < 100 && above > 0 && below < 0 && high - low > 1e-14 * high; ++i) {

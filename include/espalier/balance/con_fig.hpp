@@ -8,15 +8,15 @@
 
 namespace espalier {
 
-/// d = (Σ_k g_kᵀ x) x with the unit vector x ∝ U⁺ 1, U the unit gradients, row by row: x has the
-/// same cosine to each. U⁺ 1 = Uᵀ (U Uᵀ)⁺ 1 needs the gradients' cosines only: α_k ∝ (C⁺ 1)_k /
-/// |g_k|. Liu et al., ConFIG: towards conflict-free training of physics informed neural networks,
-/// ICLR 2025.
+/// d = (Σ_k g_kᵀ x) x with the unit vector x ∝ U⁺ 1, where the rows of U are the unit gradients: x
+/// has the same cosine to each of them. U⁺ 1 = Uᵀ (U Uᵀ)⁺ 1 needs only the cosine matrix C of the
+/// gradients: α_k ∝ (C⁺ 1)_k / |g_k|. Liu et al., ConFIG: towards conflict-free training of physics
+/// informed neural networks, ICLR 2025.
 ///
-/// O(n³), exact. With independent gradients every task improves. The direction does not depend on
-/// the losses' scales, the length is the sum of what the gradients have along it. Conventions:
-/// eigenvalues of C up to 1e-10 of the greatest count as 0; a gradient of 0 takes no part; opposed
-/// gradients give 0.
+/// O(n³), exact. If the gradients are linearly independent, every task improves. The direction does
+/// not depend on the scales of the losses; the length is the sum of the gradients' components along
+/// it. Conventions: eigenvalues of C up to 1e-10 of the greatest count as 0; a zero gradient is
+/// ignored; opposed gradients give 0.
 struct ConFig {
   static constexpr std::string_view name = "con_fig";
   static constexpr bool needs_coordinates = false;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What gradient methods see that need the gradients themselves, and not only their products.
+// `GradientCoordinates`: the input of gradient methods that need the gradients themselves, not only
+// their inner products.
 #pragma once
 
 #include <concepts>
@@ -11,30 +12,35 @@
 
 namespace espalier {
 
-/// `size` neighbouring coordinates of the gradient of each task that is present in the batch.
+/// `size` consecutive coordinates of the gradient of each task that is present in the batch.
 template <class T>
 struct GradientCoordinates {
-  std::span<T* const> rows;            ///< one a task; may be written
-  std::span<const std::size_t> tasks;  ///< which of the tasks that learn each row is; rises
+  /// One row per task; writable.
+  std::span<T* const> rows;
+  /// Index of each row's task among the learning tasks; ascending.
+  std::span<const std::size_t> tasks;
   std::size_t size = 0;
-  std::uint64_t first = 0;  ///< number of the first coordinate: of any block in any step the same
-  std::uint64_t key = 0;    ///< of this step's random numbers
-  /// One a row, `size` numbers each, 0 at first: what the method keeps from step to step. Empty
-  /// where nothing can be kept: rows of tables.
+  /// Index of the first coordinate. A coordinate has the same index in every step and in every
+  /// division into blocks.
+  std::uint64_t first = 0;
+  /// Key of this step's random numbers.
+  std::uint64_t key = 0;
+  /// One array of `size` numbers per row, initially 0: what the method keeps from step to step.
+  /// Empty if nothing can be kept: for rows of tables.
   std::span<double* const> memory{};
 };
 
-/// A gradient method with `needs_coordinates = true` has besides
+/// A gradient method with `needs_coordinates = true` also has
 ///
 ///     template <class T>
 ///     void rewrite(const GradientCoordinates<T>& gradients) const;
 ///     static constexpr bool remembers = true;                        // optional: uses `memory`
 ///
-/// and is asked, before the Gramian is taken, to put its own gradient of each task in the place of
-/// the given one. From there on it is a method as any other: weights() sees the Gramian of what
-/// rewrite() left, and the step follows Σ_k out_k g_k. Blocks are rewritten at the same time on
-/// several threads, in any cut: what comes of a coordinate depends on nothing but its values, its
-/// number and the key. It does not allocate.
+/// rewrite() is called before the Gramian is computed and replaces each task's gradient with the
+/// method's own. After that it works like any other method: weights() receives the Gramian of the
+/// rewritten gradients, and the step follows Σ_k out_k g_k. Blocks are rewritten concurrently on
+/// several threads, and the division into blocks may vary: the result for a coordinate must depend
+/// only on its values, its memory, its index and the key. Must not allocate.
 template <class M>
 concept CoordinateMethod = requires(const M m, const GradientCoordinates<float>& single,
                                     const GradientCoordinates<double>& twice) {

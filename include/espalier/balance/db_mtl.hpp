@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// DB-MTL: logarithms of losses, gradients of one length.
+// DB-MTL: gradients of the log losses, scaled to equal length.
 #pragma once
 
 #include <algorithm>
@@ -9,13 +9,13 @@
 
 namespace espalier {
 
-/// The gradient of log L_k is g_k / L_k; all are made as long as the longest of them:
+/// The gradient of log L_k is g_k / L_k; all are scaled to the length of the longest:
 /// α_k = max_j (|g_j| / L_j) / |g_k|. Lin et al., Dual-balancing for multi-task learning, 2023.
 ///
-/// O(n). Scaling a loss changes nothing. Helps when losses differ in scale. Conventions: the
-/// gradients of this step; the paper may average them over steps first (its β > 0), which needs the
-/// gradients themselves and not their products. A loss ≤ 0, or unknown, counts as 1; a gradient of
-/// 0 has weight 0.
+/// O(n). Scaling a loss changes nothing. Helps if losses differ in scale. Conventions: uses the
+/// gradients of the current step; the paper optionally averages them over steps (β > 0), which
+/// needs the gradients themselves and not only their inner products. A loss that is unknown or ≤ 0
+/// counts as 1; a zero gradient has weight 0.
 struct DbMtl {
   static constexpr std::string_view name = "db_mtl";
   static constexpr bool needs_coordinates = false;

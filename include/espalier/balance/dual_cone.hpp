@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// UPGrad and DualProj: projections onto the cone of steps that hurt no task.
+// UPGrad and DualProj: projections onto the cone of steps that make no task worse.
 #pragma once
 
 #include <string>
@@ -11,8 +11,8 @@ namespace espalier {
 
 namespace detail {
 
-/// Adds to `out` the weights v ≥ u of the projection of Σ u_k g_k onto {d : g_kᵀ d ≥ 0}: they
-/// minimise vᵀ G Gᵀ v. In units of the gradients' lengths.
+/// Adds to `out` the weights v ≥ u of the projection of Σ u_k g_k onto {d : g_kᵀ d ≥ 0 for all k}:
+/// they minimise vᵀ G Gᵀ v. Computed in units of the gradients' lengths.
 inline void project_on_dual_cone(const TaskGradients& g, const TaskMatrix& cosines,
                                  std::span<const double> u, std::span<double> out) {
   const std::size_t n = g.size();
@@ -31,14 +31,14 @@ inline void project_on_dual_cone(const TaskGradients& g, const TaskMatrix& cosin
 
 }  // namespace detail
 
-/// Each gradient is projected onto the dual cone {d : g_kᵀ d ≥ 0 for all k}; the step is the mean
-/// of the projections. Quinton & Rey, Jacobian descent for multi-objective optimization, 2024.
+/// Projects each gradient onto the dual cone {d : g_kᵀ d ≥ 0 for all k}; the step is the mean of
+/// the projections. Quinton & Rey, Jacobian descent for multi-objective optimization, 2024.
 ///
-/// No task is made worse; without conflicts it is `MeanGradient`; a task's own share of the step
-/// grows with its gradient ("linear under scaling"). n quadratic programs of n variables, solved
-/// exactly by an active set: O(n⁴) times a few. Conventions: the mean, as in the paper (`sum =
-/// true`: the sum); no regularisation of the Gramian (TorchJD adds 1e-4 of its trace to the
-/// diagonal by default).
+/// No task gets worse; without conflicts it equals `MeanGradient`; a task's contribution to the
+/// step grows with its gradient ("linear under scaling"). Solves n quadratic programs of n
+/// variables exactly by an active-set method: a few times O(n⁴). Conventions: the mean, as in the
+/// paper (`sum = true`: the sum); no regularisation of the Gramian (TorchJD adds 1e-4 of its trace
+/// to the diagonal by default).
 struct UpGrad {
   bool sum = false;
 
@@ -61,12 +61,12 @@ struct UpGrad {
   }
 };
 
-/// The mean gradient is projected onto the dual cone {d : g_kᵀ d ≥ 0 for all k}: the step nearest
-/// to it that makes no task worse. Lopez-Paz & Ranzato, Gradient episodic memory for continual
-/// learning, NeurIPS 2017 (equation 11); named by Quinton & Rey, 2024.
+/// Projects the mean gradient onto the dual cone {d : g_kᵀ d ≥ 0 for all k}: the step nearest to it
+/// that makes no task worse. Lopez-Paz & Ranzato, Gradient episodic memory for continual learning,
+/// NeurIPS 2017 (equation 11); named by Quinton & Rey, 2024.
 ///
-/// One quadratic program, solved exactly. A long gradient may decide alone, which UpGrad avoids.
-/// Conventions as for UpGrad.
+/// One quadratic program, solved exactly. A long gradient may dominate the step, which UpGrad
+/// avoids. Conventions as for UpGrad.
 struct DualProj {
   bool sum = false;
 

@@ -14,13 +14,13 @@
 
 namespace espalier {
 
-/// w_k ∝ −(1 − κ_k)^γ log κ_k, the focal weight of how well a task does, κ_k in (0, 1).
-/// Guo et al., Dynamic task prioritization for multitask learning, ECCV 2018.
+/// w_k ∝ −(1 − κ_k)^γ log κ_k, the focal weight of the task's performance κ_k in (0, 1). Guo et
+/// al., Dynamic task prioritization for multitask learning, ECCV 2018.
 ///
-/// O(n), no extra pass. Puts weight on tasks that do badly, where `Uncertainty` takes it off them.
-/// Conventions: κ_k is a moving average (`rate`) of e^(−L_k), for cross-entropy the geometric mean
-/// of the probabilities given to the truth (the paper's κ is a metric such as accuracy); the
-/// weights' sum is n. A task not yet seen has κ = ½.
+/// O(n), no extra pass. Gives more weight to tasks that perform badly; `Uncertainty` gives them
+/// less. Conventions: κ_k is a moving average (`rate`) of e^(−L_k), limited to at most 1; for cross
+/// entropy this is the geometric mean of the probabilities of the true labels (the paper's κ is a
+/// metric such as accuracy); the weights sum to n. κ = ½ for a task that has not been seen yet.
 struct DynamicTaskPriority {
   double gamma = 1;
   double rate = 0.1;

@@ -15,12 +15,12 @@
 namespace espalier {
 
 /// w_k = n exp(r_k / T) / Σ_j exp(r_j / T) with r_k = L_k(t − 1) / L_k(t − 2), the ratio of the
-/// task's mean losses over the two last periods. Weights are 1 for the first two. Liu, Johns &
-/// Davison, End-to-end multi-task learning with attention, CVPR 2019.
+/// task's mean losses over the last two periods. Weights are 1 in the first two periods. Liu, Johns
+/// & Davison, End-to-end multi-task learning with attention, CVPR 2019.
 ///
-/// O(n), no extra pass. Sees how fast losses fall, not how large they are. Conventions: a period is
-/// `period` steps (the paper: an epoch); T = 2; a task without losses in one of the two periods, or
-/// with one that is not positive, has r = 1.
+/// O(n), no extra pass. Depends on how fast losses fall, not on how large they are. Conventions: a
+/// period is `period` steps (the paper: an epoch); T = 2; r = 1 for a task that has no losses in
+/// one of the two periods, or whose mean loss is not positive in one of them.
 struct DynamicWeightAverage {
   double temperature = 2;
   int period = 100;
@@ -29,8 +29,10 @@ struct DynamicWeightAverage {
   static constexpr bool needs_current_losses = false;
 
   struct State {
+    /// sum, count: of the losses in the current period; newer, older: mean losses of the last two
+    /// periods (0: none).
     std::vector<double> sum, count, newer,
-        older;  ///< of this period; means of the two before (0: none)
+        older;
     double steps = 0;
   };
   State learnt{};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Equal weights: the tasks' own static weights decide alone.
+// Equal: every weight is 1, so that only the tasks' static weights count.
 #pragma once
 
 #include <algorithm>

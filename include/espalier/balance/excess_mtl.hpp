@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// ExcessMTL: more weight for tasks that are far from where they could be.
+// ExcessMTL: more weight for tasks whose loss can still fall further.
 #pragma once
 
 #include <algorithm>
@@ -14,14 +14,15 @@ namespace espalier {
 
 /// The excess risk of a task, how much its loss could still fall, is estimated from its gradient:
 /// e_k = g_kᵀ H_k^(−½) g_k with H_k the sum of the squared gradients so far (as in Adagrad); then
-/// w_k ← w_k exp(η e_k / e_k⁰), scaled so that Σ w_k = 1, e⁰ the first estimate.
-/// He et al., Robust multi-task learning with excess risks, ICML 2024.
+/// w_k ← w_k exp(η e_k / e_k⁰), scaled so that Σ w_k = 1, with e⁰ the first estimate. He et al.,
+/// Robust multi-task learning with excess risks, ICML 2024.
 ///
-/// O(n); keeps w, Σ|g|² and e⁰. Robust to noisy labels: a task whose loss is high but cannot fall
-/// is not favoured, for its gradient is short. Conventions: H_k is one number, Σ|g_k|², so that the
-/// Gramian suffices (the paper's has one a parameter); e is divided by e⁰ from the first step on.
-/// η is what the authors' code has. The exponents add up over the steps, so that a greater one ends
-/// in one task's favour: with 0.1, Census-Income's income lost 0.005 of its AUC.
+/// O(n); state: w, Σ|g|² and e⁰. Robust to noisy labels: a task whose loss is high but cannot fall
+/// is not favoured, because its gradient is short. Conventions: H_k is one number, Σ|g_k|², so that
+/// the Gramian suffices (the paper has one per parameter); e is divided by e⁰ from the first step
+/// on. The default η is that of the authors' code. The exponents accumulate over the steps, so that
+/// with a greater η one task ends up with nearly all the weight: with 0.1, the income task of
+/// Census-Income lost 0.005 AUC.
 struct ExcessMtl {
   double step_size = 0.01;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// FairGrad: improvements that are fair to a chosen degree.
+// FairGrad: maximises the α-fair utility of the tasks' improvements.
 #pragma once
 
 #include <string>
@@ -11,13 +11,14 @@
 namespace espalier {
 
 /// d = Σ w_k g_k maximises the α-fair utility Σ_k (g_kᵀ d)^(1 − α) / (1 − α) over a ball, which
-/// gives G Gᵀ w = w^(−1/α) with w > 0. α = 1 is `NashMtl`; a greater α goes towards the worst-off
-/// task, a smaller one towards the sum. Ban & Ji, Fair resource allocation in multi-task learning,
+/// gives G Gᵀ w = w^(−1/α) with w > 0. α = 1 is `NashMtl`; a greater α favours the task that
+/// improves least, a smaller α the sum. Ban & Ji, Fair resource allocation in multi-task learning,
 /// ICML 2024.
 ///
-/// Every task improves. With α ≠ 1 the losses' scales matter. Solved to 1e-12 by Newton's method,
-/// O(n³) times some tens (the authors use least squares from SciPy). Conventions: `ridge` is added
-/// to the diagonal of the cosines, as for NashMtl; a gradient of 0 has weight 0.
+/// Every task improves. If α ≠ 1, the scales of the losses matter. Solved to 1e-12 by Newton's
+/// method, some tens of O(n³) iterations (the authors use least squares from SciPy). Conventions:
+/// `ridge` is added to the diagonal of the cosine matrix, as for NashMtl; a zero gradient has
+/// weight 0.
 struct FairGrad {
   double alpha = 1;
   double ridge = 1e-6;

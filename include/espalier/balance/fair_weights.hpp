@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// α-fair weights by Newton's method: what Nash-MTL and FairGrad solve.
+// α-fair weights by Newton's method: solves the equations of Nash-MTL and FairGrad.
 #pragma once
 
 #include <cmath>
@@ -8,16 +8,17 @@
 
 namespace espalier::detail {
 
-/// w > 0 with G Gᵀ w = w^(−1/α), element by element: the minimum of the convex function ½ wᵀ G Gᵀ w
-/// − Σ_k ∫ w_k^(−1/α), by Newton's method with a line search, to 1e-12. In units of the gradients'
-/// lengths, and with `ridge` added to the cosines' diagonal, without which there is no minimum
-/// where the gradients can cancel. A gradient of 0 gets the weight 0.
+/// w > 0 with G Gᵀ w = w^(−1/α), elementwise: the minimum of the convex function
+/// ½ wᵀ G Gᵀ w − Σ_k ∫ w_k^(−1/α), by Newton's method with a line search, to 1e-12. Computed in
+/// units of the gradients' lengths, with `ridge` added to the diagonal of the cosine matrix:
+/// without it there is no minimum if the gradients can cancel. A zero gradient gets weight 0.
 inline void fair_weights(const TaskGradients& g, double alpha, double ridge,
                          std::span<double> out) {
   const std::size_t n = g.size();
   TaskMatrix c = cosines_of(g);
   const double power = 1 / alpha;
-  // w_k = x_k / |g_k|:  C x = f x^(−1/α) with f_k = |g_k|^(1/α − 1); x and f in units of their own.
+  // With w_k = x_k / |g_k|: C x = f x^(−1/α), f_k = |g_k|^(1/α − 1); f is scaled by e^−mean, x
+  // accordingly.
   TaskVector f{}, x{}, step{}, rhs{};
   std::array<bool, GradientAggregator::max_tasks> present{};
   double mean = 0, count = 0;
@@ -68,7 +69,7 @@ inline void fair_weights(const TaskGradients& g, double alpha, double ridge,
     }
     if (worst < 1e-6 && slope <= 1e-15 * (1 + std::abs(value))) {
       for (std::size_t i = 0; i < n; ++i) x[i] += length * step[i];
-      break;  // the value cannot tell any more
+      break;  // the objective has no more digits to compare
     }
     TaskVector next{};
     bool found = false;
@@ -81,7 +82,7 @@ inline void fair_weights(const TaskGradients& g, double alpha, double ridge,
     if (!found) break;
     x = next;
   }
-  // Back: x is in units of s with s^(1 + 1/α) = e^mean.
+  // Undo the scaling: x is in units of s with s^(1 + 1/α) = e^mean.
   const double unit = mean / (1 + power);
   for (std::size_t i = 0; i < n; ++i) {
     if (present[i]) out[i] = x[i] * std::exp(unit - std::log(g.norm(i)));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// FAMO: all losses fall at one rate, judged by the losses alone.
+// FAMO: decreases all losses at the same rate, using only the losses.
 #pragma once
 
 #include <algorithm>
@@ -15,28 +15,29 @@
 
 namespace espalier {
 
-/// The objective is c Σ_k z_k log L_k with z = softmax(ξ), c = 1 / Σ (z_k / L_k), so that w_k = c
-/// z_k / L_k sum to 1. (L_k stands for the loss above `ideal_k`, which is 0 unless given.) ξ learns
-/// from what a step did: with δ_k = log L_k before − log L_k after, it takes a step of Adam along
-/// −Jᵀ δ, J the Jacobian of the softmax: a loss that fell more than others gets less weight. Liu et
-/// al., FAMO: fast adaptive multitask optimization, NeurIPS 2023.
+/// The objective is c Σ_k z_k log L_k with z = softmax(ξ) and c = 1 / Σ (z_k / L_k), so that the
+/// weights w_k = c z_k / L_k sum to 1. (L_k is the loss minus `ideal_k`, which is 0 by default.) ξ
+/// is learnt from the effect of a step: with δ_k = log L_k before − log L_k after, ξ takes an Adam
+/// step in the direction −Jᵀ δ, with J the Jacobian of the softmax: a loss that fell more than the
+/// others gets less weight. Liu et al., FAMO: fast adaptive multitask optimization, NeurIPS 2023.
 ///
-/// O(n), no gradients by task; wants this step's losses, so a barrier between forward and backward.
-/// Scaling a loss changes nothing. Losses must be positive. Conventions: "after" is the next step's
-/// loss, of the next batch; the authors run the same batch again, which costs a forward pass (with
-/// full batches it is the same). learning_rate 0.025 and weight_decay 1e-3 as in the paper (1e-5 in
-/// the authors' code: ξ then moves further). Losses below 1e-8 count as that; a task that is absent
-/// from one of the two batches has δ = 0, and in its own batch weight 1.
+/// O(n), no per-task gradients; needs the losses of the current step, and so a barrier between
+/// forward and backward pass. Scaling a loss changes nothing. Losses must be positive. Conventions:
+/// "after" is the loss of the next step, on the next batch; the authors evaluate the same batch
+/// again, which costs a forward pass (with full batches both are the same). learning_rate 0.025 and
+/// weight_decay 1e-3 as in the paper (1e-5 in the authors' code, with which ξ moves further).
+/// Losses below 1e-8 count as 1e-8; a task that is absent from one of the two batches has δ = 0; a
+/// task that is absent from the current batch has weight 1.
 struct Famo {
   double learning_rate = 0.025;
   double weight_decay = 1e-3;
-  std::vector<double> ideal{};  ///< a lower bound of each loss, or none
+  std::vector<double> ideal{};  ///< lower bound of each loss; may be empty
 
   static constexpr std::string_view name = "famo";
   static constexpr bool needs_current_losses = true;
 
   detail::TaskAdam xi{};
-  std::vector<double> before{};  ///< log L of the last step; NaN where there was none
+  std::vector<double> before{};  ///< log L of the last step; NaN if there was none
 
   void keep(const LearningTasks& tasks) {
     if (!ideal.empty()) detail::keep_learning(name, "ideal losses", ideal, tasks);
@@ -95,7 +96,7 @@ struct Famo {
   }
 
  private:
-  /// NaN for what is no loss.
+  /// Returns NaN if the task has no loss, or one that is infinite or below its ideal.
   [[nodiscard]] double log_of(std::span<const double> losses, std::size_t k) const {
     const double loss = losses[k] - (ideal.empty() ? 0.0 : ideal[k]);
     return loss >= 0 && std::isfinite(loss) ? std::log((std::max)(loss, 1e-8)) : std::nan("");

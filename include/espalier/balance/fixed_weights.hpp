@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Weights of tasks that are known at run time alone: from a command line, a search.
+// FixedWeights: task weights that are known only at run time, for example from a command line or a
+// search.
 #pragma once
 
 #include <algorithm>
@@ -15,11 +16,11 @@
 
 namespace espalier {
 
-/// Always these weights, one a task in the order of the model; the tasks' static weights are
-/// multiplied on, as ever. FixedWeights{{1, 0.3}}. Not below 0. O(n), no extra pass.
+/// Constant weights, one per task in the model's order, multiplied by the tasks' static weights as
+/// for every method: FixedWeights{{1, 0.3}}. At least 0. O(n), no extra pass.
 ///
-/// What is measured on the validation split has the static weights alone, so runs with other fixed
-/// weights compare.
+/// Values measured on the validation split use the static weights only, so runs with different
+/// fixed weights are comparable.
 struct FixedWeights {
   std::vector<double> values;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The geometric loss strategy: the losses' geometric mean is minimised.
+// The geometric loss strategy: minimises the geometric mean of the losses.
 #pragma once
 
 #include <algorithm>
@@ -14,13 +14,13 @@
 
 namespace espalier {
 
-/// The objective is (Π L_k)^(1/n), so w_k = (Π L_j)^(1/n) / (n L_k).
-/// Chennupati et al., MultiNet++, CVPR workshops 2019.
+/// The objective is (Π L_k)^(1/n), so w_k = (Π L_j)^(1/n) / (n L_k). Chennupati et al., MultiNet++,
+/// CVPR workshops 2019.
 ///
-/// O(n); wants this step's losses, so a barrier between forward and backward. Scaling one loss
-/// scales the step but not its direction. Losses must be positive. Conventions: over the tasks in
-/// the batch; one whose loss is not positive keeps weight 1 and takes no part; losses below 1e-12
-/// count as that.
+/// O(n); needs the losses of the current step, and so a barrier between forward and backward pass.
+/// Scaling one loss scales the step but does not change its direction. Losses must be positive.
+/// Conventions: n counts the tasks with a positive finite loss in the batch; any other task has
+/// weight 1 and is ignored; losses below 1e-12 count as 1e-12.
 struct GeometricMean {
   static constexpr std::string_view name = "geometric_mean";
   static constexpr bool needs_current_losses = true;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// GradDrop: where gradients differ in sign, one sign is drawn and the others are dropped.
+// GradDrop: if gradients differ in sign, picks one sign at random and drops the other values.
 #pragma once
 
 #include <algorithm>
@@ -15,21 +15,23 @@
 
 namespace espalier {
 
-/// For each coordinate P = ½ (1 + Σ_k g_k / Σ_k |g_k|) is the chance that the positive values stay
-/// and the negative ones go, else the other way round; the step is the sum of what stayed. Chen et
-/// al., Just pick a sign: optimizing deep multitask models with gradient sign dropout, NeurIPS 2020.
+/// For each coordinate, with probability P = ½ (1 + Σ_k g_k / Σ_k |g_k|) keeps the positive values
+/// and drops the negative ones, otherwise the reverse; the step is the sum of the kept values. Chen
+/// et al., Just pick a sign: optimizing deep multitask models with gradient sign dropout, NeurIPS
+/// 2020.
 ///
-/// O(n) and one random number a coordinate. On average over draws the step is
-/// Σ_k g_k; without conflicts of sign it is that: `Equal`. The noise drives the model out of points
-/// where tasks pull against each other, towards minima that they share. Scaling all gradients by one
-/// factor scales the step. Conventions: f is the identity; `leak`, ℓ of the paper, is how much of
-/// what goes stays after all: 1 is `Equal`. On representations every sample's values are
-/// coordinates; the paper's multiplication by the sign of the activation changes nothing there, as
-/// it turns all tasks' signs alike. Numbers are drawn from the trainer's seed, the step and the
-/// coordinate's number: the same for any number of threads.
+/// O(n) and one random number per coordinate. The expectation of the step is Σ_k g_k; without sign
+/// conflicts the step equals it: `Equal`. The noise drives the model away from points where the
+/// tasks' gradients oppose each other, towards minima that they share. Scaling all gradients by one
+/// factor scales the step. Conventions: the paper's f is the identity; `leak`, the paper's ℓ, is
+/// the fraction of the dropped values that is kept: 1 is `Equal`. If representations are balanced,
+/// the values of every sample are the coordinates; the paper's multiplication by the sign of the
+/// activation would change nothing, because it flips the signs of all tasks alike. Random numbers
+/// depend on the trainer's seed, the step and the coordinate's index: they are the same for any
+/// number of threads.
 struct GradDrop {
-  double leak = 0;              ///< of every task, or
-  std::vector<double> leaks{};  ///< one a task
+  double leak = 0;              ///< of every task, used if `leaks` is empty
+  std::vector<double> leaks{};  ///< one per task
 
   static constexpr std::string_view name = "grad_drop";
   static constexpr bool needs_coordinates = true;
@@ -46,7 +48,7 @@ struct GradDrop {
 
   template <class T>
   void rewrite(const GradientCoordinates<T>& g) const {
-    constexpr std::size_t run = 64;  // coordinates at a time, for loops without branches
+    constexpr std::size_t run = 64;  // coordinates per inner loop, which has no branches
     const std::uint64_t stream = mix(g.key, 0x6DA9D0);
     std::array<T, run> sum, size, sign, factor;
     for (std::size_t begin = 0; begin < g.size; begin += run) {

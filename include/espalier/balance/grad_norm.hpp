@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// GradNorm: weighted gradients are made equally long, but longer where a task learns slowly.
+// GradNorm: makes the weighted gradients equally long, but longer for tasks that learn slowly.
 #pragma once
 
 #include <algorithm>
@@ -12,16 +12,16 @@
 
 namespace espalier {
 
-/// Weights w are learnt: with N_k = w_k |g_k|, their mean N̄ and the relative inverse rate r_k =
-/// (L_k / L_k⁰) / mean_j (L_j / L_j⁰), they go down the gradient of Σ_k |N_k − N̄ r_k^α|, N̄ r_k^α
-/// held fixed, and are then scaled so that Σ w_k = n. L⁰ is a task's first loss. Chen et al.,
-/// GradNorm, ICML 2018.
+/// Learns weights w: with N_k = w_k |g_k|, their mean N̄ and the relative inverse training rate
+/// r_k = (L_k / L_k⁰) / mean_j (L_j / L_j⁰), w takes a gradient descent step on
+/// Σ_k |N_k − N̄ r_k^α|, with N̄ r_k^α held constant, and is then scaled so that Σ w_k = n. L⁰ is
+/// the task's first positive loss. Chen et al., GradNorm, ICML 2018.
 ///
-/// O(n); keeps w and L⁰. With α = 0 all weighted gradients become equally long; the greater α, the
-/// more a slow task gets. Helps when losses differ in scale. Conventions: plain gradient descent at
-/// `learning_rate`, with lengths in units of their mean so that the losses' common scale does not
-/// matter; no weight below 1e-3; a step uses the weights from before it (as in the paper). A loss ≤
-/// 0 has r = 1.
+/// O(n); state: w and L⁰. With α = 0 all weighted gradients become equally long; the greater α, the
+/// more weight a slow task gets. Helps if losses differ in scale. Conventions: plain gradient
+/// descent at `learning_rate`, with lengths in units of their mean, so that the common scale of the
+/// losses does not matter; weights are at least 1e-3 before the scaling; a step uses the weights
+/// from before the update (as in the paper). A loss that is unknown or ≤ 0 counts as L_k = L_k⁰.
 struct GradNorm {
   double alpha = 1.5;
   double learning_rate = 0.025;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// GradVac: gradients are turned towards the angle that they usually have.
+// GradVac: rotates gradients towards their usual angle.
 #pragma once
 
 #include <string>
@@ -12,18 +12,19 @@
 
 namespace espalier {
 
-/// PcGrad with a goal above 0: φ_ij is the running mean of the cosine of g_i and g_j. Where their
-/// cosine c is less, g_i ← g_i + |g_i| (φ √(1 − c²) − c √(1 − φ²)) / (|g_j| √(1 − φ²)) · g_j, which
-/// makes it φ; then φ ← (1 − β) φ + β c. The step is the sum.
-/// Wang et al., Gradient vaccine, ICLR 2021.
+/// PcGrad with a target cosine above 0: φ_ij is the running mean of the cosine of g_i and g_j. If
+/// their cosine c is less than φ,
+/// g_i ← g_i + |g_i| (φ √(1 − c²) − c √(1 − φ²)) / (|g_j| √(1 − φ²)) · g_j, which makes it φ; then
+/// φ ← (1 − β) φ + β c. The step is the sum. Wang et al., Gradient vaccine, ICLR 2021.
 ///
-/// O(n³); keeps n² means, 0 at first. Invariant to the scale of all gradients. Conventions: c is of
-/// the gradient as changed so far (as in the authors' algorithm); one mean for all shared
-/// parameters, where the paper has one a group of layers; β = 0.5 as in LibMTL and TorchJD (the
-/// paper's 0.01 suits its millions of steps); φ counts as at most 0.999, for the multiple of g_j grows
-/// without a bound as it nears 1, and is so at most 23 |g_i| / |g_j|; what is left of a gradient below 1e-6 of it has no
-/// angle (c = 0), a gradient of 0 takes no part. The others' order is drawn anew, or `random_order
-/// = false`: by number.
+/// O(n³); state: n² means, initially 0. Scaling all gradients by one factor changes no weight.
+/// Conventions: c is the cosine of g_i as modified so far (as in the authors' algorithm); one mean
+/// for all shared parameters (the paper: one per group of layers); β = 0.5 as in LibMTL and TorchJD
+/// (the paper's 0.01 suits its millions of steps); φ is capped at 0.999, because the multiple of
+/// g_j is unbounded as φ approaches 1; with the cap it is at most 23 |g_i| / |g_j|. If less than
+/// 1e-6 of a gradient's length is left, c counts as 0 and the gradient is not changed; a zero
+/// gradient is ignored. The order of the others is shuffled for each task and step; with
+/// `random_order = false` it is the task order.
 struct GradVac {
   double beta = 0.5;
   bool random_order = true;
@@ -47,7 +48,7 @@ struct GradVac {
     std::array<std::size_t, GradientAggregator::max_tasks> order;
     for (std::size_t i = 0; i < n; ++i) order[i] = i, out[i] = 0;
     const detail::TaskMatrix cosines = detail::cosines_of(g);
-    detail::TaskVector own{};  // of g_i in units of |g_i|, by the unit gradients
+    detail::TaskVector own{};  // coefficients of g_i / |g_i| in the unit gradients
     for (std::size_t i = 0; i < n; ++i) {
       if (random_order) random.shuffle(std::span(order.data(), n));
       for (std::size_t k = 0; k < n; ++k) own[k] = k == i ? 1 : 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `GradientAggregator`: any gradient method as a value. A method sees the Gramian of the task
-// gradients and gives weights.
+// `GradientAggregator`: type-erased gradient method. A method reads the Gramian of the task
+// gradients and returns weights.
 #pragma once
 
 #include <algorithm>
@@ -24,15 +24,16 @@
 
 namespace espalier {
 
-/// What a gradient method sees of n tasks, all of them present in the batch and of a static weight
-/// above 0: tasks are counted without those of weight 0.
+/// The input of a gradient method: n tasks, all present in the batch and with a static weight above
+/// 0. Tasks with weight 0 are not counted.
 struct TaskGradients {
-  /// G Gᵀ, n × n, row after row: the inner products of the gradients by the shared parameters.
-  /// Finite and symmetric; no product is greater than the lengths allow.
+  /// G Gᵀ, n × n, row-major: the inner products of the gradients with respect to the shared
+  /// parameters. Finite and symmetric; |g_iᵀ g_j| ≤ |g_i| |g_j| holds.
   std::span<const double> gramian;
-  std::span<const std::size_t> tasks;  ///< which of the tasks that learn each row is; rises
-  std::span<const double> losses;      ///< one a row; or empty, where the caller does not know them
-  std::uint64_t key = 0;               ///< of this step's random numbers, for methods that draw any
+  /// Index of each row's task among the learning tasks; ascending.
+  std::span<const std::size_t> tasks;
+  std::span<const double> losses;      ///< one per row; empty if the caller does not know them
+  std::uint64_t key = 0;               ///< key of this step's random numbers
 
   [[nodiscard]] std::size_t size() const { return tasks.size(); }
   /// g_iᵀ g_j
@@ -41,7 +42,7 @@ struct TaskGradients {
   }
   /// |g_i|
   [[nodiscard]] double norm(std::size_t i) const { return std::sqrt((*this)(i, i)); }
-  /// Of the angle between g_i and g_j; 0 where one of them is 0.
+  /// Cosine of the angle between g_i and g_j; 0 if either is zero.
   [[nodiscard]] double cosine(std::size_t i, std::size_t j) const {
     if (i == j) return (*this)(i, i) > 0 ? 1 : 0;
     const double length = norm(i) * norm(j);
@@ -56,10 +57,11 @@ struct TaskGradients {
 ///     void weights(const TaskGradients& gradients, std::span<double> out);
 ///     std::string describe() const;                     // optional: name and settings
 ///
-/// and, where it keeps something from step to step: `void reset(std::size_t tasks)`,
-/// `std::vector<double> state() const`, `void restore(std::span<const double>)`, as a
-/// WeightingMethod has them; `keep` too, for settings by task. The step then follows Σ_k out_k g_k. weights() writes finite numbers
-/// whatever the Gramian: zero, singular, of any scale. It does not allocate.
+/// If it keeps state from step to step, it also has `void reset(std::size_t tasks)`,
+/// `std::vector<double> state() const` and `void restore(std::span<const double>)`, as a
+/// WeightingMethod; and `keep` if it has per-task settings. The step follows Σ_k out_k g_k.
+/// weights() must write finite numbers for any Gramian: zero, singular, of any scale. It must not
+/// allocate.
 template <class M>
 concept GradientMethod = std::copyable<M> &&
     requires(M m, const TaskGradients& gradients, std::span<double> out) {
@@ -78,8 +80,8 @@ concept GradientMethodWithState = requires(M m, const M& c, std::size_t n,
 };
 }  // namespace detail
 
-/// Holds a method and its state; a copy has a state of its own. Not for two threads at once.
-/// Nothing allocates after reset().
+/// Holds a method and its state; a copy has its own state. Not thread-safe. weights() and rewrite()
+/// do not allocate after reset().
 class GradientAggregator {
  public:
   static constexpr std::size_t max_tasks = 32;
@@ -114,11 +116,12 @@ class GradientAggregator {
   ~GradientAggregator() = default;
 
   [[nodiscard]] std::string_view name() const { return model_->name(); }
-  /// "mgda" or "cagrad(c=0.4, …)": equal texts mean that one run can continue the other.
+  /// "mgda" or "ca_grad(c=0.4, …)". If the texts of two runs are equal, one can continue the other.
   [[nodiscard]] std::string describe() const { return model_->describe(); }
 
-  /// Before the first step: forgets, and makes room for the tasks; those of static weight 0 are left
-  /// out. Throws ConfigError where a setting is out of its range, or for more than max_tasks tasks.
+  /// Call before the first step: clears the state and allocates for the tasks; tasks with static
+  /// weight 0 are excluded. Throws ConfigError if a setting is out of range, or if there are more
+  /// than max_tasks tasks.
   void reset(std::size_t tasks) { reset(LearningTasks(tasks)); }
   void reset(std::span<const double> static_weights) { reset(LearningTasks(static_weights)); }
   void reset(const LearningTasks& tasks) {
@@ -132,13 +135,13 @@ class GradientAggregator {
     make_room();
   }
 
-  /// out = the weights of this step. `gramian`: tasks × tasks, of the gradients of the losses times
-  /// their static weights. A task that is absent from the batch has NaN (or infinity) on the
-  /// diagonal; it is not shown to the method and its weight is 0. That is not the same as a
-  /// gradient of 0, which says that the task is at its optimum. `losses`: one a task, or empty.
-  /// With one task in all that learns there is nothing to balance: its weight is 1. Where the method's numbers
-  /// overflow, for gradients whose lengths lie 1e150 apart, every weight is 1 / n. Throws
-  /// ConfigError on other sizes.
+  /// Writes the weights of this step to `out`. `gramian`: tasks × tasks, of the gradients of the
+  /// losses times their static weights. A task that is absent from the batch has NaN (or infinity)
+  /// on the diagonal; the method does not see it, and its weight is 0. This differs from a zero
+  /// gradient, which means that the task is at its optimum. `losses`: one per task, or empty. If
+  /// only one task learns, there is nothing to balance and its weight is 1. If the method's weights
+  /// overflow, for gradients whose lengths differ by a factor of about 1e150, every weight is
+  /// 1 / n. Throws ConfigError if a size does not match.
   void weights(std::span<const double> gramian, std::span<const double> losses, std::uint64_t key,
                std::span<double> out) {
     const std::size_t all = tasks_.all();
@@ -183,22 +186,22 @@ class GradientAggregator {
       out[present_[i]] = finite ? found[i] : 1 / static_cast<double>(count);
   }
 
-  /// Whether there is anything to balance: more than one task that learns. Else neither the method's
-  /// weights nor its rewrite() are asked for.
+  /// Whether there is anything to balance: more than one task learns. If not, neither the method's
+  /// weights() nor its rewrite() is needed.
   [[nodiscard]] bool balances() const { return tasks_.size() > 1; }
 
-  /// Whether rewrite() comes before the Gramian is taken: balance/coordinates.hpp.
+  /// Whether rewrite() must be called before the Gramian is computed: see balance/coordinates.hpp.
   [[nodiscard]] bool needs_coordinates() const { return model_->needs_coordinates(); }
-  /// Whether the method keeps a number for each task and coordinate.
+  /// Whether the method keeps one number per task and coordinate.
   [[nodiscard]] bool remembers() const { return model_->remembers(); }
-  /// Room for them, zeros at first; none of it where the method keeps nothing.
+  /// Allocates them, initially 0; nothing if the method keeps none.
   void remember(std::size_t coordinates) {
     const std::size_t size = model_->remembers() ? tasks_.all() * coordinates : 0;
     if (memory_.size() != size) memory_.assign(size, 0.0);
   }
-  /// Task after task.
+  /// These numbers, task-major.
   [[nodiscard]] std::span<double> memory() { return memory_; }
-  /// `gradients.tasks` are the model's. May run at the same time for different coordinates.
+  /// `gradients.tasks` are indices in the model. May run concurrently for different coordinates.
   template <class T>
   void rewrite(GradientCoordinates<T> gradients) const {
     std::array<std::size_t, max_tasks> places;
@@ -215,7 +218,8 @@ class GradientAggregator {
     all.insert(all.end(), memory_.begin(), memory_.end());
     return all;
   }
-  /// Throws CheckpointError when the state is of another length than the method's.
+  /// Throws CheckpointError if the length of `state` differs from that of the method's state and
+  /// memory.
   void restore(std::span<const double> state) {
     const std::size_t own = model_->state().size(), expected = own + memory_.size();
     if (state.size() != expected) {
@@ -275,7 +279,7 @@ class GradientAggregator {
     M given, method;
   };
 
-  /// The same for a method that needs coordinates.
+  /// `Model` for a method that needs coordinates.
   template <CoordinateMethod M>
   struct CoordinateModel final : Model<M> {
     using Model<M>::Model;
@@ -309,12 +313,12 @@ class GradientAggregator {
 
   std::unique_ptr<Concept> model_;
   LearningTasks tasks_;
-  std::vector<std::size_t> present_;  ///< the tasks in this batch; below, what the method sees
-  std::vector<std::size_t> places_;   ///< of these among the tasks that learn
+  std::vector<std::size_t> present_;  ///< model indices of the tasks in this batch
+  std::vector<std::size_t> places_;   ///< their indices among the learning tasks
   std::vector<double> losses_, gramian_, weights_, memory_;
 };
 
-/// A gradient method within a LossWeighting.
+/// Wraps a gradient method for LossWeighting.
 template <class M>
 struct detail::GradientModelOf {
   static_assert(GradientMethod<M>,

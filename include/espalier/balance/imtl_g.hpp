@@ -9,14 +9,14 @@
 namespace espalier {
 
 /// Weights with Σ α_k = 1 for which d = Σ α_k g_k has the same projection on every unit gradient:
-/// dᵀ u_i = dᵀ u_j. With C the cosines: α_k = (C⁺ 1)_k / |g_k|, over their sum.
-/// Liu et al., Towards impartial multi-task learning, ICLR 2021.
+/// dᵀ u_i = dᵀ u_j. With C the cosine matrix: α_k = (C⁺ 1)_k / |g_k|, divided by their sum. Liu et
+/// al., Towards impartial multi-task learning, ICLR 2021.
 ///
-/// O(n³), exact. Weights may be negative. Scaling all gradients changes no weight; scaling one
-/// leaves d's direction as it is. Where the weights' sum is 0 (opposed gradients) there is no such
-/// d: all weights are 0, as in TorchJD. Conventions: where C is singular, its pseudo-inverse,
-/// eigenvalues up to 1e-10 of the greatest counting as 0 (TorchJD: of G Gᵀ, which depends on the
-/// gradients' scales); a gradient of 0 takes no part.
+/// O(n³), exact. Weights may be negative. Scaling all gradients by one factor changes no weight;
+/// scaling one gradient does not change the direction of d. If the sum of the weights is 0 (opposed
+/// gradients), there is no such d: all weights are 0, as in TorchJD. Conventions: if C is singular,
+/// its pseudo-inverse, with eigenvalues up to 1e-10 of the greatest counting as 0 (TorchJD: that of
+/// G Gᵀ, which depends on the scales of the gradients); a zero gradient is ignored.
 struct ImtlG {
   static constexpr std::string_view name = "imtl_g";
   static constexpr bool needs_coordinates = false;

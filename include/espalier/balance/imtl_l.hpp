@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// IMTL-L: losses are scaled to one size by learnt factors.
+// IMTL-L: learns factors that scale all losses to the same size.
 #pragma once
 
 #include <algorithm>
@@ -15,13 +15,13 @@
 
 namespace espalier {
 
-/// w_k = e^(s_k), s learnt along: Σ_k e^(s_k) L_k − s_k is minimised over s, too; w_k settles at 1
-/// / L_k. Liu et al., Towards impartial multi-task learning, ICLR 2021.
+/// w_k = e^(s_k) with s learnt: Σ_k (e^(s_k) L_k − s_k) is minimised over s too; w_k converges to
+/// 1 / L_k. Liu et al., Towards impartial multi-task learning, ICLR 2021.
 ///
-/// O(n), no extra pass. Like `Uncertainty`, but its weights settle at twice those. Conventions: s
-/// starts at 0 and takes a step of Adam after each step with that step's losses, as in
-/// `Uncertainty`; a task that is absent, or whose loss is infinite or negative, keeps its s; no
-/// weight above `max_weight`.
+/// O(n), no extra pass. Like `Uncertainty`, but the weights converge to twice those. Conventions: s
+/// starts at 0 and takes one Adam step after each training step, on that step's losses, as in
+/// `Uncertainty`; a task that is absent, or whose loss is infinite or negative, keeps its s;
+/// weights are at most `max_weight`.
 struct ImtlL {
   double learning_rate = 1e-2;
   double max_weight = 1e4;

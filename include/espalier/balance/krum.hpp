@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Krum: the gradient that lies nearest to the others.
+// Krum: the gradient that is closest to the others.
 #pragma once
 
 #include <algorithm>
@@ -11,14 +11,15 @@
 
 namespace espalier {
 
-/// Each gradient's score is the sum of its distances to its n − f − 2 nearest others, f =
-/// `outliers`; the step is the mean of the `selected` gradients of lowest score. Blanchard et al.,
-/// Machine learning with adversaries: Byzantine tolerant gradient descent, NeurIPS 2017.
+/// Each gradient's score is the sum of its distances to its n − f − 2 nearest others,
+/// f = `outliers`; the step is the mean of the `selected` gradients with the lowest scores.
+/// Blanchard et al., Machine learning with adversaries: Byzantine tolerant gradient descent,
+/// NeurIPS 2017.
 ///
-/// O(n²). Robust to f gradients that are anything at all; made for many workers on one task, it
-/// leaves the other tasks unlearnt for a step. Scaling all gradients changes no weight.
-/// Conventions: distances as in TorchJD (the paper squares them); with fewer than f + 3 gradients
-/// at least one nearest other counts; of equal scores the earlier task.
+/// O(n²). Robust to f arbitrary gradients. Designed for many workers on one task: the tasks that
+/// are not selected learn nothing in that step. Scaling all gradients by one factor changes no
+/// weight. Conventions: distances are not squared, as in TorchJD (the paper squares them); with
+/// fewer than f + 3 gradients, at least one nearest other counts; ties go to the earlier task.
 struct Krum {
   int outliers = 0;
   int selected = 1;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `LearningTasks`: which of a model's tasks a balancing method is told of.
+// `LearningTasks`: the tasks of a model that a balancing method sees.
 #pragma once
 
 #include <cstddef>
@@ -10,12 +10,13 @@
 
 namespace espalier {
 
-/// The tasks whose static weight is above 0, in the model's order. A task of weight 0 is measured
-/// and not learnt: no balancing method is told of it, so the others learn as if it were not there.
+/// The tasks with a static weight above 0, in the model's order. A task with weight 0 is evaluated
+/// but not learnt: balancing methods do not see it, and the other tasks learn as if it did not
+/// exist.
 class LearningTasks {
  public:
   LearningTasks() = default;
-  /// All of so many.
+  /// `all` tasks, all of which learn.
   explicit LearningTasks(std::size_t all) : all_(all) {
     for (std::size_t k = 0; k < all; ++k) add(k);
   }
@@ -34,16 +35,16 @@ class LearningTasks {
   [[nodiscard]] std::size_t all() const { return all_; }
   [[nodiscard]] std::size_t size() const { return tasks_.size(); }
   [[nodiscard]] bool are_all() const { return size() == all_; }
-  /// The number in the model of the i-th.
+  /// Index in the model of the i-th learning task.
   [[nodiscard]] std::size_t operator[](std::size_t i) const { return tasks_[i]; }
-  /// The place among these of the model's task k; `none` where it does not learn.
+  /// Index of the model's task k among the learning tasks; `none` if it does not learn.
   [[nodiscard]] std::size_t place(std::size_t k) const { return places_[k]; }
 
-  /// Of values one a task, those of the tasks that learn.
+  /// Copies the learning tasks' values from one value per task of the model.
   void gather(std::span<const double> of_all, std::span<double> out) const {
     for (std::size_t i = 0; i < size(); ++i) out[i] = of_all[tasks_[i]];
   }
-  /// And back; 0 for the others.
+  /// The inverse: writes one value per task of the model, 0 for tasks that do not learn.
   void scatter(std::span<const double> of_these, std::span<double> out) const {
     for (std::size_t k = 0; k < all_; ++k) out[k] = places_[k] == none ? 0.0 : of_these[places_[k]];
   }
@@ -60,14 +61,15 @@ class LearningTasks {
 
 namespace detail {
 
-/// A method with settings that are one a task, or name one: it is told, before reset(), to which
-/// tasks they are to be cut.
+/// A method with settings that are per task or that name a task: keep(), called before reset(),
+/// maps them to the learning tasks.
 template <class M>
 concept KeepsSettingsByTask = requires(M m, const LearningTasks& tasks) {
   m.keep(tasks);
 };
 
-/// A method begins anew: from `given`, as its settings may have been cut to other tasks.
+/// Restarts a method from `given`, the settings as the user gave them: keep() may have mapped those
+/// in `method` to other tasks.
 template <class M>
 void begin_anew(M& method, const M& given, const LearningTasks& tasks) {
   method = given;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The mean of the task gradients: what the gradient methods are compared with.
+// MeanGradient: the mean of the task gradients, the baseline for gradient methods.
 #pragma once
 
 #include <algorithm>
@@ -9,7 +9,7 @@
 
 namespace espalier {
 
-/// Every weight is 1 / n, n the number of tasks in the batch.
+/// Every weight is 1 / n, with n the number of tasks in the batch.
 struct MeanGradient {
   static constexpr std::string_view name = "mean_gradient";
   static constexpr bool needs_coordinates = false;

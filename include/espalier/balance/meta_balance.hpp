@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// MetaBalance: auxiliary tasks' gradients as long as the target's.
+// MetaBalance: scales the auxiliary tasks' gradients to the length of the target task's.
 #pragma once
 
 #include <algorithm>
@@ -12,19 +12,21 @@
 
 namespace espalier {
 
-/// Which auxiliary gradients are scaled: those longer than the target's, the shorter ones, or all.
+/// The auxiliary gradients that are scaled: those longer than the target's, the shorter ones, or
+/// all.
 enum class MetaScale { longer, shorter, all };
 
-/// With m_k a moving average of |g_k| and t the target task, the others' weights are r m_t / m_k +
-/// 1 − r; the target's is 1. He et al., MetaBalance: improving multi-task recommendations via
-/// adapting gradient magnitudes of auxiliary tasks, WWW 2022.
+/// With m_k a moving average of |g_k| and t the target task, the weight of every other task is
+/// r m_t / m_k + 1 − r; the target's is 1. He et al., MetaBalance: improving multi-task
+/// recommendations via adapting gradient magnitudes of auxiliary tasks, WWW 2022.
 ///
-/// O(n); keeps m. For one task that counts and others that help it. The losses' scales matter only
-/// where r < 1. Conventions: one length for all shared parameters, where the paper has one a layer;
-/// m starts at 0, as the authors', and is corrected for that (m / (1 − β^t) after t steps: it
-/// cancels where no task is ever absent). r = 0.7, β = 0.9.
+/// O(n); state: m and its bias correction. For one important task and others that help it. If r = 1
+/// and all auxiliary gradients are scaled, the scales of the auxiliary losses do not matter.
+/// Conventions: one length for all shared parameters (the paper: one per layer); m starts at 0, as
+/// in the authors' code, and its bias is corrected (m / (1 − β^t) after t steps; the correction
+/// cancels if no task is ever absent). r = 0.7, β = 0.9.
 struct MetaBalance {
-  std::size_t target = 0;  ///< the task that counts, by its place in the model
+  std::size_t target = 0;  ///< index of the target task in the model
   MetaScale scale = MetaScale::all;
   double relax = 0.7;
   double beta = 0.9;
@@ -32,7 +34,7 @@ struct MetaBalance {
   static constexpr std::string_view name = "meta_balance";
   static constexpr bool needs_coordinates = false;
 
-  std::vector<double> learnt{};  ///< m, then 1 − β^t; one a task each
+  std::vector<double> learnt{};  ///< m, then 1 − β^t; one per task each
 
   void keep(const LearningTasks& tasks) {
     if (tasks.all() == 0) return;

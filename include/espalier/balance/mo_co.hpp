@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// MoCo: gradients and weights that follow their averages over steps.
+// MoCo: moving averages of gradients, and weights that follow them.
 #pragma once
 
 #include <cmath>
@@ -12,19 +12,20 @@
 
 namespace espalier {
 
-/// y_k ← y_k + β (g_k − y_k), then λ ← Π(λ − γ (Y Yᵀ + ρ I) λ), Π the projection onto the simplex;
-/// the step is Σ_k λ_k y_k. Fernando et al., Mitigating gradient bias in multi-objective learning: a
-/// provably convergent approach, ICLR 2023.
+/// y_k ← y_k + β (g_k − y_k), then λ ← Π(λ − γ (Y Yᵀ + ρ I) λ), with Π the projection onto the
+/// simplex; the step is Σ_k λ_k y_k. Fernando et al., Mitigating gradient bias in multi-objective
+/// learning: a provably convergent approach, ICLR 2023.
 ///
-/// One multiplication and a number of memory for each task and shared parameter, O(n²) for the
-/// weights; keeps y and λ, which are saved with the run. Weights found from a batch's gradients
-/// depend on their noise, so that the step is biased; y is less noisy. The losses' scales matter (γ
-/// multiplies squared gradients). Conventions: y is 0 at first, so that steps grow over 1 / β steps,
-/// and this step's λ and y are used, both as in the authors' code; constant β, γ, ρ. y is kept of
-/// dense parameters: rows of embedding tables, of which a batch has few, take part with this batch's
-/// gradient. On representations, where no two batches have a sample in common, y follows the sum of
-/// a batch's gradients (that by a constant added to the representation), and its λ weighs this
-/// batch's gradients.
+/// One multiply-add and one stored number per task and shared parameter, O(n²) for the weights;
+/// state: y and λ, which are saved with the run. Weights computed from one batch's gradients depend
+/// on their noise, so the step is biased; y is less noisy. The scales of the losses matter (γ
+/// multiplies squared gradients). Conventions: y starts at 0, so steps grow over the first 1 / β
+/// steps, and the step uses the updated λ and y, both as in the authors' code; β, γ and ρ are
+/// constant. y is kept for dense parameters only: rows of embedding tables, of which a batch has
+/// few, use the gradient of the current batch. If representations are balanced, no two batches
+/// share a sample: y averages the sum of a batch's gradients (the gradient with respect to a
+/// constant added to the representation), and the resulting λ weights the gradients of the current
+/// batch.
 struct MoCo {
   double beta = 0.1;
   double gamma = 0.1;

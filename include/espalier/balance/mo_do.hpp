@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// MoDo: the weights of the shortest direction, one step at a time.
+// MoDo: follows the weights of the shortest direction, one gradient step per training step.
 #pragma once
 
 #include <algorithm>
@@ -14,14 +14,15 @@ namespace espalier {
 
 namespace detail {
 
-/// λ ← Π(λ − γ (G Gᵀ + ρ I) λ), Π the projection onto the simplex; out is it.
+/// λ ← Π(λ − γ (G Gᵀ + ρ I) λ), with Π the projection onto the simplex; writes the new λ of the
+/// present tasks to `out`.
 inline void descend_on_simplex(const TaskGradients& g, double gamma, double rho,
                                std::span<double> lambda, std::span<double> out) {
   const std::size_t n = g.size();
   double sum = 0;
   for (const std::size_t task : g.tasks) sum += lambda[task];
   TaskVector before{};
-  // Where tasks are absent, the others share what there is.
+  // λ of the present tasks, normalised to sum to 1: absent tasks keep theirs.
   for (std::size_t i = 0; i < n; ++i)
     before[i] = sum > 0 ? lambda[g.tasks[i]] / sum : 1 / static_cast<double>(n);
   for (std::size_t i = 0; i < n; ++i) {
@@ -37,14 +38,14 @@ inline void descend_on_simplex(const TaskGradients& g, double gamma, double rho,
 
 }  // namespace detail
 
-/// λ ← Π(λ − γ (G Gᵀ + ρ I) λ), Π the projection on the simplex; the step follows Σ λ_k g_k. λ
-/// comes near `Mgda`'s weights, but slowly: noise averages out. Chen et al., Three-way trade-off in
-/// multi-objective learning, NeurIPS 2023.
+/// λ ← Π(λ − γ (G Gᵀ + ρ I) λ), with Π the projection onto the simplex; the step follows Σ λ_k g_k.
+/// λ approaches the weights of `Mgda` slowly, which averages out noise. Chen et al., Three-way
+/// trade-off in multi-objective learning, NeurIPS 2023.
 ///
-/// O(n²); keeps λ, 1 / n at first. The smaller γ, the nearer to equal weights. The losses' scale
-/// matters to γ. Conventions: γ = ρ = 0.1; λ is updated before it is used, as in TorchJD. The paper
-/// multiplies gradients of two separate batches (hence "double"), so that the product is unbiased;
-/// here the batch's own Gramian serves, which favours weights on less noisy tasks.
+/// O(n²); state: λ, initially 1 / n. The smaller γ, the closer to equal weights. The effect of γ
+/// depends on the scale of the losses. Conventions: γ = ρ = 0.1; λ is updated before it is used, as
+/// in TorchJD. The paper multiplies gradients of two separate batches (hence "double"), so that the
+/// product is unbiased; this uses the Gramian of one batch, which favours less noisy tasks.
 struct MoDo {
   double gamma = 0.1;
   double rho = 0.1;

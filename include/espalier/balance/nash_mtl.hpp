@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Nash-MTL: the step on which the tasks would agree by bargaining.
+// Nash-MTL: the Nash bargaining solution between the tasks.
 #pragma once
 
 #include <string>
@@ -14,12 +14,13 @@ namespace espalier {
 /// G Gᵀ α = 1 / α with α > 0. Navon et al., Multi-task learning as a bargaining game, ICML 2022.
 ///
 /// Every task improves: g_kᵀ d = 1 / α_k > 0. Scaling one gradient by s divides its weight by s: d
-/// does not depend on the losses' scales. |d|² = n for n tasks, however short the gradients are,
-/// until they can cancel. Solved to 1e-12 by Newton's method, O(n³) times about ten (the authors
-/// take some convex programs in a row, or every so many steps). Conventions: `ridge` is added to
-/// the diagonal of the cosines, as at a Pareto-stationary point there is no solution; it bounds a
-/// weight by 1 / (√ridge · |g_k|). A gradient of 0 has weight 0. With `max_norm` > 0, |d| is at
-/// most that (the authors' code: 1; here none, as clipping is the trainer's `max_gradient_norm`).
+/// does not depend on the scales of the losses. |d|² = n for n tasks, however short the gradients
+/// are, unless they nearly cancel. Solved to 1e-12 by Newton's method, about ten O(n³) iterations
+/// (the authors solve a sequence of convex programs, or solve only every few steps). Conventions:
+/// `ridge` is added to the diagonal of the cosine matrix, because there is no solution at a
+/// Pareto-stationary point; it bounds a weight by 1 / (√ridge · |g_k|). A zero gradient has weight
+/// 0. If `max_norm` > 0, |d| is at most max_norm (the authors' code: 1; here off by default,
+/// because clipping is the trainer's `max_gradient_norm`).
 struct NashMtl {
   double ridge = 1e-6;
   double max_norm = 0;

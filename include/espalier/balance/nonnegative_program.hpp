@@ -11,8 +11,8 @@
 
 namespace espalier::detail {
 
-/// Solves Q x = b on the rows where `free`, by Cholesky; x is 0 elsewhere. False where Q is
-/// singular.
+/// Solves Q x = b for the variables marked `free`, by Cholesky; x is 0 elsewhere. Returns false if
+/// Q is singular there.
 [[nodiscard]] inline bool solve_free(const TaskMatrix& q, std::span<const double> b,
                                      const std::array<bool, GradientAggregator::max_tasks>& free,
                                      std::span<double> x) {
@@ -49,10 +49,10 @@ namespace espalier::detail {
   return true;
 }
 
-/// x = argmin ½ xᵀ Q x − bᵀ x over x ≥ 0, Q positive semi-definite with a diagonal near 1 (or 0:
-/// such an x stays 0), b within the range of Q: an active set of variables that are free, as in
-/// Lawson & Hanson's non-negative least squares (1974, chapter 23). Exact but for rounding; at most
-/// 3 n changes are usual.
+/// x = argmin ½ xᵀ Q x − bᵀ x over x ≥ 0, with Q positive semi-definite, its diagonal near 1 (or 0:
+/// such an x stays 0), and b in the range of Q. Active-set method on the set of free variables, as
+/// in Lawson & Hanson's non-negative least squares (1974, chapter 23). Exact up to rounding;
+/// typically at most 3 n changes of the set.
 inline void minimize_nonnegative(const TaskMatrix& q, std::span<const double> b,
                                  std::span<double> x) {
   const std::size_t n = q.size;
@@ -80,7 +80,7 @@ inline void minimize_nonnegative(const TaskMatrix& q, std::span<const double> b,
     bool first = true;
     while (true) {
       if (!solve_free(q, b, free, solved) || (first && solved[entering] <= 0)) {
-        // Within rounding of what the free ones span: it brings nothing.
+        // Linearly dependent on the free variables up to rounding: it gains nothing.
         free[entering] = false;
         blocked[entering] = true;
         break;
@@ -105,11 +105,12 @@ inline void minimize_nonnegative(const TaskMatrix& q, std::span<const double> b,
   }
 }
 
-/// The shortest vector Σ_k w_k h_k with w ≥ 0 and Σ w_k = 1, from the Gramian of the h_k. Where
-/// equal weights give it, those.
+/// The weights of the shortest vector Σ_k w_k h_k with w ≥ 0 and Σ w_k = 1, from the Gramian of the
+/// h_k. If some h_k are 0, those share the weight equally; otherwise, if equal weights give the
+/// shortest vector, returns equal weights.
 ///
-/// For x = t w the minimum of |Σ x_k h_k|² + (1 − Σ x_k)² over x ≥ 0 lies at the shortest w
-/// (Lawson & Hanson, chapter 23.4): a program without the constraint on the sum.
+/// With x = t w, the minimum of |Σ x_k h_k|² + (1 − Σ x_k)² over x ≥ 0 is attained at the w of the
+/// shortest vector (Lawson & Hanson, chapter 23.4): a program without the constraint on the sum.
 inline void shortest_in_hull(const TaskMatrix& gramian, std::span<double> w) {
   const std::size_t n = gramian.size;
   double shortest = 0;
@@ -128,7 +129,7 @@ inline void shortest_in_hull(const TaskMatrix& gramian, std::span<double> w) {
       w[i] = gramian(i, i) > 0 ? 0 : 1 / static_cast<double>(zeros);
     return;
   }
-  // Lengths in units of the shortest, then every variable in units of its own: a unit diagonal.
+  // Scale lengths by the shortest, then each variable by its own factor, to get a unit diagonal.
   TaskMatrix q(n);
   TaskVector norm{}, ratio{}, unit{}, x{};
   for (std::size_t i = 0; i < n; ++i) {
@@ -176,7 +177,8 @@ inline void shortest_in_hull(const TaskMatrix& gramian, std::span<double> w) {
   return m;
 }
 
-/// The point of the simplex (w ≥ 0, Σ w_k = 1) nearest to w (Held, Wolfe & Crowder 1974).
+/// Projects w onto the simplex (w ≥ 0, Σ w_k = 1): the nearest point to w (Held, Wolfe & Crowder
+/// 1974).
 inline void project_on_simplex(std::span<double> w) {
   TaskVector sorted{};
   const std::size_t n = w.size();

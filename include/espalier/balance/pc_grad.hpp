@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// PCGrad: each gradient loses what conflicts with the others.
+// PCGrad: removes from each gradient its conflicts with the others.
 #pragma once
 
 #include <string>
@@ -10,15 +10,17 @@
 
 namespace espalier {
 
-/// Each g_i is projected onto the normal plane of every other g_j, in random order, with which it
-/// has a negative inner product at that moment: g_i ← g_i − (g_iᵀ g_j / |g_j|²) g_j. The step is
-/// the sum of what is left. Yu et al., Gradient surgery for multi-task learning, NeurIPS 2020.
+/// Takes each g_i and the other g_j in random order: if the current g_i has a negative inner
+/// product with g_j, projects it onto the normal plane of g_j: g_i ← g_i − (g_iᵀ g_j / |g_j|²) g_j.
+/// The step is the sum of the results. Yu et al., Gradient surgery for multi-task learning, NeurIPS
+/// 2020.
 ///
-/// O(n³) at most. Without conflicts it is `Equal`. With two tasks the result conflicts with
-/// neither; with more it may, as a later projection can undo an earlier one. Scaling all gradients
-/// by one factor scales the step; weights are at least 1. It stops where the gradients are exactly
-/// opposed. Conventions: the sum (the paper's algorithm; some divide by n). The order is drawn anew
-/// for each task and step, or `random_order = false`: by the tasks' numbers.
+/// At most O(n³). Without conflicts it equals `Equal`. With two tasks the result conflicts with
+/// neither; with more it may, because a later projection can undo an earlier one. Scaling all
+/// gradients by one factor scales the step; weights are at least 1. The step is 0 if the gradients
+/// are exactly opposed. Conventions: the sum (the paper's algorithm; some implementations divide by
+/// n). The order is shuffled for each task and step; with `random_order = false` it is the task
+/// order.
 struct PcGrad {
   bool random_order = true;
 

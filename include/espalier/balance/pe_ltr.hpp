@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// PE-LTR: Pareto-efficient weights of at least so much each.
+// PE-LTR: Pareto-efficient weights with a lower bound for each.
 #pragma once
 
 #include <algorithm>
@@ -13,14 +13,15 @@
 
 namespace espalier {
 
-/// Weights with Σ w_k = 1 and w_k ≥ c_k that minimise |Σ w_k g_k|²: `Mgda` with a least weight a
-/// task. Lin et al., A Pareto-efficient algorithm for multiple objective optimization in e-commerce
-/// recommendation, RecSys 2019.
+/// Weights with Σ w_k = 1 and w_k ≥ c_k that minimise |Σ w_k g_k|²: `Mgda` with a minimum weight
+/// per task. Lin et al., A Pareto-efficient algorithm for multiple objective optimization in
+/// e-commerce recommendation, RecSys 2019.
 ///
-/// O(n³), exact: with w = c + (1 − Σ c) v it is the shortest vector in the hull of (1 − Σ c) g_k +
-/// Σ c_j g_j (the authors solve without w ≥ c and then project, which comes near). Scaling all
-/// gradients changes nothing. Conventions: `least` one a task, or else `least_each` for all; where
-/// tasks are absent, the others' c are kept.
+/// O(n³), exact: with w = c + (1 − Σ c) v it is the shortest vector in the hull of
+/// (1 − Σ c) g_k + Σ c_j g_j (the authors solve without w ≥ c and then project, which is an
+/// approximation). Scaling all gradients by one factor changes no weight. Conventions: c is
+/// `least`, one per task, or `least_each` for all tasks if `least` is empty; if tasks are absent, c
+/// of the others is unchanged.
 struct PeLtr {
   double least_each = 0.05;
   std::vector<double> least{};

@@ -15,10 +15,10 @@
 
 namespace espalier {
 
-/// w = n softmax(z), z standard normal, drawn anew each step. Lin et al., Reasonable effectiveness
-/// of random weighting, TMLR 2022: a baseline that a clever method should beat.
+/// w = n softmax(z), with z standard normal, drawn anew in each step. Lin et al., Reasonable
+/// effectiveness of random weighting, TMLR 2022: a baseline that other methods should beat.
 ///
-/// O(n), no extra pass. The weights' sum is n.
+/// O(n), no extra pass. The weights sum to n.
 struct RandomLoss {
   std::uint64_t seed = 1;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// SDMGrad: the shortest direction, drawn towards the mean gradient.
+// SDMGrad: the shortest direction, regularised towards the mean gradient.
 #pragma once
 
 #include <algorithm>
@@ -12,16 +12,16 @@
 
 namespace espalier {
 
-/// w ≥ 0, Σ w_k = 1 minimises |Σ_k w_k g_k + λ g₀|², g₀ the mean gradient; d is that vector over 1
-/// + λ. λ = 0 is `Mgda`, λ → ∞ is `MeanGradient`. Xiao, Ban & Ji, Direction-oriented
+/// w ≥ 0, Σ w_k = 1 minimises |Σ_k w_k g_k + λ g₀|², with g₀ the mean gradient; d is that vector
+/// divided by 1 + λ. λ = 0 is `Mgda`, λ → ∞ is `MeanGradient`. Xiao, Ban & Ji, Direction-oriented
 /// multi-objective learning, NeurIPS 2023.
 ///
-/// The minimum is solved exactly, O(n³). With `steps` > 0 w is instead what so many steps of
-/// projected gradient descent with momentum make of the last step's w, with the Gramian in units of
-/// the mean length squared, as the authors do (20 steps; O(steps n²)). Scaling all gradients
-/// changes no weight. Conventions: weights (w + λ / n) / (1 + λ) sum to 1, as in the authors' code.
-/// The paper draws separate batches for w's gradient, so that it is unbiased; here the batch's own
-/// Gramian serves.
+/// The minimum is solved exactly, in O(n³). With `steps` > 0, w is instead updated from the last
+/// step's w by `steps` steps of projected gradient descent with momentum, with the Gramian in units
+/// of the squared mean length, as in the authors' code (20 steps; O(steps n²)). Scaling all
+/// gradients by one factor changes no weight. Conventions: the weights (w + λ / n) / (1 + λ) sum to
+/// 1, as in the authors' code. The paper samples separate batches for the gradient of w, so that it
+/// is unbiased; this uses the Gramian of one batch.
 struct SdmGrad {
   double lambda = 0.3;
   int steps = 0;
@@ -54,7 +54,7 @@ struct SdmGrad {
         scale += g.norm(i) / static_cast<double>(n);
         sum += out[i] = w[g.tasks[i]];
       }
-      // Where tasks are absent, the others share what there is.
+      // w of the present tasks, normalised to sum to 1: absent tasks keep theirs.
       for (std::size_t i = 0; i < n; ++i)
         out[i] = sum > 0 ? out[i] / sum : 1 / static_cast<double>(n);
       detail::TaskVector velocity{};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The settings of balancing methods: as text, and refused where they are out of range.
+// Settings of balancing methods: formatting them as text and checking their ranges.
 #pragma once
 
 #include <cmath>
@@ -25,7 +25,7 @@ struct Setting {
   return reads_back(text, value) ? text : decimal(value, 17);
 }
 
-/// "famo(learning_rate=0.025, weight_decay=0.001)"
+/// Returns for example "famo(learning_rate=0.025, weight_decay=0.001)".
 [[nodiscard]] ESPALIER_COLD inline std::string describe_settings(
     std::string_view method, std::initializer_list<Setting> settings) {
   std::string text(method);
@@ -46,12 +46,12 @@ struct Setting {
       {method, ": ", setting.name, " is ", setting_text(setting.value), ", expected ", expected});
 }
 
-/// Throws ConfigError unless the value is above 0 and finite.
+/// Throws ConfigError unless the value is greater than 0 and finite.
 inline void require_positive(std::string_view method, const Setting& setting) {
   if (!(setting.value > 0 && std::isfinite(setting.value)))
     refuse_setting(method, setting, "a number greater than 0");
 }
-/// Throws ConfigError unless the value is from `least` to `most`.
+/// Throws ConfigError unless the value is in [least, most].
 inline void require_within(std::string_view method, const Setting& setting, double least,
                            double most) {
   if (setting.value >= least && setting.value <= most) return;
@@ -64,8 +64,8 @@ inline void require_not_negative(std::string_view method, const Setting& setting
     refuse_setting(method, setting, "a number from 0");
 }
 
-/// Of values one a task of the model, those of the tasks that learn. Throws ConfigError for another
-/// number of them.
+/// Reduces `values`, one per task of the model, to those of the learning tasks. Throws ConfigError
+/// if their number is not that of the model's tasks.
 inline void keep_learning(std::string_view method, std::string_view what,
                           std::vector<double>& values, const LearningTasks& tasks) {
   if (values.size() != tasks.all()) {

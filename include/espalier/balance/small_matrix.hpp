@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Small dense matrices on the stack, as large as there may be tasks; eigenvalues of symmetric ones.
+// Small dense matrices on the stack, sized for the maximum number of tasks, and eigenvalues of
+// symmetric ones.
 #pragma once
 
 #include <algorithm>
@@ -30,7 +31,7 @@ struct TaskMatrix {
   double operator()(std::size_t i, std::size_t j) const { return values[i * size + j]; }
 };
 
-/// The cosines of the angles between the gradients. A gradient of 0 has a row of zeros.
+/// Cosines of the angles between the gradients. The row of a zero gradient is zero.
 [[nodiscard]] inline TaskMatrix cosines_of(const TaskGradients& gradients) {
   const std::size_t n = gradients.size();
   TaskMatrix c(n);
@@ -40,7 +41,7 @@ struct TaskMatrix {
   return c;
 }
 
-/// √(xᵀ M x); 0 where the terms cancel within rounding.
+/// √(xᵀ M x); 0 if the terms cancel to within rounding error.
 [[nodiscard]] inline double length_of(const TaskMatrix& m, std::span<const double> x) {
   double sum = 0, size = 0;
   for (std::size_t i = 0; i < m.size; ++i) {
@@ -53,7 +54,8 @@ struct TaskMatrix {
   return sum > 4 * std::numeric_limits<double>::epsilon() * size ? std::sqrt(sum) : 0.0;
 }
 
-/// A = V diag(values) Vᵀ of a symmetric matrix by Jacobi's rotations; eigenvectors are columns.
+/// A = V diag(values) Vᵀ of a symmetric matrix, by Jacobi rotations; the eigenvectors are the
+/// columns of V.
 struct SymmetricEigen {
   TaskVector values{};
   TaskMatrix vectors;
@@ -67,8 +69,8 @@ struct SymmetricEigen {
     bool moved = false;
     for (std::size_t p = 0; p < n; ++p) {
       for (std::size_t q = p + 1; q < n; ++q) {
-        // Relative to the two diagonals: small eigenvalues come out exact too (Demmel & Veselić
-        // 1992).
+        // The threshold is relative to the two diagonal entries, so that small eigenvalues are
+        // accurate too (Demmel & Veselić 1992).
         const double off = a(p, q);
         if (!(std::abs(off) > 1e-17 * std::sqrt(std::abs(a(p, p))) * std::sqrt(std::abs(a(q, q)))))
           continue;
@@ -100,14 +102,15 @@ struct SymmetricEigen {
   return e;
 }
 
-/// Eigenvalues up to this are rounding.
+/// Eigenvalues up to this value are rounding error.
 [[nodiscard]] inline double rank_tolerance(const SymmetricEigen& e) {
   double most = 0;
   for (std::size_t i = 0; i < e.vectors.size; ++i) most = (std::max)(most, e.values[i]);
   return most * static_cast<double>(e.vectors.size) * std::numeric_limits<double>::epsilon();
 }
 
-/// x = A⁺ b, the shortest least-squares solution of A x = b.
+/// x = A⁺ b, the minimum-norm least-squares solution of A x = b. Eigenvalues up to `relative` times
+/// the greatest count as 0; with `relative` 0, those up to rank_tolerance().
 inline void pseudo_solve(const TaskMatrix& a, std::span<const double> b, std::span<double> x,
                          double relative = 0) {
   const SymmetricEigen e = eigen_of(a);

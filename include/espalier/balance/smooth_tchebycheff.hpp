@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Smooth Tchebycheff: nearly the greatest loss alone.
+// Smooth Tchebycheff: a smooth maximum of the weighted losses.
 #pragma once
 
 #include <algorithm>
@@ -15,18 +15,18 @@
 namespace espalier {
 
 /// The objective is μ log Σ_k exp(λ_k (L_k − z_k) / μ), which for μ → 0 is max_k λ_k (L_k − z_k):
-/// with it every Pareto-optimal point can be reached, by the choice of λ. Its derivative gives w_k
-/// ∝ λ_k softmax_k(λ (L − z) / μ). Lin et al., Smooth Tchebycheff scalarization for multi-objective
-/// optimization, ICML 2024.
+/// with it, the choice of λ can reach every Pareto-optimal point. Its derivative gives
+/// w_k ∝ λ_k softmax_k(λ (L − z) / μ). Lin et al., Smooth Tchebycheff scalarization for
+/// multi-objective optimization, ICML 2024.
 ///
-/// O(n); wants this step's losses, so a barrier between forward and backward. The losses' scales
-/// matter. Conventions: preferences λ_k = 1 / n unless given, ideal losses z_k = 0 unless given;
-/// the derivative times n² (λ_k = 1 / n gives weights whose sum is n); μ = 0.1. A task that is
-/// absent has weight 1.
+/// O(n); needs the losses of the current step, and so a barrier between forward and backward pass.
+/// The scales of the losses matter. Conventions: preferences λ_k default to 1 / n, ideal losses z_k
+/// to 0; the derivative is multiplied by n² (so that λ_k = 1 / n gives weights whose sum is n);
+/// μ = 0.1. An absent task has weight 1.
 struct SmoothTchebycheff {
   double mu = 0.1;
-  std::vector<double> preferences{};  ///< one a task, or none
-  std::vector<double> ideal{};        ///< one a task, or none
+  std::vector<double> preferences{};  ///< one per task; may be empty
+  std::vector<double> ideal{};        ///< one per task; may be empty
 
   static constexpr std::string_view name = "smooth_tchebycheff";
   static constexpr bool needs_current_losses = true;

@@ -14,14 +14,14 @@
 
 namespace espalier::detail {
 
-/// One number a task and its moments; β 0.9 and 0.999, ε 1e-8.
+/// One learnt number per task and its moments; β 0.9 and 0.999, ε 1e-8.
 struct TaskAdam {
   std::vector<double> value, first, second, steps;
 
   void reset(std::size_t tasks) {
     for (auto* part : {&value, &first, &second, &steps}) part->assign(tasks, 0.0);
   }
-  /// One step along −gradient.
+  /// One Adam step for task k.
   void step(std::size_t k, double gradient, double learning_rate) {
     const double t = ++steps[k];
     first[k] = 0.9 * first[k] + 0.1 * gradient;
@@ -34,7 +34,7 @@ struct TaskAdam {
     for (const auto* part : {&value, &first, &second, &steps})
       all.insert(all.end(), part->begin(), part->end());
   }
-  /// Returns what is left of `state`.
+  /// Returns the part of `state` that follows.
   std::span<const double> restore(std::span<const double> state) {
     for (auto* part : {&value, &first, &second, &steps}) {
       std::copy_n(state.begin(), part->size(), part->begin());

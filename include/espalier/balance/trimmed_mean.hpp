@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// TrimmedMean: of each coordinate the mean without the greatest and the least values.
+// TrimmedMean: the mean of each coordinate without its greatest and least values.
 #pragma once
 
 #include <algorithm>
@@ -13,16 +13,16 @@
 
 namespace espalier {
 
-/// Of each coordinate's n values the t greatest and the t least go, and the step is the mean of the
-/// others, t = `trim`. Yin et al., Byzantine-robust distributed learning: towards optimal
-/// statistical rates, ICML 2018.
+/// For each coordinate, discards the t greatest and the t least of the n values, t = `trim`; the
+/// step is the mean of the others. Yin et al., Byzantine-robust distributed learning: towards
+/// optimal statistical rates, ICML 2018.
 ///
-/// O(n²) a coordinate. Whatever t of the gradients are, every coordinate of the step lies
-/// between the least and the greatest of the others. Made for many workers on one task: where few
-/// tasks have a gradient at a coordinate, it trims just that. t = 0 is `MeanGradient`; three tasks
-/// and t = 1 give the median. Scaling all gradients by one factor scales the step. Conventions: with
-/// fewer than 2 t + 1 tasks in the batch t is as great as leaves one; of equal values it does not
-/// matter which go.
+/// O(n²) per coordinate. Robust to any t outlier gradients: every coordinate of the step lies
+/// between the least and the greatest value of the others. Designed for many workers on one task:
+/// if few tasks have a non-zero gradient at a coordinate, exactly those values are trimmed. t = 0
+/// is `MeanGradient`; three tasks and t = 1 give the median. Scaling all gradients by one factor
+/// scales the step. Conventions: with fewer than 2 t + 1 tasks in the batch, t is the greatest
+/// value that keeps at least one; which of several equal values are discarded does not matter.
 struct TrimmedMean {
   int trim = 1;
 
@@ -35,12 +35,12 @@ struct TrimmedMean {
 
   template <class T>
   void rewrite(const GradientCoordinates<T>& g) const {
-    constexpr std::size_t run = 64;  // coordinates at a time, for loops without branches
+    constexpr std::size_t run = 64;  // coordinates per inner loop, which has no branches
     const std::size_t n = g.rows.size();
     const std::size_t cut = (std::min)(static_cast<std::size_t>(trim), (n - 1) / 2);
     const T middle = static_cast<T>(n - 1) / 2, away = middle - static_cast<T>(cut);
     const T share = T{1} / static_cast<T>(n - 2 * cut);
-    std::array<std::array<T, run>, GradientAggregator::max_tasks> rank;  // among the n values
+    std::array<std::array<T, run>, GradientAggregator::max_tasks> rank;  // of each of the n values
     for (std::size_t begin = 0; begin < g.size; begin += run) {
       const std::size_t size = (std::min)(run, g.size - begin);
       for (std::size_t k = 0; k < n; ++k) {

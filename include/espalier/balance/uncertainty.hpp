@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Weights from each task's own noise, learnt along.
+// Uncertainty: weights from the learnt noise of each task.
 #pragma once
 
 #include <algorithm>
@@ -15,20 +15,23 @@
 
 namespace espalier {
 
-/// Each task k has a learnt s_k = log σ_k², and the weight w_k = e^{−s_k}. Minimised over s, too, is
-///   Σ_k e^{−s_k} L_k + ½ s_k           Kendall, Gal & Cipolla, Multi-task learning using uncertainty
-///                                      to weigh losses, CVPR 2018; w_k settles at 1 / (2 L_k)
-///   Σ_k e^{−s_k} L_k + log(1 + e^{s_k})  `revised`, Liebel & Körner, Auxiliary tasks in multi-task
-///                                      learning, 2018: the second term is never negative;
-///                                      w_k settles at (√(1 + 4 / L_k) − 1) / 2
-/// The ½ that Kendall et al. put before a squared error, and not before a cross-entropy, is the ½
-/// within SquaredError; so one formula serves both.
+/// Each task k has a learnt s_k = log σ_k² and the weight w_k = e^{−s_k}. The objective, minimised
+/// over s too, is
+///   Σ_k e^{−s_k} L_k + ½ s_k
+///       Kendall, Gal & Cipolla, Multi-task learning using uncertainty to weigh losses, CVPR 2018;
+///       w_k converges to 1 / (2 L_k)
+///   Σ_k e^{−s_k} L_k + log(1 + e^{s_k})
+///       if `revised`: Liebel & Körner, Auxiliary tasks in multi-task learning, 2018; the second
+///       term is never negative; w_k converges to (√(1 + 4 / L_k) − 1) / 2
+/// Kendall et al. have a factor ½ for a squared error but not for a cross entropy; SquaredError
+/// already includes that ½, so one formula serves both.
 ///
-/// s starts at 0, every weight at 1. After each step s takes a step of Adam (β 0.9 and 0.999,
-/// ε 1e-8) along −e^{−s} L + ½, or −e^{−s} L + σ(s), with the step's losses. A task that is absent
-/// from a batch, or whose loss is infinite, keeps its s, its moments and its count of steps; so does
-/// one whose loss is negative, as Poisson's can be: it is no such likelihood, and s would fall
-/// forever. No weight grows beyond `max_weight`, however well its task is learnt.
+/// s starts at 0, so every weight starts at 1. After each training step, s takes one Adam step
+/// (β 0.9 and 0.999, ε 1e-8) on the gradient −e^{−s} L + ½, or −e^{−s} L + σ(s) if `revised` (σ is
+/// the logistic function), with the losses of that step. A task that is absent from a batch, or
+/// whose loss is infinite, keeps its s, moments and step count; so does a task whose loss is
+/// negative, as a Poisson loss can be: such a loss is no negative log-likelihood of this form, and
+/// s would decrease forever. Weights are at most `max_weight`, however small the loss.
 struct Uncertainty {
   double learning_rate = 1e-2;
   bool revised = false;
@@ -37,7 +40,7 @@ struct Uncertainty {
   static constexpr std::string_view name = "uncertainty";
   static constexpr bool needs_current_losses = false;
 
-  /// All that is learnt, one number a task each.
+  /// The learnt state, one number per task each.
   struct State {
     std::vector<double> s, first, second, steps;
   };
@@ -73,7 +76,7 @@ struct Uncertainty {
     }
   }
 
-  /// What is minimised for one task, and its derivative by s.
+  /// The objective of one task, and its derivative with respect to s.
   [[nodiscard]] double objective(double s, double loss) const {
     return std::exp(-s) * loss + (revised ? softplus_of(s) : s / 2);
   }
@@ -81,7 +84,7 @@ struct Uncertainty {
     return -std::exp(-s) * loss + (revised ? 1 / (1 + std::exp(-s)) : 0.5);
   }
 
-  /// s, Adam's first and second moments, Adam's steps; one a task each.
+  /// s, Adam's first moments, second moments and step counts; one per task each.
   [[nodiscard]] std::vector<double> state() const {
     std::vector<double> all;
     for (const auto* part : {&learnt.s, &learnt.first, &learnt.second, &learnt.steps}) {

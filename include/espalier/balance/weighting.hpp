@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `LossWeighting`: any loss weighting as a value. A method sees the tasks' losses and gives weights.
+// `LossWeighting`: type-erased loss weighting. A method reads the task losses and returns weights.
 #pragma once
 
 #include <concepts>
@@ -16,27 +16,29 @@
 
 namespace espalier {
 
-/// A loss weighting is a small copyable struct: settings, and what it has learnt so far.
+/// A loss weighting is a small copyable struct that holds its settings and its learnt state:
 ///
 ///     static constexpr std::string_view name;
 ///     static constexpr bool needs_current_losses;
-///     void reset(std::size_t tasks);                       // before the first step: forgets
+///     void reset(std::size_t tasks);                     // before the first step: clears all
 ///     void weights(std::span<const double> losses, std::span<double> out);
-///     void observe(std::span<const double> losses);        // after the step
-///     std::vector<double> state() const;                   // all that a resumed run needs
-///     void restore(std::span<const double> state);         // after reset; as long as state()
-///     std::string describe() const;                        // optional: name and settings
-///     void keep(const LearningTasks& tasks);               // optional, before reset: see below
+///     void observe(std::span<const double> losses);      // after the step
+///     std::vector<double> state() const;                 // everything a resumed run needs
+///     void restore(std::span<const double> state);       // after reset; same length as state()
+///     std::string describe() const;                      // optional: name and settings
+///     void keep(const LearningTasks& tasks);             // optional, before reset; see below
 ///
-/// Step by step: weights(), backward, update, observe(). `losses` holds each task's mean loss over
-/// its labelled samples, without static weights; NaN where the batch has no label of that task.
-/// weights() is given the losses of this very step if needs_current_losses, which costs the trainer
-/// a barrier between forward and backward; otherwise it is given none and goes by what observe()
-/// has seen. One step's absent or infinite loss must leave every later weight finite: the method
-/// passes over it; what weight it gives an absent task does not matter, as long as it is finite.
-/// The tasks' static weights are the trainer's: it multiplies them on. A task of static weight 0 is
-/// left out: the method is told of the others alone, as if the model had no more. Settings that are
-/// one a task, in the order of the model, are cut to those by keep().
+/// Order within a step: weights(), backward pass, update, observe(). `losses` holds each task's
+/// mean loss over its labelled samples, without static weights; NaN if the batch has no label for
+/// that task. If needs_current_losses, weights() receives the losses of the current step, which
+/// costs the trainer a barrier between forward and backward pass; otherwise `losses` may be empty
+/// and the method uses what observe() has seen. A missing or infinite loss in one step must leave
+/// all later weights finite: the method skips it. The weight of an absent task may be any finite
+/// number.
+///
+/// The trainer multiplies the weights by the tasks' static weights. Tasks with static weight 0 are
+/// excluded: the method sees only the others, as if the model had no more tasks. keep() reduces
+/// per-task settings, given in the model's task order, to the learning tasks.
 template <class M>
 concept WeightingMethod = std::copyable<M> &&
     requires(M m, const M& c, std::size_t n, std::span<const double> in, std::span<double> out) {
@@ -67,11 +69,11 @@ struct LossWeightingConcept {
   virtual void restore(std::span<const double> state) = 0;
 };
 
-/// In gradient_method.hpp.
+/// Defined in gradient_method.hpp.
 template <class M>
 struct GradientModelOf;
 
-/// Every gradient method says so, and nothing else does.
+/// True for gradient methods only: each declares needs_coordinates, other methods do not.
 template <class M>
 inline constexpr bool is_gradient_method = requires {
   M::needs_coordinates;
@@ -79,10 +81,9 @@ inline constexpr bool is_gradient_method = requires {
 
 }  // namespace detail
 
-/// Holds a method and its state; a copy has a state of its own. Not for two threads at once.
-/// reset() comes first; a call with another number of tasks throws ConfigError. A gradient method
-/// (balance/gradient_method.hpp) may be held too: it weighs all losses by 1, and gradients() is
-/// what there is to ask.
+/// Holds a method and its state; a copy has its own state. Not thread-safe. Call reset() first; a
+/// call with a different number of tasks throws ConfigError. May also hold a gradient method
+/// (balance/gradient_method.hpp): then every loss weight is 1, and gradients() returns the method.
 class LossWeighting {
  public:
   template <class M>
@@ -111,20 +112,21 @@ class LossWeighting {
   ~LossWeighting() = default;
 
   [[nodiscard]] std::string_view name() const { return model_->name(); }
-  /// "uncertainty(learning_rate=0.01, …)": equal texts mean that one run can continue the other.
+  /// "uncertainty(learning_rate=0.01, …)". If the texts of two runs are equal, one can continue the
+  /// other.
   [[nodiscard]] std::string describe() const { return model_->describe(); }
   [[nodiscard]] bool needs_current_losses() const { return model_->needs_current_losses(); }
 
-  /// The gradient method within; null when it is a loss weighting.
+  /// Returns the gradient method held, or null if this is a loss weighting.
   [[nodiscard]] GradientAggregator* gradients() { return model_->gradients(); }
 
-  /// For tasks that all learn. Throws ConfigError where a setting is out of its range.
+  /// Resets for `tasks` tasks that all learn. Throws ConfigError if a setting is out of range.
   void reset(std::size_t tasks) { reset(LearningTasks(tasks)); }
-  /// For tasks of these static weights: those of weight 0 are left out.
+  /// Resets for tasks with these static weights; tasks with weight 0 are excluded.
   void reset(std::span<const double> static_weights) { reset(LearningTasks(static_weights)); }
 
-  /// The weights of the coming step; 0 for a task that is left out. `losses`: one a task if
-  /// needs_current_losses, else may be empty.
+  /// Writes the weights of the next step; 0 for an excluded task. `losses` has one value per task
+  /// if needs_current_losses; otherwise it may be empty.
   void weights(std::span<const double> losses, std::span<double> out) {
     check(out.size(), "weights");
     if (!losses.empty() || needs_current_losses()) check(losses.size(), "losses");
@@ -137,7 +139,7 @@ class LossWeighting {
     if (tasks_.size() > 0) model_->observe(tasks_.are_all() ? losses : of_learning(losses));
   }
   [[nodiscard]] std::vector<double> state() const { return model_->state(); }
-  /// Throws CheckpointError when the state is of another length than the method's.
+  /// Throws CheckpointError if the length of `state` differs from that of the method's state.
   void restore(std::span<const double> state) {
     const std::size_t expected = model_->state().size();
     if (state.size() != expected) {
@@ -195,7 +197,7 @@ class LossWeighting {
 
   std::unique_ptr<detail::LossWeightingConcept> model_;
   LearningTasks tasks_;
-  std::vector<double> losses_, weights_;  ///< of the tasks that learn
+  std::vector<double> losses_, weights_;  ///< buffers, one value per learning task
 };
 
 }  // namespace espalier

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `write_file_atomically`: a temporary file beside the target, synced, renamed over it, the folder synced.
+// `write_file_atomically`: writes a temporary file next to the target, syncs it, renames it over
+// the target and syncs the folder.
 #pragma once
 
 #include "espalier/core/config.hpp"
@@ -9,7 +10,7 @@ namespace espalier {
 
 namespace file_detail {
 
-/// Temporaries are called <name>.tmp-<process>-<number>.
+/// Temporary files are named <name>.tmp-<process>-<number>.
 constexpr std::string_view temporary_mark = ".tmp-";
 
 [[nodiscard]] ESPALIER_COLD inline std::string temporary_name(const std::string& target) {
@@ -23,7 +24,7 @@ constexpr std::string_view temporary_mark = ".tmp-";
          std::to_string(counter.fetch_add(1));
 }
 
-/// Removes its file unless released.
+/// Removes the file on destruction unless released.
 class Temporary {
  public:
   Temporary() = default;
@@ -57,19 +58,19 @@ inline void keep_mode(std::FILE*, const std::string&) {}
 
 #else
 
-/// Through symbolic links to what they point at, there or not yet, so that links stay links.
+/// Follows up to 40 symbolic links to the target, which need not exist, so that links stay links.
 [[nodiscard]] ESPALIER_COLD inline std::string resolve(std::string path) {
   for (int followed = 0; followed < 40; ++followed) {
     char to[PATH_MAX];
     const ::ssize_t length = ::readlink(path.c_str(), to, sizeof to);
-    if (length <= 0 || length == static_cast<::ssize_t>(sizeof to)) break;  // no link
+    if (length <= 0 || length == static_cast<::ssize_t>(sizeof to)) break;  // not a link
     const std::string target(to, static_cast<std::size_t>(length));
     path = target.front() == '/' ? target : split(path).folder + target;
   }
   return path;
 }
 
-/// Whether `name` is what temporary_name() makes for `target`.
+/// Returns whether `name` has the form that temporary_name() gives for `target`.
 [[nodiscard]] ESPALIER_COLD inline bool is_temporary_of(std::string_view name,
                                                         std::string_view target) {
   if (!name.starts_with(target)) return false;
@@ -83,8 +84,8 @@ inline void keep_mode(std::FILE*, const std::string&) {}
          name.substr(dash + 1).find_first_not_of(digits) == std::string_view::npos;
 }
 
-/// Removes the temporaries of writers that died. A living one holds a lock on its file;
-/// so one whose lock can be had is nobody's. Failing to clean up is no reason to fail.
+/// Removes the temporary files of writers that died. A running writer holds a lock on its file, so
+/// a file that can be locked is abandoned. Errors are ignored.
 ESPALIER_COLD inline void remove_stale(const std::string& target) {
   const Parts parts = split(target);
   const int opened = open_descriptor(parts.folder.empty() ? "." : parts.folder, O_RDONLY | O_DIRECTORY);
@@ -104,14 +105,14 @@ ESPALIER_COLD inline void remove_stale(const std::string& target) {
   }
 }
 
-/// A new file, locked; null when the name is taken.
+/// Creates and locks a new file. Returns null on failure, with errno EEXIST if the name is taken.
 [[nodiscard]] ESPALIER_COLD inline Handle create(const std::string& path) {
   Handle file = open_file(path, Open::create);
   if (!file) return nullptr;
   const int descriptor = ::fileno(file.get());
   const bool contested = ::flock(descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
   struct stat status {};
-  // Another writer cleaned it up before it was locked, or is about to.
+  // Another writer removed the file before it was locked, or is about to.
   if (contested || ::fstat(descriptor, &status) != 0 || status.st_nlink == 0) {
     file.reset();
     errno = EEXIST;
@@ -128,14 +129,16 @@ ESPALIER_COLD inline void replace(const std::string& from, const std::string& to
   const Parts parts = split(to);
   const std::string folder = parts.folder.empty() ? "." : parts.folder;
   const int handle = open_descriptor(folder, O_RDONLY);
-  if (handle < 0) return;  // a folder that cannot be read: the file is in place, which is what can be had
+  // The folder cannot be opened, so it is not synced; the new file is in place.
+  if (handle < 0) return;
   const bool failed = ::fsync(handle) != 0 && errno != EINVAL && errno != ENOTSUP;
   const int reason = errno;
   ::close(handle);
   if (failed) fail("sync folder", folder, reason);
 }
 
-/// Whether a file system is mounted at the very path, as a container's is on one file: rename() over it fails then.
+/// Returns whether a file system is mounted at `path` itself, as containers do with single files:
+/// rename() over it fails then. False if the system cannot tell.
 [[nodiscard]] ESPALIER_COLD inline bool is_mount_point(const std::string& path) noexcept {
 #if defined(STATX_ATTR_MOUNT_ROOT)
   struct statx status {};
@@ -147,7 +150,8 @@ ESPALIER_COLD inline void replace(const std::string& from, const std::string& to
 #endif
 }
 
-/// The new file gets the permissions of the old one. Refuses to replace what is no regular file, or cannot be replaced.
+/// Gives the new file the permissions of the old one. Throws IoError if the old one is not a
+/// regular file or is a mount point.
 ESPALIER_COLD inline void keep_mode(std::FILE* file, const std::string& target) {
   struct stat status {};
   if (::stat(target.c_str(), &status) != 0) return;
@@ -161,7 +165,8 @@ ESPALIER_COLD inline void keep_mode(std::FILE* file, const std::string& target) 
 
 #endif
 
-/// A new file beside `target`, ready to take its place. Throws IoError, naming `path`, when there can be none.
+/// Creates a new file next to `target` that is ready to replace it. Throws IoError if that is
+/// impossible; the message names `path`, or `target` if the existing file cannot be replaced.
 [[nodiscard]] ESPALIER_COLD inline Handle create_beside(const std::string& target, const std::string& path,
                                                         Temporary& temporary) {
   Handle file;
@@ -177,35 +182,37 @@ ESPALIER_COLD inline void keep_mode(std::FILE* file, const std::string& target) 
 
 }  // namespace file_detail
 
-/// Throws the IoError that write_file_atomically(path, …) would throw before it writes a byte: found by making the
-/// temporary file and removing it, as permissions alone do not tell (read-only mounts, quotas, administrators).
+/// Throws the IoError that write_file_atomically(path, …) would throw before it writes the first
+/// byte. Creates and removes the temporary file, because permissions alone do not tell (read-only
+/// mounts, quotas, administrators).
 ESPALIER_COLD inline void require_writable(const std::string& path) {
   file_detail::Temporary temporary;
   static_cast<void>(file_detail::create_beside(file_detail::resolve(path), path, temporary));
 }
 
-/// Replaces the file `path` by what `writer` writes, all of it or nothing: whoever opens `path`, at any moment and
-/// after a crash or loss of power at any moment, finds the old file whole or the new one whole. Needs room for both.
-/// What an earlier writer left behind when it was killed is removed. Throws IoError, and whatever `writer` throws; then
-/// the old file is untouched and the temporary removed. (Where a folder cannot be synced, the new file is in place by then.)
+/// Replaces the file `path` with what `writer` writes, completely or not at all: a reader finds the
+/// complete old file or the complete new file at any moment, also after a crash or power loss.
+/// Needs disk space for both. Removes temporary files that killed writers left behind. Throws
+/// IoError, and any exception of `writer`; then the old file is unchanged and the temporary file is
+/// removed. (Exception: if syncing the folder fails, the new file is already in place.)
 ESPALIER_COLD inline void write_file_atomically(const std::string& path,
                                                 const std::function<void(OutputFile&)>& writer) {
   using namespace file_detail;
   const std::string target = resolve(path);
   remove_stale(target);
   Temporary temporary;
-  Handle file = create_beside(target, path, temporary);  // closed before the temporary is removed
+  Handle file = create_beside(target, path, temporary);  // closed before it is removed
   OutputFile out(file.get(), path);
   writer(out);
   sync(file.get(), path);
 #if defined(_WIN32)
-  file.reset();  // an open file cannot be renamed there
+  file.reset();  // Windows cannot rename an open file
 #endif
   replace(temporary.path(), target);
   temporary.release();
 }
 
-/// Replaces the file `path` by `text`.
+/// Replaces the file `path` with `text`.
 inline void write_file_atomically(const std::string& path, std::string_view text) {
   write_file_atomically(path, [text](OutputFile& out) { out.write(text); });
 }

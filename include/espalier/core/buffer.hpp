@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `Buffer<T>`: zero-initialised memory aligned to a cache line, sized once.
+// `Buffer<T>`: zero-initialised memory aligned to a cache line, of fixed size.
 #pragma once
 
 #include <algorithm>
@@ -17,9 +17,9 @@
 
 namespace espalier {
 
-/// An owned array of trivially copyable `T`, aligned to 64 bytes and zeroed. Copyable, movable, never resized in place.
-/// From 2 MiB on it asks the system for huge pages: rows of a large table that are read here and there each miss the
-/// processor's list of pages otherwise.
+/// Owns an array of trivially copyable `T`, aligned to 64 bytes and zeroed. Copyable, movable,
+/// never resized in place. From 2 MiB on it requests huge pages: scattered reads of rows of a large
+/// table would otherwise miss the TLB each time.
 template <class T>
 class Buffer {
   static_assert(std::is_trivially_copyable_v<T>);
@@ -28,14 +28,14 @@ class Buffer {
  public:
   Buffer() = default;
 
-  /// `size` elements, all zero. Throws std::bad_alloc.
+  /// Allocates `size` elements, all zero. Throws std::bad_alloc.
   explicit Buffer(std::size_t size) : size_(size) {
-    // Beyond, the number of bytes, rounded up to the alignment, would wrap around.
+    // Above this limit, the number of bytes rounded up to the alignment would overflow.
     if (size > (static_cast<std::size_t>(-1) / 2) / sizeof(T)) throw std::bad_alloc();
     if (size != 0) {
       data_ = static_cast<T*>(::operator new(size * sizeof(T), alignment()));
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
-      // Before the first touch; a system that has none goes on with small ones.
+      // Before the first access. Failure is ignored: the system then uses small pages.
       if (is_huge()) static_cast<void>(::madvise(data_, size * sizeof(T) / huge_page * huge_page, MADV_HUGEPAGE));
 #endif
       std::fill_n(data_, size, T{});

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What time it is, without <chrono>, which brings the stream library into every program.
+// Current time without <chrono>, which would include the stream library in every program (Windows
+// uses <chrono>).
 #pragma once
 
 #if defined(_WIN32)
@@ -13,12 +14,12 @@
 namespace espalier {
 
 #if defined(_WIN32)
-/// Seconds since some moment, never set back.
+/// Seconds since an arbitrary start; monotonic.
 [[nodiscard]] inline double steady_seconds() {
   using Seconds = std::chrono::duration<double>;
   return Seconds(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
-/// Seconds since 1970.
+/// Seconds since 1970 (Unix time).
 [[nodiscard]] inline double wall_time() {
   using Seconds = std::chrono::duration<double>;
   return Seconds(std::chrono::system_clock::now().time_since_epoch()).count();
@@ -32,9 +33,9 @@ namespace clock_detail {
 }
 }  // namespace clock_detail
 
-/// Seconds since some moment, never set back.
+/// Seconds since an arbitrary start; monotonic.
 [[nodiscard]] inline double steady_seconds() { return clock_detail::seconds(CLOCK_MONOTONIC); }
-/// Seconds since 1970.
+/// Seconds since 1970 (Unix time).
 [[nodiscard]] inline double wall_time() { return clock_detail::seconds(CLOCK_REALTIME); }
 #endif
 

@@ -12,7 +12,7 @@ namespace espalier {
 
 namespace crc32c_detail {
 
-/// tables[k][b]: what the byte b contributes from k bytes before the end of a block of eight.
+/// tables[k][b]: the contribution of byte b at k bytes before the end of a block of eight.
 [[nodiscard]] constexpr std::array<std::array<std::uint32_t, 256>, 8> make_tables() {
   std::array<std::array<std::uint32_t, 256>, 8> tables{};
   for (std::uint32_t i = 0; i < 256; ++i) {
@@ -32,8 +32,9 @@ inline constexpr auto tables = make_tables();
 
 }  // namespace crc32c_detail
 
-/// Polynomial 0x1EDC6F41, reflected, started and ended by a complement (RFC 3720, appendix B.4). Eight bytes at a time:
-/// Kounavis and Berry, "Novel table lookup-based algorithms for high-performance CRC generation", 2008.
+/// CRC-32C: polynomial 0x1EDC6F41, reflected, complemented at the start and the end (RFC 3720,
+/// appendix B.4). Processes eight bytes at a time: Kounavis and Berry, "Novel table lookup-based
+/// algorithms for high-performance CRC generation", 2008.
 [[nodiscard]] constexpr std::uint32_t crc32c(std::string_view bytes) noexcept {
   const auto& tables = crc32c_detail::tables;
   std::uint32_t crc = 0xFFFFFFFFU;

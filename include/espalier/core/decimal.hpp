@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Numbers as decimal text with a point, whatever the program's locale is.
+// Conversion between numbers and decimal text with a point, independent of the locale.
 #pragma once
 
 #include <algorithm>
@@ -16,22 +16,23 @@
 
 namespace espalier {
 
-/// As printf has it: %g with so many significant digits, %f or %e with so many decimals (at most 40).
+/// Formats like printf: %g with `digits` significant digits, %f or %e with `digits` decimals (at
+/// most 40).
 [[nodiscard]] inline std::string decimal(double value, int digits, std::chars_format format = std::chars_format::general) {
   char text[400];
   const auto end = std::to_chars(text, text + sizeof text, value, format, digits);
   return {text, end.ptr};
 }
 
-/// Whether the text reads back as the very same number.
+/// Returns whether `text` parses to exactly `value`.
 [[nodiscard]] inline bool reads_back(const std::string& text, double value) {
   double read = 0;
   std::from_chars(text.data(), text.data() + text.size(), read);
   return read == value;
 }
 
-/// A number as text that reads back as the same: whole ones below 2^63 in digits ("100000"), others at their shortest
-/// ("0.5", "1e+20").
+/// Formats a number so that it parses to an equal double: whole numbers below 2^63 as integers
+/// ("100000"), others with the fewest digits ("0.5", "1e+20").
 [[nodiscard]] inline std::string number_text(double value) {
   char text[40];
   const bool whole = std::abs(value) < 9223372036854775808.0 && value == std::floor(value);
@@ -42,7 +43,8 @@ namespace espalier {
 
 namespace decimal_detail {
 
-/// Of a decimal number that no double holds: whether it is too small for one, not too large.
+/// For a decimal number outside the range of a double: returns whether it is too small, rather than
+/// too large.
 [[nodiscard]] ESPALIER_COLD inline bool is_tiny(std::string_view text) {
   const std::size_t e = text.find_first_of("eE");
   const std::string_view mantissa = text.substr(0, e);
@@ -53,15 +55,16 @@ namespace decimal_detail {
   if (e != std::string_view::npos) {
     const std::string_view digits = text.substr(e + (text[e + 1] == '+' ? 2 : 1));
     const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), exponent);
-    if (read.ec != std::errc()) return digits.front() == '-';  // of so many digits that its sign decides
+    if (read.ec != std::errc()) return digits.front() == '-';  // beyond int64: its sign decides
   }
   return exponent < -place;
 }
 
 }  // namespace decimal_detail
 
-/// Whether `text` is a decimal number, into `value`: std::errc() if so, result_out_of_range if it is too large for a double.
-/// One that is too small for any is 0, as for strtod.
+/// Parses the decimal number `text` into `value`. Returns std::errc() on success,
+/// result_out_of_range if it is too large for a double, invalid_argument if it is not a number. A
+/// number too small for a double becomes 0, as in strtod.
 [[nodiscard]] inline std::errc to_number(std::string_view text, double& value) {
   if (text.starts_with('+')) {
     text.remove_prefix(1);
@@ -71,7 +74,7 @@ namespace decimal_detail {
   const auto [at, error] = std::from_chars(text.data(), end, value);
   if (at != end || text.empty()) return std::errc::invalid_argument;
   if (error == std::errc()) {
-    return std::isfinite(value) ? std::errc() : std::errc::invalid_argument;  // "inf" and "nan" are words here
+    return std::isfinite(value) ? std::errc() : std::errc::invalid_argument;  // "inf", "nan"
   }
   if (!decimal_detail::is_tiny(text)) return error;
   value = text.starts_with('-') ? -0.0 : 0.0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Views as Eigen sees them.
+// `as_eigen`: a View as an Eigen map.
 #pragma once
 
 #include <Eigen/Core>
@@ -9,7 +9,7 @@
 
 namespace espalier {
 
-/// The view as an Eigen map, to use Eigen's expressions on it.
+/// Returns the view as an Eigen map, for use in Eigen expressions. Does not own the values.
 template <class T>
 [[nodiscard]] auto as_eigen(View<T> v) {
   using Plain = Eigen::Matrix<std::remove_const_t<T>, Eigen::Dynamic, Eigen::Dynamic>;

@@ -13,25 +13,29 @@
 
 namespace espalier {
 
-/// Base of everything the library throws on purpose. `what()` is one line, made to be shown to a user.
+/// Base class of all exceptions that the library throws on purpose. `what()` is one line, suitable
+/// to be shown to a user.
 class Error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
 
-/// A file's content is not what was expected; the message names file, line, column, field and value where known.
+/// The content of a file is not what was expected; the message names file, line, column, field and
+/// value if known.
 class DataError : public Error {
  public:
   using Error::Error;
 };
 
-/// A file cannot be opened, read, written or synced; the message names it and gives the system's reason.
+/// A file cannot be opened, read, written or synced; the message names it and gives the system's
+/// reason.
 class IoError : public Error {
  public:
   using Error::Error;
 };
 
-/// An option or argument is outside what is allowed; the message names it, its value and the allowed range.
+/// An option or argument is outside its allowed range; the message names it, its value and the
+/// range.
 class ConfigError : public Error {
  public:
   using Error::Error;
@@ -43,20 +47,21 @@ class CheckpointError : public Error {
   using Error::Error;
 };
 
-/// Training ran off to infinity or NaN; the message names task, epoch and step.
+/// Training diverged to infinity or NaN; the message names task, epoch and step.
 class DivergenceError : public Error {
  public:
   using Error::Error;
 };
 
-/// A part of a message: text, or a number as std::to_string writes it. Refers to what it is made from.
+/// A part of a message: text, or a number formatted by std::to_string. Refers to text; does not own
+/// it.
 class MessagePart {
  public:
   // NOLINTBEGIN(google-explicit-constructor): parts are listed as they are.
   MessagePart(const char* text) : text_(text) {}
   MessagePart(std::string_view text) : text_(text) {}
   MessagePart(const std::string& text) : text_(text) {}
-  MessagePart(char) = delete;  // a number or a text? Say which.
+  MessagePart(char) = delete;  // ambiguous: a number or text
   MessagePart(bool) = delete;
   MessagePart(std::signed_integral auto number) : kind_(Kind::integer), integer_(number) {}
   MessagePart(std::unsigned_integral auto number) : kind_(Kind::natural), natural_(number) {}
@@ -68,7 +73,8 @@ class MessagePart {
       case Kind::text: out += text_; break;
       case Kind::integer: out += std::to_string(integer_); break;
       case Kind::natural: out += std::to_string(natural_); break;
-      case Kind::real: out += real_ == real_ ? std::to_string(real_) : "nan"; break;  // which has a sign elsewhere
+      // std::to_string writes "-nan" on some platforms.
+      case Kind::real: out += real_ == real_ ? std::to_string(real_) : "nan"; break;
     }
   }
 
@@ -84,14 +90,15 @@ class MessagePart {
   };
 };
 
-/// The parts in a row. One function for all: a chain of + at every place would be most of a program's text.
+/// Concatenates the parts. One function for all messages: a chain of + at every place would make up
+/// most of a program's code.
 [[nodiscard]] ESPALIER_COLD inline std::string message(std::initializer_list<MessagePart> parts) {
   std::string text;
   for (const MessagePart& part : parts) part.append_to(text);
   return text;
 }
 
-/// Throws an `E` that says the parts in a row.
+/// Throws an `E` whose message is the concatenation of the parts.
 template <class E>
 [[noreturn]] ESPALIER_COLD void throw_error(std::initializer_list<MessagePart> parts) {
   throw E(message(parts));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a file that is not the one expected seems to be, for the error that says so.
+// `file_kind`: what an unexpected file seems to be, for error messages.
 #pragma once
 
 #include <array>
@@ -16,7 +16,7 @@ namespace file_kind_detail {
 struct Signature {
   std::string_view bytes, kind;
 };
-/// Formats that a model or its data may come in.
+/// Formats in which models or data are often stored.
 inline constexpr std::array<Signature, 11> signatures{{
     {"PK\x03\x04", "a zip archive (as PyTorch's .pt and .bin files and NumPy's .npz are)"},
     {"\x80\x02", "a Python pickle"},
@@ -31,13 +31,14 @@ inline constexpr std::array<Signature, 11> signatures{{
     {"version https://git-lfs", "a Git LFS pointer (git lfs pull fetches the file itself)"},
 }};
 
-/// The first line, when all of it is text that can be shown.
+/// Returns the first line if it is printable text, else an empty string.
 [[nodiscard]] ESPALIER_COLD inline std::string_view text_line(std::string_view head) {
   const std::string_view line = head.substr(0, head.find_first_of("\r\n"));
   for (std::size_t i = 0; i < line.size();) {
     const std::size_t length = utf8_length(line, i);
     const auto c = static_cast<unsigned char>(line[i]);
-    const bool cut = length == 0 && line.size() == head.size() && line.size() - i < 4;  // a character at the end of `head`
+    // A character that is cut off at the end of `head`.
+    const bool cut = length == 0 && line.size() == head.size() && line.size() - i < 4;
     if (cut) return line.substr(0, i);
     if (length == 0 || (c < 0x20 && c != '\t') || c == 0x7F) return {};
     i += length;
@@ -47,8 +48,8 @@ inline constexpr std::array<Signature, 11> signatures{{
 
 }  // namespace file_kind_detail
 
-/// "a gzip file", "a CSV file: 'user,click'", "a text: 'hello'", "the bytes 08 07": `head` is how the file begins, best 64
-/// bytes of it.
+/// Describes a file by its first bytes, `head` (preferably 64): "a gzip file", "a CSV file:
+/// 'user,click'", "a text: 'hello'", "the bytes 08 07".
 [[nodiscard]] ESPALIER_COLD inline std::string file_kind(std::string_view head) {
   for (const file_kind_detail::Signature& known : file_kind_detail::signatures) {
     if (head.starts_with(known.bytes)) return std::string(known.kind);

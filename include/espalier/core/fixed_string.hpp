@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A string that can be a template argument: Task<"click", …>.
+// `FixedString`: a string that can be a template argument: Task<"click", …>.
 #pragma once
 
 #include <cstddef>
@@ -9,7 +9,8 @@
 
 namespace espalier {
 
-/// Characters of a literal, terminator included. Structural, so usable as a template argument.
+/// The characters of a string literal, including the terminator. A structural type, so usable as a
+/// template argument.
 template <std::size_t N>
 struct FixedString {
   char text[N]{};

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `ForkMark`: tells what has threads of its own whether it is still in the process that started them.
+// `ForkMark`: tells an object that has threads whether it is still in the process that started
+// them.
 #pragma once
 
 #include <atomic>
@@ -16,17 +17,19 @@ namespace espalier {
 
 namespace fork_detail {
 
-/// Forks between the first process and this one. Counted, not asked of the system: a run of a pool is too short for that.
+/// Number of fork() generations between the first process and this one. A counter, not a system
+/// call: a run of a pool is too short for one.
 inline std::atomic<unsigned> generation{0};
 
 }  // namespace fork_detail
 
-/// The child of a fork() has a copy of all objects, and of the threads only the one that called it.
+/// The child of a fork() has a copy of every object, but of the threads only the one that called
+/// fork().
 class ForkMark {
  public:
   ForkMark() : generation_(current()) {}
 
-  /// Whether this is the process that made the mark.
+  /// Returns whether this process made the mark.
   [[nodiscard]] bool here() const noexcept {
     return generation_ == fork_detail::generation.load(std::memory_order_relaxed);
   }
@@ -44,8 +47,9 @@ class ForkMark {
   unsigned generation_;
 };
 
-/// Begins the life of `object` anew without ending the one before. For the threads, locks and conditions that a child has
-/// copies of: to join, or even to destroy them would wait for threads that are not there.
+/// Constructs a new T in place of `object` without destroying the old one. For copies of threads,
+/// mutexes and condition variables in a child process: joining or even destroying them would wait
+/// for threads that do not exist.
 template <class T>
 void abandon(T& object) {
   ::new (static_cast<void*>(std::addressof(object))) T();

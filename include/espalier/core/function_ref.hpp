@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `FunctionRef<R(A...)>`: a function that is somewhere else, whatever its type. What takes one need not be a template, and is
-// compiled once.
+// `FunctionRef<R(A...)>`: a non-owning reference to a callable of any type. A function that takes
+// one need not be a template, and is compiled once.
 #pragma once
 
 #include <type_traits>
@@ -12,7 +12,7 @@ namespace espalier {
 template <class Signature>
 class FunctionRef;
 
-/// Refers to anything callable, which must outlive it: a parameter's type, not a member's.
+/// Refers to any callable, which must outlive it: use it for parameters, not for members.
 template <class Result, class... Arguments>
 class FunctionRef<Result(Arguments...)> {
  public:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Patterns with '*' (any bytes) and '?' (one byte).
+// `matches`: glob patterns with '*' (any number of bytes) and '?' (one byte).
 #pragma once
 
 #include <string_view>
@@ -8,7 +8,7 @@
 
 namespace espalier {
 
-/// Whether `text` as a whole fits `pattern`. Linear in practice, never exponential.
+/// Returns whether the whole of `text` matches `pattern`. Linear in practice, never exponential.
 [[nodiscard]] constexpr bool matches(std::string_view pattern, std::string_view text) {
   std::size_t p = 0, t = 0, star = std::string_view::npos, from = 0;
   while (t < text.size()) {

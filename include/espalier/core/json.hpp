@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `Json`: a value, read strictly (RFC 8259) and written so that it reads back the same.
+// `Json`: a JSON value, with a strict parser (RFC 8259) and a writer; written numbers parse to the
+// same double.
 #pragma once
 
 #include <charconv>
@@ -16,16 +17,17 @@
 
 namespace espalier {
 
-/// null, a bool, a number (a double), a string (UTF-8), an array or an object. An object keeps the order in which its
-/// members were set. Looking a member up is linear: these are headers and records, not databases. What is inside is given by
-/// reference; of a temporary (`Json::parse(text).at("key")`) by value.
+/// A JSON value: null, a bool, a number (a double), a string (UTF-8), an array or an object. An
+/// object keeps its members in insertion order. Member lookup is linear: use it for headers and
+/// records, not for databases. Accessors return references; on a temporary
+/// (`Json::parse(text).at("key")`) they return values.
 class Json {
  public:
   enum class Kind : std::uint8_t { null, boolean, number, string, array, object };
 
-  /// Integers beyond this lose digits as a double, so they are refused: write them as strings.
+  /// Larger integers are not exact as a double and are rejected: write them as strings.
   static constexpr double max_integer = 9007199254740992.0;  // 2^53
-  /// Arrays and objects inside each other, at most.
+  /// Maximum nesting depth of arrays and objects.
   static constexpr int max_depth = 64;
 
   Json() = default;
@@ -33,7 +35,7 @@ class Json {
   Json(std::nullptr_t) {}
   Json(std::same_as<bool> auto value) : kind_(Kind::boolean), number_(value ? 1 : 0) {}
   Json(std::floating_point auto value) : kind_(Kind::number), number_(static_cast<double>(value)) {}
-  /// Throws ConfigError beyond ±2^53.
+  /// Throws ConfigError if |value| > 2^53.
   template <std::integral T>
     requires(!std::same_as<T, bool>)
   Json(T value) : kind_(Kind::number), number_(static_cast<double>(value)) {
@@ -61,9 +63,10 @@ class Json {
     return made;
   }
 
-  /// Reads one value and nothing after it. `what` (a file's name) begins the message. Throws DataError, naming the
-  /// byte, for anything outside RFC 8259, malformed UTF-8, a key that appears twice, a number that no double holds, or
-  /// more than `max_depth` levels.
+  /// Parses one value; only whitespace may follow it. `what` (a file name) begins the error
+  /// message. Throws DataError, with the byte offset, for anything outside RFC 8259, malformed
+  /// UTF-8, a duplicate key, a number outside the range of a double, or more than `max_depth`
+  /// levels.
   [[nodiscard]] static Json parse(std::string_view text, std::string_view what = "JSON");
 
   [[nodiscard]] Kind kind() const noexcept { return kind_; }
@@ -73,7 +76,7 @@ class Json {
   [[nodiscard]] bool is_array() const noexcept { return kind_ == Kind::array; }
   [[nodiscard]] bool is_object() const noexcept { return kind_ == Kind::object; }
 
-  /// What it holds. These throw DataError when it holds something else.
+  /// Returns the value. These accessors throw DataError if it is of another kind.
   [[nodiscard]] bool as_bool() const {
     require(Kind::boolean);
     return number_ != 0;
@@ -82,7 +85,8 @@ class Json {
     require(Kind::number);
     return number_;
   }
-  /// A whole number within ±2^53. What a text had beyond is rounded: 2^53 may have been 2^53 + 1 there.
+  /// Returns an integer in [−2^53, 2^53]; throws DataError for any other number. The parser has
+  /// rounded the text to a double before: a result of 2^53 may have been 2^53 + 1 in the text.
   [[nodiscard]] std::int64_t as_integer() const {
     require(Kind::number);
     if (number_ != std::floor(number_) || std::abs(number_) > max_integer) {
@@ -99,22 +103,24 @@ class Json {
     return std::move(text_);
   }
 
-  /// Elements of an array, or values of an object in the order of keys(); empty for anything else.
+  /// The elements of an array, or the values of an object in the order of keys(); empty for other
+  /// kinds.
   [[nodiscard]] const std::vector<Json>& items() const& noexcept { return items_; }
   [[nodiscard]] std::vector<Json> items() && noexcept { return std::move(items_); }
   [[nodiscard]] const std::vector<std::string>& keys() const& noexcept { return keys_; }
   [[nodiscard]] std::vector<std::string> keys() && noexcept { return std::move(keys_); }
   [[nodiscard]] std::size_t size() const noexcept { return items_.size(); }
 
-  /// The member of an object; null when there is none or this is no object.
+  /// Returns the member of an object; null if it does not exist or this is not an object.
   [[nodiscard]] const Json* find(std::string_view key) const& noexcept {
     for (std::size_t i = 0; i < keys_.size(); ++i) {
       if (keys_[i] == key) return &items_[i];
     }
     return nullptr;
   }
-  const Json* find(std::string_view key) const&& = delete;  // it would point into what goes
-  /// The member of an object. Throws DataError when there is none.
+  const Json* find(std::string_view key) const&& = delete;  // the result would dangle
+  /// Returns the member of an object. Throws DataError if it does not exist or this is not an
+  /// object.
   [[nodiscard]] const Json& at(std::string_view key) const& {
     require(Kind::object);
     if (const Json* found = find(key)) return *found;
@@ -122,7 +128,7 @@ class Json {
   }
   [[nodiscard]] Json at(std::string_view key) && { return std::as_const(*this).at(key); }
 
-  /// Sets a member of an object (a null becomes an object first). Returns itself, to chain.
+  /// Sets a member of an object; a null becomes an object first. Returns *this for chaining.
   ESPALIER_COLD Json& set(std::string_view key, Json value) {
     if (is_null()) kind_ = Kind::object;
     require(Kind::object);
@@ -137,7 +143,7 @@ class Json {
     return *this;
   }
 
-  /// Appends to an array (a null becomes an array first). Returns itself, to chain.
+  /// Appends to an array; a null becomes an array first. Returns *this for chaining.
   Json& push(Json value) {
     if (is_null()) kind_ = Kind::array;
     require(Kind::array);
@@ -145,8 +151,9 @@ class Json {
     return *this;
   }
 
-  /// As text on one line. Numbers have the fewest digits that read back the same; NaN and infinities are null. Bytes
-  /// that are no UTF-8 become U+FFFD.
+  /// Returns the value as text on one line. Whole numbers up to 2^53 are written as integers,
+  /// others with the fewest digits that parse to the same double; NaN and infinities are written as
+  /// null, bytes that are not UTF-8 as U+FFFD.
   [[nodiscard]] std::string dump() const {
     std::string out;
     write(out);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `Json::parse`: recursive descent over the grammar of RFC 8259.
+// `Json::parse`: a recursive descent parser for the grammar of RFC 8259.
 #pragma once
 
 #include <algorithm>
@@ -29,7 +29,7 @@ class Json::Parser {
   }
   [[noreturn]] void fail(const std::string& message) const { fail(message, at_); }
 
-  /// The character at hand, fit to be shown.
+  /// Describes the current character for an error message.
   [[nodiscard]] std::string here() const {
     if (at_ >= text_.size()) return "the end";
     const std::size_t length = utf8_length(text_, at_);
@@ -110,7 +110,7 @@ class Json::Parser {
     return made;
   }
 
-  /// By sorting, so that a long header takes n log n.
+  /// Throws DataError if a key appears twice. Sorts the keys: O(n log n), for long headers.
   ESPALIER_COLD void refuse_twins(const std::vector<std::string>& keys,
                                   const std::vector<std::size_t>& starts) const {
     std::vector<std::size_t> order(keys.size());

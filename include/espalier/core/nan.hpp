@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whether the program was compiled so that NaN, which marks what is missing, is told from numbers.
+// `require_nan`: checks that the program was compiled to tell NaN, the mark of a missing value,
+// from numbers.
 #pragma once
 
 #include <limits>
@@ -8,8 +9,8 @@
 
 namespace espalier {
 
-/// Throws ConfigError where comparisons take NaN for a number. core/config.hpp refuses the flags that the preprocessor shows;
-/// clang++ -fno-honor-nans is not among them.
+/// Throws ConfigError if comparisons treat NaN as a number. core/config.hpp rejects the flags that
+/// the preprocessor can see; clang++ -fno-honor-nans is not one of them.
 inline void require_nan() {
   const volatile float missing = std::numeric_limits<float>::quiet_NaN();
   const float read = missing;

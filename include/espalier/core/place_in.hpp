@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `place_in`: where a value stands in a short list of distinct ones.
+// `place_in`: the index of a value in a short list of distinct values.
 #pragma once
 
 #include <algorithm>
@@ -10,7 +10,7 @@
 
 namespace espalier {
 
-/// The place of `value` in a list, at whose end it is put where it is new. O(list).
+/// Returns the index of `value` in `list`; appends it if it is new. O(size of the list).
 template <class T, class Value>
 [[nodiscard]] ESPALIER_COLD std::size_t place_in(std::vector<T>& list, const Value& value) {
   const auto found = std::find(list.begin(), list.end(), value);

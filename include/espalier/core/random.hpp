@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Random numbers that depend on a seed and a counter alone, so never on threads or on the standard library.
+// `Random`: random numbers that depend only on a seed and a counter, not on threads or the standard
+// library.
 #pragma once
 
 #include <cmath>
@@ -11,7 +12,8 @@
 
 namespace espalier {
 
-/// SplitMix64's output function: a bijection of 64 bits with full avalanche (Steele, Lea & Flood, OOPSLA 2014).
+/// SplitMix64's output function: a bijection on 64 bits with full avalanche (Steele, Lea & Flood,
+/// OOPSLA 2014).
 [[nodiscard]] ESPALIER_HD constexpr std::uint64_t mix(std::uint64_t x) noexcept {
   x += 0x9E3779B97F4A7C15ULL;
   x = (x ^ (x >> 30U)) * 0xBF58476D1CE4E5B9ULL;
@@ -19,13 +21,14 @@ namespace espalier {
   return x ^ (x >> 31U);
 }
 
-/// A key made of two: the stream `b` of the stream `a`.
+/// Combines two keys into one: stream `b` of stream `a`.
 [[nodiscard]] ESPALIER_HD constexpr std::uint64_t mix(std::uint64_t a, std::uint64_t b) noexcept {
   return mix(mix(a) ^ b);
 }
 
-/// A stream of random numbers. Its whole state is `key` and `counter`, so it is saved and resumed by copying them.
-/// The same seed gives the same numbers on every platform.
+/// A stream of random numbers. Its whole state is `key` and `counter`: copy them to save and resume
+/// it. The same seed gives the same numbers on every platform; for normal(), up to the rounding of
+/// log and cos.
 class Random {
  public:
   Random() = default;
@@ -44,7 +47,8 @@ class Random {
     return low + (high - low) * uniform();
   }
 
-  /// Uniform in {0, …, n − 1}; `n` > 0. Unbiased (Lemire's rejection).
+  /// Uniform in {0, …, n − 1}; `n` > 0. Unbiased: rejects the lowest 2^64 mod n values, then takes
+  /// the remainder.
   [[nodiscard]] constexpr std::uint64_t below(std::uint64_t n) noexcept {
     const std::uint64_t limit = (0 - n) % n;
     std::uint64_t x = bits();
@@ -52,7 +56,8 @@ class Random {
     return x % n;
   }
 
-  /// Standard normal (Box–Muller; one of the pair is thrown away so that the state stays a counter).
+  /// Standard normal (Box–Muller; the second value of each pair is discarded so that the state
+  /// stays a counter).
   [[nodiscard]] double normal() noexcept {
     const double radius = std::sqrt(-2.0 * std::log(1.0 - uniform()));
     return radius * std::cos(2.0 * std::numbers::pi * uniform());
@@ -61,7 +66,7 @@ class Random {
   /// True with probability `p`.
   [[nodiscard]] constexpr bool bernoulli(double p) noexcept { return uniform() < p; }
 
-  /// Fisher–Yates, in place.
+  /// Fisher–Yates shuffle, in place.
   template <class Range>
   constexpr void shuffle(Range&& range) {
     const auto n = static_cast<std::uint64_t>(range.size());

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sorting by index, compiled once for all who sort few things: three times as slow as std::sort.
+// `sort_indices`: sorts indices by a comparison; compiled once for all callers, for short lists:
+// three times as slow as std::sort.
 #pragma once
 
 #include <algorithm>
@@ -11,7 +12,7 @@
 
 namespace espalier {
 
-/// Puts the numbers of `order` in the order that `before(a, b)` says; those it calls equal, by size.
+/// Sorts the indices in `order` by `before(a, b)`; ties in increasing order of the index.
 ESPALIER_COLD inline void sort_indices(std::vector<std::size_t>& order,
                                        FunctionRef<bool(std::size_t, std::size_t)> before) {
   std::sort(order.begin(), order.end(), [before](std::size_t a, std::size_t b) {

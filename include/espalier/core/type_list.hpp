@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Joining lists of types without repetition.
+// `JoinUnique`: concatenation of type lists without duplicates.
 #pragma once
 
 #include <type_traits>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// UTF-8: is it well formed, how many characters, a code point as bytes.
+// UTF-8: validation, number of characters, encoding of a code point.
 #pragma once
 
 #include <algorithm>
@@ -12,8 +12,8 @@
 
 namespace espalier {
 
-/// Bytes of the well-formed character that begins at `text[i]`: 1 to 4; 0 when it is malformed (cut off, overlong, a
-/// surrogate, beyond U+10FFFF). Unicode 15, table 3-7.
+/// Returns the number of bytes (1 to 4) of the well-formed character that begins at `text[i]`; 0 if
+/// it is malformed (cut off, overlong, a surrogate, beyond U+10FFFF). Unicode 15, table 3-7.
 [[nodiscard]] constexpr std::size_t utf8_length(std::string_view text, std::size_t i) noexcept {
   const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(text[at]); };
   const unsigned lead = byte(i);
@@ -30,7 +30,7 @@ namespace espalier {
   return length;
 }
 
-/// Whether the whole of `text` is well-formed UTF-8.
+/// Returns whether the whole of `text` is well-formed UTF-8.
 [[nodiscard]] constexpr bool is_utf8(std::string_view text) noexcept {
   for (std::size_t i = 0; i < text.size();) {
     const std::size_t length = utf8_length(text, i);
@@ -40,7 +40,7 @@ namespace espalier {
   return true;
 }
 
-/// Characters in `text`; each malformed byte counts as one.
+/// Number of characters in `text`; each malformed byte counts as one.
 [[nodiscard]] inline std::size_t utf8_count(std::string_view text) noexcept {
   std::size_t count = 0;
   for (std::size_t i = 0; i < text.size(); ++count) {
@@ -58,7 +58,7 @@ namespace espalier {
   return text.substr(0, i);
 }
 
-/// Appends a code point (at most U+10FFFF, not a surrogate).
+/// Appends a code point (at most U+10FFFF, not a surrogate) to `out`.
 inline void append_utf8(std::string& out, std::uint32_t code) {
   const auto put = [&](std::uint32_t byte) { out += static_cast<char>(byte); };
   if (code < 0x80) {

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// `View<T>`: a matrix that is somewhere else. A sample is a column; columns lie `stride` elements apart.
+// `View<T>`: a matrix view that does not own its values. A sample is a column; columns are `stride`
+// elements apart.
 #pragma once
 
 #include "espalier/core/config.hpp"
 
 namespace espalier {
 
-/// `rows × cols` values, column after column, `stride` ≥ `rows` elements from one column to the next.
+/// `rows × cols` values, column-major, with `stride` ≥ `rows` elements from one column to the next.
 template <class T>
 struct View {
   T* data = nullptr;
@@ -24,13 +25,13 @@ struct View {
   constexpr operator View<const T>() const noexcept { return {data, rows, cols, stride}; }
 };
 
-/// The same values, read only.
+/// Returns a read-only view of the same values.
 template <class T>
 [[nodiscard]] constexpr View<const T> as_const(View<T> v) noexcept {
   return v;
 }
 
-/// Tells the memory that these values will be wanted soon.
+/// Prefetches a row of `width` values into the cache (GCC and Clang only).
 template <class T>
 inline void prefetch_row([[maybe_unused]] const T* row, [[maybe_unused]] Index width) {
 #if defined(__GNUC__)

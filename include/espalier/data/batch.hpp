@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `Batch<T>`: what one step reads. It owns nothing; `BatchBuffer` (data/batch_buffer.hpp) does.
+// `Batch<T>`: the input of one step. Does not own its memory; `BatchBuffer` (data/batch_buffer.hpp)
+// does.
 #pragma once
 
 #include <cstdint>
@@ -9,9 +10,9 @@
 
 namespace espalier {
 
-/// The embedding rows of one categorical field for every sample of a batch.
-/// Single-valued: `offsets` is null and sample j has row ids[j].
-/// Multi-valued: sample j has the rows ids[offsets[j]] … ids[offsets[j + 1] − 1]; there may be none.
+/// The table rows of one categorical field for all samples of a batch.
+///   Single-valued: `offsets` is null and sample j has row ids[j].
+///   Multi-valued: sample j has the rows ids[offsets[j]] … ids[offsets[j + 1] − 1], possibly none.
 struct IdColumn {
   const std::int32_t* ids = nullptr;
   const std::int32_t* offsets = nullptr;
@@ -20,10 +21,10 @@ struct IdColumn {
 template <class T>
 struct Batch {
   Index size = 0;
-  View<const T> numeric;          ///< (all numeric inputs, in the order of the fields) × size; never NaN
-  std::span<const IdColumn> ids;  ///< one per categorical or hashed field, in the order of the fields
-  View<const T> labels;           ///< size × tasks: a task's labels are contiguous; NaN where missing
-  const T* weights = nullptr;     ///< one per sample, or null: all one
+  View<const T> numeric;          ///< (numeric inputs in field order) × size; never NaN
+  std::span<const IdColumn> ids;  ///< one per categorical, hashed or bucket field, in field order
+  View<const T> labels;           ///< size × tasks, contiguous per task; NaN if missing
+  const T* weights = nullptr;     ///< one per sample; null: all 1
 };
 
 }  // namespace espalier

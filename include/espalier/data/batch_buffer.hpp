@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `BatchBuffer<T>`: memory for a batch, filled from encoded data by row numbers.
+// `BatchBuffer<T>`: owns the memory of a batch and gathers samples of encoded data into it.
 #pragma once
 
 #include <algorithm>
@@ -15,8 +15,9 @@
 
 namespace espalier {
 
-/// Filled from the data it was made for, or from others of the same features. Nothing allocates after construction, unless
-/// other data have longer multi-valued cells.
+/// Gathers from the data that it was constructed for, or from other data encoded by the same
+/// features. Does not allocate after construction, unless other data have longer multi-valued cells
+/// or a batch repeats samples.
 template <class T>
 class BatchBuffer {
  public:
@@ -36,12 +37,12 @@ class BatchBuffer {
     }
   }
 
-  BatchBuffer(const BatchBuffer&) = delete;  // batch() refers into it
+  BatchBuffer(const BatchBuffer&) = delete;  // batch() refers to this object's memory
   BatchBuffer& operator=(const BatchBuffer&) = delete;
   BatchBuffer(BatchBuffer&&) = default;
   BatchBuffer& operator=(BatchBuffer&&) = default;
 
-  /// Copies samples `rows` of `data`, at most the capacity.
+  /// Copies the samples `rows` of `data`; at most capacity() of them.
   void gather(const EncodedData& data, std::span<const std::int32_t> rows) {
     const auto n = static_cast<Index>(rows.size());
     assert(n <= capacity() && data.ids.size() == fields_.size());
@@ -86,14 +87,15 @@ class BatchBuffer {
     batch_.weights = weights_.empty() ? nullptr : weights_.data();
   }
 
-  /// Samples that a batch can have.
+  /// Maximum number of samples per batch.
   [[nodiscard]] Index capacity() const { return capacity_; }
 
-  /// What was gathered last. Valid until the next gather, while this lives.
+  /// The batch gathered last. Valid until the next gather() and while this object lives.
   [[nodiscard]] const Batch<T>& batch() const { return batch_; }
 
  private:
-  /// From rows to columns, a few samples at a time that stay in the first cache; the next are fetched meanwhile.
+  /// Transposes the ids from samples to one column per field, a few samples at a time so that they
+  /// stay in the L1 cache; prefetches the next ones.
   void gather_singles(const EncodedData& data, std::span<const std::int32_t> rows) {
     constexpr std::size_t at_once = 16;
     const Index width = data.single_fields;
@@ -108,7 +110,8 @@ class BatchBuffer {
     }
   }
 
-  /// How many values a multi-valued field has in `samples` samples at most: in the longest.
+  /// Maximum number of values of a multi-valued field over any `samples` samples: the sum of the
+  /// longest cells.
   static std::size_t most_values(const std::vector<std::int32_t>& offsets, std::size_t samples) {
     std::vector<std::int32_t> lengths(offsets.size());
     std::adjacent_difference(offsets.begin(), offsets.end(), lengths.begin());
@@ -119,7 +122,9 @@ class BatchBuffer {
 
   Index capacity_;
   std::vector<T> numeric_, labels_, weights_;
-  Index column_step_;  ///< a line more than the capacity, a power of two mostly: columns are to fall into different sets
+  /// One cache line more than the capacity, which is mostly a power of two, so that columns map to
+  /// different cache sets.
+  Index column_step_;
   std::vector<std::int32_t> single_ids_;
   std::vector<EncodedData::Ids> fields_;
   std::vector<IdColumn> columns_;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where a number's buckets begin: quantiles of a sample.
+// `bucket_edges`: bucket edges of a number, at quantiles of a sample.
 #pragma once
 
 #include <algorithm>
@@ -11,9 +11,10 @@
 
 namespace espalier {
 
-/// The edges, ascending, of at most `most` intervals that hold as many of `values` each; NaN counts for nothing. A value that is
-/// there so often that it fills an interval has one of its own, and the others share what is left: a column that is mostly 0 is
-/// still told apart above 0. An edge lies halfway between two neighbours. O(n log n).
+/// The ascending edges of at most `most` intervals with about equally many of `values`; NaN is
+/// ignored. A value that is frequent enough to fill an interval gets its own, and the other values
+/// share the remaining intervals: a column that is mostly 0 is still resolved above 0. An edge is
+/// halfway between two neighbouring values. O(n log n).
 [[nodiscard]] ESPALIER_COLD inline std::vector<double> bucket_edges(std::vector<double> values, std::size_t most) {
   values.erase(std::remove_if(values.begin(), values.end(), [](double x) { return std::isnan(x); }), values.end());
   std::sort(values.begin(), values.end());
@@ -27,12 +28,13 @@ namespace espalier {
     ++runs.back().count;
   }
   const auto fills = [&](const Run& run) { return run.count * most >= values.size(); };
-  std::size_t rest = 0, full = 0;  // values that fill no interval, and the runs that do
+  std::size_t rest = 0, full = 0;  // values in runs that fill no interval; runs that fill one
   for (const Run& run : runs) (fills(run) ? full : rest) += fills(run) ? 1 : run.count;
   std::vector<double> edges;
-  std::size_t held = 0;  // by the last interval so far
+  std::size_t held = 0;  // values in the last interval so far
   for (std::size_t i = 0; i < runs.size() && edges.size() + 1 < most; ++i) {
-    const std::size_t left = most > edges.size() + full ? most - edges.size() - full : 1;  // intervals for `rest`
+    // Intervals for the values in `rest`.
+    const std::size_t left = most > edges.size() + full ? most - edges.size() - full : 1;
     const double share = static_cast<double>(rest + held) / static_cast<double>(left);
     const bool after_full = i > 0 && fills(runs[i - 1]);
     const bool full_now = fills(runs[i]);

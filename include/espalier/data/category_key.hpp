@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `category_key`: what a category is called, however it was written and read.
+// `category_key`: the canonical text of a category, however it was written and read.
 #pragma once
 
 #include <cmath>
@@ -16,14 +16,16 @@
 
 namespace espalier {
 
-/// Whether a text that may look like a number is none: one that begins with a plus, or with a zero before a digit.
+/// Whether a text that may look like a number is a code: it starts with a plus, or with a zero
+/// before a digit (after a minus, if any).
 [[nodiscard]] inline bool is_code(std::string_view text) {
   if (text.starts_with('+')) return true;
   if (text.starts_with('-')) text.remove_prefix(1);
   return text.size() > 1 && text[0] == '0' && text[1] >= '0' && text[1] <= '9';
 }
 
-/// Of a whole number in digits, with or without a minus and a fraction of zeros, what stands before the point; empty for others.
+/// The part before the decimal point, with its sign, of an integer in digits that may have a
+/// fraction of zeros; empty for other texts.
 [[nodiscard]] inline std::string_view whole_digits(std::string_view text) {
   const std::size_t first = text.starts_with('-') ? 1 : 0;
   std::size_t end = first;
@@ -34,19 +36,23 @@ namespace espalier {
   return zeros ? text.substr(0, end) : std::string_view();
 }
 
-/// Whether a double is a category's key by itself. From 2^53 on it stands for several whole numbers.
+/// Whether a double by itself can be a category's key. From 2^53 on, it stands for several
+/// integers.
 [[nodiscard]] inline bool number_is_key(double value) { return std::abs(value) < Json::max_integer; }
 
-/// Whether a double that is exact to `below` stands for one number alone: a fraction does.
+/// Whether a double that is exact below `below` stands for a single number; a fraction below 2^53
+/// does.
 [[nodiscard]] inline bool is_exact(double value, double below) {
   return std::abs(value) < below || (number_is_key(value) && value != std::floor(value));
 }
 
-/// A category's key is its text, but a decimal number below 2^53 is what number_text() makes of it: 17.0, 17. and 1.7e1 are
-/// "17", 1e5 is "100000", 0.50 and .5 are "0.5", -3.0 is "-3", -0 is "0". Of whole numbers from 2^53 on only a fraction of zeros
-/// goes: 12345678901234567.0 is "12345678901234567". Codes stay as they are: a leading zero or plus makes one (007, 007.0, +5).
-/// So a category is the same in a column of text, of numbers, of a kind found out, in a table from code, and as a value to predict
-/// from. A key's key is itself; number_text(x) is a key for every x. The result refers to `text`, or to `made` where that was
+/// A category's key is its text, but a decimal number below 2^53 is written as by number_text():
+/// 17.0, 17. and 1.7e1 are "17", 1e5 is "100000", 0.50 and .5 are "0.5", -3.0 is "-3", -0 is "0".
+/// For integers from 2^53 on, only a fraction of zeros is removed: 12345678901234567.0 is
+/// "12345678901234567". Codes stay unchanged: a leading zero or plus makes a code (007, 007.0, +5).
+/// A category is therefore the same in a text column, a numeric column, a column of inferred kind,
+/// a table built in code, and a value to predict from. The key of a key is the key itself;
+/// number_text(x) is a key for every x. The result refers to `text`, or to `made` if the text was
 /// changed.
 [[nodiscard]] inline std::string_view category_key(std::string_view text, std::string& made) {
   const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
@@ -59,13 +65,13 @@ namespace espalier {
   return made = number_text(value);
 }
 
-/// The hash of a category, by its key; of a missing one, the empty text.
+/// The hash of a category's key. A missing category is the empty text.
 [[nodiscard]] inline std::uint64_t category_hash(std::string_view text) {
   std::string made;
   return hash_text(category_key(text, made));
 }
 
-/// Those of a column of keys, by code + 1: the first is that of a missing value.
+/// The hashes of a column of keys, indexed by code + 1: the first is that of a missing value.
 [[nodiscard]] ESPALIER_COLD inline std::vector<std::uint64_t> category_hashes(const Column& keys) {
   std::vector<std::uint64_t> hashes{hash_text({})};
   for (const std::string& value : keys.dictionary) hashes.push_back(hash_text(value));
@@ -77,7 +83,8 @@ namespace espalier {
   return std::string(category_key(text, made));
 }
 
-/// A column of text as one of keys: itself, or a new one, put into `made`, where a value is no key yet.
+/// A text column as category keys: `from` itself, or a new column in `made` if a value is not a key
+/// yet.
 [[nodiscard]] ESPALIER_COLD inline const Column& keys_of(const Column& from, Column& made) {
   std::string changed;
   Dictionary keys;

@@ -24,33 +24,35 @@ namespace espalier {
 
 enum class ColumnKind : std::uint8_t { number, text };
 
-/// Types of letters, which are arithmetic but no numbers; int8_t and uint8_t are.
+/// Character types: arithmetic, but not accepted as numbers. int8_t and uint8_t are accepted.
 template <class T>
 concept Character = std::same_as<T, char> || std::same_as<T, wchar_t> || std::same_as<T, char8_t> ||
                     std::same_as<T, char16_t> || std::same_as<T, char32_t>;
 
-/// What a number column can be made of, value by value; a bool is 0 or 1.
+/// A range that a numeric column can be made of; a bool is 0 or 1.
 template <class Range>
 concept NumberRange = requires(const Range& r) {
   requires std::is_arithmetic_v<std::remove_cvref_t<decltype(*r.begin())>>;
   requires !Character<std::remove_cvref_t<decltype(*r.begin())>>;
 };
-/// What a text column can be made of.
+/// A range that a text column can be made of.
 template <class Range>
 concept TextRange = requires(const Range& r) {
   requires std::is_convertible_v<decltype(*r.begin()), std::string_view>;
 };
 
-/// One column. Numbers are doubles, NaN where missing. Text is a code for each row, −1 where missing, into a dictionary of
-/// distinct values in order of first appearance.
+/// One column. Numbers are doubles, NaN if missing. Text is one code per row, −1 if missing, into a
+/// dictionary of distinct values in order of first appearance.
 struct Column {
   std::string name;
   ColumnKind kind = ColumnKind::number;
   std::vector<double> numbers;
   std::vector<std::int32_t> codes;
   std::vector<std::string> dictionary;
-  double exact_below = Json::max_integer;  ///< whole numbers from here on may have been others: 2^24 where they were floats
-  std::string text_because{};  ///< of a text column that a reader took for numbers first: where that ended, and why
+  /// Integers from here on may have been rounded: 2^24 if they were floats.
+  double exact_below = Json::max_integer;
+  /// For a text column that a reader first took for numeric: which row and value changed that.
+  std::string text_because{};
 
   [[nodiscard]] static Column number(std::string name, std::vector<double> values) {
     Column c;
@@ -59,8 +61,8 @@ struct Column {
     return c;
   }
 
-  /// From a span, vector, array, … of any number type; NaN is a missing value. Throws DataError for a whole number beyond
-  /// ±2^53: doubles do not tell it from its neighbours.
+  /// From a span, vector, array, … of any number type; NaN is a missing value. Throws DataError for
+  /// an integer beyond ±2^53, which a double cannot distinguish from its neighbours.
   template <NumberRange Range>
   [[nodiscard]] static Column number(std::string name, const Range& values) {
     using Value = std::remove_cvref_t<decltype(*values.begin())>;
@@ -79,14 +81,16 @@ struct Column {
     return made;
   }
 
-  /// What whole numbers of a type are exact to, of those that doubles hold.
+  /// The bound below which a number type stores integers exactly; at most 2^53, the bound of
+  /// double.
   template <class Number>
   [[nodiscard]] static double exact_below_of() {
     using Limits = std::numeric_limits<Number>;
     return Limits::is_specialized && !Limits::is_integer && Limits::digits < 53 ? std::ldexp(1.0, Limits::digits) : Json::max_integer;
   }
 
-  /// From a span, vector, array, … of strings, one a row; an empty string is a missing value. Throws DataError for a null pointer.
+  /// From a span, vector, array, … of strings, one per row; an empty string is a missing value.
+  /// Throws DataError for a null pointer.
   template <TextRange Range>
   [[nodiscard]] static Column text(std::string name, const Range& values) {
     Column c;
@@ -110,7 +114,7 @@ struct Column {
     return text<std::initializer_list<std::string_view>>(std::move(name), values);
   }
 
-  /// A column of the same name, kind and dictionary, still without rows.
+  /// A column of the same name, kind and dictionary, without rows.
   [[nodiscard]] Column without_rows() const {
     Column c;
     c.name = name;
@@ -125,15 +129,15 @@ struct Column {
     return static_cast<Index>(kind == ColumnKind::number ? numbers.size() : codes.size());
   }
 
-  /// A row's text, in the dictionary; empty where missing. Only for text columns.
+  /// The text of a row, which refers to the dictionary; empty if missing. Text columns only.
   [[nodiscard]] std::string_view at(Index row) const& {
     const std::int32_t code = codes[static_cast<std::size_t>(row)];
     return code < 0 ? std::string_view() : std::string_view(dictionary[static_cast<std::size_t>(code)]);
   }
-  std::string_view at(Index row) const&& = delete;  // the text would go with the column
+  std::string_view at(Index row) const&& = delete;  // the view would dangle
 };
 
-/// A column of numbers as one of text.
+/// Converts a numeric column to a text column.
 [[nodiscard]] inline Column text_of_numbers(const Column& from) {
   Column made;
   made.name = from.name;
@@ -144,7 +148,7 @@ struct Column {
     double value = std::numeric_limits<double>::quiet_NaN();
     std::int32_t code = -1;
   };
-  std::vector<Seen> cache(std::size_t{1} << 10U);  // by hash: most columns have few values
+  std::vector<Seen> cache(std::size_t{1} << 10U);  // by hash: most columns have few distinct values
   for (const double v : from.numbers) {
     Seen& seen = cache[mix(std::bit_cast<std::uint64_t>(v)) & (cache.size() - 1)];
     if (seen.value != v) seen = {v, std::isnan(v) ? -1 : known.code(number_text(v))};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `Columns`: the columns of a table, in their order and by name.
+// `Columns`: the columns of a table, in order and by name.
 #pragma once
 
 #include <algorithm>
@@ -16,8 +16,8 @@
 
 namespace espalier {
 
-/// A range of columns of different names. Each stays where it is until it is removed, also when the others change or all are
-/// moved; names are found in constant time.
+/// A range of columns with distinct names. A column keeps its address until it is removed, even if
+/// other columns change or the whole object is moved. Lookup by name takes constant time.
 class Columns {
  public:
   class Iterator {
@@ -62,28 +62,28 @@ class Columns {
   [[nodiscard]] Iterator begin() const { return Iterator(all_.data()); }
   [[nodiscard]] Iterator end() const { return Iterator(all_.data() + all_.size()); }
 
-  /// Null when there is none of that name.
+  /// Returns null if there is no column of that name.
   [[nodiscard]] const Column* find(std::string_view name) const {
     const auto found = by_name_.find(name);
     return found == by_name_.end() ? nullptr : found->second;
   }
 
-  /// The name must be free.
+  /// The name must not be in use.
   void add(Column column) {
     all_.push_back(std::make_unique<Column>(std::move(column)));
     by_name_.emplace(all_.back()->name, all_.back().get());
   }
 
-  /// `from` must be there, `to` must be free.
+  /// `from` must exist, `to` must not be in use.
   void rename(std::string_view from, std::string to) {
     const auto found = by_name_.find(from);
     Column& column = *found->second;
-    by_name_.erase(found);  // before its key goes
+    by_name_.erase(found);  // before the name that its key refers to changes
     column.name = std::move(to);
     by_name_.emplace(column.name, &column);
   }
 
-  /// `name` must be there.
+  /// `name` must exist.
   void remove(std::string_view name) {
     const auto found = by_name_.find(name);
     const Column* const column = found->second;
@@ -98,7 +98,7 @@ class Columns {
   }
 
   std::vector<std::unique_ptr<Column>> all_;
-  std::unordered_map<std::string_view, Column*> by_name_;  ///< keys are the columns' own names
+  std::unordered_map<std::string_view, Column*> by_name_;  ///< keys refer to the columns' own names
 };
 
 }  // namespace espalier

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reading CSV files (RFC 4180), strictly: what does not fit is an error that names file, line, column and value.
+// Reads CSV files (RFC 4180) strictly: malformed input is an error that names file, line, column
+// and value.
 #pragma once
 
 #include <initializer_list>
@@ -13,15 +14,17 @@
 
 namespace espalier {
 
-/// A table from CSV text: UTF-8 with or without a byte order mark; lines end in LF or CR LF, the last one need not; values
-/// may stand in quotes, those in them doubled, and hold line ends then. Every row has as many values as the header.
-/// Malformed rows beyond options.max_bad_rows throw DataError; those skipped are counted in a line of Table::notes.
-/// `name` begins messages. Throws ConfigError for contradicting options.
+/// A table from CSV text: UTF-8 with or without a byte order mark. Lines end in LF or CR LF; the
+/// last line need not. A value may be in quotes: it may then have line ends, and quotes in it are
+/// doubled. Every row has as many values as the header. Throws DataError for more malformed rows
+/// than options.max_bad_rows; skipped rows are counted in Table::notes. `name` starts error
+/// messages. Throws ConfigError for contradictory options.
 [[nodiscard]] Table parse_csv(std::string_view text, const std::string& name,
                               const CsvOptions& options = {});
 
-/// Several files with the same columns, in any order, one behind the other. Files are read in blocks, so memory is what the
-/// columns need. Plain or .gz (see espalier/data/gzip.hpp). Throws IoError, DataError, ConfigError.
+/// Reads several files with the same columns, in any order of columns, one after the other into one
+/// table. Files are read in blocks: memory is only needed for the columns. Plain or .gz (see
+/// espalier/data/gzip.hpp). Throws IoError, DataError, ConfigError.
 [[nodiscard]] Table read_csv(const std::vector<std::string>& paths, const CsvOptions& options = {});
 
 [[nodiscard]] inline Table read_csv(std::initializer_list<std::string> paths, const CsvOptions& options = {}) {

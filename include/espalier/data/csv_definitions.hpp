@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What csv.hpp declares.
+// Definitions of the functions of csv.hpp.
 #pragma once
 
 #include <memory>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The columns of a CSV file: what they are called, and where those asked for are.
+// The header of a CSV file: checks of options, column names, and hints for error messages.
 #pragma once
 
 #include <algorithm>
@@ -14,7 +14,8 @@
 
 namespace espalier::csv_detail {
 
-/// The place of the first value that stood before, and that of the earlier one; {size, size} when all differ.
+/// Indices of the first name that repeats an earlier one: {earlier, later}; {size, size} if all
+/// names differ.
 [[nodiscard]] ESPALIER_COLD inline std::pair<std::size_t, std::size_t> twins(
     const std::vector<std::string>& names) {
   std::unordered_map<std::string_view, std::size_t> known;
@@ -25,7 +26,7 @@ namespace espalier::csv_detail {
   return {names.size(), names.size()};
 }
 
-/// Throws ConfigError for options that contradict one another.
+/// Throws ConfigError if options are invalid or contradict each other.
 ESPALIER_COLD inline void check(const CsvOptions& options) {
   const auto ends_line = [](char c) { return c == '\n' || c == '\r'; };
   if (options.separator == options.quote || ends_line(options.separator) || ends_line(options.quote) ||
@@ -67,7 +68,8 @@ ESPALIER_COLD inline void check(const CsvOptions& options) {
   }
 }
 
-/// Of a line that was one value: which other separator it may have, as a clause for an error. Empty where there is none.
+/// Hint, as a clause of an error message, which other separator a line that parsed as one value may
+/// have. Empty if there is none.
 [[nodiscard]] ESPALIER_COLD inline std::string suspected_separator(std::string_view line, const CsvOptions& options) {
   char most = '\0';
   std::ptrdiff_t times = 0;
@@ -84,8 +86,9 @@ ESPALIER_COLD inline void check(const CsvOptions& options) {
          ": is .separator = " + written + " meant?";
 }
 
-/// What may be wrong with a file of such columns as a whole, as a clause for an error: another separator, no line of names, or one
-/// that comes later. Empty where nothing looks wrong.
+/// Hint, as a clause of an error message, what may be wrong with a whole file of such columns:
+/// undeclared comments, another separator, no header line, or a header on a later line. Empty if
+/// nothing looks wrong.
 [[nodiscard]] ESPALIER_COLD inline std::string suspicion(const std::vector<std::string>& names, const CsvOptions& options) {
   if (!options.header) return {};
   if (options.comment == '\0' && names[0].starts_with('#')) {
@@ -95,7 +98,7 @@ ESPALIER_COLD inline void check(const CsvOptions& options) {
     const std::string separator = suspected_separator(names[0], options);
     return separator.empty() ? "; do the names stand on a later line (.skip_rows)?" : separator;
   }
-  bool numbered = true;  // 0, 1, 2, …: what data frames call columns without a name
+  bool numbered = true;  // 0, 1, 2, …: what data frames write for columns without names
   for (std::size_t i = 0; i < names.size(); ++i) numbered = numbered && names[i] == std::to_string(i);
   if (numbered) return {};
   for (const std::string& name : names) {
@@ -106,7 +109,7 @@ ESPALIER_COLD inline void check(const CsvOptions& options) {
   return {};
 }
 
-/// The values of the row that begins here. Throws DataError.
+/// Reads the values of the row that starts here. Throws DataError.
 [[nodiscard]] ESPALIER_COLD inline std::vector<std::string> row_texts(Scanner& scanner, const CsvOptions& options) {
   std::vector<std::string> texts;
   std::string_view field;
@@ -128,8 +131,10 @@ ESPALIER_COLD inline void check(const CsvOptions& options) {
   return texts;
 }
 
-/// The names of a file's columns: those in its first line that is not skipped, those given, or "0", "1", … for as many as the first row has, or
-/// as the file before had (`known`, 0 if there is none). The first row cannot be skipped then. Throws DataError.
+/// The column names of a file: those in the first line that is not skipped, those in `options`, or
+/// "0", "1", and so on. In the last case, their number is that of the previous file (`known`, 0 if
+/// there is none) if options.columns is empty, otherwise that of the first row, which then cannot
+/// be skipped as malformed. Throws DataError.
 [[nodiscard]] ESPALIER_COLD inline std::vector<std::string> file_columns(Scanner& scanner,
                                                                          const CsvOptions& options,
                                                                          std::size_t known) {
@@ -159,7 +164,7 @@ ESPALIER_COLD inline void check(const CsvOptions& options) {
   return names;
 }
 
-/// Throws the error that a file of these columns has no column `name`.
+/// Throws the error that a file with these columns has no column `name`.
 [[noreturn]] ESPALIER_COLD inline void refuse_column(const std::string& name, const std::vector<std::string>& names,
                                                      const Scanner& scanner, const CsvOptions& options) {
   constexpr std::size_t most = 60;

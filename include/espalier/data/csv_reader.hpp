@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// From CSV fields to columns.
+// `Reader`: converts CSV fields to columns.
 #pragma once
 
 #include <algorithm>
@@ -21,7 +21,7 @@
 
 namespace espalier::csv_detail {
 
-/// A file or text: what messages call it, and how to open it (again).
+/// A file or text: its name in messages, and how to open it; it may be opened several times.
 struct Input {
   std::string name;
   std::function<std::unique_ptr<ByteSource>()> open;
@@ -34,14 +34,15 @@ class Reader {
     check(options);
   }
 
-  /// One behind the other.
+  /// Reads the inputs, one after the other, into one table.
   [[nodiscard]] ESPALIER_COLD Table read(const std::vector<Input>& inputs) {
     if (inputs.empty()) throw ConfigError("CSV: no file to read");
     constexpr Index sample = 1000;
     const bool infers = options_.columns.empty() || std::any_of(options_.columns.begin(), options_.columns.end(),
                                                                 [](const CsvColumn& c) { return c.infer; });
     if (!pass(inputs, infers ? sample : max_rows)) {
-      // A column that looked like numbers turned out to be text: once more, with that known.
+      // The first pass read only a sample, or an inferred column turned out to be text: read again
+      // with the kinds found so far.
       while (!pass(inputs, max_rows)) continue;
     }
     Table table;
@@ -69,18 +70,19 @@ class Reader {
   struct Output {
     std::string name;
     ColumnKind kind = ColumnKind::text;
-    bool inferred = false;  ///< a number until a value is none
+    bool inferred = false;  ///< numeric until a value must be text
     std::string remedy, text_because;
     std::vector<double> numbers;
     std::vector<std::int32_t> codes;
     Dictionary dictionary;
-    // The rows of the last chunk: a row is spread over few cache lines, which stay, where the columns' ends would be many.
+    // The rows of the current chunk. Writing a row here touches few cache lines, which stay in
+    // cache; appending it to all columns directly would touch many.
     std::array<double, chunk> new_numbers{};
     std::array<std::int32_t, chunk> new_codes{};
   };
 
-  /// A text of the row being read. Codes are given when the row is known to be good, and what the dictionary then looks at
-  /// is in the cache by then.
+  /// A text of the row being read. It gets a code once the row is known to be valid; by then the
+  /// dictionary slot is prefetched.
   struct Pending {
     std::size_t output;
     std::string_view text;
@@ -93,7 +95,8 @@ class Reader {
     std::string because;
   };
 
-  /// Reads all inputs, or the first `limit` rows. False when it has to be done again.
+  /// Reads all inputs, or the first `limit` rows. Returns false if there are more rows or a
+  /// column's kind changed; the caller then reads everything again.
   bool pass(const std::vector<Input>& inputs, Index limit) {
     rows_ = bad_rows_ = 0;
     new_rows_ = 0;
@@ -126,7 +129,7 @@ class Reader {
     return !again_;
   }
 
-  /// Where each of the file's columns goes.
+  /// Maps the columns of the file to outputs.
   ESPALIER_COLD void place_outputs(const Scanner& scanner) {
     if (outputs_.empty()) {
       if (names_.size() > 1 || !suspected_separator(names_[0], options_).empty()) hint_ = suspicion(names_, options_);
@@ -183,7 +186,7 @@ class Reader {
     refuse_row();
   }
 
-  /// Empty lines that a row follows: at the end of a file they are nothing.
+  /// Empty lines followed by a row are malformed rows; at the end of a file they are ignored.
   ESPALIER_COLD void refuse_empty_lines(const Scanner& scanner) {
     std::string error = std::move(error_);
     for (const Index line : empty_lines_) {
@@ -194,7 +197,7 @@ class Reader {
     error_ = std::move(error);
   }
 
-  /// Counts a malformed row, which error_ is about; or throws it.
+  /// Counts a malformed row, described by error_; throws DataError if there are too many.
   ESPALIER_COLD void refuse_row() {
     ++bad_rows_;
     if (bad_rows_ > options_.max_bad_rows) {
@@ -207,8 +210,9 @@ class Reader {
     if (first_errors_.size() < 3) first_errors_.push_back(error_);
   }
 
-  /// Into row new_rows_ of the chunk. On End::error the scanner stands behind the row, and error_ is set. End::file: the row is an
-  /// empty line, which no values are.
+  /// Reads one row into row new_rows_ of the chunk. Returns End::error if the row is malformed: the
+  /// scanner is then after the row, and error_ is set. Returns End::file if the row is an empty
+  /// line, which has no values, and End::more if the block ends inside the row.
   End try_row(Scanner& scanner) {
     const std::size_t columns = place_.size();
     const std::size_t row = new_rows_;
@@ -242,7 +246,7 @@ class Reader {
       }
       if (end != End::separator) return finish(scanner, column + 1, field, quoted, wrong);
     }
-    return End::error;  // not reached
+    return End::error;  // unreachable
   }
 
   ESPALIER_COLD void hold_error(const Scanner& scanner, std::size_t column) {
@@ -250,7 +254,7 @@ class Reader {
              (column < place_.size() ? "column '" + shown(names_[column]) + "': " : "") + scanner.error();
   }
 
-  /// `last`: the last of the row's fields.
+  /// `last`: the last field of the row.
   End finish(const Scanner& scanner, std::size_t fields, std::string_view last, bool quoted, bool wrong) {
     if (fields != place_.size()) return wrong_number(scanner, fields, last, quoted);
     return wrong ? End::error : End::line;
@@ -266,7 +270,7 @@ class Reader {
     return End::error;
   }
 
-  /// False, with error_ set, when the field is not UTF-8.
+  /// Returns false and sets error_ if the field is not UTF-8.
   bool hold_text(Output& out, std::size_t row, std::string_view field, bool quoted, const Scanner& scanner) {
     if (!quoted && missing_.contains(field)) {
       out.new_codes[row] = -1;
@@ -284,7 +288,8 @@ class Reader {
     return true;
   }
 
-  /// False, with error_ set, when the field is not a number.
+  /// Returns false and sets error_ if the field is not a number, or in an inferred column not
+  /// UTF-8.
   bool store_number(Output& out, std::size_t row, std::string_view field, const Scanner& scanner) {
     double value = std::numeric_limits<double>::quiet_NaN();
     if (!missing_.contains(field)) {
@@ -325,7 +330,7 @@ class Reader {
     return static_cast<std::size_t>(&out - outputs_.data());
   }
 
-  /// The row counts.
+  /// Accepts the row.
   void keep_row(const Scanner& scanner) {
     for (const Pending& p : pending_) {
       Output& out = outputs_[p.output];
@@ -345,7 +350,7 @@ class Reader {
     again_ = true;
   }
 
-  /// The row does not count.
+  /// Discards the row.
   void forget_row() {
     pending_.clear();
     copies_.clear();
@@ -376,16 +381,17 @@ class Reader {
   const CsvOptions& options_;
   MissingTexts missing_;
   std::vector<Output> outputs_;
-  std::vector<std::string> names_;   ///< the file's columns
-  std::vector<std::int32_t> place_;  ///< per column of the file: its output, or −1
+  std::vector<std::string> names_;   ///< column names of the current file
+  std::vector<std::int32_t> place_;  ///< per column of the file: index of its output, or −1
   RowOrigins origins_;
   Index rows_ = 0, bad_rows_ = 0;
-  std::size_t new_rows_ = 0;  ///< in the chunk
+  std::size_t new_rows_ = 0;  ///< rows in the current chunk
   bool again_ = false;
   std::vector<Pending> pending_;
-  std::deque<std::string> copies_;        ///< texts of this row that are not in the scanner's buffer as they are
+  /// Texts of this row that are not contiguous in the scanner's buffer.
+  std::deque<std::string> copies_;
   std::vector<TurnedText> turned_text_;   ///< inferred columns in which this row has a text
-  std::vector<Index> empty_lines_;  ///< since the last row
+  std::vector<Index> empty_lines_;  ///< line numbers of empty lines since the last row
   std::vector<std::string> first_errors_;
   std::string error_, hint_;
 };

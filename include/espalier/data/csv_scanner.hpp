@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// From bytes to CSV fields (RFC 4180), block by block; what does not fit is an error with file and line.
+// `Scanner`: splits bytes into CSV fields (RFC 4180), block by block; malformed input is an error
+// with file and line.
 #pragma once
 
 #include <algorithm>
@@ -18,21 +19,22 @@
 
 namespace espalier::csv_detail {
 
-/// What came after a field.
+/// What follows a field.
 enum class End : std::uint8_t {
   separator,
   line,
   file,
-  more,   ///< nothing yet: the block ends inside it. retry_row()
-  error,  ///< error() says what is wrong, error_line() where
+  more,   ///< not known yet: the block ends inside the field; call retry_row()
+  error,  ///< see error() for the message and error_line() for the line
 };
 
 class Scanner {
  public:
-  static constexpr std::size_t longest_row = std::size_t{64} << 20U;  ///< bytes
-  static constexpr std::size_t padding = 16;  ///< what can be read beyond the end, one of it written
+  static constexpr std::size_t longest_row = std::size_t{64} << 20U;  ///< in bytes
+  /// Bytes readable beyond the end; the first of them is set to NUL.
+  static constexpr std::size_t padding = 16;
 
-  /// Throws DataError for an empty file and for UTF-16.
+  /// Throws DataError if the file is empty or UTF-16.
   ESPALIER_COLD Scanner(std::unique_ptr<ByteSource> source, std::string name,
                         const CsvOptions& options)
       : source_(std::move(source)),
@@ -57,7 +59,7 @@ class Scanner {
     }
   }
 
-  /// Starts a row, behind comments; false at the end of the file.
+  /// Starts a row, after any comment lines. Returns false at the end of the file.
   [[nodiscard]] bool begin_row() {
     for (;;) {
       row_ = at_;
@@ -69,7 +71,8 @@ class Scanner {
     }
   }
 
-  /// Back to where the row began, with more of the file at hand. False, with error() set, when the row is too long.
+  /// Returns to the start of the row and loads more of the file. Returns false and sets error() if
+  /// the row is too long.
   [[nodiscard]] bool retry_row() {
     rewind_row();
     if (static_cast<std::size_t>(end_ - row_) > longest_row) {
@@ -80,13 +83,13 @@ class Scanner {
     return true;
   }
 
-  /// Back to where the row began.
+  /// Returns to the start of the row.
   void rewind_row() {
     at_ = row_;
     line_ = row_line_;
   }
 
-  /// Goes behind so many lines, whatever they hold.
+  /// Skips `count` lines, whatever they contain.
   ESPALIER_COLD void skip_lines(Index count) {
     for (; count > 0 && !(at_ == end_ && whole_); --count) {
       row_ = at_;
@@ -95,7 +98,7 @@ class Scanner {
     }
   }
 
-  /// Gives up the row: to the line after the one where it began.
+  /// Abandons the row: continues at the line after the one where the row starts.
   ESPALIER_COLD void skip_line() {
     at_ = row_;
     line_ = row_line_ + 1;
@@ -111,7 +114,8 @@ class Scanner {
     }
   }
 
-  /// A field that is a plain number, the usual case; false, nothing read, when it is anything else.
+  /// Reads a field that is a plain number, the usual case. Returns false and reads nothing if the
+  /// field is anything else.
   [[nodiscard]] bool number(double& value, End& end) {
     const char* q = trim_ ? skip_blanks(at_) : at_;
     const char* const begin = q;
@@ -131,7 +135,8 @@ class Scanner {
     } else {
       return false;
     }
-    // Exact: an integer below 10^15 < 2^53, divided by a power of ten that is exact too.
+    // Correctly rounded: an integer below 10^15 < 2^53, divided by a power of ten that is also
+    // exact.
     static constexpr double powers[] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
                                         1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
     const double v = static_cast<double>(static_cast<std::int64_t>(number.digits)) / powers[number.decimals];
@@ -141,8 +146,9 @@ class Scanner {
     return true;
   }
 
-  /// The next field of the row. `quoted`: it stood in quotes. Valid until the next row, and `padding` bytes from its
-  /// beginning on can be read, but where copied(field): then until the next field.
+  /// Reads the next field of the row. `quoted`: the field was quoted. The field is valid until the
+  /// next row, and `padding` bytes from its start are readable; but if copied(field), it is valid
+  /// only until the next field, without padding.
   [[nodiscard]] End field(std::string_view& field, bool& quoted) {
     const char* q = at_;
     if (trim_) q = skip_blanks(q);
@@ -170,7 +176,7 @@ class Scanner {
   [[nodiscard]] Index error_line() const { return error_line_; }
   [[nodiscard]] bool copied(std::string_view field) const { return field.data() == unquoted_.data(); }
   [[nodiscard]] Index row_line() const { return row_line_; }
-  /// The field that number() has just read, as written.
+  /// The text of the field that number() has just read.
   [[nodiscard]] std::string_view number_text() const { return number_; }
   [[nodiscard]] ESPALIER_COLD std::string where(Index line) const { return name_ + ":" + std::to_string(line) + ": "; }
 
@@ -180,7 +186,7 @@ class Scanner {
   static unsigned digit(char c) { return static_cast<unsigned>(static_cast<unsigned char>(c)) - '0'; }
   [[nodiscard]] std::string_view rest() const { return {at_, static_cast<std::size_t>(end_ - at_)}; }
 
-  /// Digits with or without a point, at most 15 of them.
+  /// A number of at most 15 digits, with or without a decimal point, without a sign.
   static ShortNumber longer_number(const char* q) {
     ShortNumber number;
     const char* const first = q;
@@ -215,7 +221,8 @@ class Scanner {
     return End::error;
   }
 
-  /// After the closing quote on success (End::separator); `q` starts at the opening one.
+  /// Reads a quoted value. `q` starts at the opening quote and is after the closing one on success
+  /// (End::separator).
   End quoted_value(const char*& q, std::string_view& field) {
     unquoted_.clear();
     bool copied = false;
@@ -252,7 +259,7 @@ class Scanner {
                            " or the end of the line");
   }
 
-  /// What `q` stands at is no separator.
+  /// `*q` is not a separator.
   End end_of_field(const char* q, std::string_view field) {
     if (*q == '\r') {
       if (q + 1 == end_ && !whole_) return End::more;
@@ -279,7 +286,8 @@ class Scanner {
                            ", expected text");
   }
 
-  /// More of the file behind what is left from the row's beginning on.
+  /// Moves the bytes of the current row to the start of the buffer and reads more of the file after
+  /// them.
   void load() {
     const auto used = static_cast<std::size_t>(row_ - buffer_.data());
     const auto kept = static_cast<std::size_t>(end_ - row_);
@@ -295,7 +303,7 @@ class Scanner {
     row_ = buffer_.data();
     at_ = row_ + ahead;
     end_ = row_ + kept + fresh;
-    buffer_[kept + fresh] = '\0';  // stops every loop
+    buffer_[kept + fresh] = '\0';  // ends every scanning loop
   }
 
   std::unique_ptr<ByteSource> source_;
@@ -303,11 +311,11 @@ class Scanner {
   char separator_, quote_, comment_;
   bool trim_;
   Stops stops_;
-  bool whole_ = false;  ///< the source has no more
+  bool whole_ = false;  ///< the source has no more bytes
   std::vector<char> buffer_;
   const char *at_ = nullptr, *row_ = nullptr, *end_ = nullptr;
   Index line_ = 1, row_line_ = 1, error_line_ = 1;
-  std::uint64_t dropped_ = 0;  ///< bytes before the buffer
+  std::uint64_t dropped_ = 0;  ///< bytes of the file before the buffer
   std::string_view number_;
   std::string unquoted_, error_;
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the text of a CSV field says: a number, nothing, or a text; and how a message shows it.
+// The meaning of a CSV field (a number, a missing value or a text), and how messages show it.
 #pragma once
 
 #include <algorithm>
@@ -19,7 +19,7 @@
 
 namespace espalier::csv_detail {
 
-/// A value as it appears in a message: short, one line, UTF-8.
+/// A value as a message shows it: short, one line, UTF-8.
 [[nodiscard]] ESPALIER_COLD inline std::string shown(std::string_view value) {
   constexpr std::size_t most = 40;
   std::string text;
@@ -37,17 +37,18 @@ namespace espalier::csv_detail {
   return text;
 }
 
-/// A separator in a message.
+/// A separator as a message shows it.
 [[nodiscard]] ESPALIER_COLD inline std::string shown_separator(char separator) {
   return separator == '\t' ? "a tab" : "'" + shown({&separator, 1}) + "'";
 }
 
-/// Whether a number shows everything that `text`, which says `value`, does: not so for the codes 007 and 12345678901234567.
+/// Whether the number `value` keeps all information of its `text`; false for the codes 007 and
+/// 12345678901234567.
 [[nodiscard]] inline bool says_no_more_than_number(std::string_view text, double value) {
   return !is_code(text) && (number_is_key(value) || whole_digits(text).empty());
 }
 
-/// The texts that mean "no value".
+/// The texts that mean "missing value".
 class MissingTexts {
  public:
   explicit MissingTexts(const CsvOptions& options) : texts_(options.missing) {
@@ -69,22 +70,22 @@ class MissingTexts {
     return std::find(texts_.begin(), texts_.end(), text) != texts_.end();
   }
 
-  /// Whether one of them looks like a number (−999, say).
+  /// Whether one of them looks like a number (for example −999).
   [[nodiscard]] bool has_number() const { return numbers_; }
 
  private:
   static std::uint64_t bit(std::size_t size) { return std::uint64_t{1} << (std::min)(size, std::size_t{63}); }
 
   std::vector<std::string> texts_;
-  std::array<std::uint64_t, 256> lengths_{};  ///< by first byte, the lengths there are
+  std::array<std::uint64_t, 256> lengths_{};  ///< by first byte: bit set of the lengths that occur
   bool empty_ = false, numbers_ = false;
 };
 
-/// What is wrong with a value that is no UTF-8.
+/// Error text for a value that is not UTF-8.
 inline constexpr const char* not_utf8 =
     "is not UTF-8, expected the file in UTF-8, or its encoding said (.encoding = CsvEncoding::latin1)";
 
-/// Whether a text is UTF-8: quick where it is ASCII.
+/// Whether a text is UTF-8; fast if it is ASCII.
 [[nodiscard]] inline bool is_text(std::string_view text) {
   unsigned high = 0;
   for (const char c : text) high |= static_cast<unsigned char>(c);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Eight bytes at a time: where a field ends, and what a short number is, without a branch for each byte.
+// Scans eight bytes at a time, without a branch per byte: finds the end of a field and parses short
+// numbers.
 #pragma once
 
 #include <bit>
@@ -11,7 +12,8 @@
 
 namespace espalier::csv_detail {
 
-/// Words are read with their first byte lowest; elsewhere the byte loops do it all.
+/// Words are read with the first byte lowest (little-endian); on other machines loops over bytes do
+/// all the work.
 inline constexpr bool has_words = std::endian::native == std::endian::little;
 
 [[nodiscard]] inline std::uint64_t word_at(const char* p) {
@@ -22,7 +24,8 @@ inline constexpr bool has_words = std::endian::native == std::endian::little;
 
 [[nodiscard]] constexpr std::uint64_t each_byte(unsigned char c) { return 0x0101010101010101U * c; }
 
-/// A number whose bytes at and above `first set bit / 8` are arbitrary: which byte that is; 8 when no bit is set.
+/// Index of the byte that has the lowest set bit; 8 if no bit is set. The bytes above it may be
+/// arbitrary.
 [[nodiscard]] inline unsigned first_byte(std::uint64_t marks) {
   return static_cast<unsigned>(std::countr_zero(marks)) / 8;
 }
@@ -34,11 +37,13 @@ class Stops {
       : separator_(each_byte(static_cast<unsigned char>(separator))),
         quote_(each_byte(static_cast<unsigned char>(quote))) {}
 
-  /// The first byte at or after `q` that is a separator, a quote, CR, LF or NUL; 8 bytes from there on must be readable.
+  /// Returns the first byte at or after `q` that is a separator, a quote, CR, LF or NUL. The 8
+  /// bytes from there on must be readable.
   [[nodiscard]] const char* find(const char* q) const {
     for (;; q += 8) {
       const std::uint64_t word = word_at(q);
-      // Above its first hit a test may be wrong; the first of all hits is right.
+      // Above its first true mark a test may set false ones; the lowest mark of all tests is
+      // correct.
       const std::uint64_t marks = zeros(word ^ separator_) | zeros(word ^ quote_) | zeros(word ^ each_byte('\n')) |
                                   zeros(word ^ each_byte('\r')) | zeros(word);
       if (marks != 0) return q + first_byte(marks);
@@ -46,20 +51,21 @@ class Stops {
   }
 
  private:
-  /// The highest bit of each byte that is zero.
+  /// Sets the highest bit of each zero byte; above the first zero byte it may set false ones.
   static std::uint64_t zeros(std::uint64_t word) { return (word - each_byte(1)) & ~word & each_byte(0x80); }
 
   std::uint64_t separator_, quote_;
 };
 
-/// Digits with or without a point, without a sign, at most 7 of them.
+/// A number of at most 7 digits, with or without a decimal point, without a sign.
 struct ShortNumber {
   std::uint64_t digits = 0;
   unsigned decimals = 0;
-  unsigned length = 0;  ///< bytes; 0: there is none, or a longer one
+  unsigned length = 0;  ///< in bytes; 0 if there is no such number
 };
 
-/// What begins at `q`; 8 bytes must be readable.
+/// Parses the number that starts at `q`; 8 bytes must be readable. The caller checks which byte
+/// follows the number.
 [[nodiscard]] inline ShortNumber short_number(const char* q) {
   std::uint64_t word = word_at(q) ^ each_byte('0');
   const std::uint64_t others = (((word & each_byte(0x7F)) + each_byte(0x76)) | word) & each_byte(0x80);
@@ -75,7 +81,7 @@ struct ShortNumber {
     digits = number.length - 1;
   }
   if (digits == 0) return {};
-  word <<= 8 * (8 - digits);  // the last digit is the highest byte, zeros come before the first
+  word <<= 8 * (8 - digits);  // the last digit becomes the highest byte, with zeros below the first
   word = word * 10 + (word >> 8U);
   constexpr std::uint64_t pairs = 0x000000FF000000FFU;
   number.digits = ((word & pairs) * 0x000F424000000064U + (word >> 16U & pairs) * 0x0000271000000001U) >> 32U;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writing CSV files (RFC 4180) that read_csv() reads back as they were.
+// `write_csv`: writes CSV files (RFC 4180) that read_csv() reads back unchanged.
 #pragma once
 
 #include <charconv>
@@ -20,10 +20,11 @@ namespace espalier {
 
 namespace csv_detail {
 
-/// Puts cells, separated by commas, into rows that end in '\n'. The first row names the columns.
+/// Writes cells, separated by commas, in rows that end in '\n'. The first row has the column names.
 class Writer {
  public:
-  /// `source` begins messages. Throws ConfigError for no columns, two of one name, and a name that is no UTF-8.
+  /// `source` starts error messages. `out` and `columns` must outlive this object. Throws
+  /// ConfigError if there are no columns, two have the same name, or a name is not UTF-8.
   ESPALIER_COLD Writer(OutputFile& out, std::string source, const std::vector<std::string>& columns)
       : out_(out), source_(std::move(source)), columns_(columns), missing_(defaults_) {
     if (columns_.empty()) throw_error<ConfigError>({source_, ": no columns to write, expected some"});
@@ -34,7 +35,8 @@ class Writer {
     for (const std::string& name : columns_) text(name);
   }
 
-  /// A text; the empty one is not a missing one. Throws DataError for what is no UTF-8, and for a NUL byte.
+  /// Writes a text; an empty text is not a missing value. Throws DataError if it is not UTF-8 or
+  /// has a NUL byte.
   ESPALIER_COLD void text(std::string_view value) {
     if (!is_text(value) || value.find('\0') != std::string_view::npos) refuse(value, "UTF-8 without NUL bytes");
     if (!needs_quotes(value)) return cell(value);
@@ -43,11 +45,11 @@ class Writer {
     cell(quoted += '"');
   }
 
-  /// A missing value: nothing; in a file of one column, whose empty lines are none, a word for it.
+  /// Writes a missing value: an empty cell, or NA in a file of one column, to avoid empty lines.
   void missing() { cell(columns_.size() == 1 ? "NA" : ""); }
 
-  /// A float or double: whole ones below 1e15 in digits, others in the fewest that read back as the same float or double. Throws
-  /// DataError for one that is not finite.
+  /// Writes a float or double: an integer below 1e15 in digits, other numbers in the fewest digits
+  /// that read back as the same float or double. Throws DataError if it is not finite.
   template <class T>
   void number(T value) {
     char digits[40];
@@ -58,7 +60,7 @@ class Writer {
     cell({digits, end.ptr});
   }
 
-  /// Writes what is left.
+  /// Writes the rest of the buffer.
   void finish() {
     out_.write(buffer_);
     buffer_.clear();
@@ -77,7 +79,7 @@ class Writer {
     if (buffer_.size() >= block) finish();
   }
 
-  /// Also for what would be read as missing, trimmed, or as a byte order mark.
+  /// Also true for texts that would be read as missing, trimmed, or taken for a byte order mark.
   [[nodiscard]] bool needs_quotes(std::string_view value) const {
     constexpr std::string_view blank = " \t";
     return value.empty() || missing_.contains(value) || value.find_first_of(",\"\r\n") != std::string_view::npos ||
@@ -100,10 +102,10 @@ class Writer {
   MissingTexts missing_;
   std::string buffer_;
   std::size_t column_ = 0;
-  Index row_ = 0;  ///< from 1; 0: the names
+  Index row_ = 0;  ///< from 1; 0: the column names
 };
 
-/// One row's value of a table's column.
+/// Writes the value of one row in a column.
 inline void write_cell(Writer& out, const Column& column, Index row) {
   const auto at = static_cast<std::size_t>(row);
   if (column.kind == ColumnKind::number ? std::isnan(column.numbers[at]) : column.codes[at] < 0) {
@@ -117,10 +119,11 @@ inline void write_cell(Writer& out, const Column& column, Index row) {
 
 }  // namespace csv_detail
 
-/// Writes a table as CSV, whole or not at all: RFC 4180 in UTF-8, lines ended by '\n', the names first. A missing value is
-/// an empty cell (NA in a table of one column), an empty text is "" in quotes. read_csv() with the columns' kinds in
-/// CsvOptions::columns gives the same cells. Throws IoError; DataError for an infinite number, and for a text that is no
-/// UTF-8 or holds a NUL byte; ConfigError for a table without columns.
+/// Writes a table as CSV, either completely or not at all: RFC 4180 in UTF-8, lines end in '\n',
+/// column names first. A missing value is an empty cell (NA in a table of one column); an empty
+/// text is "" in quotes. read_csv() with the columns' kinds in CsvOptions::columns returns the same
+/// cells. Throws IoError; DataError for an infinite number, and for a text that is not UTF-8 or has
+/// a NUL byte; ConfigError for a table without columns.
 ESPALIER_COLD inline void write_csv(const std::string& path, const Table& table) {
   std::vector<std::string> names;
   for (const Column& column : table.columns()) names.push_back(column.name);

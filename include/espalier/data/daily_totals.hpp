@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `DailyTotals`: sums by key over the days before a day.
+// `DailyTotals`: sums by key over all days before a given day.
 #pragma once
 
 #include <algorithm>
@@ -14,18 +14,18 @@
 
 namespace espalier {
 
-/// Several values for each key.
+/// A fixed number of values per key.
 struct KeyTotals {
-  std::size_t width = 0;  ///< values a key
+  std::size_t width = 0;  ///< values per key
   KeyIndex index{};
-  std::vector<double> values{};  ///< width × keys
+  std::vector<double> values{};  ///< width × keys, contiguous per key
 
-  /// Those of a key; null where it was not seen.
+  /// The values of a key; null if the key is unknown.
   [[nodiscard]] const double* find(std::uint64_t key) const {
     const std::int32_t number = index.find(key);
     return number == KeyIndex::none ? nullptr : values.data() + static_cast<std::size_t>(number) * width;
   }
-  /// The same; of a new key, all `fresh`. Good until the next key.
+  /// The same; a new key gets `fresh` for all values. Valid until the next new key.
   [[nodiscard]] double* add(std::uint64_t key, double fresh) {
     const auto at = static_cast<std::size_t>(index.add(key)) * width;
     if (at == values.size()) values.resize(at + width, fresh);
@@ -33,26 +33,29 @@ struct KeyTotals {
   }
 };
 
-/// Days that may still grow are kept apart from the rest: a row of a day reads the sums of the days before it, whatever has come
-/// of its own day and of later ones. Rows may come a little out of order (the last of a day after the first of the next): as long
-/// as no more than `open_days` days are in the making, all is told apart.
+/// Sums of open days, which may still grow, are stored separately from the sums of closed days. A
+/// row reads the sums of the days before its own, whatever was added for its own day and later
+/// days. Rows may be slightly out of order (the last rows of a day after the first rows of the
+/// next): the sums are exact as long as at most `open_days` days are incomplete.
 class DailyTotals {
  public:
   static constexpr std::size_t open_days = 2, parts = 1 + open_days;
 
   struct Day {
     double day = 0;
-    std::size_t part = 0;  ///< where a key has its sums, from 1
-    std::vector<std::int32_t> touched{};  ///< the numbers of its keys, some of them several times
+    std::size_t part = 0;  ///< index of the day's sums within a key's values, from 1
+    /// Numbers of the keys with rows on this day, with repetitions.
+    std::vector<std::int32_t> touched{};
   };
 
-  /// Of `sums` values a key.
+  /// `sums`: values per key.
   explicit DailyTotals(std::size_t sums) : sums_(sums), totals_{parts * sums} {}
 
-  /// Whether all that is known of the days before `day` can be told from the rest. A row that comes so late reads nothing.
+  /// Whether the sums of the days before `day` are known separately. A row of a closed day reads
+  /// nothing.
   [[nodiscard]] bool knows(double day) const { return day > last_closed_; }
 
-  /// The sums of the days before `day` into `out`.
+  /// Writes the sums of the days before `day` to `out`.
   void read(std::uint64_t key, double day, double* out) const {
     std::fill_n(out, sums_, 0.0);
     const double* const known = knows(day) ? totals_.find(key) : nullptr;
@@ -71,12 +74,12 @@ class DailyTotals {
     open->touched.push_back(static_cast<std::int32_t>((known - totals_.values.data()) / static_cast<std::ptrdiff_t>(totals_.width)));
   }
 
-  /// Of each key the sums of all closed days, then those of each open one.
+  /// Per key: the sums of all closed days, then those of each open day.
   [[nodiscard]] const KeyTotals& totals() const { return totals_; }
-  [[nodiscard]] double last_closed() const { return last_closed_; }  ///< −∞ when none is
+  [[nodiscard]] double last_closed() const { return last_closed_; }  ///< −∞ if there is none
   [[nodiscard]] const std::vector<Day>& open() const { return open_; }  ///< ascending
 
-  /// Takes over what was saved.
+  /// Restores saved state.
   void restore(KeyTotals totals, double last_closed, std::vector<Day> open) {
     totals_ = std::move(totals);
     last_closed_ = last_closed;
@@ -92,7 +95,8 @@ class DailyTotals {
     for (std::size_t i = 0; i < sums_; ++i) out[i] += values[i];
   }
 
-  /// The open day that a row belongs to; null where that is closed. Of too many open days the first is closed.
+  /// The open day of a row; null if the day is closed. If there are too many open days, closes the
+  /// first.
   [[nodiscard]] Day* open_day(double day) {
     if (!knows(day)) return nullptr;
     const auto after = std::find_if(open_.begin(), open_.end(), [&](const Day& open) { return open.day >= day; });
@@ -111,7 +115,7 @@ class DailyTotals {
     return &*open_.insert(open_.begin() + place, {day, part});
   }
 
-  /// O(rows of the day).
+  /// O(rows of the day), or O(keys) after restore().
   void close_first() {
     const Day& first = open_.front();
     for (const std::int32_t number : first.touched) {
@@ -125,7 +129,7 @@ class DailyTotals {
   }
 
   std::size_t sums_;
-  KeyTotals totals_;  ///< parts × sums a key
+  KeyTotals totals_;  ///< parts × sums values per key
   double last_closed_ = -std::numeric_limits<double>::infinity();
   std::vector<Day> open_;
 };

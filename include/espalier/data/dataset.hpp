@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `Dataset`: some rows of a table. Splits share the table; nothing is copied.
+// `Dataset`: some rows of a table. Splits share the table; it is not copied.
 #pragma once
 
 #include <algorithm>
@@ -20,17 +20,18 @@ namespace espalier {
 
 struct Fold;  // data/folds.hpp
 
-/// Rows of a table. Cheap to copy, and every split of it; the table itself never changes.
+/// Rows of a table. A copy or a split is cheap; the table itself never changes.
 class Dataset {
  public:
   Dataset() = default;
 
-  /// All rows of a table. At most 2^31 − 1.
+  /// All rows of a table. Throws DataError for more than 2^31 − 1 rows.
   explicit Dataset(Table table) : table_(std::make_shared<const Table>(std::move(table))) {
     rows_ = table_->row_numbers();
   }
 
-  /// Some rows of a table, in this order. Throws ConfigError for a row that the table does not have.
+  /// These rows of a table, in this order. Throws ConfigError for a row that the table does not
+  /// have.
   Dataset(std::shared_ptr<const Table> table, std::vector<std::int32_t> rows)
       : table_(std::move(table)), rows_(std::move(rows)) {
     const Index end = table_ ? table_->rows() : 0;
@@ -43,18 +44,19 @@ class Dataset {
 
   [[nodiscard]] Index size() const { return static_cast<Index>(rows_.size()); }
   [[nodiscard]] bool has_table() const { return table_ != nullptr; }
-  /// Lives as long as a dataset or split of it does.
+  /// Valid as long as this dataset, a copy or a split of it lives.
   [[nodiscard]] const Table& table() const& {
     if (!table_) throw ConfigError("the dataset is empty: it has no table");
     return *table_;
   }
-  /// Of a temporary dataset, with which the table may go: a copy.
+  /// For a temporary dataset, which may be the last owner of the table: a copy.
   [[nodiscard]] Table table() && { return std::as_const(*this).table(); }
   [[nodiscard]] const std::vector<std::int32_t>& rows() const& { return rows_; }
   [[nodiscard]] std::vector<std::int32_t> rows() && { return std::move(rows_); }
 
-  /// Into training, validation and test rows: shuffled by `seed` and cut by shares of the rows; what the shares leave over
-  /// belongs to none. The shares must not be negative nor sum to more than 1. Throws ConfigError.
+  /// Splits into training, validation and test rows: shuffles by `seed` and cuts by shares of the
+  /// rows; rows beyond the sum of the shares are in no part. Throws ConfigError if a share is
+  /// negative or the shares sum to more than 1.
   [[nodiscard]] ESPALIER_COLD std::array<Dataset, 3> split(double train, double valid, double test,
                                                            std::uint64_t seed = 0) const {
     check_shares(train, valid, test);
@@ -72,7 +74,8 @@ class Dataset {
     return {part(0, first), part(first, second), part(second, third)};
   }
 
-  /// By a rule: rule(row of the table) is 0 for training, 1 for validation, 2 for test, anything else for none.
+  /// Splits by a rule: rule(row of the table) is 0 for training, 1 for validation, 2 for test,
+  /// anything else for none.
   template <class Rule>
   [[nodiscard]] std::array<Dataset, 3> split_by(Rule&& rule) const {
     std::array<std::vector<std::int32_t>, 3> parts;
@@ -84,8 +87,10 @@ class Dataset {
             Dataset(table_, std::move(parts[2]))};
   }
 
-  /// All rows with one value of `column` (a user, say) fall into the same part: by a hash of the value, so that a value's part
-  /// depends on seed and shares alone, not on what else is in the data. Shares hold for values; of rows they are near.
+  /// Splits by a hash of `column`: all rows with the same value (for example a user) are in the
+  /// same part. The part of a value depends only on the seed and the shares, not on the rest of the
+  /// data. The shares are those of the values in expectation; the shares of rows are approximate.
+  /// Throws ConfigError, DataError.
   [[nodiscard]] ESPALIER_COLD std::array<Dataset, 3> split_by_hash(const std::string& column,
                                                                    double train, double valid,
                                                                    double test,
@@ -98,7 +103,7 @@ class Dataset {
       const double u = static_cast<double>(mix(seed, hash_text(value)) >> 11U) * 0x1.0p-53;
       return u < train ? 0 : u < train + valid ? 1 : u < all || all >= 1 - 1e-9 ? 2 : -1;
     };
-    std::vector<int> parts;  // by code
+    std::vector<int> parts;  // indexed by code
     for (const std::string& value : key.dictionary) parts.push_back(part(value));
     return split_by([&](Index row) {
       const std::int32_t code = key.codes[static_cast<std::size_t>(row)];
@@ -106,27 +111,32 @@ class Dataset {
     });
   }
 
-  /// Each value of `column`, missing ones as one, is divided by the shares: of each value every part has its share of the
-  /// rows, rounded down or up, and of all values together as near to it as can be. A row that is there several times is one.
-  /// For text and few numbers: a column of more than 100 different numbers is refused. Throws ConfigError, DataError.
+  /// Divides the rows of each value of `column` (missing values count as one value) by the shares:
+  /// of each value, every part gets its share of the rows, rounded down or up; over all values, the
+  /// parts are as close to their shares as possible. A row that occurs several times counts once.
+  /// For text columns, and numeric columns with at most 100 distinct numbers. Throws ConfigError,
+  /// DataError.
   [[nodiscard]] std::array<Dataset, 3> split_stratified(const std::string& column, double train, double valid, double test,
                                                         std::uint64_t seed = 0) const;
 
-  /// `k` ways to leave out one part of `k`, for cross-validation: each row is in the validation rows of one, with its
-  /// repetitions where it is there several times. Parts, drawn by `seed`, have as many different rows, up to one. Throws
-  /// ConfigError unless `k` is 2 to the number of different rows.
+  /// Cross-validation: `k` ways to leave out one part of `k`. Each row is in the validation rows of
+  /// exactly one fold, together with its repetitions. The parts are drawn by `seed`; their numbers
+  /// of distinct rows differ by at most one. Throws ConfigError unless `k` is from 2 to the number
+  /// of distinct rows.
   [[nodiscard]] std::vector<Fold> folds(int k, std::uint64_t seed = 1) const;
 
-  /// The same with all rows of one value of `column` (a user, say) in one part: by a hash of the value, so sizes are near each
-  /// other alone. Throws ConfigError where a part is empty, DataError.
+  /// As folds(), but all rows with the same value of `column` (for example a user) are in the same
+  /// part, chosen by a hash of the value; the sizes of the parts are only approximately equal.
+  /// Throws ConfigError if a part has no rows or all rows; DataError.
   [[nodiscard]] std::vector<Fold> folds_by_hash(const std::string& column, int k, std::uint64_t seed = 1) const;
 
-  /// The same with each value of `column`, missing ones as one, in every part alike: up to one row, as the parts' sizes.
-  /// Columns as for split_stratified.
+  /// As folds(), but the rows of each value of `column` (missing values count as one value) are
+  /// distributed equally over the parts, up to one row; so are all rows. `column`: as for
+  /// split_stratified().
   [[nodiscard]] std::vector<Fold> folds_stratified(const std::string& column, int k, std::uint64_t seed = 1) const;
 
-  /// Rows before `valid_from` train, those before `test_from` validate, the rest test. Rows without a time are in none.
-  /// Throws ConfigError, DataError.
+  /// Rows before `valid_from` are training rows, those before `test_from` validation rows, the rest
+  /// test rows. Rows without a time are in no part. Throws ConfigError, DataError.
   [[nodiscard]] std::array<Dataset, 3> split_by_time(const std::string& column, double valid_from, double test_from) const {
     check_times(valid_from <= test_from, number_text(valid_from), number_text(test_from));
     const std::vector<double>& time = table().numbers(column);
@@ -136,7 +146,8 @@ class Dataset {
     });
   }
 
-  /// The same for times in text that sorts as they do: "2022-05-05", "2022-05-05 18:30". Throws ConfigError, DataError.
+  /// The same for times as text that sorts in time order: "2022-05-05", "2022-05-05 18:30". Throws
+  /// ConfigError, DataError.
   [[nodiscard]] ESPALIER_COLD std::array<Dataset, 3> split_by_time(
       const std::string& column, std::string_view valid_from, std::string_view test_from) const {
     check_times(valid_from <= test_from, std::string(valid_from), std::string(test_from));
@@ -151,7 +162,7 @@ class Dataset {
     });
   }
 
-  /// The rows for which keep(row of the table).
+  /// The rows for which keep(row of the table) is true.
   template <class Keep>
   [[nodiscard]] Dataset filter(Keep&& keep) const {
     std::vector<std::int32_t> kept;
@@ -161,14 +172,14 @@ class Dataset {
     return {table_, std::move(kept)};
   }
 
-  /// The first n rows, or all where there are fewer. Throws ConfigError for n < 0.
+  /// The first n rows, or all if there are fewer. Throws ConfigError if n < 0.
   [[nodiscard]] Dataset head(Index n) const {
     if (n < 0) throw_error<ConfigError>({"head: ", n, " rows, expected 0 or more"});
     const auto count = static_cast<std::ptrdiff_t>((std::min)(n, size()));
     return {table_, {rows_.begin(), rows_.begin() + count}};
   }
 
-  /// A table of these rows alone.
+  /// A table of these rows only.
   [[nodiscard]] Table to_table() const { return table().take(rows_); }
 
  private:
@@ -186,7 +197,7 @@ class Dataset {
     }
   }
 
-  /// `part`: of each row of the table.
+  /// `part`: for each row of the table, the fold that validates on it; −1 if none.
   [[nodiscard]] std::vector<Fold> folds_of(const std::vector<std::int32_t>& part, int k) const;
 
   std::shared_ptr<const Table> table_;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `Dictionary`: distinct strings and their codes, in order of first appearance; fast, for readers.
+// `Dictionary`: codes for distinct strings, in order of first appearance; fast enough for file
+// readers.
 #pragma once
 
 #include <bit>
@@ -16,7 +17,7 @@ namespace espalier {
 
 namespace dictionary_detail {
 
-/// The first `N` bytes at `p`, the first of them lowest.
+/// The sizeof(Word) bytes at `p` as a little-endian number.
 template <class Word>
 [[nodiscard]] inline std::uint64_t load(const char* p) noexcept {
   if constexpr (std::endian::native == std::endian::little) {
@@ -32,7 +33,7 @@ template <class Word>
   }
 }
 
-/// The same of the `n` < 8 bytes at `p`.
+/// The same for the `n` < 8 bytes at `p`.
 [[nodiscard]] inline std::uint64_t load_some(const char* p, std::size_t n) noexcept {
   if (n >= 4) {
     return load<std::uint32_t>(p) | load<std::uint32_t>(p + n - 4) << (8 * (n - 4));
@@ -46,7 +47,8 @@ template <class Word>
 
 }  // namespace dictionary_detail
 
-/// The hash of a text, the same on every machine and for good: what hashed fields and splits by hash use.
+/// The hash of a text. It never changes, on any machine: hashed fields and splits by hash depend on
+/// it.
 [[nodiscard]] inline std::uint64_t hash_text(std::string_view text) noexcept {
   std::uint64_t h = 0x9E3779B97F4A7C15ULL ^ text.size();
   const char* p = text.data();
@@ -55,11 +57,12 @@ template <class Word>
   return mix(h ^ dictionary_detail::load_some(p, n));
 }
 
-/// Codes 0, 1, … for distinct strings. An open-addressing hash table with linear probing, at most three quarters full. A slot
-/// holds a short text whole, so that looking one up touches one cache line.
+/// Codes 0, 1, … for distinct strings. An open-addressing hash table with linear probing, at most
+/// three quarters full. A slot stores a short text inline, so its lookup touches one cache line.
 class Dictionary {
  public:
-  /// A short text's bytes and length, a long one's hash and length; and where to begin looking.
+  /// The bytes and length of a short text, or the hash and length of a long one; `hash` is where
+  /// probing starts.
   struct Key {
     std::uint64_t first = 0;
     std::uint32_t second = 0;
@@ -77,10 +80,10 @@ class Dictionary {
             static_cast<std::uint32_t>(dictionary_detail::load_some(text.data() + 8, n - 8)) | length};
   }
 
-  /// How many bytes padded_key() may read, however short the text is.
+  /// Number of bytes that padded_key() may read, however short the text is.
   static constexpr std::size_t padding = 12;
 
-  /// The same, faster, of a text from whose beginning on `padding` bytes can be read.
+  /// As key(), but faster; `padding` bytes from the start of the text must be readable.
   [[nodiscard]] static Key padded_key(std::string_view text) {
     const std::size_t n = text.size();
     if (n > longest_inline) return long_key(text);
@@ -91,7 +94,7 @@ class Dictionary {
     return {first, (second & ((std::uint32_t{1} << (8 * (n - 8))) - 1)) | length};
   }
 
-  /// The code of `text`, a new one when it was not seen before.
+  /// Returns the code of `text`; a new text gets a new code.
   std::int32_t code(std::string_view text) { return code(text, key(text)); }
   std::int32_t code(std::string_view text, const Key& key) {
     if (4 * (values_.size() + 1) > 3 * slots_.size()) grow();
@@ -103,12 +106,13 @@ class Dictionary {
     return slot.code;
   }
 
-  /// −1 when `text` is not there.
+  /// Returns −1 if `text` is not in the dictionary.
   [[nodiscard]] std::int32_t find(std::string_view text) const {
     return slots_.empty() ? -1 : slots_[place(text, key(text))].code;
   }
 
-  /// Brings near what code() will look at: for many texts at once, which are then waited for together.
+  /// Prefetches the slot that code() reads. Call it for many texts first, so that their cache
+  /// misses overlap.
   void prefetch(const Key& key) const {
 #if defined(__GNUC__) || defined(__clang__)
     if (!slots_.empty()) __builtin_prefetch(slots_.data() + (key.hash & (slots_.size() - 1)));
@@ -119,7 +123,7 @@ class Dictionary {
 
   [[nodiscard]] std::size_t size() const { return values_.size(); }
   [[nodiscard]] const std::vector<std::string>& values() const { return values_; }
-  /// The values, leaving the dictionary empty.
+  /// Moves the values out and leaves the dictionary empty.
   [[nodiscard]] std::vector<std::string> take() {
     slots_.clear();
     return std::exchange(values_, {});
@@ -140,7 +144,7 @@ class Dictionary {
     return {hash_text(text), is_long | (static_cast<std::uint32_t>(text.size()) & ~is_long)};
   }
 
-  /// Where `text` is, or the free slot where it would go.
+  /// The slot of `text`, or the free slot where it would be inserted.
   [[nodiscard]] std::size_t place(std::string_view text, const Key& key) const {
     const std::size_t mask = slots_.size() - 1;
     for (std::size_t at = key.hash & mask;; at = (at + 1) & mask) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `drop_duplicates`: of rows that agree in some columns, the first.
+// `drop_duplicates`: keeps the first of the rows that agree in some columns.
 #pragma once
 
 #include <bit>
@@ -16,10 +16,11 @@
 
 namespace espalier {
 
-/// Keeps of the rows with the same values in `columns` the first one, as it stands in the table; missing values are one value, and
-/// texts are compared as categories' keys are. Returns how many rows went. Logs that are collected twice, or written again after an
-/// error, have such copies; they lift scores where one of two is to be predicted from the other. Throws DataError for a column that
-/// is not there, ConfigError where none is named.
+/// Keeps the first row, in table order, of each set of rows with equal values in `columns`. Missing
+/// values are equal to each other; texts are compared by category key. Returns the number of rows
+/// dropped. Logs that are collected twice, or rewritten after an error, contain such copies; they
+/// inflate metrics if the model learns from one copy and predicts the other. Throws DataError if a
+/// column does not exist, ConfigError if `columns` is empty.
 ESPALIER_COLD inline Index drop_duplicates(Table& table, const std::vector<std::string>& columns) {
   if (columns.empty()) throw ConfigError("drop_duplicates: no column is named, expected those that copies have in common");
   std::vector<const Column*> keys;

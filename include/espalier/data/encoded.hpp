@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `EncodedData`: a dataset as numbers, ready to be cut into batches.
+// `EncodedData`: a dataset as numbers, from which batches are gathered.
 #pragma once
 
 #include <cstdint>
@@ -12,10 +12,10 @@
 
 namespace espalier {
 
-/// What features make of a dataset. A sample is a column.
+/// A dataset that Features encoded.
 struct EncodedData {
-  /// The rows of a multi-valued field's table. Without offsets (samples + 1 of them) the field is single-valued, and its
-  /// ids are in `single_ids`.
+  /// The table rows of a multi-valued field, with samples + 1 offsets. If `offsets` is empty, the
+  /// field is single-valued and its ids are in `single_ids`.
   struct Ids {
     std::vector<std::int32_t> ids;
     std::vector<std::int32_t> offsets;
@@ -23,21 +23,23 @@ struct EncodedData {
 
   Index samples = 0;
   Index numeric_rows = 0;
-  std::vector<float> numeric;   ///< numeric_rows × samples
-  std::vector<Ids> ids;         ///< per categorical field
+  std::vector<float> numeric;   ///< numeric_rows × samples, column-major
+  std::vector<Ids> ids;         ///< per categorical, hashed or bucket field
   Index single_fields = 0;
-  /// single_fields × samples. A sample's are neighbours: batches are gathered in the order of a shuffle, and a line of the
-  /// cache for each id would be fetched for nothing.
+  /// single_fields × samples, column-major: the ids of a sample are contiguous. Batches are
+  /// gathered in shuffled order; otherwise each id would need its own cache line.
   std::vector<std::int32_t> single_ids;
   Index tasks = 0;
-  std::vector<float> labels;    ///< samples × tasks: a task's labels are contiguous; NaN where missing; as they are learnt
-  std::vector<LabelScale> label_scales;  ///< per task, or empty: what was made of labels
-  std::vector<float> weights;   ///< per sample, or empty: all one
-  std::vector<std::int32_t> groups;  ///< per sample, or empty: whose sample it is, for grouped metrics
+  /// Samples × tasks, contiguous per task; NaN if missing; scaled by label_scales.
+  std::vector<float> labels;
+  std::vector<LabelScale> label_scales;  ///< per task, or empty: how labels were scaled
+  std::vector<float> weights;   ///< per sample, or empty: all 1
+  /// Per sample, or empty: group of the sample, for grouped metrics.
+  std::vector<std::int32_t> groups;
 
   [[nodiscard]] Index size() const { return samples; }
 
-  /// The ids of one categorical field: a single-valued one's are copied out, one a sample.
+  /// Copies the ids of one categorical field; one per sample if it is single-valued.
   [[nodiscard]] std::vector<std::int32_t> column(std::size_t field) const {
     if (!ids[field].offsets.empty()) return ids[field].ids;
     std::size_t place = 0;
@@ -48,7 +50,7 @@ struct EncodedData {
     return out;
   }
 
-  /// What was made of a task's labels.
+  /// How the labels of a task were scaled.
   [[nodiscard]] LabelScale label_scale(std::size_t task) const {
     return label_scales.empty() ? LabelScale{} : label_scales[task];
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `Features`: vocabularies and normalisation, learnt from the training split, and the encoding of data by them.
+// `Features`: learns vocabularies and normalisation from the training split, and encodes data with
+// them.
 #pragma once
 
 #include <cstdint>
@@ -32,8 +33,9 @@
 
 namespace espalier {
 
-/// Learns from the training split what a model's inputs are, and makes them of data. What the schema's spans and names view must
-/// outlive it; those of a model's plan live as long as the program.
+/// Learns from the training split how a model's inputs are encoded, and encodes data. The memory
+/// that the schema's spans and names refer to must outlive this object; that of a model's plan
+/// lives as long as the program.
 class Features {
  public:
   ESPALIER_COLD explicit Features(const Schema& schema, std::string weight_column = {},
@@ -70,10 +72,13 @@ class Features {
     state_.labels.resize(schema_.labels.size());
   }
 
-  /// Learns what labels are made of (names of classes, means and deviations), vocabularies (values seen at least min_count times,
-  /// the most frequent first, ties in order of appearance: fields that share a table one after the other), means of labels by keys
-  /// (of inputs with Folds), and means, deviations and ranges of numbers, where those are such means out of fold. A constant or empty
-  /// column has deviation 1. O(rows · fields). Throws DataError; then nothing has changed.
+  /// Learns label states (class names, means, deviations), vocabularies (values that occur at least
+  /// min_count times, the most frequent first, ties in order of first appearance; fields that share
+  /// a table one after the other), bucket edges, label means by key (inputs with Folds), and means,
+  /// deviations and ranges of numbers, for inputs with Folds from their out-of-fold values. A
+  /// constant or empty column gets deviation 1. O(rows · fields), plus O(rows · folds) for inputs
+  /// with Folds and a sort per field of quantile buckets. Throws DataError; then nothing has
+  /// changed.
   void fit(const Dataset& train) {
     FeaturesState state;
     state.keyed = state_.keyed;
@@ -88,7 +93,8 @@ class Features {
     restore(std::move(state));
   }
 
-  /// The means of labels by keys (of inputs with Folds) are those of this training split from now on; all else stays as it is.
+  /// Learns the label means by key (inputs with Folds) again, from this training split; everything
+  /// else stays unchanged.
   ESPALIER_COLD void learn_targets(const Dataset& train) {
     if (targets_.empty()) return;
     auto targets = std::make_shared<TargetEncoding>(targets_);
@@ -96,9 +102,9 @@ class Features {
     state_.targets = std::move(targets);
   }
 
-  /// What the inputs of the rows before know from now on: all rows of `train` and `valid`. Behind a table that began with nothing
-  /// it is those alone, else what was known and those. Throws DataError where `valid` is a table of its own that begins with nothing
-  /// after `train`.
+  /// Sets what history inputs know from now on: all rows of `train` and `valid`. Keeps the rows
+  /// known before only if the history columns of `train` continue them. Throws DataError if `valid`
+  /// is a separate table whose history columns started empty and whose rows begin after `train`.
   ESPALIER_COLD void learn_history(const Dataset& train, const Dataset& valid) {
     if (history_.empty()) return;
     const bool goes_on = state_.history && train.table().history && !train.table().history->from_nothing;
@@ -114,37 +120,40 @@ class Features {
     state_.history = std::make_shared<const RowHistory>(std::move(known));
   }
 
-  /// Rows of each vocabulary's tables.
+  /// Number of rows of the tables of each vocabulary.
   [[nodiscard]] std::vector<Index> vocabulary_rows() const { return vocabularies_.rows(); }
 
-  /// The data as numbers. A value that the vocabulary does not have is row 0; a missing number is the mean, or 0 without
-  /// `standardize`. Labels that are not in the data at all are missing, and without its column weights are 1. Throws DataError
-  /// for a label that its loss does not take.
+  /// Encodes the data as numbers. A value that is not in the vocabulary is row 0; a missing number
+  /// is the mean, or 0 without `standardize`. Labels whose column is not in the data are missing;
+  /// weights are 1 if their column is not in the data. Throws DataError for a label that its loss
+  /// does not accept.
   ///
-  /// Inputs with Folds are means over the whole training split: of rows of that split they know the rows' own labels, and what is
-  /// measured on them is better than the model. To train on, there is encode_training().
+  /// Inputs with Folds are means over the whole training split. On rows of that split they contain
+  /// the rows' own labels, so metrics measured there are too optimistic. For training, use
+  /// encode_training().
   [[nodiscard]] EncodedData encode(const Dataset& data) const { return with_weights(data, encode_labelled(data)); }
 
-  /// The training split, to be trained on: what encode() gives, but inputs with Folds are made out of fold, of the labels of this
-  /// split. Throws DataError.
+  /// Encodes the training split for training: as encode(), but inputs with Folds are computed out
+  /// of fold, from the labels of this split. Throws DataError.
   [[nodiscard]] EncodedData encode_training(const Dataset& train) const {
     const Columns out_of_fold = TargetEncoding(targets_).learn(train);
     return with_weights(train, with_labels(train, encode_inputs(train, out_of_fold, {})));
   }
 
-  /// The same without weights and groups, whose columns need not be there.
+  /// As encode(), but without weights and groups; their columns need not exist.
   [[nodiscard]] EncodedData encode_labelled(const Dataset& data) const { return with_labels(data, encode_inputs(data)); }
 
-  /// What predictions need of it: all labels are missing, and neither they nor weights and groups are looked at. With a strict
-  /// check, throws DataError for what training did not see.
+  /// Encodes what predictions need: all labels are missing; columns of labels, weights and groups
+  /// are not read. If the check is strict, throws DataError for inputs that training did not see.
   [[nodiscard]] EncodedData encode_inputs(const Dataset& data, const InputCheck& check = {}) const {
     return encode_inputs(data, targets_.empty() ? Columns() : learnt_targets().columns(data), check);
   }
 
-  /// One sample from raw named values, without labels. A name that is not an input is an error, an input that is not given is
-  /// missing. A number for a categorical input is the text that NamedValue::as_text() makes of it. What inputs of the rows before
-  /// are is given under their own names, or taken from `history`, which is then asked by the columns that they go by. Throws
-  /// ConfigError; also where there is such an input and neither.
+  /// Encodes one sample from raw named values, without labels. An input that is not given is
+  /// missing. A number for a categorical input is converted to text by NamedValue::as_text().
+  /// History inputs are given under their own names, or looked up in `history` with the keys, days
+  /// and time among `values`. Throws ConfigError for a name that is not an input, and for a history
+  /// input that is not given if there is no `history`.
   [[nodiscard]] EncodedData encode(std::span<const NamedValue> values, const InputCheck& check = {},
                                    const RowHistory* history = nullptr) const {
     EncodedData out = without_labels(1);
@@ -164,19 +173,21 @@ class Features {
     return out;
   }
 
-  /// What a history goes by, of a row's values. Throws ConfigError where a day or a time is missing, and for other names.
+  /// The keys, days and time of a row, as a history uses them. Throws ConfigError if a day or time
+  /// is missing, and for an unknown name.
   [[nodiscard]] RowKeys row_keys(std::span<const NamedValue> values) const { return row_keys(names_.find(values)); }
 
   [[nodiscard]] const FeaturesState& state() const { return state_; }
 
-  /// Per task, the names of its classes; empty where classes are numbers.
+  /// Class names per task; empty if classes are numbers.
   [[nodiscard]] ESPALIER_COLD std::vector<std::vector<std::string>> class_names() const {
     std::vector<std::vector<std::string>> names;
     for (const LabelState& label : state_.labels) names.push_back(label.classes);
     return names;
   }
 
-  /// Takes over what was saved. Throws CheckpointError when it does not fit the schema; then nothing has changed.
+  /// Restores saved state. Throws CheckpointError if it does not fit the schema; then nothing has
+  /// changed.
   ESPALIER_COLD void restore(FeaturesState state) {
     if (state.vocabularies.size() != vocabularies_.size() || state.means.size() != numbers_.size() ||
         state.deviations.size() != state.means.size()) {
@@ -198,13 +209,13 @@ class Features {
   }
 
   [[nodiscard]] const Schema& schema() const { return schema_; }
-  /// What inputs of the rows before go by; it knows of no rows.
+  /// The history inputs and the columns that they use; knows no rows.
   [[nodiscard]] const RowHistory& history_inputs() const { return history_; }
   [[nodiscard]] const std::string& weight_column() const { return weight_column_; }
   [[nodiscard]] const std::string& group_column() const { return group_column_; }
 
  private:
-  using Given = std::vector<const NamedValue*>;  ///< by the places of names_; null where not given
+  using Given = std::vector<const NamedValue*>;  ///< indexed as names_; null if not given
 
   [[nodiscard]] EncodedData without_labels(Index samples) const {
     EncodedData out;
@@ -216,7 +227,7 @@ class Features {
     return out;
   }
 
-  /// `made`: columns of inputs, by the rows of the table, that it does not have.
+  /// `made`: input columns that the table does not have, indexed by table row.
   [[nodiscard]] EncodedData encode_inputs(const Dataset& data, const Columns& made, const InputCheck& check) const {
     require_history(data.table());
     EncodedData out = without_labels(data.size());
@@ -243,7 +254,7 @@ class Features {
     return *state_.targets;
   }
 
-  /// `row`: of the field's first number among all, moved behind its last.
+  /// `row`: index of the field's first numeric column; advanced past its last.
   void encode_numbers(std::size_t field, std::size_t& row, const Given& given, const std::vector<double>& known,
                       const InputCheck& check, EncodedData& out) const {
     bool missing = false, outside = false;
@@ -295,7 +306,7 @@ class Features {
     check.add(field, *unseen, 1);
   }
 
-  /// The number given, else what is known of it, else NaN. Throws ConfigError for a text.
+  /// The number given, otherwise the one known, otherwise NaN. Throws ConfigError for a text.
   [[nodiscard]] double number_of(std::size_t name, const Given& given, const std::vector<double>& known) const {
     const NamedValue* const value = name < given.size() ? given[name] : nullptr;
     if (value == nullptr) return known.empty() ? std::numeric_limits<double>::quiet_NaN() : known[name];
@@ -303,7 +314,8 @@ class Features {
     return value->number;
   }
 
-  /// What a value is as a category: in `made`, or its own text. Empty where it is missing. Throws ConfigError.
+  /// The text of a value as a category, in `made` or in the value itself. Empty if missing. Throws
+  /// ConfigError if the number may have been rounded.
   [[nodiscard]] std::string_view key_text(const NamedValue* value, std::string_view name, std::string& made) const {
     if (value == nullptr || value->missing()) return {};
     if (value->is_text) return value->text;
@@ -315,7 +327,7 @@ class Features {
     return made;
   }
 
-  /// The hashes of the categories that are given under these names.
+  /// Hashes of the categories given under these names.
   [[nodiscard]] std::vector<std::uint64_t> hashes_of(const std::vector<std::size_t>& names, const Given& given) const {
     std::vector<std::uint64_t> hashes;
     std::string text;
@@ -335,8 +347,9 @@ class Features {
     return row;
   }
 
-  /// What inputs of the rows before are, by the places of names_, NaN at others, and behind those means over the training split; empty
-  /// where there are none. Throws ConfigError where there is one of the rows before that is not given, and no history.
+  /// The history inputs, indexed as names_ (NaN elsewhere), followed by the inputs with Folds;
+  /// empty if there are none. Throws ConfigError if a history input is not given and there is no
+  /// history.
   [[nodiscard]] std::vector<double> read_known(const RowHistory* history, const Given& given) const {
     const bool reads_history = !history_.empty() && history != nullptr;
     for (std::size_t i = 0; i < history_names_.size() && !reads_history; ++i) {
@@ -355,8 +368,8 @@ class Features {
     return known;
   }
 
-  /// Throws DataError for a table without the columns of inputs of the rows before, or whose columns begin with nothing after
-  /// what training knows.
+  /// Throws DataError if the table lacks columns of history inputs, or if these started empty and
+  /// its rows begin after what training knows.
   ESPALIER_COLD void require_history(const Table& table) const {
     for (const std::string& name : history_.names()) {
       if (table.has(name)) continue;
@@ -366,7 +379,8 @@ class Features {
     if (state_.history) require_start(table, state_.history->last());
   }
 
-  /// Throws DataError for a table whose columns begin with nothing after `known`, the last day or time of what they should know.
+  /// Throws DataError if the table's history columns started empty and its rows begin after
+  /// `known`, the last day or time that the columns should include.
   ESPALIER_COLD void require_start(const Table& table, double known) const {
     if (history_.empty() || !table.history || !table.history->from_nothing || table.rows() == 0) return;
     if (!(table.history->first > known)) return;
@@ -380,12 +394,13 @@ class Features {
   features_detail::Vocabularies vocabularies_;
   features_detail::Normalisation numbers_;
   RowHistory history_;
-  TargetEncoding targets_;  ///< what means over the training split go by; it has learnt nothing
+  TargetEncoding targets_;  ///< keys and labels of inputs with Folds; has learnt nothing
   FeaturesState state_;
   // Where the values of a row are found.
   features_detail::RowNames names_;
-  std::vector<std::size_t> number_names_;              ///< per numeric column; behind all names: what the training split tells
-  std::vector<std::size_t> first_name_, second_name_;  ///< per field; the same
+  /// Per numeric column; indices from names_.size() on are inputs with Folds.
+  std::vector<std::size_t> number_names_;
+  std::vector<std::size_t> first_name_, second_name_;  ///< per field; likewise
   std::vector<std::size_t> history_names_, key_names_, day_names_, target_key_names_;
   std::size_t time_name_ = 0;
 };

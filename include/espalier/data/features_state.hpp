@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `FeaturesState`: what features learnt from the training split, as it is saved with a model.
+// `FeaturesState`: what Features learnt from the training split, as saved with a model.
 #pragma once
 
 #include <algorithm>
@@ -19,35 +19,38 @@
 
 namespace espalier {
 
-/// What is known of a task's labels.
+/// What was learnt from a task's labels.
 struct LabelState {
   LabelScale scale;
-  std::vector<std::string> classes;  ///< names of classes 0, 1, …; none where classes are numbers
-  std::vector<std::string> texts;    ///< of labels made of text: what stood in the training split; none where that is too much
+  std::vector<std::string> classes;  ///< names of classes 0, 1, …; empty if classes are numbers
+  /// For labels compared as text: the texts of the training split; empty if there are too many.
+  std::vector<std::string> texts;
 };
 
 struct FeaturesState {
-  /// Per vocabulary (the schema's tables in order of first use): the values of rows 1, 2, …; row 0 is for all others.
-  /// Empty for hashed fields.
+  /// Per vocabulary (the schema's tables in order of first use): the values of rows 1, 2, …; row 0
+  /// is for all others. Empty for hashed and bucket fields.
   std::vector<std::vector<std::string>> vocabularies{};
-  std::vector<double> means{}, deviations{};  ///< per numeric column, after the transforms before `standardize`
-  /// Least and largest number per numeric column, after the same transforms; NaN of a column without numbers. Files made before
-  /// there were these have none.
+  /// Per numeric column, after the transforms before `standardize`.
+  std::vector<double> means{}, deviations{};
+  /// Smallest and largest number per numeric column, after the same transforms; NaN if a column has
+  /// no numbers. Empty in files saved before ranges existed.
   std::vector<double> lows{}, highs{};
-  /// Per vocabulary of a field of buckets: where it cuts, ascending. Empty for others.
+  /// Per vocabulary of a bucket field: its edges, ascending. Empty for others.
   std::vector<std::vector<double>> edges{};
-  /// What inputs of the rows before know; null where the model has none. A file has it as tensors.
+  /// What history inputs know; null if the model has none. Saved as tensors.
   std::shared_ptr<const RowHistory> history{};
-  /// Means over the training split; null where the model has none. A file has it as tensors.
+  /// Means over the training split; null if the model has none. Saved as tensors.
   std::shared_ptr<const TargetEncoding> targets{};
-  std::vector<LabelState> labels{};           ///< per task; none in files of models that knew labels as they are
-  /// Categories are their keys (category_key.hpp). Files from before that rule have none of this: values as they were written.
+  std::vector<LabelState> labels{};  ///< per task; empty in files saved before labels had a state
+  /// Categories are category keys (category_key.hpp). False for files saved before keys existed,
+  /// whose values are as written.
   bool keyed = true;
 };
 
 namespace features_detail {
 
-/// Any bytes as JSON: text as it is, what is no UTF-8 (a Latin-1 file's words) as {"hex": "…"}.
+/// Any bytes as JSON: UTF-8 as text, other bytes (for example of a Latin-1 file) as {"hex": "…"}.
 [[nodiscard]] ESPALIER_COLD inline Json bytes_to_json(const std::string& bytes) {
   if (is_utf8(bytes)) return bytes;
   std::string hex;
@@ -107,7 +110,7 @@ namespace features_detail {
 
 }  // namespace features_detail
 
-/// As JSON, for a checkpoint's metadata.
+/// As JSON for a checkpoint's metadata; without `history` and `targets`.
 [[nodiscard]] ESPALIER_COLD inline Json to_json(const FeaturesState& state) {
   std::vector<Json> vocabularies;
   for (const auto& vocabulary : state.vocabularies) vocabularies.push_back(features_detail::texts_to_json(vocabulary));
@@ -130,7 +133,7 @@ namespace features_detail {
   return made;
 }
 
-/// Throws DataError where the JSON is of another shape.
+/// Throws DataError if the JSON has another structure.
 [[nodiscard]] ESPALIER_COLD inline FeaturesState features_from_json(const Json& json) {
   FeaturesState state;
   for (const Json& vocabulary : json.at("vocabularies").items()) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `FeedWorld`: simulated people and videos, and the true probabilities of what they do.
+// `FeedWorld`: simulated users and videos, and the true probabilities of their feedback.
 #pragma once
 
 #include <algorithm>
@@ -18,7 +18,7 @@
 
 namespace espalier {
 
-/// What a simulated feed is like.
+/// Options of a simulated feed.
 struct FeedOptions {
   Index users = 25'000;
   Index items = 7'500;
@@ -26,55 +26,57 @@ struct FeedOptions {
   Index impressions = 200'000;
   int days = 14;
   int first_date = 20220425;  ///< YYYYMMDD; a day begins at midnight UTC
-  double new_users = 0.15;    ///< share of the users that come one by one during the period
-  double new_items = 0.15;    ///< the same of the videos
-  double selection_bias = 1;  ///< weight of the policy's belief in what it shows; 0: none
-  double belief_error = 1;    ///< standard deviation of that belief around the truth, in logits
-  double exploration = 0.05;  ///< share of impressions whose video is drawn evenly
-  double popularity = 1.2;    ///< std. deviation of the log of how often a video is a candidate
-  double activity = 0.8;      ///< std. deviation of the log of how often a user comes
-  int candidates = 10;        ///< videos among which the policy chooses for one impression
+  double new_users = 0.15;    ///< share of the users that arrive one by one during the period
+  double new_items = 0.15;    ///< share of the videos that arrive one by one during the period
+  double selection_bias = 1;  ///< weight of the policy's belief in its choice; 0: none
+  double belief_error = 1;    ///< std. deviation of the belief around the truth, in logits
+  double exploration = 0.05;  ///< share of impressions whose video is drawn uniformly
+  double popularity = 1.2;    ///< std. deviation of the log frequency of a video as a candidate
+  double activity = 0.8;      ///< std. deviation of the log frequency of a user's visits
+  int candidates = 10;        ///< number of videos from which the policy chooses for an impression
   std::uint64_t seed = 1;
-  int threads = 1;  ///< 0: one a core; the feed is the same for any number
+  int threads = 1;  ///< 0: one per core; the feed is the same for any number
 };
 
-/// The surroundings of an impression.
+/// The context of an impression.
 struct FeedContext {
   int tab = 1;    ///< part of the app: 0, 1, 2, 4, 6 or 8
   int hour = 20;  ///< 0 to 23
 };
 
-/// What is true of a user, a video and a context: P(click), P(long view | click), the probabilities
-/// of all feedback, and the expected seconds of watching. A long view needs a click; like, follow,
-/// comment and forward need a long view; hate needs that there was no click.
+/// The truth about a user, a video and a context: P(click), P(long view | click), the probabilities
+/// of all feedback, and the expected watch time in seconds. A long view requires a click; like,
+/// follow, comment and forward require a long view; hate requires that there is no click.
 struct FeedTruth {
   double click = 0, long_view_given_click = 0, long_view = 0;
   double like = 0, follow = 0, comment = 0, forward = 0, hate = 0;
   double expected_watch = 0;  ///< seconds
 };
 
-/// Users 0 … users − 1 and items 0 … items − 1, each a function of the seed and its number (a video
-/// of the number of authors, too), not of how many there are.
+/// Users 0 … users − 1 and items 0 … items − 1. Each depends only on the seed and its number (a
+/// video also on the number of authors), not on how many there are.
 ///
-/// A user u has a taste x_u ∈ R⁸, x_u ~ N(0, I); a video v a place y_v ∈ R⁸, its tag's place mixed
-/// with noise. With a = Σ_{k<6} x_k y_k / √6 (attraction) and s = Σ_{k≥2} x_k y_k / √6
-/// (satisfaction: 4 of 6 dimensions shared), σ the logistic function and a video of D seconds:
+/// A user u has a taste x_u ∈ R⁸, x_u ~ N(0, I); a video v has a position y_v ∈ R⁸, the position of
+/// its tag mixed with noise. With a = Σ_{k<6} x_k y_k / √6 (attraction), s = Σ_{k≥2} x_k y_k / √6
+/// (satisfaction; shares 4 of its 6 dimensions with attraction), the logistic function σ and a
+/// video of D seconds:
 ///   P(click) = σ(0.9 a + 0.5 quality_v + 0.6 eagerness_u + tab + hour − 0.8 [ad] − 1.55)
 ///   P(long view | click) = σ(0.9 s + 0.3 quality_v − 0.12 min(D/60, 5) + 0.45)
-///   P(like | long view) = σ(0.7 s + 0.6 generosity_u − 3.65); the other feedback in this manner
-///   watch: min(D, 7 s)·U² without a click; uniform in [0.4 L, L) with a click alone, where
-///     L = min(D, 18 s) is the least of a long view; L + 0.25 D e^{0.3 s + 0.8 Z} with one;
-///     U uniform, Z normal, so that the tail is log-normal
+///   P(like | long view) = σ(0.7 s + 0.6 generosity_u − 3.65); other feedback is similar
+///   watch time in seconds: min(D, 7)·U² without a click; uniform in [0.4 L, L) with a click but
+///     without a long view, where L = min(D, 18) is the minimum of a long view; with a long view
+///     L + 0.25 D e^{0.3 s + 0.8 Z}; U uniform, Z normal, so the tail is log-normal
 class FeedWorld {
  public:
   static constexpr std::size_t taste_size = 8;
-  /// σ of the log-normal watching beyond a long view's least.
+  /// σ of the log-normal watch time beyond the minimum of a long view.
   static constexpr double excess_sigma = 0.8;
 
   struct User {
     std::array<double, taste_size> taste{};
     double eagerness = 0, generosity = 0;
-    double activity = 0;  ///< standard normal; they come ∝ exp(options.activity · it)
+    /// Standard normal; the user's frequency is ∝ exp(options.activity · activity).
+    double activity = 0;
   };
   struct Item {
     std::array<double, taste_size> place{};
@@ -83,7 +85,7 @@ class FeedWorld {
     bool is_ad = false;
   };
 
-  /// Throws ConfigError when an option is out of its range.
+  /// Throws ConfigError if an option is out of range.
   explicit FeedWorld(const FeedOptions& options) : options_(checked(options)) {
     std::vector<std::array<double, taste_size>> tags(tag_count);
     for (std::size_t t = 0; t < tags.size(); ++t) {
@@ -100,12 +102,12 @@ class FeedWorld {
   [[nodiscard]] const std::vector<User>& users() const { return users_; }
   [[nodiscard]] const std::vector<Item>& items() const { return items_; }
 
-  /// A long view lasts at least this long: the whole of a short video, 18 s of a longer one.
+  /// Minimum duration of a long view: the whole of a short video, 18 s of a longer one.
   [[nodiscard]] static std::int32_t long_view_ms(const Item& item) {
     return (std::min)(item.duration_ms, 18'000);
   }
 
-  /// Median of the watching beyond a long view's least, in seconds.
+  /// Median of the watch time beyond the minimum of a long view, in seconds.
   [[nodiscard]] double excess_median(Index user, Index item) const {
     const double satisfied =
         dot(at(users_, user), at(items_, item), taste_size - shared, taste_size);
@@ -137,8 +139,8 @@ class FeedWorld {
     return p;
   }
 
-  /// What the logging policy believes of a pair, in logits: the truth's part that depends on the
-  /// pair, and an error that stays the same whenever they meet.
+  /// The logging policy's belief about a pair, in logits: the part of the truth that depends on the
+  /// pair, plus an error that is always the same for this pair.
   [[nodiscard]] double belief(Index user, Index item) const {
     const std::uint64_t bits =
         mix(stream(2), mix(static_cast<std::uint64_t>(user), static_cast<std::uint64_t>(item)));
@@ -147,8 +149,8 @@ class FeedWorld {
            options_.belief_error * 3.4641016151377544 * centred;
   }
 
-  /// How many of `count`, of which the share `late` comes during the period, are there after the
-  /// share `elapsed` of it.
+  /// How many of `count` have arrived after the fraction `elapsed` of the period, if the fraction
+  /// `late` of them arrives during it.
   [[nodiscard]] static Index arrived(Index count, double late, double elapsed) {
     const auto coming =
         (std::min)(count - 1, static_cast<Index>(std::llround(static_cast<double>(count) * late)));
@@ -164,7 +166,7 @@ class FeedWorld {
  private:
   static constexpr std::size_t tag_count = 60;
   static constexpr std::size_t shared =
-      6;  // dimensions of the attraction (the first) and of the satisfaction (the last)
+      6;  // attraction uses the first 6 dimensions, satisfaction the last 6
 
   template <class T>
   [[nodiscard]] static const T& at(const std::vector<T>& all, Index i) {
@@ -173,7 +175,7 @@ class FeedWorld {
 
   [[nodiscard]] static double logistic(double z) { return 1 / (1 + std::exp(-z)); }
 
-  /// Over the dimensions [from, to); of variance 1 over pairs.
+  /// Dot product over the dimensions [from, to), scaled to variance 1 over pairs.
   [[nodiscard]] static double dot(const User& u, const Item& v, std::size_t from, std::size_t to) {
     double sum = 0;
     for (std::size_t k = from; k < to; ++k) sum += u.taste[k] * v.place[k];
@@ -216,7 +218,8 @@ class FeedWorld {
     Random random(stream(4), static_cast<std::uint64_t>(i));
     Item item;
     const double u = random.uniform();
-    item.tag = static_cast<std::int32_t>(u * u * tag_count);  // the first tags are frequent
+    // The first tags are the most frequent.
+    item.tag = static_cast<std::int32_t>(u * u * tag_count);
     const auto second = static_cast<std::int32_t>(random.below(tag_count));
     if (random.bernoulli(0.15) && second != item.tag) item.second_tag = second;
     item.author =

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// `Fold`: rows to learn from and rows to measure on, of k ways to cut a dataset.
+// `Fold`: the training and validation rows of one of k cross-validation folds.
 #pragma once
 
 #include "espalier/data/dataset.hpp"
 
 namespace espalier {
 
-/// One of the ways that Dataset::folds and its kin make.
+/// One of the folds that Dataset::folds, folds_by_hash and folds_stratified return.
 struct Fold {
   Dataset train, valid;
 };

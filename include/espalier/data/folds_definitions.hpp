@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How `Dataset` cuts its rows into folds, and by the values of a column.
+// Definitions of the folds of `Dataset`, and of splits stratified by a column.
 #pragma once
 
 #include <algorithm>
@@ -23,7 +23,7 @@ namespace folds_detail {
 
 using Rows = std::vector<std::int32_t>;
 
-/// The rows of a dataset, each once, in the table's order.
+/// The distinct rows of a dataset, in table order.
 [[nodiscard]] inline Rows different(Rows rows) {
   std::sort(rows.begin(), rows.end());
   rows.erase(std::unique(rows.begin(), rows.end()), rows.end());
@@ -36,8 +36,8 @@ inline void check_count(int k, std::size_t rows) {
       {"folds: k is ", k, ", expected 2 to ", rows, ", the number of different rows"});
 }
 
-/// The rows by their value of a column, missing ones last, shuffled within each. Throws ConfigError
-/// for a column of many numbers, whose values are no classes.
+/// The rows grouped by their value of a column, missing values last; shuffled within each group.
+/// Throws ConfigError for a numeric column with too many distinct values to be classes.
 [[nodiscard]] ESPALIER_COLD inline std::vector<Rows> strata(const Table& table,
                                                             const std::string& column,
                                                             const Rows& rows, std::uint64_t seed) {
@@ -62,7 +62,8 @@ inline void check_count(int k, std::size_t rows) {
 }
 
 /// How many of `count` rows each part gets: its share rounded down or up, so that over all values
-/// the parts come as near to their shares as can be. `owed`: what rounding has kept from each so far.
+/// the parts are as close to their shares as possible. `owed`: what rounding has withheld from each
+/// part so far.
 [[nodiscard]] inline std::array<std::size_t, 4> portion(std::size_t count,
                                                         const std::array<double, 4>& shares,
                                                         std::array<double, 4>& owed) {
@@ -141,7 +142,7 @@ ESPALIER_COLD ESPALIER_INLINE std::vector<Fold> Dataset::folds_stratified(
   const folds_detail::Rows rows = folds_detail::different(rows_);
   folds_detail::check_count(k, rows.size());
   std::vector<std::int32_t> part(static_cast<std::size_t>(table().rows()), -1);
-  std::size_t dealt = 0;  // each value goes on where the one before stopped
+  std::size_t dealt = 0;  // each value continues where the previous one stopped
   for (const folds_detail::Rows& of_value : folds_detail::strata(table(), column, rows, seed)) {
     for (const std::int32_t row : of_value)
       part[static_cast<std::size_t>(row)] = static_cast<std::int32_t>(dealt++ % static_cast<std::size_t>(k));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Data that is already in memory: a matrix whose rows are samples, features first, labels last.
+// `table_from_matrix`: a table from a matrix in memory whose rows are samples, features first,
+// labels last.
 #pragma once
 
 #include <algorithm>
@@ -13,18 +14,20 @@
 
 namespace espalier {
 
-/// What has rows() and cols(), and elements (i, j) once it is evaluated: Eigen's matrices, maps and expressions, and other
-/// libraries' matrices. Nothing of Eigen is included for it.
+/// A type with rows() and cols(), and elements (i, j) once it is evaluated: Eigen's matrices, maps
+/// and expressions, and matrices of other libraries. Does not include Eigen.
 template <class M>
 concept MatrixLike = requires(const M& matrix) {
   { matrix.rows() } -> std::convertible_to<Index>;
   { matrix.cols() } -> std::convertible_to<Index>;
 };
 
-/// A table from a matrix of any real scalar type; column j is called names[j]. NaN is a missing value. Throws DataError.
+/// A table from a matrix of any real scalar type; column j is called names[j]. NaN is a missing
+/// value. Throws DataError if the number of names differs from the number of columns.
 template <MatrixLike M>
 [[nodiscard]] Table table_from_matrix(const M& matrix, const std::vector<std::string>& names) {
-  if constexpr (requires { matrix.derived().eval(); }) {  // an expression is evaluated once; a matrix is itself
+  if constexpr (requires { matrix.derived().eval(); }) {
+    // An expression is evaluated once; a matrix is used directly.
     using Evaluated = std::remove_cvref_t<decltype(matrix.derived().eval())>;
     if constexpr (!std::same_as<Evaluated, M>) {
       const Evaluated evaluated = matrix;
@@ -36,7 +39,7 @@ template <MatrixLike M>
                             ", one for each name"});
   }
   std::vector<std::vector<double>> columns(names.size(), std::vector<double>(static_cast<std::size_t>(matrix.rows())));
-  constexpr Index block = 64;  // rows that stay in the cache, whichever way the matrix is stored
+  constexpr Index block = 64;  // rows that stay in cache for either storage order
   for (Index begin = 0; begin < matrix.rows(); begin += block) {
     const Index end = (std::min)(begin + block, static_cast<Index>(matrix.rows()));
     for (Index j = 0; j < matrix.cols(); ++j) {

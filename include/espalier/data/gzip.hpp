@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Including this lets a program read .gz files. The one header that needs zlib: link espalier::gzip.
+// Including this header lets a program read .gz files. It is the only one that needs zlib: link
+// espalier::gzip.
 #pragma once
 
 #if !__has_include(<zlib.h>)
@@ -16,8 +17,8 @@
 
 namespace espalier {
 
-/// What gzip data holds: one member or several, one behind the other (RFC 1952). Zeros behind a member are padding, as
-/// of tapes, and skipped.
+/// Decompresses gzip data: one or several concatenated members (RFC 1952). Zeros after a member are
+/// padding, as on tapes, and are skipped.
 class GzipSource final : public ByteSource {
  public:
   GzipSource(std::unique_ptr<ByteSource> compressed, std::string path)
@@ -26,7 +27,7 @@ class GzipSource final : public ByteSource {
   }
   ~GzipSource() override { inflateEnd(&stream_); }
 
-  /// Throws DataError where the data is corrupt or cut off.
+  /// Throws DataError if the data is corrupt or truncated.
   std::size_t read(std::span<char> out) override {
     std::size_t made = 0;
     while (made < out.size()) {
@@ -75,7 +76,7 @@ class GzipSource final : public ByteSource {
   bool member_ended_ = false, more_ = true;
 };
 
-/// Registers the reader when the program starts.
+/// Registers the gzip reader when the program starts.
 inline const bool gzip_registered = [] {
   gzip_opener = [](std::unique_ptr<ByteSource> compressed,
                    const std::string& path) -> std::unique_ptr<ByteSource> {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What stands in inputs that the training split did not have: found by field, or refused.
+// `InputCheck`: inputs that the training split did not have are counted by field, or refused.
 #pragma once
 
 #include <cstddef>
@@ -16,19 +16,23 @@
 
 namespace espalier {
 
-/// How an input may be unlike those of the training split.
+/// How an input can differ from the training split.
 enum class Unseen : std::uint8_t {
-  missing,  ///< not given, empty, NaN; of a vector at least one number, of a cell with several values all of them
-  unknown,  ///< a category that the vocabulary does not have; of a cell with several at least one
-  outside,  ///< a number far outside, see InputRange; of a vector at least one
+  /// Not given, empty or NaN; of a vector: at least one element; of a multi-valued cell: all
+  /// values.
+  missing,
+  unknown,  ///< a category that is not in the vocabulary; of a multi-valued cell: at least one
+  outside,  ///< a number far outside the range, see InputRange; of a vector: at least one
 };
 
-/// Least and largest number that training saw of a column, after the transforms before `standardize`. NaN where not known.
+/// Smallest and largest number of a column in training, after the transforms before `standardize`.
+/// NaN if not known.
 struct InputRange {
   double low = std::numeric_limits<double>::quiet_NaN();
   double high = std::numeric_limits<double>::quiet_NaN();
 
-  /// Outside of [low, high] by more than its width. Of a column that was constant: any other number.
+  /// Whether x is outside [low, high] by more than the width of that interval. For a constant
+  /// column: any other number.
   [[nodiscard]] bool far_from(double x) const {
     const double width = high - low;
     return x < low - width || x > high + width;
@@ -36,21 +40,23 @@ struct InputRange {
   [[nodiscard]] double clamp(double x) const { return x < low ? low : x > high ? high : x; }
 };
 
-/// In so many rows an input field was not what training saw.
+/// The number of rows in which an input field differed from the training data.
 struct InputEvent {
-  std::size_t field = 0;  ///< its number in Schema::fields
+  std::size_t field = 0;  ///< index in Schema::fields
   Unseen what = Unseen::missing;
   std::int64_t rows = 1;
 };
 
-/// What encoding does about inputs that training did not see.
+/// What encoding does with inputs that training did not see.
 struct InputCheck {
-  std::vector<InputEvent>* found = nullptr;  ///< appended to, unless null
-  bool strict = false;                       ///< they are refused
-  bool clamp = false;                        ///< numbers are moved into the range of the training split; then none is refused
+  std::vector<InputEvent>* found = nullptr;  ///< receives the events, unless null
+  bool strict = false;                       ///< refuse such inputs
+  /// Clamp numbers to the range of the training split; then none is refused as outside.
+  bool clamp = false;
 
   [[nodiscard]] bool looks() const { return found != nullptr || strict; }
-  /// What inputs of the rows before are is not the row's fault where nothing was there before: it is counted, not refused.
+  /// A history input or input with Folds may be missing because no row came before it, which is not
+  /// an error of the row: it is counted, not refused.
   [[nodiscard]] bool refuses(Unseen what, const FieldInfo& field) const {
     return strict && !(clamp && what == Unseen::outside) && !(what == Unseen::missing && field.history.exists());
   }
@@ -62,7 +68,7 @@ struct InputCheck {
 
 namespace features_detail {
 
-/// What a strict check says behind "input 'user' is ".
+/// Error text of a strict check after "input 'user' is ".
 [[nodiscard]] ESPALIER_COLD inline std::string refusal(Unseen what, std::string_view value) {
   return what == Unseen::missing ? "missing, expected a value"
                                  : message({"'", value, "', expected what the vocabulary has, learnt from the training split"});

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Joining by key: impressions with what is known of users and items.
+// `join`: joins two tables by a key, for example impressions with attributes of users and items.
 #pragma once
 
 #include <cstdint>
@@ -14,15 +14,17 @@
 namespace espalier {
 
 struct JoinOptions {
-  std::string prefix;  ///< put before the names of the columns that come from the right
+  std::string prefix;  ///< put before the names of the columns from the right table
 };
 
 struct JoinReport {
   Index matched = 0;
-  Index unmatched = 0;  ///< rows of the left whose key the right does not have: their new columns are missing values
-  Index without = 0;    ///< those among the unmatched that have no key at all
+  /// Rows of the left table whose key is not in the right one; their new columns are missing
+  /// values.
+  Index unmatched = 0;
+  Index without = 0;    ///< unmatched rows that have no key at all
 
-  /// One line for people.
+  /// A summary in one line.
   [[nodiscard]] std::string message(const std::string& key, const std::string& right) const {
     std::string text = std::to_string(unmatched) + " of " + std::to_string(matched + unmatched) + " rows have a '" + key +
                        "' that " + right + " does not have";
@@ -31,9 +33,11 @@ struct JoinReport {
   }
 };
 
-/// Adds the columns of `right` to `left` where both have the same value of `key`, compared as category_key() makes it: 17,
-/// 17.0 and 1.7e1 are one, in columns of text and of numbers. Every row of `left` stays, in its place. What has no partner is
-/// counted, and noted in left.notes. O(rows of both). Throws DataError when a key is twice in `right`, or a name in both; `left` is as it was then.
+/// Adds the columns of `right` to `left` in rows with the same value of `key`, compared as by
+/// category_key(): 17, 17.0 and 1.7e1 are equal, in text and numeric columns. Every row of `left`
+/// stays in its place. Rows without a partner are counted and noted in left.notes. O(rows of both).
+/// Throws DataError if a key is twice in `right`, or a column name in both tables; `left` is then
+/// unchanged.
 inline JoinReport join(Table& left, const Table& right, const std::string& key, const JoinOptions& options = {}) {
   if (&left == &right) return join(left, Table(right), key, options);
   Column left_made, right_made;
@@ -45,7 +49,7 @@ inline JoinReport join(Table& left, const Table& right, const std::string& key, 
                               " too, expected another name (a prefix makes one)"});
     }
   }
-  std::vector<Index> place(right_key.dictionary.size(), -1);  // by the right's code
+  std::vector<Index> place(right_key.dictionary.size(), -1);  // indexed by code in `right`
   for (Index row = 0; row < right.rows(); ++row) {
     const std::int32_t code = right_key.codes[static_cast<std::size_t>(row)];
     if (code < 0) continue;
@@ -58,7 +62,7 @@ inline JoinReport join(Table& left, const Table& right, const std::string& key, 
   }
   Dictionary known;
   for (const std::string& value : right_key.dictionary) static_cast<void>(known.code(value));
-  std::vector<Index> by_code;  // by the left's code
+  std::vector<Index> by_code;  // indexed by code in `left`
   for (const std::string& value : left_key.dictionary) {
     const std::int32_t code = known.find(value);
     by_code.push_back(code < 0 ? -1 : place[static_cast<std::size_t>(code)]);

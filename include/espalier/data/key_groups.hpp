@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What statistics by keys are made of: tuples of keys as one hash, labels that have a mean, means drawn to that of all keys.
+// Building blocks of statistics by key: key tuples as one hash, labels that have a mean, smoothed
+// means.
 #pragma once
 
 #include <cmath>
@@ -17,19 +18,20 @@
 
 namespace espalier::history_detail {
 
-inline constexpr std::uint64_t all_keys = 0;  ///< the key of what all rows have together
+inline constexpr std::uint64_t all_keys = 0;  ///< the key under which all rows are summed
 
 [[nodiscard]] inline std::uint64_t start_key() { return 0x6A09E667F3BCC908ULL; }
 [[nodiscard]] inline std::uint64_t next_key(std::uint64_t key, std::uint64_t value) { return mix(key ^ value); }
 
-/// The key of a row, of whose columns `hashes` are, by those that a group has.
+/// Key of one row. `hashes`: hashes of its key columns; `group`: indices of the columns that form
+/// the key.
 [[nodiscard]] inline std::uint64_t key_of(const std::vector<std::size_t>& group, const std::vector<std::uint64_t>& hashes) {
   std::uint64_t key = start_key();
   for (const std::size_t k : group) key = next_key(key, hashes[k]);
   return key;
 }
 
-/// Those of many rows, of whose columns each is a list.
+/// Keys of many rows; `hashes` has one vector per column.
 [[nodiscard]] ESPALIER_COLD inline std::vector<std::uint64_t> keys_of(const std::vector<std::size_t>& group,
                                                                       const std::vector<std::vector<std::uint64_t>>& hashes,
                                                                       std::size_t rows) {
@@ -40,7 +42,7 @@ inline constexpr std::uint64_t all_keys = 0;  ///< the key of what all rows have
   return made;
 }
 
-/// hash_text() of the keys of a column's categories, of these rows of a table. Throws DataError.
+/// hash_text() of a column's category keys, for these rows of a table. Throws DataError.
 [[nodiscard]] ESPALIER_COLD inline std::vector<std::uint64_t> hashes_of(const Table& table, std::string_view name,
                                                                         const std::vector<std::int32_t>& rows) {
   Column made;
@@ -54,7 +56,8 @@ inline constexpr std::uint64_t all_keys = 0;  ///< the key of what all rows have
   return hashes;
 }
 
-/// A column of labels, by row. Throws DataError where one of these rows has an infinite one.
+/// A column of labels, indexed by table row. Throws DataError if one of these rows has an infinite
+/// label.
 [[nodiscard]] ESPALIER_COLD inline const std::vector<double>& labels_of(const Table& table, std::string_view name,
                                                                         const std::vector<std::int32_t>& rows) {
   const std::vector<double>& values = table.numbers(name);
@@ -65,7 +68,8 @@ inline constexpr std::uint64_t all_keys = 0;  ///< the key of what all rows have
   return values;
 }
 
-/// A row, and for each of its labels how many it has (0 or 1, none where it is NaN) and what it is: 1 + 2 × labels values.
+/// Writes 1 + 2 × labels values: `rows`, then for each label its count (0 if NaN, otherwise 1) and
+/// its value (0 if NaN).
 template <class LabelOf>
 void row_sums(std::size_t labels, double rows, const LabelOf& label_of, double* out) {
   out[0] = rows;
@@ -77,8 +81,8 @@ void row_sums(std::size_t labels, double rows, const LabelOf& label_of, double* 
   }
 }
 
-/// Of `at`, a number and a sum of labels: their mean, as if `smoothing` rows more had been there with the mean of `all`. NaN where
-/// all have none.
+/// Smoothed mean of `at` = {count of labels, sum of labels}: as if `smoothing` additional rows had
+/// the mean of `all`. NaN if `all` has no labels, or if at[0] and `smoothing` are both 0.
 [[nodiscard]] inline double smoothed_mean(const double* at, const double* all, double smoothing) {
   const double mean = all[1] / all[0];
   return (at[1] + smoothing * mean) / (at[0] + smoothing);

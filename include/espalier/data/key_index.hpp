@@ -11,7 +11,8 @@
 
 namespace espalier {
 
-/// An open-addressing hash table with linear probing, at most half full. Keys are hashes already.
+/// An open-addressing hash table with linear probing, at most half full. Keys must already be
+/// hashes.
 class KeyIndex {
  public:
   static constexpr std::int32_t none = -1;
@@ -20,7 +21,7 @@ class KeyIndex {
     return slots_.empty() ? none : slots_[place(key)].number;
   }
 
-  /// The number of `key`, a new one when it was not seen before.
+  /// Returns the number of `key`; a new key gets a new number.
   std::int32_t add(std::uint64_t key) {
     if (2 * (keys_.size() + 1) > slots_.size()) grow();
     Slot& slot = slots_[place(key)];
@@ -31,7 +32,8 @@ class KeyIndex {
     return slot.number;
   }
 
-  /// Brings near what find() and add() will look at: for many keys at once, which are then waited for together.
+  /// Prefetches the slot that find() and add() read. Call it for many keys first, so that their
+  /// cache misses overlap.
   void prefetch(std::uint64_t key) const {
 #if defined(__GNUC__) || defined(__clang__)
     if (!slots_.empty()) __builtin_prefetch(slots_.data() + (key & (slots_.size() - 1)));
@@ -49,7 +51,7 @@ class KeyIndex {
     std::int32_t number = none;
   };
 
-  /// Where `key` is, or the free slot where it would go.
+  /// The slot of `key`, or the free slot where it would be inserted.
   [[nodiscard]] std::size_t place(std::uint64_t key) const {
     const std::size_t mask = slots_.size() - 1;
     for (std::size_t at = key & mask;; at = (at + 1) & mask) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `LabelScale`: from labels to what is learnt of them, and back.
+// `LabelScale`: transforms labels for training, and predictions back to the label's unit.
 #pragma once
 
 #include <algorithm>
@@ -12,7 +12,8 @@
 
 namespace espalier {
 
-/// What is learnt of a label y is (t(y) − mean) / deviation, with t(y) = sign(y) · log(1 + |y|) or y itself.
+/// The model learns (t(y) − mean) / deviation of a label y, with t(y) = sign(y) · log(1 + |y|) if
+/// log1p is set, otherwise t(y) = y.
 struct LabelScale {
   bool log1p = false;
   double mean = 0;
@@ -21,14 +22,16 @@ struct LabelScale {
   [[nodiscard]] bool changes() const { return log1p || mean != 0 || deviation != 1; }
   [[nodiscard]] double transformed(double y) const { return log1p ? features_detail::signed_log1p(y) : y; }
   [[nodiscard]] double to_learnt(double y) const { return (transformed(y) - mean) / deviation; }
-  /// In the label's unit. After log1p what was a mean is one no more: e^mean(log y) is below mean(y).
+  /// Converts back to the label's unit. With log1p, a predicted mean is not the mean of the label:
+  /// e^mean(log y) ≤ mean(y).
   [[nodiscard]] double to_label(double z) const {
     const double v = z * deviation + mean;
     return log1p ? std::copysign(std::expm1(std::abs(v)), v) : v;
   }
 };
 
-/// Predictions in the label's unit, a task's all in place; at most the largest float.
+/// Converts all predictions of one task to the label's unit, in place; clamps them to the range of
+/// float.
 inline void to_label_unit(const LabelScale& scale, std::vector<float>& values) {
   if (!scale.changes()) return;
   constexpr double largest = static_cast<double>(std::numeric_limits<float>::max());

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Labels as numbers: what their columns say, learnt names and scales, checked against what the losses take.
+// Labels as numbers: reads their columns, learns class names and scales, and checks values against
+// the losses.
 #pragma once
 
 #include <algorithm>
@@ -45,7 +46,7 @@ namespace espalier::features_detail {
   return "a class from 0 to " + std::to_string(label.classes - 1);
 }
 
-/// What makes labels of such cells, to end a message with.
+/// How to make labels of such cells, as the end of an error message.
 [[nodiscard]] ESPALIER_COLD inline std::string label_remedy(const LabelInfo& label, std::string_view text) {
   if (label.rule != LabelRule::value) return {};
   const std::string column = "Label<\"" + std::string(label.column) + "\", ";
@@ -57,7 +58,7 @@ namespace espalier::features_detail {
   return {};
 }
 
-/// At most so many texts are shown in a message, or kept to compare with.
+/// Maximum number of texts that a message shows, or that are kept for comparison.
 inline constexpr std::size_t most_texts = 32;
 
 /// "'a', 'b'"
@@ -69,15 +70,15 @@ inline constexpr std::size_t most_texts = 32;
   return texts.size() > most_texts ? all + ", …" : all;
 }
 
-/// `text` is a key.
+/// `text` must be a category key.
 [[nodiscard]] inline bool is_one_of(const LabelInfo& label, std::string_view text) {
   return std::any_of(label.texts.begin(), label.texts.end(), [&](std::string_view one) { return category_key(one) == text; });
 }
 
-/// One label's column, read by the label's rule.
+/// The column of one label, read by the label's rule.
 class LabelColumn {
  public:
-  /// `state`: what classes are called, where they have names. The table must outlive this.
+  /// `state`: class names, if classes have names. `label` and `table` must outlive this object.
   ESPALIER_COLD LabelColumn(const LabelInfo& label, const LabelState& state, const Table& table)
       : label_(label), table_(table) {
     const Column* column = &table.column(label.column);
@@ -90,7 +91,7 @@ class LabelColumn {
     for (const std::string& text : column->dictionary) values_.push_back(value_of(text, state));
   }
 
-  /// NaN where it is missing. Throws DataError for what is no label.
+  /// The label of a row; NaN if missing. Throws DataError for an invalid label.
   [[nodiscard]] double operator()(std::int32_t row) const {
     const auto at = static_cast<std::size_t>(row);
     double y = std::numeric_limits<double>::quiet_NaN();
@@ -107,7 +108,7 @@ class LabelColumn {
     return y;
   }
 
-  /// Texts that stand in these rows, the most frequent first; none where the column holds numbers.
+  /// The distinct texts in these rows, the most frequent first; empty if the column is numeric.
   [[nodiscard]] ESPALIER_COLD std::vector<std::string> texts(const std::vector<std::int32_t>& rows) const {
     if (text_ == nullptr) return {};
     std::vector<Index> counts(text_->dictionary.size());
@@ -125,12 +126,12 @@ class LabelColumn {
     return found;
   }
 
-  /// Texts that stand anywhere in the column.
+  /// The distinct texts of the whole column.
   [[nodiscard]] ESPALIER_COLD std::vector<std::string> all_texts() const {
     return text_ == nullptr ? std::vector<std::string>() : text_->dictionary;
   }
 
-  /// As a message shows it.
+  /// The cell as a message shows it.
   [[nodiscard]] ESPALIER_COLD std::string cell(std::int32_t row) const {
     return text_ == nullptr ? number_text(numbers_[static_cast<std::size_t>(row)])
                             : "'" + csv_detail::shown(text_->at(row)) + "'";
@@ -151,7 +152,7 @@ class LabelColumn {
       if (at == state.classes.end()) return std::nullopt;
       return static_cast<double>(at - state.classes.begin());
     }
-    if (label_.rule == LabelRule::by_name) return std::nullopt;  // no names are known
+    if (label_.rule == LabelRule::by_name) return std::nullopt;  // no class names are known
     double number = 0;
     if (to_number(text, number) != std::errc()) return std::nullopt;
     return number;
@@ -167,13 +168,13 @@ class LabelColumn {
 
   const LabelInfo& label_;
   const Table& table_;
-  Column made_;                                ///< keys of numbers, or of other spellings
+  Column made_;  ///< the column as category keys, if it had to be converted
   const Column* text_ = nullptr;
   const double* numbers_ = nullptr;
-  std::vector<std::optional<double>> values_;  ///< per text
+  std::vector<std::optional<double>> values_;  ///< per text of the dictionary
 };
 
-/// Numbers by value, before texts by their bytes.
+/// Order of class names: numbers by value, then texts by their bytes.
 [[nodiscard]] ESPALIER_COLD inline bool class_before(const std::string& a, const std::string& b) {
   double x = 0, y = 0;
   const bool x_is = to_number(a, x) == std::errc(), y_is = to_number(b, y) == std::errc();
@@ -181,7 +182,8 @@ class LabelColumn {
   return x_is && x != y ? x < y : a < b;
 }
 
-/// The names of a label's classes, in order; none where classes are numbers. Throws DataError for more than the loss has.
+/// The class names of a label, in order; empty if classes are numbers. Throws DataError for more
+/// classes than the loss has.
 [[nodiscard]] ESPALIER_COLD inline std::vector<std::string> learn_classes(const LabelInfo& label, const Table& table,
                                                                           const std::vector<std::int32_t>& rows) {
   const bool named = label.rule == LabelRule::by_name || table.column(label.column).kind == ColumnKind::text;
@@ -198,7 +200,7 @@ class LabelColumn {
   return classes;
 }
 
-/// What is learnt from the training split's labels. `weight(j)`: of row j. Throws DataError.
+/// Learns from the labels of the training split. `weight(j)`: weight of rows[j]. Throws DataError.
 template <class Weight>
 [[nodiscard]] ESPALIER_COLD LabelState learn_label(const LabelInfo& label, const Table& table,
                                                    const std::vector<std::int32_t>& rows, Weight weight) {
@@ -221,7 +223,7 @@ template <class Weight>
     const double y = column(rows[j]);
     if (!std::isnan(y) && weight(j) > 0) moments.add(state.scale.transformed(y), weight(j));
   }
-  // Predictions are floats: they must tell apart what the labels do.
+  // Predictions are floats: their precision must be enough to distinguish the labels.
   const double step = std::abs(moments.mean()) * static_cast<double>(std::numeric_limits<float>::epsilon());
   if (!moments.constant() && step > 0.01 * moments.deviation()) {
     throw_error<DataError>({table.source, ": label '", label.column, "' of task '", label.name, "' has mean ",
@@ -236,7 +238,7 @@ template <class Weight>
   return state;
 }
 
-/// The same for all tasks; nothing of those whose column the table does not have.
+/// The same for all tasks; a task whose label column is not in the table gets a default state.
 [[nodiscard]] ESPALIER_COLD inline std::vector<LabelState> learn_labels(const Schema& schema, const Dataset& train,
                                                                         const std::string& weight_column) {
   EncodedData weighted;
@@ -252,7 +254,7 @@ template <class Weight>
   return states;
 }
 
-/// Throws CheckpointError for what was not learnt from labels of this schema.
+/// Throws CheckpointError if the states were not learnt from labels of this schema.
 ESPALIER_COLD inline void check_labels(const Schema& schema, const std::vector<LabelState>& states) {
   if (states.size() != schema.labels.size()) {
     throw_error<CheckpointError>({"features: labels of ", states.size(), " tasks, expected ", schema.labels.size()});
@@ -279,7 +281,8 @@ ESPALIER_COLD inline void check_labels(const Schema& schema, const std::vector<L
   }
 }
 
-/// A label whose column the table does not have stays missing in all rows. Throws DataError.
+/// Encodes labels. A label whose column is not in the table stays missing in all rows. Throws
+/// DataError.
 inline void encode_labels(const Schema& schema, const std::vector<LabelState>& states, const Table& table,
                           const std::vector<std::int32_t>& rows, EncodedData& out) {
   for (std::size_t k = 0; k < schema.labels.size(); ++k) {

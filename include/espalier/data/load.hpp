@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Data for a model: the columns that its type names, of the kinds that it needs.
+// Loads data for a model: the columns that its type names, with the kinds that it needs.
 #pragma once
 
 #include <algorithm>
@@ -17,15 +17,17 @@
 
 namespace espalier {
 
-/// Adds what the model's inputs MeanOf, CountOf, EarlierRows and SincePrevious are to a table: a whole log, before it is split.
-/// Each row knows of those before it, and the first ones of nothing. read_csv<Model> and from_matrix<Model> do it themselves;
-/// rows that come later are for ServingState::add_to. Throws DataError.
+/// Adds the columns of the model's history inputs (MeanOf and CountOf with Before, EarlierRows,
+/// SincePrevious) to a table: a whole log, before it is split. Each row reads the rows before it;
+/// the first rows have none. read_csv<Model> and from_matrix<Model> call this themselves; for rows
+/// that come later, use ServingState::add_to. Throws DataError.
 template <class Model>
 void add_history(Table& table) {
   RowHistory(plan_of<Model>().schema.fields).add_to(table);
 }
 
-/// The columns that `Model` reads, from a CSV file. options.columns are read besides. Throws IoError, DataError.
+/// Reads the columns of `Model`, and those in options.columns, from CSV files of one log. Throws
+/// IoError, DataError, ConfigError.
 template <class Model>
 [[nodiscard]] Dataset read_csv(const std::vector<std::string>& paths, CsvOptions options = {}) {
   options.columns = csv_columns(plan_of<Model>().schema, options.columns);
@@ -33,19 +35,21 @@ template <class Model>
   add_history<Model>(table);
   return Dataset(std::move(table));
 }
-/// The same from several files, of one log.
+/// The same from one file.
 template <class Model>
 [[nodiscard]] Dataset read_csv(const std::string& path, CsvOptions options = {}) {
   return read_csv<Model>(std::vector<std::string>{path}, std::move(options));
 }
 
-/// The same, of a table that `prepare(Table&)` completes: labels that the file does not have are derived there, and what inputs
-/// of the rows before go by. What it reads beside the model's columns is named in options.columns. Throws IoError, DataError, and
-/// what `prepare` throws.
+/// The same for a table that `prepare(Table&)` completes: it derives labels, and columns that
+/// history inputs use, if the file does not have them. Other columns that it reads must be in
+/// options.columns. Throws IoError, DataError, and what `prepare` throws.
 ///
 ///     read_csv<Model>("events.csv", {.columns = {{"seconds", ColumnKind::number}}}, [](Table& t) {
-///       const std::vector<double>& seconds = t.numbers("seconds");
-///       t.derive("long_view", [&](Index row) { return std::isnan(seconds[row]) ? seconds[row] : seconds[row] >= 30; });
+///       const std::vector<double>& s = t.numbers("seconds");
+///       t.derive("long_view", [&](Index row) {
+///         return std::isnan(s[row]) ? s[row] : s[row] >= 30;
+///       });
 ///     });
 template <class Model, class Prepare>
 requires std::invocable<Prepare&, Table&>
@@ -64,8 +68,9 @@ requires std::invocable<Prepare&, Table&>
   return read_csv<Model>(std::vector<std::string>{path}, std::move(options), std::move(prepare));
 }
 
-/// The inputs alone of a file that has no labels yet, for a Predictor. options.columns are read besides. Those of the rows before
-/// are added by ServingState::add_to(table); labels that they go by are read where the file has them.
+/// Reads only the inputs, from a file that has no labels yet, for a Predictor; also the columns in
+/// options.columns. History inputs are added by ServingState::add_to(table); the labels that they
+/// average are read if the file has them.
 template <class Model>
 [[nodiscard]] Dataset read_inputs(const std::string& path, CsvOptions options = {}) {
   const Schema inputs{plan_of<Model>().schema.fields, {}};
@@ -74,8 +79,9 @@ template <class Model>
   return Dataset(read_csv(path, options));
 }
 
-/// A matrix whose rows are samples: the inputs in the order of the model's fields, then the labels in the order of its tasks.
-/// Categories are numbers in it; NaN is a missing value. Throws DataError for another number of columns.
+/// A dataset from a matrix whose rows are samples: the inputs in the order of the model's fields,
+/// then the labels in the order of its tasks. Categories are numbers in it; NaN is a missing value.
+/// Throws DataError for another number of columns.
 template <class Model, MatrixLike M>
 [[nodiscard]] Dataset from_matrix(const M& matrix) {
   Table table = table_from_matrix(matrix, column_names(plan_of<Model>().schema));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `NamedValue`: one raw value of a row to be predicted.
+// `NamedValue`: one named raw value of a row to predict.
 #pragma once
 
 #include <cmath>
@@ -33,9 +33,10 @@ inline constexpr bool is_optional<std::optional<T>> = true;
 
 }  // namespace named_value_detail
 
-/// A name and what stands under it: a number (NaN: missing), a text, or a std::optional of either (empty: missing). Both are
-/// copied: what they were made from may change or go. A whole number for a categorical input is its digits, all 64 bits of them.
-/// Neither a bool nor a char is a number here, as training data may have written them 1, true or yes: say which.
+/// A name and its value: a number (NaN: missing), a text, or a std::optional of either (empty:
+/// missing). Both are copied, so the originals may change or be destroyed. For a categorical input,
+/// an integer is its digits, all 64 bits of them. A bool or char does not compile, because training
+/// data may have written it as 1, true or yes: pass the number or text that is meant.
 struct NamedValue {
   /// Throws ConfigError for a null pointer.
   template <class Value>
@@ -45,7 +46,7 @@ struct NamedValue {
 
   [[nodiscard]] bool missing() const { return !is_text && std::isnan(number); }
 
-  /// What it is for a categorical input.
+  /// The text of the value, for a categorical input.
   [[nodiscard]] std::string as_text() const {
     if (is_text) return text;
     return is_whole ? (is_negative ? "-" : "") + std::to_string(digits) : number_text(number);
@@ -54,8 +55,8 @@ struct NamedValue {
   std::string name;
   std::string text;
   double number = std::numeric_limits<double>::quiet_NaN();
-  std::uint64_t digits = 0;  ///< of a whole number
-  double exact_below = Json::max_integer;  ///< as Column::exact_below
+  std::uint64_t digits = 0;  ///< absolute value of an integer
+  double exact_below = Json::max_integer;  ///< see Column::exact_below
   bool is_text = false, is_whole = false, is_negative = false;
 
  private:

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Negative sampling for implicit feedback: what a user did, beside items with which the user did nothing.
+// `sample_negatives`: negative sampling for implicit feedback; adds items with which the user did
+// not interact.
 #pragma once
 
 #include <algorithm>
@@ -21,16 +22,19 @@ namespace espalier {
 struct NegativeSamplingOptions {
   std::string user = "user";
   std::string item = "item";
-  std::string label = "label";      ///< the column that is added: 1 for what happened, 0 for what was sampled
-  int per_positive = 4;             ///< negatives for each row
-  double popularity = 0;            ///< items are drawn ∝ (their rows)^popularity: 0 evenly, 1 as they occur
-  std::vector<std::string> keep{};  ///< columns that a negative takes over from its positive (a time, say)
+  /// Name of the added column: 1 for positives, 0 for sampled negatives.
+  std::string label = "label";
+  int per_positive = 4;             ///< negatives per row
+  /// Items are drawn ∝ (number of their rows)^popularity: 0 uniformly, 1 by frequency.
+  double popularity = 0;
+  /// Columns that a negative copies from its positive (for example a time).
+  std::vector<std::string> keep{};
   std::uint64_t seed = 1;
 };
 
 namespace negative_sampling_detail {
 
-/// A set of pairs (user, item). Open addressing, at most half full.
+/// A set of (user, item) pairs. Open addressing, at most half full.
 class PairSet {
  public:
   void insert(std::uint64_t pair) {
@@ -44,7 +48,7 @@ class PairSet {
   }
 
  private:
-  static constexpr std::uint64_t none = ~std::uint64_t{0};  // no pair: codes are not negative
+  static constexpr std::uint64_t none = ~std::uint64_t{0};  // not a pair: codes are not negative
 
   [[nodiscard]] static std::size_t place(const std::vector<std::uint64_t>& slots, std::uint64_t pair) {
     const std::size_t mask = slots.size() - 1;
@@ -65,17 +69,17 @@ class PairSet {
   std::size_t size_ = 0;
 };
 
-/// Draws items that a user does not have.
+/// Draws items that a user does not have yet.
 class Sampler {
  public:
-  /// `weights`: one an item. Not all are 0.
+  /// `weights`: one per item, not all 0. Must outlive this object.
   explicit Sampler(const std::vector<double>& weights) : weights_(weights), all_(range(weights.size())) {}
 
   void take(std::int32_t user, std::int32_t item) { taken_.insert(pair(user, item)); }
 
-  /// −1 when the user has them all.
+  /// Returns −1 if the user has all items.
   std::int32_t draw(std::int32_t user, Random& random) {
-    constexpr int tries = 20;  // nearly always enough; a user who has nearly every item gets a list of the rest
+    constexpr int tries = 20;  // almost always enough; otherwise the user's other items are listed
     for (int attempt = 0; attempt < tries; ++attempt) {
       const std::int32_t item = all_.draw(random);
       if (!taken_.contains(pair(user, item))) return item;
@@ -90,7 +94,7 @@ class Sampler {
   }
 
  private:
-  /// Items and the sums of weights up to and with each.
+  /// Items and the running sums of their weights.
   struct Choice {
     std::vector<std::int32_t> items;
     std::vector<double> sums;
@@ -123,7 +127,7 @@ class Sampler {
   std::unordered_map<std::int32_t, Choice> rest_;
 };
 
-/// The code in `to` of each value of `from`; −1 for those it does not have.
+/// The code in `to` of each value of `from`; −1 if `to` does not have it.
 [[nodiscard]] inline std::vector<std::int32_t> translated(const Column& from, const Column& to) {
   Dictionary dictionary;
   for (const std::string& value : to.dictionary) static_cast<void>(dictionary.code(value));
@@ -152,11 +156,13 @@ ESPALIER_COLD inline void check(const Table& positives, const NegativeSamplingOp
 
 }  // namespace negative_sampling_detail
 
-/// The rows of `positives`, each followed by `per_positive` rows of the same user with items, of those in `positives`, that this
-/// user has nowhere in `positives` nor in `known` (the whole history, where `positives` is a part of it). They are drawn
-/// independently, so one may come twice. Columns other than user, item, label and `keep` are missing in negatives. A user who has
-/// every item gets none, which is counted in a line of notes; rows without user or item have none either. What is drawn depends
-/// on the seed, the row's number and who has what. Expected O(rows · per_positive). Throws ConfigError, DataError.
+/// The rows of `positives`, each followed by `per_positive` rows of the same user with other items
+/// of `positives`: items that this user has neither in `positives` nor in `known` (the whole
+/// history, if `positives` is a part of it). Negatives are drawn independently, so one may occur
+/// twice. In negatives, all columns except user, item, label and `keep` are missing. A user who has
+/// every item gets no negatives, which is reported in Table::notes; rows without user or item get
+/// none either. The result depends on the seed, the row number and the items of each user. Expected
+/// O(rows · per_positive). Throws ConfigError, DataError.
 [[nodiscard]] inline Table sample_negatives(const Table& positives, const NegativeSamplingOptions& options,
                                             const Table* known = nullptr) {
   using namespace negative_sampling_detail;
@@ -187,7 +193,7 @@ ESPALIER_COLD inline void check(const Table& positives, const NegativeSamplingOp
   }
 
   std::vector<std::size_t> from;      // the positive's row
-  std::vector<std::int32_t> sampled;  // −1: the positive itself, else the item
+  std::vector<std::int32_t> sampled;  // −1: the positive itself; otherwise the sampled item
   Index without = 0;
   for (std::size_t row = 0; row < users.codes.size(); ++row) {
     from.push_back(row);
@@ -216,7 +222,7 @@ ESPALIER_COLD inline void check(const Table& positives, const NegativeSamplingOp
     const bool is_item = c.name == options.item;
     const bool copied = c.name == options.user ||
                         std::find(options.keep.begin(), options.keep.end(), c.name) != options.keep.end();
-    const Column& source = is_item ? items : c;  // items as text: their codes are what was drawn
+    const Column& source = is_item ? items : c;  // items as text: the sampled items are its codes
     Column column = source.without_rows();
     for (std::size_t i = 0; i < from.size(); ++i) {
       const bool negative = sampled[i] >= 0;

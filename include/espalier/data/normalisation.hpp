@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Numbers as inputs: transformed, and standardised by the training split.
+// `Normalisation`: numeric inputs, transformed and standardised with statistics of the training
+// split.
 #pragma once
 
 #include <algorithm>
@@ -22,21 +23,21 @@
 
 namespace espalier::features_detail {
 
-/// A numeric column, and what was learnt of it.
+/// A numeric column and what was learnt from the training split.
 struct NumericColumn {
   const FieldInfo* info;
-  std::size_t field;  ///< its number among the schema's
+  std::size_t field;  ///< index in the schema's fields
   std::string name;
   double mean = 0, deviation = 1;
   InputRange range{};
 
-  /// Nothing when no float holds the input.
+  /// The model input; nullopt if it does not fit a float.
   [[nodiscard]] std::optional<float> input(double number, bool clamp) const {
     const double x = before_standardize(*info, number);
     return as_input(*info, clamp ? range.clamp(x) : x, mean, deviation);
   }
 
-  /// What training did not see of it.
+  /// How the number differs from the training data; nullopt if it does not.
   [[nodiscard]] std::optional<Unseen> unseen(double number) const {
     if (std::isnan(number)) return Unseen::missing;
     return range.far_from(before_standardize(*info, number)) ? std::optional(Unseen::outside) : std::nullopt;
@@ -56,7 +57,9 @@ class Normalisation {
   [[nodiscard]] const std::vector<NumericColumn>& columns() const { return columns_; }
   [[nodiscard]] std::size_t size() const { return columns_.size(); }
 
-  /// Means, deviations and ranges, of columns in `made` and in the table. A constant or empty column has deviation 1. Throws DataError.
+  /// Learns means, deviations and ranges of the columns, which are in `made` or in the table. A
+  /// constant or empty column gets deviation 1. Throws DataError if a column is missing, or a
+  /// number or its moments are not finite.
   ESPALIER_COLD void learn(const Dataset& train, const Columns& made, FeaturesState& state) const {
     state.means.clear(), state.deviations.clear(), state.lows.clear(), state.highs.clear();
     for (const NumericColumn& c : columns_) {
@@ -89,7 +92,7 @@ class Normalisation {
     }
   }
 
-  /// Takes over what was learnt. Throws CheckpointError for numbers that cannot be.
+  /// Takes over what was learnt. Throws CheckpointError if the numbers are invalid.
   ESPALIER_COLD void take(const FeaturesState& state) {
     const bool ranges = !state.lows.empty() || !state.highs.empty();
     if (ranges && (state.lows.size() != columns_.size() || state.highs.size() != columns_.size())) {
@@ -108,13 +111,14 @@ class Normalisation {
     }
   }
 
-  /// The inputs of all rows, sample after sample. Throws DataError.
+  /// Encodes the inputs of all rows; the inputs of a sample are contiguous. Throws DataError.
   void encode(const Dataset& data, const Columns& made, EncodedData& out, const InputCheck& check) const {
     if (check.looks()) look(data, made, check);
     std::vector<const std::vector<double>*> sources;
     for (const NumericColumn& c : columns_) sources.push_back(&number_column(data, made, c.name));
     out.numeric.resize(sources.size() * data.rows().size());
-    constexpr std::size_t block = 64;  // a column at a time, of samples that stay in the cache
+    // One column at a time, over few enough samples to stay in cache.
+    constexpr std::size_t block = 64;
     for (std::size_t begin = 0; begin < data.rows().size(); begin += block) {
       const std::size_t end = (std::min)(begin + block, data.rows().size());
       for (std::size_t i = 0; i < sources.size(); ++i) {
@@ -129,7 +133,8 @@ class Normalisation {
   }
 
  private:
-  /// Finds, or refuses, what training did not see. A row is found once for a vector.
+  /// Reports inputs that training did not see, or throws DataError if the check is strict. Counts a
+  /// row once per vector field.
   void look(const Dataset& data, const Columns& made, const InputCheck& check) const {
     for (std::size_t i = 0; i < columns_.size();) {
       const std::size_t field = columns_[i].field;

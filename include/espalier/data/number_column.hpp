@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Columns of numbers that are made for a dataset, beside those of its table.
+// `number_column`: a numeric column that was computed for a dataset, or one of its table.
 #pragma once
 
 #include <string_view>
@@ -11,7 +11,8 @@
 
 namespace espalier::features_detail {
 
-/// A column by the rows of the table: of those that were made for the dataset, else of the table's own. Throws DataError.
+/// A numeric column, indexed by table row: from `made` if it is there, otherwise from the table.
+/// Throws DataError.
 [[nodiscard]] inline const std::vector<double>& number_column(const Dataset& data, const Columns& made, std::string_view name) {
   const Column* const column = made.find(name);
   return column == nullptr ? data.table().numbers(name) : column->numbers;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `Prefetcher`: a thread that gathers the next batch while this one is learnt from.
+// `Prefetcher`: a thread that gathers the next batch while the current one is used for training.
 #pragma once
 
 #include <array>
@@ -18,8 +18,9 @@ namespace espalier {
 
 using BatchSlots = std::array<BatchBuffer<float>, 2>;
 
-/// Gathers batches of `order`, `batch_size` rows each, from row number `begin` on. Two slots: one is read by the step
-/// while the other is filled. The last batch may be smaller. Data, order and slots must outlive it.
+/// Gathers batches of `batch_size` samples from `order`, starting at index `begin`.
+/// Double-buffered: the step reads one slot while the thread fills the other. The last batch may be
+/// smaller. `data`, `order` and `slots` must outlive this object.
 class Prefetcher {
  public:
   Prefetcher(const EncodedData& data, std::span<const std::int32_t> order, Index batch_size, Index begin,
@@ -46,8 +47,8 @@ class Prefetcher {
     thread_.join();
   }
 
-  /// The next batch, valid until the call after; null at the end. Rethrows what the thread threw. Throws Error in the
-  /// child of a fork().
+  /// Returns the next batch, valid until the following call; null at the end. Rethrows what the
+  /// thread threw. Throws Error in the child of a fork().
   [[nodiscard]] const Batch<float>* next() {
     if (!mark_.here()) {
       throw Error("the process was forked in the middle of an epoch, and the thread that prepares batches stayed in the "

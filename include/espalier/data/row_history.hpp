@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `RowHistory`: what inputs know of the rows before, moved on row by row. One code for tables and for single rows.
+// `RowHistory`: statistics of earlier rows, which history inputs read. Updated row by row, with the
+// same code for tables and single rows.
 #pragma once
 
 #include <cstddef>
@@ -18,22 +19,23 @@
 
 namespace espalier {
 
-/// The columns that inputs of the rows before are made of, each once.
+/// The columns that history inputs are computed from, each listed once.
 struct HistoryColumns {
   std::vector<std::string> keys, days, labels;
-  std::string time{};  ///< empty where no input goes by time
+  std::string time{};  ///< empty if no input uses a time
 
   bool operator==(const HistoryColumns&) const = default;
 };
 
-/// One row of them, by their places there.
+/// The values of one row in these columns, in the same order.
 struct RowKeys {
-  std::vector<std::uint64_t> keys{};  ///< hash_text() of their categories' keys; of a missing one that of the empty text
+  /// hash_text() of the category keys; of the empty text if missing.
+  std::vector<std::uint64_t> keys{};
   std::vector<double> days{};
   double time = 0;
 };
 
-/// The inputs that go by one tuple of keys and one column of days: means of labels, and counts.
+/// The history inputs that share a tuple of keys and a day column: means of labels, and counts.
 class DailyHistory {
  public:
   static constexpr std::size_t max_labels = 16;
@@ -42,16 +44,19 @@ class DailyHistory {
 
   [[nodiscard]] const std::vector<std::size_t>& keys() const { return keys_; }
   [[nodiscard]] std::size_t day() const { return day_; }
-  /// Of sums() the first is rows; two more for each label: how many there are, and their sum.
+  /// Indices of the labels. In totals(), a key has its row count, then the count and the sum of
+  /// each label.
   [[nodiscard]] const std::vector<std::size_t>& labels() const { return labels_; }
   [[nodiscard]] const DailyTotals& totals() const { return totals_; }
   [[nodiscard]] const KeyIndex& index() const { return totals_.totals().index; }
   void restore(DailyTotals totals) { totals_ = std::move(totals); }
 
-  /// An input, which will stand at `place`. Throws ConfigError for more than max_labels.
+  /// Adds an input whose value goes to out[place]. Throws ConfigError for more than max_labels
+  /// labels.
   void add_input(const FieldInfo& field, std::size_t place, std::size_t label);
 
-  /// The inputs of a row of `key`, each at its place in `out`; NaN for a day so late that its own rows are among the sums.
+  /// Writes each input of a row with this key to its place in `out`; NaN if `day` is already
+  /// closed, so that its own rows are among the sums.
   void read(std::uint64_t key, double day, double* out) const;
 
   template <class Visit>
@@ -59,10 +64,11 @@ class DailyHistory {
     for (const Input& input : inputs_) visit(input.place);
   }
 
-  /// So many rows (0 or 1), and their labels, by their places among all, NaN where missing; or null.
+  /// Adds `rows` rows (0 or 1) and their labels, indexed as HistoryColumns::labels; NaN if missing;
+  /// null if not known.
   void add(std::uint64_t key, double day, double rows, const double* labels);
 
-  /// Whether they are the same inputs, whatever is known.
+  /// Whether both have the same inputs, whatever rows they know.
   [[nodiscard]] bool same_inputs(const DailyHistory& other) const {
     return keys_ == other.keys_ && day_ == other.day_ && labels_ == other.labels_ && inputs_ == other.inputs_;
   }
@@ -70,7 +76,7 @@ class DailyHistory {
  private:
   struct Input {
     std::size_t place;
-    std::size_t sum;  ///< 0: count of rows; else where the label's number and sum are
+    std::size_t sum;  ///< 0: the row count; otherwise the offset of the label's count and sum
     double smoothing;
     bool operator==(const Input&) const = default;
   };
@@ -82,13 +88,15 @@ class DailyHistory {
   DailyTotals totals_{1};
 };
 
-/// The inputs that go by one tuple of keys, row by row: how many there were, and since when.
+/// The history inputs that share a tuple of keys and are updated row by row: number of earlier
+/// rows, and time since them.
 class SessionHistory {
  public:
   explicit SessionHistory(std::vector<std::size_t> keys) : keys_(std::move(keys)) {}
 
   [[nodiscard]] const std::vector<std::size_t>& keys() const { return keys_; }
-  /// Of each key the number of rows, then the times of the last ones, the latest first; NaN where there was none.
+  /// Per key: the number of rows, then the times of the last rows, latest first; NaN if there was
+  /// none.
   [[nodiscard]] const KeyTotals& rows() const { return rows_; }
   [[nodiscard]] const KeyIndex& index() const { return rows_.index; }
   void restore(KeyTotals rows) { rows_ = std::move(rows); }
@@ -105,7 +113,7 @@ class SessionHistory {
  private:
   struct Input {
     std::size_t place;
-    std::size_t back;  ///< 0: how many rows
+    std::size_t back;  ///< 0: the number of rows; n: time since the n-th last row
     bool operator==(const Input&) const = default;
   };
 
@@ -114,43 +122,48 @@ class SessionHistory {
   KeyTotals rows_{1};
 };
 
-/// What is known of the rows before, as a model's inputs MeanOf, CountOf, EarlierRows and SincePrevious ask for it. Keys are kept
-/// as hashes of 64 bits: among a million keys two are one with a probability of 3e-8.
+/// What is known of earlier rows, for a model's history inputs: MeanOf and CountOf with Before,
+/// EarlierRows and SincePrevious. Keys are stored as 64-bit hashes: among a million keys, two
+/// collide with a probability of 3e-8.
 ///
-/// Rows come in the order of time, those of one time as they stand in their file; without a column of times in that of days.
+/// Rows are processed in time order, rows of the same time in table order. Without a time column,
+/// the first day column gives the order.
 class RowHistory {
  public:
   RowHistory() = default;
-  /// `fields` of a schema. What they view must outlive it.
+  /// `fields`: the fields of a schema. The memory that they refer to must outlive this object.
   explicit RowHistory(std::span<const FieldInfo> fields);
 
   [[nodiscard]] bool empty() const { return names_.empty(); }
-  /// The inputs, columns of a table. Several fields may read one.
+  /// Column names of the inputs. Several fields may read the same one.
   [[nodiscard]] const std::vector<std::string>& names() const& { return names_; }
   [[nodiscard]] std::vector<std::string> names() && { return std::move(names_); }
   [[nodiscard]] const HistoryColumns& columns() const& { return columns_; }
   [[nodiscard]] HistoryColumns columns() && { return std::move(columns_); }
-  /// The place of an input among names(); their number where it is none of them.
+  /// Index of an input in names(), or names().size() if there is no such input.
   [[nodiscard]] std::size_t place(std::string_view name) const;
 
-  /// The inputs of a row, by their places; NaN where missing. Any number of threads may read at once.
+  /// Writes the inputs of a row, indexed as in names(); NaN if missing. Any number of threads may
+  /// call it at once.
   void read(const RowKeys& row, double* out) const;
-  /// Those after it know of the row, and those of later days of its labels: by the places of columns().labels, NaN where
-  /// missing; null where they are not known yet.
+  /// Adds a row: rows after it read it, and rows of later days read its labels. `labels`: indexed
+  /// as columns().labels, NaN if missing; null if not known yet.
   void add(const RowKeys& row, const double* labels);
-  /// The labels of a row that was there before.
+  /// Adds the labels of a row that was added before.
   void add_labels(const RowKeys& row, const double* labels);
 
-  /// Whether the same inputs are made of the same columns, whatever is known: then a row's keys are the same to both.
+  /// Whether both compute the same inputs from the same columns, whatever rows they know; a row
+  /// then has the same keys for both.
   [[nodiscard]] bool same_inputs(const RowHistory& other) const;
 
-  /// Adds the columns names() to a table, whose rows each know of those before; from then on they are known. Where rows were known
-  /// already, labels that the table has no column for are not known yet. Throws DataError where a day or a time is missing.
+  /// Adds the columns names() to a table: each row reads the rows before it, and all rows are known
+  /// afterwards. If rows were known before, a label without a column in the table is not known yet.
+  /// Throws DataError if a day or time is missing, or the table already has one of the columns.
   void add_to(Table& table);
-  /// These rows of a table are known from then on; one that is named twice counts once. Throws DataError.
+  /// Adds these rows of a table; repeated row numbers count once. Throws DataError.
   void add_rows(const Table& table, std::vector<std::int32_t> rows);
 
-  /// Day or time of the latest row; −∞ where there was none.
+  /// Day or time of the latest row; −∞ if there is none.
   [[nodiscard]] double last() const { return last_; }
 
   [[nodiscard]] const std::vector<DailyHistory>& daily() const { return daily_; }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What `RowHistory` does.
+// Definitions of `RowHistory`.
 #pragma once
 
 #include <algorithm>
@@ -119,16 +119,18 @@ ESPALIER_INLINE void RowHistory::add_labels(const RowKeys& row, const double* la
   for (DailyHistory& d : daily_) d.add(history_detail::key_of(d.keys(), row.keys), row.days[d.day()], 0, labels);
 }
 
-/// Rows of a table as histories see them, in the order in which they are told: columns are read one after the other, not rows.
+/// Rows of a table as histories read them, in the order in which they are added. Stored by column,
+/// because a table is read column by column.
 struct RowHistory::Rows {
-  std::vector<std::int32_t> order;  ///< the rows' numbers in the table
+  std::vector<std::int32_t> order;  ///< row numbers in the table
   std::vector<std::vector<std::uint64_t>> keys;
   std::vector<std::vector<double>> days;
   std::vector<double> time;
   std::vector<std::vector<double>> labels;
   bool by_time;
 
-  /// `all_labels`: a label's column must be there, else none of it is known.
+  /// `all_labels`: throws DataError if a label column does not exist; if false, that label is NaN
+  /// (not known) in all rows.
   ESPALIER_COLD Rows(const HistoryColumns& columns, const Table& table, std::vector<std::int32_t> chosen, bool all_labels)
       : order(std::move(chosen)), by_time(!columns.time.empty()) {
     for (const std::string& name : columns.days) days.push_back(history_detail::moments_of(table, name, true));
@@ -166,7 +168,8 @@ struct RowHistory::Rows {
   }
 };
 
-/// Group after group: what each knows does not depend on the others. `out`: of each input its values, in the order of `rows`.
+/// Processes one group after the other, because groups are independent. `out`: the values of each
+/// input, in the order of `rows`; may be null.
 ESPALIER_COLD ESPALIER_INLINE void RowHistory::run(const Rows& rows, std::vector<std::vector<double>>* out) {
   constexpr std::size_t ahead = 8;
   std::vector<double> inputs(names_.size()), labels(rows.labels.size());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `RowNames`: the names under which the values of a row are given.
+// `RowNames`: the names under which a row's values are given.
 #pragma once
 
 #include <cstddef>
@@ -14,17 +14,17 @@
 
 namespace espalier::features_detail {
 
-/// Each name once, by its place.
+/// Distinct names, by index.
 class RowNames {
  public:
-  /// The place of a name, a new one when it was not there.
+  /// Returns the index of a name; a new name gets a new index.
   ESPALIER_COLD std::size_t add(std::string_view name) { return place_in(names_, name); }
 
   [[nodiscard]] std::size_t size() const { return names_.size(); }
   [[nodiscard]] const std::string& operator[](std::size_t place) const { return names_[place]; }
 
-  /// Of each name the value given, or null; found at once where values come in the order of the names. Throws ConfigError for
-  /// another name, and for one that is given twice.
+  /// For each name, the value given or null. O(1) per value if values come in the order of the
+  /// names. Throws ConfigError for an unknown name, and for a name that is given twice.
   [[nodiscard]] std::vector<const NamedValue*> find(std::span<const NamedValue> values) const {
     std::vector<const NamedValue*> found(names_.size(), nullptr);
     std::size_t next = 0;

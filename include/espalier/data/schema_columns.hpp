@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The columns that a schema reads: what they are called, of which kind, in which order.
+// The columns that a schema reads: names, kinds and order.
 #pragma once
 
 #include <algorithm>
@@ -16,19 +16,21 @@
 
 namespace espalier {
 
-/// Columns of a field: a vector's numbers stand in one each.
+/// Number of columns of a field: one per element of a numeric vector, two for a hashed pair,
+/// otherwise one.
 [[nodiscard]] constexpr int column_count(const FieldInfo& field) {
   return field.is_numeric() ? field.width : field.second_column.empty() ? 1 : 2;
 }
 
-/// "age"; "embedding_0", "embedding_1", … for a vector.
+/// Name of the field's i-th column: "age"; "embedding_0", "embedding_1", … for a vector.
 [[nodiscard]] ESPALIER_COLD inline std::string column_name(const FieldInfo& field, int i) {
   if (!field.is_numeric() && i == 1) return std::string(field.second_column);
   std::string name(field.column);
   return column_count(field) == 1 || !field.is_numeric() ? name : name + "_" + std::to_string(i);
 }
 
-/// What a schema reads of a table before inputs of the rows before are added to it, in the order of the fields, each column once.
+/// The columns that a schema's fields read from a table before history inputs are added, in field
+/// order, each listed once.
 [[nodiscard]] ESPALIER_COLD inline std::vector<CsvColumn> field_columns(const Schema& schema) {
   std::vector<CsvColumn> columns;
   std::unordered_map<std::string, std::size_t> places;
@@ -36,7 +38,9 @@ namespace espalier {
     const auto [place, is_new] = places.emplace(name, columns.size());
     if (is_new) {
       columns.push_back({std::string(name), kind, infer});
-    } else if (kind == ColumnKind::number) {  // what is a number to one is one to all: 007 is 7; found out, it stays 007
+    } else if (kind == ColumnKind::number) {
+      // If one field reads numbers, the column is numeric for all fields: 007 is 7. If the kind is
+      // inferred, 007 stays text.
       CsvColumn& column = columns[place->second];
       column.infer = infer && (column.kind == ColumnKind::text || column.infer);
       column.kind = kind;
@@ -61,7 +65,8 @@ namespace espalier {
   return columns;
 }
 
-/// The names of a schema's columns as a matrix has them: the fields in order, then the labels in order, each column once.
+/// The names of a schema's columns in the order of a matrix: the fields in order, then the labels
+/// in order, each column once.
 [[nodiscard]] inline std::vector<std::string> column_names(const Schema& schema) {
   std::vector<std::string> names;
   for (CsvColumn& column : field_columns(schema)) names.push_back(std::move(column.name));
@@ -71,7 +76,8 @@ namespace espalier {
   return names;
 }
 
-/// How the labels of a task are read: as text where its rule asks for texts, as what they are where classes may have names.
+/// How the label column of a task is read: as text if its rule compares texts, with inferred kind
+/// if classes may have names, otherwise as numbers.
 [[nodiscard]] ESPALIER_COLD inline CsvColumn csv_column(const LabelInfo& label) {
   CsvColumn column{std::string(label.column)};
   if (label.is_text()) return column;
@@ -86,11 +92,11 @@ namespace espalier {
   return column;
 }
 
-/// How the fields of a schema read a column.
+/// How the fields of a schema use a column.
 struct ColumnUse {
-  bool of_row = false;   ///< as it stands in the row
-  bool goes_by = false;  ///< inputs of the rows before, as a key, a day or a time
-  bool averaged = false; ///< such inputs, as a label
+  bool of_row = false;   ///< read directly from the row
+  bool goes_by = false;  ///< key, day or time of a history input or an input with Folds
+  bool averaged = false; ///< averaged by such an input, as a label
 };
 
 [[nodiscard]] ESPALIER_COLD inline ColumnUse use_of(const Schema& schema, std::string_view column) {
@@ -104,22 +110,25 @@ struct ColumnUse {
   return use;
 }
 
-/// Whether a column may be made of others after reading: a label, or what inputs of the rows before go by, and no other field.
+/// Whether a column may be derived after reading: a label, or a column that history inputs or
+/// inputs with Folds use, if no field reads it directly.
 [[nodiscard]] ESPALIER_COLD inline bool can_be_derived(const Schema& schema, std::string_view column) {
   const ColumnUse use = use_of(schema, column);
   const auto is_label = [&](const LabelInfo& label) { return label.column == column; };
   return !use.of_row && (use.goes_by || use.averaged || std::any_of(schema.labels.begin(), schema.labels.end(), is_label));
 }
 
-/// Whether a column is a label that inputs of the rows before go by, and no field reads anything else of it.
+/// Whether history inputs or inputs with Folds average a column as a label, and no field uses it in
+/// another way.
 [[nodiscard]] ESPALIER_COLD inline bool is_known_later(const Schema& schema, std::string_view column) {
   const ColumnUse use = use_of(schema, column);
   return use.averaged && !use.of_row && !use.goes_by;
 }
 
-/// What a schema's columns are: numbers for numeric fields and most labels, text for the rest. `also` are further columns to
-/// read (a time to split by, a user to group by). Throws ConfigError where one is asked for as numbers that the model has as
-/// text: what 007 is must not depend on who reads it.
+/// The columns to read for a schema: numbers for numeric fields and most labels, text for the rest.
+/// `also`: further columns to read (for example a time to split by, a user to group by). Throws
+/// ConfigError if `also` asks for numbers in a column that the model reads as text: the meaning of
+/// 007 must not depend on who reads it.
 [[nodiscard]] ESPALIER_COLD inline std::vector<CsvColumn> csv_columns(
     const Schema& schema, const std::vector<CsvColumn>& also = {}) {
   std::vector<CsvColumn> columns = field_columns(schema);
@@ -131,7 +140,8 @@ struct ColumnUse {
     if (is_new) {
       columns.push_back(std::move(column));
     } else if (column.kind == ColumnKind::text && place->second >= of_fields) {
-      columns[static_cast<std::size_t>(place->second)] = std::move(column);  // of two tasks: numbers can be read from text
+      // Two tasks share the column: numbers can be parsed from text.
+      columns[static_cast<std::size_t>(place->second)] = std::move(column);
     }
   };
   for (const LabelInfo& label : schema.labels) add(csv_column(label));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `simulate_feed`: a short-video feed as a platform would log it, beside the true probabilities.
+// `simulate_feed`: the log of a simulated short-video feed, with the true probabilities.
 #pragma once
 
 #include <algorithm>
@@ -19,26 +19,26 @@
 
 namespace espalier {
 
-/// One impression: who was shown what, when and where, what came of it, and what is true of it.
+/// One impression: user, video, context, time, feedback, and the true probabilities.
 struct FeedImpression {
   Index user = 0, item = 0;
   FeedContext context{};
   int day = 0;               ///< from 0
-  std::int64_t time_ms = 0;  ///< since the first day's midnight
-  bool random = false;       ///< an exploration
+  std::int64_t time_ms = 0;  ///< since midnight of the first day
+  bool random = false;       ///< shown for exploration
   bool click = false, long_view = false, like = false, follow = false, comment = false,
        forward = false, hate = false;
   std::int64_t play_time_ms = 0;
   FeedTruth truth{};
 };
 
-/// The impressions of a world, in the order of time. The logging policy takes `candidates` videos
-/// that are there, each ∝ its popularity, and shows the one with the largest selection_bias ·
-/// belief + Gumbel noise, so one is shown with probability ∝ e^{selection_bias · belief} among the
-/// candidates.
+/// The impressions of a simulated world, in time order. The logging policy draws `candidates`
+/// available videos, each ∝ its popularity, and shows the one with the largest selection_bias ·
+/// belief + Gumbel noise: among the candidates, a video is shown with probability ∝
+/// e^{selection_bias · belief}.
 class FeedSimulator {
  public:
-  /// Throws ConfigError when an option is out of its range.
+  /// Throws ConfigError if an option is out of range.
   explicit FeedSimulator(const FeedOptions& options) : world_(options) {
     double total = 0;
     for (const FeedWorld::User& user : world_.users())
@@ -46,7 +46,7 @@ class FeedSimulator {
     total = 0;
     for (Index i = 0; i < options.items; ++i) {
       Random random(world_.stream(8), static_cast<std::uint64_t>(i));
-      // What is good is shown more often than what is not, and chance has its part.
+      // Popularity has a correlation of 0.4 with quality; the rest is random.
       const double z = 0.4 * world_.items()[static_cast<std::size_t>(i)].quality +
                        std::sqrt(0.84) * random.normal();
       item_sums_.push_back(total += std::exp(options.popularity * z));
@@ -60,7 +60,7 @@ class FeedSimulator {
 
   [[nodiscard]] const FeedWorld& world() const { return world_; }
 
-  /// Impression `row`, in [0, impressions): a function of the options and `row` alone.
+  /// Impression `row`, in [0, impressions): depends only on the options and `row`.
   [[nodiscard]] FeedImpression impression(Index row) const {
     const FeedOptions& options = world_.options();
     Random random(world_.stream(9), static_cast<std::uint64_t>(row));
@@ -78,12 +78,12 @@ class FeedSimulator {
   }
 
  private:
-  // Of a day's impressions, by hour: few before dawn, most in the evening.
+  // Relative number of impressions per hour of a day: few before dawn, most in the evening.
   static constexpr std::array<double, 24> hour_shares{4.1, 2.4, 1.6, 1.0, 0.8, 0.9, 1.6, 2.5,
                                                       3.2, 3.9, 4.5, 5.1, 5.8, 5.7, 5.2, 5.1,
                                                       5.5, 5.9, 5.7, 5.3, 5.6, 5.8, 6.4, 6.2};
 
-  /// `days` since the beginning. Grows with `days`.
+  /// Sets day, hour and time from `days` since the beginning. The time increases with `days`.
   void set_time(FeedImpression& made, double days) const {
     constexpr double hour_ms = 3'600'000;
     made.day = (std::min)(static_cast<int>(days), world_.options().days - 1);
@@ -102,7 +102,8 @@ class FeedSimulator {
     return u < 0.76 ? 1 : u < 0.85 ? 0 : u < 0.91 ? 4 : u < 0.96 ? 6 : u < 0.99 ? 2 : 8;
   }
 
-  /// One of the first `count`, ∝ its weight, of which `sums` are the running sums.
+  /// Draws one of the first `count` ∝ its weight. `sums`: running sums of the weights; `u`: uniform
+  /// in [0, 1).
   [[nodiscard]] static Index draw(const std::vector<double>& sums, Index count, double u) {
     const double at = u * sums[static_cast<std::size_t>(count - 1)];
     return std::upper_bound(sums.begin(), sums.begin() + count - 1, at) - sums.begin();
@@ -126,8 +127,7 @@ class FeedSimulator {
     }
   }
 
-  /// What comes of it: first whether there is a click, then what a click or its absence makes
-  /// possible.
+  /// Draws the feedback: first the click, then what a click or its absence allows.
   void happen(FeedImpression& made, Random& random) const {
     const FeedTruth& p = made.truth;
     const FeedWorld::Item& item = world_.items()[static_cast<std::size_t>(made.item)];
@@ -155,7 +155,7 @@ class FeedSimulator {
   }
 
   FeedWorld world_;
-  std::vector<double> user_sums_, item_sums_;  // running sums of how often each comes
+  std::vector<double> user_sums_, item_sums_;  // running sums of how often each one occurs
   std::array<double, 25> hour_begins_{};       // share of a day's impressions before each hour
 };
 
@@ -190,7 +190,7 @@ struct Calendar {
   return made;
 }
 
-/// The columns of numbers that an impression says itself.
+/// The numeric columns that follow from an impression alone.
 struct NumberColumn {
   const char* name;
   double (*value)(const FeedImpression&);
@@ -223,21 +223,21 @@ inline constexpr NumberColumn number_columns[] = {
 
 }  // namespace feed_detail
 
-/// Rows [first, first + count) of a simulated feed, the same whichever part is asked for; for feeds
-/// larger than memory.
+/// Rows [first, first + count) of a simulated feed. A row does not depend on which part is
+/// requested, so that feeds larger than memory can be made in parts.
 ///
-/// Columns, named as in KuaiRand where it has them. What was shown: user_id, video_id, author_id,
-/// date (YYYYMMDD), hourmin (100 · hour), time_ms (since 1970, UTC; grows from row to row), tab,
-/// duration_ms, is_rand (1 for an exploration). What came of it: is_click, long_view, is_like,
-/// is_follow, is_comment, is_forward, is_hate, play_time_ms. What is known of the user:
-/// user_active_degree, is_live_streamer, is_video_author, follow_user_num_range,
-/// fans_user_num_range, friend_user_num_range, register_days_range, onehot_feat0 … onehot_feat17;
-/// of the video: video_type, upload_type, music_type, tag ("3", "3,17"). **The truth**, which no
-/// model may read: p_click, p_long_view_given_click, p_long_view, p_like, p_follow, p_comment,
-/// p_forward, p_hate, and expected_watch in seconds.
+/// The columns have the names of KuaiRand if it has them. Impression: user_id, video_id, author_id,
+/// date (YYYYMMDD), hourmin (100 · hour), time_ms (since 1970, UTC; increases from row to row),
+/// tab, duration_ms, is_rand (1 for exploration). Feedback: is_click, long_view, is_like,
+/// is_follow, is_comment, is_forward, is_hate, play_time_ms. User attributes: user_active_degree,
+/// is_live_streamer, is_video_author, follow_user_num_range, fans_user_num_range,
+/// friend_user_num_range, register_days_range, onehot_feat0 … onehot_feat17. Video attributes:
+/// video_type, upload_type, music_type, tag ("3", "3,17"). **The truth**, which no model may read:
+/// p_click, p_long_view_given_click, p_long_view, p_like, p_follow, p_comment, p_forward, p_hate,
+/// and expected_watch in seconds.
 ///
 /// The same options give the same rows on every machine whose exp, log and cos agree to the last
-/// bit, and on any number of threads. Throws ConfigError when an option, or the part, is out of its
+/// bit, and with any number of threads. Throws ConfigError if an option or the part is out of
 /// range.
 [[nodiscard]] inline Table simulate_feed(const FeedOptions& options, Index first, Index count) {
   const FeedSimulator simulator(options);

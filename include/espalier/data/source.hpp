@@ -17,7 +17,7 @@
 
 namespace espalier {
 
-/// Bytes, front to back.
+/// A sequential stream of bytes.
 class ByteSource {
  public:
   ByteSource() = default;
@@ -25,11 +25,12 @@ class ByteSource {
   ByteSource& operator=(const ByteSource&) = delete;
   virtual ~ByteSource() = default;
 
-  /// Fills `out` and returns its size; less than that only where the bytes end. Throws IoError, DataError.
+  /// Fills `out` and returns the number of bytes read; fewer than out.size() only at the end of the
+  /// stream. Throws IoError, DataError.
   virtual std::size_t read(std::span<char> out) = 0;
 };
 
-/// A text in memory, which must outlive this.
+/// A text in memory. Refers to it, does not own it; it must outlive this object.
 class TextSource final : public ByteSource {
  public:
   explicit TextSource(std::string_view text) : rest_(text) {}
@@ -45,7 +46,7 @@ class TextSource final : public ByteSource {
   std::string_view rest_;
 };
 
-/// The bytes of a file as they are. Throws IoError when it cannot be opened.
+/// The bytes of a file, unchanged. Throws IoError if it cannot be opened.
 class FileSource final : public ByteSource {
  public:
   explicit FileSource(const std::string& path) : file_(path) {}
@@ -63,7 +64,7 @@ class FileSource final : public ByteSource {
   std::uint64_t at_ = 0;
 };
 
-/// Bytes of ISO 8859-1 as UTF-8.
+/// Converts ISO 8859-1 bytes to UTF-8.
 class Latin1Source final : public ByteSource {
  public:
   explicit Latin1Source(std::unique_ptr<ByteSource> bytes) : bytes_(std::move(bytes)) {}
@@ -93,17 +94,19 @@ class Latin1Source final : public ByteSource {
   std::unique_ptr<ByteSource> bytes_;
   std::array<char, std::size_t{1} << 14U> block_{};
   std::size_t at_ = 0, size_ = 0;
-  char second_ = '\0';  ///< of a character of two bytes, the one still to be given
+  char second_ = '\0';  ///< pending second byte of a two-byte character
 };
 
-/// Makes a source of what compressed bytes hold; `path` is for messages.
+/// Makes a source of the decompressed bytes; `path` is for messages.
 using GzipOpener = std::unique_ptr<ByteSource> (*)(std::unique_ptr<ByteSource> compressed,
                                                    const std::string& path);
 
-/// Set by including espalier/data/gzip.hpp anywhere in the program: the library itself does not need zlib.
+/// Set if any file of the program includes espalier/data/gzip.hpp: the library itself does not need
+/// zlib.
 inline std::atomic<GzipOpener> gzip_opener{nullptr};
 
-/// The content of a file; of one that is called *.gz, or begins as gzip files do, what it holds. Throws IoError.
+/// The content of a file; decompressed if its name ends in .gz or it starts with the gzip magic
+/// bytes. Throws IoError.
 [[nodiscard]] ESPALIER_COLD inline std::unique_ptr<ByteSource> open_source(
     const std::string& path) {
   char magic[2] = {};

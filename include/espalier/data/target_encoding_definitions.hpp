@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What `TargetEncoding` does.
+// Definitions of `TargetEncoding`.
 #pragma once
 
 #include <algorithm>
@@ -18,7 +18,8 @@ namespace espalier {
 
 namespace target_detail {
 
-/// An input, of the sums of a row's key and of all rows, null where there are none; `rows` have that key.
+/// The value of an input from the sums of the row's key and of all rows; null if there are none.
+/// `rows`: number of rows with this key.
 [[nodiscard]] inline double value_of(const TargetGroup::Input& input, const double* of_key, const double* of_all, double rows) {
   static constexpr std::array<double, 2> none{};
   if (input.sum == 0) return rows;
@@ -26,7 +27,7 @@ namespace target_detail {
                                        of_all == nullptr ? none.data() : of_all + input.sum, input.smoothing);
 }
 
-/// Adds the sums of `folds` folds up, in their order, those of fold `without` not.
+/// Adds up the sums of `folds` folds, in fold order, except fold `without` (−1: all folds).
 inline void add_folds(const double* of_folds, std::size_t width, int folds, int without, double* out) {
   std::fill_n(out, width, 0.0);
   for (int fold = 0; fold < folds; ++fold) {
@@ -35,7 +36,8 @@ inline void add_folds(const double* of_folds, std::size_t width, int folds, int 
   }
 }
 
-/// The sums of each fold of a training split by key, `width` a fold; the first key is that of all rows.
+/// The sums of each fold of a training split by key, `width` values per fold; the first key is that
+/// of all rows.
 [[nodiscard]] inline KeyTotals fold_sums(const TargetGroup& group, const std::vector<std::uint64_t>& keys,
                                          const std::vector<const std::vector<double>*>& labels, const Dataset& train) {
   const std::size_t width = 1 + 2 * group.labels.size();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What happens to a number before it becomes an input. NaN, a missing value, goes through as NaN.
+// Transforms of a number before it becomes an input. NaN, a missing value, stays NaN.
 #pragma once
 
 #include <algorithm>
@@ -12,7 +12,7 @@
 
 namespace espalier::features_detail {
 
-/// A finite number that a float holds.
+/// Whether a number is finite and fits a float.
 [[nodiscard]] inline bool is_float(double x) {
   return std::abs(x) <= static_cast<double>(std::numeric_limits<float>::max());
 }
@@ -20,7 +20,7 @@ namespace espalier::features_detail {
 /// sign(x) · log(1 + |x|)
 [[nodiscard]] inline double signed_log1p(double x) { return std::copysign(std::log1p(std::abs(x)), x); }
 
-/// log1p and clip; `standardize` is what its caller makes of it.
+/// Applies log1p and clip; the caller applies `standardize`.
 [[nodiscard]] inline double transformed(const Transform& t, double x) {
   switch (t.kind) {
     case TransformKind::log1p: return signed_log1p(x);
@@ -30,7 +30,8 @@ namespace espalier::features_detail {
   return x;
 }
 
-/// What is standardised: the value after the transforms before that, after all where there is none.
+/// The number to standardise: the value after the transforms before `standardize`, or after all of
+/// them if there is no `standardize`.
 [[nodiscard]] inline double before_standardize(const FieldInfo& f, double x) {
   for (int i = 0; i < f.transform_count; ++i) {
     const Transform& t = f.transforms[static_cast<std::size_t>(i)];
@@ -40,8 +41,8 @@ namespace espalier::features_detail {
   return x;
 }
 
-/// The input that before_standardize() becomes, of a missing value 0 where it is not standardised and the mean where it is.
-/// Nothing when no float holds it.
+/// The input from the result of before_standardize(). A missing value becomes the mean if it is
+/// standardised, otherwise 0. Returns nullopt if the input does not fit a float.
 [[nodiscard]] inline std::optional<float> as_input(const FieldInfo& f, double x, double mean, double deviation) {
   const bool missing = std::isnan(x);
   bool begun = false;
@@ -59,7 +60,7 @@ namespace espalier::features_detail {
   return static_cast<float>(x);
 }
 
-/// Mean and deviation, one value at a time (Welford 1962); each counts as often as it weighs.
+/// Weighted mean and standard deviation, updated value by value (Welford 1962).
 class Moments {
  public:
   void add(double x, double weight = 1) {
@@ -69,9 +70,9 @@ class Moments {
     squares_ += weight * (delta * (x - mean_));
   }
   [[nodiscard]] double mean() const { return mean_; }
-  /// Whether the values are all one but for rounding, or none.
+  /// Whether all values are equal up to rounding, or there are none.
   [[nodiscard]] bool constant() const { return is_rounding(spread(), std::abs(mean_)); }
-  /// That of the values themselves (divided by their number); 1 where they are constant.
+  /// Population standard deviation (divides by the total weight); 1 if the values are constant.
   [[nodiscard]] double deviation() const { return constant() ? 1 : spread(); }
   [[nodiscard]] bool finite() const { return std::isfinite(mean_) && std::isfinite(squares_); }
 

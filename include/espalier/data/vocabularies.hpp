@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Categories as rows of embedding tables: by a vocabulary learnt from the training split, hashed, or numbers in buckets.
+// `Vocabularies`: categories as rows of embedding tables, by a vocabulary learnt from the training
+// split, by hash, or by bucket of a number.
 #pragma once
 
 #include <algorithm>
@@ -26,7 +27,7 @@ namespace espalier::features_detail {
 
 [[nodiscard]] inline bool is_single(const FieldInfo& f) { return !f.is_numeric() && f.pool == Pool::none; }
 
-/// The categorical and hashed fields of a schema, whose tables some of them share.
+/// The categorical, hashed and bucket fields of a schema. Several fields may share a table.
 class Vocabularies {
  public:
   ESPALIER_COLD explicit Vocabularies(std::span<const FieldInfo> fields) : fields_(fields) {
@@ -42,7 +43,7 @@ class Vocabularies {
 
   [[nodiscard]] std::size_t size() const { return tables_.size(); }
 
-  /// Rows of each table.
+  /// Number of rows of each table.
   [[nodiscard]] std::vector<Index> rows() const {
     std::vector<Index> rows;
     for (std::size_t v = 0; v < tables_.size(); ++v) {
@@ -54,8 +55,9 @@ class Vocabularies {
     return rows;
   }
 
-  /// The values of rows 1, 2, … of each table: those seen at least min_count times, the most frequent first, ties in order of
-  /// appearance, fields that share a table one after the other. Throws DataError.
+  /// The values of rows 1, 2, … of each table: those that occur at least min_count times, the most
+  /// frequent first, ties in order of first appearance; fields that share a table are read one
+  /// after the other. Throws DataError.
   [[nodiscard]] std::vector<std::vector<std::string>> learn(const Dataset& train) const {
     std::vector<std::vector<std::string>> learnt(tables_.size());
     for (std::size_t v = 0; v < tables_.size(); ++v) {
@@ -64,7 +66,8 @@ class Vocabularies {
     return learnt;
   }
 
-  /// Where the intervals of each field of buckets begin; of columns in `made` and in the table. Throws DataError.
+  /// The bucket edges of each bucket field: given ones, or quantiles of its column, which is in
+  /// `made` or in the table. Throws DataError.
   [[nodiscard]] std::vector<std::vector<double>> learn_edges(const Dataset& train, const Columns& made) const {
     std::vector<std::vector<double>> learnt(tables_.size());
     for (std::size_t v = 0; v < tables_.size(); ++v) {
@@ -81,8 +84,8 @@ class Vocabularies {
     return learnt;
   }
 
-  /// Takes over what was learnt. `keyed`: categories are their keys. Throws CheckpointError for a value that is there twice, and
-  /// for edges that do not ascend.
+  /// Takes over what was learnt. `keyed`: categories are their category keys. Throws
+  /// CheckpointError if a vocabulary has a value twice, or edges are not finite and ascending.
   ESPALIER_COLD void index(const std::vector<std::vector<std::string>>& values, const std::vector<std::vector<double>>& edges, bool keyed) {
     keyed_ = keyed;
     if (edges.size() != tables_.size()) {
@@ -105,7 +108,8 @@ class Vocabularies {
     }
   }
 
-  /// Appends the rows of one cell of a field. Returns what training did not see of it.
+  /// Appends the table rows of one cell of a field. Returns how the cell differs from the training
+  /// data, or nullopt.
   std::optional<Unseen> add_ids(std::size_t field, bool present, std::string_view text, std::vector<std::int32_t>& ids) const {
     const FieldInfo& f = fields_[field];
     const Dictionary& lookup = lookup_[table_of_[field]];
@@ -126,7 +130,7 @@ class Vocabularies {
     return empty ? std::optional(Unseen::missing) : std::nullopt;
   }
 
-  /// The same of a number: row 0 where it is missing, 1 + the number of edges that it has reached.
+  /// The same for a number: row 0 if it is missing, otherwise 1 + the number of edges ≤ `number`.
   std::optional<Unseen> add_bucket(std::size_t field, double number, std::vector<std::int32_t>& ids) const {
     const std::vector<double>& edges = edges_[table_of_[field]];
     const auto above = std::upper_bound(edges.begin(), edges.end(), number) - edges.begin();
@@ -134,14 +138,14 @@ class Vocabularies {
     return std::isnan(number) ? std::optional(Unseen::missing) : std::nullopt;
   }
 
-  /// The same of two cells together, empty where they are missing.
+  /// The same for a pair of cells; a missing cell is empty.
   std::optional<Unseen> add_pair(std::size_t field, std::string_view first, std::string_view second,
                                  std::vector<std::int32_t>& ids) const {
     ids.push_back(pair_row(fields_[field], category_hash(first), category_hash(second)));
     return first.empty() && second.empty() ? std::optional(Unseen::missing) : std::nullopt;
   }
 
-  /// The ids of all rows. Throws DataError.
+  /// Encodes the ids of all rows. Throws DataError.
   void encode(const Dataset& data, const Columns& made, EncodedData& out, const InputCheck& check) const {
     for (const FieldInfo& f : fields_) out.single_fields += is_single(f) ? 1 : 0;
     out.single_ids.resize(static_cast<std::size_t>(out.single_fields) * data.rows().size());
@@ -165,7 +169,7 @@ class Vocabularies {
     return static_cast<std::int32_t>(mix(first, second) % static_cast<std::uint64_t>(f.buckets));
   }
 
-  /// NaN where it is missing. Throws DataError for infinity.
+  /// Returns NaN if the number is missing. Throws DataError if it is infinite.
   [[nodiscard]] static double finite_number(const Table& table, const std::vector<double>& numbers, std::int32_t row, const FieldInfo& f) {
     const double x = numbers[static_cast<std::size_t>(row)];
     if (!std::isinf(x)) return x;
@@ -176,7 +180,7 @@ class Vocabularies {
     return static_cast<std::int32_t>(hash_text(value) % static_cast<std::uint64_t>(f.buckets));
   }
 
-  /// The keys of a cell's parts, or of the cell itself.
+  /// Calls `function` with the key of each part of a multi-valued cell, or of the whole cell.
   template <class Function>
   void for_each_value(const FieldInfo& f, std::string_view text, Function&& function) const {
     std::string made;
@@ -192,7 +196,8 @@ class Vocabularies {
     }
   }
 
-  /// A field's column as text. Numbers that may have been others are refused; a model from before that rule takes them.
+  /// A field's column as text. Throws DataError for numbers that may have been rounded; a model
+  /// saved before category keys existed accepts them.
   [[nodiscard]] const Column& cells(const FieldInfo& f, const Table& table, Column& made) const {
     const bool refuses = keyed_ && table.column(f.column).kind == ColumnKind::number;
     return refuses ? table.as_keys(f.column, made) : table.as_text(f.column, made);
@@ -209,7 +214,7 @@ class Vocabularies {
       Column made;
       const Column& column = cells(f, train.table(), made);
       std::vector<Index> by_code(column.dictionary.size(), 0);
-      std::vector<std::int32_t> order;  // of first appearance in the split
+      std::vector<std::int32_t> order;  // in order of first appearance in the split
       for (const std::int32_t row : train.rows()) {
         const std::int32_t code = column.codes[static_cast<std::size_t>(row)];
         if (code >= 0 && by_code[static_cast<std::size_t>(code)]++ == 0) order.push_back(code);
@@ -234,7 +239,8 @@ class Vocabularies {
     return learnt;
   }
 
-  /// Puts one id a row where a field's are. `single`: how many single-valued fields come before.
+  /// Writes one id per row to the field's place in single_ids. `single`: number of single-valued
+  /// fields before this one.
   template <class IdOf>
   static void put_single(const Dataset& dataset, std::size_t single, EncodedData& data, const IdOf& id_of) {
     std::size_t at = single;
@@ -244,7 +250,7 @@ class Vocabularies {
     }
   }
 
-  /// The rows of a field of buckets, or of pairs.
+  /// Encodes a bucket field or a field of hashed pairs.
   void encode_single(std::size_t field, const Dataset& dataset, const Columns& made, EncodedData& data, std::size_t single,
                      const InputCheck& check) const {
     const FieldInfo& f = fields_[field];
@@ -279,7 +285,7 @@ class Vocabularies {
     check.add(field, Unseen::missing, missing);
   }
 
-  /// `single`: how many single-valued fields come before.
+  /// `single`: number of single-valued fields before this one.
   void encode_field(std::size_t field, const Dataset& dataset, EncodedData& data, std::size_t single,
                     const InputCheck& check) const {
     const FieldInfo& f = fields_[field];
@@ -287,7 +293,8 @@ class Vocabularies {
     const std::vector<std::int32_t>& rows = dataset.rows();
     Column made;
     const Column& column = cells(f, table, made);
-    // Each distinct cell once, the last being the missing one: cell c has the ids begin[c] … begin[c + 1] − 1.
+    // Encode each distinct cell once; the last one is the missing cell. Cell c has the ids begin[c]
+    // … begin[c + 1] − 1.
     std::vector<std::int32_t> ids;
     std::vector<std::size_t> begin{0};
     std::vector<std::optional<Unseen>> unseen;
@@ -334,11 +341,11 @@ class Vocabularies {
   }
 
   std::span<const FieldInfo> fields_;
-  std::vector<const FieldInfo*> tables_;  ///< per table: the field that uses it first
-  std::vector<std::size_t> table_of_;     ///< per field, of categorical ones
+  std::vector<const FieldInfo*> tables_;  ///< per table: the first field that uses it
+  std::vector<std::size_t> table_of_;  ///< per field: index of its table; unused for numeric fields
   bool keyed_ = true;
-  std::vector<Dictionary> lookup_;        ///< per table; empty for hashed fields and buckets
-  std::vector<std::vector<double>> edges_;  ///< per table of buckets
+  std::vector<Dictionary> lookup_;        ///< per table; empty for hashed and bucket fields
+  std::vector<std::vector<double>> edges_;  ///< per table; empty unless it is of a bucket field
 };
 
 }  // namespace espalier::features_detail

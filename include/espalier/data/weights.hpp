@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Weights and groups of a dataset's samples as numbers, checked.
+// Encodes and checks the weights and groups of samples.
 #pragma once
 
 #include <cmath>
@@ -11,10 +11,10 @@
 
 namespace espalier::features_detail {
 
-/// What a weight may be beside 0: sums over a batch, and one over them, stay floats.
+/// Range of a weight other than 0: sums over a batch and their reciprocals must fit a float.
 inline constexpr double least_weight = 1e-30, most_weight = 1e30;
 
-/// Throws DataError for a weight that is missing, negative or out of bounds.
+/// Throws DataError for a weight that is missing, negative or out of range.
 inline void encode_weights(const std::string& column, const Table& table, const std::vector<std::int32_t>& rows,
                            EncodedData& out) {
   const std::vector<double>& weights = table.numbers(column);
@@ -31,7 +31,7 @@ inline void encode_weights(const std::string& column, const Table& table, const 
   }
 }
 
-/// Rows with the same value of `column` get the same number, those without one −1.
+/// Rows with the same value of `column` get the same group number; rows without a value get −1.
 inline void encode_groups(const std::string& column, const Table& table, const std::vector<std::int32_t>& rows,
                           EncodedData& out) {
   Column made;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How often the inputs of a predictor are not what training saw: counted by field, and said when it is often.
+// `InputCounter`: counts by field how often the inputs of a predictor differ from the training
+// data, and warns if that is often.
 #pragma once
 
 #include <algorithm>
@@ -21,23 +22,25 @@
 
 namespace espalier {
 
-/// Of one input: the rows that were predicted, and in how many of them it was not what training saw. See Unseen.
+/// For one input: the number of predicted rows, and in how many of them it was missing, unknown or
+/// outside. See Unseen.
 struct InputCounts {
   std::string input;
   std::int64_t rows = 0, missing = 0, unknown = 0, outside = 0;
 };
 
-/// When a predictor says that an input is often not what training saw.
+/// When a predictor warns that an input often differs from the training data.
 struct InputWarnings {
-  std::function<void(const std::string&)> warn{};  ///< is given a line; by several threads at once where several predict
-  double share = 0.05;       ///< of the rows: more than that missing, unknown or outside is said
-  std::int64_t rows = 1000;  ///< looked at each time that so many more have been predicted
+  /// Receives one line; called by several threads at once if several predict.
+  std::function<void(const std::string&)> warn{};
+  double share = 0.05;  ///< warn if more than this share of the rows is missing, unknown or outside
+  std::int64_t rows = 1000;  ///< number of predicted rows from one check to the next
 };
 
-/// Counts, from any number of threads at once. `fields` must outlive it.
+/// Counts from any number of threads at once. `fields` must outlive this object.
 class InputCounter {
  public:
-  /// Throws ConfigError for a share outside [0, 1], or fewer rows than 1.
+  /// Throws ConfigError for a share outside [0, 1], or fewer than 1 row.
   ESPALIER_COLD InputCounter(std::span<const FieldInfo> fields, InputWarnings warnings)
       : fields_(fields), warnings_(std::move(warnings)), counts_(fields.size()), before_(fields.size()) {
     if (!(warnings_.share >= 0 && warnings_.share <= 1)) {
@@ -46,7 +49,8 @@ class InputCounter {
     if (warnings_.rows < 1) throw_error<ConfigError>({"warnings.rows is ", warnings_.rows, ", expected 1 or more"});
   }
 
-  /// So many rows were predicted, in which this was found. Throws what the warnings' function throws.
+  /// Adds `rows` predicted rows and what was found in them. Throws what the warning function
+  /// throws.
   void add(std::int64_t rows, std::span<const InputEvent> found) {
     for (const InputEvent& event : found) {
       counts_[event.field][static_cast<std::size_t>(event.what)].fetch_add(event.rows, std::memory_order_relaxed);
@@ -66,7 +70,7 @@ class InputCounter {
   }
 
  private:
-  using Counts = std::array<std::int64_t, 3>;  // of missing, unknown, outside
+  using Counts = std::array<std::int64_t, 3>;  // missing, unknown, outside
 
   [[nodiscard]] Counts read(std::size_t field) const {
     Counts read{};
@@ -74,14 +78,14 @@ class InputCounter {
     return read;
   }
 
-  /// Looks at the rows since it did so last.
+  /// Checks the rows since the last check and warns.
   ESPALIER_COLD void warn() {
     constexpr std::array<const char*, 3> what{"missing", "not in the vocabulary", "far outside of the training split's numbers"};
     std::vector<std::string> lines;
     {
       const std::lock_guard lock(mutex_);
       const std::int64_t rows = rows_.load(std::memory_order_relaxed) - rows_before_;
-      if (rows < warnings_.rows) return;  // another thread has just looked
+      if (rows < warnings_.rows) return;  // another thread has just checked
       rows_before_ += rows;
       for (std::size_t f = 0; f < fields_.size(); ++f) {
         const Counts now = read(f);
@@ -101,7 +105,7 @@ class InputCounter {
   std::vector<std::array<std::atomic<std::int64_t>, 3>> counts_;  ///< per field
   std::atomic<std::int64_t> rows_{0};
   std::mutex mutex_;
-  std::vector<Counts> before_;  ///< when it was looked at last
+  std::vector<Counts> before_;  ///< at the last check
   std::int64_t rows_before_ = 0;
 };
 

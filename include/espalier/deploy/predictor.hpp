@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `Predictor<Model>`: a saved model, ready to answer. No gradients, no optimiser; any number of threads may call it.
+// `Predictor<Model>`: a saved model for inference, without gradients or optimiser; any number of
+// threads may call it.
 #pragma once
 
 #include <initializer_list>
@@ -23,23 +24,26 @@ namespace espalier {
 
 struct PredictorOptions {
   Precision precision = Precision::Fp32;
-  /// Refuse a row with an input that is missing, a category that the vocabulary does not have, or a number far outside of
-  /// what training saw: predict_row with a ConfigError that names input and value, predict with a DataError that names file,
-  /// line and value.
+  /// Refuse a row with a missing input, a category that is not in the vocabulary, or a number far
+  /// outside the range seen in training. predict_row throws a ConfigError that names input and
+  /// value, predict a DataError that names file, line and value.
   bool strict = false;
-  /// Move numbers into the range of the training split, from its least to its largest.
+  /// Clamp numbers to the range of the training split.
   bool clamp = false;
-  /// A line when an input is often not what training saw; see also PlanPredictor::input_counts().
+  /// Warns if an input often differs from the training data; see also
+  /// PlanPredictor::input_counts().
   InputWarnings warnings{};
 };
 
-/// Serves any plan. With `Precision::Bf16` its parameters take half the memory. `Predictor<Model>` is this with the plan of a model.
+/// Serves any plan. With `Precision::Bf16` the parameters take about half the memory.
+/// `Predictor<Model>` is the same for the plan of a model.
 class PlanPredictor {
  public:
   using CpuProgram = Program<float, Cpu>;
 
-  /// Reads what Trainer::save or the trainer's checkpoint wrote. Throws IoError; CheckpointError when the file is
-  /// another model's, naming the first difference; ConfigError for options that cannot be.
+  /// Reads a file that Trainer::save or the trainer's checkpoint wrote. Throws IoError;
+  /// CheckpointError if the file is of another model, naming the first difference; ConfigError for
+  /// invalid options.
   PlanPredictor(const CpuProgram& program, const std::string& path, PredictorOptions options = {});
   PlanPredictor(const CpuProgram& program, const SafetensorsFile& file, PredictorOptions options = {});
   PlanPredictor(const CpuProgram& program, const std::string& path, Precision precision)
@@ -51,13 +55,14 @@ class PlanPredictor {
   PlanPredictor(const PlanPredictor&) = delete;
   PlanPredictor& operator=(const PlanPredictor&) = delete;
 
-  /// Predictions for every row of `data`, in order. Labels are not looked at.
+  /// Predictions for every row of `data`, in order. Does not read labels.
   [[nodiscard]] Predictions predict(const Dataset& data) const;
-  /// Of data that features() encoded.
+  /// The same for data that features() encoded. Not included in input_counts().
   [[nodiscard]] Predictions predict(const EncodedData& data) const;
 
-  /// Predictions for one row of raw values: {{"age", 31.0}, {"movie", "m7"}}. An input that is not given is missing.
-  /// Returns the outputs of all tasks, one behind the other in the tasks' order. Throws ConfigError for an unknown name.
+  /// Predictions for one row of raw values: {{"age", 31.0}, {"movie", "m7"}}. An input that is not
+  /// given is missing. Returns the outputs of all tasks, concatenated in task order. Throws
+  /// ConfigError for an unknown name.
   [[nodiscard]] std::vector<float> predict_row(std::span<const NamedValue> values) const {
     return predict_row(values, static_cast<const RowHistory*>(nullptr));
   }
@@ -65,35 +70,38 @@ class PlanPredictor {
     return predict_row(std::span<const NamedValue>(values.begin(), values.size()));
   }
 
-  /// The same of a model with inputs of the rows before, which `state` knows: the row has the columns that they go by too. Throws
-  /// ConfigError where one of days or times is missing, and for a state of a model with other inputs.
+  /// The same for a model with history inputs, which are read from `state`; the row also has the
+  /// key, day and time columns that they use. Throws ConfigError if a day or time is missing, and
+  /// for a state of a model with other inputs.
   [[nodiscard]] std::vector<float> predict_row(std::span<const NamedValue> values, const ServingState& state) const;
   [[nodiscard]] std::vector<float> predict_row(std::initializer_list<NamedValue> values, const ServingState& state) const {
     return predict_row(std::span<const NamedValue>(values.begin(), values.size()), state);
   }
 
-  /// What the rows that it was trained and validated on have left; for each to move on.
+  /// The state after all rows of training and validation; the caller gets a copy to update.
   [[nodiscard]] ServingState initial_state() const;
-  /// One that knows of no rows, as training begins.
+  /// A state that knows no rows, as at the start of training.
   [[nodiscard]] ServingState empty_state() const { return {features_, features_->history_inputs()}; }
-  /// One that ServingState::save() wrote, also of an earlier training of the same inputs. Throws IoError, CheckpointError.
+  /// A state that ServingState::save() wrote, also one of an earlier training with the same inputs.
+  /// Throws IoError, CheckpointError.
   [[nodiscard]] ServingState load_state(const std::string& path) const;
 
-  /// Of each input, in the model's order: how many rows were predicted so far, and in how many of them it was missing, unknown
-  /// or far outside of what training saw (of models saved before ranges were: never). Rows that were refused do not count.
+  /// Per input, in the model's order: how many rows were predicted so far, and in how many of them
+  /// it was missing, unknown or far outside the range of training (never, for models saved before
+  /// ranges existed). Refused rows do not count.
   [[nodiscard]] std::vector<InputCounts> input_counts() const { return counter_->counts(); }
 
-  // What these refer to lives as long as the predictor.
+  // The following references are valid as long as the predictor lives.
 
-  /// The names of a task's classes, those that training had, in the order of its first outputs; none where classes are numbers.
-  /// Throws ConfigError for an unknown task.
+  /// The class names of a task that training had, in the order of its first outputs; empty if
+  /// classes are numbers. Throws ConfigError for an unknown task.
   [[nodiscard]] const std::vector<std::string>& class_names(std::string_view task) const;
 
   [[nodiscard]] const PlanView& plan() const;
   [[nodiscard]] const Features& features() const { return *features_; }
   /// Empty with Precision::Bf16.
   [[nodiscard]] const Parameters<float>& parameters() const { return parameters_; }
-  /// What the parameters take of memory, padding included; in float this includes the packed copy of the dense ones.
+  /// Memory of the parameters, with padding and, in fp32, the packed copy of the dense weights.
   [[nodiscard]] std::size_t parameter_bytes() const;
 
  private:
@@ -101,7 +109,8 @@ class PlanPredictor {
   [[nodiscard]] std::vector<float> predict_row(std::span<const NamedValue> values, const RowHistory* history) const;
   [[nodiscard]] InputCheck check(std::vector<InputEvent>& found) const { return {&found, strict_, clamp_}; }
 
-  /// Workspaces are kept between calls: as many as there were calls at one time.
+  /// Workspaces are reused between calls; there are as many as the maximum number of concurrent
+  /// calls.
   [[nodiscard]] InferenceExecutor<float>::Workspace borrow() const;
   void give_back(InferenceExecutor<float>::Workspace workspace) const;
 
@@ -117,7 +126,8 @@ class PlanPredictor {
 
 /// The predictor of one model type:
 ///
-///     const Predictor<Model> predictor("model.safetensors");  // , {.strict = true} or , Precision::Bf16
+///     // A second argument may follow: {.strict = true} or Precision::Bf16.
+///     const Predictor<Model> predictor("model.safetensors");
 ///     const std::vector<float> p = predictor.predict_row({{"age", 31.0}, {"movie", "m7"}});
 template <class Model>
 class Predictor : public PlanPredictor {
@@ -130,7 +140,7 @@ class Predictor : public PlanPredictor {
       : Predictor(path, PredictorOptions{.precision = precision}) {}
 };
 
-/// `Predictor predictor("…");` names no model, and is told so.
+/// `Predictor predictor("…");` names no model: Predictor<void> gives a readable error.
 Predictor(const std::string&, Precision)->Predictor<void>;
 Predictor(const std::string&, PredictorOptions = {})->Predictor<void>;
 

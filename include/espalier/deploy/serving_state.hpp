@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `ServingState`: what a served model knows of the rows before, moved on by what happens.
+// `ServingState`: what a served model knows of earlier rows, updated by observed rows.
 #pragma once
 
 #include <algorithm>
@@ -21,26 +21,28 @@
 
 namespace espalier {
 
-/// A predictor stays as it is; this is what moves. It begins as training left it (PlanPredictor::initial_state()) or as save()
-/// did (PlanPredictor::load_state()), and what is observed is what training does with the next row of its log: replaying a log
-/// gives the inputs of training bit for bit. Any number of threads may predict with it at once; observing needs it alone, as a
-/// std::shared_mutex gives it.
+/// The part of a served model that changes; the predictor itself does not. It starts as training
+/// left it (PlanPredictor::initial_state()) or as save() wrote it (PlanPredictor::load_state()).
+/// Observing a row does the same as training does with the next row of its log: replaying a log
+/// gives the same inputs as training, bit for bit. Any number of threads may predict with it at
+/// once; observing needs exclusive access, for example by a std::shared_mutex.
 ///
 ///     ServingState state = predictor.initial_state();
 ///     const std::vector<float> p = predictor.predict_row(row, state);
 ///     state.observe(row);                             // it was shown
-///     state.observe_labels(row, {{"is_click", 0}});   // and later: whether it was clicked; what is not told is missing
+///     state.observe_labels(row, {{"is_click", 0}});   // later: no click; other labels are missing
 class ServingState {
  public:
   using Values = std::span<const NamedValue>;
   using List = std::initializer_list<NamedValue>;
 
-  /// For a predictor to make: of the inputs of `features`.
+  /// Called by a predictor. `history`: of the inputs of `features`.
   ServingState(std::shared_ptr<const Features> features, RowHistory history)
       : features_(std::move(features)), history_(std::move(history)) {}
 
-  /// A row has happened: the next ones know of it. With labels those are known at once. `row` is what predict_row() takes.
-  /// Throws ConfigError for an unknown name, and for a row without day or time; then nothing has changed.
+  /// Adds a row: later rows read it. Labels given with it are known at once. `row` is as for
+  /// predict_row(). Throws ConfigError for an unknown name, and for a row without day or time; then
+  /// nothing has changed.
   void observe(Values row, Values labels = {}) {
     const RowKeys known = features_->row_keys(row);
     const std::vector<double> values = label_values(labels);
@@ -49,7 +51,7 @@ class ServingState {
   void observe(Values row, List labels) { observe(row, span_of(labels)); }
   void observe(List row, List labels = {}) { observe(span_of(row), span_of(labels)); }
 
-  /// Labels of a row that was observed before, each once.
+  /// Adds labels of a row that was observed before; give each label only once.
   void observe_labels(Values row, Values labels) {
     const RowKeys known = features_->row_keys(row);
     const std::vector<double> values = label_values(labels);
@@ -58,14 +60,15 @@ class ServingState {
   void observe_labels(Values row, List labels) { observe_labels(row, span_of(labels)); }
   void observe_labels(List row, List labels) { observe_labels(span_of(row), span_of(labels)); }
 
-  /// All rows of a dataset, in the order of time, with their labels.
+  /// Observes all rows of a dataset, in time order, with their labels.
   void observe(const Dataset& data) { history_.add_rows(data.table(), data.rows()); }
 
-  /// The inputs that know of the rows before, as columns of a table of rows that come next; they are observed. For predicting or
-  /// measuring on a file of its own, or fit() on it. Labels that the table has no column for are not known yet. Throws DataError.
+  /// Adds the columns of the history inputs to a table of rows that come next, and observes these
+  /// rows. For predictions or metrics on a separate file, or for fit() on it. A label without a
+  /// column in the table is not known yet. Throws DataError.
   void add_to(Table& table) { history_.add_to(table); }
 
-  /// Writes it, whole or not at all. Throws IoError.
+  /// Writes the state, either completely or not at all. Throws IoError.
   ESPALIER_COLD void save(const std::string& path) const {
     SafetensorsWriter writer;
     writer.metadata("espalier_state", "1");
@@ -79,7 +82,7 @@ class ServingState {
  private:
   [[nodiscard]] static Values span_of(List list) { return {list.begin(), list.size()}; }
 
-  /// By their places, NaN where not given. Throws ConfigError.
+  /// Labels indexed as HistoryColumns::labels; NaN if not given. Throws ConfigError.
   [[nodiscard]] std::vector<double> label_values(Values labels) const {
     const std::vector<std::string>& names = history_.columns().labels;
     std::vector<double> values(names.size(), std::numeric_limits<double>::quiet_NaN());

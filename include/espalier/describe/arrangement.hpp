@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whether what stands in each place of `MultiTaskModel` belongs there, and the sentence where it does not.
+// Checks that each argument of `MultiTaskModel` is of the expected kind; a static_assert reports
+// the first wrong one.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +11,8 @@
 
 namespace espalier::detail {
 
-/// Of tasks: the first thing among them that is none.
+/// Returns Part::task if all are tasks, Part::nothing if there are none, else the kind of the first
+/// that is not a task.
 template <class... Tasks>
 constexpr Part part_of_tasks() {
   Part found = sizeof...(Tasks) == 0 ? Part::nothing : Part::task;
@@ -18,7 +20,7 @@ constexpr Part part_of_tasks() {
   return found;
 }
 
-/// One sentence at most: of the first place that is wrong.
+/// Asserts at most one message: that of the first wrong argument.
 template <Part First, Part Second, Part Third>
 constexpr bool check_places() {
   constexpr bool swapped = First == Part::sharing && Second == Part::inputs;
@@ -54,7 +56,8 @@ constexpr bool task_names_differ() {
   return true;
 }
 
-/// A task's name stands in paths of tensors, columns of histories, JSON, messages: any text but one that breaks lines.
+/// A task's name is part of tensor paths, history columns, JSON and messages: any UTF-8 text
+/// without control characters.
 template <class... Tasks>
 constexpr bool task_names_are_text() {
   constexpr std::string_view names[] = {Tasks::name..., ""};
@@ -72,8 +75,8 @@ constexpr void instantiate(T*) {}
 
 template <class InputsType, class Sharing, class... Tasks>
 constexpr bool check_arrangement() {
-  // Looked up by the argument's type, which makes the compiler read each part: what it finds there it says here, and not from
-  // the depth of a concept.
+  // Called by argument-dependent lookup, which makes the compiler instantiate each part: errors in
+  // it are reported here, not deep inside a concept.
   instantiate(static_cast<InputsType*>(nullptr));
   instantiate(static_cast<Sharing*>(nullptr));
   (instantiate(static_cast<Tasks*>(nullptr)), ...);
@@ -89,8 +92,9 @@ constexpr bool check_arrangement() {
                   "espalier: a way to share needs template <class InputsType, class... Tasks, class Builder> "
                   "static constexpr std::array<Block, sizeof...(Tasks)> fold(Builder&)");
     constexpr bool sound = sizeof...(Tasks) <= 64 && task_names_differ<Tasks...>() && task_names_are_text<Tasks...>() && folds;
+    // Not detail::fits: the compiler's message is one line shorter.
     if constexpr (requires { Sharing::template fits<InputsType, Tasks...>(); }) {
-      return sound && Sharing::template fits<InputsType, Tasks...>();  // not by detail::fits: one line less of context
+      return sound && Sharing::template fits<InputsType, Tasks...>();
     } else {
       return sound;
     }

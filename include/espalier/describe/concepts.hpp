@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the parts of a model have, as concepts: a struct of your own is a layer or a task by what it has.
+// Concepts of a model's parts: a user's struct is a layer or task if it has the members.
 #pragma once
 
 #include <array>
@@ -13,7 +13,7 @@
 namespace espalier {
 
 namespace detail {
-/// A builder to ask with whether a part has a fold; nothing is folded.
+/// A builder type to test whether a part has a fold; nothing is folded with it.
 using AnyBuilder = PlanBuilder<0, 0, 0, 0>;
 
 template <class T>
@@ -22,27 +22,27 @@ concept IsComplete = requires { typename std::bool_constant<(sizeof(T) > 0)>; };
 template <class T>
 struct DerivedFrom : T {};
 
-/// A class with a static_assert that failed, to clang++: it takes such a class for no base, and hides its members. The sentence
-/// has then been said. g++ goes on with it.
+/// A class with a failed static_assert, in clang++: it is then not accepted as a base class, and
+/// its members are hidden. The message has already been printed. g++ continues to use such a class.
 template <class T>
 concept IsRefused =
     IsComplete<T> && std::is_class_v<T> && (!std::is_final_v<T>) && (!std::is_base_of_v<T, DerivedFrom<T>>);
 }  // namespace detail
 
-/// A layer, or layers in a row (describe/layers.hpp).
+/// A layer, or a sequence of layers (describe/layers.hpp).
 template <class T>
 concept IsLayer = requires(detail::AnyBuilder& b, Block in) {
   typename T::Operations;
   { T::fold(b, in, 0) } -> std::same_as<Block>;
 };
 
-/// An input field, which stands in `Inputs`.
+/// An input field, an argument of `Inputs`.
 template <class T>
 concept IsField = requires {
   { T::info() } -> std::same_as<FieldInfo>;
 };
 
-/// The inputs of a model: a fold that gives one block, and what it reads.
+/// The inputs of a model: a fold that returns one block, and the fields that it reads.
 template <class T>
 concept IsInputs = requires(detail::AnyBuilder& b) {
   typename T::Operations;
@@ -50,7 +50,7 @@ concept IsInputs = requires(detail::AnyBuilder& b) {
   { T::fold(b) } -> std::same_as<Block>;
 };
 
-/// A loss, as far as a task's head depends on it.
+/// The members of a loss that a task's head depends on.
 template <class T>
 concept IsTaskLoss = requires {
   { T::name } -> std::convertible_to<std::string_view>;
@@ -67,7 +67,7 @@ concept IsTask = requires {
   { T::weight } -> std::convertible_to<double>;
 };
 
-/// A way to share for these inputs and tasks (describe/sharing.hpp).
+/// A sharing architecture for these inputs and tasks (describe/sharing.hpp).
 template <class T, class InputsType, class... Tasks>
 concept IsSharing = requires(detail::AnyBuilder& b) {
   typename T::Operations;
@@ -75,7 +75,7 @@ concept IsSharing = requires(detail::AnyBuilder& b) {
   { T::template fold<InputsType, Tasks...>(b) } -> std::same_as<std::array<Block, sizeof...(Tasks)>>;
 };
 
-/// What `MultiTaskModel` is.
+/// The members of a `MultiTaskModel`.
 template <class T>
 concept IsModel = requires(detail::AnyBuilder& b) {
   typename T::Operations;
@@ -88,7 +88,7 @@ concept IsModel = requires(detail::AnyBuilder& b) {
 
 namespace detail {
 
-/// What is found where a part of a model is expected.
+/// The kind of a type that is given as a part of a model.
 enum class Part { nothing, inputs, field, layers, sharing, task, loss, model, other };
 
 template <class T>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What layers and ways to share emit most: products, sums, copies.
+// Helpers that emit common nodes of layers and sharing architectures: products, sums, copies.
 #pragma once
 
 #include <initializer_list>
@@ -10,21 +10,21 @@
 
 namespace espalier::detail {
 
-/// `make()` under `name`.
+/// Calls `make()` in the scope `name`.
 template <class Builder, class F>
 constexpr auto under(Builder& b, std::string_view name, F make) {
   const auto path = b.scope(name);
   return make();
 }
 
-/// `automatic` as a concrete initialiser.
+/// Replaces `automatic` with a concrete initialiser.
 constexpr Init initial(Init init, Activation act) {
   if (init != Init::automatic) return init;
   const bool rectifier = act == Activation::relu || act == Activation::leaky_relu || act == Activation::gelu || act == Activation::silu;
   return rectifier ? Init::he_uniform : Init::glorot_uniform;
 }
 
-/// W x, with a tensor `weight` and no bias.
+/// act(W x), with a tensor `weight` and no bias.
 template <class Builder>
 constexpr Block linear(Builder& b, Block x, int units, Activation act = Activation::identity) {
   Node node;
@@ -52,7 +52,7 @@ constexpr Block affine(Builder& b, Block x, int units, Activation act, Init weig
   return b.template emit<ops::Dense>(node);
 }
 
-/// The same, its tensors under `dense{position}`.
+/// affine() with its tensors under `dense{position}`.
 template <class Builder>
 constexpr Block dense(Builder& b, Block x, int units, Activation act, int position) {
   const auto path = b.scope("dense", position);
@@ -68,7 +68,7 @@ constexpr Block copy(Builder& b, Block in, Block out) {
   return b.template emit<ops::Copy>(node);
 }
 
-/// Blocks of the same width side by side: a copy of each.
+/// Copies blocks of the same width into one block, in order.
 template <class Builder>
 constexpr Block side_by_side(Builder& b, const Block* parts, int count, std::string_view name) {
   const int width = parts[0].rows;
@@ -80,7 +80,7 @@ constexpr Block side_by_side(Builder& b, const Block* parts, int count, std::str
   return out;
 }
 
-/// s · a ∘ b.
+/// scale · in ∘ in2.
 template <class Builder>
 constexpr Block multiply(Builder& b, Block in, Block in2, double scale = 1) {
   Node node;
@@ -100,7 +100,7 @@ constexpr Block add(Builder& b, Block in, Block in2) {
   return b.template emit<ops::Add>(node);
 }
 
-/// Blocks of any widths and as many steps, one below the other: a copy of each.
+/// Copies blocks of any widths, with the same number of steps, into one block, in order.
 template <class Builder>
 constexpr Block concatenate(Builder& b, std::initializer_list<Block> parts) {
   int rows = 0;

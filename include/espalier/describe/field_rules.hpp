@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rules of input fields: see plan/rule.hpp.
+// Rules for input fields: see plan/rule.hpp.
 #pragma once
 
 #include "espalier/core/type_list.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Fields: what a model reads of its own row, column by column.
+// Fields: the columns that a model reads from its own row.
 #pragma once
 
 #include <array>
@@ -14,7 +14,7 @@
 
 namespace espalier {
 
-/// The column that a field reads, where that is not called as the field: several fields may read one.
+/// The column that a field reads, if not named like the field. Fields may share a column.
 template <FixedString Name>
 struct From {
   static constexpr void apply(FieldInfo& f) { f.column = Name.view(); }
@@ -27,11 +27,11 @@ struct MinCount {  ///< values seen fewer than N times in the training split sha
   static constexpr void apply(FieldInfo& f) { f.min_count = N; }
 };
 template <FixedString Name>
-struct SharedTable {  ///< the fields that name the same table share its rows
+struct SharedTable {  ///< fields that name the same table share its rows
   static constexpr void apply(FieldInfo& f) { f.table = Name.view(); }
 };
 template <Pool P, char Separator = '|'>
-struct Pooled {  ///< a cell holds several values, cut at Separator; their rows are summed or averaged
+struct Pooled {  ///< a cell has several values, split at Separator: the sum or mean of their rows
   static_assert(P != Pool::none, "espalier: Pooled takes Pool::sum or Pool::mean");
   static constexpr void apply(FieldInfo& f) {
     f.pool = P;
@@ -39,7 +39,7 @@ struct Pooled {  ///< a cell holds several values, cut at Separator; their rows 
   }
 };
 
-/// A number. Without transforms it is standardised; Numeric<"age", AsIs> keeps it as it is.
+/// A number. Standardised if no transform is given; Numeric<"age", AsIs> keeps it unchanged.
 template <FixedString Name, class... Options>
 struct Numeric {
   static constexpr FieldInfo info() {
@@ -51,7 +51,8 @@ struct Numeric {
   }
 };
 
-/// `Width` numbers, from the columns Name_0 … Name_{Width−1} (of width 1: Name): a dense vector made elsewhere.
+/// `Width` numbers from the columns Name_0 … Name_{Width−1} (Name if Width is 1): a dense vector
+/// computed elsewhere.
 template <FixedString Name, int Width, class... Transforms>
 struct NumericVector {
   static constexpr FieldInfo info() {
@@ -61,8 +62,9 @@ struct NumericVector {
   }
 };
 
-/// A value of a finite set, as a learnt vector of `Width` numbers. Values not in the training split share a spare row.
-template <FixedString Name, int Width = 0, class... Options>  // without a width, a sentence says what lacks
+/// A value of a finite set, as a learnt vector of `Width` numbers. Values not in the training split
+/// share a spare row.
+template <FixedString Name, int Width = 0, class... Options>  // width 0 is an error: FieldWidth
 struct Categorical {
   static constexpr FieldInfo info() {
     FieldInfo f;
@@ -76,7 +78,7 @@ struct Categorical {
   }
 };
 
-/// The same without a vocabulary: the value's hash picks one of `Buckets` rows.
+/// Like Categorical, but without a vocabulary: the hash of the value selects one of `Buckets` rows.
 template <FixedString Name, std::int64_t Buckets, int Width, class... Options>
 struct Hashed {
   static constexpr FieldInfo info() {
@@ -87,7 +89,8 @@ struct Hashed {
   }
 };
 
-/// Two columns together, as one value of its own for each pair, hashed: what a user likes in one place and not in another.
+/// Two columns combined: each pair of values is hashed as one value, for example to learn what a
+/// user likes in one place but not in another.
 template <FixedString First, FixedString Second, std::int64_t Buckets, int Width, class... Options>
 struct Cross {
   struct Text {
@@ -102,7 +105,8 @@ struct Cross {
   }
 };
 
-/// Where Buckets cuts: Edges{18, 25, 65} makes x < 18, 18 ≤ x < 25, 25 ≤ x < 65 and x ≥ 65 of a number.
+/// Edges of Buckets: Edges{18, 25, 65} splits a number into x < 18, 18 ≤ x < 25, 25 ≤ x < 65
+/// x ≥ 65.
 template <std::size_t N>
 struct Edges {
   double values[N]{};
@@ -114,10 +118,11 @@ struct Edges {
 template <class... Numbers>
 Edges(Numbers...) -> Edges<sizeof...(Numbers)>;
 
-/// A number as one of a few intervals, each with a learnt vector of `Width` numbers: what is not monotone is learnt from it as
-/// boosted trees do. `Cuts` is how many intervals there are at most, quantiles of the training split (a value that would fill an
-/// interval by itself has one of its own), or Edges{…}; of the number itself, not of what transforms make of it. A missing number
-/// has a vector of its own.
+/// A number as one of a few intervals, each with a learnt vector of `Width` numbers: effects that
+/// are not monotone can be learnt, as boosted trees do. `Cuts` is the maximum number of intervals,
+/// which are quantiles of the training split (a value that fills an interval alone gets its own),
+/// or Edges{…}. Intervals apply to the number itself, not to its transforms. Missing numbers have
+/// their own vector.
 template <class Field, auto Cuts = 0, int Width = 0>
 struct Bucketed {
   struct Text {
@@ -128,7 +133,7 @@ struct Bucketed {
     FieldInfo f = Field::info();
     f.kind = f.is_numeric() && f.width == 1 ? FieldKind::buckets : f.kind;
     f.name = detail::JoinedName<Text>::view;
-    if (f.table.empty()) f.table = f.name;  // SharedTable is no option of it
+    if (f.table.empty()) f.table = f.name;  // a SharedTable is kept: the rules reject it
     f.transform_count = 0;
     f.width = Width;
     if constexpr (requires { cuts.values; }) {
@@ -139,7 +144,7 @@ struct Bucketed {
     return f;
   }
 };
-/// Of a column. Bucketed<MeanOf<…>, 16, 4> cuts other numbers.
+/// Intervals of a column. Bucketed<MeanOf<…>, 16, 4> does the same for another field.
 template <FixedString Name, auto Cuts = 0, int Width = 0, class... Options>
 using Buckets = Bucketed<Numeric<Name, Options...>, Cuts, Width>;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The fold: a model's type becomes its plan, at compile time; what does not fit is said by a static_assert.
+// The fold: turns a model's type into its plan at compile time. A static_assert reports errors.
 #pragma once
 
 #include <array>
@@ -41,14 +41,14 @@ constexpr PlanSizes count_sizes() {
 template <class Model>
 inline constexpr PlanSizes sizes_of = count_sizes<Model>();
 
-/// Not so where the compiler has complained about a part of the model.
+/// False if the compiler has already reported an error in a part of the model.
 template <class Model>
 concept Folds = requires { typename std::bool_constant<(sizes_of<Model>.nodes >= 0)>; };
 
 template <class Model>
 concept FitsTogether = requires { requires sizes_of<Model>.broken == 0; };
 
-/// The rule that a plan of `Model` breaks; AllHold where it breaks none.
+/// The rule that the plan of `Model` breaks; AllHold if none.
 template <class Model, RuleId Broken>
 using BrokenRule = typename FindRule<Broken, JoinUnique<typename SplitList<typename Model::Operations>::Rules,
                                                         TypeList<OperationListed, TensorNames, TensorsAdjoin>>>::type;
@@ -107,16 +107,16 @@ struct FoldOf {
   }();
 };
 
-/// Of NoModel where `Model` is none or does not fit together.
+/// The fold of `Model`, or of NoModel if `Model` is not a model or breaks a rule.
 template <class Model>
 using Fold = FoldOf<std::conditional_t<FitsTogether<ModelOrNone<Model>>, ModelOrNone<Model>, NoModel>>;
 
 }  // namespace detail
 
-/// The plan of `Model`, a constant.
+/// Returns the plan of `Model`, a constant.
 template <class Model>
 [[nodiscard]] constexpr const PlanView& plan_of() {
-  constexpr bool model = IsModel<Model>;  // a concept here would be explained for twenty lines more
+  constexpr bool model = IsModel<Model>;  // a concept would add 20 lines to the compiler's message
   static_assert(model, "espalier: expected a model: struct Model : MultiTaskModel<Inputs<...>, SharedBottom<...>, Click, Buy> {}");
   using Checked = detail::ModelOrNone<Model>;
   if constexpr (detail::Folds<Checked>) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Inputs made of other rows: means of labels and counts, of earlier days or of the training split, and the session so far.
+// Inputs computed from other rows: label means and counts over earlier days or the training split,
+// and session statistics.
 #pragma once
 
 #include <array>
@@ -14,7 +15,8 @@
 
 namespace espalier {
 
-/// The columns whose values two rows must have in common: By<"user">, By<"user", "tab">. A missing value is a value of its own.
+/// The key columns: rows match if they have the same values in all of them. By<"user">, By<"user",
+/// "tab">. A missing value counts as a value of its own.
 template <FixedString... Columns>
 struct By {
   static constexpr std::array<std::string_view, sizeof...(Columns)> columns{Columns.view()...};
@@ -24,8 +26,8 @@ inline constexpr bool is_by = false;
 template <FixedString... Columns>
 inline constexpr bool is_by<By<Columns...>> = true;
 
-/// The column of days (or hours, or weeks): numbers that ascend, 20220508, or texts that begin with one, 2022-05-08. A row of a
-/// day knows what the days before it brought, and nothing of its own day.
+/// The column of days (or hours, or weeks): ascending numbers such as 20220508, or texts that begin
+/// with a date, 2022-05-08. A row reads the rows of earlier days, never those of its own day.
 template <FixedString Column>
 struct Before {
   static constexpr void apply(FieldInfo& f) {
@@ -34,8 +36,9 @@ struct Before {
   }
 };
 
-/// Where no column tells the order of rows: they are those of the training split, which falls into K parts. A row of one part is
-/// taught with labels of the others. K is 2 to 32: the more there are, the nearer it comes to leaving one row out, which leaks.
+/// For data without a column that orders the rows: the statistic is over the training split, which
+/// is divided into K folds. A training row reads labels of the other folds only. K is 2 to 32; a
+/// large K is close to leave-one-out, which leaks the label.
 template <int K>
 struct Folds {
   static constexpr void apply(FieldInfo& f) {
@@ -51,19 +54,20 @@ inline constexpr bool is_moment<Before<Column>> = true;
 template <int K>
 inline constexpr bool is_moment<Folds<K>> = true;
 
-// Options; transforms of numbers are others.
+// Options, in addition to the transforms of numbers.
+/// Of MeanOf: adds `Rows` rows that have the mean over all keys; default 20.
 template <int Rows>
-struct Smoothing {  ///< of means: as if so many rows more had been there, with the mean of all keys; 20 without it
+struct Smoothing {
   static constexpr void apply(FieldInfo& f) { f.history.smoothing = Rows; }
 };
 template <int N>
-struct Nth {  ///< of SincePrevious: the N-th row before; 1 without it
+struct Nth {  ///< of SincePrevious: the N-th previous row; default 1
   static constexpr void apply(FieldInfo& f) { f.history.back = N; }
 };
 
 namespace detail {
 
-/// "mean_is_click_by_user_tab": what a field is made by, and for whom.
+/// The parts of a name such as "mean_is_click_by_user_tab": the statistic and its keys.
 template <class What, class Keys>
 struct HistoryName {
   static constexpr auto parts() {
@@ -76,8 +80,9 @@ struct HistoryName {
   }
 };
 
-/// A field without its own options, called by what it is. What is no By names no columns, and problem_of() says so; of days the
-/// same.
+/// A field without its options, named after its statistic and keys. If `MaybeBy` is not a By, it
+/// has no keys, which the rule HistoryKeys reports. apply_moment() handles days likewise
+/// (HistoryMoment).
 template <class What, class MaybeBy>
 constexpr FieldInfo history_field(HistoryKind kind) {
   using Keys = std::conditional_t<is_by<MaybeBy>, MaybeBy, By<>>;
@@ -121,15 +126,18 @@ constexpr int back_of() {
 
 }  // namespace detail
 
-/// The mean of a column of numbers (a label: clicked or not, seconds watched) over the rows of earlier days with the same keys,
-/// drawn to the mean of all keys where there are few: (Σ y + smoothing · mean of all) / (rows + smoothing). Missing before there
-/// is any earlier day; missing labels are left out. Standardised unless transforms are given. What it is in a table and to
-/// predict_row: "mean_<label>_by_<keys>".
+/// The smoothed mean of a number column (a label: clicked or not, seconds watched) over the rows of
+/// earlier days with the same keys: (Σ y + smoothing · m) / (n + smoothing), with n the number of
+/// these rows that have a label and m the mean over all keys. Missing if no earlier day has a
+/// label, or if n + smoothing = 0. Standardised unless transforms are given. Its name in a table
+/// and for predict_row is "mean_<label>_by_<keys>".
 ///
-/// With Folds<K> instead of Before<"date"> the rows are those of the training split: to a row of that, those of the other K − 1
-/// folds, to all other rows all. It is learnt by fit() and saved with the model, and no column of a table: predict_row has the keys.
-/// Micci-Barreca, A preprocessing scheme for high-cardinality categorical attributes, SIGKDD Explorations 2001.
-template <FixedString Label, class Keys = void, class Day = void, class... Options>  // without them, a sentence says what lacks
+/// With Folds<K> instead of Before<"date">, the rows are those of the training split: a training
+/// row reads the other K − 1 folds, all other rows read all folds. The means are learnt by fit()
+/// and saved with the model. They are not a column of a table: predict_row takes the keys.
+/// Micci-Barreca, A preprocessing scheme for high-cardinality categorical attributes, SIGKDD
+/// Explorations 2001.
+template <FixedString Label, class Keys = void, class Day = void, class... Options>
 struct MeanOf {
   static constexpr FieldInfo info() {
     FieldInfo f = detail::history_field<detail::JoinedName<detail::MeanText<Label>>, Keys>(HistoryKind::mean);
@@ -141,8 +149,8 @@ struct MeanOf {
   }
 };
 
-/// How many rows of earlier days have the same keys; with Folds<K>, of the whole training split. log1p and standardised unless
-/// transforms are given. "count_by_<keys>".
+/// The number of rows of earlier days with the same keys; with Folds<K>, of the whole training
+/// split. log1p and standardised unless transforms are given. Name: "count_by_<keys>".
 template <class Keys = void, class Day = void, class... Options>
 struct CountOf {
   static constexpr FieldInfo info() {
@@ -153,9 +161,10 @@ struct CountOf {
   }
 };
 
-/// How many rows before this one, by time and then as they stand in the file, have the same keys: the position in a session with
-/// By<"session">, in the day with By<"user", "date">, repeats of a video with By<"user", "video">. log1p and standardised unless
-/// transforms are given. "earlier_rows_by_<keys>".
+/// The number of earlier rows with the same keys, ordered by time and then by position in the file:
+/// the position in a session with By<"session">, in the day with By<"user", "date">, repeats of a
+/// video with By<"user", "video">. log1p and standardised unless transforms are given. Name:
+/// "earlier_rows_by_<keys>".
 template <class Keys = void, FixedString Time = "", class... Options>
 struct EarlierRows {
   static constexpr FieldInfo info() {
@@ -166,8 +175,9 @@ struct EarlierRows {
   }
 };
 
-/// The time since the row before with the same keys (with Nth<2> since the one before that), in the unit of `Time`; missing
-/// where there is none. log1p and standardised unless transforms are given. "since_previous_by_<keys>".
+/// The time since the previous row with the same keys (with Nth<2>, since the one before it), in
+/// the unit of `Time`; missing if there is no such row. log1p and standardised unless transforms
+/// are given. Name: "since_previous_by_<keys>".
 template <class Keys = void, FixedString Time = "", class... Options>
 struct SincePrevious {
   static constexpr FieldInfo info() {

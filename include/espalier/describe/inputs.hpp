@@ -40,7 +40,7 @@ constexpr bool tables_agree(std::span<const FieldInfo> fields) {
   return true;
 }
 
-/// Whether fields that read one column of the rows before mean the same.
+/// Returns whether fields that read the same history column define it in the same way.
 constexpr bool histories_agree(std::span<const FieldInfo> fields) {
   for (const FieldInfo& f : fields) {
     for (const FieldInfo& g : fields) {
@@ -77,7 +77,7 @@ constexpr RuleId broken_bucket_rule(const FieldInfo& f) {
   return 0;
 }
 
-/// The rule that a field breaks; 0: none.
+/// Returns the rule that a field breaks; 0: none.
 constexpr RuleId broken_rule(const FieldInfo& f) {
   if (f.kind == FieldKind::buckets && broken_bucket_rule(f) != 0) return broken_bucket_rule(f);
   if (f.width < 1) return rule_id<FieldWidth>;
@@ -123,7 +123,7 @@ constexpr Fault fault_of(std::span<const FieldInfo> fields) {
 
 }  // namespace detail
 
-/// All inputs. The encoder sees them side by side, in the order given: `width` values a sample.
+/// All inputs of a model. The encoder reads them as one block, in order: `width` values per sample.
 template <class... Fields>
 struct Inputs {
   using Operations = JoinUnique<TypeList<ops::NumericInput, ops::Embedding>, detail::FieldRules>;
@@ -139,8 +139,9 @@ struct Inputs {
     return sum;
   }();
 
-  /// Per field: the first field of its table, and that table's number among the vocabularies. Found once, not in each
-  /// fold: a model with an encoder a task folds its inputs as often as it has tasks, and compilers count the steps.
+  /// Per field: the first field that uses the same table, and the index of the table's vocabulary.
+  /// Computed once, not in each fold: a model with one encoder per task folds its inputs once per
+  /// task, and compilers limit the steps of constant evaluation.
   struct Tables {
     std::array<std::size_t, count> first{};
     std::array<int, count> vocabulary{};
@@ -158,7 +159,7 @@ struct Inputs {
     return made;
   }();
 
-  /// Emits the look-ups: one embedding a categorical field, one copy a run of numeric fields.
+  /// Emits one embedding lookup per categorical field, one copy per run of numeric fields.
   template <class Builder>
   static constexpr Block fold(Builder& b) {
     bool learns = false;
@@ -211,7 +212,7 @@ struct JoinInputs<Inputs<A...>, Inputs<B...>, Rest...> : JoinInputs<Inputs<A...,
 
 }  // namespace detail
 
-/// The fields of several Inputs, one behind the other.
+/// The fields of several Inputs, in order.
 template <class... Groups>
 using JoinedInputs = typename detail::JoinInputs<Groups...>::type;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `JoinedName`: a name made of others at compile time.
+// `JoinedName`: a name concatenated at compile time.
 #pragma once
 
 #include <array>
@@ -10,7 +10,7 @@
 
 namespace espalier::detail {
 
-/// Spec::parts(), an array of texts, one behind the other; lives as long as the program.
+/// The concatenation of Spec::parts(), an array of texts. `view` stays valid for the whole program.
 template <class Spec>
 struct JoinedName {
   static constexpr std::size_t size = [] {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `Label`: the column in which a task finds its labels, and what makes labels of what stands there.
+// `Label`: the column of a task's labels, and how labels are computed from its values.
 #pragma once
 
 #include <array>
@@ -12,9 +12,9 @@
 
 namespace espalier {
 
-// Labels of 0 and 1, for losses of probabilities.
+// Binary labels (0 or 1), for losses of probabilities.
 
-/// 1 where the cell is one of these texts, 0 where it is another, missing where it is empty.
+/// 1 if the cell is one of these texts, 0 if it is any other text, missing if it is empty.
 template <FixedString... Texts>
 struct OneOf {
   static_assert(sizeof...(Texts) > 0, "espalier: OneOf names at least one text");
@@ -24,7 +24,7 @@ struct OneOf {
     l.texts = texts;
   }
 };
-/// 1 where the cell is this text.
+/// 1 if the cell is this text.
 template <FixedString Text>
 using Equals = OneOf<Text>;
 
@@ -36,7 +36,7 @@ struct Bound {
   // NOLINTNEXTLINE(google-explicit-constructor)
   constexpr Bound(int bound) : value(bound) {}
 };
-/// 1 where the number is at least `B`.
+/// 1 if the number is at least `B`.
 template <Bound B>
 struct AtLeast {
   static constexpr void apply(LabelInfo& l) {
@@ -45,8 +45,8 @@ struct AtLeast {
   }
 };
 
-/// Classes are known by what stands in the cells, numbers too: those of the training split, in order, are classes 0, 1, ….
-/// A column of text is read so without it.
+/// Identifies classes by the cell's text, also for numbers: the sorted values of the training split
+/// are classes 0, 1, …. Text columns are read this way by default.
 struct ByName {
   static constexpr void apply(LabelInfo& l) { l.rule = LabelRule::by_name; }
 };
@@ -56,11 +56,12 @@ namespace detail {
 template <class Rule>
 concept MakesLabels = requires(LabelInfo& l) { Rule::apply(l); };
 
-/// The type of `Label<…>`. What is wrong with it is said by the task that has it.
+/// The type of `Label<…>`. Task reports its errors.
 template <FixedString Column, class... Rules>
 struct LabelOption {
   static constexpr bool is_label = true;
-  static constexpr bool transforms = (is_transform<Rules> || ...);  ///< says what to do with numbers
+  /// True if any rule transforms numbers.
+  static constexpr bool transforms = (is_transform<Rules> || ...);
   static constexpr bool knows_rules = (MakesLabels<Rules> && ...);
   static constexpr bool has_one_rule =
       sizeof...(Rules) <= 1 || std::same_as<TypeList<Rules...>, TypeList<Log1p, Standardize>>;
@@ -78,8 +79,9 @@ struct LabelOption {
 
 }  // namespace detail
 
-/// An option of Task. Label<"clicked"> reads the labels from a column with another name than the task's;
-/// Label<"income", Equals<">50K">> makes them of text; Label<"seconds", Log1p> says what happens to numbers.
+/// An option of Task. Label<"clicked"> reads the labels from a column that is not named like the
+/// task; Label<"income", Equals<">50K">> computes them from text; Label<"seconds", Log1p>
+/// transforms numbers.
 template <FixedString Column, class... Rules>
 inline constexpr detail::LabelOption<Column, Rules...> Label{};
 

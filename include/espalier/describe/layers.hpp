@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Encoder layers as types: Dense, LayerNorm, BatchNorm, Dropout, Residual, and Layers/Mlp, which put them in a row.
+// Encoder layers as types: Dense, LayerNorm, BatchNorm, Dropout, Residual; Layers and Mlp: chains.
 #pragma once
 
 #include "espalier/core/type_list.hpp"
@@ -10,10 +10,11 @@
 namespace espalier {
 
 // A layer is a struct with
-//   using Operations = TypeList<…>;              the operations that its fold emits, and the rules that it requires
-//   static constexpr int width(int in);          values it gives for `in` values
+//   using Operations = TypeList<…>;              operations that fold emits, rules that it requires
+//   static constexpr int width(int in);          the number of outputs for `in` inputs
 //   template <class Builder>
-//   static constexpr Block fold(Builder&, Block in, int position);   emits them; `position` numbers the layer
+//   static constexpr Block fold(Builder&, Block in, int position);
+// fold emits the layer's nodes and returns its output; `position` numbers the layer.
 
 namespace detail {
 struct DenseUnits {
@@ -42,7 +43,8 @@ struct Dense {
   }
 };
 
-/// y = gain · (x − mean) / √(variance + ε) + shift, over a sample's values (Ba et al. 2016). ε = 1e-5.
+/// y = gain · (x − mean) / √(variance + ε) + shift, over a sample's values (Ba et al. 2016).
+/// ε = 1e-5.
 struct LayerNorm {
   using Operations = TypeList<ops::LayerNorm>;
   static constexpr int width(int in) { return in; }
@@ -64,8 +66,9 @@ struct LayerNorm {
   }
 };
 
-/// The same over the batch, per value (Ioffe & Szegedy 2015). ε = 1e-5; running statistics with momentum 0.1 serve
-/// inference. The whole batch takes part, so training has one more barrier forward and one more backward.
+/// Batch normalisation: as LayerNorm, but each value over the batch (Ioffe & Szegedy 2015).
+/// ε = 1e-5; inference uses running statistics with momentum 0.1. Statistics are over the whole
+/// batch, so training has one more barrier in the forward pass and one in the backward pass.
 struct BatchNorm {
   using Operations = TypeList<ops::BatchMoments, ops::BatchNormalize>;
   static constexpr int width(int in) { return in; }
@@ -84,14 +87,14 @@ struct BatchNorm {
     node.parameters[2] = b.state("running_mean", in.rows, Init::zeros);
     b.align();
     node.parameters[3] = b.state("running_variance", in.rows, Init::ones);
-    // The samples' count, means, deviations; behind them the two sums that backward needs.
+    // Sample count, means and deviations, then the two sums that the backward pass needs.
     node.scratch_size = 4 * in.rows + 1;
     node.scratch = b.scratch(node.scratch_size);
     node.out = b.block(in.rows, in.steps);
     Node moments = node;
     b.template emit<ops::BatchMoments>(moments);
     Node normalize = node;
-    normalize.in = in.stopped();  // the moments' backward writes the whole gradient
+    normalize.in = in.stopped();  // BatchMoments::backward writes the whole gradient
     b.template emit<ops::BatchNormalize>(normalize);
     return node.out;
   }
@@ -111,8 +114,9 @@ struct Rate {
   double value = 0.5;
 };
 
-/// In training each value is zero with probability `R`, the others grow by 1 / (1 − R) (Srivastava et al. 2014).
-/// The mask depends on seed, step, sample and value alone, not on threads.
+/// In training, each value is set to zero with probability `R`, and the others are scaled by
+/// 1 / (1 − R) (Srivastava et al. 2014). The mask depends only on seed, step, sample and value, not
+/// on threads.
 template <Rate R = Rate{}>
 struct Dropout {
   using Operations = TypeList<ops::Dropout, detail::DropoutRate>;
@@ -132,7 +136,7 @@ struct Dropout {
   }
 };
 
-/// Layers one after the other.
+/// Layers in sequence.
 template <class... Ls>
 struct Layers {
   using Operations = JoinUnique<typename detail::LayerOrNone<Ls>::Operations...>;
@@ -161,15 +165,15 @@ struct AsLayers<Layers<Ls...>> {
 };
 }  // namespace detail
 
-/// An encoder is layers in a row; one layer is a row of one.
+/// An encoder as Layers; a single layer becomes a sequence of one.
 template <class Encoder>
 using EncoderOf = typename detail::AsLayers<Encoder>::type;
 
-/// Dense layers with one activation: Mlp<128, 64>.
+/// Dense layers with ReLU: Mlp<128, 64>.
 template <int... Units>
 using Mlp = Layers<Dense<Units>...>;
 
-/// The same with another activation: MlpOf<Activation::gelu, 128, 64>.
+/// Dense layers with another activation: MlpOf<Activation::gelu, 128, 64>.
 template <Activation Act, int... Units>
 using MlpOf = Layers<Dense<Units, Act>...>;
 
@@ -182,7 +186,7 @@ struct ResidualWidth {
 };
 }  // namespace detail
 
-/// y = x + f(x), where f is `Ls…` in a row and must keep the width (He et al. 2016).
+/// y = x + f(x), where f is the sequence `Ls…`, which must keep the width (He et al. 2016).
 template <class... Ls>
 struct Residual {
   using Inside = Layers<Ls...>;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `MultiTaskModel`: inputs, a way to share and tasks, put together.
+// `MultiTaskModel`: combines inputs, a sharing architecture and tasks.
 #pragma once
 
 #include <array>
@@ -46,7 +46,8 @@ struct Arranged {
   }
 
  private:
-  /// The towers are the model's, unless the way to share puts more between them: `fold_towers<Tasks...>(b, in)`.
+  /// Folds the towers and heads, by the sharing architecture's own `fold_towers<Tasks...>(b, in)`
+  /// if it has one.
   template <class Builder>
   static constexpr auto towers(Builder& b, const std::array<Block, sizeof...(Tasks)>& in) {
     if constexpr (requires { Sharing::template fold_towers<Tasks...>(b, in); }) {
@@ -59,7 +60,8 @@ struct Arranged {
 
 }  // namespace detail
 
-/// Derive from it, so that the compiler's messages and symbols carry your name instead of the whole type:
+/// Derive from it, so that compiler messages and symbols show the name of your struct instead of
+/// the whole type:
 ///
 ///     struct Model : MultiTaskModel<Inputs<…>, SharedBottom<Mlp<128, 64>>, Click, Buy> {};
 template <class InputsType, class Sharing = detail::Nothing, class... Tasks>

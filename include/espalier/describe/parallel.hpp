@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Several layers of one shape side by side: experts that read the same input, towers on the same representation.
+// Parallel layers of the same shape: experts that read one input, towers on one representation.
 #pragma once
 
 #include <array>
@@ -21,8 +21,9 @@ namespace detail {
 template <class L>
 inline constexpr bool is_elementwise = requires { L::elementwise; };
 
-/// One layer of `count` parallel copies. At first all copies read the same block (`joint`): a Dense is then one wider
-/// matmul. Afterwards copy i reads rows i·w … of `in`: a Dense then has `count` groups.
+/// Folds one layer of `count` parallel copies. If `joint`, all copies read the same block `in`: a
+/// Dense is then one wider matmul. Otherwise copy i reads rows i·w … of `in`, w = in.rows / count:
+/// a Dense then has `count` groups.
 template <class L, class Builder>
 constexpr Block fold_parallel_layer(Builder& b, Block in, int count, std::string_view name,
                                     int position, bool joint) {
@@ -52,7 +53,7 @@ constexpr Block fold_parallel_layer(Builder& b, Block in, int count, std::string
     return node.out;
   } else if constexpr (is_elementwise<L>) {
     const auto path = b.scope(name);
-    const Block out = L::fold(b, in, position);  // the same on all copies at once
+    const Block out = L::fold(b, in, position);  // one node for all copies
     return out;
   } else {
     std::array<Block, 256> parts{};
@@ -67,9 +68,9 @@ constexpr Block fold_parallel_layer(Builder& b, Block in, int count, std::string
 
 }  // namespace detail
 
-/// `Encoder`, a `Layers<…>` or one layer, `Count` times side by side on `in`, with parameters of their own. The result has
-/// Count · width rows, copy after copy; the tensors are called `name{i}/…`. All copies read `in` whole (`joint`), or copy i
-/// its i-th part.
+/// Folds `Count` parallel copies of `Encoder` (a `Layers<…>` or one layer) on `in`, each with its
+/// own parameters. The result has Count · width rows, copy by copy; tensors are named `name{i}/…`.
+/// If `joint`, each copy reads all of `in`; otherwise copy i reads the i-th of `Count` parts.
 template <class Encoder>
 struct Parallel : Parallel<Layers<Encoder>> {};
 
@@ -82,7 +83,7 @@ struct Parallel<Layers<Ls...>> {
     static_assert(Count > 0 && Count <= 256, "espalier: 1 to 256 copies of an encoder");
     static_assert(sizeof...(Ls) > 0, "espalier: an expert needs at least one layer");
     int position = 0;
-    // joint: all copies still have the same values
+    // joint: true while all copies still have the same values
     ((in = detail::fold_parallel_layer<detail::LayerOrNone<Ls>>(b, in, Count, name, position, joint),
       joint = joint && detail::is_elementwise<Ls>, ++position),
      ...);
@@ -114,8 +115,8 @@ constexpr Activation activation_of() {
 
 }  // namespace detail
 
-/// The towers and heads of all tasks. Where all read the same block and begin with a Dense of one activation, those
-/// first layers are one wider matmul.
+/// The towers and heads of all tasks. If all towers read the same block and begin with a Dense of
+/// the same activation, these first layers are one wider matmul.
 template <class... Tasks>
 struct Towers {
   static constexpr std::size_t count = sizeof...(Tasks);
@@ -156,7 +157,7 @@ struct Towers {
     return logits;
   }
 
-  /// `Chain`, the tower of task T or a part of it, on `in`; its layers are numbered from `position`.
+  /// Folds `Chain`, the tower of task T or a part of it, on `in`; numbering layers from `position`.
   template <class T, class Chain, class Builder>
   static constexpr Block one(Builder& b, Block in, int task, int position) {
     const auto path = b.scope(T::name);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How tasks share: SingleTask, SharedBottom, Mmoe.
+// Sharing architectures: SingleTask, SharedBottom, Mmoe.
 #pragma once
 
 #include <array>
@@ -16,9 +16,9 @@ namespace espalier {
 //   static constexpr std::string_view name;
 //   template <class InputsType, class... Tasks, class Builder>
 //   static constexpr std::array<Block, sizeof...(Tasks)> fold(Builder&);
-// which emits inputs and encoders, and returns the block that each task's tower reads.
+// fold emits the inputs and encoders, and returns the block that each task's tower reads.
 
-/// Nothing is shared: every task has embedding tables and an encoder of its own. The baseline.
+/// Nothing is shared: every task has its own embedding tables and encoder. The baseline.
 template <class Encoder>
 struct SingleTask {
   using Operations = typename EncoderOf<Encoder>::Operations;
@@ -56,8 +56,8 @@ struct SharedBottom {
   }
 };
 
-/// Multi-gate mixture of experts (Ma et al., KDD 2018): `Experts` encoders f_i; task k reads Σ_i g_k(x)_i · f_i(x) with
-/// its own gate g_k(x) = softmax(W_k x).
+/// Multi-gate mixture of experts (Ma et al., KDD 2018): `Experts` encoders f_i; task k reads
+/// Σ_i g_k(x)_i · f_i(x) with its own gate g_k(x) = softmax(W_k x).
 template <int Experts, class Encoder>
 struct Mmoe {
   using Operations = JoinUnique<typename Parallel<Encoder>::Operations,
@@ -76,7 +76,7 @@ struct Mmoe {
     const Block x = InputsType::fold(b);
     const Block experts = Parallel<Encoder>::template fold<Experts>(b, x, "expert");
 
-    // The gates of all tasks are one matmul, K · E outputs, and one softmax in K groups.
+    // The gates of all tasks are one matmul with K · E outputs, and one softmax in K groups.
     Node gate;
     gate.in = x;
     b.align();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What takes the place of a part that is none, so that the compiler says one sentence and nothing after it.
+// Stand-ins for invalid parts of a model: the compiler prints one message, no follow-up errors.
 #pragma once
 
 #include <array>
@@ -10,9 +10,10 @@
 
 namespace espalier::detail {
 
-// A stand-in folds, and notes the rule that it breaks; the plan's reader says it (describe/fold.hpp), once and near the user's line. Nothing
-// is asserted in a class: clang++ takes a class with a failed static_assert for invalid, and complains wherever it is used.
-// Of such a class (IsRefused) nothing more is said.
+// A stand-in folds, and records the rule that it breaks; the code that reads the plan
+// (describe/fold.hpp) reports it, once and near the user's line. The classes contain no
+// static_assert: clang++ treats a class with a failed static_assert as invalid, and reports each
+// use of it. For such a class (IsRefused) nothing more is reported.
 
 struct LossIsLoss {
   template <bool Holds, Where At>
@@ -52,7 +53,7 @@ struct TaskLogits {
   }
 };
 
-/// Of a part that the compiler has complained about: nothing more.
+/// For a part about which the compiler has already complained: asserts nothing.
 struct Said {
   template <bool Holds, Where At>
   static constexpr void say() {}
@@ -135,7 +136,8 @@ constexpr FieldInfo field_or_none() {
   }
 }
 
-/// Whether a way to share fits the inputs and tasks, if it says: `fits<InputsType, Tasks...>()` has asserted why not.
+/// Returns whether the sharing architecture fits the inputs and tasks: the result of its own
+/// fits(), which asserts the reason if not; true if it has none.
 template <class Sharing, class InputsType, class... Tasks>
 constexpr bool fits() {
   if constexpr (requires { Sharing::template fits<InputsType, Tasks...>(); }) {

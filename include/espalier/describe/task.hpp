@@ -11,13 +11,14 @@
 
 namespace espalier {
 
-/// An option of Task: its static weight in the total loss. 0: the task is measured and not learnt.
+/// An option of Task: its fixed weight in the total loss. 0: the task is evaluated, not learnt.
 struct Weight {
   double value = 1;
 };
 
-/// An option of Task: its own layers between the shared representation and its head. Tower<64, 32> is two ReLU layers.
-/// Any layers serve: Layers<Dense<64, Activation::gelu>, Dropout<Rate{0.1}>>{}.
+/// An option of Task: its own layers between the shared representation and its head. Tower<64, 32>
+/// is two ReLU layers. Any Layers are accepted:
+/// Layers<Dense<64, Activation::gelu>, Dropout<Rate{0.1}>>{}.
 template <int... Units>
 inline constexpr Mlp<Units...> Tower{};
 
@@ -40,7 +41,7 @@ struct Append<Layers<Ls...>, L> {
   using type = Layers<Ls..., L>;
 };
 
-/// Sorts a task's options by what they are. What stands first is what holds where there is none.
+/// Sorts a task's options by type. The first three arguments are the defaults.
 template <Weight W, class TowerLayers, class LabelFrom, auto... Options>
 struct TaskOptions {
   static constexpr Weight weight = W;
@@ -64,17 +65,19 @@ struct TaskOptions<W, TowerLayers, LabelFrom, First, Rest...> {
   using Label = typename Next::Label;
 };
 
-/// A loss whose labels may be shifted and scaled: see losses/loss.hpp.
+/// True for a loss whose labels may be shifted and scaled: see losses/loss.hpp.
 template <class L>
 inline constexpr bool scales_labels = requires { requires L::scales_labels; };
 
 }  // namespace detail
 
-/// One task. `Loss` is a struct of losses/ or your own (docs/adding-a-loss.md); its head has `Loss::outputs` values.
-/// Behind it, in any order: Weight{0.5}, Tower<64>, Label<"column">.
+/// One task. The loss is a struct of losses/ or your own (docs/adding-a-loss.md); the head has
+/// `Loss::outputs` values. Options follow the loss in any order: Weight{0.5}, Tower<64>,
+/// Label<"column">.
 ///
-/// Labels of squared, absolute and Huber loss are standardised unless their Label says otherwise: the loss is that of
-/// (y − mean) / deviation, so that its weight means the same in any unit. Predictions and metrics are in the label's unit.
+/// Labels of squared, absolute and Huber loss are standardised unless their Label gives transforms:
+/// the loss is computed on (y − mean) / deviation, so that its weight has the same meaning in any
+/// unit. Predictions and metrics are in the label's unit.
 template <FixedString TaskName, class LossType, auto... Options>
 struct Task {
   template <class T>
@@ -119,7 +122,7 @@ struct Task {
   static_assert(detail::scales_labels<Loss> || (!label.standardize && !label.log1p),
                 "espalier: this loss takes labels as they are: Standardize and Log1p are for squared, absolute and Huber loss");
 
-  /// The tower's layers and then the head.
+  /// The tower's layers, followed by the head.
   using Chain = typename detail::Append<TowerType, espalier::Dense<Loss::outputs, Activation::identity>>::type;
 };
 

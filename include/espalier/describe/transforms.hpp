@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What happens to a number before a model reads it as an input, or learns it as a label.
+// Transforms of a number before a model reads it as an input or learns it as a label.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +10,7 @@
 namespace espalier {
 
 namespace detail {
-/// One too many is counted, and said by problem_of().
+/// Adds a transform. One beyond the maximum is only counted; the rule TransformCount reports it.
 constexpr void add_transform(FieldInfo& f, Transform t) {
   const auto at = static_cast<std::size_t>(f.transform_count++);
   if (at < FieldInfo::max_transforms) f.transforms[at] = t;
@@ -22,12 +22,12 @@ struct Log1p {  ///< sign(x) · log(1 + |x|)
   static constexpr void apply(LabelInfo& l) { l.log1p = true; }
   static constexpr bool transforms = true;
 };
-struct Standardize {  ///< (x − mean) / deviation of the training split
+struct Standardize {  ///< (x − mean) / standard deviation, both of the training split
   static constexpr void apply(FieldInfo& f) { detail::add_transform(f, {TransformKind::standardize, 0, 0}); }
   static constexpr void apply(LabelInfo& l) { l.standardize = true; }
   static constexpr bool transforms = true;
 };
-struct AsIs {  ///< the number itself
+struct AsIs {  ///< the unchanged number
   static constexpr void apply(FieldInfo&) {}
   static constexpr void apply(LabelInfo&) {}
   static constexpr bool transforms = true;
@@ -39,7 +39,7 @@ struct Range {
   double high = 0;
 };
 template <Range R>
-struct Clip {  ///< min(max(x, low), high); for inputs
+struct Clip {  ///< min(max(x, low), high); for inputs only
   static constexpr void apply(FieldInfo& f) { detail::add_transform(f, {TransformKind::clip, R.low, R.high}); }
   static constexpr bool transforms = true;
 };
@@ -49,7 +49,7 @@ namespace detail {
 template <class Rule>
 inline constexpr bool is_transform = requires { requires Rule::transforms; };
 
-/// Applies options; without transforms among them the usual ones.
+/// Applies the options; if none of them is a transform, also the `Usual` ones.
 template <class... Usual, class... Options>
 constexpr void apply_options(FieldInfo& f, TypeList<Usual...>, TypeList<Options...>) {
   (Options::apply(f), ...);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `BalanceOption`: how tasks are balanced, by their losses or by their gradients.
+// `BalanceOption`: the method that balances tasks, by their losses or by their gradients.
 #pragma once
 
 #include <concepts>
@@ -10,10 +10,12 @@
 
 namespace espalier {
 
-/// What a gradient method's task gradients are taken by.
+/// What a gradient method's task gradients are with respect to.
 enum class BalanceOn : unsigned char {
-  parameters,  ///< shared tensors and tables: exact; a backward pass of the shared part for each task
-  representation,  ///< the values that towers read: one backward pass of the shared part
+  /// Shared tensors and tables: exact; one backward pass of the shared part per task.
+  parameters,
+  /// Values that the towers read: one backward pass of the shared part.
+  representation,
 };
 
 struct AggregatorFactory;
@@ -22,8 +24,9 @@ struct AggregatorFactory;
 template <bool Coordinates>
 struct AggregatorFactoryOf;
 
-/// A loss weighting, or a gradient method together with the code that drives it: that is taken
-/// where the method's type is known, so a program without gradient methods does not compile it.
+/// A loss weighting, or a gradient method together with the code that drives it. That code is
+/// chosen in the constructor, where the method's type is known, so a program without gradient
+/// methods does not compile it.
 class BalanceOption : public LossWeighting {
  public:
   // NOLINTBEGIN(google-explicit-constructor): an option is given as the method itself.
@@ -44,7 +47,8 @@ class BalanceOption : public LossWeighting {
   const AggregatorFactory* factory_ = nullptr;
 };
 
-/// Throws ConfigError for a gradient method that was made a LossWeighting first: the code that drives it is not known then.
+/// Throws ConfigError for a gradient method that was first converted to LossWeighting: the code
+/// that drives it is unknown then.
 ESPALIER_COLD inline void require_aggregator_factory(const BalanceOption& option) {
   if (option.aggregator_factory() != nullptr || LossWeighting(option).gradients() == nullptr) return;
   throw_error<ConfigError>({"balance is '", option.name(), "' held as a LossWeighting, expected the method itself or make_balance(\"", option.name(), "\")"});

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `BatchRun<T>`: a batch on its way through a plan: microbatches and their activations, accumulators of gradients, losses.
+// `BatchRun<T>`: runs a batch through a plan. Owns activations, gradient accumulators and losses.
 #pragma once
 
 #include <algorithm>
@@ -24,12 +24,12 @@
 
 namespace espalier {
 
-/// What executors, balancing and diagnosis work on. A batch is begun, then schedules are run.
-/// Every call's result is the same, bit for bit, for any number of threads.
+/// Shared by executors, balancing and diagnosis. Call begin() for a batch, then run() schedules.
+/// Results are bit-identical for any number of threads.
 template <class T>
 struct BatchRun {
   using C = Context<T, Cpu>;
-  /// Turns the task losses of this step (NaN: no labels) into the tasks' weights.
+  /// Computes the tasks' weights from this step's losses; a loss is NaN if the task has no labels.
   using Weigh = void (*)(void* context, std::span<const double> losses, std::span<double> weights);
 
   Program<T, Cpu> program;
@@ -38,36 +38,39 @@ struct BatchRun {
   Parameters<T> parameters;
   Index capacity = 0;  ///< samples of the largest batch
   Index tasks = 0;
-  Index max_microbatches = 0, max_microbatch = 0, max_accumulators = 0;  ///< over all batches
+  Index max_microbatches = 0, max_microbatch = 0, max_accumulators = 0;  ///< over all batch sizes
   bool segmented = false;                              ///< some operation needs the whole batch
 
   SparseGradients<T> sparse;
   std::vector<const T*> tables;
-  std::vector<Workspace<T>> workspaces;  ///< one a thread; one a microbatch where the plan or the balance needs barriers
+  /// One per thread, or one per microbatch if the plan or the balancing method needs barriers.
+  std::vector<Workspace<T>> workspaces;
   std::vector<Buffer<T>> accumulators;   ///< gradients of the dense parameters, to be summed
   Buffer<T> scratch, merged, lookup_gradients;
   std::vector<double> losses, weights;
   std::vector<double> totals;  ///< Σ sample weight over the labelled samples of each task
   std::vector<double> microbatch_losses;
-  std::vector<double> auxiliary;  ///< a microbatch: sums of the tasks' auxiliary losses, and the tasks' weights
+  /// Per microbatch: sums of auxiliary losses, one per task, then the tasks' weights.
+  std::vector<double> auxiliary;
   double batch_weight = 0;        ///< Σ sample weight over all samples
   std::vector<T> label_deviations;
 
-  // Of the batch that was begun last.
+  // State of the current batch, and settings.
   Batch<T> batch;
   Microbatches microbatches;
   std::uint64_t key = 0;
   bool training = true;
   Weigh weigh = nullptr;
   void* weigh_context = nullptr;
-  Reducer<T>* reducer = nullptr;  ///< where other ranks have parts of the batch
-  Index samples_before = 0;       ///< the samples of the ranks before
-  std::vector<std::string> without;  ///< passes that are left out
-  std::vector<PassNote> notes;       ///< of passes that hold for every schedule of training
-  const ExecutionSchedule<T>* current = nullptr;  ///< that has left the gradients
-  bool rows_are_summed = false;  ///< `sparse` holds this batch's sums: a balancing method made them
+  Reducer<T>* reducer = nullptr;  ///< null unless other ranks have parts of the batch; not owned
+  Index samples_before = 0;       ///< samples on lower ranks
+  std::vector<std::string> without;  ///< names of passes to leave out
+  std::vector<PassNote> notes;       ///< notes that apply to every training schedule
+  const ExecutionSchedule<T>* current = nullptr;  ///< schedule that computed the gradients
+  bool rows_are_summed = false;  ///< a balancing method has written this batch's sums to `sparse`
 
-  /// `vocabulary_rows`: rows of each vocabulary's tables. Throws ConfigError.
+  /// `vocabulary_rows`: rows of each vocabulary's tables. Throws ConfigError if max_batch < 1, and
+  /// as Parameters does.
   ESPALIER_COLD BatchRun(const Program<T, Cpu>& of, const std::vector<Index>& vocabulary_rows, Index max_batch, int threads,
                          Cpu on)
       : program(of), device(on), pool(threads), parameters(of.plan, vocabulary_rows), capacity(max_batch) {
@@ -85,14 +88,15 @@ struct BatchRun {
     weights.assign(each_task, 1.0);
     totals.assign(each_task, 0.0);
     label_deviations.assign(each_task, T{1});
-    // Smaller batches may have more microbatches than the largest: allocate for the maximum over batch sizes.
+    // Smaller batches may have more microbatches than the largest: allocate for the maximum over
+    // batch sizes.
     for (Index n = 1; n <= max_batch; ++n) {
       const Microbatches m = Microbatches::of(n);
       max_microbatches = (std::max)(max_microbatches, m.count);
       max_microbatch = (std::max)(max_microbatch, (std::min)(n, m.size));
       max_accumulators = (std::max)(max_accumulators, m.accumulators);
     }
-    // An accumulator may fall to any thread of the pool, however few accumulators there are.
+    // Any thread may run an accumulator, even if there are fewer accumulators than threads.
     const Index threads_at_work = pool.threads();
     const Index made = segmented ? (std::max)(max_microbatches, threads_at_work) : threads_at_work;
     for (Index i = 0; i < made; ++i) workspaces.emplace_back(program.plan, max_microbatch);
@@ -118,7 +122,7 @@ struct BatchRun {
     if (reducer != nullptr) reduce_label_weights();
   }
 
-  /// Of samples that are predicted; only forward steps may run.
+  /// Begins a batch for prediction: only forward steps and losses may run.
   void begin_prediction(const Batch<T>& of) {
     assert(of.size <= capacity);
     batch = of;
@@ -158,7 +162,7 @@ struct BatchRun {
     return c;
   }
 
-  /// The steps of a schedule over the batch that was begun.
+  /// Runs the steps of a schedule on the current batch.
   void run(const ExecutionSchedule<T>& schedule) {
     using Scope = typename Step<T>::Scope;
     const auto& steps = schedule.steps;
@@ -190,7 +194,7 @@ struct BatchRun {
     }
   }
 
-  /// A step of each microbatch that does `work` with this run.
+  /// A microbatch step that calls work(*this, context). `Work` is a stateless lambda.
   template <class Work>
   [[nodiscard]] Step<T> microbatch_step(Phase phase, std::string_view name, Work) {
     Step<T> step;
@@ -200,12 +204,12 @@ struct BatchRun {
     step.run = [](void* state, Index, const C& c) { Work{}(*static_cast<BatchRun*>(state), c); };
     return step;
   }
-  /// What stands before all nodes: auxiliary losses add to zeros.
+  /// First step of a schedule: zeroes the sums of auxiliary losses.
   [[nodiscard]] Step<T> start_step() {
     return microbatch_step(Phase::forward, "start", [](BatchRun& run, const C& c) { std::fill_n(c.auxiliary, run.tasks, 0.0); });
   }
 
-  /// A task's loss over a microbatch, and the gradient at its logits.
+  /// Computes a task's loss over a microbatch, and the gradient of its logits.
   void loss(const C& c, Index k) {
     const auto at = static_cast<std::size_t>(k);
     const TaskInfo& task = plan().tasks[at];
@@ -222,7 +226,7 @@ struct BatchRun {
     for (Index k = 0; k < tasks; ++k) loss(c, k);
   }
 
-  /// Zeros where backward passes of all tasks only add.
+  /// Zeroes gradients that all nodes add to in the backward pass.
   void zero(const C& c) const {
     for (const Block& block : plan().zeroed) {
       const View<T> g = c.gradient(block);
@@ -230,7 +234,7 @@ struct BatchRun {
     }
   }
 
-  /// Where a schedule that `waits` has left each microbatch's activations.
+  /// Calls work for each microbatch, with the activations left by a schedule that `waits`.
   void each_microbatch(FunctionRef<void(const C& c, Index microbatch)> work) {
     pool.run(microbatches.accumulators, [&](Index accumulator, int) {
       for (Index microbatch = microbatches.first(accumulator); microbatch < microbatches.first(accumulator + 1); ++microbatch) {
@@ -244,7 +248,7 @@ struct BatchRun {
              merged.data() + node.scratch);
   }
 
-  /// Σ sample weight over the labelled samples of each task, and over all samples.
+  /// Computes Σ sample weight over the labelled samples of each task, and over all samples.
   void sum_label_weights() {
     batch_weight = batch.weights == nullptr ? static_cast<double>(batch.size) : 0;
     for (Index j = 0; batch.weights != nullptr && j < batch.size; ++j) batch_weight += static_cast<double>(batch.weights[j]);
@@ -258,7 +262,7 @@ struct BatchRun {
     }
   }
 
-  /// The tasks' losses of the batch; NaN where it has no label of a task.
+  /// Computes the tasks' losses of the batch; NaN for a task without labels in it.
   void sum_losses() {
     for (Index k = 0; k < tasks; ++k) {
       const auto at = static_cast<std::size_t>(k);
@@ -270,7 +274,7 @@ struct BatchRun {
     for (std::size_t k = 0; k < losses.size(); ++k) losses[k] = totals[k] > 0 ? losses[k] / totals[k] : std::nan("");
   }
 
-  /// Why a pass of training is not made; empty: it is.
+  /// Returns why a training pass is not applied; empty if it is.
   [[nodiscard]] ESPALIER_COLD std::string_view why_not(std::string_view pass) const {
     const std::string_view why = why_left_out(pass, without);
     return why.empty() && segmented ? "an operation waits for the whole batch" : why;
@@ -286,7 +290,7 @@ struct BatchRun {
       sparse.collect(shard, batch, lookup_gradients.data(), capacity);
     }
   }
-  /// How many accumulators hold gradients of these dense parameters.
+  /// Number of accumulators that hold gradients of these dense parameters.
   [[nodiscard]] Index accumulators_with(Index begin, Index end) const { return current->has_summed(begin, end) ? 1 : microbatches.accumulators; }
 
   void poison(T value) {
@@ -300,7 +304,7 @@ struct BatchRun {
   }
 
  private:
-  /// The totals of all ranks, and how many samples lie before this one's.
+  /// Sums the totals over all ranks; counts the samples on lower ranks.
   void reduce_label_weights() {
     std::vector<double> values(totals);
     values.push_back(batch_weight);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `Bf16Parameters`: a model's parameters with weight matrices and tables kept as bf16.
+// `Bf16Parameters`: a model's parameters, with weight matrices and tables stored as bf16.
 #pragma once
 
 #include <algorithm>
@@ -12,7 +12,8 @@
 
 namespace espalier {
 
-/// Biases, normalisation, gates of routes and other small tensors stay float: no product reads them.
+/// Biases, normalisation parameters, gates of routes and other small tensors, which no matrix
+/// product reads, stay float.
 class Bf16Parameters {
  public:
   Bf16Layout layout;

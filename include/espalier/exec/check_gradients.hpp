@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `check_gradients<Model>()`: is every gradient of a model right? For the tests of new layers, losses, architectures.
+// `check_gradients<Model>()`: checks every gradient of a model. For tests of layers, losses,
+// models.
 #pragma once
 
 #include <cmath>
@@ -15,25 +16,28 @@
 namespace espalier {
 
 struct GradientCheckOptions {
-  Index samples = 37;            ///< odd, and more than one microbatch
+  Index samples = 37;            ///< odd, and several microbatches
   Index rows = 5;                ///< of each table
   std::uint64_t seed = 1;
   double step = 1e-5;            ///< h of (f(x + h) − f(x − h)) / 2h
-  Index values_per_tensor = 40;  ///< checked at most; spread over the tensor
-  double missing = 0.2;          ///< share of labels that are masked
+  Index values_per_tensor = 40;  ///< maximum number checked, spread over the tensor
+  double missing = 0.2;          ///< fraction of labels that are missing
   bool sample_weights = true;
-  int task = shared_by_tasks;    ///< this task's loss alone, by its own parameters and the shared ones: for models that stop
-                                 ///< gradients between tasks, where no difference tells what they leave out
+  /// If set, checks only this task's loss, for its own parameters and the shared ones. For models
+  /// that stop gradients between tasks, which differences of the other losses would still include.
+  int task = shared_by_tasks;
 };
 
 struct GradientCheckResult {
-  double worst = 0;   ///< largest |analytic − numeric| / (1e-3 · largest |analytic| of the tensor + |numeric| + 1e-6)
-  std::string where;  ///< its tensor and place
+  /// Maximum of |analytic − numeric| / (1e-3 · max |analytic| of the tensor + |numeric| + 1e-6).
+  double worst = 0;
+  std::string where;  ///< tensor and index of the maximum
   Index checked = 0;
 };
 
-/// Compares the gradient of Σ weight_k · loss_k with central differences, in double, for every dense tensor and every
-/// table of a model, on random data with masked labels and sample weights. Buffers are poisoned with NaN beforehand.
+/// Compares the gradient of Σ weight_k · loss_k with central differences, in double, for every
+/// dense tensor and every table of a model, on random data with missing labels and sample weights.
+/// Fills buffers with NaN first. Throws ConfigError for options out of range.
 [[nodiscard]] inline GradientCheckResult check_gradients(const Program<double, Cpu>& program,
                                                          const GradientCheckOptions& options = {}) {
   const PlanView& plan = program.plan;
@@ -48,7 +52,7 @@ struct GradientCheckResult {
   Parameters<double>& parameters = executor.parameters();
   initialize(plan, options.seed, parameters);
   Random random(options.seed, 7);
-  for (Index i = 0; i < plan.sizes.parameters; ++i) {  // no value at a special place such as a zero bias
+  for (Index i = 0; i < plan.sizes.parameters; ++i) {  // avoid special values such as a zero bias
     parameters.dense[static_cast<std::size_t>(i)] += 0.1 * random.normal();
   }
   for (Buffer<double>& table : parameters.tables) {
@@ -93,7 +97,7 @@ struct GradientCheckResult {
   const auto check = [&](double* values, const double* analytic, Index size, std::string_view name) {
     double largest = 0;
     for (Index i = 0; i < size; ++i) {
-      if (!std::isfinite(analytic[i])) {  // it need not be among those that are compared
+      if (!std::isfinite(analytic[i])) {  // it may not be among the values that are compared
         result.worst = std::numeric_limits<double>::infinity();
         result.where = std::string(name) + "[" + std::to_string(i) + "]: analytic " + std::to_string(analytic[i]);
         return;
@@ -111,7 +115,7 @@ struct GradientCheckResult {
       const double numeric = (up - down) / (2 * options.step);
       const double error = std::abs(analytic[i] - numeric) / (1e-3 * largest + std::abs(numeric) + 1e-6);
       ++result.checked;
-      if (!(error <= result.worst)) {  // a NaN counts as worst
+      if (!(error <= result.worst)) {  // NaN is the worst
         result.worst = error == error ? error : std::numeric_limits<double>::infinity();
         result.where = std::string(name) + "[" + std::to_string(i) + "]: analytic " + std::to_string(analytic[i]) +
                        ", numeric " + std::to_string(numeric);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `FreezeMask`: which group of parameters each tensor belongs to, or that it does not learn, cut into chunks for threads.
+// `FreezeMask`: the parameter group of each tensor, or that it is frozen; cuts parameters into
+// chunks for threads.
 #pragma once
 
 #include <algorithm>
@@ -15,11 +16,12 @@
 
 namespace espalier {
 
-/// Tensors and tables are known by patterns on their names: `shared/*`, `embedding/user*`, `*/bias`. What a pattern of
-/// `freeze` fits is frozen; anything else is of the first group whose pattern fits, or of none.
+/// Selects tensors and tables by patterns for their names: `shared/*`, `embedding/user*`, `*/bias`.
+/// A tensor that matches a pattern of `freeze` is frozen; any other belongs to the first group
+/// whose pattern matches, or to none.
 class FreezeMask {
  public:
-  static constexpr int frozen = -1, no_group = 0;  ///< the groups' own numbers begin at 1
+  static constexpr int frozen = -1, no_group = 0;  ///< groups are numbered from 1
 
   struct Chunk {
     Index begin = 0;
@@ -29,8 +31,8 @@ class FreezeMask {
     [[nodiscard]] bool is_frozen() const { return group == frozen; }
   };
 
-  /// Throws ConfigError for a pattern that fits nothing, naming a few names that there are, and for a group all of whose
-  /// tensors are those of groups before it.
+  /// Throws ConfigError for a pattern that matches nothing (the message lists some existing names),
+  /// and for a group all of whose tensors belong to earlier groups.
   ESPALIER_COLD FreezeMask(const PlanView& plan, std::span<const std::string> freeze,
                           std::span<const ParameterGroup> groups = {}) {
     std::vector<bool> freezes(freeze.size(), false), fits(groups.size(), false),
@@ -50,7 +52,7 @@ class FreezeMask {
       }
       return found;
     };
-    int group = no_group;  // of the range that is open
+    int group = no_group;  // of the open range
     Index open = 0;
     for (const ParameterInfo& t : plan.tensors) {
       if (!t.trainable) continue;
@@ -76,7 +78,7 @@ class FreezeMask {
   }
 
   [[nodiscard]] std::span<const Chunk> chunks() const { return chunks_; }
-  /// Whether anything learns.
+  /// Whether any parameter is not frozen.
   [[nodiscard]] bool any() const {
     return std::any_of(chunks_.begin(), chunks_.end(),
                        [](const Chunk& c) { return !c.is_frozen(); }) ||
@@ -86,7 +88,7 @@ class FreezeMask {
     return tables_[static_cast<std::size_t>(table)];
   }
   [[nodiscard]] bool table_frozen(int table) const { return table_group(table) == frozen; }
-  /// Of the tensor that begins at `offset`.
+  /// Whether the tensor that starts at `offset` is frozen.
   [[nodiscard]] bool tensor_frozen(Index offset) const {
     for (const Chunk& chunk : chunks_) {
       if (chunk.begin <= offset && offset < chunk.end) return chunk.is_frozen();

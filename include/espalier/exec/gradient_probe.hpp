@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `GradientProbe<T>`: how long the tasks' gradients are and how they agree, layer by layer.
+// `GradientProbe<T>`: measures norms and cosines of the tasks' gradients, layer by layer.
 #pragma once
 
 #include <algorithm>
@@ -15,16 +15,17 @@
 
 namespace espalier {
 
-/// The Gramian of the tasks' gradients by one group of shared parameters.
+/// The Gramian of the tasks' gradients with respect to one group of shared parameters.
 struct GroupGradients {
-  std::string name;             ///< "shared/dense0", "expert/dense1" (all experts), "embedding/user"; "all"
+  /// "shared/dense0", "expert/dense1" (all experts), "embedding/user"; or "all".
+  std::string name;
   std::vector<double> gramian;  ///< tasks × tasks
 
-  /// |g_k|; 0 for a task that is absent.
+  /// |g_k|; 0 for an absent task.
   [[nodiscard]] double norm(std::size_t k, std::size_t tasks) const {
     return std::sqrt((std::max)(gramian[k * tasks + k], 0.0));
   }
-  /// Of the angle between g_i and g_j; NaN where one of them is 0.
+  /// Cosine of the angle between g_i and g_j; NaN if either is zero.
   [[nodiscard]] double cosine(std::size_t i, std::size_t j, std::size_t tasks) const {
     const double length = norm(i, tasks) * norm(j, tasks);
     if (!(length > 0)) return std::nan("");
@@ -32,7 +33,7 @@ struct GroupGradients {
   }
 };
 
-/// The group of a tensor: its layer, where experts are one. "expert3/dense0/weight" is of
+/// The group of a tensor: its layer, with all experts as one. "expert3/dense0/weight" belongs to
 /// "expert/dense0".
 [[nodiscard]] ESPALIER_COLD inline std::string layer_group(std::string_view tensor) {
   const std::string_view layer = tensor.substr(0, (std::min)(tensor.rfind('/'), tensor.size()));
@@ -49,18 +50,19 @@ struct GroupGradients {
   return group;
 }
 
-/// Takes the gradients of λ_k L_k over one batch, a backward pass a task, as ParameterGradients
-/// does, and leaves the executor as it was: a run that is measured learns the same, bit for bit.
+/// Computes the gradients of λ_k L_k over one batch, with one backward pass per task, as
+/// ParameterGradients does. Restores the executor's state: measuring does not change training, bit
+/// for bit.
 template <class T>
 class GradientProbe {
  public:
-  /// After TrainExecutor::prepare: what is frozen does not count.
+  /// Construct after TrainExecutor::prepare(): frozen tensors are left out.
   ESPALIER_COLD explicit GradientProbe(TrainExecutor<T>& executor)
       : e_(executor), gradients_(executor, find_groups()) {
     state_.resize(e_.parameters().dense.size());
   }
 
-  /// The groups in the order of the plan; the first is "all". `weights`: λ.
+  /// Returns the groups in the order of the plan; the first is "all". `weights`: λ.
   [[nodiscard]] std::span<const GroupGradients> measure(const Batch<T>& batch,
                                                         std::span<const double> weights,
                                                         std::uint64_t key) {
@@ -90,7 +92,7 @@ class GradientProbe {
     }
     gradients_.discard();
     e_.clear_gradient();
-    // Running means and the like, which the forward pass moved.
+    // Restore state such as running means, which the forward pass changed.
     for (const ParameterInfo& t : e_.plan().tensors) {
       if (!t.trainable)
         std::copy_n(state_.data() + t.offset, t.size(), e_.parameters().dense.data() + t.offset);

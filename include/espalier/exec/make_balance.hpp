@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Balancing methods by name, for command lines and configuration files.
+// `make_balance`: balancing methods by name, for command lines and configuration files.
 #pragma once
 
 #include <span>
@@ -15,10 +15,11 @@ struct NamedBalance {
   BalanceOption (*make)();
 };
 
-/// Every name that make_balance knows. A new method adds its line in make_balance_definitions.hpp.
+/// All names that make_balance() accepts. Add new methods in make_balance_definitions.hpp.
 [[nodiscard]] std::span<const NamedBalance> named_balances();
 
-/// The method of that name, with its default settings. Throws ConfigError listing the names.
+/// Returns the method of that name with default settings. Throws ConfigError for an unknown name;
+/// the message lists all names.
 [[nodiscard]] BalanceOption make_balance(std::string_view name);
 
 }  // namespace espalier

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which balancing methods have names.
+// Definitions of make_balance.hpp: the list of named balancing methods.
 #pragma once
 
 #include <array>

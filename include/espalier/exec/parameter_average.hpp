@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `ParameterAverage<T>`: the moving average of all parameters. What it costs a step is in proportion to what the step changes.
+// `ParameterAverage<T>`: moving average of all parameters. A step costs in proportion to its
+// changes.
 #pragma once
 
 #include <cstdint>
@@ -16,15 +17,16 @@
 
 namespace espalier {
 
-/// Dense values follow after every step. A row of a table that a step does not touch keeps its weights, so that all its
-/// average does is to come nearer to them by a known factor: that is made up for when the row is touched next, and for all
-/// rows by settle(). Threads may take disjoint ranges at the same time.
+/// Averages of dense values are updated after every step. A table row that a step does not touch
+/// keeps its weights, so its average only moves towards them by a known factor; that is applied
+/// when the row is touched next, and to all rows by settle(). Threads may update disjoint ranges in
+/// parallel.
 template <class T>
 class ParameterAverage {
  public:
   using Shard = typename SparseGradients<T>::Shard;
 
-  ParameterAverage() = default;  ///< keeps none
+  ParameterAverage() = default;  ///< keeps no average
 
   ESPALIER_COLD ParameterAverage(const Parameters<T>& parameters, const ExponentialAverage& rule)
       : rule_(rule), values_(parameters) {
@@ -33,18 +35,19 @@ class ParameterAverage {
   }
 
   [[nodiscard]] bool kept() const { return rule_.has_value(); }
-  /// A row's as they were after the step that steps() says.
+  /// Averages; those of a table row are as of the step in steps().
   [[nodiscard]] Parameters<T>& values() { return values_; }
-  /// One a row of each table.
+  /// Per table, one step per row.
   [[nodiscard]] std::vector<Buffer<std::int64_t>>& steps() { return steps_; }
 
-  /// Dense values [begin, end), which have just made step `step`.
+  /// Updates the average of the dense values [begin, end) after step `step`.
   void follow(Index begin, Index end, const T* parameters, std::int64_t step) {
     if (!kept()) return;
     move(values_.dense.data() + begin, parameters + begin, end - begin, rule_->at(step));
   }
 
-  /// A shard's rows before they make step `step`: over the steps in which they kept their weights.
+  /// Updates the average of a shard's rows, before step `step`, for the steps in which they kept
+  /// their weights.
   void catch_up(const Shard& shard, const T* table, std::int64_t step) {
     if (!kept()) return;
     constexpr Index ahead = 8;
@@ -62,7 +65,7 @@ class ParameterAverage {
     }
   }
 
-  /// A shard's rows after it.
+  /// Updates the average of a shard's rows after step `step`.
   void follow(const Shard& shard, const T* table, std::int64_t step) {
     if (!kept()) return;
     T* const average = values_.tables[static_cast<std::size_t>(shard.table)].data();
@@ -74,7 +77,7 @@ class ParameterAverage {
     }
   }
 
-  /// All rows as they are after step `step`.
+  /// Updates the average of all rows to step `step`.
   void settle(const Parameters<T>& parameters, std::int64_t step) {
     for (std::size_t t = 0; t < steps_.size(); ++t) {
       const Index width = static_cast<Index>(values_.tables[t].size()) / values_.table_rows[t];
@@ -87,7 +90,7 @@ class ParameterAverage {
     }
   }
 
-  /// The average in place of the parameters and they in its; again: back.
+  /// Swaps the average with the parameters; a second call swaps back.
   void swap(Parameters<T>& parameters) {
     std::swap(values_.dense, parameters.dense);
     std::swap(values_.tables, parameters.tables);
@@ -105,7 +108,7 @@ class ParameterAverage {
   std::vector<Buffer<std::int64_t>> steps_;
 };
 
-/// While it lives, a TrainExecutor's parameters are their average after step `step`, where one is kept.
+/// During its lifetime, a TrainExecutor's parameters are their average after step `step`, if kept.
 template <class Executor>
 class AverageInPlace {
  public:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `ParameterGradients<T>`: a gradient of the shared parameters for each task.
+// `ParameterGradients<T>`: computes each task's gradient with respect to the shared parameters.
 #pragma once
 
 #include <algorithm>
@@ -14,17 +14,18 @@
 
 namespace espalier {
 
-/// A microbatch runs forward once and then, its activations still in the cache, backward once a task,
-/// over the nodes that the task's loss reaches. The gradients of shared tensors and tables that
-/// learn go to a buffer of each task. A row of a table counts once, however often the batch holds
-/// it. What belongs to one task (its tower, its gate) goes where it would without balancing.
+/// A microbatch runs forward once and then, with its activations still in the cache, backward once
+/// per task, over the nodes that the task's loss reaches. Gradients of trainable shared tensors and
+/// tables go to a buffer per task. Gradients of a table row are summed over the batch before they
+/// are compared. Gradients of parameters of a single task (its tower, its gate) go to the
+/// executor's accumulators, as without balancing.
 ///
-/// `Coordinates`: for methods that rewrite gradients. Coordinates are numbered by their place among
-/// the dense parameters, then the tables'; a method that remembers does so of the dense ones.
+/// `Coordinates`: for methods that rewrite gradients. Coordinates are numbered in the order of the
+/// dense parameters, then of the tables; a method that remembers does so only for the dense ones.
 template <class T, bool Coordinates = false>
 class ParameterGradients : public TaskBackward<T> {
  public:
-  /// `groups`: of each tensor, then of each table, where products are wanted by group.
+  /// `groups`: group of each tensor, then of each table, to get products by group; else empty.
   explicit ParameterGradients(TrainExecutor<T>& executor, std::span<const int> groups = {})
       : Base(executor) {
     const auto tables = groups.empty() ? groups : groups.subspan(executor.plan().tensors.size());
@@ -62,15 +63,15 @@ class ParameterGradients : public TaskBackward<T> {
         (static_cast<std::size_t>(run_.sparse.shards()) + chunks_.size()) * tasks_ * tasks_, 0.0);
   }
 
-  /// How many coordinates a method can remember of each task.
+  /// Number of coordinates that a method can remember per task.
   [[nodiscard]] std::size_t coordinates() const {
     return static_cast<std::size_t>(shared_);
   }
 
-  /// For batches of so many samples.
+  /// Schedule for batches of `samples`.
   [[nodiscard]] const ExecutionSchedule<T>& schedule(Index samples) const { return schedules_.of(samples); }
 
-  /// Runs the batch that the executor has begun. Returns how many pieces of products there are.
+  /// Runs the batch that the executor has begun. Returns the number of pieces of products().
   std::size_t run(GradientAggregator* method = nullptr) {
     method_ = method != nullptr && method->balances() ? method : nullptr;
     run_.current = &schedule(run_.batch.size);
@@ -89,7 +90,7 @@ class ParameterGradients : public TaskBackward<T> {
     return static_cast<std::size_t>(shards + chunks);
   }
 
-  /// Which group of `groups` a piece of the products belongs to.
+  /// Group of a piece of products(), from `groups`.
   [[nodiscard]] int group(std::size_t piece) const {
     const auto shards = static_cast<std::size_t>(run_.sparse.shards());
     if (piece >= shards) return chunks_[piece - shards].group;
@@ -97,7 +98,7 @@ class ParameterGradients : public TaskBackward<T> {
         run_.sparse.shard(static_cast<Index>(piece)).table)];
   }
 
-  /// Forgets the tasks' gradients, where combine() does not follow.
+  /// Zeroes the tasks' gradients. Must be called if combine() is not.
   void discard() {
     for (const ParameterRange& c : chunks_) {
       for (const std::size_t k : present_)
@@ -105,8 +106,8 @@ class ParameterGradients : public TaskBackward<T> {
     }
   }
 
-  /// Leaves Σ_k alpha_k g_k of shared parameters, and the sum of what belongs to single tasks, as
-  /// the executor's gradient.
+  /// Completes the executor's gradient: Σ_k alpha_k g_k for shared parameters, Σ_k g_k for those of
+  /// single tasks.
   void combine(std::span<const double> alpha) {
     const bool by_row = Coordinates && !present_.empty();
     const Index tables = by_row ? run_.sparse.shards() : static_cast<Index>(lookup_nodes_.size()),
@@ -129,7 +130,7 @@ class ParameterGradients : public TaskBackward<T> {
   using Base::add_task, Base::dot, Base::each_tensor, Base::forward, Base::accumulator_of, Base::accumulators_, Base::lookups_;
   using Base::run_, Base::partial_, Base::path_of, Base::paths_, Base::present_, Base::tasks_, Base::freeze_mask_;
 
-  /// Sums every task's accumulators into its first; clears the others.
+  /// Sums each task's accumulators into its first one, and clears the others.
   void sum_accumulators(const ParameterRange& chunk) {
     const Index n = chunk.end - chunk.begin;
     for (const std::size_t k : present_) {
@@ -144,8 +145,8 @@ class ParameterGradients : public TaskBackward<T> {
     }
   }
 
-  /// The tasks' gradients of all ranks, summed: dense ones where this rank's are, rows in `reduced_`. Ranks call the reducer in the
-  /// same order, so this is done by one thread.
+  /// Sums the tasks' gradients over all ranks: dense ones in place, rows in `reduced_`. All ranks
+  /// must call the reducer in the same order, so only one thread calls it.
   void reduce() {
     run_.pool.run(static_cast<Index>(chunks_.size()), [&](Index i, int) { sum_accumulators(chunks_[static_cast<std::size_t>(i)]); });
     for (const std::size_t k : present_) run_.reducer->sum_gradient({accumulator_of(0, k).data(), accumulator_of(0, k).size()});
@@ -161,14 +162,16 @@ class ParameterGradients : public TaskBackward<T> {
     }
   }
 
-  /// Whether a task's gradient by a table's rows is one of what is compared.
+  /// Whether tasks' gradients of a table take part in the products: it is shared and not frozen.
   [[nodiscard]] bool is_compared(int table) const {
     return run_.program.plan.tables[static_cast<std::size_t>(table)].task == shared_by_tasks && !freeze_mask_.table_frozen(table);
   }
-  /// What was summed over ranks goes to the update from the first of them alone, which sums over ranks once more.
+  /// Whether this rank passes on gradients that were summed over ranks. Only rank 0 does, because
+  /// the update sums over ranks again.
   [[nodiscard]] bool leaves_sums() const { return run_.reducer == nullptr || run_.reducer->rank() == 0; }
 
-  /// The products of what learns and is shared.
+  /// Sums a chunk's accumulators, unless reduce() did. Writes its products; 0 if it is frozen or
+  /// not shared.
   void multiply_chunk(const ParameterRange& chunk, double* products) {
     const Index n = chunk.end - chunk.begin;
     std::fill_n(products, tasks_ * tasks_, 0.0);
@@ -231,8 +234,7 @@ class ParameterGradients : public TaskBackward<T> {
     }
   }
 
-  /// Rows' gradients are linear in those of the look-ups, so the executor's update needs to know
-  /// nothing.
+  /// Combines lookup gradients. Row gradients are linear in them, so the update needs no change.
   void combine_lookup(const Node& node, std::span<const double> alpha) {
     const bool shared =
         run_.program.plan.tables[static_cast<std::size_t>(node.table)].task == shared_by_tasks;
@@ -285,7 +287,8 @@ class ParameterGradients : public TaskBackward<T> {
     }
   }
 
-  /// What a method made of rows is not linear in the look-ups: the executor's update takes the sums.
+  /// Combines row gradients: once rewritten, they are not linear in lookup gradients, so the update
+  /// uses these sums.
   void combine_rows(Index shard, std::span<const double> alpha) {
     auto& rows = run_.sparse.shard(shard);
     if (is_compared(rows.table) && !leaves_sums()) return rows.rows.clear();
@@ -301,7 +304,8 @@ class ParameterGradients : public TaskBackward<T> {
     }
   }
 
-  /// Forward, and backward task by task. What single tasks own may be deferred: a task has gradients of the rest in each accumulator.
+  /// Forward pass, then a backward pass per task. Only layers of single tasks may be deferred:
+  /// gradients of others are per task and accumulator.
   ESPALIER_COLD void make_schedules() {
     plain_ = forward();
     for (std::size_t k = 0; k < tasks_; ++k) add_task(plain_, k);
@@ -321,17 +325,17 @@ class ParameterGradients : public TaskBackward<T> {
   ExecutionSchedule<T> plain_;
   DeferredWeightGradients<T> deferred_;
   SchedulesBySize<T, std::vector<Index>> schedules_;
-  GradientAggregator* method_ = nullptr;  ///< of this step, if there is anything to balance
+  GradientAggregator* method_ = nullptr;  ///< of this step; null if there is nothing to balance
   std::vector<ParameterRange> chunks_;
   std::vector<int> table_groups_;
-  Index shared_ = 0;  ///< how many values are everyone's
+  Index shared_ = 0;  ///< number of shared dense values
   std::vector<Node> lookup_nodes_;
   struct ReducedRows {
     std::vector<std::int32_t> rows;
     std::vector<T> sums;
   };
-  std::vector<ReducedRows> reduced_;  ///< of all ranks: shard after shard, in it task after task
-  /// Sums by row, task after task, of a worker; where they are combined by row, of a shard.
+  std::vector<ReducedRows> reduced_;  ///< of all ranks: by shard, then by task
+  /// Sums by row: per worker, or per shard if rows are combined, then per task.
   std::vector<std::vector<T>> rows_;
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The dense parameters in ranges that are everyone's or one task's, cut into chunks for threads.
+// `ParameterRange`: ranges of dense parameters, shared or owned by one task, in chunks for threads.
 #pragma once
 
 #include <algorithm>
@@ -11,21 +11,21 @@
 
 namespace espalier {
 
-/// A range of the parameters with one owner: all tasks, or a single one.
+/// A range of parameters with one owner: all tasks or a single one.
 struct ParameterRange {
   Index begin = 0;
   Index end = 0;
   bool shared = true;
   bool frozen = false;
-  int group = 0;    ///< of layers, for diagnosis
-  Index place = 0;  ///< of its first value among those that are shared
+  int group = 0;    ///< group of layers, for diagnosis
+  Index place = 0;  ///< index of its first value among the shared values
 };
 
-/// In the order of the buffer; neighbours of one kind are joined, then cut into chunks. `mixed`: with
-/// what belongs to single tasks, too. `groups`: one a tensor, or empty.
+/// Returns ranges in the order of the buffer: adjacent tensors of one kind are joined, then cut
+/// into chunks. `mixed`: includes parameters of single tasks. `groups`: one per tensor, or empty.
 [[nodiscard]] ESPALIER_COLD inline std::vector<ParameterRange> parameter_ranges(
     const PlanView& plan, const FreezeMask& freeze_mask, bool mixed, std::span<const int> groups = {}) {
-  constexpr Index chunk_size = 8192, gap = 16;  // between tensors, for alignment
+  constexpr Index chunk_size = 8192, gap = 16;  // alignment pads less
   std::vector<ParameterRange> ranges, chunks;
   for (std::size_t i = 0; i < plan.tensors.size(); ++i) {
     const ParameterInfo& t = plan.tensors[i];

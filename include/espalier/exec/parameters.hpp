@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `Parameters<T>`: the values of a model: one buffer for all dense tensors, one for each embedding table.
+// `Parameters<T>`: a model's values: one buffer for all dense tensors, one per embedding table.
 #pragma once
 
 #include <algorithm>
@@ -19,13 +19,15 @@ namespace espalier {
 
 template <class T>
 struct Parameters {
-  Buffer<T> dense;                   ///< trainable tensors, then state, as the plan lays them out
+  Buffer<T> dense;                   ///< trainable tensors, then state, in the plan's layout
   std::vector<Buffer<T>> tables;     ///< row-major: table_rows[i] × width
   std::vector<Index> table_rows;
 
   Parameters() = default;
 
-  /// Zeroed. `vocabulary_rows[v]` rows for the tables of vocabulary v.
+  /// Initialises to zero. Tables of vocabulary v have `vocabulary_rows[v]` rows. Throws ConfigError
+  /// if that is missing, below 1 or more than the model allows; std::bad_alloc if a table is too
+  /// large.
   ESPALIER_COLD Parameters(const PlanView& plan, const std::vector<Index>& vocabulary_rows)
       : dense(static_cast<std::size_t>(plan.sizes.parameter_values)) {
     for (const TableInfo& table : plan.tables) {
@@ -44,7 +46,7 @@ struct Parameters {
     }
   }
 
-  /// Copies values without allocating; `other` must be of the same plan and rows.
+  /// Copies values without allocating. `other` must have the same plan and rows.
   void copy_from(const Parameters& other) {
     std::copy(other.dense.begin(), other.dense.end(), dense.begin());
     for (std::size_t i = 0; i < tables.size(); ++i) {
@@ -52,7 +54,7 @@ struct Parameters {
     }
   }
 
-  /// Values that are learnt: without padding and state.
+  /// Number of trainable values, without padding and state.
   [[nodiscard]] Index count(const PlanView& plan) const {
     Index sum = 0;
     for (const ParameterInfo& t : plan.tensors) sum += t.trainable ? t.size() : 0;
@@ -61,8 +63,8 @@ struct Parameters {
   }
 };
 
-/// The first value that is NaN or infinite: "tensor 'shared/dense0/weight' is nan at [1, 5]"; empty when there is none.
-/// `prefix` comes before the tensor's name.
+/// Describes the first value that is NaN or infinite, or returns an empty string:
+/// "tensor 'shared/dense0/weight' is nan at [1, 5]". `prefix` is put before the tensor's name.
 template <class T>
 [[nodiscard]] ESPALIER_COLD std::string find_not_finite(const PlanView& plan, const Parameters<T>& parameters,
                                                         std::string_view prefix = {}) {
@@ -120,7 +122,7 @@ void initialize_range(T* values, Index count, Init init, Index fan_in, Index fan
   }
 }
 
-/// A number for a name, the same everywhere (FNV-1a).
+/// Hash of a name (FNV-1a), the same on all platforms.
 [[nodiscard]] constexpr std::uint64_t hash_name(std::string_view name) {
   std::uint64_t h = 0xCBF29CE484222325ULL;
   for (const char c : name) h = (h ^ static_cast<unsigned char>(c)) * 0x100000001B3ULL;
@@ -129,7 +131,7 @@ void initialize_range(T* values, Index count, Init init, Index fan_in, Index fan
 
 }  // namespace detail
 
-/// Fills `parameters` by the tensors' initialisers. A tensor's values depend on `seed` and its name only.
+/// Initialises `parameters`. A tensor's values depend only on `seed` and its name, shape and Init.
 template <class T>
 void initialize(const PlanView& plan, std::uint64_t seed, Parameters<T>& parameters) {
   parameters.dense.fill(T{0});

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Predictions and metrics of a whole dataset, by the executor that trains.
+// `predict()`, `report_of()`: predictions and metrics for a whole dataset, with a TrainExecutor.
 #pragma once
 
 #include <algorithm>
@@ -20,7 +20,7 @@ namespace espalier {
 
 namespace predict_detail {
 
-/// `loss_sums` and `weight_sums` as TrainExecutor::predict takes them.
+/// `loss_sums`, `weight_sums`: see TrainExecutor::predict().
 [[nodiscard]] ESPALIER_COLD inline Predictions predict(TrainExecutor<float>& executor, const EncodedData& data,
                                                        std::span<double> loss_sums, std::span<double> weight_sums) {
   const std::span<const TaskInfo> tasks = executor.plan().tasks;
@@ -43,12 +43,12 @@ namespace predict_detail {
 
 }  // namespace predict_detail
 
-/// What the model says of every sample, in the labels' units.
+/// Predictions for every sample, in the labels' units.
 [[nodiscard]] inline Predictions predict(TrainExecutor<float>& executor, const EncodedData& data) {
   return predict_detail::predict(executor, data, {}, {});
 }
 
-/// The same, and the mean losses of the samples that have labels.
+/// Also computes mean losses over the labelled samples.
 [[nodiscard]] inline Predictions predict_with_losses(TrainExecutor<float>& executor, const EncodedData& data) {
   const std::size_t tasks = executor.plan().tasks.size();
   std::vector<double> loss_sums(tasks, 0.0), weight_sums(tasks, 0.0);
@@ -59,7 +59,8 @@ namespace predict_detail {
   return p;
 }
 
-/// The metrics of every task, in the label's unit. Weights and groups (where there may be some) are the data's, unless the options bring their own.
+/// Metrics of every task, in the label's unit. Weights and groups come from `options`, else from
+/// the data; `grouping` decides whether groups are used.
 [[nodiscard]] ESPALIER_COLD inline Report report_of(const PlanView& plan, const EncodedData& data,
                                                     const Predictions& predictions,
                                                     EvaluateOptions options = {},

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `Predictions`: what a model says of every row of a dataset.
+// `Predictions`: a model's predictions for every row of a dataset.
 #pragma once
 
 #include <string>
@@ -15,11 +15,12 @@ namespace espalier {
 /// In the order of the dataset's rows.
 struct Predictions {
   std::vector<std::string> tasks;
-  std::vector<std::vector<float>> values;  ///< per task: outputs × samples; probabilities, means in the label's unit
-  std::vector<std::vector<std::string>> class_names;  ///< per task, empty where classes have no names
+  /// Per task: outputs × samples; probabilities, or means in the label's unit.
+  std::vector<std::vector<float>> values;
+  std::vector<std::vector<std::string>> class_names;  ///< per task; empty if classes have no names
   std::vector<LabelKind> kinds;                       ///< per task
-  std::vector<Index> outputs;                         ///< per task: values of a sample; one where left out
-  std::vector<double> losses;              ///< weighted mean loss of each task; empty when no losses were asked for
+  std::vector<Index> outputs;                         ///< per task: values per sample; 1 if absent
+  std::vector<double> losses;  ///< per task: weighted mean loss; empty if not computed
 
   Predictions() = default;
   Predictions(const PlanView& plan, Index samples) {
@@ -32,15 +33,15 @@ struct Predictions {
     for (const LabelInfo& label : plan.schema.labels) kinds.push_back(label.kind);
   }
 
-  /// Values of a sample.
+  /// Values per sample.
   [[nodiscard]] std::size_t width(std::size_t task) const {
     return task < outputs.size() ? static_cast<std::size_t>(outputs[task]) : 1;
   }
 
   [[nodiscard]] std::size_t samples() const { return values.empty() ? 0 : values[0].size() / width(0); }
 
-  /// Those of one task; of temporary predictions (`predictor.predict(data).of("click")`) the values themselves. Throws ConfigError
-  /// for an unknown name.
+  /// Predictions of one task; returned by value for temporaries
+  /// (`predictor.predict(data).of("click")`). Throws ConfigError for an unknown name.
   [[nodiscard]] const std::vector<float>& of(std::string_view task) const& {
     for (std::size_t k = 0; k < tasks.size(); ++k) {
       if (tasks[k] == task) return values[k];

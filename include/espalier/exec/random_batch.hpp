@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `RandomBatch<T>`: data made up to fit a plan, for tests and benchmarks.
+// `RandomBatch<T>`: random data that fits a plan, for tests and benchmarks.
 #pragma once
 
 #include <algorithm>
@@ -14,7 +14,7 @@
 
 namespace espalier {
 
-/// A random batch that fits a plan, for tests and benchmarks.
+/// `missing`: probability that a label is NaN. `sample_weights`: adds weights from [0.5, 2).
 template <class T>
 class RandomBatch {
  public:
@@ -76,7 +76,7 @@ class RandomBatch {
   Batch<T> batch_;
 };
 
-/// How many vocabularies the tables of a plan have.
+/// Number of vocabularies of a plan's tables.
 [[nodiscard]] inline std::size_t vocabulary_count(const PlanView& plan) {
   int most = 0;
   for (const TableInfo& t : plan.tables) most = (std::max)(most, t.vocabulary + 1);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `Reducer<T>`: how several executors, each with a part of every batch, learn as one.
+// `Reducer<T>`: sums over ranks: several executors, each with a part of every batch, train one
+// model.
 #pragma once
 
 #include <cstdint>
@@ -10,10 +11,11 @@
 
 namespace espalier {
 
-/// Between "gradients are summed" and "parameters learn" stand the sums over all ranks: of gradients, and before them of the weights of
-/// labels and of losses, which are means over the whole batch. All ranks call the same functions in the same order, with as many values
-/// where it says so; each is given the same bits, added in the order of the ranks. A function may throw, and a rank that does not
-/// arrive is its matter.
+/// Gradients are summed over all ranks before parameters are updated; so are label weights and
+/// losses before, because losses are means over the whole batch. All ranks call the same functions
+/// in the same order, with equal numbers of values where required. All ranks must get bit-identical
+/// results, added in the order of the ranks. Functions may throw; an implementation must handle
+/// ranks that do not arrive.
 template <class T>
 class Reducer {
  public:
@@ -22,11 +24,13 @@ class Reducer {
   [[nodiscard]] virtual int rank() const = 0;
   [[nodiscard]] virtual int ranks() const = 0;
 
-  /// Σ over the ranks, place by place; as many values on each.
+  /// Element-wise sum over the ranks; equal numbers of values on all ranks.
   virtual void sum(std::span<double> values) = 0;
-  /// The same of a gradient: of all dense parameters, of one task by them, or by a representation. Any number of values.
+  /// The same for a gradient: of all dense parameters, in total or of one task, or of a
+  /// representation. Any number of values.
   virtual void sum_gradient(std::span<T> gradient) = 0;
-  /// What all ranks have, rank after rank: rows of a table, and the sums of their gradients. How many may differ.
+  /// Concatenates rows of a table and the sums of their gradients, in the order of the ranks.
+  /// Numbers of rows may differ.
   virtual void gather(std::span<const std::int32_t> rows, std::span<const T> sums, std::vector<std::int32_t>& all_rows,
                       std::vector<T>& all_sums) = 0;
 };

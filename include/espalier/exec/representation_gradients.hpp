@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `RepresentationGradients<T>`: a gradient of what the towers read for each task.
+// `RepresentationGradients<T>`: computes each task's gradient with respect to what its tower reads.
 #pragma once
 
 #include <algorithm>
@@ -14,19 +14,19 @@
 
 namespace espalier {
 
-/// A task's gradient is that by the block which its tower reads; all of them must be of one width,
-/// and where tasks read different blocks (`Mmoe`) these are compared as if they were one. The tower
-/// part runs backward once a task, the shared part once, with the combined gradient. What reaches
-/// shared parameters by other ways than through these blocks learns from Σ_k λ_k L_k.
+/// A task's gradient is with respect to the block that its tower reads. All blocks must have the
+/// same width; if tasks read different blocks (`Mmoe`), they are compared as if they were one. The
+/// tower part runs backward once per task, the shared part once, with the combined gradient.
+/// Gradients that reach shared parameters other than through these blocks are those of Σ_k λ_k L_k.
 ///
-/// `Coordinates`: for methods that rewrite gradients. Every sample's values are coordinates of their
-/// own. A method that remembers can do so of no sample: it is shown the sums over the batch, which
-/// are the gradients by a constant added to the representation; its weights, found from what it
-/// makes of those, are then those of this batch's gradients.
+/// `Coordinates`: for methods that rewrite gradients. Each value of each sample is a coordinate. A
+/// method that remembers cannot do so per sample: it gets the sums over the batch, which are the
+/// gradients with respect to a constant added to the representation. The weights that it computes
+/// from them are used for this batch's gradients.
 template <class T, bool Coordinates = false>
 class RepresentationGradients : public TaskBackward<T> {
  public:
-  /// Throws ConfigError where the blocks cannot be compared.
+  /// Throws ConfigError if the blocks cannot be compared, or if a tower also reads tables.
   explicit RepresentationGradients(TrainExecutor<T>& executor) : Base(executor) {
     const PlanView& plan = run_.program.plan;
     for (const TaskInfo& task : plan.tasks) {
@@ -51,22 +51,22 @@ class RepresentationGradients : public TaskBackward<T> {
       }
       kept_.emplace_back(static_cast<std::size_t>(task.representation.rows * run_.capacity));
     }
-    trunk_ = path_of(blocks_, {}, {.loads = true});  // gates lie below
+    trunk_ = path_of(blocks_, {}, {.loads = true});  // gates are in the shared part
     make_schedules();
     partial_.assign(static_cast<std::size_t>(run_.max_microbatches) * tasks_ * tasks_, 0.0);
     if (Coordinates) sums_.assign(tasks_, std::vector<T>(coordinates()));
   }
 
-  /// How many coordinates a method can remember of each task.
+  /// Number of coordinates that a method can remember per task.
   [[nodiscard]] std::size_t coordinates() const {
     return static_cast<std::size_t>(run_.program.plan.tasks[0].representation.rows);
   }
 
-  /// As far as the representations, and the rest.
+  /// Schedules of the part down to the representations, and of the shared part.
   [[nodiscard]] std::vector<const ExecutionSchedule<T>*> schedules() const { return {&tasks_part_, &shared_part_}; }
 
-  /// Runs the batch that the executor has begun, backward as far as the representations. Returns
-  /// how many pieces of products there are.
+  /// Runs the batch that the executor has begun, backward down to the representations. Returns the
+  /// number of pieces of products().
   std::size_t run(GradientAggregator* method = nullptr) {
     method_ = method != nullptr && method->balances() ? method : nullptr;
     run_.run(tasks_part_);
@@ -88,7 +88,7 @@ class RepresentationGradients : public TaskBackward<T> {
     return 1;
   }
 
-  /// The shared part, from Σ_k alpha_k g_k.
+  /// Runs the shared part backward from Σ_k alpha_k g_k.
   void combine(std::span<const double> alpha) {
     alpha_ = alpha;
     run_.run(shared_part_);
@@ -127,7 +127,7 @@ class RepresentationGradients : public TaskBackward<T> {
       for (const Block& block : self.blocks_) self.combine_block(c, block);
     }));
     add_path(shared_part_, trunk_, -1);
-    tasks_part_.waits = shared_part_.waits = true;  // the second goes on from the first's activations
+    tasks_part_.waits = shared_part_.waits = true;  // the second uses activations of the first
   }
 
   [[nodiscard]] T* kept(const C& c, std::size_t k) {
@@ -167,7 +167,7 @@ class RepresentationGradients : public TaskBackward<T> {
     method_->rewrite(g);
   }
 
-  /// The products of what the method makes of the sums over the batch.
+  /// Computes the products of the rewritten sums over the batch.
   void multiply_sums() {
     const Index width = static_cast<Index>(coordinates());
     run_.pool.run(static_cast<Index>(present_.size()), [&](Index i, int) {
@@ -216,10 +216,10 @@ class RepresentationGradients : public TaskBackward<T> {
   Path trunk_;
   ExecutionSchedule<T> tasks_part_, shared_part_;
   std::span<const double> alpha_;  ///< of this step
-  std::vector<Block> blocks_;    ///< the representations, each once
-  std::vector<Buffer<T>> kept_;  ///< a task each: its gradient, sample after sample
+  std::vector<Block> blocks_;    ///< distinct representations
+  std::vector<Buffer<T>> kept_;  ///< per task: its gradient, sample by sample
   std::vector<std::vector<T>> sums_;
-  GradientAggregator* method_ = nullptr;  ///< of this step, if there is anything to balance
+  GradientAggregator* method_ = nullptr;  ///< of this step; null if there is nothing to balance
 };
 
 }  // namespace espalier

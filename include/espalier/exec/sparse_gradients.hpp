@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The gradients of embedding tables: one sum for each row that the batch touched, in the order of the samples.
+// `SparseGradients<T>`: gradients of embedding tables, summed per touched row in sample order.
 #pragma once
 
 #include <vector>
@@ -12,14 +12,14 @@
 
 namespace espalier {
 
-/// What each of a sample's `count` values counts for in its pooled row.
+/// Weight of each of a sample's `count` values in its pooled row.
 template <class T>
 [[nodiscard]] T pool_scale(Pool pool, Index count) {
   return pool == Pool::mean && count > 0 ? T{1} / static_cast<T>(count) : T{1};
 }
 
-/// A table's rows are dealt to `shards` by row number, so that shards can be summed at the same time. How many shards
-/// there are depends on the plan alone.
+/// A table's rows are distributed over shards by row number, so that shards can be summed in
+/// parallel. The number of shards depends only on the plan.
 template <class T>
 class SparseGradients {
  public:
@@ -29,7 +29,7 @@ class SparseGradients {
     int part = 0;
     Index width = 0;
     std::vector<std::int32_t> rows;
-    std::vector<T> sums;  ///< room for as many as there can be; `count()` rows hold
+    std::vector<T> sums;  ///< allocated for the maximum; the first count() rows are valid
 
     [[nodiscard]] Index count() const { return static_cast<Index>(rows.size()); }
   };
@@ -43,7 +43,7 @@ class SparseGradients {
     for (int t = 0; t < tables; ++t) {
       const auto at = static_cast<std::size_t>(t);
       slots_.emplace_back(static_cast<std::size_t>(table_rows[at]));
-      // A batch touches no more rows than it has values; a cell of a multi-valued field may have any number.
+      // A batch touches at most as many rows as it has values; multi-valued fields have any number.
       Index values = 0;
       for (const Node& node : plan.nodes) {
         if (node.lookup < 0 || node.table != t) continue;
@@ -62,13 +62,13 @@ class SparseGradients {
     }
   }
 
-  /// A shard's rows are those whose number, divided by this, leaves `part`.
+  /// A shard has the rows whose number modulo parts() is `part`.
   [[nodiscard]] int parts() const { return parts_; }
   [[nodiscard]] Index shards() const { return static_cast<Index>(shards_.size()); }
   [[nodiscard]] Shard& shard(Index i) { return shards_[static_cast<std::size_t>(i)]; }
 
-  /// Sums what the look-ups of shard `i` left in `lookup_gradients` (each look-up width × samples, from
-  /// lookup_base · capacity on).
+  /// Sums the gradients of shard `i` from `lookup_gradients`, where each lookup has width × samples
+  /// values from lookup_base · capacity on.
   void collect(Index i, const Batch<T>& batch, const T* lookup_gradients, Index capacity) {
     Shard& s = shard(i);
     std::int32_t* slots = slots_[static_cast<std::size_t>(s.table)].data();
@@ -91,7 +91,7 @@ class SparseGradients {
     for (const std::int32_t row : s.rows) slots[row] = 0;
   }
 
-  /// The sums of shard `i` are these rows' from now on; of a row that is there more than once, their sum in this order.
+  /// Replaces the rows and sums of shard `i`; sums gradients of a repeated row in the given order.
   void replace(Index i, const std::vector<std::int32_t>& rows, const std::vector<T>& sums) {
     Shard& s = shard(i);
     std::int32_t* slots = slots_[static_cast<std::size_t>(s.table)].data();
@@ -124,7 +124,7 @@ class SparseGradients {
 
   PlanView plan_;
   int parts_ = 1;                            ///< a power of two
-  std::vector<Buffer<std::int32_t>> slots_;  ///< per table row: 1 + its place among the shard's rows, or 0
+  std::vector<Buffer<std::int32_t>> slots_;  ///< per table row: 1 + its index in Shard::rows, or 0
   std::vector<Shard> shards_;
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Heads start at the constants that minimise their tasks' losses on the training split.
+// `start_heads()`: starts heads at constants that minimise their losses on the training split.
 #pragma once
 
 #include <algorithm>
@@ -15,7 +15,7 @@ namespace espalier {
 
 namespace start_detail {
 
-/// Labels of one task and what they weigh, those that repeat put together.
+/// Labels of one task and their weights; binary and class labels are aggregated by value.
 struct Sample {
   std::vector<float> labels, weights;
   double labelled = 0;
@@ -46,8 +46,9 @@ struct Sample {
   return made;
 }
 
-/// The z that minimises Σ w · loss(z, y): where its derivative changes sign, by halving. Of losses whose best z is infinite
-/// (labels that are all 0, or all 1) it is about that of one label more of the other kind.
+/// Returns the z that minimises Σ w · loss(z, y), by bisection of the derivative. If the best z is
+/// infinite (labels that are all 0 or all 1), returns about the z for one additional label of the
+/// other value.
 [[nodiscard]] ESPALIER_COLD inline double best_constant(const LossFunctions<float>& loss, LabelKind kind, const Sample& sample,
                                                         float unit) {
   std::vector<float> logits(sample.labels.size()), gradient(sample.labels.size());
@@ -60,7 +61,7 @@ struct Sample {
     for (const float g : gradient) sum += static_cast<double>(g);
     return sum;
   };
-  double largest = 0, smallest = 1;  // sizes
+  double largest = 0, smallest = 1;  // of |y|
   for (const float y : sample.labels) {
     const double size = static_cast<double>(std::abs(y));
     largest = (std::max)(largest, size);
@@ -75,8 +76,8 @@ struct Sample {
   return low + (high - low) / 2;
 }
 
-/// How far a label of each class pulls at its logit where all are equal, against the class that pulls most: its weight in
-/// the loss.
+/// Weight of each class in the loss, relative to the largest: the negative gradient of the class's
+/// logit if all logits are equal.
 [[nodiscard]] ESPALIER_COLD inline std::vector<double> class_weights(const LossFunctions<float>& loss, int classes) {
   const std::vector<float> logits(static_cast<std::size_t>(classes));
   std::vector<float> gradient(logits.size());
@@ -95,11 +96,13 @@ struct Sample {
 
 }  // namespace start_detail
 
-/// Sets biases so that each task's logit, but for what the layers below add to it, is the constant that minimises its loss
-/// on `data`: labels' rates, means, medians, with sample weights and the loss's own. What stands between heads and logits
-/// passes it on: of a funnel's step the head starts at the rate among those of the step before. Classes start at the
-/// logarithm of their shares times their weights in the loss. Losses of several outputs for other labels, heads that tasks share
-/// (MetaHeac's critics) and tasks without labels start at 0.
+/// Sets biases so that each task's logit, without the contribution of the layers below, is the
+/// constant that minimises its loss on `data`: rates, means or medians of labels, with sample
+/// weights and the loss's own weights. Operations between heads and logits pass the constant on: in
+/// a funnel, the head of a step starts at the rate among samples with the previous event. Classes
+/// start at the logarithm of their frequency times their weight in the loss. Losses with several
+/// outputs for other labels, heads that tasks share (MetaHeac's critics) and tasks without labels
+/// start at 0.
 ESPALIER_COLD inline void start_heads(const Program<float, Cpu>& program, const EncodedData& data,
                                       std::span<float> parameters) {
   const PlanView& plan = program.plan;
@@ -114,7 +117,7 @@ ESPALIER_COLD inline void start_heads(const Program<float, Cpu>& program, const 
                                                              static_cast<float>(data.label_scale(k).deviation)));
     } else if (label.kind == LabelKind::classes) {
       const std::vector<double> pulls = start_detail::class_weights(program.losses[k], task.outputs);
-      for (int c = 0; c < task.outputs; ++c) {  // a class that is not there: as if half a label were its own
+      for (int c = 0; c < task.outputs; ++c) {  // an absent class counts as half a label
         const double share = static_cast<double>(sample.weights[static_cast<std::size_t>(c)]);
         values.want(task.logits, c, std::log((std::max)(share, 0.5 / sample.labelled) * pulls[static_cast<std::size_t>(c)]));
       }

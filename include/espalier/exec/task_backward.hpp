@@ -15,30 +15,30 @@
 
 namespace espalier {
 
-/// What both ways to take the tasks' gradients stand on: the path of each task through the plan, and schedules along it.
+/// Base of ParameterGradients and RepresentationGradients: each task's path through the plan.
 template <class T>
 class TaskBackward {
  public:
   TaskBackward(const TaskBackward&) = delete;  // steps refer to it
   TaskBackward& operator=(const TaskBackward&) = delete;
 
-  /// The tasks of this step that have labels and a weight, in their order.
+  /// Sets the tasks that have labels in this step and a weight > 0, in ascending order.
   void set_present(std::span<const std::size_t> tasks) {
     present_.assign(tasks.begin(), tasks.end());
     std::fill_n(is_present_.get(), tasks_, false);
     for (const std::size_t k : tasks) is_present_[k] = true;
   }
 
-  /// The inner products of the tasks' gradients in pieces, tasks × tasks each: k ≥ other only.
+  /// Inner products of the tasks' gradients in pieces of tasks × tasks values; lower triangle only.
   [[nodiscard]] std::span<const double> products() const { return partial_; }
 
  protected:
   using C = Context<T, Cpu>;
 
-  /// A path, and where its gradients of parameters go.
+  /// A path, and the destinations of its parameter gradients.
   struct Path : BackwardPath {
     std::vector<bool>
-        own;  ///< by node: to the executor's accumulator, as only parameters of single tasks are touched
+        own;  ///< per node: only parameters of single tasks, so to the executor's accumulators
     std::vector<int> lookups;
   };
 
@@ -58,7 +58,7 @@ class TaskBackward {
     return path;
   }
 
-  /// Calls visit(tensor) for what the node learns.
+  /// Calls visit(tensor) for the node's trainable tensors.
   template <class Visit>
   void each_tensor(const Node& node, Visit&& visit) const {
     for_each_tensor(run_.program.plan, node, [&](std::size_t, const ParameterInfo& t) {
@@ -66,7 +66,7 @@ class TaskBackward {
     });
   }
 
-  /// The plan forward, behind which the tasks' paths are added.
+  /// Schedule of the forward pass, to which the tasks' paths are added.
   [[nodiscard]] ESPALIER_COLD ExecutionSchedule<T> forward() {
     ExecutionSchedule<T> schedule = forward_schedule(run_.program, true);
     schedule.steps.insert(schedule.steps.begin(), run_.start_step());
@@ -76,7 +76,7 @@ class TaskBackward {
     return schedule;
   }
 
-  /// Adds task k's loss, and the nodes of its path backward, which run where the task is present.
+  /// Adds task k's loss, and the backward pass of its path, which runs if the task is present.
   ESPALIER_COLD void add_task(ExecutionSchedule<T>& schedule, std::size_t k) {
     Step<T> start;
     start.phase = Phase::loss;
@@ -92,7 +92,8 @@ class TaskBackward {
     add_path(schedule, paths_[k], static_cast<Index>(k));
   }
 
-  /// The nodes alone; of no task: always. The path stays where it is.
+  /// Adds the backward pass of a path; if task is −1, it always runs. Steps refer to the path's
+  /// nodes, which must not move.
   ESPALIER_COLD void add_path(ExecutionSchedule<T>& schedule, const Path& path, Index task) {
     for (std::size_t i = path.nodes.size(); i-- > 0;) {
       const std::size_t from = schedule.steps.size();
@@ -111,15 +112,16 @@ class TaskBackward {
     }
   }
 
-  /// For steps that run where task k is present.
+  /// Step::when for steps that run if task k is present.
   [[nodiscard]] const bool* when(std::size_t k) const { return &is_present_[k]; }
 
   static void zero(View<T> g) {
     for (Index j = 0; j < g.cols; ++j) std::fill_n(g.column(j), g.rows, T{0});
   }
 
-  /// In runs of partial sums that are added in a fixed order. Products of single precision overflow
-  /// from gradients of 1e19 on and vanish below 1e-23: then in double.
+  /// ⟨a, b⟩, in partial sums that are added in a fixed order. In single precision, products of
+  /// values overflow from 1e19 on and underflow below 1e-23; a result whose absolute value is
+  /// outside [1e-30, 1e30] is recomputed in double.
   [[nodiscard]] static double dot(const T* a, const T* b, Index n) {
     const double sum = dot_of_runs(a, b, n), size = std::abs(sum);
     if (sizeof(T) == sizeof(double) || (size >= 1e-30 && size <= 1e30)) return sum;
@@ -146,7 +148,8 @@ class TaskBackward {
     return sum;
   }
 
-  /// Where a task's gradients of shared parameters go; empty: where those of all tasks go.
+  /// Destination of a task's gradients of shared parameters. If accumulators_ is empty, they go to
+  /// the executor's accumulators.
   [[nodiscard]] Buffer<T>& accumulator_of(Index accumulator, std::size_t k) {
     return accumulators_[static_cast<std::size_t>(accumulator) * tasks_ + k];
   }
@@ -156,10 +159,10 @@ class TaskBackward {
   BatchRun<T>& run_;
   const FreezeMask& freeze_mask_;
   std::size_t tasks_;
-  std::vector<Path> paths_;  ///< one a task
+  std::vector<Path> paths_;  ///< one per task
   std::vector<Buffer<T>>
-      accumulators_;  ///< accumulator after accumulator, in it task after task: gradients of the dense parameters
-  std::vector<Buffer<T>> lookups_;  ///< a task each: gradients of look-ups
+      accumulators_;  ///< gradients of the dense parameters: by accumulator, then by task
+  std::vector<Buffer<T>> lookups_;  ///< per task: gradients of lookups
   std::vector<std::size_t> present_;
   std::vector<double> partial_;
 
@@ -187,7 +190,7 @@ class TaskBackward {
   }
 
   std::vector<Walk> walks_;
-  std::unique_ptr<bool[]> is_present_;  ///< one a task: steps refer to them
+  std::unique_ptr<bool[]> is_present_;  ///< one per task; steps refer to them
 };
 
 }  // namespace espalier

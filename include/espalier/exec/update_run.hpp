@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `UpdateRun<T>`: the steps from the gradients that a batch has left to parameters that have learnt.
+// `UpdateRun<T>`: the steps from a batch's gradients to updated parameters.
 #pragma once
 
 #include <cmath>
@@ -18,8 +18,10 @@
 
 namespace espalier {
 
-/// Gradients are summed over accumulators, reduced over ranks where there are others, clipped, learnt from: shards of tables and chunks of the
-/// dense parameters, which threads take in any order. A piece is summed and learnt from while it is near, unless something is between.
+/// Sums gradients over accumulators, reduces them over ranks if there are several, clips them, and
+/// updates parameters. Pieces are shards of tables and chunks of the dense parameters; threads
+/// process them in any order. Without clipping and reduction, a piece is summed and updated in one
+/// step, while it is in the cache.
 template <class T>
 class UpdateRun {
  public:
@@ -35,7 +37,7 @@ class UpdateRun {
     make_schedules();
   }
 
-  /// To be called when the run has been given a reducer, or has lost it.
+  /// Must be called after BatchRun::reducer changes.
   ESPALIER_COLD void make_schedules() {
     pieces_ = run_.sparse.shards() + static_cast<Index>(update_.chunks().size());
     norms_.assign(static_cast<std::size_t>(pieces_), 0.0);
@@ -47,7 +49,7 @@ class UpdateRun {
   [[nodiscard]] ParameterUpdate<T>& update() { return update_; }
   [[nodiscard]] const ExecutionSchedule<T>& schedule(bool clip) const { return clip ? clipped_ : plain_; }
 
-  /// `max_norm` > 0 clips the global norm. Returns the norm when clipping, else 0.
+  /// `max_norm` > 0 clips the global norm. Returns the norm before clipping, or 0 without clipping.
   double run(const UpdateStep& step, double max_norm) {
     step_ = step;
     max_norm_ = max_norm;
@@ -102,7 +104,7 @@ class UpdateRun {
     return made;
   }
 
-  // The first pieces are shards, the others chunks.
+  // Shards come first, then chunks.
   [[nodiscard]] bool is_shard(Index piece) const { return piece < run_.sparse.shards(); }
   [[nodiscard]] const FreezeMask::Chunk& chunk(Index piece) const {
     return update_.chunks()[static_cast<std::size_t>(piece - run_.sparse.shards())];
@@ -130,7 +132,7 @@ class UpdateRun {
     for (const double norm : norms_) squared_norm_ += norm;
     step_.gradient_scale *= clip_factor(squared_norm_, max_norm_);
   }
-  /// The gradients of all ranks, summed.
+  /// Sums gradients over all ranks.
   void reduce() {
     run_.reducer->sum_gradient({run_.accumulators[0].data(), static_cast<std::size_t>(run_.plan().sizes.parameters)});
     for (Index i = 0; i < run_.sparse.shards(); ++i) {
@@ -144,10 +146,10 @@ class UpdateRun {
   ParameterUpdate<T> update_;
   ExecutionSchedule<T> plain_, clipped_;
   Index pieces_ = 0;
-  UpdateStep step_;  ///< of this update, clipped
+  UpdateStep step_;  ///< of this update; its scale includes clipping
   double max_norm_ = 0, squared_norm_ = 0;
   std::vector<double> norms_;           ///< Σ g² of each piece
-  std::vector<std::int32_t> all_rows_;  ///< of all ranks, of a shard
+  std::vector<std::int32_t> all_rows_;  ///< of one shard, on all ranks
   std::vector<T> all_sums_;
 };
 

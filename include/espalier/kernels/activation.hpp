@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Activations and their derivatives, one value at a time.
+// Activation functions and their derivatives, for one value at a time.
 #pragma once
 
 #include <cmath>
@@ -13,13 +13,13 @@ enum class Activation : std::uint8_t {
   identity,
   relu,        ///< max(0, x)
   leaky_relu,  ///< x for x > 0, else 0.01 x
-  gelu,        ///< x Φ(x), Φ the standard normal distribution (Hendrycks & Gimpel 2016), by erf
+  gelu,        ///< x Φ(x) by erf, Φ the standard normal CDF (Hendrycks & Gimpel 2016)
   silu,        ///< x σ(x)
   tanh,
   sigmoid,
 };
 
-/// Whether the derivative needs what went in; for the others what came out is enough.
+/// Returns whether the derivative needs the input of the activation; otherwise the output suffices.
 [[nodiscard]] ESPALIER_HD constexpr bool needs_pre_activation(Activation a) {
   return a == Activation::gelu || a == Activation::silu;
 }
@@ -28,7 +28,7 @@ template <class T>
 [[nodiscard]] ESPALIER_HD T activate(Activation a, T x) {
   switch (a) {
     case Activation::identity: break;
-    case Activation::relu: return x < 0 ? T{0} : x;  // a NaN stays one
+    case Activation::relu: return x < 0 ? T{0} : x;  // NaN stays NaN
     case Activation::leaky_relu: return x > 0 ? x : static_cast<T>(0.01) * x;
     case Activation::gelu: return x / 2 * (1 + std::erf(x * static_cast<T>(0.70710678118654752)));
     case Activation::silu: return x / (1 + std::exp(-x));
@@ -38,7 +38,7 @@ template <class T>
   return x;
 }
 
-/// dy/dx from x = `pre` (read only where needs_pre_activation) and y = `post`.
+/// dy/dx from x = `pre` (read only if needs_pre_activation(a)) and y = `post`.
 template <class T>
 [[nodiscard]] ESPALIER_HD T activation_derivative(Activation a, T pre, T post) {
   switch (a) {

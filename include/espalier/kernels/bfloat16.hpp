@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `BFloat16`: the upper half of a float. `Stored<T>`: values that may be kept as such halves.
+// `BFloat16`: the upper half of a float. `Stored<T>`: values stored as T or as bf16.
 #pragma once
 
 #include <bit>
@@ -9,9 +9,9 @@
 
 namespace espalier {
 
-/// 1 sign, 8 exponent and 7 fraction bits: the range of a float, two to three digits. Storage only:
-/// arithmetic is float's. A float is rounded to the nearest, ties to even; a NaN stays one, with
-/// its sign; values beyond the largest (3.39e38) become infinite.
+/// 1 sign, 8 exponent and 7 fraction bits: the range of a float, two to three decimal digits. For
+/// storage only: arithmetic is in float. A float is rounded to nearest, ties to even; NaN stays NaN
+/// and keeps its sign; values beyond the largest (3.39e38) become infinite.
 class BFloat16 {
  public:
   BFloat16() = default;
@@ -32,12 +32,13 @@ class BFloat16 {
   std::uint16_t bits_ = 0;
 };
 
-/// Where a matrix of weights or a table lies, and as what: as values or as bf16; the other is null.
+/// Refers to a weight matrix or a table that is stored as T or as bf16; the other pointer is null.
+/// Does not own it.
 template <class T>
 struct Stored {
   const T* values = nullptr;
   const BFloat16* bf16 = nullptr;
-  const T* packed = nullptr;  ///< besides `values`, or null: the matrix packed by pack_weights()
+  const T* packed = nullptr;  ///< null, or a copy of `values` packed by pack_weights()
 
   // NOLINTNEXTLINE(google-explicit-constructor): values are usually stored as they are.
   constexpr Stored(const T* plain) : values(plain) {}

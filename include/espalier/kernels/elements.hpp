@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What formulas are written with so that they hold for one number and for a register of numbers alike.
+// Functions for formulas that work on one number and on a register of numbers alike.
 #pragma once
 
 #include <cmath>
@@ -15,11 +15,11 @@ struct ElementOf {
 };
 }  // namespace detail
 
-/// float for a register of floats, T for a number.
+/// The element type: float for a register of floats, T for a number.
 template <class T>
 using Element = typename detail::ElementOf<T>::type;
 
-/// `x` in every place.
+/// Returns `x` in every lane.
 template <class T>
 [[nodiscard]] ESPALIER_HD constexpr T splat(Element<T> x) {
   return T{} + x;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `Precision`: what products are computed in.
+// `Precision`: the precision of matrix products.
 #pragma once
 
 #include <string_view>
@@ -10,19 +10,19 @@
 
 namespace espalier {
 
-/// `Precision::Fp32` or `Precision::Bf16`. Naming the second takes its kernels with it: a program
-/// that does not name it does not compile them.
+/// `Precision::Fp32` or `Precision::Bf16`. Only programs that name Bf16 compile its kernels.
 class Precision {
   struct Fp32Kind {};
   struct Bf16Kind {
-    using Values = float;  // depends on the constructor's type, so that only its use compiles the kernels
+    // A dependent type in the constructor: the kernels are compiled only if it is used.
+    using Values = float;
   };
 
  public:
   static constexpr Fp32Kind Fp32{};
-  /// Products of bf16 weights and activations, added up in float. Everything else is float:
+  /// Products of bf16 weights and activations, accumulated in float. Everything else is float:
   /// parameters in training, gradients, optimiser, losses, layers with few inputs or outputs. At
-  /// inference parameters are kept as bf16.
+  /// inference, parameters are stored as bf16.
   static constexpr Bf16Kind Bf16{};
 
   // NOLINTBEGIN(google-explicit-constructor): an option is given as its name.

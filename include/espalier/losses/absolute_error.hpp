@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Absolute error: the median of a number.
+// Absolute error: predicts the median.
 #pragma once
 
 #include "espalier/kernels/elements.hpp"
@@ -7,7 +7,7 @@
 
 namespace espalier {
 
-/// value |z − y|; derivative ±1, and 0 at z = y; predict z, the median.
+/// value |z − y|; derivative ±1, or 0 at z = y; predict z, the median.
 struct AbsoluteError {
   static constexpr std::string_view name = "absolute_error";
   static constexpr LabelKind label = LabelKind::real;

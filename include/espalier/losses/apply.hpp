@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A loss over a microbatch of samples: missing labels, sample weights, sums in a fixed order.
+// Applies a loss to a microbatch: missing labels, sample weights, sums in a fixed order.
 #pragma once
 
 #include <algorithm>
@@ -30,7 +30,7 @@ concept TakesUnit = requires(T z, T& gradient, Element<T> unit) {
   L::template evaluate<T>(z, z, gradient, unit);
 };
 
-/// One value, or a register of them. `unit`: see loss.hpp.
+/// Evaluates L for one value or for a register of values. `unit`: see loss.hpp.
 template <class L, class T>
 inline T evaluate_in_unit(T z, T y, T& gradient, [[maybe_unused]] Element<T> unit) {
   if constexpr (TakesUnit<L, T>) {
@@ -40,7 +40,7 @@ inline T evaluate_in_unit(T z, T y, T& gradient, [[maybe_unused]] Element<T> uni
   }
 }
 
-/// L for registers of samples: see apply_registers().
+/// Adapts L to registers of samples for apply_registers().
 template <class L>
 struct RegisterLoss {
   static constexpr bool has_ahead = TakesLogits<L>;
@@ -57,10 +57,10 @@ struct RegisterLoss {
 
 }  // namespace detail
 
-/// Returns Σ_j w_j · loss(z_j, y_j) over the samples that have a label, added in double, in a fixed order.
-/// Writes gradient_j = scale · w_j · ∂loss/∂z_j, and 0 where the label is missing (NaN); what the
-/// buffer held before is not read. `z` and `gradient`: outputs × n; `labels`: n; `weights`: n, or
-/// null for all one. `unit`: what labels were divided by.
+/// Returns Σ_j w_j · loss(z_j, y_j) over the samples that have a label, accumulated in double in a
+/// fixed order. Writes gradient_j = scale · w_j · ∂loss/∂z_j, or 0 if the label is missing (NaN);
+/// does not read the previous content of the buffer. `z` and `gradient`: outputs × n; `labels`: n;
+/// `weights`: n, or null for all ones. `unit`: the number that labels were divided by.
 template <class L, class T>
 double apply_loss(View<const T> z, const T* labels, const T* weights, T scale, View<T> gradient, T unit = 1) {
   check_loss<L>();
@@ -94,7 +94,7 @@ double apply_loss(View<const T> z, const T* labels, const T* weights, T scale, V
   return sum;
 }
 
-/// out_j = what z_j means: probabilities, means. Both outputs × n; `out` is not `z`.
+/// out_j = predict(z_j): probabilities or means. Both outputs × n; `out` must not be `z`.
 template <class L, class T>
 void apply_predict(View<const T> z, View<T> out) {
   check_loss<L>();

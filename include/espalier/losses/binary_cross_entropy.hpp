@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Binary cross-entropy on logits: clicks, purchases.
+// Binary cross entropy on logits: clicks, purchases.
 #pragma once
 
 #include <concepts>
@@ -10,20 +10,20 @@
 
 namespace espalier {
 
-/// How much a positive counts against a negative.
+/// The weight of a positive relative to a negative.
 struct PositiveWeight {
   double value = 1;
 };
-/// Labels 0 and 1 become s/2 and 1 − s/2.
+/// Smoothing s: labels 0 and 1 become s/2 and 1 − s/2.
 struct LabelSmoothing {
   double value = 0;
 };
 
-/// With t = y (1 − s) + s/2:
+/// With weight w, smoothing s and t = y (1 − s) + s/2:
 ///   value       w t log(1 + e^−z) + (1 − t) log(1 + e^z)
 ///   derivative  (1 − t) σ(z) − w t σ(−z)
-///   predict     σ(z), the probability that y = 1 (of the odds w-fold, when w is not 1)
-/// evaluate() takes labels between 0 and 1 as probabilities; data and metrics take 0 and 1 alone.
+///   predict     σ(z), the probability that y = 1 (with w ≠ 1, its odds are multiplied by w)
+/// evaluate() accepts labels in [0, 1], as probabilities; data and metrics accept only 0 and 1.
 /// Smoothing: Szegedy et al., Rethinking the inception architecture for computer vision, CVPR 2016.
 template <PositiveWeight W = PositiveWeight{}, LabelSmoothing S = LabelSmoothing{}>
 struct BasicBinaryCrossEntropy {
@@ -79,7 +79,7 @@ concept BinaryCrossEntropyOption = std::same_as<std::remove_cv_t<Option>, Positi
 
 }  // namespace detail
 
-/// Options in any order, or one alone: BinaryCrossEntropyWith<LabelSmoothing{0.1}>.
+/// Options in any order; each is optional: BinaryCrossEntropyWith<LabelSmoothing{0.1}>.
 template <auto... Options>
 requires(detail::BinaryCrossEntropyOption<decltype(Options)>&&...) using BinaryCrossEntropyWith =
     BasicBinaryCrossEntropy<detail::option_of<PositiveWeight>(Options...),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Focal loss: binary cross-entropy that looks away from what is already right.
+// Focal loss: binary cross entropy that gives less weight to samples that are already classified
+// well.
 #pragma once
 
 #include <cmath>
@@ -9,19 +10,19 @@
 
 namespace espalier {
 
-/// How fast a sample counts less as it is classified better; 0: not at all.
+/// The exponent γ: a larger γ gives less weight to well classified samples; 0 disables this.
 struct Gamma {
   double value = 2;
 };
-/// The weight of positives; negatives have 1 − alpha.
+/// The weight α of positives; negatives have the weight 1 − α.
 struct Alpha {
   double value = 0.25;
 };
 
 /// With u = z for positives and −z for negatives, p = σ(u) and a = α or 1 − α:
 ///   value       −a (1 − p)^γ log p
-///   derivative  by u: −a (1 − p)^γ (1 − p − γ p log p)
-///   predict     σ(z); it is pulled towards ½, more so for larger γ
+///   derivative  with respect to u: −a (1 − p)^γ (1 − p − γ p log p)
+///   predict     σ(z), which is biased towards ½, more so for larger γ
 /// A label above ½ is a positive. Lin et al., Focal loss for dense object detection, ICCV 2017.
 template <Gamma G = Gamma{}, Alpha A = Alpha{}>
 struct Focal {

@@ -7,17 +7,17 @@
 
 namespace espalier {
 
-/// Where the parabola turns into straight lines, in the label's unit.
+/// The threshold δ between the quadratic and the linear part, in the unit of the label.
 struct Delta {
   double value = 1;
 };
 
 /// With d = z − y:
 ///   value       ½ d² for |d| ≤ δ, else δ (|d| − δ/2)
-///   derivative  d, held to [−δ, δ]
+///   derivative  d, clamped to [−δ, δ]
 ///   predict     z
-/// For labels that are standardised, δ is divided by their deviation, `unit`: the value is that of z and y in the label's
-/// unit, over unit².
+/// For standardised labels, δ is divided by their standard deviation, `unit`: the value is then the
+/// loss in the unit of the label, divided by unit².
 /// Huber, Robust estimation of a location parameter, Annals of Mathematical Statistics 1964.
 template <Delta D = Delta{}>
 struct Huber {

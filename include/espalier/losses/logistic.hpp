@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The logistic function σ(z) = 1 / (1 + e^−z) and its logarithms, for any z: nothing overflows or cancels.
+// The logistic function σ(z) = 1 / (1 + e^−z) and its logarithms, for any z without overflow or
+// cancellation.
 #pragma once
 
 #include <cmath>
@@ -8,7 +9,7 @@
 
 namespace espalier {
 
-/// z and the exponential that all of σ(z), σ(−z) and their logarithms come from.
+/// z and the exponential from which σ(z), σ(−z) and their logarithms are computed.
 template <class T>
 struct Logit {
   T z;
@@ -43,7 +44,7 @@ template <class T>
           log + (right ? z : T{0})};
 }
 
-/// One division; log(1 + e) = e p(e), p of degree 9, while that goes on. Within 3 ulp.
+/// One division, executed in parallel with log(1 + e) = e p(e), p of degree 9. Within 3 ulp.
 template <>
 [[nodiscard]] inline Logistic<FloatRegister> logistic(Logit<FloatRegister> x) {
   const auto right = x.z >= 0.0F;
@@ -70,7 +71,7 @@ template <class T>
   return (z > 0 ? z : T{0}) + std::log1p(std::exp(-std::abs(z)));
 }
 
-/// e^z where that is a finite float, else e^80.
+/// e^min(z, 80), which is finite in float; NaN gives NaN.
 template <class T>
 [[nodiscard]] ESPALIER_HD T bounded_exp(T z) {
   return std::exp(z > T{80} ? T{80} : z);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a loss is: one small empty struct, its options template parameters.
+// The requirements on a loss: a small empty struct whose options are template parameters.
 #pragma once
 
 #include <concepts>
@@ -37,7 +37,7 @@ concept TakesGradientByValue = requires(T z) {
 template <class L, class T>
 concept EvaluatesScalar = requires(T z, T y, T& gradient) {
   { L::template evaluate<T>(z, y, gradient) } -> std::same_as<T>;
-  requires !TakesGradientByValue<L, T>;  // it would be lost
+  requires !TakesGradientByValue<L, T>;  // the gradient would be lost
 };
 template <class L, class T>
 concept PredictsScalar = requires(T z) {
@@ -63,28 +63,32 @@ concept VectorLossOf = EvaluatesVector<L, T> && PredictsVector<L, T>;
 ///
 ///     struct SquaredError {
 ///       static constexpr std::string_view name = "squared_error";
-///       static constexpr LabelKind label = LabelKind::real;  // what labels may be
+///       static constexpr LabelKind label = LabelKind::real;  // allowed labels
 ///       static constexpr int outputs = 1;                    // rows of the head
 ///       template <class T> ESPALIER_HD static T evaluate(T z, T y, T& gradient);
 ///       template <class T> ESPALIER_HD static T predict(T z);
 ///     };
 ///
-/// `evaluate` returns the value and writes its derivative by z; `predict` returns what z means: a
-/// probability, a mean. Both must be finite for every finite z, and `y` is never missing.
+/// `evaluate` returns the value and writes its derivative with respect to z; `predict` returns the
+/// prediction for z: a probability or a mean. Both must be finite for every finite z; `y` is never
+/// missing.
 ///
-/// One that says `static constexpr bool takes_registers = true` is also evaluated with T a register of floats, many
-/// samples at once: its formula is then written with the functions of kernels/elements.hpp. If it has an overload that takes
-/// a Logit (losses/logistic.hpp) for z, registers go there.
+/// If a loss declares `static constexpr bool takes_registers = true`, `evaluate` is also called
+/// with T a register of floats, for many samples at once: its formula must then use the functions
+/// of kernels/elements.hpp. If it has an overload that takes a Logit (losses/logistic.hpp) for z,
+/// registers use that one.
 ///
-/// One of real labels that says `static constexpr bool scales_labels = true` is one of z − y alone: labels may be shifted and
-/// scaled, and are standardised unless a task's Label says otherwise. If it has constants in the label's unit, `evaluate`
-/// takes that unit behind the gradient, as Huber does: labels were divided by it.
+/// If a loss of real labels declares `static constexpr bool scales_labels = true`, it must depend
+/// on z − y alone: labels may then be shifted and scaled, and are standardised unless a task's
+/// Label says otherwise. If it has constants in the unit of the label, `evaluate` takes that unit,
+/// the number that labels were divided by, after the gradient, as in Huber.
 template <class L>
 concept ScalarLoss = detail::LossHasName<L> && detail::LossHasLabel<L> && detail::HasOneOutput<L> &&
     detail::ScalarLossOf<L, float> && detail::ScalarLossOf<L, double>;
 
-/// A loss with `outputs` outputs: `T evaluate(const T* z, T y, T* gradient)` writes that many
-/// derivatives, `void predict(const T* z, T* out)` that many predictions. No pointers overlap.
+/// A loss with `outputs` outputs: `T evaluate(const T* z, T y, T* gradient)` writes `outputs`
+/// derivatives, `void predict(const T* z, T* out)` writes `outputs` predictions. The pointers do
+/// not overlap.
 template <class L>
 concept VectorLoss = detail::LossHasName<L> && detail::LossHasLabel<L> &&
     detail::LossHasOutputs<L> && detail::VectorLossOf<L, float> && detail::VectorLossOf<L, double>;
@@ -92,7 +96,7 @@ concept VectorLoss = detail::LossHasName<L> && detail::LossHasLabel<L> &&
 template <class L>
 concept Loss = ScalarLoss<L> || VectorLoss<L>;
 
-/// Says in one sentence what a loss of one's own lacks.
+/// Fails to compile, with a one-sentence message, if a user-defined loss lacks something.
 template <class L>
 constexpr void check_loss() {
   using detail::EvaluatesScalar, detail::EvaluatesVector, detail::PredictsScalar,

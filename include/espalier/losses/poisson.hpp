@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Poisson loss: counts, on a logarithmic scale.
+// Poisson loss: counts; z is the logarithm of the mean.
 #pragma once
 
 #include <cmath>
@@ -9,12 +9,13 @@
 
 namespace espalier {
 
-/// The negative log-likelihood of a count y with mean e^z, but for log y!, which z does not change:
-///   value       e^z − y z; negative where y z is large
+/// The negative log-likelihood of a count y with mean e^z, without log y!, which does not depend on
+/// z:
+///   value       e^z − y z; negative if y z is large
 ///   derivative  e^z − y
-///   predict     e^z, the mean (e^80 beyond z = 80)
-/// Above z = 30 the value goes on along the tangent of e^z at 30, and the derivative is that of the
-/// tangent: convex still, and finite in float for z up to 1e4.
+///   predict     e^z, the mean (e^80 for z > 80)
+/// For z > 30, the value uses the tangent of e^z at 30 instead of e^z, and the derivative its slope
+/// e^30: the loss is still convex, and finite in float for z up to 1e4.
 struct Poisson {
   static constexpr std::string_view name = "poisson";
   static constexpr LabelKind label = LabelKind::count;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Softmax cross-entropy over K classes.
+// Softmax cross entropy over K classes.
 #pragma once
 
 #include <cassert>
@@ -10,7 +10,7 @@
 
 namespace espalier {
 
-/// How much a label of each class counts: ClassWeights{1, 4, 2}. None: all as much.
+/// The weight of each class: ClassWeights{1, 4, 2}. Empty: all weights are 1.
 template <std::size_t Count>
 struct ClassWeights {
   double value[Count > 0 ? Count : 1]{};
@@ -30,12 +30,13 @@ struct ClassWeights {
 template <class... Weights>
 ClassWeights(Weights...) -> ClassWeights<sizeof...(Weights)>;
 
-/// Label: the class y in {0, …, K − 1}. With p = softmax(z) and the weight w_y of the class, 1 unless given:
+/// Label: the class y in {0, …, K − 1}. With p = softmax(z) and the weight w_y of the class, 1 by
+/// default:
 ///   value       −w_y log p_y = w_y (log Σ_i e^{z_i} − z_y)
 ///   derivative  w_y (p − e_y)
-///   predict     p, the probability of each class (in proportion to w times that, when weights are given)
-/// The mean over a batch is over samples, as Keras has it, and not over Σ w_y, as PyTorch has it: weights of mean 1 over the
-/// labels leave the loss as long as it was.
+///   predict     p, the probability of each class (with weights: proportional to w times that)
+/// The mean over a batch divides by the number of samples, as in Keras, not by Σ w_y, as in
+/// PyTorch: weights whose mean over the labels is 1 keep the scale of the loss.
 template <int Classes, ClassWeights W = ClassWeights{}>
 struct SoftmaxCrossEntropy {
   static_assert(Classes >= 2, "espalier: softmax cross-entropy needs at least two classes");
@@ -53,7 +54,7 @@ struct SoftmaxCrossEntropy {
     assert(target >= 0 && target < Classes);
     T log_sum;
     const T most = normalize(z, gradient, log_sum);
-    T others = 0;  // 1 − p_y, which does not cancel as p_y nears 1
+    T others = 0;  // 1 − p_y, without cancellation as p_y nears 1
     for (int i = 0; i < Classes; ++i) others += i == target ? T{0} : gradient[i];
     gradient[target] = -others;
     const T value = (most - z[target]) + log_sum;
@@ -78,7 +79,7 @@ struct SoftmaxCrossEntropy {
   ESPALIER_HD static T normalize(const T* z, T* p, T& log_sum) {
     int top = 0;
     for (int i = 1; i < Classes; ++i) top = z[i] > z[top] ? i : top;
-    T rest = 0;  // but for the largest, which is 1
+    T rest = 0;  // sum of all terms but the largest, which is 1
     for (int i = 0; i < Classes; ++i) {
       p[i] = std::exp(z[i] - z[top]);
       rest += i == top ? T{0} : p[i];

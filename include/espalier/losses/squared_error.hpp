@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Squared error, halved: the mean of a number.
+// Half the squared error: predicts the mean.
 #pragma once
 
 #include "espalier/losses/loss.hpp"
 
 namespace espalier {
 
-/// value ½ (z − y)²; derivative z − y; predict z, the mean. The ½ is the paper-and-pencil form: a
-/// reported mean of this loss is half the mean squared error.
+/// value ½ (z − y)²; derivative z − y; predict z, the mean. Because of the ½, a reported mean of
+/// this loss is half the mean squared error.
 struct SquaredError {
   static constexpr std::string_view name = "squared_error";
   static constexpr LabelKind label = LabelKind::real;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Weighted logistic regression: watch time as odds.
+// Weighted logistic regression: predicts watch time as odds.
 #pragma once
 
 #include <cstdint>
@@ -16,16 +16,16 @@ enum class Negatives : std::uint8_t {
 };
 
 /// Label: watch time t ≥ 0, in any unit. A logistic regression in which an impression is a positive
-/// with weight t, and a negative with weight n:
+/// with weight t and a negative with weight n:
 ///   value       t log(1 + e^−z) + n log(1 + e^z)
 ///   derivative  n σ(z) − t σ(−z)
-///   predict     the odds e^z, in the label's unit (e^80 beyond z = 80)
+///   predict     the odds e^z, in the unit of the label (e^80 for z > 80)
 /// The best constant z has e^z = Σ t / Σ n.
 ///   every_impression: n = 1, so e^z = Σ t / N, the mean watch time, without bias.
-///   unwatched: n = 1 where t = 0, else 0, as in Covington, Adams & Sargin, Deep neural networks for
-///   YouTube recommendations, RecSys 2016. With k of N impressions watched e^z = Σ t / (N − k),
-///   which is E[t] / (1 − k/N) ≈ E[t] (1 + k/N): close to the mean where few are watched. Where
-///   nearly all are (videos that start by themselves) it is far too large, and unbounded if all are.
+///   unwatched: n = 1 if t = 0, else 0, as in Covington, Adams & Sargin, Deep neural networks for
+///   YouTube recommendations, RecSys 2016. With k of N impressions watched, e^z = Σ t / (N − k) =
+///   E[t] / (1 − k/N) ≈ E[t] (1 + k/N): close to the mean if few are watched. If nearly all are
+///   (videos that start automatically), it is far too large, and unbounded if all are.
 template <Negatives N = Negatives::every_impression>
 struct BasicWeightedLogistic {
   static constexpr std::string_view name = "weighted_logistic";

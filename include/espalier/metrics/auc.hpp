@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Areas under the ROC and the precision-recall curve, exact with ties.
+// Areas under the ROC curve and under the precision-recall curve, exact with ties.
 #pragma once
 
 #include <algorithm>
@@ -16,13 +16,14 @@ struct Scored {
   std::size_t index;
 };
 
-/// Highest score first; equal scores in the order of the samples, so that sums are the same bits
+/// Highest score first; equal scores in the order of the samples, so that sums are bit-identical
 /// everywhere.
 inline bool ranks_before(const Scored& a, const Scored& b) {
   return a.score > b.score || (a.score == b.score && a.index < b.index);
 }
 
-/// The labelled samples, ranked.
+/// Returns the labelled samples of positive weight, ranked by score. Throws ConfigError for invalid
+/// input.
 inline std::vector<Scored> rank_binary(std::string_view metric, Values scores, Values labels,
                                        Values weights) {
   require_sizes(metric, scores, labels, weights);
@@ -37,7 +38,8 @@ inline std::vector<Scored> rank_binary(std::string_view metric, Values scores, V
   return ranked;
 }
 
-/// Calls `visit(positive, negative)`, weights, for each run of equal scores from the highest down.
+/// Calls `visit(weight of the positives, weight of the negatives)` for each run of equal scores, in
+/// descending order of score.
 template <class Visit>
 void for_each_tie(std::span<const Scored> ranked, Values labels, Values weights, Visit visit) {
   for (std::size_t begin = 0; begin < ranked.size();) {
@@ -55,7 +57,7 @@ void for_each_tie(std::span<const Scored> ranked, Values labels, Values weights,
 inline double roc_auc_of(std::span<const Scored> ranked, Values labels, Values weights) {
   double positives = 0;
   double negatives = 0;
-  double pairs = 0;  // (positive, negative) in the right order; a tie is half a pair
+  double pairs = 0;  // (positive, negative) pairs in the right order; a tie counts half
   for_each_tie(ranked, labels, weights, [&](double positive, double negative) {
     pairs += negative * (positives + 0.5 * positive);
     positives += positive;
@@ -78,21 +80,21 @@ inline double pr_auc_of(std::span<const Scored> ranked, Values labels, Values we
 
 }  // namespace metrics_detail
 
-/// Area under the ROC curve: the chance that a positive scores above a negative, a tie counting
-/// half,
+/// Area under the ROC curve: the probability that a positive scores higher than a negative; a tie
+/// counts half,
 ///   Σ_{i: y=1} Σ_{j: y=0} w_i w_j ([s_i > s_j] + ½ [s_i = s_j]) / (Σ_{y=1} w · Σ_{y=0} w).
-/// `scores`: n, any scale (logits will do), never NaN; `labels`: n, each 0, 1 or NaN (missing);
-/// `weights`: n or none, ≥ 0. O(n log n). Undefined (NaN) unless both classes occur. Throws
-/// ConfigError when sizes or values are not as said. Hanley & McNeil, The meaning and use of the
+/// `scores`: n, on any scale (for example logits), never NaN; `labels`: n, each 0, 1 or NaN
+/// (missing); `weights`: n or none, ≥ 0. O(n log n). Undefined (NaN) unless both classes occur.
+/// Throws ConfigError if a size or value is invalid. Hanley & McNeil, The meaning and use of the
 /// area under a ROC curve, Radiology 1982.
 [[nodiscard]] inline double roc_auc(Values scores, Values labels, Values weights = {}) {
   return metrics_detail::roc_auc_of(metrics_detail::rank_binary("roc_auc", scores, labels, weights),
                                     labels, weights);
 }
 
-/// Average precision, Σ_k (R_k − R_{k−1}) P_k over the distinct scores from the highest down, R
-/// recall and P precision when all that score at least that much are called positive: a step curve,
-/// nothing interpolated, as in scikit-learn. Arguments, complexity and errors as in roc_auc.
+/// Average precision, Σ_k (R_k − R_{k−1}) P_k over the distinct scores in descending order. R and P
+/// are recall and precision if all samples with at least that score are predicted positive. A step
+/// curve without interpolation, as in scikit-learn. Arguments, complexity and errors as in roc_auc.
 /// Undefined (NaN) unless both classes occur.
 [[nodiscard]] inline double pr_auc(Values scores, Values labels, Values weights = {}) {
   return metrics_detail::pr_auc_of(metrics_detail::rank_binary("pr_auc", scores, labels, weights),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the best constant prediction scores: the line that a model has to beat.
+// Scores of the best constant prediction: the baseline that a model has to beat.
 #pragma once
 
 #include <algorithm>
@@ -13,9 +13,9 @@
 
 namespace espalier {
 
-/// Log-loss of predicting the base rate r everywhere: −r ln r − (1 − r) ln(1 − r), in nats; 0 with
-/// one class only. `labels`: n, each 0, 1 or NaN (missing); `weights`: n or none, ≥ 0. Undefined
-/// (NaN) when nothing is labelled. Throws ConfigError when sizes or values are not as said.
+/// Log loss of always predicting the base rate r: −r ln r − (1 − r) ln(1 − r), in nats; 0 if only
+/// one class occurs. `labels`: n, each 0, 1 or NaN (missing); `weights`: n or none, ≥ 0. Undefined
+/// (NaN) if no sample is labelled. Throws ConfigError if a size or value is invalid.
 [[nodiscard]] inline double constant_log_loss(Values labels, Values weights = {}) {
   using namespace metrics_detail;
   require_sizes("constant_log_loss", labels, labels, weights);
@@ -27,8 +27,8 @@ namespace espalier {
   return std::isnan(rate) ? undefined : entropy(rate) + entropy(1 - rate);
 }
 
-/// Weighted shares of the classes. Arguments and errors as in class_log_loss; empty when
-/// nothing is labelled. O(classes + n).
+/// Weighted shares of the classes; empty if no sample is labelled. `labels`, `weights` and their
+/// errors as in class_log_loss. O(classes + n).
 [[nodiscard]] inline std::vector<double> class_shares(Values labels, Index classes, Values weights = {}) {
   std::vector<double> shares(static_cast<std::size_t>((std::max)(classes, Index{0})), 0.0);
   double total = 0;
@@ -41,8 +41,8 @@ namespace espalier {
   return shares;
 }
 
-/// Log-loss of predicting the classes' shares r everywhere: −Σ r ln r, in nats. Arguments and errors as in class_shares;
-/// undefined (NaN) when nothing is labelled.
+/// Log loss of always predicting the class shares r: −Σ r ln r, in nats. Arguments and errors as in
+/// class_shares; undefined (NaN) if no sample is labelled.
 [[nodiscard]] inline double constant_class_log_loss(Values labels, Index classes, Values weights = {}) {
   const std::vector<double> shares = class_shares(labels, classes, weights);
   double sum = 0;
@@ -50,15 +50,15 @@ namespace espalier {
   return shares.empty() ? undefined : sum;
 }
 
-/// Accuracy of predicting the most frequent class everywhere: its share. Arguments and errors as in
+/// Accuracy of always predicting the most frequent class: its share. Arguments and errors as in
 /// constant_class_log_loss.
 [[nodiscard]] inline double constant_class_accuracy(Values labels, Index classes, Values weights = {}) {
   const std::vector<double> shares = class_shares(labels, classes, weights);
   return shares.empty() ? undefined : *std::max_element(shares.begin(), shares.end());
 }
 
-/// RMSE of predicting the mean everywhere: the labels' standard deviation. Arguments and errors as
-/// in rmse.
+/// RMSE of always predicting the mean: the standard deviation of the labels. Arguments and errors
+/// as in rmse.
 [[nodiscard]] inline double constant_rmse(Values labels, Values weights = {}) {
   const double mean = label_mean(labels, weights);
   return std::sqrt(metrics_detail::mean_error(
@@ -66,7 +66,7 @@ namespace espalier {
       [mean](std::size_t, double, double y) { return (mean - y) * (mean - y); }));
 }
 
-/// MAE of predicting the (weighted) median everywhere. Arguments and errors as in mae. O(n log n).
+/// MAE of always predicting the (weighted) median. Arguments and errors as in mae. O(n log n).
 [[nodiscard]] inline double constant_mae(Values labels, Values weights = {}) {
   using namespace metrics_detail;
   require_sizes("constant_mae", labels, labels, weights);

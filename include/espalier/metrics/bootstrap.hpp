@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Percentile bootstrap: a confidence interval for any metric, resampling samples or whole groups.
+// Percentile bootstrap: a confidence interval for any metric, by resampling samples or whole
+// groups.
 #pragma once
 
 #include <algorithm>
@@ -17,13 +18,12 @@
 
 namespace espalier {
 
-/// What a metric may look at. Views: they own nothing.
+/// The input of a metric. Views: own nothing.
 struct Samples {
-  Values predictions{};  ///< width × n, a sample's values next to each other; width is 1 but for
-                         ///< classes
+  Values predictions{};  ///< width × n, a sample's values contiguous; width is 1 except for classes
   Values labels{};       ///< n
-  Values weights{};      ///< n or none; a sample of weight 0 is as if it were not there
-  Groups groups{};       ///< n or none; a group drawn twice is two groups
+  Values weights{};      ///< n or none; a sample of weight 0 is ignored
+  Groups groups{};       ///< n or none; a group that is drawn twice becomes two groups
 };
 
 struct Interval {
@@ -32,15 +32,15 @@ struct Interval {
 };
 
 struct BootstrapOptions {
-  Index resamples = 200;     ///< ≥ 2; a 95 % interval to be shown wants 1000
+  Index resamples = 200;     ///< ≥ 2; use 1000 for a 95 % interval to be published
   double confidence = 0.95;  ///< in (0, 1)
   std::uint64_t seed = 1;
-  bool by_group = false;  ///< draw whole groups: for samples of one user are not independent
+  bool by_group = false;  ///< draw whole groups, because samples of one user are not independent
 };
 
 namespace metrics_detail {
 
-/// Draws resamples; resample r depends on the seed and r alone. Samples of weight 0 are not drawn.
+/// Draws resamples. Resample r depends only on the seed and r. Samples of weight 0 are not drawn.
 class Resampler {
  public:
   ESPALIER_COLD Resampler(const Samples& samples, const BootstrapOptions& options)
@@ -64,7 +64,7 @@ class Resampler {
     if (options.by_group) sort_groups();
   }
 
-  /// The r-th resample; valid until the next call.
+  /// Returns the r-th resample; valid until the next call.
   [[nodiscard]] Samples draw(Index r) {
     Random random(options_.seed, static_cast<std::uint64_t>(r));
     predictions_.clear();
@@ -122,19 +122,21 @@ class Resampler {
   Samples samples_;
   BootstrapOptions options_;
   std::size_t width_ = 0;
-  std::vector<std::size_t> order_;   // the samples of a weight other than 0; by group: sorted by it
-  std::vector<std::size_t> starts_;  // by group: where each group begins in order_, and the end
+  std::vector<std::size_t> order_;   // samples of nonzero weight; if by_group, sorted by group
+  std::vector<std::size_t> starts_;  // if by_group, the start of each group in order_, and the end
   std::vector<double> predictions_;
-  std::vector<float> float_predictions_;  // instead, where they were floats: metrics clip by their type
+  // Replaces predictions_ if the input is float: metrics clip by the type of their input.
+  std::vector<float> float_predictions_;
   std::vector<double> labels_;
   std::vector<double> weights_;
   std::vector<std::int64_t> groups_;
 };
 
-/// The q-quantile of sorted values, interpolated linearly between the two nearest.
+/// The q-quantile of sorted values, interpolated linearly between the two nearest values.
 inline double quantile(const std::vector<double>& sorted, double q) {
   const double at = q * static_cast<double>(sorted.size() - 1);
-  // 40 · (1 − 0.95) / 2 is not quite 1, and the value beside it may be infinite.
+  // Without this, 40 · (1 − 0.95) / 2, which is not exactly 1, would interpolate with the next
+  // value, which may be infinite.
   if (const double near = std::round(at); std::abs(at - near) < 1e-9) return sorted[static_cast<std::size_t>(near)];
   const auto below = static_cast<std::size_t>(at);
   return std::lerp(sorted[below], sorted[below + 1], at - static_cast<double>(below));
@@ -163,14 +165,14 @@ double call_metric(const Metric& metric, const Samples& samples) {
 
 }  // namespace metrics_detail
 
-/// The interval between the (1 ± confidence) / 2 quantiles of `metric` over samples drawn with
-/// replacement, as many as there are (or as many groups as there are, `by_group`). Resamples in
-/// which the metric is undefined are left out; NaN when it is undefined in all. Costs `resamples`
-/// evaluations; the same seed gives the same interval on every machine. `metric`: double(const
-/// Samples&), double(predictions, labels, weights) or double(predictions, labels):
-/// `bootstrap(roc_auc, {scores, labels})`. Throws ConfigError for options or sizes out of range,
-/// and what `metric` throws. Efron & Tibshirani, An Introduction to the Bootstrap, 1993,
-/// chapter 13.
+/// The interval between the (1 ± confidence) / 2 quantiles of `metric` over resamples drawn with
+/// replacement, each with as many samples as there are (or as many groups, if `by_group`).
+/// Resamples with an undefined metric are left out; NaN if it is undefined in all of them. Costs
+/// `resamples` evaluations. The same seed gives the same interval on every machine. `metric`:
+/// double(const Samples&), double(predictions, labels, weights) or double(predictions, labels):
+/// `bootstrap(roc_auc, {scores, labels})`. Throws ConfigError if an option or size is out of range,
+/// and what `metric` throws. Efron & Tibshirani, An Introduction to the Bootstrap, 1993, chapter
+/// 13.
 template <class Metric>
 [[nodiscard]] Interval bootstrap(const Metric& metric, const Samples& samples,
                                  const BootstrapOptions& options = {}) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Do predicted probabilities mean what they say? Reliability bins, expected calibration error,
+// Calibration of predicted probabilities: reliability bins, expected calibration error,
 // predicted/observed.
 #pragma once
 
@@ -12,18 +12,19 @@
 
 namespace espalier {
 
-/// The labelled samples whose probability lies in [low, high); the last bin holds 1 as well.
+/// The labelled samples with a probability in [low, high); the last bin includes 1. The bins of
+/// reliability_quantiles include both ends.
 struct ReliabilityBin {
   double low = 0;
   double high = 0;
-  double weight = 0;                   ///< sum of the weights: the number of samples without them
-  double mean_prediction = undefined;  ///< NaN in an empty bin
-  double mean_label = undefined;       ///< NaN in an empty bin
+  double weight = 0;                   ///< sum of weights; without weights, the number of samples
+  double mean_prediction = undefined;  ///< NaN if the bin is empty
+  double mean_label = undefined;       ///< NaN if the bin is empty
 };
 
-/// `bins` ≥ 1 bins of equal width over [0, 1], empty ones included: the points of a reliability
+/// `bins` ≥ 1 bins of equal width over [0, 1], including empty ones: the points of a reliability
 /// diagram. `probabilities`: n, in [0, 1]; `labels`: n, each 0, 1 or NaN (missing); `weights`: n or
-/// none, ≥ 0. O(n + bins). Throws ConfigError when sizes or values are not as said.
+/// none, ≥ 0. O(n + bins). Throws ConfigError if a size or value is invalid.
 [[nodiscard]] inline std::vector<ReliabilityBin> reliability_bins(Values probabilities,
                                                                   Values labels,
                                                                   Values weights = {},
@@ -42,23 +43,24 @@ struct ReliabilityBin {
     require_binary(metric, i, y);
     require_probability(metric, i, p);
     auto b = static_cast<std::size_t>((std::min)(std::floor(p * count), count - 1));
-    if (p < result[b].low) --b;  // p · count is rounded
+    if (p < result[b].low) --b;  // p · count is rounded: correct the bin
     if (p >= result[b].high && b + 1 < result.size()) ++b;
     auto& bin = result[b];
     bin.weight += w;
     bin.mean_prediction += w * p;
     bin.mean_label += w * y;
   });
-  for (auto& bin : result) {  // 0 / 0 is not used: a sanitizer would stop there
+  for (auto& bin : result) {  // avoids 0 / 0, at which a sanitizer stops
     bin.mean_prediction = bin.weight > 0 ? bin.mean_prediction / bin.weight : undefined;
     bin.mean_label = bin.weight > 0 ? bin.mean_label / bin.weight : undefined;
   }
   return result;
 }
 
-/// At most `bins` ≥ 1 bins of about equal weight, in order of their probabilities, none empty: for probabilities that lie
-/// near each other, as those of rare events do. Equal probabilities share a bin; `low` and `high` are the least and the
-/// greatest of a bin. Arguments and errors as in reliability_bins. O(n log n).
+/// At most `bins` ≥ 1 bins of about equal weight, in ascending order of probability, none empty:
+/// for probabilities that are close together, as those of rare events. Equal probabilities share a
+/// bin; `low` and `high` are the minimum and maximum of a bin. Arguments and errors as in
+/// reliability_bins. O(n log n).
 [[nodiscard]] ESPALIER_COLD inline std::vector<ReliabilityBin> reliability_quantiles(Values probabilities,
                                                                                      Values labels,
                                                                                      Values weights = {},
@@ -90,7 +92,7 @@ struct ReliabilityBin {
       weight += samples[i].w;
       positive += samples[i].w * samples[i].y;
     }
-    // Where the middle of these equal ones lies.
+    // The bin of the middle of this run of equal probabilities.
     const auto bin = static_cast<Index>((before + weight / 2) / total * static_cast<double>(bins));
     before += weight;
     if (bin != current || result.empty()) result.push_back({p, p, 0, 0, 0});
@@ -107,9 +109,9 @@ struct ReliabilityBin {
   return result;
 }
 
-/// Expected calibration error, Σ_b (W_b / W) |mean label_b − mean prediction_b| over equal-width
-/// bins: 0 is perfect. Arguments and errors as in reliability_bins. Undefined (NaN) when nothing is
-/// labelled. Naeini, Cooper & Hauskrecht, Obtaining well calibrated probabilities using Bayesian
+/// Expected calibration error, Σ_b (W_b / W) |mean label_b − mean prediction_b| over bins of equal
+/// width: 0 is perfect. Arguments and errors as in reliability_bins. Undefined (NaN) if no sample
+/// is labelled. Naeini, Cooper & Hauskrecht, Obtaining well calibrated probabilities using Bayesian
 /// binning, AAAI 2015.
 [[nodiscard]] ESPALIER_COLD inline double expected_calibration_error(Values probabilities,
                                                                      Values labels,
@@ -125,10 +127,10 @@ struct ReliabilityBin {
   return total > 0 ? sum / total : undefined;
 }
 
-/// Σ w p / Σ w y over the labelled samples: 1 is perfect, above 1 promises too much. For
+/// Σ w p / Σ w y over the labelled samples: 1 is perfect, above 1 the predictions are too high. For
 /// probabilities and for counts. `predictions`: n, finite, ≥ 0; `labels`: n, finite, ≥ 0 or NaN
-/// (missing); `weights`: n or none, ≥ 0. O(n). Undefined (NaN) when the labels sum to 0. Throws
-/// ConfigError when sizes or values are not as said.
+/// (missing); `weights`: n or none, ≥ 0. O(n). Undefined (NaN) if the labels sum to 0. Throws
+/// ConfigError if a size or value is invalid.
 [[nodiscard]] inline double predicted_over_observed(Values predictions, Values labels,
                                                     Values weights = {}) {
   using namespace metrics_detail;

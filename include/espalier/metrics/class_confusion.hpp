@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The confusion matrix of classes: how often which class was taken for which.
+// Confusion matrix of a class task: how often each class was predicted as each class.
 #pragma once
 
 #include <vector>
@@ -10,8 +10,9 @@
 
 namespace espalier {
 
-/// Samples (the sum of their weights) by class and by the most probable class, of equal ones the first: entry
-/// [label · classes + prediction]. Arguments and errors as in class_accuracy. O(classes · n + classes²).
+/// Sum of the sample weights by label and predicted class (the most probable one; of equal ones,
+/// the first): entry [label · classes + prediction]. Arguments and errors as in class_accuracy.
+/// O(classes · n + classes²).
 [[nodiscard]] ESPALIER_COLD inline std::vector<double> class_confusion(Values predictions, Values labels, Index classes,
                                                                        Values weights = {}) {
   const auto k = static_cast<std::size_t>(classes);

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Right and wrong at a threshold: the confusion counts, and accuracy, precision, recall and F1 from
-// them.
+// Confusion counts of a binary task at a threshold, and accuracy, precision, recall and F1 computed
+// from them.
 #pragma once
 
 #include "espalier/metrics/values.hpp"
 
 namespace espalier {
 
-/// Samples (the sum of their weights) by label and by prediction. A ratio whose denominator is 0 is
-/// undefined (NaN).
+/// Sum of the sample weights by label and prediction. A ratio with denominator 0 is undefined
+/// (NaN).
 struct Confusion {
   double true_positive = 0;
   double false_positive = 0;
@@ -39,9 +39,9 @@ struct Confusion {
   }
 };
 
-/// Counts with a sample called positive when its probability is at least `threshold`.
+/// Counts; a sample is predicted positive if its probability is at least `threshold`.
 /// `probabilities`: n, in [0, 1]; `labels`: n, each 0, 1 or NaN (missing); `weights`: n or none, ≥
-/// 0. O(n). Throws ConfigError when sizes or values are not as said.
+/// 0. O(n). Throws ConfigError if a size or value is invalid.
 [[nodiscard]] inline Confusion confusion(Values probabilities, Values labels, Values weights = {},
                                          double threshold = 0.5) {
   using namespace metrics_detail;
@@ -59,7 +59,8 @@ struct Confusion {
   return counts;
 }
 
-/// Share of samples on the right side of `threshold`; undefined (NaN) when nothing is labelled.
+/// Share of samples that are classified correctly at `threshold`; undefined (NaN) if no sample is
+/// labelled. Arguments and errors as in confusion.
 [[nodiscard]] inline double accuracy(Values probabilities, Values labels, Values weights = {},
                                      double threshold = 0.5) {
   return confusion(probabilities, labels, weights, threshold).accuracy();

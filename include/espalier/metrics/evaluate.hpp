@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The default metrics of a task by the kind of its label: predictions of a whole split in, a
-// `TaskReport` out.
+// The default metrics of a task, by the kind of its label: from the predictions of a whole split to
+// a `TaskReport`.
 #pragma once
 
 #include <cstdint>
@@ -23,15 +23,15 @@ namespace metrics_detail {
 using Metrics = std::vector<MetricValue>;
 using Compute = Metrics (*)(const Samples&, const EvaluateOptions&, Index classes);
 
-/// gauc, or `by_rank`: `ndcg@k`, `recall@k`.
+/// Adds gauc or, if `by_rank`, `ndcg@k` and `recall@k`.
 void add_group_metrics(Metrics&, const Samples&, const EvaluateOptions&, bool by_rank);
-/// Every metric of a resample is of the same draw.
+/// Adds the confidence intervals. All metrics of a resample are computed on the same draw.
 void add_intervals(TaskReport&, const Samples&, const EvaluateOptions&, Compute, Index classes);
 
 }  // namespace metrics_detail
 
-/// A view of the groups of an evaluation. Naming them brings in the metrics by group: a program that has none
-/// does not contain their code.
+/// A view of the groups of an evaluation. Setting groups refers to the code of the grouped metrics;
+/// a program that sets none does not contain it.
 class EvaluateGroups {
  public:
   EvaluateGroups() = default;
@@ -44,7 +44,8 @@ class EvaluateGroups {
   decltype(&metrics_detail::add_group_metrics) add = nullptr;
 };
 
-/// Whether there are groups, where that is known before they are; see EvaluateGroups.
+/// Whether there will be groups, for code that must know this before it has them; see
+/// EvaluateGroups.
 class Grouping {
  public:
   constexpr Grouping() = default;
@@ -62,7 +63,8 @@ class Grouping {
   EvaluateGroups (*make_)(Groups) = nullptr;
 };
 
-/// How many bootstrap resamples. Naming any brings in the bootstrap.
+/// Number of bootstrap resamples. Setting it refers to the code of the bootstrap; a program that
+/// does not set it does not contain that code.
 class Resamples {
  public:
   Resamples() = default;
@@ -73,18 +75,20 @@ class Resamples {
   decltype(&metrics_detail::add_intervals) add = nullptr;
 };
 
-/// Weights and groups are views: what they view must outlive the options.
+/// Weights and groups are views: the viewed data must outlive the options.
 struct EvaluateOptions {
-  /// One per sample, or none. A sample of weight 0 is as if it were not there, for every metric;
-  /// `ndcg@k` and `recall@k` rank the others whatever they weigh.
+  /// One per sample, or none. Every metric ignores samples of weight 0; `ndcg@k` and `recall@k`
+  /// rank the others regardless of their weight.
   KeptValues weights{};
-  EvaluateGroups groups{};   ///< one per sample, or none: adds gauc, and intervals resample whole groups
-  bool detailed = false;     ///< adds precision, recall, f1; with groups `ndcg@k`, `recall@k` too
-  double threshold = 0.5;    ///< of accuracy, precision, recall and f1
-  Index bins = 10;           ///< of ece
-  Index k = 10;              ///< of `ndcg@k` and `recall@k`
-  Resamples resamples{};     ///< bootstrap resamples for confidence intervals; 0 for none
-  double confidence = 0.95;  ///< of the intervals
+  /// One per sample, or none. With groups, binary tasks get gauc, and intervals resample whole
+  /// groups.
+  EvaluateGroups groups{};
+  bool detailed = false;     ///< adds precision, recall, f1; with groups also `ndcg@k`, `recall@k`
+  double threshold = 0.5;    ///< for accuracy, precision, recall and f1
+  Index bins = 10;           ///< for ece
+  Index k = 10;              ///< for `ndcg@k` and `recall@k`
+  Resamples resamples{};     ///< for confidence intervals; 0: none
+  double confidence = 0.95;  ///< level of the intervals
   std::uint64_t seed = 1;    ///< of the bootstrap
 };
 
@@ -95,15 +99,16 @@ Metrics real_metrics(const Samples&, const EvaluateOptions&, Index);
 Metrics count_metrics(const Samples&, const EvaluateOptions&, Index);
 Metrics class_metrics(const Samples&, const EvaluateOptions&, Index classes);
 
-/// The metrics of all samples, and, when asked, of resamples.
+/// Computes the metrics of all samples and, if requested, their confidence intervals.
 TaskReport evaluate_with(std::string task, Values predictions, Values labels,
                          const EvaluateOptions& options, Compute compute, Index classes = 0);
 
 }  // namespace metrics_detail
 
-/// auc, pr_auc, log_loss, accuracy, ece, ratio; with groups gauc; detailed: precision, recall, f1,
-/// `ndcg@k`, `recall@k`. `probabilities`: n, in [0, 1]; `labels`: n, each 0, 1 or NaN (missing).
-/// What is undefined is NaN; throws ConfigError when sizes or values are not as said.
+/// auc, pr_auc, log_loss, accuracy, ece, ratio; with groups also gauc; if detailed also precision,
+/// recall, f1 and, with groups, `ndcg@k`, `recall@k`. `probabilities`: n, in [0, 1]; `labels`: n,
+/// each 0, 1 or NaN (missing). Undefined metrics are NaN. Throws ConfigError if a size or value is
+/// invalid.
 [[nodiscard]] inline TaskReport evaluate_binary(std::string task, Values probabilities,
                                                 Values labels,
                                                 const EvaluateOptions& options = {}) {
@@ -111,7 +116,7 @@ TaskReport evaluate_with(std::string task, Values predictions, Values labels,
                                        &metrics_detail::binary_metrics);
 }
 
-/// rmse, mae, r2. `predictions`: n, finite; `labels`: n, finite or NaN (missing). Errors as
+/// rmse, mae, r2. `predictions`: n, finite; `labels`: n, finite or NaN (missing). Errors as in
 /// evaluate_binary.
 [[nodiscard]] inline TaskReport evaluate_real(std::string task, Values predictions, Values labels,
                                               const EvaluateOptions& options = {}) {
@@ -119,17 +124,16 @@ TaskReport evaluate_with(std::string task, Values predictions, Values labels,
                                        &metrics_detail::real_metrics);
 }
 
-/// rmse, mae, poisson_deviance. `predictions`: n expected counts, ≥ 0; `labels`: n, ≥ 0 or NaN.
-/// Errors as evaluate_binary.
+/// rmse, mae, poisson_deviance. `predictions`: n expected counts, ≥ 0; `labels`: n, ≥ 0 or NaN
+/// (missing). Errors as in evaluate_binary.
 [[nodiscard]] inline TaskReport evaluate_count(std::string task, Values predictions, Values labels,
                                                const EvaluateOptions& options = {}) {
   return metrics_detail::evaluate_with(std::move(task), predictions, labels, options,
                                        &metrics_detail::count_metrics);
 }
 
-/// log_loss, accuracy. `probabilities`: classes × n, a sample's values next to each other, each
-/// sample's sum 1; `labels`: n, each 0, 1, …, classes − 1 or NaN (missing). Errors as
-/// evaluate_binary.
+/// log_loss, accuracy. `probabilities`: classes × n, a sample's values contiguous, each sample's
+/// sum 1; `labels`: n, each 0, 1, …, classes − 1 or NaN (missing). Errors as in evaluate_binary.
 [[nodiscard]] inline TaskReport evaluate_classes(std::string task, Values probabilities,
                                                  Values labels, Index classes,
                                                  const EvaluateOptions& options = {}) {
@@ -137,8 +141,9 @@ TaskReport evaluate_with(std::string task, Values predictions, Values labels,
                                        &metrics_detail::class_metrics, classes);
 }
 
-/// The one of the four that fits the kind of the label. `kinds`: those that can come, all unless given; the others are not
-/// compiled.
+/// Calls the one of the four functions that fits the kind of the label. `kinds`: the kinds that can
+/// occur, by default all; the others are not compiled. Throws ConfigError for a kind that is not
+/// among them.
 template <LabelKind... kinds>
 [[nodiscard]] ESPALIER_COLD TaskReport evaluate(const LabelInfo& label, Values predictions,
                                                 Values labels,
@@ -160,7 +165,7 @@ template <LabelKind... kinds>
   throw ConfigError("task '" + task + "': its kind of label is not among those evaluated");
 }
 
-/// evaluate(), or it for some kinds of labels.
+/// Type of evaluate(), for all or for some kinds of labels.
 using Evaluate = TaskReport (*)(const LabelInfo&, Values predictions, Values labels,
                                 const EvaluateOptions&);
 

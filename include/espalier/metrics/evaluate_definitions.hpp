@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The metrics that evaluate.hpp declares.
+// Definitions of the functions that evaluate.hpp declares.
 #pragma once
 
 #include <cmath>
@@ -22,7 +22,7 @@ namespace espalier::metrics_detail {
 ESPALIER_COLD ESPALIER_INLINE Metrics binary_metrics(const Samples& s, const EvaluateOptions& o,
                                                      Index) {
   const auto ranked =
-      rank_binary("auc", s.predictions, s.labels, s.weights);  // one sort serves both areas
+      rank_binary("auc", s.predictions, s.labels, s.weights);  // one sort serves both AUCs
   const Confusion counts = confusion(s.predictions, s.labels, s.weights, o.threshold);
   Metrics metrics{{"auc", roc_auc_of(ranked, s.labels, s.weights)},
                   {"pr_auc", pr_auc_of(ranked, s.labels, s.weights)},

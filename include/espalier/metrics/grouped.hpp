@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Metrics within a group, averaged over groups (users, sessions, queries): grouped AUC, NDCG@k,
-// recall@k.
+// Metrics computed per group and averaged over groups (users, sessions, queries): grouped AUC,
+// NDCG@k, recall@k.
 #pragma once
 
 #include <algorithm>
@@ -14,11 +14,11 @@
 
 namespace espalier {
 
-/// A mean over groups, and how many of them it is a mean of.
+/// A mean over groups, and the number of groups in it.
 struct GroupedValue {
-  double value = undefined;  ///< NaN when no group counted
-  Index counted = 0;         ///< groups in which the metric is defined: they make up `value`
-  Index groups = 0;          ///< groups with a labelled sample
+  double value = undefined;  ///< NaN if no group counts
+  Index counted = 0;         ///< groups for which the metric is defined; `value` averages these
+  Index groups = 0;          ///< groups with at least one labelled sample
 };
 
 namespace metrics_detail {
@@ -28,7 +28,8 @@ struct Member {
   Scored scored;
 };
 
-/// The labelled samples of positive weight by group, ranked within it; `check` says whether a label can be.
+/// Returns the labelled samples of positive weight, sorted by group and ranked by score within each
+/// group. `check` throws ConfigError for an invalid label.
 inline std::vector<Member> rank_groups(std::string_view metric, Values scores, Values labels,
                                        Groups groups, Values weights,
                                        void (*check)(std::string_view, std::size_t, double)) {
@@ -47,7 +48,7 @@ inline std::vector<Member> rank_groups(std::string_view metric, Values scores, V
   return members;
 }
 
-/// Calls `visit(ranked samples)` for every group in the order of the groups' numbers.
+/// Calls `visit(ranked samples)` for every group, in ascending order of group number.
 template <class Visit>
 void for_each_group(const std::vector<Member>& members, Visit visit) {
   std::vector<Scored> ranked;
@@ -70,7 +71,7 @@ inline void require_cutoff(std::string_view metric, Index k) {
 }
 
 /// Calls `visit(first rank, last rank + 1, sum of gains)` for every run of equal scores that starts
-/// above rank k.
+/// within the first k ranks. Ranks count from 0.
 template <class Gain, class Visit>
 void for_each_top_tie(std::span<const Scored> ranked, std::size_t k, Gain gain, Visit visit) {
   for (std::size_t begin = 0; begin < ranked.size() && begin < k;) {
@@ -85,10 +86,10 @@ void for_each_top_tie(std::span<const Scored> ranked, std::size_t k, Gain gain, 
 
 }  // namespace metrics_detail
 
-/// GAUC: the mean of the groups' ROC-AUC weighted by their impressions (labelled samples, or the
-/// sum of their weights). Only groups with both classes count. `scores`, `labels`, `weights` as in
-/// roc_auc; `groups`: n. O(n log n). Throws ConfigError as roc_auc does. Zhu et al., Optimized cost
-/// per click in Taobao display advertising, KDD 2017.
+/// GAUC: mean of the groups' ROC AUC, weighted by their impressions (the number of labelled
+/// samples, or the sum of their weights). Only groups with both classes count. `scores`, `labels`,
+/// `weights` as in roc_auc; `groups`: n. O(n log n). Throws ConfigError as roc_auc does. Zhu et
+/// al., Optimized cost per click in Taobao display advertising, KDD 2017.
 [[nodiscard]] inline GroupedValue grouped_auc(Values scores, Values labels, Groups groups,
                                               Values weights = {}) {
   using namespace metrics_detail;
@@ -112,26 +113,26 @@ void for_each_top_tie(std::span<const Scored> ranked, std::size_t k, Gain gain, 
   return result;
 }
 
-/// What a label is worth to ndcg_at_k.
+/// Gain of a label y in ndcg_at_k.
 enum class Gain : std::uint8_t {
   linear,      ///< y, as in Järvelin & Kekäläinen 2002 and scikit-learn
   exponential  ///< 2^y − 1, as in Burges et al. 2005; the same for labels 0 and 1
 };
 
-/// Mean over groups of DCG@k / ideal DCG@k, DCG@k = Σ_{r=1…k} gain(y at rank r) / log₂(r + 1).
-/// Equal scores share the mean of what their ranks are worth (McSherry & Najork, ECIR 2008), so
-/// constant scores gain nothing from the order of the data. Groups whose labels are all 0 do not
-/// count; each other group counts once. `scores`: n, never NaN; `labels`: n, ≥ 0 or NaN (missing);
-/// `groups`: n; `k` ≥ 1; `weights`: n or none, ≥ 0. A sample of weight 0 is left out; of the others
-/// each is one place of the ranking, whatever it weighs. O(n log n). Throws ConfigError when sizes or
-/// values are not as said.
+/// Mean over groups of DCG@k / ideal DCG@k, with DCG@k = Σ_{r=1…k} gain(y at rank r) / log₂(r + 1).
+/// Samples with equal scores each get the mean discount of their ranks (McSherry & Najork, ECIR
+/// 2008), so constant scores gain nothing from the order of the data. Groups whose labels are all 0
+/// do not count; every other group counts once. `scores`: n, never NaN; `labels`: n, ≥ 0 or NaN
+/// (missing); `groups`: n; `k` ≥ 1; `weights`: n or none, ≥ 0. A sample of weight 0 is left out;
+/// every other sample takes one rank, whatever its weight. O(n log n). Throws ConfigError if a size
+/// or value is invalid.
 [[nodiscard]] inline GroupedValue ndcg_at_k(Values scores, Values labels, Groups groups,
                                             Index k = 10, Gain gain = Gain::linear,
                                             Values weights = {}) {
   using namespace metrics_detail;
   require_cutoff("ndcg_at_k", k);
   const auto top = static_cast<std::size_t>(k);
-  double most = 0;  // of a group's labels: its gains are counted in 2^most, which no label overflows
+  double most = 0;  // maximum label of the group; gains are divided by 2^most: no overflow
   const auto worth = [&](std::size_t i) {
     return gain == Gain::linear ? labels[i] : std::exp2(labels[i] - most) - std::exp2(-most);
   };
@@ -168,8 +169,9 @@ enum class Gain : std::uint8_t {
 }
 
 /// Mean over groups of the share of a group's relevant samples (label > 0) that are among its k
-/// best scores. Of equal scores across the cut, each is in with the same chance. Groups without a
-/// relevant sample do not count. Arguments, complexity and errors as in ndcg_at_k.
+/// highest scores. If equal scores cross the cutoff, each of them is included with the same
+/// probability (expected value). Groups without a relevant sample do not count. Arguments,
+/// complexity and errors as in ndcg_at_k.
 [[nodiscard]] inline GroupedValue recall_at_k(Values scores, Values labels, Groups groups,
                                               Index k = 10, Values weights = {}) {
   using namespace metrics_detail;

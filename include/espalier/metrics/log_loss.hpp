@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Negative log-likelihood of binary labels and of classes, from probabilities and from logits.
+// Negative log-likelihood of binary labels and of class labels, from probabilities and from logits.
 #pragma once
 
 #include <algorithm>
@@ -13,7 +13,8 @@ namespace espalier {
 
 namespace metrics_detail {
 
-/// The given clip, or the epsilon of the predictions' own type.
+/// Returns `clip` if given, else the machine epsilon of the type of `probabilities`. Throws
+/// ConfigError unless the result is in [0, 0.5).
 inline double clip_of(std::string_view metric, Values probabilities, std::optional<double> clip) {
   const double own = probabilities.is_float()
                          ? static_cast<double>(std::numeric_limits<float>::epsilon())
@@ -24,7 +25,8 @@ inline double clip_of(std::string_view metric, Values probabilities, std::option
   return result;
 }
 
-/// Checks the labels 0 … classes − 1, then visits (sample, label, weight).
+/// Checks that labels are in 0 … classes − 1, then calls `visit(sample, label, weight)`. Throws
+/// ConfigError if they are not.
 template <class Visit>
 void for_each_class(std::string_view metric, Values labels, Index classes, Values weights, Visit visit) {
   if (!weights.empty()) require_size(metric, "weights", weights.size(), labels.size());
@@ -36,8 +38,8 @@ void for_each_class(std::string_view metric, Values labels, Index classes, Value
   });
 }
 
-/// Checks `classes` predictions a sample and the labels 0 … classes − 1, then visits (first index,
-/// label, weight).
+/// Checks that there are `classes` predictions per sample and labels in 0 … classes − 1, then calls
+/// `visit(index of the sample's first prediction, label, weight)`. Throws ConfigError if not.
 template <class Visit>
 void for_each_class_label(std::string_view metric, Values predictions, Values labels, Index classes,
                           Values weights, Visit visit) {
@@ -51,7 +53,8 @@ void for_each_class_label(std::string_view metric, Values predictions, Values la
                  [&](std::size_t i, std::size_t y, double w) { visit(i * k, y, w); });
 }
 
-/// The same, visiting (label, place of the largest prediction, weight): of equal ones the first.
+/// The same, but calls `visit(label, class of the largest prediction, weight)`; of equal
+/// predictions, the first.
 template <class Visit>
 void for_each_likeliest_class(std::string_view metric, Values predictions, Values labels, Index classes,
                               Values weights, Visit visit) {
@@ -69,10 +72,10 @@ void for_each_likeliest_class(std::string_view metric, Values predictions, Value
 }  // namespace metrics_detail
 
 /// Mean negative log-likelihood of binary labels, −Σ w (y ln p + (1 − y) ln(1 − p)) / Σ w, in nats.
-/// `probabilities`: n, in [0, 1], clipped to [clip, 1 − clip], where clip is the epsilon of their
-/// type (float or double) unless given; `labels`: n, each 0, 1 or NaN (missing); `weights`: n or
-/// none, ≥ 0. O(n). Undefined (NaN) when nothing is labelled. Throws ConfigError when sizes or
-/// values are not as said.
+/// `probabilities`: n, in [0, 1], clipped to [clip, 1 − clip]; clip defaults to the machine epsilon
+/// of their type (float or double). `labels`: n, each 0, 1 or NaN (missing). `weights`: n or none,
+/// ≥ 0. O(n). Undefined (NaN) if no sample is labelled. Throws ConfigError if a size or value is
+/// invalid.
 [[nodiscard]] inline double log_loss(Values probabilities, Values labels, Values weights = {},
                                      std::optional<double> clip = std::nullopt) {
   using namespace metrics_detail;
@@ -90,8 +93,8 @@ void for_each_likeliest_class(std::string_view metric, Values predictions, Value
   return total > 0 ? sum / total : undefined;
 }
 
-/// The same from logits z, p = 1 / (1 + e^−z), exact at any size of z: mean of max(z, 0) − y z +
-/// ln(1 + e^−|z|). `logits` are finite; everything else as in log_loss.
+/// The same from logits z, p = 1 / (1 + e^−z), accurate for any z: the mean of max(z, 0) − y z +
+/// ln(1 + e^−|z|). `logits` must be finite; everything else as in log_loss.
 [[nodiscard]] inline double log_loss_from_logits(Values logits, Values labels,
                                                  Values weights = {}) {
   using namespace metrics_detail;
@@ -109,11 +112,11 @@ void for_each_likeliest_class(std::string_view metric, Values predictions, Value
   return total > 0 ? sum / total : undefined;
 }
 
-/// Mean negative log-probability of the right class, −Σ w ln p_y / Σ w, in nats.
-/// `probabilities`: classes × n, a sample's values next to each other, in [0, 1] with sum 1 (within
-/// 0.001), clipped to [clip, 1 − clip] as in log_loss; `labels`: n, each 0, 1, …, classes − 1 or NaN
-/// (missing); `weights`: n or none, ≥ 0. O(classes · n). Undefined (NaN) when nothing is labelled.
-/// Throws ConfigError when sizes or values are not as said.
+/// Mean negative log-probability of the correct class, −Σ w ln p_y / Σ w, in nats. `probabilities`:
+/// classes × n, a sample's values contiguous, in [0, 1] with sum 1 (within 0.001), clipped to
+/// [clip, 1 − clip] as in log_loss. `labels`: n, each 0, 1, …, classes − 1 or NaN (missing).
+/// `weights`: n or none, ≥ 0. O(classes · n). Undefined (NaN) if no sample is labelled. Throws
+/// ConfigError if a size or value is invalid.
 [[nodiscard]] inline double class_log_loss(Values probabilities, Values labels, Index classes,
                                            Values weights = {},
                                            std::optional<double> clip = std::nullopt) {
@@ -139,8 +142,8 @@ void for_each_likeliest_class(std::string_view metric, Values predictions, Value
   return total > 0 ? sum / total : undefined;
 }
 
-/// The same from finite logits, p = softmax(z): mean of m + ln Σ_c e^(z_c − m) − z_y with m = max_c
-/// z_c.
+/// The same from finite logits, p = softmax(z): the mean of m + ln Σ_c e^(z_c − m) − z_y with m =
+/// max_c z_c.
 [[nodiscard]] inline double class_log_loss_from_logits(Values logits, Values labels, Index classes,
                                                        Values weights = {}) {
   using namespace metrics_detail;
@@ -164,8 +167,8 @@ void for_each_likeliest_class(std::string_view metric, Values predictions, Value
   return total > 0 ? sum / total : undefined;
 }
 
-/// Share of samples whose largest prediction is at the label; of equal predictions the first
-/// counts. `predictions`: classes × n, probabilities or logits, never NaN; everything else as in
+/// Share of samples whose largest prediction is that of the label; of equal predictions, the first
+/// counts. `predictions`: classes × n, probabilities or logits, never NaN. Everything else as in
 /// class_log_loss.
 [[nodiscard]] inline double class_accuracy(Values predictions, Values labels, Index classes,
                                            Values weights = {}) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// All metrics, over whole splits: never a mean of batches.
+// All metrics. Each is computed over a whole split, never as a mean over batches.
 #pragma once
 
 // IWYU pragma: begin_exports

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Errors of predicted numbers: RMSE, MAE, R² and the Poisson deviance of counts.
+// Errors of numeric predictions: RMSE, MAE, R² and the Poisson deviance of counts.
 #pragma once
 
 #include <algorithm>
@@ -13,7 +13,8 @@ namespace espalier {
 
 namespace metrics_detail {
 
-/// Σ w f(prediction, label) / Σ w over the labelled samples; both finite.
+/// Σ w error(i, prediction, label) / Σ w over the labelled samples; NaN if there are none. Throws
+/// ConfigError if a size is wrong or a prediction or label is not finite.
 template <class Error>
 double mean_error(std::string_view metric, Values predictions, Values labels, Values weights,
                   Error error) {
@@ -31,34 +32,34 @@ double mean_error(std::string_view metric, Values predictions, Values labels, Va
 
 }  // namespace metrics_detail
 
-/// Weighted mean of the labels; for binary labels the base rate. Undefined (NaN) when nothing is
-/// labelled. `labels`: n, finite or NaN (missing); `weights`: n or none, ≥ 0. Throws ConfigError
-/// otherwise.
+/// Weighted mean of the labels; the base rate of binary labels. Undefined (NaN) if no sample is
+/// labelled. `labels`: n, finite or NaN (missing); `weights`: n or none, ≥ 0. Throws ConfigError if
+/// a size or value is invalid.
 [[nodiscard]] inline double label_mean(Values labels, Values weights = {}) {
   return metrics_detail::mean_error("label_mean", labels, labels, weights,
                                     [](std::size_t, double, double y) { return y; });
 }
 
-/// Root mean squared error, √(Σ w (p − y)² / Σ w), in the label's unit.
-/// `predictions`: n, finite; `labels`: n, finite or NaN (missing); `weights`: n or none, ≥ 0. O(n).
-/// Undefined (NaN) when nothing is labelled. Throws ConfigError when sizes or values are not as
-/// said.
+/// Root mean squared error, √(Σ w (p − y)² / Σ w), in the unit of the label. `predictions`: n,
+/// finite; `labels`: n, finite or NaN (missing); `weights`: n or none, ≥ 0. O(n). Undefined (NaN)
+/// if no sample is labelled. Throws ConfigError if a size or value is invalid.
 [[nodiscard]] inline double rmse(Values predictions, Values labels, Values weights = {}) {
   return std::sqrt(metrics_detail::mean_error(
       "rmse", predictions, labels, weights,
       [](std::size_t, double p, double y) { return (p - y) * (p - y); }));
 }
 
-/// Mean absolute error, Σ w |p − y| / Σ w, in the label's unit. Arguments and errors as in rmse.
+/// Mean absolute error, Σ w |p − y| / Σ w, in the unit of the label. Arguments and errors as in
+/// rmse.
 [[nodiscard]] inline double mae(Values predictions, Values labels, Values weights = {}) {
   return metrics_detail::mean_error(
       "mae", predictions, labels, weights,
       [](std::size_t, double p, double y) { return std::abs(p - y); });
 }
 
-/// Share of the labels' variance that is explained, 1 − Σ w (p − y)² / Σ w (ȳ − y)²; below 0 when
-/// worse than the mean. Arguments and errors as in rmse. Undefined (NaN) when all labels are equal
-/// but for rounding.
+/// Share of the labels' variance that the predictions explain, 1 − Σ w (p − y)² / Σ w (ȳ − y)²;
+/// negative if the predictions are worse than the mean ȳ. Arguments and errors as in rmse.
+/// Undefined (NaN) if all labels are equal up to rounding.
 [[nodiscard]] inline double r2(Values predictions, Values labels, Values weights = {}) {
   const double mean = label_mean(labels, weights);
   const auto left = [](std::size_t, double p, double y) { return (p - y) * (p - y); };
@@ -75,8 +76,8 @@ double mean_error(std::string_view metric, Values predictions, Values labels, Va
 }
 
 /// Mean Poisson deviance, 2 Σ w (y ln(y / μ) − y + μ) / Σ w with 0 ln 0 = 0: 0 for a perfect
-/// prediction, +∞ when μ = 0 < y. `predictions`: the expected counts μ ≥ 0; `labels` ≥ 0 or NaN.
-/// All else as in rmse.
+/// prediction, +∞ if μ = 0 < y. `predictions`: the expected counts μ ≥ 0; `labels`: ≥ 0 or NaN.
+/// Everything else as in rmse.
 [[nodiscard]] inline double poisson_deviance(Values predictions, Values labels,
                                              Values weights = {}) {
   constexpr std::string_view metric = "poisson_deviance";

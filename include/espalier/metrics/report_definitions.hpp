@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What report.hpp declares.
+// Definitions of the functions that report.hpp declares.
 #pragma once
 
 #include <algorithm>
@@ -72,7 +72,7 @@ ESPALIER_COLD ESPALIER_INLINE std::string Report::to_string() const {
       if (std::find(cells[0].begin() + 3, cells[0].end(), entry.name) == cells[0].end())
         cells[0].push_back(entry.name);
   for (const auto& row : tasks) {
-    const bool none = std::isnan(row.mean) && row.labelled > 0;  // of classes
+    const bool none = std::isnan(row.mean) && row.labelled > 0;  // a class task has no mean
     std::vector<std::string> line{row.task, std::to_string(row.labelled),
                                   none ? "-" : report_detail::format(row.mean)};
     line.resize(cells[0].size(), "-");

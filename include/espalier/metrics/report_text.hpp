@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Numbers and tables as reports print them.
+// Text of numbers and tables in reports.
 #pragma once
 
 #include <algorithm>
@@ -21,14 +21,15 @@ namespace espalier::report_detail {
   return text;
 }
 
-/// Characters as shown, so that an accented task's name is aligned: UTF-8 without its
-/// continuation bytes.
+/// Number of characters as displayed: bytes of the UTF-8 text without continuation bytes. Aligns
+/// names with accents.
 [[nodiscard]] inline std::size_t shown(std::string_view text) {
   return static_cast<std::size_t>(
       std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
 }
 
-/// The first column to the left, the others to the right, two spaces between.
+/// Formats a table: the first column is left-aligned, the others right-aligned, with two spaces
+/// between columns.
 [[nodiscard]] ESPALIER_COLD inline std::string align(const std::vector<std::vector<std::string>>& cells) {
   std::vector<std::size_t> widths(cells[0].size(), 0);
   for (const auto& line : cells)

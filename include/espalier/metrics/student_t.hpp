@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Confidence intervals of a mean by Student's t.
+// Confidence intervals of a mean from Student's t distribution.
 #pragma once
 
 #include <cmath>
@@ -11,7 +11,8 @@
 
 namespace espalier {
 
-/// P(|T| ≤ t) for `degrees` ≥ 1 degrees of freedom, t = √degrees · tan(angle). Abramowitz & Stegun 1964, 26.7.3 and 26.7.4.
+/// P(|T| ≤ t) for `degrees` ≥ 1 degrees of freedom and t = √degrees · tan(angle). Abramowitz &
+/// Stegun 1964, 26.7.3 and 26.7.4.
 [[nodiscard]] inline double student_t_within(double angle, Index degrees) {
   const double c = std::cos(angle), s = std::sin(angle);
   const bool odd = degrees % 2 == 1;
@@ -23,7 +24,7 @@ namespace espalier {
   return odd ? 2 / std::numbers::pi * (angle + s * sum) : s * sum;
 }
 
-/// The t with P(|T| ≤ t) = `confidence`, which lies in (0, 1).
+/// The t with P(|T| ≤ t) = `confidence`; `confidence` is in (0, 1).
 [[nodiscard]] ESPALIER_COLD inline double student_t(double confidence, Index degrees) {
   double low = 0, high = std::numbers::pi / 2;
   for (int i = 0; i < 60; ++i) {
@@ -33,7 +34,8 @@ namespace espalier {
   return std::sqrt(static_cast<double>(degrees)) * std::tan((low + high) / 2);
 }
 
-/// `center` ± t · s / √n, s being the deviation of the n `values`; undefined for fewer than two.
+/// `center` ± t · s / √n, where s is the sample standard deviation of the n `values`; undefined
+/// (NaN) for fewer than two values.
 [[nodiscard]] ESPALIER_COLD inline Interval student_interval(double center, const std::vector<double>& values,
                                                              double confidence) {
   if (values.size() < 2) return {};

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `transfer_gain`: what learning together gained each task over a model of its own.
+// `transfer_gain`: the relative gain of each task from joint training, compared with a single-task
+// model.
 #pragma once
 
 #include <cmath>
@@ -13,14 +14,17 @@
 namespace espalier {
 
 struct TransferGain {
-  std::vector<std::pair<std::string, double>> tasks;  ///< name and δ_k; NaN where it is undefined
-  double mean = undefined;                            ///< Δ, over the tasks where δ_k is defined
+  std::vector<std::pair<std::string, double>> tasks;  ///< name and δ_k; NaN if undefined
+  double mean = undefined;                            ///< Δ: mean over the defined δ_k
 };
 
-/// δ_k = ±(M_k − S_k) / |S_k|, with + where higher is better, and their mean Δ; M_k and S_k are the task's first metric in the
-/// joint and in the single-task report. Above 0: the task gained by sharing; 0.01 is one per cent. Undefined where a metric
-/// is or S_k is 0. Measures of different scale add up in Δ as in Maninis et al., CVPR 2019 (times −1: theirs is a drop).
-/// Throws ConfigError when `single` lacks a task or its metric, or when the metric has no better direction.
+/// δ_k = ±(M_k − S_k) / |S_k|, with + if higher is better, and their mean Δ. M_k and S_k are the
+/// values of the task's first metric in the joint report and in the single-task report. Above 0,
+/// the task gains from sharing; 0.01 is one per cent. Undefined if a metric is undefined or S_k is
+/// 0. Averages relative changes, so metrics of different scales can be combined, as Maninis et al.,
+/// CVPR 2019 (with the opposite sign: theirs is a drop). Throws ConfigError if a task of `joint`
+/// has no metric, if `single` lacks the task or its metric, or if neither direction of the metric
+/// is better.
 [[nodiscard]] ESPALIER_COLD inline TransferGain transfer_gain(const Report& joint,
                                                               const Report& single) {
   TransferGain gain;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `Values` and `Groups`: what a metric reads, in float or double, in 32 or 64 bits; and the checks
-// all metrics share.
+// `Values` and `Groups`: the inputs of all metrics (float or double, 32-bit or 64-bit integers),
+// and the checks that all metrics share.
 #pragma once
 
 #include <cmath>
@@ -24,15 +24,15 @@ class EitherSpan;
 
 }  // namespace espalier
 
-/// A view of a view is a view.
+/// EitherSpan does not own its elements, so a temporary one may be kept.
 template <class A, class B, class Result>
 inline constexpr bool std::ranges::enable_borrowed_range<espalier::EitherSpan<A, B, Result>> = true;
 
 namespace espalier {
 
-/// A read-only view of contiguous `A` or `B`, each element read as `Result`. It owns nothing and
-/// converts from anything that converts to a std::span of either, so that one compiled metric
-/// serves vectors, spans and buffers of both.
+/// A read-only view of contiguous elements of type `A` or `B`; reads each element as `Result`. Does
+/// not own the elements. Converts from anything that converts to a std::span of either type, so one
+/// compiled metric serves vectors, spans and buffers of both.
 template <class A, class B, class Result>
 class EitherSpan {
  public:
@@ -60,7 +60,7 @@ class EitherSpan {
 
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
-  [[nodiscard]] bool is_float() const noexcept { return a_ != nullptr; }  ///< the elements are `A`
+  [[nodiscard]] bool is_float() const noexcept { return a_ != nullptr; }  ///< whether they are `A`
   [[nodiscard]] Result operator[](std::size_t i) const noexcept {
     return a_ != nullptr ? static_cast<Result>(a_[i]) : static_cast<Result>(b_[i]);
   }
@@ -71,7 +71,8 @@ class EitherSpan {
   std::size_t size_ = 0;
 };
 
-/// A view that is kept, in options say: what it views must outlive it, so it takes none of a temporary vector.
+/// A view that is stored, for example in options. The viewed elements must outlive it, so it does
+/// not accept a temporary vector.
 template <class View>
 class KeptView : public View {
  public:
@@ -86,14 +87,14 @@ class KeptView : public View {
   }
 };
 
-/// Predictions, labels or weights. A label that is NaN is missing: every metric skips that sample.
+/// Predictions, labels or weights. A NaN label is missing: every metric skips that sample.
 using Values = EitherSpan<float, double, double>;
 
-/// The group of each sample, for example its user: equal numbers mean the same group; order means
-/// nothing.
+/// The group of each sample, for example its user. Equal numbers mean the same group; their order
+/// has no meaning.
 using Groups = EitherSpan<std::int32_t, std::int64_t, std::int64_t>;
 
-/// Weights that an option keeps.
+/// Weights that options store.
 using KeptValues = KeptView<Values>;
 
 /// What a metric returns when it is undefined.
@@ -137,7 +138,8 @@ inline void require_binary(std::string_view metric, std::size_t i, double y) {
   if (y != 0 && y != 1) reject(metric, "label", i, y, "0, 1 or NaN");
 }
 
-/// Calls `visit(i, label, weight)` for every labelled sample of positive weight, in order.
+/// Calls `visit(i, label, weight)` for every labelled sample of positive weight, in order. Throws
+/// ConfigError for a negative, infinite or NaN weight of a labelled sample.
 template <class Visit>
 void for_each_labelled(std::string_view metric, Values labels, Values weights, Visit visit) {
   for (std::size_t i = 0; i < labels.size(); ++i) {

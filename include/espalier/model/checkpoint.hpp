@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Saving and loading models.
+// Saves and loads models.
 #pragma once
 
 #include <memory>
@@ -20,13 +20,16 @@
 
 namespace espalier {
 
-// A model's file holds its tensors by name (dense ones as the plan names them, tables rows × width) and in its metadata
-//   "espalier"     the layout's version
-//   "description"  the model, as describe_plan writes it
+// A model file holds the tensors by name (dense ones as named in the plan; tables with shape
+// rows × width) and this metadata:
+//   "espalier"     version of the layout
+//   "description"  the model, as written by describe_plan
 //   "features"     vocabularies and normalisation
-//   "history"      what inputs of the rows before know, where there are such; its numbers are tensors (row_history_file.hpp)
-//   "targets"      means over the training split, where inputs are such; their numbers are tensors (target_encoding_file.hpp)
-//   "metrics"      of the validation split, where there was one
+//   "history"      state of inputs that depend on earlier rows, if there are any; its numbers are
+//                  tensors (row_history_file.hpp)
+//   "targets"      label means over the training split, if there are such inputs; their numbers
+//                  are tensors (target_encoding_file.hpp)
+//   "metrics"      metrics on the validation split, if there was one
 
 inline constexpr std::string_view checkpoint_version = "1";
 
@@ -36,7 +39,7 @@ namespace checkpoint_detail {
   return t.columns == 0 ? Shape{t.rows} : Shape{t.rows, t.columns};
 }
 
-/// Calls visit(name, shape, values) for every dense tensor and every table, `p` being const or not.
+/// Calls visit(name, shape, values) for every dense tensor and every table. `p` may be const.
 template <class P, class Visit>
 void for_each_tensor(const PlanView& plan, P& p, const std::string& prefix, Visit visit) {
   for (const ParameterInfo& t : plan.tensors) {
@@ -69,7 +72,8 @@ inline void read_parameters(const SafetensorsFile& file, const PlanView& plan, P
   }
 }
 
-/// Throws CheckpointError for the file that a run is resumed from: its weights are the last ones, not the best.
+/// Throws CheckpointError if the file is a resume file: its weights are the last ones, not the
+/// best.
 ESPALIER_COLD inline void require_model(const SafetensorsFile& file) {
   if (file.find_metadata("loop") == nullptr) return;
   std::string_view model = file.path();
@@ -90,7 +94,8 @@ inline void add_metrics(SafetensorsWriter& writer, const SavedMetrics& metrics) 
   if (metrics.epoch > 0) writer.metadata("metrics", to_json(metrics).dump());
 }
 
-/// Throws CheckpointError naming the first line in which the file's model and this one differ.
+/// Throws CheckpointError if the layout version differs, or the model differs from `plan`; names
+/// the first line that differs.
 ESPALIER_COLD inline void check_description(const SafetensorsFile& file, const PlanView& plan) {
   const std::string& version = file.metadata("espalier");
   if (version != checkpoint_version) {
@@ -105,7 +110,8 @@ ESPALIER_COLD inline void check_description(const SafetensorsFile& file, const P
                                 "; this model has ", ours});
 }
 
-/// A text of the metadata as JSON. Throws CheckpointError.
+/// Parses a metadata entry as JSON and returns read(json). Throws CheckpointError if it is missing
+/// or malformed.
 template <class Read>
 [[nodiscard]] auto read_json(const SafetensorsFile& file, std::string_view key, Read read) {
   try {
@@ -115,7 +121,7 @@ template <class Read>
   }
 }
 
-/// Puts the file's name before what `action` says is wrong with its content.
+/// Runs `action`; prepends the file's path to the message of a CheckpointError.
 template <class Action>
 void naming(const SafetensorsFile& file, Action action) {
   try {
@@ -127,8 +133,8 @@ void naming(const SafetensorsFile& file, Action action) {
 
 }  // namespace checkpoint_detail
 
-/// Writes a model, whole or not at all. Throws IoError; CheckpointError when a weight is NaN or infinite, or its
-/// vocabularies do not fit into a header.
+/// Writes a model file atomically. Throws IoError; CheckpointError if a weight is NaN or infinite,
+/// or the header with the vocabularies is too large.
 inline void save_model(const std::string& path, const PlanView& plan, const Parameters<float>& parameters,
                        const FeaturesState& features, const SavedMetrics& metrics = {}) {
   SafetensorsWriter writer;
@@ -138,7 +144,8 @@ inline void save_model(const std::string& path, const PlanView& plan, const Para
   writer.write(path);
 }
 
-/// The vocabularies and normalisation of a saved model. Throws CheckpointError when it is another model's.
+/// Returns the vocabularies and normalisation of a saved model. Throws CheckpointError if the file
+/// was made for another model.
 [[nodiscard]] inline FeaturesState load_features(const SafetensorsFile& file, const PlanView& plan) {
   checkpoint_detail::check_description(file, plan);
   FeaturesState state = checkpoint_detail::read_json(file, "features", [](const Json& json) { return features_from_json(json); });
@@ -153,26 +160,29 @@ inline void save_model(const std::string& path, const PlanView& plan, const Para
   return state;
 }
 
-/// The metrics that a file has; epoch 0 where it has none. Throws CheckpointError when they are malformed.
+/// Returns the metrics in a file; epoch 0 if there are none. Throws CheckpointError if they are
+/// malformed.
 [[nodiscard]] inline SavedMetrics load_metrics(const SafetensorsFile& file) {
   if (file.find_metadata("metrics") == nullptr) return {};
   return checkpoint_detail::read_json(file, "metrics", [](const Json& json) { return metrics_from_json(json); });
 }
 
-/// The weights of a saved model, into parameters of the right sizes. Throws CheckpointError when it is another model's, or
-/// one is NaN or infinite.
+/// Loads the weights of a saved model into `parameters`, which must have the right sizes. Throws
+/// CheckpointError if the file was made for another model, or a weight is NaN or infinite.
 inline void load_parameters(const SafetensorsFile& file, const PlanView& plan, Parameters<float>& parameters) {
   checkpoint_detail::check_description(file, plan);
   checkpoint_detail::read_parameters(file, plan, parameters, "");
 }
 
-/// Takes over the vocabularies and normalisation of a saved model. Throws CheckpointError when they do not fit its schema too.
+/// Replaces the vocabularies and normalisation of `features` with those of a saved model. Also
+/// throws CheckpointError if they do not fit its schema.
 inline void restore_features(const SafetensorsFile& file, const PlanView& plan, Features& features) {
   FeaturesState state = load_features(file, plan);
   checkpoint_detail::naming(file, [&] { features.restore(std::move(state)); });
 }
 
-/// The same from a path; throws IoError too. Both from one SafetensorsFile are of one model, even when it is replaced meanwhile.
+/// The same from a path; also throw IoError. To read both from one version of a file that may be
+/// replaced in the meantime, use one SafetensorsFile.
 [[nodiscard]] inline FeaturesState load_features(const std::string& path, const PlanView& plan) {
   return load_features(SafetensorsFile(path), plan);
 }

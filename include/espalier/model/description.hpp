@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A model as text, and where two texts first differ: how a file says whose it is.
+// Describes a model as text, and finds the first difference between two texts: how a file records
+// the model it was made for.
 #pragma once
 
 #include <cstdio>
@@ -27,7 +28,8 @@ namespace espalier {
   return "identity";
 }
 
-/// Where a field finds its values, if it does not say so by its name: ", of 'duration_ms'", ", by user, tab before date".
+/// The source of a field's values if its name does not tell: for example ", of 'duration_ms'", or
+/// ", by 'user' 'tab' before 'date'".
 [[nodiscard]] ESPALIER_COLD inline std::string describe_source(const FieldInfo& f) {
   std::string text = f.column == f.name || f.column.empty() ? "" : ", of '" + std::string(f.column) + "'";
   if (!f.second_column.empty()) text += " and '" + std::string(f.second_column) + "'";
@@ -77,8 +79,9 @@ namespace espalier {
          (shown ? "'" + std::string(1, f.separator) + "'" : "byte " + std::to_string(int{separator}));
 }
 
-/// The model as lines "what: value": architecture, fields, tasks, tensors. Two plans are the same model when these are.
-/// What matters to learning alone is not in it: weights of tasks, dropout.
+/// Describes the model as lines "what: value": architecture, fields, tasks, tensors, activations.
+/// Two plans are the same model if their lines are equal. Leaves out what matters only for
+/// training: task weights, dropout.
 [[nodiscard]] ESPALIER_COLD inline std::vector<std::string> describe_plan(const PlanView& plan) {
   std::vector<std::string> lines;
   lines.push_back("sharing: " + std::string(plan.model));
@@ -100,14 +103,15 @@ namespace espalier {
   return lines;
 }
 
-/// Each line and its '\n'.
+/// Concatenates the lines, each followed by '\n'.
 [[nodiscard]] inline std::string join_lines(const std::vector<std::string>& lines) {
   std::string text;
   for (const std::string& line : lines) text += line + "\n";
   return text;
 }
 
-/// The first line in which two texts differ, as each has it; "nothing more" where one has ended. Both empty: no difference.
+/// Returns the first line that differs, from each text; "nothing more" for a text that has ended.
+/// Both are empty if the texts are equal.
 [[nodiscard]] ESPALIER_COLD inline std::pair<std::string, std::string> first_difference(
     std::string_view a, std::string_view b) {
   if (a == b) return {};

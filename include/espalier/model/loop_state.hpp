@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `LoopState`: where a training run is, to the batch. With the parameters and the optimiser's state, all there is to resume.
+// `LoopState`: the position of a training run, exact to the batch. With the parameters and the
+// optimiser state it is all that resuming needs.
 #pragma once
 
 #include <cmath>
@@ -14,18 +15,18 @@
 namespace espalier {
 
 struct LoopState {
-  int epoch = 0;           ///< finished ones
-  Index position = 0;      ///< samples of the running epoch that were learnt from
-  std::int64_t step = 0;   ///< optimiser steps made
+  int epoch = 0;           ///< number of finished epochs
+  Index position = 0;      ///< samples of the current epoch that were learnt
+  std::int64_t step = 0;   ///< optimiser steps done
   int best_epoch = 0;
   double best_value = std::numeric_limits<double>::quiet_NaN();
   SavedMetrics best_metrics{};   ///< on the validation split
-  int reductions = 0;       ///< of the learning rate on plateaus
-  int reduced_epoch = 0;    ///< after which it was last reduced
-  bool stopped = false;          ///< no more epochs: out of patience, or a callback said so
-  bool out_of_patience = false;  ///< that it was patience
-  std::vector<double> loss_sums;    ///< of the running epoch: Σ loss · samples per task
-  std::vector<double> sample_sums;  ///< Σ samples of the batches with labels of the task
+  int reductions = 0;       ///< number of learning rate reductions on plateaus
+  int reduced_epoch = 0;    ///< epoch after which the rate was last reduced
+  bool stopped = false;          ///< no more epochs: out of patience, or a callback stopped it
+  bool out_of_patience = false;  ///< stopped because of patience
+  std::vector<double> loss_sums;    ///< of the current epoch, per task: Σ loss · batch size
+  std::vector<double> sample_sums;  ///< per task: Σ batch size over batches with its labels
 
   void start_epoch(std::size_t tasks) {
     loss_sums.assign(tasks, 0.0);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Saving and loading all that a run needs to go on bit for bit.
+// Saves and loads everything that a run needs to continue bit for bit.
 #pragma once
 
 #include <algorithm>
@@ -18,22 +18,23 @@
 
 namespace espalier {
 
-// <checkpoint>.resume is a model's file, of the current weights, and holds besides
-//   best/…             the weights of the best epoch, once there is one
-//   optimizer<s>/…     the optimiser's state s of all parameters ("dense") and of each table
-//   average/…          the moving average of the weights, if it is kept
-//   average_step/…     until which step it holds, for each row of each table
-//   balance, loop      states of the balancing method and of the loop, as doubles
-//   "metrics"          of the best epoch, on the validation split
-//   "loop", "settings" where the loop is; what must be the same for the run to go on
+// <checkpoint>.resume is a model file with the current weights that also contains
+//   best/…             weights of the best epoch, if there is one yet
+//   optimizer<s>/…     optimiser state s of all dense parameters ("dense") and of each table
+//   average/…          moving average of the weights, if kept
+//   average_step/…     for each row of each table, the step up to which its average is current
+//   balance, loop      states of the balancing method and of the training loop, as doubles
+//   "metrics"          metrics of the best epoch on the validation split
+//   "loop", "settings" position of the training loop; settings that must be equal to resume
 
-/// What a run learns with, for saving and resuming it.
+/// The parts of a training run that are saved and resumed.
 struct ResumeView {
   Parameters<float>& parameters;
   OptimizerState<float>& optimizer;
-  Parameters<float>& best;           ///< of the best epoch; before there is one, the parameters
+  Parameters<float>& best;           ///< weights of the best epoch; if none yet, the parameters
   std::vector<double> balance;       ///< state of the balancing method
-  std::vector<std::string> settings; ///< "what: value", equal for runs that continue each other bit for bit
+  /// "what: value" lines; equal if one run can continue the other bit for bit.
+  std::vector<std::string> settings;
   ParameterAverage<float>* average = nullptr;
 };
 
@@ -43,7 +44,7 @@ struct ResumeView {
 
 namespace resume_detail {
 
-/// Calls visit(name, shape, values) for every state of the optimiser.
+/// Calls visit(name, values) for every state of the optimiser.
 template <class State, class Visit>
 void for_each_state(const PlanView& plan, State& state, Visit visit) {
   for (std::size_t s = 0; s < state.dense.size(); ++s) {
@@ -55,7 +56,7 @@ void for_each_state(const PlanView& plan, State& state, Visit visit) {
   }
 }
 
-/// Calls visit(name, steps) for every table whose average is kept.
+/// Calls visit(name, steps) for every table, if an average is kept.
 template <class Visit>
 void for_each_average_step(const PlanView& plan, ParameterAverage<float>& average, Visit visit) {
   for (std::size_t t = 0; t < average.steps().size(); ++t) {
@@ -103,7 +104,8 @@ void for_each_average_step(const PlanView& plan, ParameterAverage<float>& averag
 
 }  // namespace resume_detail
 
-/// Writes <checkpoint>.resume, whole or not at all. Throws IoError; CheckpointError when a weight is NaN or infinite.
+/// Writes <checkpoint>.resume atomically. Throws IoError; CheckpointError if a weight is NaN or
+/// infinite.
 ESPALIER_COLD inline void save_resume(const std::string& checkpoint, const PlanView& plan,
                                       const FeaturesState& features, const ResumeView& view,
                                       const LoopState& loop) {
@@ -131,8 +133,9 @@ ESPALIER_COLD inline void save_resume(const std::string& checkpoint, const PlanV
   writer.write(resume_path(checkpoint));
 }
 
-/// Reads back what save_resume wrote; `view.balance` is replaced. Throws CheckpointError when the file is another model's
-/// or the settings differ, naming the first difference; what `view` refers to is then in no particular state.
+/// Reads what save_resume wrote; replaces `view.balance`. Throws CheckpointError if the file was
+/// made for another model or if the settings differ, naming the first difference; the state of the
+/// objects that `view` refers to is then unspecified.
 [[nodiscard]] ESPALIER_COLD inline LoopState load_resume(const SafetensorsFile& file,
                                                          const PlanView& plan, ResumeView& view) {
   checkpoint_detail::check_description(file, plan);

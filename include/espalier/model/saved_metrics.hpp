@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `SavedMetrics`: how good a model was on the validation split, as its file says.
+// `SavedMetrics`: the validation metrics stored in a model file.
 #pragma once
 
 #include <limits>
@@ -13,14 +13,15 @@
 
 namespace espalier {
 
-/// Metrics of the epoch whose weights a file has. Epoch 0: not known.
+/// Metrics of the epoch whose weights are in the file. Epoch 0: unknown.
 struct SavedMetrics {
   int epoch = 0;
   Report report{};
 };
 
-/// {"split": "validation", "epoch": 3, "tasks": {"click": {"labelled": …, "mean": …, "metrics": {"auc": …, …}}, …}}; what is
-/// undefined is null.
+/// {"split": "validation", "epoch": 3,
+///  "tasks": {"click": {"labelled": …, "mean": …, "metrics": {"auc": …, …}}, …}}
+/// Undefined values are null.
 [[nodiscard]] ESPALIER_COLD inline Json to_json(const SavedMetrics& saved) {
   Json tasks = Json::object();
   for (const TaskReport& task : saved.report.tasks) {
@@ -35,7 +36,7 @@ struct SavedMetrics {
   return made;
 }
 
-/// Throws DataError where the JSON is of another shape.
+/// Throws DataError if the JSON has another structure or the epoch is less than 1.
 [[nodiscard]] ESPALIER_COLD inline SavedMetrics metrics_from_json(const Json& json) {
   const auto number = [](const Json& value) { return value.is_null() ? undefined : value.as_number(); };
   SavedMetrics saved;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Means of labels over the training split, in a file of tensors.
+// Stores target encodings (label means over the training split) in a tensor file.
 #pragma once
 
 #include <algorithm>
@@ -18,8 +18,9 @@
 
 namespace espalier {
 
-// Metadata "targets": {"version": 1, "groups": [{"about": …}, …]}. Tensors of group 0: "targets/0/keys" (U64) and "targets/0/values"
-// (F64), the sums of each key; the key 0 is of all rows.
+// Metadata "targets": {"version": 1, "groups": [{"about": …}, …]}. Tensors of group 0:
+// "targets/0/keys" (U64) and "targets/0/values" (F64), the sums for each key; key 0 stands for all
+// rows.
 
 namespace target_detail {
 
@@ -34,7 +35,7 @@ inline constexpr std::int64_t version = 1;
 
 }  // namespace target_detail
 
-/// What `writer` refers to must live until it has written.
+/// `writer` keeps references to the sums in `targets`, which must not change until write() returns.
 ESPALIER_COLD inline void add_targets(SafetensorsWriter& writer, const TargetEncoding& targets) {
   std::vector<Json> groups;
   for (const TargetGroup& group : targets.groups()) {
@@ -44,7 +45,8 @@ ESPALIER_COLD inline void add_targets(SafetensorsWriter& writer, const TargetEnc
   writer.metadata("targets", Json::object().set("version", target_detail::version).set("groups", Json::array(std::move(groups))).dump());
 }
 
-/// What a file has of them, into what has learnt nothing yet. Throws CheckpointError when it is of other inputs, or malformed.
+/// Restores `targets`, which must not have learnt anything yet, from the file. Throws
+/// CheckpointError if the file was written for other inputs or is malformed.
 ESPALIER_COLD inline void read_targets(const SafetensorsFile& file, TargetEncoding& targets) {
   const auto expect = [&](const std::string& found, const std::string& expected) {
     if (found == expected) return;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// y = act(x), where it does not follow a matrix product at once.
+// y = act(x), for an activation that does not directly follow a matrix product.
 #pragma once
 
 #include "espalier/ops/context.hpp"
 
 namespace espalier::ops {
 
-/// y = act(x), value by value.   δ = dy ∘ act′(x);  dx = δ       (δ replaces dy)
+/// y = act(x), element by element.   δ = dy ∘ act′(x);  dx = δ       (δ replaces dy)
 struct Activate {
   static constexpr std::string_view name = "activate";
 

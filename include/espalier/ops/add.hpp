@@ -34,7 +34,7 @@ struct Add {
     if (n.in2.gradient) copy(c.device, dy, c.gradient(n.in2), n.accumulate_in2);
   }
 
-  /// All of it is the first's.
+  /// The output's target becomes the first input's.
   template <class T>
   static void start(const Node& n, StartValues<T>& s) {
     s.pass(n.out, n.in);
@@ -46,7 +46,7 @@ struct Add {
   }
 };
 
-/// y = x, to bring blocks side by side.
+/// y = x, used to place blocks side by side.
 struct Copy {
   static constexpr std::string_view name = "copy";
 

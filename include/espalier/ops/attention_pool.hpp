@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Attention that puts a few tokens together into one vector.
+// Attention that pools a few tokens into one vector.
 #pragma once
 
 #include "espalier/ops/context.hpp"
 
 namespace espalier::ops {
 
-/// The steps of x are tokens, each v, k, q one below the other: 3w × (steps · n). y: w × n. cache: a, steps × n.
+/// The steps of x are tokens; each column has v, then k, then q: 3w × (steps · n). y: w × n.
+/// cache: a, steps × n.
 ///
 ///   a = softmax over the steps of ⟨k, q⟩ / √w;   y = Σ_u a_u v_u
 ///   dv_u = a_u dy;  with s_u = a_u (⟨v_u, dy⟩ − ⟨y, dy⟩) / √w:  dk_u = s_u q_u,  dq_u = s_u k_u

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// `Context`: what an operation sees of the world when it runs: its buffers, the batch, and the device whose kernels
-// it calls. An operation is a struct with
+// `Context`: what an operation can access when it runs: its buffers, the batch, and the device
+// whose kernels it calls. An operation is a struct with
 //     static constexpr std::string_view name;
 //     template <class C> static void forward(const Node&, const C&);
-//     template <class C> static void backward(const Node&, const C&);   // adds to gradients of parameters
+//     template <class C> static void backward(const Node&, const C&);
 //     static constexpr Cost cost(const Node&);
-//     static constexpr int gates(const Node&);                            // where its output is that many gates, side by side
-//     and, where they hold of it, the traits in traits.hpp
-//     struct Shape;                                                       // a rule of its nodes, with holds(node): plan/rule.hpp
-// and, where it needs the whole batch, merge_forward or merge_backward (see BatchMoments).
+//     static constexpr int gates(const Node&);  // if its output is that many gates, side by side
+//     struct Shape;  // a rule for its nodes, with holds(node): plan/rule.hpp
+// and the traits of traits.hpp that apply. backward adds to the gradients of parameters. An
+// operation that needs the whole batch also has merge_forward or merge_backward (see BatchMoments).
 #pragma once
 
 #include <cstdint>
@@ -24,8 +24,9 @@
 
 namespace espalier {
 
-/// One microbatch of a batch on one device. Kernels are free functions overloaded on `Device`; an operation calls them
-/// unqualified with `c.device` first, so that it runs wherever there are kernels.
+/// One microbatch of a batch on one device. Kernels are free functions overloaded on `Device`; an
+/// operation calls them unqualified with `c.device` as the first argument, so it runs on every
+/// device that has the kernels.
 template <class T, class Device>
 struct Context {
   using Scalar = T;
@@ -33,61 +34,65 @@ struct Context {
   Device device{};
   const Batch<T>* batch = nullptr;
   Index first = 0;     ///< the microbatch's first sample within the batch
-  Index count = 0;     ///< its samples
-  Index samples_before = 0;  ///< of the batch, that other ranks have before this one's: see Reducer
-  Index capacity = 0;  ///< samples that the activation buffers have room for
+  Index count = 0;     ///< samples in the microbatch
+  Index samples_before = 0;  ///< samples of the batch on lower ranks: see Reducer
+  Index capacity = 0;  ///< samples that the activation buffers are allocated for
   bool training = false;
-  std::uint64_t key = 0;  ///< of this step's random numbers
+  std::uint64_t key = 0;  ///< key of this step's random numbers
 
   Storage<T, Device> storage{};  ///< the model's parameters
   T* parameter_gradients = nullptr;
-  Index accumulator = 0;      ///< which of the accumulators of gradients that is
+  Index accumulator = 0;      ///< index of the accumulator that parameter_gradients points to
   T* values = nullptr;           ///< activations
-  T* gradients = nullptr;        ///< their gradients, laid out alike
-  T* scratch = nullptr;          ///< this microbatch's part of what is merged over the batch
+  T* gradients = nullptr;        ///< gradients of the activations, in the same layout
+  T* scratch = nullptr;          ///< this microbatch's values to be merged over the batch
   const T* merged = nullptr;     ///< the merged values
-  T* lookup_gradients = nullptr; ///< of the whole batch, kept for the tables' update
+  T* lookup_gradients = nullptr; ///< of the whole batch, kept for the update of the tables
   Index batch_capacity = 0;
 
-  // Auxiliary losses: terms of a task's loss that operations add, Σ_j w_j · term_j / Σ_j w_j over all samples.
-  double* auxiliary = nullptr;                ///< this microbatch's sums, one a task; null where they are not wanted
-  const double* auxiliary_weights = nullptr;  ///< the tasks' weights, 0 where the batch has no label of the task
-  double batch_weight = 0;                    ///< Σ_j w_j over the whole batch
+  // Auxiliary losses: terms that operations add to a task's loss, Σ_j w_j · term_j / Σ_j w_j over
+  // all samples.
+  double* auxiliary = nullptr;  ///< this microbatch's sums, one per task; null if not wanted
+  /// Task weights; 0 if the batch has no label of the task.
+  const double* auxiliary_weights = nullptr;
+  double batch_weight = 0;  ///< Σ_j w_j over the whole batch
 
   [[nodiscard]] View<T> value(const Block& b) const { return at(values, b); }
   [[nodiscard]] View<T> gradient(const Block& b) const { return at(gradients, b); }
-  /// Null where the node has none.
+  /// Null if the node has no such parameter.
   [[nodiscard]] const T* parameter(const Extent& e) const { return parameter(e.offset); }
   [[nodiscard]] const T* parameter(Index offset) const {
     return offset < 0 ? nullptr : storage.parameters + offset;
   }
-  /// A matrix of weights that is read by products alone, and a table: as the device keeps them.
+  /// A weight matrix that only matrix products read, and a table, in the device's storage format.
   [[nodiscard]] auto matrix(Index offset) const { return storage.matrix(offset); }
   [[nodiscard]] auto table(int index) const { return storage.table(index); }
   [[nodiscard]] T* parameter_gradient(const Extent& e) const { return parameter_gradient(e.offset); }
   [[nodiscard]] T* parameter_gradient(Index offset) const {
     return offset < 0 ? nullptr : parameter_gradients + offset;
   }
-  /// Where look-up `node` leaves its gradient: width × count.
+  /// Buffer that lookup `node` writes its gradient to: width × count.
   [[nodiscard]] View<T> lookup_gradient(const Node& node) const {
     const Index width = node.out.rows;
     return {lookup_gradients + node.lookup_base * batch_capacity + first * width, width, count,
             width};
   }
-  /// What d(Σ_j w_j · term_j) counts in the gradient of an auxiliary loss of `task`. Of a batch that weighs nothing, 0.
+  /// Factor of d(Σ_j w_j · term_j) in the gradient of an auxiliary loss of `task`; 0 if the batch's
+  /// weights sum to 0.
   [[nodiscard]] double auxiliary_scale(int task) const {
     return batch_weight > 0 ? auxiliary_weights[task] / batch_weight : 0.0;
   }
-  /// The microbatch's sample weights, or null for all one.
+  /// The microbatch's sample weights; null if all are 1.
   [[nodiscard]] const T* sample_weights() const {
     return batch->weights == nullptr ? nullptr : batch->weights + first;
   }
   /// The microbatch's labels of a task.
   [[nodiscard]] const T* labels(int task) const { return batch->labels.column(task) + first; }
 
-  /// The number of the microbatch's first column of a node within the whole batch: of its random numbers.
+  /// Index, in the whole batch, of the node's first column in this microbatch: seeds random
+  /// numbers.
   [[nodiscard]] Index first_column(const Node& node) const { return (samples_before + first) * node.in.steps; }
-  /// A key for random numbers of one node in this step.
+  /// Key of one node's random numbers in this step.
   [[nodiscard]] std::uint64_t key_of(const Node& node) const {
     return mix(key, static_cast<std::uint64_t>(node.out.base));
   }
@@ -99,11 +104,11 @@ struct Context {
   }
 };
 
-/// What an operation costs for one sample.
+/// Cost of an operation for one sample.
 struct Cost {
   double forward_flops = 0;
   double backward_flops = 0;
-  double bytes = 0;  ///< activations read and written by forward
+  double bytes = 0;  ///< of activations that forward reads and writes
 };
 
 }  // namespace espalier

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The cost model: what a plan costs, found without running it.
+// The cost model: costs of a plan, computed without running it.
 #pragma once
 
 #include <array>
@@ -11,16 +11,17 @@
 
 namespace espalier {
 
-/// Costs of a whole plan. A multiply-add is 2 flops; losses and the optimiser are not counted, multi-valued fields
-/// as if they had one value.
+/// Costs of a whole plan. A multiply-add is 2 flops. Losses and the optimiser are not counted;
+/// multi-valued fields count as if they had one value.
 struct PlanCost {
-  double forward_flops = 0;     ///< a sample
-  double backward_flops = 0;    ///< a sample
-  double forward_bytes = 0;     ///< a sample: activations read and written by forward, as floats
-  Index parameters = 0;         ///< learnt values, without tables and padding
-  Index parameter_bytes = 0;    ///< of the buffer that holds them and the state, padding included, as floats
-  Index activation_bytes = 0;   ///< a sample: what training keeps of it, as floats; its gradients take as much again
-  Index lookup_bytes = 0;       ///< a sample: table values read, as floats
+  double forward_flops = 0;     ///< per sample
+  double backward_flops = 0;    ///< per sample
+  double forward_bytes = 0;     ///< per sample: activations read and written by forward, as floats
+  Index parameters = 0;         ///< trainable values, without tables and padding
+  Index parameter_bytes = 0;    ///< of the buffer for parameters, state and padding, as floats
+  /// Per sample: activations kept in training, as floats; their gradients take as much again.
+  Index activation_bytes = 0;
+  Index lookup_bytes = 0;       ///< per sample: table values read, as floats
 
   [[nodiscard]] constexpr double flops() const { return forward_flops + backward_flops; }
 };
@@ -46,7 +47,7 @@ struct Costs {
 
 }  // namespace detail
 
-/// What every node of `Model` costs for one sample, in the plan's order.
+/// Costs of every node of `Model` for one sample, in the plan's order.
 template <class Model>
 [[nodiscard]] constexpr std::span<const Cost> node_costs() {
   using Shapes = detail::Shapes<Model>;
@@ -54,7 +55,7 @@ template <class Model>
   return detail::Costs<Model>::nodes;
 }
 
-/// Their sum, and what the plan needs of memory.
+/// Sum of the nodes' costs, and the plan's memory.
 [[nodiscard]] constexpr PlanCost plan_cost(const PlanView& plan, std::span<const Cost> costs) {
   constexpr Index value = sizeof(float);
   PlanCost sum;

@@ -7,11 +7,11 @@
 
 namespace espalier::ops {
 
-/// Fully connected. With `groups` = G, the rows of x and y fall into G equal parts, each with a matrix of its own:
-/// experts side by side.
+/// Fully connected. With `groups` = G, the rows of x and y are split into G equal parts, each with
+/// its own matrix: experts side by side.
 ///
-///   x  in × n        W  out × in, row-major        b  out        y  out × n       cache: W x + b, where act needs it
-///   δ = dy ∘ act′;  dx = Wᵀ δ;  dW += δ xᵀ;  db += Σ δ        (δ replaces dy)
+///   x  in × n    W  out × in, row-major    b  out    y  out × n    cache: W x + b, if act needs it
+///   δ = dy ∘ act′;  dx = Wᵀ δ;  dW += δ xᵀ;  db += Σ δ        (δ overwrites dy)
 struct Dense {
   static constexpr std::string_view name = "dense";
 
@@ -29,12 +29,12 @@ struct Dense {
     }
   };
 
-  /// One for each group.
+  /// One matrix per group.
   static constexpr WeightMatrices matrices(const Node& n) {
     return {0, n.groups, n.out.rows / n.groups, n.in.rows / n.groups};
   }
 
-  /// Any rows of one matrix, or whole groups.
+  /// Cuts at any row if there is one group, else between groups only.
   static constexpr bool slice_rows(const PlanView& plan, Node& n, const Block& part) {
     const int first = part.row - n.out.row, width = n.out.rows / n.groups, in = n.in.rows / n.groups;
     if (n.groups > 1 && (first % width != 0 || part.rows % width != 0)) return false;
@@ -72,7 +72,7 @@ struct Dense {
     }
   }
 
-  /// dx of one group, whose δ this is, where anybody wants it.
+  /// dx of one group from its δ, if the input has a gradient.
   template <class C>
   static void input_gradient(const Node& n, int group, View<const typename C::Scalar> delta, const C& c) {
     if (!n.in.gradient) return;
@@ -81,7 +81,7 @@ struct Dense {
                          c.gradient(n.in.slice(group * in, in)), n.accumulate_in);
   }
 
-  /// Where a group's parameters lie; −1: it has no bias.
+  /// Offsets of a group's parameters; −1 if it has no bias.
   [[nodiscard]] static constexpr Index weight(const Node& n, int group) {
     return n.parameters[0].offset + Index{group} * (n.in.rows / n.groups) * (n.out.rows / n.groups);
   }
@@ -89,7 +89,7 @@ struct Dense {
     return !n.parameters[1].exists() ? -1 : n.parameters[1].offset + Index{group} * (n.out.rows / n.groups);
   }
 
-  /// A head's bias.
+  /// Sets the bias of a layer without activation, such as a head, to the target.
   template <class T>
   static void start(const Node& n, StartValues<T>& s) {
     if (!n.parameters[1].exists() || n.activation != Activation::identity) return;

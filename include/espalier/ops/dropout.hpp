@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// y = x ∘ mask / (1 − rate) in training, y = x else.
+// y = x ∘ mask / (1 − rate) in training, else y = x.
 #pragma once
 
 #include "espalier/ops/context.hpp"
 
 namespace espalier::ops {
 
-/// The mask is a function of (key, sample, row): backward makes it again, and nothing is kept.
+/// The mask is a function of (key, sample, row): backward recomputes it, so nothing is stored.
 struct Dropout {
   static constexpr std::string_view name = "dropout";
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Steps of a funnel: click, then purchase.
+// Operations for the steps of a funnel: click, then purchase.
 #pragma once
 
 #include "espalier/ops/context.hpp"
@@ -7,11 +7,12 @@
 
 namespace espalier::ops {
 
-/// The logit of the product of two probabilities, from their logits: both happen.
+/// The logit of the product of two probabilities, from their logits: both events happen.
 ///
 ///   z = log(p / (1 − p)), p = σ(a) σ(b)  ⇒  z = −log(e^−a + e^−b + e^−(a + b))
-///   ∂z/∂a = (e^−a + e^−(a + b)) / (e^−a + e^−b + e^−(a + b)), and alike for b
-/// No probability is made on the way, so nothing underflows and no digits cancel, in single precision either.
+///   ∂z/∂a = (e^−a + e^−(a + b)) / (e^−a + e^−b + e^−(a + b)), likewise for b
+/// Computes no intermediate probability, so there is no underflow or cancellation, even in single
+/// precision.
 /// pCTCVR = pCTR · pCVR: Ma et al., Entire space multi-task model, SIGIR 2018.
 struct ProductLogit {
   static constexpr std::string_view name = "product_logit";
@@ -40,8 +41,8 @@ struct ProductLogit {
                            n.in2.gradient ? c.gradient(n.in2) : Nothing{}, n.accumulate_in2);
   }
 
-  /// σ(b) = p / σ(a), the rate among those of the earlier step, with at most a thousandth between it and 1:
-  /// b = log σ(b) − log(1 − σ(b)).
+  /// The target of b is that σ(b) = p / σ(a), the rate among samples with the earlier event:
+  /// b = −log(1 / σ(b) − 1), with 1 / σ(b) − 1 at least 0.001.
   template <class T>
   static void start(const Node& n, StartValues<T>& s) {
     for (int row = 0; row < n.out.rows; ++row) {
@@ -57,8 +58,9 @@ struct ProductLogit {
   }
 };
 
-/// An auxiliary loss of the later step: real · mean of max(σ(b) − σ(a), 0), a the logit of the earlier step (`in`), b of
-/// the later one (`in2`): who buys has clicked. Both are logits of tasks, whose losses write their gradients first.
+/// An auxiliary loss of the later step: loss_weight · mean of max(σ(b) − σ(a), 0), where a is the
+/// logit of the earlier step (`in`) and b that of the later one (`in2`): a buyer has clicked. Both
+/// are logits of tasks; the tasks' losses write their gradients first, and backward adds to them.
 /// The calibrator of Xi et al., KDD 2021.
 struct Calibrate {
   static constexpr std::string_view name = "calibrate";

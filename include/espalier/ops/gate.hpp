@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Gates: softmax in groups, and the mixture of experts they weigh.
+// Gates: softmax in groups, and mixtures of experts weighted by gates.
 #pragma once
 
 #include "espalier/ops/context.hpp"
@@ -22,7 +22,7 @@ struct Softmax {
     }
   };
 
-  /// Whole groups.
+  /// Cuts between groups only.
   static constexpr bool slice_rows(const PlanView&, Node& n, const Block& part) {
     const int first = part.row - n.out.row, width = n.out.rows / n.groups;
     if (first % width != 0 || part.rows % width != 0) return false;
@@ -50,7 +50,9 @@ struct Softmax {
   }
 };
 
-/// y = Σ_e g_e f_e: experts f are `groups` parts of `in`, gates g are `in2`.   df_e = g_e dy,  dg_e = ⟨f_e, dy⟩
+/// y = Σ_e g_e f_e: experts f are `groups` parts of `in`, gates g are `in2`.
+///
+///   df_e = g_e dy;  dg_e = ⟨f_e, dy⟩
 struct Mix {
   static constexpr std::string_view name = "mix";
 
@@ -78,7 +80,7 @@ struct Mix {
                  n.in2.gradient ? c.gradient(n.in2) : Nothing{}, n.accumulate_in2);
   }
 
-  /// Each part as the whole.
+  /// The output's target becomes that of every expert.
   template <class T>
   static void start(const Node& n, StartValues<T>& s) {
     for (int row = 0; row < n.in.rows; ++row) s.want(n.in, row, s.wanted(n.out, row % n.out.rows));
@@ -90,7 +92,7 @@ struct Mix {
   }
 };
 
-/// y += Σ_e g_e f_e: further experts onto the mixture that Mix, a node before, wrote to the same block.
+/// y += Σ_e g_e f_e: adds experts to the mixture that an earlier Mix node wrote to the same block.
 struct MixOnto {
   static constexpr std::string_view name = "mix_onto";
 
@@ -110,7 +112,7 @@ struct MixOnto {
 
   template <class C>
   static void backward(const Node& n, const C& c) {
-    Mix::backward(n, c);  // dy is the same for all who add to y
+    Mix::backward(n, c);  // dy is the same for all nodes that add to y
   }
 
   static constexpr Cost cost(const Node& n) { return Mix::cost(n); }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a softmax gate may have besides: experts left out at random, a loss that spreads the load.
+// Options of softmax gates: dropout of experts, and a loss that balances their load.
 #pragma once
 
 #include <array>
@@ -8,7 +8,8 @@
 
 namespace espalier::ops {
 
-/// In training y = m ∘ g / Σ m g in each of `groups` parts, m_e 0 with probability `real`; else y = g.
+/// In training y = m ∘ g / Σ m g in each of `groups` parts, where m_e is 0 with probability
+/// `dropout_rate`, else 1; y = g if no weight is left. In inference y = g.
 struct GateDropout {
   static constexpr std::string_view name = "gate_dropout";
 
@@ -46,7 +47,10 @@ struct GateDropout {
   }
 };
 
-/// The load of gates in the whole batch, L_e = Σ_j w_j g_ej / Σ_j w_j (0 where that weighs nothing): merged behind the weight's place. For LoadBalance.
+/// The load of gates over the whole batch, L_e = Σ_j w_j g_ej / Σ_j w_j, or 0 if Σ_j w_j is 0.
+/// LoadBalance reads it.
+///
+///   merged: 1 + rows values: Σ_j w_j, L
 struct GateLoad {
   static constexpr std::string_view name = "gate_load";
 
@@ -81,12 +85,15 @@ struct GateLoad {
   static constexpr Cost cost(const Node& n) { return {2.0 * n.in.rows, 0, 4.0 * n.in.rows}; }
 };
 
-/// An auxiliary loss: real · CV² = real · (E Σ_e L_e² − 1) in each of `groups` parts.   dg_ej = real · 2 E L_e w_j / Σ w
-/// It is part of the loss of task `loss`; with −1, one group is one task's each, or the only one spread over all tasks.
-/// Shazeer et al., Outrageously large neural networks, ICLR 2017.
+/// An auxiliary loss: λ · CV² = λ · (E Σ_e L_e² − 1) in each of `groups` parts, λ = `loss_weight`,
+/// CV the coefficient of variation of the load.
+///
+///   dg_ej = λ · 2 E L_e w_j / Σ w
+/// Part of the loss of task `loss`. If `loss` is −1, group k belongs to task k, or a single group
+/// is split equally among all tasks. Shazeer et al., Outrageously large neural networks, ICLR 2017.
 struct LoadBalance {
   static constexpr std::string_view name = "load_balance";
-  static constexpr std::size_t most = 64;  ///< groups: as many as a model may have tasks
+  static constexpr std::size_t most = 64;  ///< groups: the maximum number of tasks of a model
 
   struct Shape {
     static constexpr bool holds(const Node& n) {
@@ -100,7 +107,7 @@ struct LoadBalance {
     }
   };
 
-  /// Of the gates of several tasks, side by side, those of one; of a term for all, its share.
+  /// Keeps one task's group if there are several, else the task's share of the term.
   static constexpr void keep_task(Node& n, int task, int tasks) {
     if (n.loss >= 0) return;
     if (n.groups > 1) {
@@ -116,7 +123,7 @@ struct LoadBalance {
 
   template <class C>
   static void forward(const Node& n, const C& c) {
-    if (!c.training || c.auxiliary == nullptr || c.first != 0) return;  // once a batch
+    if (!c.training || c.auxiliary == nullptr || c.first != 0) return;  // once per batch
     const auto* load = c.merged + n.scratch + 1;
     const int experts = n.in.rows / n.groups;
     for (int g = 0; g < n.groups; ++g) {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where a batch enters the plan: numbers are copied, categories look up their row.
+// Inputs of a plan: copies of numeric fields, lookups of categorical ones.
 #pragma once
 
 #include "espalier/ops/context.hpp"
 
 namespace espalier::ops {
 
-/// y = rows `field` … of the batch's numeric inputs.
+/// y = the batch's numeric inputs from row `field` on.
 struct NumericInput {
   static constexpr std::string_view name = "numeric";
   static constexpr bool is_input = true;
@@ -35,8 +35,9 @@ struct NumericInput {
   static constexpr Cost cost(const Node& n) { return {0, 0, 8.0 * n.out.rows}; }
 };
 
-/// y = table[id], or for a multi-valued field the sum or mean of its rows (0 when there are none).
-/// Backward keeps dy; the tables are updated after all microbatches, row by row, in the order of the samples.
+/// y = table[id]; for a multi-valued field the sum or mean of its rows, 0 if there are none.
+/// Backward stores dy; after all microbatches, gradients are summed per table row in the order of
+/// the samples.
 struct Embedding {
   static constexpr std::string_view name = "embedding";
   static constexpr bool is_input = true;

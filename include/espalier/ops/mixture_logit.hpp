@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The logit of a mixture of probabilities; and a learnt vector that all samples read.
+// The logit of a mixture of probabilities, and a learnt vector shared by all samples.
 #pragma once
 
 #include "espalier/ops/context.hpp"
@@ -7,12 +7,12 @@
 
 namespace espalier::ops {
 
-/// The logit of Σ_c g_c σ(z_c): z are `in`, g, which sum to 1, are `in2`; y is one row.
+/// The logit of Σ_c g_c σ(z_c): z is `in`; g, which sums to 1, is `in2`; y has one row.
 ///
 ///   y = log p − log q,  p = Σ_c g_c σ(z_c),  q = Σ_c g_c σ(−z_c) = 1 − p
 ///   dz_c = dy · g_c σ(z_c) σ(−z_c) (1/p + 1/q),  dg_c = dy · (σ(z_c)/p − σ(−z_c)/q)
-/// Sums of logarithms all the way: nothing underflows and no digits cancel, in single precision
-/// either. The critics of Zhu et al., KDD 2021.
+/// Computed with log-sum-exp, so there is no underflow or cancellation, even in single
+/// precision. The critics of Zhu et al., KDD 2021.
 struct MixtureLogit {
   static constexpr std::string_view name = "mixture_logit";
 
@@ -42,7 +42,7 @@ struct MixtureLogit {
                            n.in2.gradient ? c.gradient(n.in2) : Nothing{}, n.accumulate_in2);
   }
 
-  /// Each part as the whole.
+  /// The output's target becomes that of every component.
   template <class T>
   static void start(const Node& n, StartValues<T>& s) {
     for (int row = 0; row < n.in.rows; ++row) s.want(n.in, row, s.wanted(n.out, 0));
@@ -54,7 +54,7 @@ struct MixtureLogit {
   }
 };
 
-/// y = v, a learnt vector: what a task is, say.   dv += Σ dy
+/// y = v, a learnt vector, such as a task embedding.   dv += Σ dy
 struct Broadcast {
   static constexpr std::string_view name = "broadcast";
 

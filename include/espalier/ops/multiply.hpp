@@ -6,7 +6,9 @@
 
 namespace espalier::ops {
 
-/// y = s · a ∘ b with s = `real`: a mask or gate b on features a.   da = s · dy ∘ b,  db = s · dy ∘ a
+/// y = s · a ∘ b, s = `scale`: for example a mask or gate b on features a.
+///
+///   da = s · dy ∘ b;  db = s · dy ∘ a
 struct Multiply {
   static constexpr std::string_view name = "multiply";
 

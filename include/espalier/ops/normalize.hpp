@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Normalisation over a sample's values, and over the batch.
+// Layer normalisation and batch normalisation.
 #pragma once
 
 #include <cmath>
@@ -8,9 +8,11 @@
 
 namespace espalier::ops {
 
-/// x̂ = (x − mean) · r, r = 1 / √(variance + ε), over a column;  y = gain ∘ x̂ + shift.   cache: mean, r.
+/// x̂ = (x − mean) · r, r = 1 / √(variance + ε), over a column;  y = gain ∘ x̂ + shift.
 ///
-///   dgain += Σ dy ∘ x̂;  dshift += Σ dy;  with d = gain ∘ dy:  dx = r (d − mean(d) − x̂ · mean(d ∘ x̂))
+///   cache: mean, r
+///   dgain += Σ dy ∘ x̂;  dshift += Σ dy
+///   dx = r (d − mean(d) − x̂ · mean(d ∘ x̂)),  d = gain ∘ dy
 /// Ba, Kiros & Hinton 2016.
 struct LayerNorm {
   static constexpr std::string_view name = "layer_norm";
@@ -46,11 +48,13 @@ struct LayerNorm {
   }
 };
 
-/// Batch normalisation, first half: the moments of every row over the whole batch. Each microbatch leaves its count, means
-/// and sums of squared deviations in its scratch; merge_forward puts them together in the microbatches' order (Chan, Golub &
-/// LeVeque 1983) and moves the running statistics. Ioffe & Szegedy 2015.
+/// Batch normalisation, first half: the moments of every row over the whole batch. Each microbatch
+/// writes its count, means and sums of squared deviations to its scratch; merge_forward combines
+/// them in the order of the microbatches (Chan, Golub & LeVeque 1983) and updates the running
+/// statistics. Ioffe & Szegedy 2015.
 ///
-///   merged: 1 + 4·rows values: count, means, r = 1 / √(variance + ε), and after backward Σ dy, Σ dy ∘ x̂.
+///   merged: 1 + 4 · rows values: count, means, r = 1 / √(variance + ε);
+///           after backward also Σ dy, Σ dy ∘ x̂
 struct BatchMoments {
   static constexpr std::string_view name = "batch_moments";
   static constexpr double momentum = 0.1;
@@ -112,7 +116,8 @@ struct BatchMoments {
   }
 };
 
-/// Second half: y = gain ∘ x̂ + shift with the moments of the batch, or in inference the running ones.
+/// Second half: y = gain ∘ x̂ + shift, with the batch's moments in training and the running ones in
+/// inference.
 struct BatchNormalize {
   static constexpr std::string_view name = "batch_normalize";
 

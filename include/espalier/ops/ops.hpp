@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// All operations, the losses they end in, and the CPU's kernels.
+// All operations, all losses, and the CPU kernels.
 #pragma once
 
 #include "espalier/kernels/cpu/kernels.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `Program`: a plan together with the functions that run its nodes and losses on one device.
+// `Program`: a plan, and the functions that run its nodes and losses on one device.
 #pragma once
 
 #include <array>
@@ -18,7 +18,8 @@ namespace espalier {
 template <class T, class Device>
 struct OperationFunctions {
   using Run = void (*)(const Node&, const Context<T, Device>&);
-  /// parts: one microbatch's scratch each, `stride` values apart; merged: the result, read by what follows.
+  /// parts: the scratch of `count` microbatches, `stride` values apart. merged: the result, which
+  /// later steps read.
   using Merge = void (*)(const Node&, const T* parts, Index stride, Index count, T* parameters, T* merged);
 
   using Start = void (*)(const Node&, StartValues<T>&);
@@ -27,17 +28,20 @@ struct OperationFunctions {
   Run forward = nullptr;
   Run backward = nullptr;
   Cost (*cost)(const Node&) = nullptr;  ///< for one sample
-  int (*gates)(const Node&) = nullptr;  ///< set: its output is that many gates, side by side
-  Start start = nullptr;           ///< set: it can make its output what is wanted at the start
-  Merge merge_forward = nullptr;   ///< set: all microbatches must have run this node forward before the next
-  Merge merge_backward = nullptr;  ///< set: all microbatches must have run this node backward before the one before
+  // Null if the operation does not have it:
+  int (*gates)(const Node&) = nullptr;  ///< its output is that many gates, side by side
+  Start start = nullptr;                ///< see StartValues
+  // Run after all microbatches ran this node, before the next node:
+  Merge merge_forward = nullptr;
+  Merge merge_backward = nullptr;
 };
 
 template <class T>
 struct LossFunctions {
-  /// Returns Σ weight · value over the labelled samples; writes scale · weight · derivative. `unit`: what labels were divided by.
+  /// Returns Σ weight · value over the labelled samples; writes scale · weight · derivative to
+  /// `gradient`. `unit`: divisor that was applied to the labels.
   double (*evaluate)(View<const T> logits, const T* labels, const T* weights, T scale, View<T> gradient, T unit) = nullptr;
-  /// What the head's output means: probability, mean, class probabilities.
+  /// Converts logits to predictions: a probability, a mean or class probabilities.
   void (*predict)(View<const T> logits, View<T> out) = nullptr;
 };
 

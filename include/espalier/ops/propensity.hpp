@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Conversion over all exposures, learnt from the clicked ones: auxiliary losses that undo how they were selected.
+// Losses that correct selection bias: conversion over all exposures, learnt from clicked ones.
 #pragma once
 
 #include "espalier/ops/context.hpp"
 
 namespace espalier::ops {
 
-/// With z the conversion's logit (`in`), p = max(σ(click's logit, `in2`), `bound`), o the label of task `field` (clicked),
-/// δ the cross-entropy of z and the label of task `loss`:   real · mean_j o_j δ_j / p_j
-/// p is a constant here. Inverse propensity weighting: Wang et al., ESCM², SIGIR 2022.
+/// Inverse propensity weighting:
+///
+///   loss_weight · mean_j o_j δ_j / p_j
+/// where z is the logit of conversion (`in`), p = max(σ(logit of click, `in2`), min_propensity), o
+/// the label of task `field` (clicked) and δ the cross entropy of z and the label of task `loss`.
+/// No gradient flows through p. Wang et al., ESCM², SIGIR 2022.
 struct InversePropensity {
   static constexpr std::string_view name = "inverse_propensity";
 
@@ -45,10 +48,12 @@ struct InversePropensity {
   static constexpr Cost cost(const Node&) { return {60, 60, 8}; }
 };
 
-/// The same, doubly robust: row 0 of `in` is z, row 1 imputes the error of every sample, clicked or not, as δ̂ = log(1 + e^i):
+/// Doubly robust version of InversePropensity: row 0 of `in` is z; row 1, i, imputes the error of
+/// every sample, clicked or not, as δ̂ = log(1 + e^i):
 ///
-///   real · mean_j (δ̂_j + o_j (δ_j − δ̂_j) / p_j + o_j (δ_j − δ̂_j)² / p_j)
-/// z learns from the first two terms with δ̂ held, δ̂ from the last with δ held (Wang et al., ICML 2019: joint learning).
+///   loss_weight · mean_j (δ̂_j + o_j (δ_j − δ̂_j) / p_j + o_j (δ_j − δ̂_j)² / p_j)
+/// z learns from the first two terms with δ̂ held constant, i from the last term with δ held
+/// constant (joint learning, Wang et al., ICML 2019).
 struct DoublyRobust {
   static constexpr std::string_view name = "doubly_robust";
 

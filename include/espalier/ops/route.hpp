@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Routes between sub-networks, each with a gate that can close.
+// Routes between sub-networks, each with a gate that can be exactly 0.
 #pragma once
 
 #include <array>
@@ -8,9 +8,9 @@
 
 namespace espalier::ops {
 
-/// x is `groups` = I parts of one width, y O parts of it (O · I ≤ 4096); log α is O × I.
+/// x: `groups` = I parts of equal width; y: O parts of that width; log α is O × I, O · I ≤ 4096.
 ///
-///   y_o = Σ_i z_oi x_i,  z = the hard concrete gates of log α, one draw for the whole batch and step
+///   y_o = Σ_i z_oi x_i,  z = hard concrete gates of log α, drawn once per step for the whole batch
 ///   dx_i = Σ_o z_oi dy_o;   d log α_oi += Σ ⟨dy_o, x_i⟩ · ∂z/∂ log α
 /// Ma et al., SNR: Sub-network routing, AAAI 2019; Louizos, Welling & Kingma, ICLR 2018.
 struct Route {

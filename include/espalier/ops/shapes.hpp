@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whether every node of a plan has the shapes that its operation needs: said by the compiler where not.
+// Checks at compile time that every node of a plan has the shapes that its operation needs.
 #pragma once
 
 #include <initializer_list>
@@ -15,7 +15,7 @@ struct BrokenShape {
   Name where;
 };
 
-/// Rules of every node, which need the plan.
+/// Rules that every node must satisfy; checking them needs the plan.
 struct BlockBounds {
   template <bool Holds, Where At>
   static constexpr void say() {
@@ -70,7 +70,8 @@ struct ShapeOf<Op> {
 template <class... Ops>
 JoinUnique<TypeList<BlockBounds, LookupWidth>, typename ShapeOf<Ops>::type...> shapes_of(TypeList<Ops...>);
 
-/// Of a model: Shapes::Rule::say<Shapes::hold, Shapes::where>() where its operations are needed.
+/// Result of the check for a model. Code that uses the model's operations calls
+/// Shapes::Rule::say<Shapes::hold, Shapes::where>(): a compile error if a rule does not hold.
 template <class Model>
 struct Shapes {
   using Operations = typename Fold<Model>::Operations;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `StartValues`: what blocks shall hold before anything is learnt, passed from the tasks' logits down to the heads.
+// `StartValues`: values that blocks should have before training, passed from logits back to heads.
 #pragma once
 
 #include <cmath>
@@ -11,16 +11,16 @@
 
 namespace espalier {
 
-/// One value a row, whatever the sample; NaN where any will do. An operation that can make its output what is wanted by
-/// a bias, or by what its inputs are, has
+/// One target value per row, the same for all samples; NaN if there is none. An operation that can
+/// reach its output's target with a bias, or by setting targets of its inputs, has
 ///
 ///   template <class T> static void start(const Node&, StartValues<T>&);
 ///
-/// which is called from the last node to the first. Blocks of several steps are left alone.
+/// start() is called from the last node to the first. Blocks of several steps are ignored.
 template <class T>
 class StartValues {
  public:
-  /// `values`: of the plan, a sample. `parameters`: the dense ones.
+  /// `values`: the plan's values per sample. `parameters`: the dense parameters; must outlive this.
   StartValues(int values, T* parameters)
       : wanted_(static_cast<std::size_t>(values), std::numeric_limits<double>::quiet_NaN()), parameters_(parameters) {}
 
@@ -28,14 +28,14 @@ class StartValues {
     return block.steps == 1 ? wanted_[place(block, row)] : std::numeric_limits<double>::quiet_NaN();
   }
 
-  /// The first to want something of a block has it; of one that learns nothing from here nobody wants anything.
+  /// Sets a row's target unless it has one. Ignores blocks without a gradient.
   void want(const Block& block, int row, double value) {
     if (block.steps != 1 || !block.gradient) return;
     double& at = wanted_[place(block, row)];
     if (std::isnan(at)) at = value;
   }
 
-  /// Every row of `to` as the same row of `from`.
+  /// Every row's target in `from` becomes that of the same row of `to`.
   void pass(const Block& from, const Block& to) {
     for (int row = 0; row < from.rows; ++row) want(to, row, wanted(from, row));
   }

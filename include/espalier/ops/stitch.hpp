@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Cross-stitch units: each part of the output is a learnt combination of the parts of the input.
+// Cross-stitch units: each part of the output is a learnt linear combination of the input's parts.
 #pragma once
 
 #include "espalier/ops/context.hpp"
 
 namespace espalier::ops {
 
-/// x is `groups` parts of one width, y some number of parts of it; A is learnt, the same for all samples.
+/// x has `groups` parts of equal width, y any number of parts of that width; A is learnt and shared
+/// by all samples.
 ///
 ///   y_o = Σ_i A_oi x_i;   dx_i = Σ_o A_oi dy_o;   dA_oi += Σ ⟨dy_o, x_i⟩
 /// Misra, Shrivastava, Gupta & Hebert, Cross-stitch networks for multi-task learning, CVPR 2016.

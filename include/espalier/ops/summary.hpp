@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `summary<Model>()`: a plan as a table to read.
+// `summary<Model>()`: a plan as a readable table.
 #pragma once
 
 #include <algorithm>
@@ -16,7 +16,7 @@ namespace espalier {
 
 namespace detail {
 
-/// 1234567 as "1,234,567".
+/// Formats 1234567 as "1,234,567".
 [[nodiscard]] ESPALIER_COLD inline std::string grouped_digits(double number) {
   char digits[64];
   int left = std::snprintf(digits, sizeof digits, "%.0f", number);
@@ -28,7 +28,7 @@ namespace detail {
   return text;
 }
 
-/// 1234567 as "1.23 MFLOP".
+/// Formats 1234567 as "1.23 MFLOP".
 [[nodiscard]] inline std::string short_flops(double flops) {
   const bool mega = flops >= 1e5;
   char text[64];
@@ -36,7 +36,8 @@ namespace detail {
   return text;
 }
 
-/// Rows of cells under a header; the first `left` columns are flush left, the others right.
+/// Aligns rows of cells; the first row is the header. The first `left` columns are left-aligned,
+/// the others right-aligned.
 [[nodiscard]] ESPALIER_COLD inline std::string align_columns(
     const std::vector<std::vector<std::string>>& rows, std::size_t left) {
   std::vector<std::size_t> widths(rows.front().size(), 0);
@@ -56,7 +57,7 @@ namespace detail {
   return text;
 }
 
-/// Learnt values of each node; those that several read count for the last.
+/// Trainable values of each node; a tensor that several nodes read counts for the last of them.
 [[nodiscard]] ESPALIER_COLD inline std::vector<Index> parameters_of_nodes(const PlanView& plan) {
   std::vector<Index> sums(plan.nodes.size(), 0);
   std::vector<bool> counted(plan.tensors.size(), false);
@@ -127,8 +128,8 @@ template <class... Ops>
 
 }  // namespace detail
 
-/// The plan of `Model` as text: every operation with the values it gives a sample, its parameters and flops (a
-/// multiply-add is 2); tables; tasks; totals. Ends with a line break.
+/// The plan of `Model` as text: every operation with its output values per sample, parameters and
+/// flops (a multiply-add is 2); tables; tasks; totals. Ends with a newline.
 template <class Model>
 [[nodiscard]] std::string summary() {
   const std::vector<std::string_view> names = detail::operation_names(plan_of<Model>(), typename detail::Fold<Model>::Operations{});

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `OperationTraits`: what passes may know of an operation without knowing which it is.
+// `OperationTraits`: properties of an operation that passes use without knowing its type.
 #pragma once
 
 #include <cstddef>
@@ -9,7 +9,7 @@
 
 namespace espalier {
 
-/// `count` matrices, rows × columns each, one behind the other: all of a node's parameters of that number.
+/// `count` contiguous matrices, rows × columns each: all of parameters[`parameter`] of a node.
 struct WeightMatrices {
   std::size_t parameter = 0;
   int count = 0;
@@ -17,18 +17,20 @@ struct WeightMatrices {
 };
 
 struct OperationTraits {
-  /// Reads the batch, and no block.
+  /// Reads the batch and no block.
   bool is_input = false;
-  /// Set: the matrices that it reads by Context::matrix, and by nothing else. Inference may keep them in another form.
+  /// If not null: returns the matrices that forward reads only with Context::matrix, so inference
+  /// may store them in another format.
   WeightMatrices (*matrices)(const Node&) = nullptr;
-  /// Set: leaves of a node only the rows of its output that are in `part`, if it can be cut there; it then costs what that part alone
-  /// would. False: it cannot, and is as it was.
+  /// If not null: reduces a node to the rows `part` of its output, at the cost of that part alone.
+  /// Returns false, and leaves the node unchanged, if it cannot be cut there.
   bool (*slice_rows)(const PlanView&, Node&, const Block& part) = nullptr;
-  /// Set: it is an auxiliary loss of the gates of several tasks or of all; leaves of a node what is task `task`'s of `tasks`.
+  /// If not null: the operation is an auxiliary loss of gates that may belong to several or all
+  /// tasks; reduces a node to the part of task `task` of `tasks`.
   void (*keep_task)(Node&, int task, int tasks) = nullptr;
 };
 
-/// An operation has those that it defines, under the same names.
+/// Collects the traits that the operation defines under the same names.
 template <class Op>
 [[nodiscard]] constexpr OperationTraits traits_of() {
   OperationTraits traits;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The matrices of weights that the nodes of a plan read.
+// The weight matrices that the nodes of a plan read.
 #pragma once
 
 #include <cstddef>
@@ -12,7 +12,8 @@
 
 namespace espalier {
 
-/// One of them: rows × columns, row after row, among the dense parameters. Nodes may share one, or parts of one.
+/// A weight matrix: rows × columns, row-major, within the dense parameters. Nodes may share a
+/// matrix or parts of it.
 struct WeightMatrix {
   const Node* node = nullptr;
   Index offset = 0, rows = 0, columns = 0;
@@ -21,18 +22,18 @@ struct WeightMatrix {
   [[nodiscard]] bool overlaps(const WeightMatrix& other) const {
     return offset < other.end() && other.offset < end();
   }
-  /// Whether both are the same values in the same shape.
+  /// Whether both have the same values and the same shape.
   [[nodiscard]] bool same(const WeightMatrix& other) const {
     return offset == other.offset && rows == other.rows && columns == other.columns;
   }
 };
 
-/// Whether the node's parameters of that number are matrices.
+/// Whether `node.parameters[parameter]` holds weight matrices.
 [[nodiscard]] constexpr bool is_matrix(const OperationTraits& traits, const Node& node, std::size_t parameter) {
   return traits.matrices != nullptr && traits.matrices(node).parameter == parameter;
 }
 
-/// All of them, node after node. `traits`: one a node.
+/// All weight matrices, in the order of the nodes. `traits`: one per node.
 [[nodiscard]] ESPALIER_COLD inline std::vector<WeightMatrix> weight_matrices(std::span<const Node> nodes, std::span<const OperationTraits> traits) {
   std::vector<WeightMatrix> made;
   for (std::size_t i = 0; i < nodes.size(); ++i) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Adagrad: a rate for each parameter that falls with the gradients it has seen.
+// Adagrad: a learning rate per parameter that decreases with the gradients seen so far.
 #pragma once
 
 #include <array>
@@ -9,13 +9,13 @@
 
 namespace espalier {
 
-/// g ← scale · g + weight_decay · p;  a ← a + g²;  p ← p − rate · g / (√a + ε), a from
-/// `initial_accumulator` on. Duchi, Hazan & Singer, Adaptive subgradient methods for online
-/// learning and stochastic optimization, JMLR 2011.
+/// g ← scale · g + weight_decay · p; a ← a + g²; p ← p − rate · g / (√a + ε), with a initially
+/// `initial_accumulator`. Duchi, Hazan & Singer, Adaptive subgradient methods for online learning
+/// and stochastic optimization, JMLR 2011.
 struct Adagrad {
   double learning_rate = 1e-2;
   double initial_accumulator = 0;
-  double epsilon = 1e-10;   ///< outside the root
+  double epsilon = 1e-10;   ///< added outside the square root
   double weight_decay = 0;  ///< L2: added to the gradient
 
   static constexpr std::string_view name = "adagrad";

@@ -12,8 +12,8 @@ namespace espalier {
 
 namespace optim_detail {
 
-/// Adam's step for both of its forms: `l2` is added to the gradient, `shrink` = rate · decoupled
-/// decay.
+/// The update of Adam and AdamW: `l2` · p is added to the gradient; p is first multiplied by
+/// 1 − rate · `decoupled`.
 template <class T>
 [[nodiscard]] auto adam_formula(const UpdateStep& step, double learning_rate, double beta1,
                                 double beta2, double epsilon, double l2, double decoupled) {
@@ -28,12 +28,12 @@ template <class T>
     g = scale * g + l2 * p;
     m = without_tail(beta1 * m + rest1 * g);
     v = beta2 * v + rest2 * (g * g);
-    v = m == decltype(m + m){} ? without_tail(v) : v;  // alone it must not vanish: m is divided by its root
+    v = m == decltype(m + m){} ? without_tail(v) : v;  // not before m: m is divided by its root
     p = keep * p - rate * m / (unbias * square_root(v) + epsilon);
   };
 }
 
-/// Both forms have the same hyper-parameters.
+/// The hyper-parameters of both.
 [[nodiscard]] inline auto adam_parameters(double learning_rate, double beta1, double beta2,
                                           double epsilon, double weight_decay) {
   return std::array{HyperParameter{"learning_rate", learning_rate},
@@ -44,14 +44,14 @@ template <class T>
 
 }  // namespace optim_detail
 
-/// g ← scale · g + weight_decay · p;  m ← β₁ m + (1 − β₁) g;  v ← β₂ v + (1 − β₂) g²;
-/// p ← p − rate · m̂ / (√v̂ + ε) with m̂ = m / (1 − β₁^t), v̂ = v / (1 − β₂^t), t the step from 1 on.
-/// Kingma & Ba, Adam: a method for stochastic optimization, ICLR 2015.
+/// g ← scale · g + weight_decay · p; m ← β₁ m + (1 − β₁) g; v ← β₂ v + (1 − β₂) g²;
+/// p ← p − rate · m̂ / (√v̂ + ε) with m̂ = m / (1 − β₁^t), v̂ = v / (1 − β₂^t), t = 1 in the first
+/// step. Kingma & Ba, Adam: a method for stochastic optimization, ICLR 2015.
 struct Adam {
   double learning_rate = 1e-3;
   double beta1 = 0.9;       ///< in [0, 1)
   double beta2 = 0.999;     ///< in [0, 1)
-  double epsilon = 1e-8;    ///< outside the root
+  double epsilon = 1e-8;    ///< added outside the square root
   double weight_decay = 0;  ///< L2: added to the gradient
 
   static constexpr std::string_view name = "adam";
@@ -67,14 +67,15 @@ struct Adam {
   }
 };
 
-/// Adam with decoupled decay: the gradient is left as it is and p is first multiplied by 1 − rate ·
-/// weight_decay. Loshchilov & Hutter, Decoupled weight decay regularization, ICLR 2019.
+/// Adam with decoupled weight decay: the decay is not added to the gradient; instead p is first
+/// multiplied by 1 − rate · weight_decay. Loshchilov & Hutter, Decoupled weight decay
+/// regularization, ICLR 2019.
 struct AdamW {
   double learning_rate = 1e-3;
   double beta1 = 0.9;          ///< in [0, 1)
   double beta2 = 0.999;        ///< in [0, 1)
-  double epsilon = 1e-8;       ///< outside the root
-  double weight_decay = 1e-2;  ///< times the rate: the share of p that goes in a step
+  double epsilon = 1e-8;       ///< added outside the square root
+  double weight_decay = 1e-2;  ///< rate · weight_decay is the fraction of p removed per step
 
   static constexpr std::string_view name = "adamw";
   static constexpr int states = 2;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Clipping the gradient by its global norm.
+// Gradient clipping by the global norm.
 #pragma once
 
 #include <algorithm>
@@ -12,11 +12,10 @@
 
 namespace espalier {
 
-/// Elements that are summed as one piece by sum_of_squares().
+/// Elements per chunk of sum_of_squares().
 inline constexpr Index norm_chunk = 4096;
 
-/// Σ x² of at most norm_chunk elements, in double, in eight partial sums that are added in a fixed
-/// order.
+/// Σ x² of at most norm_chunk elements, in double, as eight partial sums added in a fixed order.
 template <class T>
 [[nodiscard]] double chunk_sum_of_squares(const T* x, Index n) {
   constexpr Index lanes = 8;
@@ -30,8 +29,9 @@ template <class T>
   return ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7]));
 }
 
-/// Σ x², the sum over chunks of norm_chunk elements in order, each by chunk_sum_of_squares():
-/// threads that take whole chunks and have their sums added in the chunks' order get the same bits.
+/// Σ x²: sums chunks of norm_chunk elements with chunk_sum_of_squares() and adds them in order.
+/// Threads that take whole chunks get a bit-identical result if their sums are added in chunk
+/// order.
 template <class T>
 [[nodiscard]] double sum_of_squares(const T* x, Index n) {
   double sum = 0;
@@ -40,11 +40,12 @@ template <class T>
   return sum;
 }
 
-/// What to multiply the gradient by so that its norm is at most `max_norm`: min(1, max_norm /
-/// (√squared_norm + 1e-6)), as in PyTorch. `squared_norm`: Σ g² over all tensors and touched rows;
-/// `max_norm` > 0, infinity for no clipping. NaN for a NaN norm, 0 for an infinite one: check for
-/// either first, as 0 · ∞ is NaN. Throws ConfigError when max_norm is not positive. Pascanu et al.,
-/// On the difficulty of training RNNs, ICML 2013.
+/// Returns the factor that limits the norm of the gradient to `max_norm`:
+/// min(1, max_norm / (√squared_norm + 1e-6)), as in PyTorch. `squared_norm`: Σ g² over all tensors
+/// and touched rows; `max_norm` > 0, infinity for no clipping. Returns NaN for a NaN norm, and 0
+/// for an infinite one if max_norm is finite: check for both first, because 0 · ∞ is NaN. Throws
+/// ConfigError if max_norm is not positive. Pascanu et al., On the difficulty of training RNNs,
+/// ICML 2013.
 [[nodiscard]] inline double clip_factor(double squared_norm, double max_norm) {
   if (!(max_norm > 0))
     throw_error<ConfigError>({"clip: max_norm is ", optim_detail::shortest(max_norm),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Numbers as text that reads back as the same number.
+// Formats numbers as text that parses back to the same number.
 #pragma once
 
 #include <string>
@@ -8,7 +8,7 @@
 
 namespace espalier::optim_detail {
 
-/// The fewest significant digits that give back the very same double.
+/// Returns the fewest significant digits that parse back to the same double.
 [[nodiscard]] inline std::string shortest(double value) {
   std::string text;
   for (int digits = 1; digits <= 17; ++digits) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// All optimisers, schedules and clipping.
+// All optimisers, schedules and gradient clipping.
 #pragma once
 
 // IWYU pragma: begin_exports

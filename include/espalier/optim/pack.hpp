@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `Pack<T>`: as many T as one vector register holds, so that an optimiser's formula is written
-// once, for an element.
+// `Pack<T>`: the elements of one vector register, so that an optimiser's formula is written once,
+// for a single element.
 #pragma once
 
 #include <cmath>
@@ -11,10 +11,10 @@
 #include "espalier/core/config.hpp"
 #include "espalier/kernels/cpu/instruction_set.hpp"
 
-// 32 bytes at most: a step waits for memory, and narrow embedding rows leave less over. The
-// compiler's vector types have + − * / among themselves and with a T. They lack a square root, and
-// the loop around std::sqrt is not vectorised unless the application says that it does not look at
-// errno: hence square_root().
+// At most 32 bytes: an update is limited by memory bandwidth, and with narrower packs narrow
+// embedding rows have a smaller remainder. Compiler vector types support + − * / with each other
+// and with a T, but not the square root, and a loop around std::sqrt is not vectorised unless the
+// application is compiled with -fno-math-errno: hence square_root().
 #if defined(__AVX__)
 #define ESPALIER_PACK_BYTES 32
 #elif defined(__SSE2__) || defined(__ARM_NEON)
@@ -42,7 +42,7 @@ struct PackOf<double> {
 };
 #endif
 
-/// A vector of float or double; the scalar itself where the target has no vectors.
+/// A vector of float or double; the scalar itself if the target has no vectors.
 template <class T>
 using Pack = typename PackOf<T>::type;
 
@@ -53,7 +53,8 @@ inline constexpr Index pack_size = static_cast<Index>(sizeof(Pack<T>) / sizeof(T
 [[nodiscard]] inline float square_root(float x) { return std::sqrt(x); }
 [[nodiscard]] inline double square_root(double x) { return std::sqrt(x); }
 #if defined(__has_builtin) && defined(__AVX__) && __has_builtin(__builtin_ia32_sqrtps256)
-// By the compilers' own names: <immintrin.h> would cost every program that includes us a third of a second.
+// Compiler builtins: <immintrin.h> would add a third of a second to the compilation of every
+// including file.
 [[nodiscard]] inline Pack<float> square_root(Pack<float> x) { return __builtin_ia32_sqrtps256(x); }
 [[nodiscard]] inline Pack<double> square_root(Pack<double> x) { return __builtin_ia32_sqrtpd256(x); }
 #elif defined(__has_builtin) && defined(__SSE2__) && !defined(__AVX__) && __has_builtin(__builtin_ia32_sqrtps)
@@ -70,7 +71,7 @@ inline constexpr Index pack_size = static_cast<Index>(sizeof(Pack<T>) / sizeof(T
 }
 #endif
 
-/// Reads pack_size<T> elements from any address.
+/// Loads pack_size<T> elements from an address of any alignment.
 template <class T>
 [[nodiscard]] inline Pack<T> load_pack(const T* from) {
   Pack<T> pack;
@@ -98,9 +99,9 @@ struct ElementOfPack<Pack<double>> {
 };
 #endif
 
-/// x, or 0 where |x| < 10⁸ times the least normal number: 10⁻³⁰ for float. A decaying average whose
-/// gradients have ceased ends among denormals otherwise, which never decay to 0 and take
-/// processors many times as long. NaN stays.
+/// x, or 0 if |x| < 10⁸ times the least normal number (about 10⁻³⁰ for float). Otherwise a decaying
+/// average whose gradients have become 0 ends as a denormal that never reaches 0, and denormals
+/// make processors many times slower. NaN is kept.
 template <class P>
 [[nodiscard]] inline P without_tail(const P& x) {
   using T = typename ElementOfPack<P>::type;

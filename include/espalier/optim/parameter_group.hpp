@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `ParameterGroup`: tensors, known by their names, that learn at another rate or with another weight decay.
+// `ParameterGroup`: tensors, selected by name, with their own learning rate factor or weight decay.
 #pragma once
 
 #include <cmath>
@@ -13,27 +13,29 @@
 
 namespace espalier {
 
-/// All tensors and tables whose name fits: `{.pattern = "*/bias", .weight_decay = 0}`.
+/// All tensors and tables whose name matches the pattern:
+/// `{.pattern = "*/bias", .weight_decay = 0}`.
 struct ParameterGroup {
-  std::string pattern;                   ///< '*' for any characters, '?' for one
-  double rate = 1;                       ///< ≥ 0: multiplies the learning rate
-  std::optional<double> weight_decay{};  ///< none: the optimiser's own
+  std::string pattern;                   ///< '*' matches any characters, '?' matches one
+  double rate = 1;                       ///< ≥ 0; multiplies the learning rate
+  std::optional<double> weight_decay{};  ///< if empty, that of the optimiser
 };
 
-/// "embedding/* (rate 0.5, weight_decay 0.0001)": equal texts mean equal groups.
+/// For example "embedding/* (rate 0.5, weight_decay 0.0001)". Equal texts mean equal groups.
 [[nodiscard]] ESPALIER_COLD inline std::string describe(const ParameterGroup& group) {
   std::string text = group.pattern + " (rate " + optim_detail::shortest(group.rate);
   if (group.weight_decay) text += ", weight_decay " + optim_detail::shortest(*group.weight_decay);
   return text + ")";
 }
 
-/// How some of the parameters learn.
+/// The optimiser and learning rate factor of some of the parameters.
 struct GroupRule {
   Optimizer optimizer;
   double rate = 1;
 };
 
-/// The rule of what is in no group, then those of the groups. Throws ConfigError.
+/// Returns the rule for parameters in no group, then one rule per group. Throws ConfigError if a
+/// rate or weight decay is out of range, or the optimiser has no weight decay.
 [[nodiscard]] ESPALIER_COLD inline std::vector<GroupRule> group_rules(
     const Optimizer& optimizer, std::span<const ParameterGroup> groups) {
   std::vector<GroupRule> rules{{optimizer, 1}};

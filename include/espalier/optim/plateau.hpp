@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `Plateau`: the learning rate falls when validation does not get better.
+// `Plateau`: reduces the learning rate if the validation metric stops improving.
 #pragma once
 
 #include <algorithm>
@@ -10,15 +10,17 @@
 
 namespace espalier {
 
-/// After each `patience` epochs without a better monitored value the learning rate is multiplied by `factor`, down to
-/// `least` of what the schedule says: max(least, factor^n) after n times. Better is what it is for early stopping: better
-/// than the best so far. Known as ReduceLROnPlateau; PyTorch waits for one epoch more than its `patience` says, Keras does not.
+/// After every `patience` epochs without an improvement of the monitored value, multiplies the
+/// learning rate by `factor`; the factor on the scheduled rate after n reductions is
+/// max(least, factor^n). Improvement is defined as for early stopping: better than the best value
+/// so far. Known as ReduceLROnPlateau; PyTorch waits one epoch longer than its `patience`, Keras
+/// does not.
 struct Plateau {
   double factor = 0.5;  ///< in [0, 1)
-  int patience = 1;     ///< epochs, from 1; below that of early stopping, or it stops first
+  int patience = 1;     ///< epochs, ≥ 1; less than early stopping's, which otherwise stops first
   double least = 0;     ///< in [0, 1]
 
-  /// What the learning rate is multiplied by after `reductions`.
+  /// Factor on the learning rate after `reductions` reductions.
   [[nodiscard]] double rate(int reductions) const {
     return (std::max)(least, std::pow(factor, reductions));
   }
@@ -27,7 +29,7 @@ struct Plateau {
            ", patience=" + std::to_string(patience) + ", least=" + optim_detail::shortest(least) +
            ")";
   }
-  /// Throws ConfigError for settings out of range.
+  /// Throws ConfigError if a setting is out of range.
   void check() const {
     optim_detail::check_range("plateau: factor", factor, 0, std::nextafter(1.0, 0.0));
     optim_detail::check_count("plateau: patience", patience, 1);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `Schedule`: the factor on the learning rate, step by step.
+// `Schedule`: the factor on the learning rate in each step.
 #pragma once
 
 #include <algorithm>
@@ -16,8 +16,8 @@
 
 namespace espalier {
 
-/// A function (step, total_steps) → factor with `std::string describe() const`. May have `void
-/// check() const`, which throws ConfigError for settings out of range.
+/// A function (step, total_steps) → factor with `std::string describe() const`. Optional:
+/// `void check() const`, which throws ConfigError if a setting is out of range.
 template <class R>
 concept ScheduleRule = std::copyable<R> && requires(const R& rule, std::int64_t step) {
   { rule(step, step) } -> std::convertible_to<double>;
@@ -37,7 +37,7 @@ inline void check_count(std::string_view what, std::int64_t value, std::int64_t 
   throw_error<ConfigError>({what, " is ", value, "; expected ", least, " or more"});
 }
 
-/// Share of the training that lies behind at step `step`, in [0, 1]: (step − 1) / total_steps.
+/// Fraction of the training that is done before step `step`, in [0, 1]: (step − 1) / total_steps.
 inline double progress(std::int64_t step, std::int64_t total_steps) {
   const auto done = static_cast<double>(step - 1);
   return (std::clamp)(done / static_cast<double>((std::max)(total_steps, std::int64_t{1})), 0.0,
@@ -46,7 +46,7 @@ inline double progress(std::int64_t step, std::int64_t total_steps) {
 
 }  // namespace optim_detail
 
-/// 1.
+/// The factor is always 1.
 struct Constant {
   [[nodiscard]] double operator()(std::int64_t, std::int64_t) const { return 1; }
   [[nodiscard]] std::string describe() const { return "constant"; }
@@ -70,8 +70,9 @@ struct StepDecay {
   }
 };
 
-/// final + (1 − final) (1 + cos πx) / 2, x = (step − 1) / total_steps: from 1 at the first step
-/// down to `final`. Loshchilov & Hutter, SGDR, ICLR 2017, without restarts.
+/// final + (1 − final) (1 + cos πx) / 2, x = (step − 1) / total_steps: falls from 1 at the first
+/// step towards `final`, which it reaches at step total_steps + 1. Loshchilov & Hutter, SGDR, ICLR
+/// 2017, without restarts.
 struct Cosine {
   double final = 0;  ///< in [0, 1]
 
@@ -85,7 +86,8 @@ struct Cosine {
   void check() const { optim_detail::check_range("cosine: final", final, 0, 1); }
 };
 
-/// 1 − (1 − final) x, x = (step − 1) / total_steps: from 1 at the first step down to `final`.
+/// 1 − (1 − final) x, x = (step − 1) / total_steps: falls from 1 at the first step towards `final`,
+/// which it reaches at step total_steps + 1.
 struct Linear {
   double final = 0;  ///< in [0, 1]
 
@@ -98,13 +100,13 @@ struct Linear {
   void check() const { optim_detail::check_range("linear: final", final, 0, 1); }
 };
 
-/// Any schedule as a value: `Schedule s = WarmUp{.steps = 500, .then = Cosine{}};`. Immutable,
-/// cheap to copy.
+/// Type-erased schedule: `Schedule s = WarmUp{.steps = 500, .then = Cosine{}};`. Immutable, cheap
+/// to copy.
 class Schedule {
  public:
   Schedule() : Schedule(Constant{}) {}
 
-  /// Throws ConfigError, naming it, when a setting is out of its range.
+  /// Throws ConfigError, naming the setting, if one is out of range.
   template <class Rule>
   requires(!std::same_as<Rule, Schedule> && ScheduleRule<Rule>)
       // NOLINTNEXTLINE(google-explicit-constructor): an option is given as the rule itself.
@@ -113,13 +115,13 @@ class Schedule {
     if constexpr (requires { rule.check(); }) rule.check();
   }
 
-  /// What the learning rate is multiplied by at `step`, 1 for the first of `total_steps`. Steps
-  /// beyond the total keep the last factor of those schedules that look at the total.
+  /// Factor on the learning rate at `step`, which is 1 for the first of `total_steps`. Beyond
+  /// total_steps, schedules that depend on the total stay at their final value.
   [[nodiscard]] double factor(std::int64_t step, std::int64_t total_steps) const {
     return model_->factor(step, total_steps);
   }
-  /// "warm_up(steps=500, then=cosine(final=0))": every setting, exactly; equal texts mean equal
-  /// schedules.
+  /// "warm_up(steps=500, then=cosine(final=0))": all settings without loss of precision; equal
+  /// texts mean equal schedules.
   [[nodiscard]] std::string describe() const { return model_->describe(); }
 
  private:
@@ -142,8 +144,9 @@ class Schedule {
   std::shared_ptr<const Concept> model_;
 };
 
-/// step / steps in the first `steps` steps (so never 0), then `then` from its own first step on,
-/// over what is left. Goyal et al., Accurate, large minibatch SGD, 2017.
+/// step / steps in the first `steps` steps (so never 0); after them `then`, which starts at its own
+/// step 1 and whose total is the remaining steps. Goyal et al., Accurate, large minibatch SGD,
+/// 2017.
 struct WarmUp {
   std::int64_t steps = 0;  ///< ≥ 0
   Schedule then{};

@@ -9,8 +9,9 @@
 
 namespace espalier {
 
-/// g ← scale · g + weight_decay · p;  b ← momentum · b + g;  p ← p − rate · b, or with `nesterov`
-/// p ← p − rate · (g + momentum · b). Without momentum: p ← p − rate · g, and no state is kept.
+/// g ← scale · g + weight_decay · p; b ← momentum · b + g; p ← p − rate · b, or with `nesterov`
+/// p ← p − rate · (g + momentum · b). Without momentum: p ← p − rate · g (with `nesterov` too), and
+/// no state is kept.
 /// Sutskever et al., On the importance of initialization and momentum in deep learning, ICML 2013.
 struct Sgd {
   double learning_rate = 1e-2;
@@ -34,7 +35,7 @@ struct Sgd {
   [[nodiscard]] auto formula(const UpdateStep& step) const {
     return [scale = static_cast<T>(step.gradient_scale), decay = static_cast<T>(weight_decay),
             rate = static_cast<T>(learning_rate * step.rate), keep = static_cast<T>(momentum),
-            // p moves by now · g + then · b
+            // p changes by −rate · (now · g + then · b)
             now = static_cast<T>(nesterov ? 1 : 0),
             then = static_cast<T>(nesterov ? momentum : 1)](auto& p, auto g, auto& b) {
       g = scale * g + decay * p;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// bf16: where matrices of weights lie once they are kept as bf16, and a schedule that reads them there.
+// Layout of weight matrices stored as bf16, and a pass that makes a schedule read them.
 #pragma once
 
 #include <algorithm>
@@ -17,18 +17,18 @@
 
 namespace espalier {
 
-/// The name under which `without` leaves it out.
+/// Name of the pass in `without` lists.
 inline constexpr std::string_view bf16_pass = "bf16";
 
-/// Matrices that products alone read move to a buffer of their own, each range of neighbours to the begin of a cache line; what is left
-/// closes up.
+/// Weight matrices that only matrix products read move to a separate buffer. Each contiguous range
+/// of them starts at a cache line. The remaining parameters are compacted.
 class Bf16Layout {
  public:
-  /// Of the plan's parameters: neighbouring matrices.
+  /// A contiguous range of the plan's parameters that consists of matrices.
   struct Range {
     Index begin = 0, end = 0;
-    Index place = 0;        ///< within the matrices
-    Index kept_before = 0;  ///< values that stay float and lie before it
+    Index place = 0;        ///< offset in the buffer of matrices
+    Index kept_before = 0;  ///< number of values before it that stay float
 
     [[nodiscard]] Index size() const { return end - begin; }
   };
@@ -40,7 +40,7 @@ class Bf16Layout {
     std::sort(ranges_.begin(), ranges_.end(), [](const Range& a, const Range& b) { return a.begin < b.begin; });
     std::size_t made = 0;
     for (const Range& r : ranges_) {
-      if (made > 0 && r.begin <= ranges_[made - 1].end) {  // a neighbour, or read by several nodes
+      if (made > 0 && r.begin <= ranges_[made - 1].end) {  // adjacent, or read by several nodes
         ranges_[made - 1].end = (std::max)(ranges_[made - 1].end, r.end);
       } else {
         ranges_[made++] = r;
@@ -59,13 +59,13 @@ class Bf16Layout {
     kept_ += parameters - last;
   }
 
-  /// In the order of the parameters.
+  /// Ranges in the order of the parameters.
   [[nodiscard]] std::span<const Range> ranges() const { return ranges_; }
-  /// Values of all matrices, and of what stays float.
+  /// Number of values in the buffer of matrices, with padding, and of values that stay float.
   [[nodiscard]] Index matrices() const { return ranges_.empty() ? 0 : ranges_.back().place + ranges_.back().size(); }
   [[nodiscard]] Index kept() const { return kept_; }
 
-  /// Lets a node of the plan find its parameters.
+  /// Sets the parameter offsets of a node of the plan to this layout.
   ESPALIER_COLD void redirect(Node& node, const OperationTraits& traits) const {
     for (std::size_t p = 0; p < node.parameters.size(); ++p) {
       Extent& e = node.parameters[p];
@@ -91,7 +91,7 @@ class Bf16Layout {
   Index kept_ = 0;
 };
 
-/// The nodes of a forward schedule, reading from such a layout.
+/// Makes the nodes of a forward schedule read their parameters in a Bf16Layout.
 template <class T, class Device = Cpu>
 class Bf16Weights {
  public:
@@ -106,7 +106,7 @@ class Bf16Weights {
   }
 
  private:
-  std::vector<Node> nodes_;  ///< one a step
+  std::vector<Node> nodes_;  ///< one per step
 };
 
 }  // namespace espalier

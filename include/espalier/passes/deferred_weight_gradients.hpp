@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `DeferredWeightGradients<T>`: gradients of large matrices, made of the whole batch and not microbatch by microbatch.
+// `DeferredWeightGradients<T>`: computes gradients of large matrices per batch, not per microbatch.
 #pragma once
 
 #include <algorithm>
@@ -17,12 +17,15 @@
 
 namespace espalier {
 
-/// Which matrices that is, and in which pieces: for this size of a batch, whatever the threads.
+/// Decides whether a matrix is deferred, and into which pieces it is cut. Depends on the batch
+/// size, not on threads.
 struct DeferredMatrix {
   Index in = 0, out = 0;
 
-  /// All accumulators' copies of the matrix are to be twice what the microbatches keep. Measured on two cores: of 512 × 256 at 256
-  /// samples a step takes 1.03 of the time on one thread, .90 on two, and .90 where each task has such a matrix.
+  /// Largest batch for which the accumulators' copies of the matrix have at least twice as many
+  /// values as the δ and x of all samples; 0 for small matrices. Measured on two cores with 256
+  /// samples and a matrix of 512 × 256: a step takes 1.03 times as long on one thread, 0.90 times
+  /// on two, and 0.90 times if each task has such a matrix.
   [[nodiscard]] Index most_samples(Index accumulators) const {
     return out < 64 || in * out < (1 << 14) ? 0 : accumulators * in * out / (2 * (in + out));
   }
@@ -32,16 +35,19 @@ struct DeferredMatrix {
   [[nodiscard]] Index pieces() const {
     return (std::max)(Index{2}, out / std::clamp(out / 8, Index{64}, Index{256}));
   }
-  /// Where a piece begins: whole tiles. None is so low (16 rows) that bf16 would leave it alone.
+  /// First row of a piece, a multiple of 8: whole tiles. Every piece has more than 16 rows; with 16
+  /// or fewer, the bf16 kernels would compute in float.
   [[nodiscard]] Index first_row(Index piece) const {
     return piece == pieces() ? out : piece * out / pieces() / 8 * 8;
   }
 };
 
-/// dW = Σ_j δ_j x_jᵀ of a layer, over the samples of the batch. Where a matrix is large beside the δ and x of all samples,
-/// adding to it microbatch by microbatch in a copy for each accumulator, and summing the accumulators, costs more than the products' arithmetic
-/// hides. Here microbatches leave their δ and x, and afterwards the matrix is made at once, some of its rows a piece.
-/// Which layers, and for which batches, depends on the plan, the tables' rows and the size of the batch alone.
+/// Computes a layer's dW = Σ_j δ_j x_jᵀ over all samples of the batch at once. If the matrix is
+/// large compared with the δ and x of all samples, adding every microbatch to a copy per
+/// accumulator, and summing the copies, costs more than the arithmetic hides. With this pass,
+/// microbatches store their δ and x; after all of them, dW is computed in pieces of several rows.
+/// Which layers are deferred, for which batches, depends only on the plan, the tables' rows and the
+/// batch size.
 template <class T, class Device = Cpu>
 class DeferredWeightGradients {
  public:
@@ -51,7 +57,8 @@ class DeferredWeightGradients {
 
   DeferredWeightGradients() = default;
 
-  /// `allowed(step)`: whether a backward step of a layer may be changed. What is kept for a layer is less than four times its matrix.
+  /// `allowed(step)`: whether a layer's backward step may be changed. The buffers of a layer hold
+  /// at most four times as many values as its matrices.
   template <class Allowed>
   ESPALIER_COLD DeferredWeightGradients(const ExecutionSchedule<T, Device>& schedule, const PlanView& plan, std::span<const OperationTraits> traits,
                                         Index max_batch, Device device, const Allowed& allowed)
@@ -75,7 +82,7 @@ class DeferredWeightGradients {
     }
   }
 
-  /// The layers that are deferred in batches that are cut so.
+  /// Indices of the layers that are deferred for this division into microbatches.
   [[nodiscard]] ESPALIER_COLD std::vector<Index> chosen(const Microbatches& microbatches) const {
     std::vector<Index> made;
     for (std::size_t i = 0; i < layers_.size(); ++i) {
@@ -84,7 +91,8 @@ class DeferredWeightGradients {
     return made;
   }
 
-  /// Changes a schedule for batches that are cut so; its steps refer to this.
+  /// Changes a schedule for this division into microbatches. Its steps refer to this object, which
+  /// must outlive it.
   ESPALIER_COLD void apply(ExecutionSchedule<T, Device>& schedule, const Microbatches& microbatches) {
     std::vector<Index> layers = chosen(microbatches);
     if (layers.empty()) {
@@ -126,7 +134,7 @@ class DeferredWeightGradients {
     sets_.push_back(std::move(layers));
   }
 
-  /// Runs a layer backward but for its matrix.
+  /// Backward pass of a layer without dW.
   static void backward(void* state, Index item, const C& c) {
     Layer& layer = static_cast<DeferredWeightGradients*>(state)->layers_[static_cast<std::size_t>(item)];
     const Node& n = *layer.node;
@@ -142,7 +150,7 @@ class DeferredWeightGradients {
       ops::Dense::input_gradient(n, g, as_const(part(delta, g * out, out)), c);
   }
 
-  /// Adds one piece of the gradients of these layers' matrices to `gradient`, of all dense parameters.
+  /// Adds one piece of the layers' dW to `gradient`, which covers all dense parameters.
   void finish(const std::vector<Index>& layers, Index piece, Index samples, T* gradient) {
     auto at = layers.begin();
     while (piece >= pieces_of(layers_[static_cast<std::size_t>(*at)])) piece -= pieces_of(layers_[static_cast<std::size_t>(*at++)]);
@@ -170,19 +178,19 @@ class DeferredWeightGradients {
  private:
   struct Layer {
     const Node* node = nullptr;
-    const bool* when = nullptr;  ///< as its step has it
-    DeferredMatrix matrix;  ///< of each group
-    Buffer<T> x, delta;   ///< of the batch: rows × samples
+    const bool* when = nullptr;  ///< see Step::when
+    DeferredMatrix matrix;  ///< of one group
+    Buffer<T> x, delta;   ///< of the whole batch: rows × samples
   };
 
-  /// Whether another node than `of_plan`, of which `node` is all or a part, has these parameters too.
+  /// Whether a node other than `of_plan` reads parameters of `node`, which is `of_plan` or a part.
   [[nodiscard]] static bool is_shared(const std::vector<WeightMatrix>& matrices, const Node& of_plan, const Node& node) {
     const Extent& mine = node.parameters[0];
     return std::any_of(matrices.begin(), matrices.end(), [&](const WeightMatrix& other) {
       return other.node != &of_plan && mine.offset < other.end() && other.offset < mine.offset + mine.size;
     });
   }
-  /// Whether another backward step adds to these gradients too: a node that stands in two tasks' paths.
+  /// Whether another backward step adds to these gradients too: a node in the paths of two tasks.
   [[nodiscard]] static bool is_shared(const ExecutionSchedule<T, Device>& schedule, const Step<T, Device>& step) {
     const Extent& mine = step.node->parameters[0];
     return std::any_of(schedule.steps.begin(), schedule.steps.end(), [&](const Step<T, Device>& other) {
@@ -192,7 +200,7 @@ class DeferredWeightGradients {
       });
     });
   }
-  /// Flops of the gradient of its matrix, for one sample.
+  /// Flops of dW for one sample.
   [[nodiscard]] static double products_of(const Layer& layer) {
     return 2.0 * static_cast<double>(layer.matrix.in * layer.node->out.rows);
   }
@@ -208,7 +216,7 @@ class DeferredWeightGradients {
 
   Device device_{};
   std::vector<Layer> layers_;
-  std::vector<std::vector<Index>> sets_;  ///< of layers: one a schedule
+  std::vector<std::vector<Index>> sets_;  ///< deferred layers, one set per schedule
 };
 
 }  // namespace espalier

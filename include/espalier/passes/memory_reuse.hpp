@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `MemoryReuse<T>`: a schedule that runs forward only, in as little memory as the lifetimes of its blocks allow.
+// `MemoryReuse<T>`: blocks of a forward schedule share memory if their lifetimes do not overlap.
 #pragma once
 
 #include <algorithm>
@@ -13,8 +13,8 @@
 
 namespace espalier {
 
-/// Blocks share memory where their lifetimes do not overlap: nothing is kept for backward. A block lives from its first step to its
-/// last, logits to the end; places are dealt first fit, in the order of first use.
+/// Nothing is kept for a backward pass. A block lives from its first step to its last, logits to
+/// the end. Offsets are assigned first-fit, in the order of first use.
 template <class T, class Device = Cpu>
 class MemoryReuse {
  public:
@@ -24,7 +24,7 @@ class MemoryReuse {
   MemoryReuse(const MemoryReuse&) = delete;  // steps refer to its nodes
   MemoryReuse& operator=(const MemoryReuse&) = delete;
 
-  /// Changes a schedule whose steps are nodes forward, in their order.
+  /// Changes a schedule whose steps are the forward passes of nodes, in order.
   ESPALIER_COLD void apply(ExecutionSchedule<T, Device>& schedule) {
     const Index before = schedule.values;
     std::vector<Life> lives;
@@ -58,7 +58,7 @@ class MemoryReuse {
  private:
   struct Life {
     int base, size;
-    Index first, last;  ///< steps
+    Index first, last;  ///< first and last step
     int offset;
   };
 
@@ -67,7 +67,7 @@ class MemoryReuse {
     return std::array{&n.in, &n.in2, &n.cache, &n.out};
   }
 
-  /// Returns how many values that takes.
+  /// Assigns offsets; returns the number of values needed.
   [[nodiscard]] static Index place(std::vector<Life>& lives) {
     Index values = 0;
     for (std::size_t i = 0; i < lives.size(); ++i) {
@@ -88,7 +88,7 @@ class MemoryReuse {
     return values;
   }
 
-  std::vector<Node> nodes_;  ///< one a step
+  std::vector<Node> nodes_;  ///< one per step
 };
 
 }  // namespace espalier

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How a batch is cut. A function of the batch and the plan alone, never of threads: so are the results, bit for bit.
+// `Microbatches`: how a batch is cut. Depends only on the batch size, not on threads, so results
+// are bit-identical for any number of threads.
 #pragma once
 
 #include <algorithm>
@@ -8,8 +9,9 @@
 
 namespace espalier {
 
-/// A batch is cut into microbatches that run the whole plan while their activations are in the cache. Neighbouring microbatches share an
-/// accumulator: they run one after the other and add to its gradients. Accumulators run at the same time and are summed in their order.
+/// A batch is cut into microbatches that run the whole plan while their activations are in the
+/// cache. Consecutive microbatches share an accumulator: they run in order and add to its
+/// gradients. Accumulators run in parallel and are summed in order.
 struct Microbatches {
   static constexpr Index max_accumulators = 8;
 
@@ -27,7 +29,8 @@ struct Microbatches {
     return m;
   }
 
-  /// Samples in a microbatch: enough for the matmuls to be efficient, few enough for activations to stay in the cache.
+  /// Samples in a microbatch: enough for the matmuls to be efficient, few enough for activations to
+  /// stay in the cache.
   static constexpr Index size_for(Index samples) {
     if (samples <= 64) return 16;
     if (samples <= 512) return 64;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `PackedWeights<T>`: packed copies of weight matrices, for inference of one sample, which is bound by reading them.
+// `PackedWeights<T>`: packed copies of weight matrices, for inference of one sample, which is bound
+// by reading them.
 #pragma once
 
 #include <algorithm>
@@ -16,9 +17,10 @@
 
 namespace espalier {
 
-/// Packed by pack_weights() into panels of 48 or 32 rows, column-major, so that a product with one column reads memory in order. Packs
-/// all weight matrices of the plan, or none if two layers use the same values as matrices of different shapes. Takes as much memory
-/// as the dense parameters; these must not change afterwards.
+/// Packed by pack_weights() into panels of 48 or 32 rows, column-major, so that a product with one
+/// column reads memory in order. Packs all weight matrices of the plan, or none if two layers use
+/// the same values as matrices of different shapes. Takes as much memory as the dense parameters;
+/// these must not change afterwards.
 template <class T, class Device = Cpu>
 class PackedWeights {
  public:
@@ -52,7 +54,7 @@ class PackedWeights {
   [[nodiscard]] std::size_t bytes() const { return packed_.size() * sizeof(T); }
 
  private:
-  Buffer<T> packed_;  ///< laid out as the dense parameters
+  Buffer<T> packed_;  ///< same layout as the dense parameters
   std::string why_;
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `ProjectedEmbeddings<T>`: a first layer over small tables, multiplied once a row of a table and not once a sample.
+// `ProjectedEmbeddings<T>`: multiplies a first layer with small tables per row, not per sample.
 #pragma once
 
 #include <algorithm>
@@ -15,15 +15,18 @@
 
 namespace espalier {
 
-/// A layer that reads look-ups side by side is a sum over them: with W_f the columns of W that look-up f meets, E_f its
-/// table, x the inputs that are left (numbers, rows of large tables) and W_x their columns,
+/// A layer whose input is a concatenation of lookups is a sum over them. Let W_f be the columns of
+/// W for lookup f, E_f its table, x the remaining inputs (numbers, rows of large tables) and W_x
+/// their columns:
 ///
-///     W [x; E_1[id_1]; E_2[id_2]; …] = W_x x + Σ_f P_f[id_f],   P_f = E_f W_fᵀ   (a row for each of the table's)
+///     W [x; E_1[id_1]; E_2[id_2]; …] = W_x x + Σ_f P_f[id_f]
+///     P_f = E_f W_fᵀ, one row per row of the table
+///     dW_f = G_fᵀ E_f,  dE_f = G_f W_f,  G_f[r] = Σ δ_j over the samples j whose id_f is r
 ///
-/// and backward, with G_f[r] = Σ δ_j over the samples j whose id_f is r:   dW_f = G_fᵀ E_f,   dE_f = G_f W_f.
-/// A table of a few rows is looked up by a thousand samples: three products a sample become a row added here and there.
-/// Tables of very few rows form groups with a row for each combination, Σ_f P_f: fewer rows are added then.
-/// Which tables, and for which batches, depends on the plan, the tables' rows and the size of the batch alone.
+/// If a small table is looked up by a thousand samples, three products per sample are replaced with
+/// additions of rows. Tables with very few rows form groups that have one row per combination,
+/// Σ_f P_f, so that fewer rows are added. Which tables take part, for which batches, depends only
+/// on the plan, the tables' rows and the batch size.
 template <class T, class Device = Cpu>
 class ProjectedEmbeddings {
  public:
@@ -60,17 +63,18 @@ class ProjectedEmbeddings {
     for (int i = 0; i < threads; ++i) sums_.emplace_back(static_cast<std::size_t>(2 * largest));
   }
 
-  /// Whether the products are fewer with a batch of `samples`.
+  /// Whether the pass is worth it: a batch of `samples` has at least four lookups per row of P.
   [[nodiscard]] bool pays(Index samples) const {
     return lookups_ > 0 && 4 * rows_ <= lookups_ * samples;
   }
 
-  /// Whether node `i` is a layer that runs differently when pays().
+  /// Whether node `i` is a layer that this pass replaces if pays().
   [[nodiscard]] bool has_layer(Index i) const {
     return !roles_.empty() && roles_[static_cast<std::size_t>(i)] == Role::layer;
   }
 
-  /// Changes a schedule for batches of `samples`; its steps refer to this.
+  /// Changes a schedule for batches of `samples`. Its steps refer to this object, which must
+  /// outlive it.
   ESPALIER_COLD void apply(ExecutionSchedule<T, Device>& schedule, Index samples) {
     if (!pays(samples)) {
       schedule.notes.push_back({name, false, tables_.empty() ? "no small table is read by a first layer alone"
@@ -125,7 +129,7 @@ class ProjectedEmbeddings {
                                                    ", look-ups a sample: ", lookups_})});
   }
 
-  /// P of one group of tables, or the columns W_x of one layer.
+  /// Computes P for one group of tables, or copies the columns W_x of one layer.
   void prepare(Index piece, int worker, const T* parameters, const T* const* tables) {
     if (const Index i = piece - groups_; i >= 0) {
       Layer& layer = layers_[static_cast<std::size_t>(i)];
@@ -155,7 +159,7 @@ class ProjectedEmbeddings {
     }
   }
 
-  /// Runs a layer forward.
+  /// Forward pass of a layer.
   static void forward(void* state, Index item, const C& c) {
     const auto& self = *static_cast<const ProjectedEmbeddings*>(state);
     const Layer& layer = self.layers_[static_cast<std::size_t>(item)];
@@ -171,7 +175,7 @@ class ProjectedEmbeddings {
     activation_forward(c.device, n.activation, as_const(sum), y);
   }
 
-  /// The same backward. Keeps δ.
+  /// Backward pass of a layer. Stores δ for finish().
   static void backward(void* state, Index item, const C& c) {
     auto& self = *static_cast<ProjectedEmbeddings*>(state);
     Layer& layer = self.layers_[static_cast<std::size_t>(item)];
@@ -188,8 +192,9 @@ class ProjectedEmbeddings {
     dense_input_gradient(c.device, layer.weights.data(), as_const(delta), dx, n.accumulate_in);
   }
 
-  /// The gradients of one group of tables and of their columns, or of the columns W_x of one layer, summed over accumulators. Columns are
-  /// added to `gradient`, of the dense parameters; a table's gradient is kept for collect().
+  /// Computes the gradients of one group of tables and of their columns W_f, or sums those of one
+  /// layer's columns W_x over accumulators. Adds gradients of columns to `gradient`, which covers
+  /// all dense parameters; keeps those of tables for collect().
   void finish(Index piece, int worker, const Batch<T>& batch, const T* parameters,
               const T* const* tables, T* gradient) {
     if (const Index i = piece - groups_; i >= 0) {
@@ -232,7 +237,8 @@ class ProjectedEmbeddings {
     }
   }
 
-  /// What finish() kept of the rows part, part + parts, … of a table that the batch has touched.
+  /// Writes those of a table's rows part, part + parts, … that the batch touched to `rows`, and
+  /// their gradients, which finish() kept, to `sums`.
   static void collect(const void* state, int table, int part, int parts, std::vector<std::int32_t>& rows, T* sums) {
     const auto& self = *static_cast<const ProjectedEmbeddings*>(state);
     const Table& t = self.tables_[self.table_of(table)];
@@ -261,24 +267,26 @@ class ProjectedEmbeddings {
     int table = 0;
     Index group = 0;
     Buffer<T> gradient;                 ///< rows × width
-    std::vector<std::uint8_t> touched;  ///< by row
+    std::vector<std::uint8_t> touched;  ///< per row: 1 if the batch has it
   };
-  /// One look-up, as a layer sees it.
+  /// One lookup that a layer reads.
   struct Member {
     int table = 0, field = 0;
     Pool pool = Pool::none;
-    Index column = 0;  ///< of W, the first
+    Index column = 0;  ///< its first column of W
     Index width = 0, rows = 0;
-    Index step = 1;  ///< combinations from one of its rows to the next
+    Index step = 1;  ///< stride, in combinations, between its rows
 
     [[nodiscard]] Index row_of(Index combination) const { return combination / step % rows; }
   };
+  /// The lookups of a layer in tables of one group.
   struct Part {
     Index group = 0;
     std::vector<Member> members;
-    Index rows = 1;      ///< combinations of theirs
-    Buffer<T> products;  ///< P: out × rows
+    Index rows = 1;      ///< number of combinations of the members' rows
+    Buffer<T> products;  ///< P, one row of `out` values per combination
   };
+  /// Consecutive columns of W.
   struct Run {
     Index column = 0, count = 0;
   };
@@ -286,14 +294,14 @@ class ProjectedEmbeddings {
     Index node = 0, in = 0, out = 0, weight = 0;
     std::vector<Part> parts;
     std::vector<Run> runs;             ///< the columns W_x
-    Index used = 0;                    ///< how many they are
-    Index rest = 0;                    ///< the same, and columns of zeros up to whole vectors
-    bool rest_learns = false;          ///< whether some of x are look-ups
-    Buffer<T> weights, deltas;         ///< W_x: out × rest, row after row; δ: out × batch
-    std::vector<Buffer<T>> gradients;  ///< of W_x, one an accumulator
+    Index used = 0;                    ///< number of columns W_x
+    Index rest = 0;                    ///< `used`, padded with zeros to whole registers if they fit
+    bool rest_learns = false;          ///< whether x has lookups or other trainable inputs
+    Buffer<T> weights, deltas;         ///< W_x: out × rest, row-major; δ: out × batch
+    std::vector<Buffer<T>> gradients;  ///< of W_x, one per accumulator
   };
 
-  /// The other inputs of the layer move together.
+  /// Adds node `i` if it reads small tables; its remaining inputs move to the block's first rows.
   ESPALIER_COLD void add_layer(Index i, const std::vector<Index>& table_rows) {
     const Node& n = nodes_[static_cast<std::size_t>(i)];
     Layer layer;
@@ -340,14 +348,14 @@ class ProjectedEmbeddings {
     while (layers_[static_cast<std::size_t>(i)].node != node) ++i;
     return i;
   }
-  /// Its place among the small tables, or one beyond them.
+  /// Index of a table in tables_, or tables_.size() if it is not small.
   [[nodiscard]] std::size_t table_of(int table) const {
     std::size_t i = 0;
     while (i < tables_.size() && tables_[i].table != table) ++i;
     return i;
   }
 
-  /// The look-up's group, or a part of its own: a table may be looked up more than once.
+  /// Part of the lookup's group; a new one if there is none, or if the table is looked up again.
   [[nodiscard]] Part& part_for(Layer& layer, const Node& lookup) const {
     const Index group = tables_[table_of(lookup.table)].group;
     for (Part& part : layer.parts) {
@@ -357,7 +365,7 @@ class ProjectedEmbeddings {
     return layer.parts.back();
   }
 
-  /// The columns of W, or of its gradient, that a look-up meets.
+  /// The columns of W, or of its gradient, for a lookup.
   template <class W>
   [[nodiscard]] static auto columns_of(const Layer& layer, const Member& m, W* parameters) {
     return layer_columns(Device{}, parameters + layer.weight + m.column, layer.out, m.width, layer.in);
@@ -366,7 +374,7 @@ class ProjectedEmbeddings {
     return {x.data, layer.rest, x.cols, x.stride};
   }
 
-  /// f(place in W, place in W_x, values) for every run of every row.
+  /// Calls f(pointer into W, pointer into W_x, number of values) for every run of every row.
   template <class W, class F>
   static void each_rest(const Layer& layer, W* whole, T* rest, F f) {
     for (Index o = 0; o < layer.out; ++o, whole += layer.in, rest += layer.rest) {
@@ -378,7 +386,7 @@ class ProjectedEmbeddings {
     }
   }
 
-  /// y += Σ_f P_f[id_f] of sample j, a few rows at once.
+  /// y += Σ_f P_f[id_f] for sample j, several rows at a time.
   static void add_products(const Layer& layer, const C& c, Index j, T* y) {
     constexpr int most = 32;
     const T* rows[most];
@@ -402,7 +410,7 @@ class ProjectedEmbeddings {
     add_rows(c.device, rows, count, y, layer.out);
   }
 
-  /// G of a look-up.
+  /// G of a part: sums δ by row of P, and marks the touched rows.
   static void sum_by_row(const Part& part, const Batch<T>& batch, const T* delta, Index width,
                          T* sums, std::uint8_t* touched) {
     const IdColumn& column = column_of(part, batch);
@@ -422,7 +430,7 @@ class ProjectedEmbeddings {
     }
   }
 
-  /// The ids of the only member that may have several a sample, or of the first.
+  /// Ids of the part's first member. Only the single member of a part may be multi-valued.
   [[nodiscard]] static const IdColumn& column_of(const Part& part, const Batch<T>& batch) {
     return batch.ids[static_cast<std::size_t>(part.members.front().field)];
   }
@@ -435,11 +443,11 @@ class ProjectedEmbeddings {
   }
 
   Program<T, Device> program_;
-  std::vector<Node> nodes_;  ///< the plan's, moved inputs where they are now
-  std::vector<Role> roles_;  ///< by node
+  std::vector<Node> nodes_;  ///< of the plan, with moved inputs at their new rows
+  std::vector<Role> roles_;  ///< one per node
   std::vector<Table> tables_;
   std::vector<Layer> layers_;
-  std::vector<Buffer<T>> sums_;  ///< G of a group, then of a member, one a thread
+  std::vector<Buffer<T>> sums_;  ///< one per thread: G of a part, then of one of its members
   Index groups_ = 0, rows_ = 0, lookups_ = 0;
 };
 

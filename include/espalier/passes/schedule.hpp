@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `ExecutionSchedule<T>`: what is run for a batch, step by step. It is made of a plan, and changed by passes, before the first batch.
+// `ExecutionSchedule<T>`: the steps that are run for a batch. Made from a plan and changed by
+// passes, before the first batch.
 #pragma once
 
 #include <algorithm>
@@ -18,33 +19,33 @@ namespace espalier {
 
 enum class Phase : std::uint8_t { forward, loss, backward, update };
 
-/// What a step over the whole batch works on.
+/// Arguments of a step over the whole batch.
 template <class T>
 struct WholeBatch {
   const Batch<T>* batch = nullptr;
   const T* parameters = nullptr;
   const T* const* tables = nullptr;
-  T* gradient = nullptr;  ///< of the dense parameters: the first accumulator
+  T* gradient = nullptr;  ///< of the dense parameters; the first accumulator
 };
 
-/// One step. A microbatch of the batch runs all microbatch steps that follow each other while its activations are in the cache; the other
-/// scopes wait for all microbatches.
+/// One step. Each microbatch runs all consecutive microbatch steps while its activations are in the
+/// cache. Steps of other scopes wait for all microbatches.
 template <class T, class Device = Cpu>
 struct Step {
   using C = Context<T, Device>;
   enum class Scope : std::uint8_t {
-    microbatch,   ///< once a microbatch: `operation`, or `run`
-    pieces,  ///< `pieces` times, by any thread: `piece`
-    merge,   ///< once, over what the microbatches gathered: `merge`
+    microbatch,   ///< once per microbatch: `operation` or `run`
+    pieces,  ///< `pieces` times, on any thread: `piece`
+    merge,   ///< once, over the scratch of all microbatches: `merge`
     once,    ///< once: `once`
   };
 
   Scope scope = Scope::microbatch;
   Phase phase = Phase::forward;
-  std::string_view name;        ///< of the operation, or what is done
-  std::string_view pass;        ///< which pass made it so; empty: none
-  Index place = -1;             ///< of the node within the plan
-  const Node* node = nullptr;   ///< as it runs; lives as long as the plan, or the pass
+  std::string_view name;        ///< of the operation, or a description
+  std::string_view pass;        ///< pass that added or changed the step; empty if none
+  Index place = -1;             ///< index of the node in the plan; −1 if none
+  const Node* node = nullptr;   ///< the node to run; owned by the plan or a pass
 
   void (*operation)(const Node&, const C&) = nullptr;
   void (*run)(void* state, Index item, const C&) = nullptr;
@@ -54,16 +55,17 @@ struct Step {
   void* state = nullptr;
   Index item = 0;
   Index pieces = 0;
-  const bool* when = nullptr;  ///< false: it is passed over; null: never. For microbatch and merge steps
+  /// The step is skipped if not null and false. For microbatch and merge steps.
+  const bool* when = nullptr;
 
-  // What it costs, for who reads a schedule: see Cost.
-  double flops_of_sample = 0;  ///< for each sample of the batch
-  double flops_of_batch = 0;   ///< and besides
-  double bytes_of_sample = 0;  ///< activations that forward reads and writes, as floats
+  // Costs, for reports: see Cost.
+  double flops_of_sample = 0;  ///< per sample of the batch
+  double flops_of_batch = 0;   ///< in addition, once per batch
+  double bytes_of_sample = 0;  ///< per sample: activations read and written by forward, as floats
 
   [[nodiscard]] bool is_on() const { return when == nullptr || *when; }
 
-  /// Of a microbatch.
+  /// Runs a microbatch step.
   void run_on(const C& c) const {
     if (!is_on()) return;
     if (operation != nullptr) {
@@ -74,7 +76,7 @@ struct Step {
   }
 };
 
-/// What became of a pass.
+/// Whether a pass changed a schedule, and why.
 struct PassNote {
   std::string_view pass;
   bool fired = false;
@@ -86,24 +88,27 @@ struct ExecutionSchedule {
   using Scope = typename Step<T, Device>::Scope;
 
   std::vector<Step<T, Device>> steps;
-  bool waits = false;  ///< microbatches stop in between, or leave their activations to a schedule that follows: each needs its own
-  std::vector<Block> logits;              ///< the tasks', where their heads leave them
-  Index values = 0;                       ///< activations of a sample
-  std::vector<Extent> summed_parameters;  ///< whose gradients are in the first accumulator alone
-  std::vector<bool> summed_tables;        ///< by table: whether a pass sums its gradients; empty: none
-  /// That pass tells the rows part, part + parts, … of a table that the batch has touched, and their sums.
+  /// Each microbatch needs its own workspace: there is a barrier between microbatch steps, or a
+  /// following schedule reads the activations.
+  bool waits = false;
+  std::vector<Block> logits;              ///< one per task: output of its head
+  Index values = 0;                       ///< activations per sample
+  std::vector<Extent> summed_parameters;  ///< their gradients are in the first accumulator only
+  std::vector<bool> summed_tables;        ///< per table: a pass sums its gradients; empty if none
+  /// Set by that pass: writes those of a table's rows part, part + parts, … that the batch touched
+  /// to `rows`, and the sums of their gradients to `sums`.
   void (*collect)(const void* state, int table, int part, int parts, std::vector<std::int32_t>& rows, T* sums) = nullptr;
   const void* collect_state = nullptr;
   std::vector<PassNote> notes;
 
   [[nodiscard]] bool has_summed_table(int table) const { return !summed_tables.empty() && summed_tables[static_cast<std::size_t>(table)]; }
-  /// Whether these dense parameters are in the first accumulator alone.
+  /// Whether the gradients of these dense parameters are in the first accumulator only.
   [[nodiscard]] bool has_summed(Index begin, Index end) const {
     return std::any_of(summed_parameters.begin(), summed_parameters.end(), [&](const Extent& e) { return begin >= e.offset && end <= e.offset + e.size; });
   }
 };
 
-/// Whether microbatches stop between two of these steps.
+/// Whether there is a barrier between two microbatch steps.
 template <class T, class Device>
 [[nodiscard]] ESPALIER_COLD bool microbatches_wait(const std::vector<Step<T, Device>>& steps) {
   const auto is_microbatch = [](const auto& step) { return step.scope == Step<T, Device>::Scope::microbatch; };
@@ -112,7 +117,8 @@ template <class T, class Device>
   return std::find_if(gap, steps.end(), is_microbatch) != steps.end();
 }
 
-/// Adds a node as it is in the plan, or as a pass has made it; where it needs the whole batch in training, a merge behind it.
+/// Adds a step for a node of the plan or of a pass. In training, if the operation needs the whole
+/// batch, adds a merge step after it.
 template <class T, class Device>
 ESPALIER_COLD void add_node(ExecutionSchedule<T, Device>& schedule, const Program<T, Device>& program, std::size_t place, const Node& node,
                             Phase phase, bool training = true) {
@@ -136,7 +142,7 @@ ESPALIER_COLD void add_node(ExecutionSchedule<T, Device>& schedule, const Progra
   schedule.steps.push_back(step);
 }
 
-/// The nodes of a plan forward. `training`: what needs the whole batch waits for it.
+/// The forward pass of a plan's nodes; if `training`, with merge steps (see add_node()).
 template <class T, class Device>
 [[nodiscard]] ESPALIER_COLD ExecutionSchedule<T, Device> forward_schedule(const Program<T, Device>& program, bool training) {
   ExecutionSchedule<T, Device> schedule;
@@ -146,7 +152,7 @@ template <class T, class Device>
   return schedule;
 }
 
-/// `start`, the nodes of a plan forward, `losses`, and the nodes backward.
+/// `start`, the forward pass of a plan's nodes, `losses`, and the backward pass.
 template <class T, class Device>
 [[nodiscard]] ESPALIER_COLD ExecutionSchedule<T, Device> training_schedule(const Program<T, Device>& program, const Step<T, Device>& start,
                                                                       const std::vector<Step<T, Device>>& losses) {
@@ -158,7 +164,8 @@ template <class T, class Device>
   return schedule;
 }
 
-/// What the tasks' heads mean, of a microbatch that a schedule has run forward: out[k] receives outputs × size values of task k.
+/// Writes the predictions of a microbatch after its forward pass: out[k] receives outputs × size
+/// values of task k.
 template <class T, class Device>
 void write_predictions(const Program<T, Device>& program, const ExecutionSchedule<T, Device>& schedule, const Context<T, Device>& c,
                        std::span<T* const> out) {
@@ -168,18 +175,19 @@ void write_predictions(const Program<T, Device>& program, const ExecutionSchedul
   }
 }
 
-/// Why a pass is left out; empty: its name is not among `without`.
+/// Returns why a pass is left out; empty if its name is not in `without`.
 template <class Names>
 [[nodiscard]] ESPALIER_COLD std::string_view why_left_out(std::string_view pass, const Names& without) {
   return std::find(without.begin(), without.end(), pass) != without.end() ? "left out" : "";
 }
-/// Applies a pass, or notes why not.
+/// Applies a pass if `why_not` is empty, else records `why_not` in the notes.
 template <class T, class Device, class Pass, class... Args>
 ESPALIER_COLD void apply_pass(ExecutionSchedule<T, Device>& schedule, std::string_view why_not, Pass& pass, Args&&... args) {
   if (why_not.empty()) return pass.apply(schedule, args...);
   schedule.notes.push_back({Pass::name, false, std::string(why_not)});
 }
-/// For a pass that changes nodes: the steps, which are all of nodes, refer to copies of them in `nodes` from now on.
+/// For a pass that changes nodes: copies the nodes of all steps to `nodes` and makes the steps
+/// refer to the copies. Every step must have a node.
 template <class T, class Device>
 ESPALIER_COLD void copy_nodes(ExecutionSchedule<T, Device>& schedule, std::vector<Node>& nodes) {
   nodes.clear();
@@ -189,7 +197,7 @@ ESPALIER_COLD void copy_nodes(ExecutionSchedule<T, Device>& schedule, std::vecto
     step.node = &nodes.back();
   }
 }
-/// Throws ConfigError where a name in `without` is of none of `passes`.
+/// Throws ConfigError if a name in `without` is not in `passes`.
 ESPALIER_COLD inline void require_passes(std::span<const std::string_view> without, std::initializer_list<std::string_view> passes) {
   for (const std::string_view name : without) {
     if (std::find(passes.begin(), passes.end(), name) != passes.end()) continue;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `SchedulesBySize<T, Key>`: a schedule for each size of a batch; sizes for which passes decide alike share one.
+// `SchedulesBySize<T, Key>`: a schedule per batch size, shared by sizes for which passes decide
+// alike.
 #pragma once
 
 #include <algorithm>
@@ -13,13 +14,13 @@
 
 namespace espalier {
 
-/// `Key`: what passes decide, with ==.
+/// `Key`: decisions of the passes, comparable with ==.
 template <class T, class Key, class Device = Cpu>
 class SchedulesBySize {
  public:
   SchedulesBySize() = default;
 
-  /// For 1 … `most` samples: `make(samples)` where `key_of(samples)` is new.
+  /// For 1 … `most` samples; calls make(samples) for each new value of key_of(samples).
   template <class KeyOf, class Make>
   ESPALIER_COLD SchedulesBySize(Index most, const KeyOf& key_of, const Make& make) {
     std::vector<Key> keys;
@@ -42,7 +43,7 @@ class SchedulesBySize {
 
  private:
   std::vector<ExecutionSchedule<T, Device>> schedules_;
-  std::vector<std::int32_t> of_size_;  ///< by the samples of a batch; of none as of one
+  std::vector<std::int32_t> of_size_;  ///< schedule index by batch size; size 0 uses that of 1
 };
 
 }  // namespace espalier

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which tables a first layer is multiplied with once a row (`ProjectedEmbeddings`).
+// Chooses the tables that `ProjectedEmbeddings` multiplies with a first layer.
 #pragma once
 
 #include <algorithm>
@@ -12,18 +12,19 @@
 
 namespace espalier {
 
-// A product with a table's rows must be small beside one with the samples; narrow rows are multiplied faster than
-// added; all the products are to stay in the second cache.
+// most_small_rows: multiplying a table's rows must be cheap compared with multiplying the samples.
+// least_small_width: multiplying narrower rows is faster than adding them. most_small_products:
+// values of all products, so that they fit in the L2 cache.
 constexpr Index most_small_rows = 256, most_small_combinations = 64, least_small_width = 4,
                 most_small_products = Index{1} << 17U;
 
 struct SmallTable {
   int table = 0;
   Index group =
-      0;  ///< tables of very few rows that are read together: one row for each combination of theirs
+      0;  ///< tables with very few rows that are read together: one row per combination
 };
 
-/// Whether the node is a layer over a whole block.
+/// Whether the node is a Dense layer, with one group and one step, that reads a whole block.
 [[nodiscard]] inline bool reads_small_tables(const Node& n) {
   return n.op == op_id<ops::Dense> && n.groups == 1 && n.in.row == 0 && n.in.rows == n.in.stride &&
          n.in.steps == 1 && n.in.gradient;
@@ -31,7 +32,7 @@ struct SmallTable {
 
 namespace small_tables_detail {
 
-/// Whether the block is made of inputs and read by layers alone.
+/// Whether only inputs write the block and only such layers read it.
 [[nodiscard]] inline bool fits(const PlanView& plan, std::span<const OperationTraits> traits, int base) {
   const auto is = [base](const Block& b) { return b.exists() && b.base == base; };
   for (std::size_t i = 0; i < plan.nodes.size(); ++i) {
@@ -41,7 +42,7 @@ namespace small_tables_detail {
   return true;
 }
 
-/// Whether two tables have one single-valued look-up each, and those are read together.
+/// Whether two tables have one single-valued lookup each, both in the same block.
 [[nodiscard]] inline bool read_together(const PlanView& plan, int a, int b) {
   const Node* found[2]{};
   for (const Node& n : plan.nodes) {
@@ -55,8 +56,8 @@ namespace small_tables_detail {
 
 }  // namespace small_tables_detail
 
-/// Small tables whose every look-up goes to a block of inputs that layers alone read, the smallest first, as many as
-/// there is room for. Groups are numbered from 0 in that order.
+/// Small tables all of whose lookups are in blocks that fits() accepts, in ascending order of rows,
+/// as long as their products fit in most_small_products. Groups are numbered from 0 in that order.
 [[nodiscard]] ESPALIER_COLD inline std::vector<SmallTable> choose_small_tables(
     const PlanView& plan, std::span<const OperationTraits> traits, const std::vector<Index>& table_rows) {
   const auto rows_of = [&](int t) { return table_rows[static_cast<std::size_t>(t)]; };

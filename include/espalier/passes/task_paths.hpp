@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `BackwardPath`: the part of a plan that a gradient reaches, with its own answer to who writes a
-// gradient first.
+// `BackwardPath`: the part of a plan that a gradient reaches, with accumulate flags for that part.
 #pragma once
 
 #include <algorithm>
@@ -14,22 +13,23 @@
 
 namespace espalier {
 
-/// The nodes that run backward when a gradient starts at some blocks, in the plan's order.
+/// The nodes that run backward if a gradient starts at some blocks, in the order of the plan.
 struct BackwardPath {
   std::vector<Node> nodes;
-  std::vector<std::size_t> places;  ///< of each node within the plan
-  std::vector<Block> zeroed;        ///< gradients to be zeroed beforehand
+  std::vector<std::size_t> places;  ///< index of each node in the plan
+  std::vector<Block> zeroed;        ///< gradients to zero before the backward pass
 };
 
-/// The auxiliary losses at which a path begins besides its seeds.
+/// Auxiliary losses at which a path starts, in addition to its seeds.
 struct AuxiliaryLosses {
-  int task = -1;       ///< those of this task; −1: none
-  bool loads = false;  ///< terms for the load of gates too, the task's part; without a task all of them
+  int task = -1;       ///< those of this task; none if −1
+  /// Also load-balancing terms of gates: the task's part, or the whole terms if task is −1.
+  bool loads = false;
 };
 
 namespace detail {
 
-/// Whether two blocks have a value in common; one may be some steps of the other.
+/// Whether two blocks have a value in common. One may consist of some steps of the other.
 [[nodiscard]] inline bool overlap(const Block& a, const Block& b) {
   if (!a.exists() || !b.exists() || a.base != b.base) return false;
   for (int s = 0; s < a.steps; ++s) {
@@ -41,7 +41,7 @@ namespace detail {
   return false;
 }
 
-/// The first of the block's rows that has a gradient, and how many follow it in a row.
+/// The block's first contiguous run of rows whose gradients have been written.
 template <class Words>
 [[nodiscard]] Block run_of(const Written<Words>& written, const Block& b) {
   int first = 0;
@@ -51,7 +51,7 @@ template <class Words>
   return b.slice(first, end - first);
 }
 
-/// Whether a path begins at the node. Of a term for several tasks' gates the node keeps the task's part.
+/// Whether a path starts at the node. Reduces a term for several tasks' gates to the task's part.
 [[nodiscard]] inline bool begins(Node& node, const OperationTraits& traits, const AuxiliaryLosses& from, std::size_t tasks) {
   if (traits.keep_task == nullptr) return from.task >= 0 && node.loss == from.task;
   if (!from.loads) return false;
@@ -62,11 +62,12 @@ template <class Words>
 
 }  // namespace detail
 
-/// From the blocks `seeds` back, but not beyond the blocks `boundary`: a node that writes one of
-/// those is left out. As plan/gradient_flow.hpp does it for all tasks at once: the first writer of
-/// a gradient overwrites, later ones add. Of a gradient that is only partly written when it is read
-/// (joint nodes: the first layers of towers, the gates of all tasks) the node keeps that part, if it
-/// can be cut there; otherwise the gradient is zeroed beforehand. `traits`: one a node.
+/// The path from the blocks `seeds` back to the blocks `boundary`; nodes that write a boundary
+/// block are left out. As in plan/gradient_flow.hpp, which does this for all tasks at once, the
+/// first writer of a gradient overwrites and later ones add. If a node's output gradient is only
+/// partly written (joint nodes: the first layers of towers, the gates of all tasks), the node is
+/// reduced to that part if it can be cut there, else the gradient is zeroed before the backward
+/// pass. `traits`: one per node.
 [[nodiscard]] inline BackwardPath backward_path(const PlanView& plan, std::span<const OperationTraits> traits,
                                                 std::span<const Block> seeds,
                                                 std::span<const Block> boundary = {},
@@ -109,7 +110,7 @@ template <class Words>
         if (!in.exists() || !in.gradient) continue;
         const int before = written.count(in);
         const bool partly = before != 0 && before != in.rows * in.steps;
-        // An auxiliary loss adds to what its inputs have.
+        // An auxiliary loss adds to the gradients of its inputs, so they must be initialised.
         if ((partly || (source && before == 0)) && !is_zeroed(in)) {
           zero(in);
           again = true;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `PlanBuilder`: descriptors call it, in order, to lay out blocks, tensors, tables and operations.
+// `PlanBuilder`: lays out blocks, tensors, tables and operations, in the order of the calls.
 #pragma once
 
 #include <array>
@@ -12,14 +12,14 @@
 
 namespace espalier {
 
-/// What softmax gates are asked for (describe/sharing/gates.hpp).
+/// Options of softmax gates (describe/sharing/gates.hpp).
 struct GateOptions {
   double dropout = 0;
   double load_balance = 0;
-  double of_shared_gates = 1;  ///< what the load's term of a gate of all tasks is multiplied by
+  double of_shared_gates = 1;  ///< factor of the load balancing term of gates shared by all tasks
 };
 
-/// Used twice by the compiler: first to count (N = 0 arrays), then to fill arrays of that size.
+/// Used twice at compile time: first to count (empty arrays), then to fill arrays of that size.
 template <std::size_t Nodes, std::size_t Tensors, std::size_t Tables, std::size_t Tasks>
 class PlanBuilder {
  public:
@@ -29,31 +29,31 @@ class PlanBuilder {
   std::array<TaskInfo, Tasks> tasks{};
   PlanSizes sizes{};
 
-  /// Room for `rows` values a step and sample.
+  /// Allocates a block of `rows` values per step and sample.
   constexpr Block block(int rows, int steps = 1, bool gradient = true) {
     const Block made{sizes.values, 0, rows, rows, steps, gradient};
     sizes.values += rows * steps;
     return made;
   }
 
-  /// A matrix (rows × columns) or, with no columns, a vector of parameters.
+  /// Adds a matrix of parameters (rows × columns), or a vector if `columns` is 0.
   constexpr Extent tensor(std::string_view name, int rows, int columns, Init init) {
     return add_tensor(name, rows, columns, init, true);
   }
 
-  /// A vector that is saved but not learnt. State lies after all parameters.
+  /// Adds a vector that is saved but not learnt (state). State is stored after all parameters.
   constexpr Extent state(std::string_view name, int rows, Init init) {
     return add_tensor(name, rows, 0, init, false);
   }
 
-  /// Lets the next tensor begin on a cache line. Tensors made without it in between are neighbours, which
-  /// join() puts together.
+  /// Aligns the next tensor to a cache line (16 floats). Tensors added without align() between them
+  /// are contiguous; join() combines them.
   constexpr void align() {
     parameters_ = (parameters_ + 15) / 16 * 16;
     state_ = (state_ + 15) / 16 * 16;
   }
 
-  /// Takes the tensor that was made right behind the last of `all` into it: one wider matrix.
+  /// Appends `next` to `all`: one wider matrix. `next` must directly follow its last tensor.
   constexpr void join(Extent& all, const Extent& next) {
     if (!all.exists()) {
       all = next;
@@ -76,26 +76,26 @@ class PlanBuilder {
     return sizes.tables++;
   }
 
-  /// The tables of `vocabulary` must not have more rows: the model has parameters for each.
+  /// Limits the tables of `vocabulary` to `most` rows: the model has parameters for no more.
   constexpr void limit_rows(int vocabulary, int most) {
     for (std::size_t i = 0; i < Tables && i < static_cast<std::size_t>(sizes.tables); ++i) {
       if (tables[i].vocabulary == vocabulary) tables[i].most_rows = most;
     }
   }
 
-  /// Numbers the node's look-up, which fills its output.
+  /// Makes the node a lookup, which fills its output: sets its index and its gradient's offset.
   constexpr void add_lookup(Node& node) {
     node.lookup = sizes.lookups++;
     node.lookup_base = sizes.lookup_values;
     sizes.lookup_values += node.out.rows;
   }
 
-  /// Adds an operation. `node.op` is set by `Op`.
+  /// Adds an operation and returns its output. Sets `node.op` (from `Op`), name and task.
   template <class Op>
   constexpr Block emit(Node node) {
     node.op = op_id<Op>;
     node.name = path_;
-    if (node.name.size > 0) node.name.text[--node.name.size] = '\0';  // the last '/'
+    if (node.name.size > 0) node.name.text[--node.name.size] = '\0';  // removes the trailing '/'
     node.task = task_;
     if constexpr (Nodes > 0) nodes[static_cast<std::size_t>(sizes.nodes)] = node;
     ++sizes.nodes;
@@ -107,14 +107,15 @@ class PlanBuilder {
     ++sizes.tasks;
   }
 
-  /// Values that every microbatch adds up, and that are then merged: batch statistics. Returns their offset.
+  /// Allocates values that each microbatch computes and that are then merged (batch statistics).
+  /// Returns their offset.
   constexpr int scratch(int values) {
     const int at = sizes.scratch;
     sizes.scratch += values;
     return at;
   }
 
-  /// Ends what scope() or owned_by() began, at the end of the block in which it stands.
+  /// Restores the path and the owner when it is destroyed. Returned by scope() and owned_by().
   class [[nodiscard]] Scope {
    public:
     constexpr Scope(PlanBuilder& builder, int path, int task) : builder_(builder), path_(path), task_(task) {}
@@ -130,7 +131,7 @@ class PlanBuilder {
     int path_, task_;
   };
 
-  /// Names made until the scope ends begin with `name/`, or with `name` and the number.
+  /// Until the returned scope ends, names begin with `name/`, or `name{number}/` if number ≥ 0.
   constexpr Scope scope(std::string_view name, int number = -1) {
     const int before = path_.size;
     path_.append(name);
@@ -139,17 +140,19 @@ class PlanBuilder {
     return {*this, before, task_};
   }
 
-  /// What is made until the scope ends belongs to `task` alone (shared_by_tasks: to all).
+  /// Until the returned scope ends, everything that is added belongs to `task` alone, or to all
+  /// tasks if `task` is shared_by_tasks or marked by read_by_others().
   constexpr Scope owned_by(int task) {
     const int before = task_;
     task_ = task >= 0 && (read_by_others_ >> task & 1U) != 0 ? shared_by_tasks : task;
     return {*this, path_.size, before};
   }
 
-  /// The task that things belong to now, or shared_by_tasks.
+  /// Returns the task that owns what is added now, or shared_by_tasks.
   [[nodiscard]] constexpr int owner() const { return task_; }
 
-  /// What is `task`'s own also serves other tasks, so it is shared: until set back. Returns what was set before.
+  /// Marks whether other tasks also use what belongs to `task`; while marked, owned_by(task) counts
+  /// as shared. Returns the previous mark.
   constexpr bool read_by_others(int task, bool is = true) {
     const std::uint64_t bit = std::uint64_t{1} << task;
     const bool before = (read_by_others_ & bit) != 0;
@@ -157,7 +160,7 @@ class PlanBuilder {
     return before;
   }
 
-  /// Notes the first rule that does not hold.
+  /// Records the first rule that does not hold.
   template <class Rule>
   constexpr void require(bool holds) {
     if (!holds) broken(rule_id<Rule>);
@@ -168,7 +171,7 @@ class PlanBuilder {
     sizes.where = path_;
   }
 
-  /// Closes the layout: state after the parameters, both rounded up.
+  /// Finishes the layout: state follows the parameters; both are padded to a multiple of 16.
   constexpr void finish() {
     align();
     sizes.parameters = parameters_;
@@ -180,11 +183,12 @@ class PlanBuilder {
     }
   }
 
-  /// State offsets are relative until the number of parameters is known, which it is in the second pass.
+  /// Offset of the state in the parameter buffer. The number of parameters is known only in the
+  /// second pass; 0 in the first.
   Index state_base = 0;
 
   GateOptions gate_options;
-  Block aside;  ///< what a way to share leaves for its own fold_towers
+  Block aside;  ///< a block that a sharing architecture keeps for its own fold_towers
 
  private:
   constexpr Extent add_tensor(std::string_view name, int rows, int columns, Init init,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who writes a gradient first? Found by walking the plan backwards, so that backward neither zeroes nor adds in vain.
+// `assign_gradient_flow`: finds the first writer of each gradient by walking the plan backwards, so
+// that the backward pass neither zeroes nor accumulates unnecessarily.
 #pragma once
 
 #include <array>
@@ -13,16 +14,17 @@ namespace espalier {
 
 namespace detail {
 
-/// Words that Written needs for so many values a sample.
+/// Number of words that Written needs for `values` values per sample.
 constexpr std::size_t written_words(int values) { return static_cast<std::size_t>(values) / 64 + 1; }
 
-/// Per value of a sample: whether its gradient was written by what lies after. Sixty-four to a word: compilers count the
-/// steps of what they evaluate, and a model may have many wide blocks. `Words`: an array where the compiler evaluates, else a vector.
+/// One bit per value of a sample: whether a later node has already written its gradient. Packed 64
+/// per word, because compilers limit the steps of constant evaluation and a model may have many
+/// wide blocks. `Words`: a std::array in constant evaluation, else a std::vector.
 template <class Words>
 struct Written {
   Words words{};
 
-  /// Whether a row of the block's first step was.
+  /// Returns whether the gradient of row `row` of the block's first step has been written.
   [[nodiscard]] constexpr bool has(const Block& b, int row) const {
     const int at = b.base + b.row + row;
     return (words[static_cast<std::size_t>(at / 64)] >> (at % 64) & 1U) != 0;
@@ -41,7 +43,7 @@ struct Written {
   }
 
  private:
-  /// f(word, the bits of it that step `step` of `b` has).
+  /// Calls f(word, mask) for each word with bits of step `step` of `b`.
   template <class F>
   static constexpr void each_word(const Block& b, int step, F f) {
     const int begin = b.base + step * b.stride + b.row, end = begin + b.rows;
@@ -56,9 +58,11 @@ struct Written {
 
 }  // namespace detail
 
-/// Sets every node's accumulate flags: the first writer of a gradient overwrites, later ones add. A block that is
-/// partly written, or not at all, when its own node runs backward is zeroed beforehand: those are returned in `zeroed`,
-/// and all who write them add. `Builder` is a filled PlanBuilder. Returns how many blocks were put into `zeroed`.
+/// Sets the accumulate flags of all nodes: the first writer of a gradient overwrites it, later
+/// writers add. A block is zeroed before the backward pass if its gradient is not completely
+/// written when its own node runs backward, or if a node would write to a partly written gradient;
+/// then all its writers add. Stores these blocks in `zeroed` and returns their number. `Builder` is
+/// a filled PlanBuilder.
 template <int Values, class Builder, std::size_t Z>
 constexpr int assign_gradient_flow(Builder& plan, std::array<Block, Z>& zeroed) {
   int zero_count = 0;
@@ -69,7 +73,7 @@ constexpr int assign_gradient_flow(Builder& plan, std::array<Block, Z>& zeroed) 
     }
     return false;
   };
-  // A pass may find a block that must be zeroed, which changes who adds: repeat until none is found.
+  // A newly found block that must be zeroed changes which writers add: repeat until none is found.
   for (bool again = true; again;) {
     again = false;
     detail::Written<std::array<std::uint64_t, detail::written_words(Values)>> written;

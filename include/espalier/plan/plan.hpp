@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The plan: what a model's type folds into. Plain values; every executor walks the same ones.
+// The plan: the result of folding a model's type. Plain values, which every executor reads.
 #pragma once
 
 #include <array>
@@ -13,7 +13,7 @@
 
 namespace espalier {
 
-/// A short path such as "experts/3/dense0/weight", held by value so that it lives in constants.
+/// A short path such as "experts/3/dense0/weight", stored by value to be usable in constants.
 struct Name {
   static constexpr int capacity = 111;
   char text[capacity + 1]{};
@@ -44,25 +44,26 @@ struct Name {
   }
 };
 
-/// Where an activation lives. A sample's values of one step are `rows` neighbours; one step lies `stride` values after
-/// the one before; a sample has `steps` of them (1, but for sequences). `base` counts values per sample, so in a
-/// buffer for `capacity` samples the block starts at base · capacity + row.
+/// The location of an activation. One step of a sample is `rows` contiguous values; consecutive
+/// steps are `stride` values apart; a sample has `steps` steps (1, except for sequences). `base`
+/// counts values per sample: in a buffer for `capacity` samples the block starts at
+/// base · capacity + row.
 struct Block {
   int base = 0;
   int row = 0;
   int rows = 0;
   int stride = 0;
   int steps = 1;
-  bool gradient = true;  ///< whether anything below can learn from a gradient of it
+  bool gradient = true;  ///< false: no gradient of it is needed, nothing below it learns from it
 
-  /// Rows `first` … `first + count − 1` of this block, seen as a block.
+  /// Returns rows `first` … `first + count − 1` of this block as a block.
   [[nodiscard]] constexpr Block slice(int first, int count) const {
     Block part = *this;
     part.row += first;
     part.rows = count;
     return part;
   }
-  /// The same values, through which no gradient flows.
+  /// Returns the same values as a block through which no gradient flows.
   [[nodiscard]] constexpr Block stopped() const {
     Block same = *this;
     same.gradient = false;
@@ -75,8 +76,8 @@ struct Block {
   [[nodiscard]] constexpr bool like(const Block& other) const { return is(other.rows, other.steps); }
 };
 
-/// Which operation a node runs: a number for its type, from the type's name. (Not an address: under -fsanitize=undefined
-/// GCC does not compare those in constants.)
+/// The operation that a node runs: a hash of the name of its type. (Not an address: with
+/// -fsanitize=undefined, GCC cannot compare addresses in constant expressions.)
 using OpId = std::uint64_t;
 
 namespace detail {
@@ -98,45 +99,48 @@ inline constexpr OpId op_id = detail::hash_of_type<Op>();
 
 inline constexpr int shared_by_tasks = -1;
 
-/// Values of the parameter buffer that a node reads as one array: a tensor, or neighbouring tensors as one wider matrix.
+/// A range of the parameter buffer that a node reads as one array: a tensor, or contiguous tensors
+/// that form one wider matrix.
 struct Extent {
   Index offset = -1;
   Index size = 0;
-  int first = 0;  ///< the first tensor's place among the plan's
-  int count = 0;  ///< tensors
+  int first = 0;  ///< index of the first tensor in the plan
+  int count = 0;  ///< number of tensors
 
   [[nodiscard]] constexpr bool exists() const { return offset >= 0; }
 };
 
-/// One operation. An operation uses the fields it needs and leaves the rest alone.
+/// One operation. Each operation uses the fields it needs and ignores the others.
 struct Node {
   OpId op = 0;
   Name name;
-  int task = shared_by_tasks;  ///< the task whose own tower or gate this is
+  int task = shared_by_tasks;  ///< the task that owns the node (its tower or gate)
   Block in, in2, out;
-  Block cache;                       ///< what forward leaves for backward
-  std::array<Extent, 4> parameters{};  ///< what it reads and learns
+  Block cache;                       ///< values that forward stores for backward
+  std::array<Extent, 4> parameters{};  ///< the parameters that it reads and learns
   Activation activation = Activation::identity;
   int groups = 1;
-  int field = -1;      ///< index of the input field (of its kind) that is read
-  int table = -1;      ///< embedding table
-  int loss = -1;       ///< the task whose loss an auxiliary loss is part of
-  int lookup = -1;     ///< which of the plan's look-ups this is
-  int lookup_base = 0; ///< where its gradient is kept for the tables' update, in values per sample
+  /// Index of what is read: a row of the numeric inputs, a categorical field, or a task's labels.
+  int field = -1;
+  int table = -1;      ///< index of the embedding table
+  int loss = -1;       ///< the task to whose loss an auxiliary loss is added
+  int lookup = -1;     ///< index among the plan's lookups
+  /// Offset of the lookup's gradient, stored for the update of the table, in values per sample.
+  int lookup_base = 0;
   Pool pool = Pool::none;
-  // Attributes; an operation says which it reads.
+  // Attributes; each operation documents which it reads.
   double dropout_rate = 0;
   double epsilon = 0;         ///< added to a variance
-  double scale = 0;           ///< of a product
-  double loss_weight = 0;     ///< of an auxiliary loss
-  double min_propensity = 0;  ///< propensities are clipped to at least this
-  int scratch = -1;    ///< offset of values gathered from all microbatches (batch statistics)
+  double scale = 0;           ///< factor of a product
+  double loss_weight = 0;     ///< weight of an auxiliary loss
+  double min_propensity = 0;  ///< lower bound to which propensities are clipped
+  int scratch = -1;    ///< offset of values merged over all microbatches (batch statistics)
   int scratch_size = 0;
-  bool accumulate_in = false;   ///< backward adds to in's gradient (another node wrote it before)
+  bool accumulate_in = false;   ///< backward adds to in's gradient: another node wrote it before
   bool accumulate_in2 = false;
 };
 
-/// How a tensor starts. Fans are the tensor's columns (in) and rows (out).
+/// How a tensor is initialised. fan_in is the tensor's columns, fan_out its rows.
 enum class Init : std::uint8_t {
   automatic,       ///< he_uniform under ReLU-like activations, else glorot_uniform
   zeros,
@@ -148,9 +152,9 @@ enum class Init : std::uint8_t {
   lecun_normal,    ///< N(0, 1 / fan_in), LeCun et al. 1998
   pytorch,         ///< U(±1 / √fan_in), torch.nn.Linear's default
   embedding,       ///< N(0, 0.01²), for tables
-  stitch,          ///< 0.9 on the diagonal, the rest of 1 spread over its row
+  stitch,          ///< 0.9 on the diagonal, 0.1 spread over the rest of each row
   small,           ///< U(±0.05)
-  mean,            ///< 1 / columns: a row of a matrix takes the mean
+  mean,            ///< 1 / columns: each row of the matrix computes a mean
 };
 
 /// A named range of the parameter buffer: a row-major matrix, or a vector when `columns` is 0.
@@ -160,7 +164,7 @@ struct ParameterInfo {
   int rows = 0;
   int columns = 0;
   Init init = Init::zeros;
-  bool trainable = true;  ///< false: state such as a running mean
+  bool trainable = true;  ///< false: state, such as a running mean
   int task = shared_by_tasks;
 
   [[nodiscard]] constexpr Index size() const {
@@ -168,16 +172,17 @@ struct ParameterInfo {
   }
 };
 
-/// An embedding table: `width` values a row; as many rows as its vocabulary has, which only the data tells.
+/// An embedding table: `width` values per row and one row per entry of its vocabulary, which only
+/// the data determines.
 struct TableInfo {
   Name name;
-  int vocabulary = 0;  ///< index among the vocabularies (Schema's tables in order of first use)
+  int vocabulary = 0;  ///< index of the vocabulary (the Schema's tables in order of first use)
   int width = 0;
   int task = shared_by_tasks;
-  int most_rows = 0;   ///< rows that the model can tell apart; 0: any number
+  int most_rows = 0;   ///< maximum number of rows that the model supports; 0: any number
 };
 
-/// One task's place in the plan.
+/// One task of the plan.
 struct TaskInfo {
   std::string_view name;
   std::string_view loss;
@@ -186,10 +191,10 @@ struct TaskInfo {
   int outputs = 1;
   LabelKind label = LabelKind::real;
   int classes = 0;
-  Block representation;  ///< what its tower reads
+  Block representation;  ///< the block that its tower reads
 };
 
-/// What must hold of a model: a number for the rule's type, as OpId is one for an operation's. See plan/rule.hpp.
+/// The id of a rule: a hash of the name of its type, as OpId is for operations. See plan/rule.hpp.
 using RuleId = std::uint64_t;
 
 struct PlanSizes {
@@ -198,29 +203,29 @@ struct PlanSizes {
   int tables = 0;
   int tasks = 0;
   int zeroed = 0;
-  int values = 0;             ///< activations: values per sample
-  Index parameters = 0;       ///< trainable values, padding included
+  int values = 0;             ///< activation values per sample
+  Index parameters = 0;       ///< trainable values, including padding
   Index parameter_values = 0; ///< trainable values and state
-  int scratch = 0;            ///< values gathered from microbatches
+  int scratch = 0;            ///< values merged over microbatches
   int lookups = 0;
-  int lookup_values = 0;      ///< values per sample of all look-ups
-  RuleId broken = 0;          ///< the first rule that does not hold; 0: all do
-  Name where;                 ///< the layer, task or field of which it does not
+  int lookup_values = 0;      ///< values per sample of all lookups
+  RuleId broken = 0;          ///< the first broken rule; 0: all hold
+  Name where;                 ///< the layer, task or field that breaks it
 };
 
-/// A view of a plan, for code that is compiled once for all models.
+/// A non-owning view of a plan, for code that is compiled once for all models.
 struct PlanView {
   std::string_view model;
   std::span<const Node> nodes;
   std::span<const ParameterInfo> tensors;
   std::span<const TableInfo> tables;
   std::span<const TaskInfo> tasks;
-  std::span<const Block> zeroed;  ///< blocks whose gradients are zeroed before backward
+  std::span<const Block> zeroed;  ///< blocks whose gradients are zeroed before the backward pass
   PlanSizes sizes;
   Schema schema;
 };
 
-/// visit(place, tensor) for each tensor that a node of the plan reads.
+/// Calls visit(index, tensor) for each tensor that the node reads.
 template <class Visit>
 constexpr void for_each_tensor(const PlanView& plan, const Node& node, Visit visit) {
   for (const Extent& e : node.parameters) {
@@ -228,7 +233,7 @@ constexpr void for_each_tensor(const PlanView& plan, const Node& node, Visit vis
   }
 }
 
-/// Values `begin` … `begin + size − 1` of an extent, with the tensors that have some of them.
+/// Returns values `begin` … `begin + size − 1` of an extent, with the tensors that overlap them.
 [[nodiscard]] constexpr Extent part_of(const PlanView& plan, const Extent& whole, Index begin, Index size) {
   Extent part{whole.offset + begin, size, whole.first, 0};
   for (int t = whole.first; t < whole.first + whole.count; ++t) {

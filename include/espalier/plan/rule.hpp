@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rules: what must hold for a model to be one, each with the sentence that the compiler says where it does not.
+// Rules: conditions that a model must satisfy, each with the compiler message for a violation.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace espalier {
 
-/// Where a rule does not hold: a layer, a task, a field. The compiler prints it beside the sentence.
+/// The layer, task or field that breaks a rule. The compiler prints it next to the message.
 struct Where {
   char text[Name::capacity + 1]{};
 
@@ -22,20 +22,23 @@ struct Where {
 
 inline constexpr Where nowhere{};
 
-/// A rule is a struct that says its sentence:
+/// A rule is a struct whose say() asserts the condition with its message:
 ///
 ///     struct ResidualWidth {
 ///       template <bool Holds, Where At>
 ///       static constexpr void say() {
-///         static_assert(Holds, "espalier: the layers inside Residual must give as many values as they take");
+///         static_assert(Holds,
+///             "espalier: the layers inside Residual must give as many values as they take");
 ///       }
 ///     };
 ///
-/// The part of a model that requires it while it folds, b.require<ResidualWidth>(a == b), lists it among its `Operations`.
+/// The part of a model that checks the rule in its fold, b.require<ResidualWidth>(a == b), must
+/// list it in its `Operations`.
 template <class T>
 concept IsRule = requires { &T::template say<true, nowhere>; };
 
-/// Of an operation: its nested rule `Shape`, with holds(node), is asked of each of its nodes.
+/// True for an operation with a nested rule `Shape`; its holds(node) is checked for each of the
+/// operation's nodes.
 template <class Op>
 concept HasShape = IsRule<typename Op::Shape>;
 
@@ -52,7 +55,7 @@ struct SplitList<TypeList<Ts...>> {
   using Rules = JoinUnique<std::conditional_t<IsRule<Ts>, TypeList<Ts>, TypeList<>>...>;
 };
 
-/// Whether an operation is one of these.
+/// Returns whether the operation `op` is in the list.
 template <class... Ops>
 [[nodiscard]] constexpr bool lists(OpId op, TypeList<Ops...>) {
   return ((op == op_id<Ops>) || ...);
@@ -72,13 +75,13 @@ struct RuleListed {
   }
 };
 
-/// Nothing to say.
+/// Used if no rule is broken: asserts nothing.
 struct AllHold {
   template <bool Holds, Where At>
   static constexpr void say() {}
 };
 
-/// The rule of that number; RuleListed where it is not among these.
+/// The rule with id `Rule`: AllHold if `Rule` is 0, RuleListed if `List` does not have it.
 template <RuleId Rule, class List>
 struct FindRule;
 template <RuleId Rule>

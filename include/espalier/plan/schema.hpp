@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a model expects of its data, as plain values: the columns that become inputs and the columns that are labels.
+// The schema: the input and label columns that a model expects in its data, as plain values.
 #pragma once
 
 #include <array>
@@ -12,17 +12,21 @@
 namespace espalier {
 
 enum class FieldKind : std::uint8_t {
-  numeric,      ///< `width` number columns: `name` alone when width is 1, else `name_0` … `name_{width−1}`
+  /// `width` number columns: `column` if width is 1, else `column_0` … `column_{width−1}`.
+  numeric,
   categorical,  ///< one text value, looked up in a vocabulary learnt from the training split
-  hashed,       ///< one text value, or one of each of several columns, hashed into `buckets` rows: no vocabulary
-  buckets,      ///< a number, by the interval that it lies in: between given edges, or quantiles of the training split
+  /// One text value, or one from each of two columns, hashed to one of `buckets` rows.
+  hashed,
+  /// A number, as its interval: between given edges, or quantiles of the training split.
+  buckets,
 };
 
-enum class Pool : std::uint8_t { none, sum, mean };  ///< how the values of a multi-valued field are put together
+/// How the values of a multi-valued field are combined.
+enum class Pool : std::uint8_t { none, sum, mean };
 
 enum class TransformKind : std::uint8_t {
   log1p,        ///< sign(x) · log(1 + |x|)
-  standardize,  ///< (x − mean) / deviation, both of the training split
+  standardize,  ///< (x − mean) / standard deviation, both of the training split
   clip,         ///< min(max(x, low), high)
 };
 
@@ -33,59 +37,59 @@ struct Transform {
   constexpr bool operator==(const Transform&) const = default;
 };
 
-/// What a field knows of the rows that came before its own, or of the training split.
+/// The statistic of other rows that a field reads: of earlier rows, or of the training split.
 enum class HistoryKind : std::uint8_t {
   none,            ///< the field reads its own row
   mean,            ///< mean of a label over rows of earlier days, or over the training split
   count,           ///< number of rows of earlier days, or of the training split
   earlier_rows,    ///< number of rows before this one
-  since_previous,  ///< time since a row before this one
+  since_previous,  ///< time since an earlier row
 };
 
-/// Of rows with the same `keys`.
+/// A statistic of the rows that have the same values in the columns `keys`.
 struct HistoryInfo {
   HistoryKind kind = HistoryKind::none;
   std::span<const std::string_view> keys{};
-  std::string_view label;  ///< of mean: a column of numbers
-  std::string_view day;    ///< of mean and count, unless they are folded
-  std::string_view time;   ///< of the others
-  double smoothing = 0;    ///< of mean: so many rows of the mean of all keys are added
-  int back = 1;            ///< of since_previous: 1 for the last row before, 2 for the one before that, …
-  int folds = 0;           ///< of mean and count over the training split: into so many parts it falls
-  int moments = 0;         ///< how many Before and Folds were given: one, of mean and count
+  std::string_view label;  ///< mean: the column of numbers that is averaged
+  std::string_view day;    ///< mean and count, unless folded: the column of days
+  std::string_view time;   ///< earlier_rows and since_previous: the column of times
+  double smoothing = 0;    ///< mean: number of rows with the mean over all keys that are added
+  int back = 1;            ///< since_previous: 1 for the previous row, 2 for the one before it, …
+  int folds = 0;           ///< mean and count over the training split: number of folds
+  int moments = 0;         ///< number of Before and Folds options; 1 for mean and count
 
   [[nodiscard]] constexpr bool exists() const { return kind != HistoryKind::none; }
-  /// Whether it is of the training split, learnt with the model, and not of the rows before.
+  /// True if it is over the training split, and learnt with the model; false if over earlier rows.
   [[nodiscard]] constexpr bool folded() const { return folds != 0; }
-  /// Whether it moves on day by day, not row by row.
+  /// True if it changes only from day to day, not from row to row.
   [[nodiscard]] constexpr bool daily() const { return (kind == HistoryKind::mean || kind == HistoryKind::count) && !folded(); }
 };
 
-/// One input field. All but numeric ones fill `width` rows of the encoder's input from their embedding table.
+/// One input field. Non-numeric fields fill `width` rows of the encoder's input from a table.
 struct FieldInfo {
   static constexpr std::size_t max_transforms = 4;
 
   std::string_view name;
   FieldKind kind = FieldKind::numeric;
   int width = 1;
-  std::string_view column;         ///< what is read: the column called as the field unless said otherwise
-  std::string_view second_column;  ///< hashed: what is hashed with it, if anything
-  HistoryInfo history{};           ///< numeric and buckets: what `column` is made of
+  std::string_view column;         ///< the column that is read; by default named like the field
+  std::string_view second_column;  ///< hashed: second column of the hash; empty if none
+  HistoryInfo history{};           ///< numeric and buckets: the statistic in `column`, if any
   // numeric
   std::array<Transform, max_transforms> transforms{};
   int transform_count = 0;
   // buckets
-  int most_buckets = 0;             ///< of quantiles
-  std::span<const double> edges{};  ///< given ones, ascending
+  int most_buckets = 0;             ///< maximum number of quantile intervals
+  std::span<const double> edges{};  ///< given edges, ascending
   // categorical, hashed and buckets
-  std::string_view table;       ///< the embedding table's name: the field's own unless shared
+  std::string_view table;       ///< name of the embedding table: the field's own name unless shared
   int min_count = 1;            ///< values seen less often in the training split share row 0
-  std::int64_t buckets = 0;     ///< hashed: rows of the table
-  Pool pool = Pool::none;       ///< none: one value a sample; else the cell holds several, cut at `separator`
+  std::int64_t buckets = 0;     ///< hashed: number of table rows
+  Pool pool = Pool::none;       ///< none: one value per sample; else several, split at `separator`
   char separator = '|';
 
   [[nodiscard]] constexpr bool is_numeric() const { return kind == FieldKind::numeric; }
-  /// Whether it is made of numbers.
+  /// Returns whether the field reads number columns.
   [[nodiscard]] constexpr bool reads_numbers() const { return kind == FieldKind::numeric || kind == FieldKind::buckets; }
 };
 
@@ -96,28 +100,29 @@ enum class LabelKind : std::uint8_t {
   classes  ///< 0, 1, …, classes − 1
 };
 
-/// What makes a label of what stands in a column.
+/// How a label is computed from a column's value.
 enum class LabelRule : std::uint8_t {
-  value,     ///< the number; of classes in a column of text, by_name
-  one_of,    ///< 1 for one of `texts`, else 0
-  at_least,  ///< 1 for a number from `bound`, else 0
-  by_name,   ///< the class of this name, among those of the training split
+  value,     ///< the number itself; class labels in a text column: as by_name
+  one_of,    ///< 1 if the text is one of `texts`, else 0
+  at_least,  ///< 1 if the number is at least `bound`, else 0
+  by_name,   ///< the index of this class name among those of the training split
 };
 
-/// One label column; the task's name unless said otherwise. A missing value masks the task for that sample.
+/// One label column, by default named like its task. A missing value masks the task for the sample.
 struct LabelInfo {
-  std::string_view name;  ///< the task
+  std::string_view name;  ///< name of the task
   std::string_view column;
   LabelKind kind = LabelKind::real;
   int classes = 0;
   LabelRule rule = LabelRule::value;
-  std::span<const std::string_view> texts{};  ///< of one_of
-  double bound = 0;                           ///< of at_least
-  // What is learnt of a real label y: (t(y) − mean) / deviation, with mean and deviation of the training split.
-  bool log1p = false;        ///< t is log1p, else y itself
-  bool standardize = false;  ///< else mean 0 and deviation 1
+  std::span<const std::string_view> texts{};  ///< for one_of
+  double bound = 0;                           ///< for at_least
+  // A real label y is learnt as (t(y) − mean) / deviation, with the mean and standard deviation of
+  // t(y) in the training split.
+  bool log1p = false;        ///< true: t is log1p; false: t(y) = y
+  bool standardize = false;  ///< false: mean 0 and deviation 1 are used
 
-  /// Whether labels are looked up as text.
+  /// Returns whether labels are read as text.
   [[nodiscard]] constexpr bool is_text() const { return rule == LabelRule::one_of || rule == LabelRule::by_name; }
 };
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reliability diagrams of binary tasks as an image: do probabilities mean what they say?
+// Reliability diagrams of binary tasks as an SVG image: do predicted probabilities match the
+// observed shares?
 #pragma once
 
 #include <algorithm>
@@ -18,21 +19,23 @@
 namespace espalier {
 
 struct CalibrationOptions {
-  Index bins = 10;           ///< points of the diagram
-  bool equal_counts = true;  ///< bins of equal weight; otherwise of equal width, as those of ece
+  Index bins = 10;           ///< number of points of the diagram
+  bool equal_counts = true;  ///< bins of equal weight; if false, of equal width, as for ece
 };
 
 namespace calibration_detail {
 
 inline constexpr double plot = 300, bars = 64, gap = 14, left = 84, top = 40, bottom = 54, right = 30;
 
-/// What a panel shows, computed before it is drawn.
+/// The content of a panel, computed before it is drawn.
 struct Diagram {
   std::string heading;
   std::vector<ReliabilityBin> bins;
-  std::vector<double> counts;  ///< samples by prediction, cut at the axis' end: what lies beyond is in the last one
-  chart_detail::Axis axis;     ///< from 0, of predictions and labels alike
-  bool counted = true;         ///< without weights: a bin's weight is its samples
+  /// Weight of the samples by prediction; the last one includes all predictions beyond the end of
+  /// the axis.
+  std::vector<double> counts;
+  chart_detail::Axis axis;     ///< from 0; the same for predictions and labels
+  bool counted = true;         ///< no weights: the weight of a bin is its number of samples
 };
 
 [[nodiscard]] ESPALIER_COLD inline Diagram diagram_of(const LabelledPredictions& task,
@@ -56,7 +59,7 @@ struct Diagram {
   return made;
 }
 
-/// The 95 % interval of a share of n samples: Wilson, JASA 1927.
+/// The 95 % Wilson score interval of a share of n samples: Wilson, JASA 1927.
 [[nodiscard]] inline std::pair<double, double> share_interval(double share, double n) {
   constexpr double z = 1.959964;
   const double middle = (share + z * z / (2 * n)) / (1 + z * z / n);
@@ -112,11 +115,12 @@ ESPALIER_COLD inline void draw(SvgCanvas& out, const Diagram& d, double x0, doub
 
 }  // namespace calibration_detail
 
-/// The reliability diagrams of binary tasks, a panel each, as an SVG image: for each bin its mean label over its mean
-/// prediction, with the 95 % interval of that share where samples have no weights; the diagonal is where probabilities are
-/// what they say. Below, how many predictions lie where. The ECE in the heading is that of a report. Throws ConfigError when
-/// sizes or values are not as expected_calibration_error() says. DeGroot & Fienberg, The Statistician 1983; Niculescu-Mizil &
-/// Caruana, ICML 2005.
+/// The reliability diagrams of binary tasks, one panel each, as an SVG image. Each bin is a point
+/// at its mean prediction and mean label, with the 95 % interval of that share if samples have no
+/// weights; perfectly calibrated probabilities are on the diagonal. Below it is a histogram of the
+/// predictions. The ECE in the heading uses 10 bins of equal width, as a report does by default.
+/// Throws ConfigError if a size or value is invalid for expected_calibration_error(). DeGroot &
+/// Fienberg, The Statistician 1983; Niculescu-Mizil & Caruana, ICML 2005.
 [[nodiscard]] ESPALIER_COLD inline std::string calibration_svg(const std::vector<LabelledPredictions>& tasks,
                                                                const std::string& title = "Calibration",
                                                                const CalibrationOptions& options = {}) {
@@ -132,8 +136,9 @@ ESPALIER_COLD inline void draw(SvgCanvas& out, const Diagram& d, double x0, doub
   return chart_detail::image_of(title, 24, panels);
 }
 
-/// Writes the diagrams of a model's binary tasks on `data`, which must have labels, to a .svg file, atomically. `model`: a
-/// trainer or a predictor. Throws ConfigError for a model without binary tasks, IoError, and what encoding `data` throws.
+/// Writes the diagrams of a model's binary tasks on `data`, which must have labels, to a .svg file,
+/// atomically. `model`: a trainer or a predictor. Throws ConfigError if the model has no binary
+/// task; IoError; and what encoding `data` throws.
 template <class Model>
 requires PredictsEncoded<std::remove_reference_t<Model>>
 void write_calibration(const std::string& path, Model&& model, const Dataset& data,

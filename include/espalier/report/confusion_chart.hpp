@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Confusion matrices as an image: what was taken for what.
+// Confusion matrices as an SVG image: which class was predicted as which.
 #pragma once
 
 #include <algorithm>
@@ -21,14 +21,14 @@ namespace espalier {
 
 namespace confusion_detail {
 
-inline constexpr Index most_classes = 60;  // that a picture has room for
+inline constexpr Index most_classes = 60;  // more do not fit into an image
 inline constexpr std::size_t longest_name = 18;
 inline constexpr double top = 44, right = 30;
 
 struct Matrix {
   std::string heading;
   std::vector<std::string> names;
-  std::vector<double> counts;  ///< label-major
+  std::vector<double> counts;  ///< row-major: one row per label
 
   [[nodiscard]] double cell() const {
     if (names.size() <= 4) return (std::max)(76.0, longest() + 12);
@@ -41,7 +41,7 @@ struct Matrix {
     return width;
   }
   [[nodiscard]] bool upright_names() const { return longest() > cell() - 6; }
-  /// Room at the left for the names and what they are.
+  /// Width at the left of the matrix, for the names and the title of the axis.
   [[nodiscard]] double left() const { return 46 + longest() + 10; }
   [[nodiscard]] double bottom() const { return (upright_names() ? 1.1 * longest() + 20 : 24) + 34; }
 };
@@ -132,9 +132,10 @@ ESPALIER_COLD inline void draw(SvgCanvas& out, const Matrix& m, double x0, doubl
 
 }  // namespace confusion_detail
 
-/// Confusion matrices, a panel a task, as an SVG image: rows are labels, columns predictions (the most probable class; of a
-/// binary task whether the probability is at least `threshold`), a cell the share of its row, and how many samples, or what
-/// weight. Throws ConfigError as class_confusion() and confusion() do.
+/// Confusion matrices, one panel per task, as an SVG image. Rows are labels, columns are
+/// predictions: the most probable class or, for a binary task, whether the probability is at least
+/// `threshold`. A cell shows its share of the row and its number of samples (their weight if there
+/// are weights). Throws ConfigError as class_confusion() and confusion() do.
 [[nodiscard]] ESPALIER_COLD inline std::string confusion_svg(const std::vector<LabelledPredictions>& tasks,
                                                              const std::string& title = "Confusion",
                                                              double threshold = 0.5) {
@@ -152,9 +153,9 @@ ESPALIER_COLD inline void draw(SvgCanvas& out, const Matrix& m, double x0, doubl
   return chart_detail::image_of(title, 24, panels);
 }
 
-/// Writes the matrices of a model's tasks, classes first and then binary ones, on `data`, which must have labels, to a .svg
-/// file, atomically. `model`: a trainer or a predictor. Throws ConfigError for a model without such tasks, IoError, and what
-/// encoding `data` throws.
+/// Writes the matrices of a model's tasks (class tasks first, then binary tasks) on `data`, which
+/// must have labels, to a .svg file, atomically. `model`: a trainer or a predictor. Throws
+/// ConfigError if the model has no such task; IoError; and what encoding `data` throws.
 template <class Model>
 requires PredictsEncoded<std::remove_reference_t<Model>>
 void write_confusion(const std::string& path, Model&& model, const Dataset& data,

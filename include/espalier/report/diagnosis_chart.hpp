@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a diagnosis measured, as an image.
+// Chart of the measurements of a `Diagnosis`.
 #pragma once
 
 #include <algorithm>
@@ -13,8 +13,9 @@
 
 namespace espalier {
 
-/// A panel for the lengths of the gradients, for the cosines of each layer group, for the entropy of
-/// all gates and for the load of each; over steps. Columns as `Diagnosis` names them.
+/// Panels over steps: the norms of the gradients, the cosines of each layer group, the entropy of
+/// all gates, and the load of the experts of each gate. Expects the columns that `Diagnosis`
+/// writes.
 [[nodiscard]] ESPALIER_COLD inline SvgChart diagnosis_chart(const History& history) {
   std::vector<ChartPanel> panels;
   const auto add = [&](std::string title, std::string_view y, std::string name, const std::string& column) {
@@ -38,7 +39,8 @@ namespace espalier {
   constexpr std::string_view norm = "gradient_norm/all/", cosine = "gradient_cosine/", gate = "gate/",
                              entropy = "/entropy", load = "/load/";
   const std::vector<std::string> columns = history.columns();
-  // Names of tasks may have a '/': the columns of group "all", which all pairs have, say where a pair begins.
+  // Task names may contain '/'. The columns of group "all" contain every pair, so they tell where
+  // the pair begins in a column name.
   const std::string whole = std::string(cosine) + "all/";
   const auto pair_at = [&](const std::string& column) {
     std::size_t first = column.rfind('/');

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `read_event_file`: the scalars of a TensorBoard event file, whoever wrote it. Safe on any bytes.
+// `read_event_file`: reads the scalars of a TensorBoard event file of any writer. Safe on arbitrary
+// bytes.
 #pragma once
 
 #include "espalier/core/config.hpp"
@@ -13,16 +14,17 @@ namespace event_detail {
 struct Field {
   std::uint64_t number = 0;
   Wire wire = Wire::varint;
-  std::uint64_t integer = 0;  ///< varint
-  std::string_view bytes;     ///< of the others, its length checked
+  std::uint64_t integer = 0;  ///< value of a varint
+  std::string_view bytes;     ///< value of the other wire types, with checked length
 };
 
-/// Reads the fields of a protocol buffer one by one.
+/// Reads the fields of a protocol buffer one after the other.
 class Fields {
  public:
   explicit Fields(std::string_view bytes) : bytes_(bytes) {}
 
-  /// False at the end. Throws DataError for what is no protocol buffer.
+  /// Reads the next field; returns false at the end. Throws DataError if the bytes are not a valid
+  /// protocol buffer.
   bool next(Field& field) {
     if (bytes_.empty()) return false;
     const std::uint64_t key = varint();
@@ -76,7 +78,7 @@ class Fields {
   return scalar;
 }
 
-/// Fields that are not ours (images, histograms) are passed over.
+/// Skips fields that are not used here (images, histograms).
 [[nodiscard]] ESPALIER_COLD inline Event decode(std::string_view bytes) {
   Event event;
   Fields fields(bytes);
@@ -107,8 +109,9 @@ class Fields {
 
 }  // namespace event_detail
 
-/// The events in the bytes of an event file. A record cut off at the end is left out and said so. Throws DataError,
-/// naming `what` and the byte, for a wrong checksum or a record that is no Event.
+/// Parses the bytes of an event file. Leaves out a truncated last record and then sets `cut_off`.
+/// Throws DataError, naming `what` and the byte, for a wrong checksum or a record that is not an
+/// Event.
 [[nodiscard]] ESPALIER_COLD inline EventLog parse_events(std::string_view bytes,
                                                          const std::string& what = "events") {
   constexpr std::size_t head = 12, tail = 4;  // length and its checksum; the data's checksum
@@ -146,7 +149,7 @@ class Fields {
   return log;
 }
 
-/// The events of a file. Throws IoError and DataError.
+/// Reads the events of a file. Throws IoError and DataError.
 [[nodiscard]] inline EventLog read_event_file(const std::string& path) {
   return parse_events(read_file(path), path);
 }

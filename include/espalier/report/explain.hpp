@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `explain<Model>()`: what a training step runs, or a prediction, as a table to read.
+// `explain<Model>()`: what a training step or a prediction executes, as a text table.
 #pragma once
 
 #include <algorithm>
@@ -23,18 +23,25 @@ namespace espalier {
 
 struct ExplainOptions {
   Index batch_size = 512;
-  std::vector<Index> vocabulary_rows{};   ///< rows of each vocabulary's tables, which the data tells; empty: 1000 each
+  /// Rows of the tables of each vocabulary, which depend on the data; empty: 1000 each, or the
+  /// maximum of the table if it is lower.
+  std::vector<Index> vocabulary_rows{};
   std::vector<std::string_view> without{};  ///< passes that are left out
   Precision precision = Precision::Fp32;
-  std::optional<BalanceOption> balance{};  ///< how tasks are balanced; none: by weights that a step begins with
+  /// How tasks are balanced; none: by weights that are known before the step.
+  std::optional<BalanceOption> balance{};
   BalanceOn balance_on = BalanceOn::parameters;
-  bool clip = false;       ///< gradients are clipped
-  bool inference = false;  ///< not a training step, but what a predictor runs: balance and clip mean nothing then
+  bool clip = false;       ///< whether gradients are clipped
+  /// Explains what a predictor runs instead of a training step; `balance` and `clip` are then
+  /// ignored.
+  bool inference = false;
 };
 
-/// The steps of schedules that run one after the other on a batch of `samples`: where (each microbatch; all threads by pieces; once, after
-/// all microbatches), which operation, for which node, which pass made it so, its flops (a multiply-add is 2) and, forward, the bytes of
-/// activations that it reads and writes. Above them, what became of the passes.
+/// The steps of schedules that run one after the other on a batch of `samples`. Columns: scope (per
+/// microbatch; in pieces on all threads; as a merge of all microbatches; or once), phase,
+/// operation, node, the pass that produced the step, its flops (a multiply-add counts 2) and, for
+/// the forward pass, the bytes of activations that it reads and writes. The first table lists the
+/// passes, whether each fired, and why.
 [[nodiscard]] ESPALIER_COLD inline std::string explain(const std::vector<const ExecutionSchedule<float>*>& schedules, Index samples,
                                                        const Microbatches& microbatches) {
   using Scope = Step<float>::Scope;
@@ -70,8 +77,8 @@ struct ExplainOptions {
   return text + detail::align_columns(steps, 5);
 }
 
-/// What a program runs for a batch. Throws ConfigError for a pass that there is not, for a batch of no samples, and for a gradient method
-/// that is held as a LossWeighting.
+/// What a program executes for a batch. Throws ConfigError for an unknown pass, for a batch without
+/// samples, and for a gradient method that was converted to a LossWeighting.
 [[nodiscard]] ESPALIER_COLD inline std::string explain(const Program<float, Cpu>& program, const ExplainOptions& options = {}) {
   const Index samples = options.batch_size;
   if (samples < 1) throw_error<ConfigError>({"batch_size is ", samples, ", expected 1 or more"});
@@ -114,7 +121,7 @@ struct ExplainOptions {
   return name + explain(schedules, samples, Microbatches::of(samples));
 }
 
-/// The same of a model: explain<Model>({.batch_size = 1024, .without = {"projected_embeddings"}}).
+/// The same for a model: explain<Model>({.batch_size = 1024, .without = {"projected_embeddings"}}).
 template <class Model>
 [[nodiscard]] std::string explain(const ExplainOptions& options = {}) {
   return explain(program_of<Model, float, Cpu>(), options);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `GateUsage<T>`: which experts the gates of a model use, and how decided they are.
+// `GateUsage<T>`: which experts the gates of a model use, and how decided the gates are.
 #pragma once
 
 #include <algorithm>
@@ -16,15 +16,20 @@
 
 namespace espalier {
 
-/// One gate over some samples.
+/// Statistics of one gate over some samples.
 struct GateReport {
-  std::string where;          ///< its place in the plan, and its task
+  std::string where;          ///< node of the gate in the plan, and its task
   std::vector<double> load;   ///< mean weight of each expert; they sum to 1
-  double entropy = 0;         ///< mean of −Σ_e g_e log g_e over the samples, in nats: 0 decided … log(experts) undecided
-  double load_entropy = 0;    ///< of `load`: far above `entropy`, samples go to different experts; near 0, one expert has all
+  /// Mean over the samples of −Σ_e g_e log g_e, in nats: from 0 (one expert per sample) to
+  /// log(experts) (all experts equally).
+  double entropy = 0;
+  /// Entropy of `load`: far above `entropy`, samples use different experts; near 0, one expert gets
+  /// everything.
+  double load_entropy = 0;
 };
 
-/// Runs a model forward over batches and keeps what its gates said: softmax gates, and DSelect-k's.
+/// Runs the forward pass of a model over batches and accumulates the outputs of its gates: softmax
+/// gates and those of DSelect-k.
 ///
 ///     GateUsage<float> usage(program_of<Model, float, Cpu>(), trainer.parameters());
 ///     usage.add(batch);
@@ -43,7 +48,7 @@ class GateUsage {
       const int groups = gates(node);
       for (int g = 0; g < groups; ++g) {
         std::string where(node.name.view());
-        // One softmax may hold the gates of all tasks.
+        // One softmax node may contain the gates of all tasks.
         if (groups == static_cast<int>(program_.plan.tasks.size())) {
           where += "/" + std::string(program_.plan.tasks[static_cast<std::size_t>(g)].name);
         }
@@ -53,7 +58,7 @@ class GateUsage {
     }
   }
 
-  /// As inference would run: no dropout.
+  /// Runs as in inference: no dropout.
   void add(const Batch<T>& batch) {
     executor_.each_microbatch(batch, workspace_, [&](const auto& c) {
       for (Gate& gate : gates_) {
@@ -70,10 +75,10 @@ class GateUsage {
     samples_ += batch.size;
   }
 
-  /// Whether the model has any.
+  /// Whether the model has gates.
   [[nodiscard]] bool any() const { return !gates_.empty(); }
 
-  /// Forgets the samples so far.
+  /// Discards all samples so far.
   void clear() {
     for (Gate& gate : gates_) {
       std::fill(gate.sums.load.begin(), gate.sums.load.end(), 0.0);
@@ -82,7 +87,7 @@ class GateUsage {
     samples_ = 0;
   }
 
-  /// Of all samples so far, in the plan's order.
+  /// Reports over all samples so far, in the order of the plan.
   [[nodiscard]] std::vector<GateReport> reports() const {
     std::vector<GateReport> made;
     for (const Gate& gate : gates_) {
@@ -104,7 +109,8 @@ class GateUsage {
     GateReport sums;
   };
 
-  /// All activations are to be there, and the parameters may learn meanwhile.
+  /// The passes to leave out: memory reuse, because every activation is read after the forward
+  /// pass; packed weights, because the parameters may change between batches.
   static constexpr std::string_view every_pass[] = {PackedWeights<T>::name, MemoryReuse<T>::name};
 
   Program<T, Cpu> program_;

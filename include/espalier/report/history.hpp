@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `History`: the numbers of a training run, a row per epoch, as JSON lines or CSV.
+// `History`: the numbers of a training run, one row per epoch, as JSON lines or CSV.
 #pragma once
 
 #include <algorithm>
@@ -22,7 +22,7 @@ struct HistoryRow {
   std::int64_t step = 0;
   std::vector<std::pair<std::string, double>> values;
 
-  /// NaN when there is none of that name.
+  /// NaN if no value has that name.
   [[nodiscard]] double value(std::string_view name) const noexcept {
     for (const auto& [known, number] : values) {
       if (known == name) return number;
@@ -31,8 +31,8 @@ struct HistoryRow {
   }
 };
 
-/// Rows in memory. A file of them is rewritten whole and atomically after each epoch: there are few rows, a crash leaves
-/// the file of the epoch before, and a new column costs nothing.
+/// Rows in memory. Their file is rewritten as a whole, atomically, after each epoch: there are few
+/// rows, a crash leaves the file of the previous epoch, and a new column costs nothing.
 ///
 ///     History history = resumed ? History::read("run.jsonl") : History();
 ///     history.truncate(resumed_epoch);
@@ -45,7 +45,7 @@ class History {
   [[nodiscard]] const std::vector<HistoryRow>& rows() const& noexcept { return rows_; }
   [[nodiscard]] std::vector<HistoryRow> rows() && noexcept { return std::move(rows_); }
 
-  /// Drops the rows after an epoch: what a run does that goes on from there.
+  /// Removes the rows after `last_epoch`: a run that is resumed from there writes them again.
   void truncate(int last_epoch) {
     std::erase_if(rows_, [=](const HistoryRow& row) { return row.epoch > last_epoch; });
   }
@@ -63,7 +63,8 @@ class History {
     return names;
   }
 
-  /// One object a line: {"epoch":1,"step":200,"train/click/loss":0.51}. NaN and infinities are null.
+  /// One JSON object per line: {"epoch":1,"step":200,"train/click/loss":0.51}. NaN and infinite
+  /// values become null.
   [[nodiscard]] ESPALIER_COLD std::string to_jsonl() const {
     std::string out;
     for (const HistoryRow& row : rows_) {
@@ -75,7 +76,8 @@ class History {
     return out;
   }
 
-  /// A header line, then a line per row (RFC 4180). A value that is missing, NaN or infinite is an empty cell.
+  /// A header line, then one line per row (RFC 4180). Missing, NaN and infinite values become empty
+  /// cells.
   [[nodiscard]] ESPALIER_COLD std::string to_csv() const {
     const std::vector<std::string> names = columns();
     std::string out = "epoch,step";
@@ -93,14 +95,15 @@ class History {
     return out;
   }
 
-  /// Writes .csv or .jsonl, as the name ends. Throws ConfigError for another ending, IoError.
+  /// Writes CSV or JSON lines, by the extension .csv or .jsonl. Throws ConfigError for another
+  /// extension; IoError.
   void write(const std::string& path) const {
     check_name(path);
     write_file_atomically(path, path.ends_with(".csv") ? to_csv() : to_jsonl());
   }
 
-  /// Reads what write() wrote, or another program with lines that end in CR LF; a null or an empty cell is
-  /// NaN. Throws IoError; DataError naming the line.
+  /// Reads a file of write(), or of another program that ends lines with CR LF. A null or an empty
+  /// cell becomes NaN. Throws ConfigError as write() does; IoError; DataError, naming the line.
   [[nodiscard]] static History read(const std::string& path) {
     check_name(path);
     const std::string text = read_file(path);
@@ -185,7 +188,7 @@ class History {
     return out + "\"";
   }
 
-  /// The cells of the line at `at`, which moves behind it.
+  /// Returns the cells of the line that starts at `at`, and moves `at` behind the line.
   [[nodiscard]] ESPALIER_COLD static std::vector<std::string> take_cells(std::string_view text,
                                                                          std::size_t& at,
                                                                          const std::string& where) {
@@ -205,7 +208,8 @@ class History {
       }
     }
     if (inside) throw_error<DataError>({where, ": a quote is not closed"});
-    if (at < text.size() && at > 0 && text[at - 1] == '\r') cells.back().pop_back();  // not one in quotes
+    // The CR of CR LF is not part of the cell; a CR within quotes is.
+    if (at < text.size() && at > 0 && text[at - 1] == '\r') cells.back().pop_back();
     ++at;
     return cells;
   }

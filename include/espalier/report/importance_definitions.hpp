@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What importance.hpp declares.
+// Definitions of the functions that importance.hpp declares.
 #pragma once
 
 #include <algorithm>
@@ -25,7 +25,8 @@ namespace espalier {
 
 namespace importance_detail {
 
-/// What is shuffled together: a field, or several that read a column in common; and where its values are in EncodedData.
+/// Inputs that are shuffled together: one field, or several fields that share a column. Holds the
+/// indices of their values in EncodedData.
 struct Source {
   std::string name;
   std::vector<std::string> columns;
@@ -46,7 +47,8 @@ struct Source {
       next.several.push_back(categorical++);
     }
     std::size_t place = sources.size();
-    for (std::size_t s = 0; s < sources.size();) {  // several may meet in a field that reads columns of each
+    // A field may share columns with several sources: all of them are joined.
+    for (std::size_t s = 0; s < sources.size();) {
       Source& known = sources[s];
       if (std::find_first_of(known.columns.begin(), known.columns.end(), next.columns.begin(), next.columns.end()) ==
           known.columns.end()) {
@@ -68,7 +70,7 @@ struct Source {
   return sources;
 }
 
-/// Row j of `to` gets what row order[j] of `from` has of the source.
+/// Copies the values of the source from row order[j] of `from` to row j of `to`, for every j.
 ESPALIER_COLD inline void take_rows(const Source& source, const EncodedData& from,
                                     const std::vector<std::int32_t>& order, EncodedData& to) {
   const auto rows = static_cast<std::size_t>(from.numeric_rows), singles = static_cast<std::size_t>(from.single_fields);
@@ -79,7 +81,7 @@ ESPALIER_COLD inline void take_rows(const Source& source, const EncodedData& fro
   }
   for (const std::size_t field : source.several) {
     const EncodedData::Ids& before = from.ids[field];
-    if (before.offsets.empty()) continue;  // it is among the single ones
+    if (before.offsets.empty()) continue;  // stored in single_ids
     EncodedData::Ids& after = to.ids[field];
     after.ids.clear();
     after.offsets.assign(1, 0);
@@ -91,7 +93,8 @@ ESPALIER_COLD inline void take_rows(const Source& source, const EncodedData& fro
   }
 }
 
-/// The metrics of all rows, and of parts of them whose spread gives the intervals.
+/// Computes the metrics of all rows, and of parts of the rows: the spread over the parts gives the
+/// intervals. `plan` and `data` must outlive it.
 class Evaluation {
  public:
   ESPALIER_COLD Evaluation(const PlanView& plan, const EncodedData& data, const ImportanceOptions& options)
@@ -103,7 +106,8 @@ class Evaluation {
     metrics_detail::require_size("importance", "weights", options_.weights.empty() ? n : options_.weights.size(), n);
     metrics_detail::require_size("importance", "groups", options_.groups.view.empty() ? n : options_.groups.view.size(),
                                  n);
-    std::map<std::int64_t, std::size_t> units;  // what lies in one part as a whole
+    // The groups, or the rows if there are no groups: a unit is never divided between parts.
+    std::map<std::int64_t, std::size_t> units;
     std::vector<std::size_t> unit_of(n);
     for (std::size_t i = 0; i < n; ++i) {
       const std::int64_t unit = options_.groups.view.empty() ? static_cast<std::int64_t>(i) : options_.groups.view[i];
@@ -114,7 +118,8 @@ class Evaluation {
     Random(options.seed).shuffle(place);
     parts_.resize((std::clamp)(units.size() / 10, std::size_t{2}, std::size_t{20}));
     for (std::size_t i = 0; i < n; ++i) add(i, parts_[place[unit_of[i]] * parts_.size() / units.size()]);
-    std::erase_if(parts_, [](const Part& part) { return part.rows.empty(); });  // of fewer groups than parts
+    // Some are empty if there are fewer groups than parts.
+    std::erase_if(parts_, [](const Part& part) { return part.rows.empty(); });
     for (Part& part : parts_) {
       part.data.samples = static_cast<Index>(part.rows.size());
       part.data.tasks = data.tasks;
@@ -128,7 +133,7 @@ class Evaluation {
     }
   }
 
-  /// Of all rows first, then of each part.
+  /// The report of all rows first, then one per part.
   [[nodiscard]] std::vector<Report> reports(const Predictions& predictions) const {
     std::vector<Report> made{report_of(plan_, data_, predictions, options_, true)};
     for (const Part& part : parts_) {
@@ -146,7 +151,7 @@ class Evaluation {
  private:
   struct Part {
     std::vector<std::size_t> rows;
-    EncodedData data;  ///< labels
+    EncodedData data;  ///< labels only
     std::vector<double> weights;
     std::vector<std::int64_t> groups;
     EvaluateOptions options;
@@ -164,7 +169,8 @@ class Evaluation {
   std::vector<Part> parts_;
 };
 
-/// Which metric of each task is looked at.
+/// The index of the metric to use, per task. Throws ConfigError if no task has the metric `wanted`,
+/// or if neither direction of a metric is better.
 [[nodiscard]] ESPALIER_COLD inline std::vector<std::size_t> chosen_metrics(const Report& report,
                                                                            const std::string& wanted) {
   std::vector<std::size_t> chosen;
@@ -184,7 +190,7 @@ class Evaluation {
   return chosen;
 }
 
-/// before − after, or the other way round where lower is better.
+/// before − after; after − before if lower is better.
 [[nodiscard]] inline double loss_of(const MetricValue& before, const MetricValue& after) {
   return better_is_higher(before.name) ? before.value - after.value : after.value - before.value;
 }
@@ -217,11 +223,11 @@ ESPALIER_COLD ESPALIER_INLINE Importance importance_of(const PlanView& plan, con
   std::iota(in_order.begin(), in_order.end(), 0);
   Index done = 0;
   for (const Source& source : sources) {
-    // Per task: the mean loss of all rows, then of each part.
+    // Per task: the mean loss of all rows first, then of each part.
     std::vector<std::vector<double>> losses(metric.size(), std::vector<double>(before.size(), 0.0));
     for (Index repeat = 0; repeat < options.repeats; ++repeat) {
       std::vector<std::int32_t> order = in_order;
-      // By its name: what else the model reads changes nothing.
+      // Seeded by the name, so that the other inputs of the model change nothing.
       Random(mix(options.seed, hash_text(source.name)), static_cast<std::uint64_t>(repeat)).shuffle(order);
       take_rows(source, data, order, shuffled);
       const std::vector<Report> after = evaluation.reports(predict(shuffled));
@@ -288,7 +294,7 @@ ESPALIER_COLD ESPALIER_INLINE std::string Importance::to_string() const {
 
 namespace importance_detail {
 
-/// A row an input: its name, a dot at the loss, a line over the interval.
+/// One row per input: its name, a dot at the loss, a line over the interval.
 [[nodiscard]] ESPALIER_COLD inline SvgPanel panel_of(const TaskImportance& task, double confidence) {
   using namespace chart_detail;
   constexpr double plot = 320, line_height = 20, top = 40, bottom = 54, right = 24, before_names = 24;

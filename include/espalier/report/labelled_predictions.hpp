@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `LabelledPredictions`: what was predicted and what was so, of one task, for pictures of both.
+// `LabelledPredictions`: the predictions and labels of one task, for charts of both.
 #pragma once
 
 #include <concepts>
@@ -16,17 +16,19 @@
 
 namespace espalier {
 
-/// Of a binary task, or of a task of classes. Refers to the values; it owns the names.
+/// Predictions and labels of a binary task or a class task. Refers to the values, which must
+/// outlive it; owns the names.
 struct LabelledPredictions {
   std::string task;
-  Values predictions{};                    ///< n probabilities of 1; of classes: classes × n
+  Values predictions{};  ///< n probabilities of label 1; for class tasks, classes × n
   Values labels{};                         ///< n: 0, 1, …, or NaN (missing)
   Values weights{};                        ///< n or none
-  Index classes = 0;                       ///< 0: a binary task
-  std::vector<std::string> class_names{};  ///< empty: their numbers
+  Index classes = 0;                       ///< 0 for a binary task
+  std::vector<std::string> class_names{};  ///< empty: the class numbers are used
 };
 
-/// The tasks of these kinds, one kind after the other. Refers to `predictions` and `data`, which must outlive it.
+/// Returns the tasks of these kinds, one kind after the other. The result refers to `predictions`
+/// and `data`, which must outlive it.
 [[nodiscard]] ESPALIER_COLD inline std::vector<LabelledPredictions> labelled(const PlanView& plan,
                                                                              const EncodedData& data,
                                                                              const Predictions& predictions,
@@ -44,7 +46,7 @@ struct LabelledPredictions {
   return made;
 }
 
-/// A trainer or a predictor: what predicts data that its features encoded.
+/// A trainer or a predictor: encodes a dataset with its features, and predicts from encoded data.
 template <class Model>
 concept PredictsEncoded = requires(Model& model, const Dataset& data, const EncodedData& encoded) {
   { model.features().encode(data) } -> std::same_as<EncodedData>;

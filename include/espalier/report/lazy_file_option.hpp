@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `LazyFileOption`: a file or column that an option may name, together with the functions that make use of it.
+// `LazyFileOption`: a file, folder or column that an option may name, together with the functions
+// that use it.
 #pragma once
 
 #include <string>
@@ -9,9 +10,9 @@
 
 namespace espalier {
 
-/// A text, set from whatever converts to a std::string; empty for none. Setting it also takes the address of `Functions`,
-/// which nothing else refers to: a program that never names such a file does not contain the code for it, and its compiler
-/// has nothing to do.
+/// A string, set from anything that converts to std::string; empty means none. Setting it takes the
+/// address of `Functions::all()`, to which nothing else refers. A program that never sets it
+/// therefore does not contain that code, and does not spend time compiling it.
 template <class Functions>
 class LazyFileOption {
  public:
@@ -27,7 +28,7 @@ class LazyFileOption {
   [[nodiscard]] bool empty() const noexcept { return text_.empty(); }
   void clear() { text_.clear(); }
 
-  /// Null when there is no text.
+  /// Null if the string is empty.
   [[nodiscard]] const Functions* functions() const noexcept { return text_.empty() ? nullptr : functions_; }
 
  private:
@@ -42,6 +43,6 @@ struct HistoryFunctions;
 struct EventFunctions;
 struct CurveFunctions;
 template <class T>
-struct DiagnoseFunctions;  // diagnosis.hpp
+struct DiagnoseFunctions;  // defined in diagnosis.hpp
 
 }  // namespace espalier

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Predictions as a CSV file: one row a sample, with what of the data says whose it is.
+// Writes predictions as a CSV file: one row per sample, optionally with columns of the data that
+// identify it.
 #pragma once
 
 #include <algorithm>
@@ -15,19 +16,20 @@
 namespace espalier {
 
 struct PredictionColumns {
-  bool probabilities = true;  ///< of every class of a class task, beside the most probable one
-  std::string prefix{};       ///< before the name of each predicted column: "predicted_" when a label is copied along
+  bool probabilities = true;  ///< also write the probability of every class of a class task
+  /// Prefix of the predicted columns: for example "predicted_" if a label is copied, too.
+  std::string prefix{};
 };
 
 namespace predictions_detail {
 
-/// The name of a class, or its number where it has none.
+/// The name of a class, or its number if it has none.
 [[nodiscard]] inline std::string class_name(const Predictions& p, std::size_t task, std::size_t of) {
   const bool named = task < p.class_names.size() && of < p.class_names[task].size();
   return named ? p.class_names[task][of] : std::to_string(of);
 }
 
-/// The columns of one task for one row after the other.
+/// Writes the columns of one task, row by row.
 class TaskColumns {
  public:
   TaskColumns(const Predictions& predictions, std::size_t task, const PredictionColumns& options)
@@ -56,7 +58,8 @@ class TaskColumns {
   }
 
  private:
-  /// Where classes have names, those that have one: the training split had no others.
+  /// The number of classes to write: those with a name if classes have names (the training split
+  /// contains no others), else all.
   [[nodiscard]] std::size_t shown() const { return named_ > 0 ? named_ : width_; }
 
   const Predictions& predictions_;
@@ -97,16 +100,19 @@ ESPALIER_COLD inline void write(const std::string& path, const Predictions& pred
 
 }  // namespace predictions_detail
 
-/// Writes predictions as CSV (RFC 4180, UTF-8), whole or not at all: a row a sample in the dataset's order. A task with one
-/// output has a column of its name. A task of classes has the most probable class there (of equal ones the first), by its
-/// name or else its number, and a column <task>_<class> for the probability of each. Numbers read back as the same floats.
-/// Throws IoError; DataError, naming row and task, for a prediction that is not finite.
+/// Writes predictions as CSV (RFC 4180, UTF-8), atomically: one row per sample in the order of the
+/// dataset. A task with one output has one column with its name. For a class task, that column has
+/// the most probable class (of equal ones, the first) by name, or by number if it has no name, and
+/// a column <task>_<class> has the probability of each class. Numbers read back as the same floats.
+/// Throws ConfigError for two columns of the same name; IoError; DataError, naming row and task,
+/// for a prediction that is not finite.
 inline void write_csv(const std::string& path, const Predictions& predictions, const PredictionColumns& options = {}) {
   predictions_detail::write(path, predictions, nullptr, {}, options);
 }
 
-/// The same behind some columns of the data that was predicted, copied as they are: ids, say, or labels. Throws DataError for
-/// a column that is not there, too; ConfigError for a dataset of another size, and for two columns of one name.
+/// The same after some columns of the dataset that was predicted, copied unchanged: for example ids
+/// or labels. Also throws DataError for a column that does not exist, and ConfigError for a dataset
+/// of another size.
 inline void write_csv(const std::string& path, const Predictions& predictions, const Dataset& data,
                       const std::vector<std::string>& columns, const PredictionColumns& options = {}) {
   predictions_detail::write(path, predictions, &data, columns, options);

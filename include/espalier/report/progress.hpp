@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `Progress`: a bar that is redrawn on a terminal, and lines now and then elsewhere.
+// `Progress`: on a terminal, a bar that is redrawn; elsewhere, a line from time to time.
 #pragma once
 
 #include <cstdio>
@@ -27,14 +27,15 @@ struct ProgressOptions {
   enum class Style : std::uint8_t { automatic, bar, lines };
 
   std::FILE* stream = stderr;
-  Style style = Style::automatic;  ///< a bar when `stream` is a terminal
-  int width = 0;                   ///< 0: the terminal's; lines have no limit then
-  double redraw_seconds = 0.1;     ///< the bar, at most this often
-  double line_seconds = 5;         ///< lines, at most this often
+  Style style = Style::automatic;  ///< automatic: a bar if `stream` is a terminal
+  int width = 0;                   ///< 0: that of the terminal; no limit for lines
+  double redraw_seconds = 0.1;     ///< minimum interval between redraws of the bar
+  double line_seconds = 5;         ///< minimum interval between lines
   std::string counts = "epoch";    ///< what is counted, if not epochs
 };
 
-/// Shows one epoch after the other. Cheap to call for every batch: it looks at the clock and mostly returns.
+/// Shows one epoch after the other. Cheap to call for every batch: usually it only reads the clock
+/// and returns.
 ///
 ///     Progress progress({"click", "buy"}, epochs);
 ///     progress.start_epoch(epoch, samples);
@@ -55,7 +56,7 @@ class Progress {
   Progress& operator=(const Progress&) = delete;
   ~Progress() { end_line(); }
 
-  /// `epoch` counts from 1. `already_done` samples were learnt from before this call: a resumed epoch.
+  /// `epoch` counts from 1. `already_done`: samples of a resumed epoch that were trained on before.
   void start_epoch(int epoch, Index total, Index already_done = 0) {
     start_epoch(epoch, total, already_done, steady_seconds());
   }
@@ -67,21 +68,21 @@ class Progress {
     started_ = drawn_ = time;
   }
 
-  /// `done`: samples of this epoch so far. `losses`: one per task, NaN where there is none yet.
+  /// `done`: samples of this epoch so far. `losses`: one per task; NaN if there is none yet.
   void update(Index done, std::span<const double> losses) { update(done, losses, steady_seconds()); }
   void update(Index done, std::span<const double> losses, double time) {
     if (time - drawn_ < (bar_ ? options_.redraw_seconds : options_.line_seconds)) return;
     show(done, losses, time);
   }
 
-  /// Shows the end of the epoch, whenever the last redraw was, and ends the line.
+  /// Shows the end of the epoch, regardless of the time of the last redraw, and ends the line.
   void finish_epoch(Index done, std::span<const double> losses) { finish_epoch(done, losses, steady_seconds()); }
   void finish_epoch(Index done, std::span<const double> losses, double time) {
     show(done, losses, time);
     end_line();
   }
 
-  /// Writes a line of text; a bar goes on below it.
+  /// Prints a line of text; a bar is redrawn below it.
   void say(std::string_view line) {
     if (on_screen_) std::fputs("\r\x1b[K", options_.stream);
     std::fprintf(options_.stream, "%.*s\n", static_cast<int>(line.size()), line.data());
@@ -92,7 +93,7 @@ class Progress {
   /// Whether it draws a bar.
   [[nodiscard]] bool is_bar() const noexcept { return bar_; }
 
-  /// Whether a stream is a terminal that can redraw a line.
+  /// Whether the stream is a terminal that can redraw a line.
   [[nodiscard]] static bool is_terminal(std::FILE* stream) {
 #if defined(_WIN32)
     return _isatty(_fileno(stream)) != 0;
@@ -102,7 +103,7 @@ class Progress {
 #endif
   }
 
-  /// Columns of the terminal; $COLUMNS or 80 when it does not say.
+  /// Columns of the terminal; if unknown, $COLUMNS or else 80.
   [[nodiscard]] ESPALIER_COLD static int terminal_width(std::FILE* stream) {
 #if !defined(_WIN32)
     winsize size{};
@@ -116,7 +117,8 @@ class Progress {
   }
 
  private:
-  /// Whether the user's locale shows more than ASCII: the first of these that is set decides, as POSIX has it.
+  /// Whether the user's locale is UTF-8. The first of these variables that is set decides, as in
+  /// POSIX.
   [[nodiscard]] ESPALIER_COLD static bool speaks_utf8() {
     for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
       const char* value = std::getenv(name);
@@ -137,7 +139,7 @@ class Progress {
       state_.losses[k].second = losses[k];
     }
     if (bar_) {
-      // The last column stays free: writing into it makes some terminals wrap.
+      // Leaves the last column free: some terminals wrap after a character in it.
       const int width = options_.width > 0 ? options_.width : terminal_width(options_.stream) - 1;
       last_ = format_progress(state_, width, unicode_ ? BarStyle::unicode : BarStyle::ascii);
       std::fprintf(options_.stream, "\r%s\x1b[K", last_.c_str());

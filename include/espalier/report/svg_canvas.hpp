@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `SvgCanvas`: what charts are drawn with, and how panels are put into one SVG image. No dependency.
+// `SvgCanvas`: the drawing functions of the charts, and the layout of panels in one SVG image. No
+// dependencies.
 #pragma once
 
 #include <algorithm>
@@ -22,7 +23,7 @@ namespace espalier {
 
 namespace chart_detail {
 
-/// Text as XML character data: markup escaped; what XML 1.0 forbids becomes U+FFFD.
+/// Escapes text as XML character data. Replaces invalid UTF-8 and what XML 1.0 forbids by U+FFFD.
 [[nodiscard]] ESPALIER_COLD inline std::string escape(std::string_view text) {
   std::string out;
   for (std::size_t i = 0; i < text.size();) {
@@ -48,26 +49,27 @@ namespace chart_detail {
   return out;
 }
 
-/// A coordinate with one decimal, or none when it is 0.
+/// Formats a coordinate with one decimal, or with none if the decimal is 0.
 [[nodiscard]] inline std::string number(double value) {
   std::string out = decimal(value, 1, std::chars_format::fixed);
   if (out.ends_with(".0")) out.resize(out.size() - 2);
   return out == "-0" ? "0" : out;
 }
 
-/// An axis: its range and the step of its ticks, 1, 2 or 5 times a power of ten.
+/// An axis: its range and its tick step, which is 1, 2 or 5 times a power of ten.
 struct Axis {
   double low = 0, high = 1, step = 0.2;
 
-  /// Covers [least, most] with about `ticks` ticks, `margin` (a part of the range) free at both ends.
+  /// An axis over [least, most] with about `ticks` ticks and free space at both ends: `margin` as a
+  /// fraction of the range. `whole`: ticks at whole numbers only.
   [[nodiscard]] ESPALIER_COLD static Axis over(double least, double most, int ticks, double margin, bool whole) {
     Axis axis;
     if (!(least <= most)) return axis;
-    constexpr double bound = std::numeric_limits<double>::max() / 4;  // so that differences are finite
+    constexpr double bound = std::numeric_limits<double>::max() / 4;  // keeps differences finite
     least = (std::clamp)(least, -bound, bound);
     most = (std::clamp)(most, -bound, bound);
     const double size = (std::max)(std::abs(least), std::abs(most));
-    if (most - least <= size * 1e-12) {  // one value: room around it
+    if (most - least <= size * 1e-12) {  // a single value: adds space around it
       const double room = whole ? 1 : size > 0 ? (std::max)(size * 0.1, 1e-300) : 1;
       least -= room;
       most += room;
@@ -95,7 +97,8 @@ struct Axis {
     return out;
   }
 
-  /// As many decimals as the step has, thousands as k, M or G; outside of that with an exponent.
+  /// Label of a tick: with as many decimals as the step has, thousands as k, M or G; in scientific
+  /// notation for larger or smaller numbers.
   [[nodiscard]] ESPALIER_COLD std::string label(double tick) const {
     const double size = (std::max)(std::abs(low), std::abs(high));
     if (std::abs(tick) < step * 1e-6) tick = 0;
@@ -117,7 +120,8 @@ struct Axis {
 
 }  // namespace chart_detail
 
-/// Shapes, one over the other. Coordinates are pixels, from the upper left corner. A style is attributes: fill="…".
+/// Shapes in drawing order: later ones cover earlier ones. Coordinates are pixels from the upper
+/// left corner. A style is a list of SVG attributes: fill="…".
 class SvgCanvas {
  public:
   void text(double x, double y, std::string_view style, std::string_view words) {
@@ -143,7 +147,7 @@ class SvgCanvas {
                std::string(style) + "/>\n";
   }
 
-  /// A shape that the caller wrote.
+  /// Adds a shape as SVG text.
   void add(std::string_view shape) { shapes_ += shape; }
 
   [[nodiscard]] const std::string& shapes() const noexcept { return shapes_; }
@@ -152,20 +156,21 @@ class SvgCanvas {
   std::string shapes_;
 };
 
-/// A drawing of its own size, to be put beside others.
+/// A drawing of known size that can be placed next to others.
 struct SvgPanel {
-  double width = 0, height = 0;  ///< with margins
-  /// `x`, `y`: the panel's corner; `row_height` ≥ height: that of the panels in its row.
+  double width = 0, height = 0;  ///< including margins
+  /// `x`, `y`: the upper left corner of the panel. `row_height` ≥ height: the maximum height of the
+  /// panels in its row.
   std::function<void(SvgCanvas&, double x, double y, double row_height)> draw;
 };
 
 namespace chart_detail {
 
-inline constexpr double letter_width = 6.4;  // of a 12 px letter, in the mean
+inline constexpr double letter_width = 6.4;  // mean width of a 12 px letter
 inline constexpr std::string_view heading = "font-size=\"14\" font-weight=\"600\" fill=\"#0f172a\"";
 inline constexpr std::string_view axis_line = "stroke=\"#94a3b8\"", grid_line = "stroke=\"#e2e8f0\"";
 
-/// A name of at most `longest` characters, cut where it has more.
+/// Returns the name, cut to `longest` characters including an ellipsis if it has more.
 [[nodiscard]] inline std::string shortened(std::string_view name, std::size_t longest = 32) {
   if (utf8_count(name) <= longest) return std::string(name);
   return std::string(utf8_prefix(name, longest - 1)) + "…";
@@ -175,7 +180,7 @@ inline constexpr std::string_view axis_line = "stroke=\"#94a3b8\"", grid_line = 
   return letter_width * static_cast<double>(utf8_count(text));
 }
 
-/// "auc" as AUC, "pr_auc" as PR AUC, "log_loss" as log loss.
+/// Display name of a metric: "AUC" for "auc", "PR AUC" for "pr_auc", "log loss" for "log_loss".
 [[nodiscard]] inline std::string metric_title(std::string name) {
   constexpr std::string_view initials[] = {"auc", "pr_auc", "gauc", "rmse", "mae", "ece"};
   const bool upper = std::find(std::begin(initials), std::end(initials), name) != std::end(initials);
@@ -186,14 +191,14 @@ inline constexpr std::string_view axis_line = "stroke=\"#94a3b8\"", grid_line = 
   return name;
 }
 
-/// Words that stand upright beside an axis, the middle of them at (x, y).
+/// Text rotated to read upwards, centered at (x, y): the title of a vertical axis.
 inline void upright(SvgCanvas& out, double x, double y, std::string_view words) {
   out.text(x, y,
            "text-anchor=\"middle\" fill=\"#475569\" transform=\"rotate(-90 " + number(x) + " " + number(y) + ")\"",
            words);
 }
 
-/// The image of panels, two in a row, under one title that begins at `left`.
+/// Returns the SVG image of the panels, two per row, under one title that starts at x = `left`.
 [[nodiscard]] ESPALIER_COLD inline std::string image_of(const std::string& title, double left,
                                                         const std::vector<SvgPanel>& panels) {
   constexpr std::size_t per_row = 2;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `SvgChart`: panels of lines or points as an SVG image that any browser shows. No dependency.
+// `SvgChart`: panels of lines or points as an SVG image that any browser can show. No dependencies.
 #pragma once
 
 #include <algorithm>
@@ -23,20 +23,20 @@ enum class Mark : std::uint8_t { line, points };
 /// One curve. A NaN or infinite value leaves a gap.
 struct ChartSeries {
   std::string name;
-  std::vector<double> x, y;  ///< of one length; the longer one is cut
+  std::vector<double> x, y;  ///< of equal length; the longer one is truncated
   Mark mark = Mark::line;
-  int color = -1;  ///< index of the palette; −1: the number of the series in its panel
+  int color = -1;  ///< index into the palette; −1: the index of the series in its panel
 };
 
 /// One pair of axes.
 struct ChartPanel {
   std::string title, x_title, y_title;
   std::vector<ChartSeries> series;
-  bool whole_x = false;                             ///< ticks of x at whole numbers only
-  std::vector<std::pair<double, std::string>> marks{};  ///< vertical lines: where, and what they say
+  bool whole_x = false;                             ///< ticks of the x axis at whole numbers only
+  std::vector<std::pair<double, std::string>> marks{};  ///< vertical lines: x and label
 };
 
-/// Panels side by side under one title, two in a row; legends lie at the right of each panel.
+/// Panels under one title, two per row; the legend is at the right of each panel.
 class SvgChart {
  public:
   explicit SvgChart(std::string title = {}) : title_(std::move(title)) {}
@@ -44,7 +44,6 @@ class SvgChart {
   void add(ChartPanel panel) { panels_.push_back(std::move(panel)); }
   [[nodiscard]] const std::vector<ChartPanel>& panels() const noexcept { return panels_; }
 
-  /// The image.
   [[nodiscard]] std::string to_svg() const;
 
  private:
@@ -66,9 +65,9 @@ class SvgChart {
     return (std::max)(270.0, legend_line * static_cast<double>(panel.series.size()));
   }
 
-  /// One panel with the corner of its plot at (x0, y0).
+  /// Draws one panel; (x0, y0) is the upper left corner of its plot.
   static void draw(SvgCanvas& out, const ChartPanel& panel, double x0, double y0, double height);
-  /// `with_dots`: where there are few points, or one alone.
+  /// `with_dots`: adds a dot to each point if there are few, and to isolated points.
   static void draw_series(SvgCanvas& out, const ChartSeries& series, int color, bool with_dots,
                           const auto& to_x, const auto& to_y);
 
@@ -156,7 +155,7 @@ inline void SvgChart::draw(SvgCanvas& out, const ChartPanel& panel, double x0, d
 inline void SvgChart::draw_series(SvgCanvas& out, const ChartSeries& series, int color, bool with_dots,
                                   const auto& to_x, const auto& to_y) {
   using chart_detail::number;
-  constexpr std::size_t few = 30;  // points that are worth a dot each
+  constexpr std::size_t few = 30;  // at most this many points get a dot each
   const auto index = static_cast<std::size_t>(color);
   const std::string paint(palette[index % palette.size()]);
   const std::string_view dash = dashes[index / palette.size() % dashes.size()];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `cross_validation`: the objective of a model that a Trainer trains.
+// `cross_validation`: the search objective of a model that a Trainer trains.
 #pragma once
 
 #include <cstdint>
@@ -22,26 +22,28 @@ namespace espalier::search {
 struct CrossValidation {
   int folds = 5;
   std::string monitor =
-      "loss";              ///< as the trainer's: chooses the epoch of a fold, and is its score
-  std::string by{};        ///< column (a user, say) whose values are not cut apart
-  std::uint64_t seed = 1;  ///< of the cut
-  /// A score of your own from the metrics of a fold's weights at the epoch that `monitor` chose;
-  /// and which way is better.
+      "loss";              ///< as in TrainerOptions: chooses the epoch of a fold, and is its score
+  std::string by{};        ///< column (for example the user) whose equal values stay in one fold
+  std::uint64_t seed = 1;  ///< of the split into folds
+  /// Custom score, computed from the metrics of a fold at the epoch that `monitor` chose. `goal`
+  /// says which direction is better.
   std::function<double(const Report&)> score{};
-  Goal goal = Goal::maximize;  ///< of `score`; what `monitor` is says so itself
+  Goal goal = Goal::maximize;  ///< of `score`; the direction of `monitor` is known
 };
 
-/// A trial's values as the trainer's options. Of these the search sets itself: `monitor`, `seed`,
-/// `threads`, `epochs` where there is a budget; and it turns off files, progress and interrupts,
-/// which are its own.
+/// Converts the values of a trial to trainer options. The search overrides `monitor`,
+/// `restore_best`, `seed`, `threads`, and `epochs` if there is a budget. It turns off files,
+/// progress and interrupts, which it handles itself.
 using OptionsOf = std::function<TrainerOptions(const Trial&)>;
 
-/// What cross_validation() makes: the objective, and how to train with what a search of it has found.
+/// Result of cross_validation(): the objective, and how to train a model with the outcome of a
+/// search.
 struct CrossValidated : Objective {
-  /// The options that the outcome's score was made with, the search's own among them: early stopping watches what
-  /// chose the outcome, and there are as many epochs as its budget. Threads, files and progress are the trial's.
+  /// The options with which the outcome was scored, including those that the search sets: early
+  /// stopping uses the monitor that chose the outcome, and `epochs` is the budget if there is one.
+  /// Threads, files, progress and seed are those that the trial's options have.
   std::function<TrainerOptions(const Outcome&)> options;
-  /// A trainer of the outcome's model, with these options.
+  /// Creates a trainer of the outcome's model with these options.
   std::function<PlanTrainer(const Outcome&, TrainerOptions)> trainer_with;
 
   [[nodiscard]] PlanTrainer trainer(const Outcome& outcome) const { return trainer_with(outcome, options(outcome)); }
@@ -54,7 +56,7 @@ namespace detail {
   return better_is_higher(settings.monitor) ? Goal::maximize : Goal::minimize;
 }
 
-/// What the search sets of a trial's options.
+/// Applies what the search sets in a trial's options.
 [[nodiscard]] ESPALIER_COLD inline TrainerOptions with_search(TrainerOptions options, const std::string& monitor,
                                                               int budget) {
   options.monitor = monitor;
@@ -62,7 +64,7 @@ namespace detail {
   return options;
 }
 
-/// `several`: whether the trial chooses among the models; else the first one is meant.
+/// `several`: whether the trial chooses among the models; otherwise the first model is used.
 [[nodiscard]] ESPALIER_COLD inline CrossValidated cross_validation(Models models, bool several, const Dataset& data,
                                                                    const CrossValidation& settings,
                                                                    OptionsOf options_of) {
@@ -118,16 +120,16 @@ namespace detail {
 
 }  // namespace detail
 
-/// Trains on all folds but one, chooses the epoch and scores on that one: so a score is a little
-/// too good, for all trials alike, and what a search has found is to be measured on a test split
-/// that it has not seen. Throws ConfigError, DataError.
+/// Trains on all folds but one; chooses the epoch and computes the score on that one. So a score is
+/// slightly too good, for all trials alike: measure the result of a search on a test split that the
+/// search has not seen. Throws ConfigError, DataError.
 template <class Model>
 [[nodiscard]] CrossValidated cross_validation(const Dataset& data, const CrossValidation& settings,
                                               OptionsOf options_of) {
   return detail::cross_validation({model<Model>("model")}, false, data, settings, std::move(options_of));
 }
 
-/// The same for a program, where the model's type is not known any more.
+/// The same for a program, if the model type is no longer known.
 [[nodiscard]] inline CrossValidated cross_validation(const PlanTrainer::CpuProgram& program,
                                                      const Dataset& data,
                                                      const CrossValidation& settings,
@@ -135,9 +137,9 @@ template <class Model>
   return detail::cross_validation({NamedModel{"model", program}}, false, data, settings, std::move(options_of));
 }
 
-/// The same over several models: the trial's parameter of `models` says which. Throws ConfigError for models whose
-/// scores cannot be compared: what `monitor` is made of is not the same task, or for "loss" not the same weight and
-/// loss of it, in each.
+/// The same for several models; the parameter of `models` selects one per trial. Throws ConfigError
+/// if the scores of the models cannot be compared: `monitor` must be computed from the same tasks
+/// in each model and, if it is "loss", with the same weights and losses.
 [[nodiscard]] inline CrossValidated cross_validation(const Models& models, const Dataset& data,
                                                      const CrossValidation& settings, OptionsOf options_of) {
   return detail::cross_validation(models, true, data, settings, std::move(options_of));

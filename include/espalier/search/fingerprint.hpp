@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rows and all that they hold as a short text, by which a search knows its data again.
+// A short text that identifies the rows of a dataset and their content; a search recognizes its
+// data by it.
 #pragma once
 
 #include <bit>
@@ -15,8 +16,9 @@
 
 namespace espalier::search {
 
-/// "events.csv, 1000 rows (6f1d…)": which rows, and what they hold in every column, in whatever order
-/// the columns are. A trial's options may name columns that the model does not: weights, groups.
+/// "events.csv, 1000 rows (6f1d…)": covers the row numbers and their values in every column,
+/// independent of the order of the columns. Covers all columns, because the options of a trial may
+/// name columns that the model does not use: weights, groups.
 [[nodiscard]] ESPALIER_COLD inline std::string fingerprint(const Dataset& data) {
   std::uint64_t rows = 0, columns = 0;
   for (const std::int32_t row : data.rows()) rows = mix(rows, static_cast<std::uint64_t>(row));

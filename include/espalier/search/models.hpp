@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `Models`: model types by name, among which a search chooses, and whether their scores can be compared.
+// `Models`: named model types among which a search chooses, and the check that their scores are
+// comparable.
 #pragma once
 
 #include <cstdint>
@@ -23,16 +24,17 @@
 
 namespace espalier::search {
 
-/// A model type under a name. Made by model<Model>(name).
+/// A model type with a name. Created by model<Model>(name).
 struct NamedModel {
   using Make = PlanTrainer (*)(const PlanTrainer::CpuProgram&, TrainerOptions);
 
   std::string name;
   PlanTrainer::CpuProgram program;
-  /// Its trainer; of a program whose type is not known any more, a trainer of any program.
+  /// Creates its trainer. The default creates a trainer for any program, if the model type is no
+  /// longer known.
   Make make = [](const PlanTrainer::CpuProgram& p, TrainerOptions options) { return PlanTrainer(p, std::move(options)); };
 
-  /// "mmoe (6f1d…)": how it shares, and a number of all that it is and learns by.
+  /// "mmoe (6f1d…)": the sharing method, and a hash of the whole model and its learning settings.
   [[nodiscard]] ESPALIER_COLD std::string about() const {
     std::uint64_t hash = 0;
     for (const std::string& line : describe_plan(program.plan)) hash = mix(hash, hash_text(line));
@@ -51,14 +53,16 @@ template <class Model>
           }};
 }
 
-/// Models among which a parameter of the space chooses. It is that parameter itself, so the names are written once:
+/// Models among which a parameter of the space chooses. Converts to that parameter, so the names
+/// are written only once:
 ///
 ///     const Models models{model<Small>("small"), model<Large>("large")};
 ///     const Space space{models, log_uniform("rate", 1e-4, 1e-2)};
 ///     const auto objective = cross_validation(models, data, {.folds = 5}, options_of);
 class Models {
  public:
-  /// `parameter`: the choice's name. Throws ConfigError for names that are empty or there twice.
+  /// `parameter`: name of the choice. Throws ConfigError if there is no model, or if a name is
+  /// empty or appears twice.
   Models(std::initializer_list<NamedModel> models) : Models(std::vector<NamedModel>(models)) {}
   ESPALIER_COLD explicit Models(std::vector<NamedModel> models, std::string parameter = "model")
       : models_(std::move(models)), parameter_(std::move(parameter)) {
@@ -76,7 +80,7 @@ class Models {
   [[nodiscard]] const std::vector<NamedModel>& list() const { return models_; }
   [[nodiscard]] const std::string& parameter() const { return parameter_; }
 
-  /// The choice among their names.
+  /// The parameter that chooses among the names.
   [[nodiscard]] ESPALIER_COLD Parameter choice() const {
     std::vector<Json> names;
     for (const NamedModel& m : models_) names.emplace_back(m.name);
@@ -84,7 +88,7 @@ class Models {
   }
   operator Parameter() const { return choice(); }  // NOLINT(google-explicit-constructor): a space lists it
 
-  /// Throws ConfigError when there is none of the name.
+  /// Throws ConfigError if no model has that name.
   [[nodiscard]] ESPALIER_COLD const NamedModel& at(std::string_view name) const {
     for (const NamedModel& m : models_) {
       if (m.name == name) return m;
@@ -106,8 +110,9 @@ class Models {
 
 namespace detail {
 
-/// What a score by `monitor` reads of a model: by task, what is measured of it. A loss is made of the tasks' weights
-/// and losses; metrics are in the label's unit, whatever is learnt. With a score of one's own all tasks may be read.
+/// What a score by `monitor` reads from a model: for each task, a description of what is measured.
+/// A loss depends on the weights and losses of the tasks. Metrics are in the unit of the label,
+/// regardless of how the model learns it. A custom score may read all tasks.
 [[nodiscard]] ESPALIER_COLD inline std::map<std::string, std::string> tasks_of_score(const NamedModel& of,
                                                                                      const std::string& monitor,
                                                                                      bool own_score) {
@@ -135,7 +140,7 @@ namespace detail {
   return read;
 }
 
-/// Throws ConfigError for models of which a better score would not say that one is better.
+/// Throws ConfigError if a better score would not mean a better model.
 ESPALIER_COLD inline void require_comparable(const Models& models, const std::string& monitor, bool own_score) {
   const NamedModel& first = models.list().front();
   const auto expected = tasks_of_score(first, monitor, own_score);

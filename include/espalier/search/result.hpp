@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `Result`: what a search found, as numbers, a table and a picture.
+// `Result`: the result of a search, as numbers, as a table and as an image.
 #pragma once
 
 #include <algorithm>
@@ -19,23 +19,24 @@
 
 namespace espalier::search {
 
-/// What came of one fold.
+/// Score of one fold.
 struct Score {
   double value = std::nan("");
-  std::string error{};  ///< why there is no score; empty when there is one
+  std::string error{};  ///< why there is no score; empty if there is one
 };
 
-/// What came of a trial with one budget.
+/// Result of a trial with one budget.
 struct Outcome {
   Trial trial;
   int budget = 0;
   std::vector<Score> folds;
   double mean = std::nan("");
-  double deviation = std::nan("");  ///< of the sample of folds; NaN of a single one
+  /// Sample standard deviation over the folds; NaN for a single fold.
+  double deviation = std::nan("");
 
-  /// A trial fails when a fold of it does: a mean over the others would be no fair comparison.
+  /// A trial fails if one of its folds fails: a mean over the other folds would not be comparable.
   [[nodiscard]] bool failed() const { return !error().empty(); }
-  /// "fold 2: the score is nan", or nothing.
+  /// "fold 2: the score is nan", or an empty string.
   [[nodiscard]] std::string error() const {
     for (std::size_t i = 0; i < folds.size(); ++i) {
       if (!folds[i].error.empty()) return "fold " + std::to_string(i) + ": " + folds[i].error;
@@ -54,8 +55,8 @@ struct Outcome {
   }
 };
 
-/// Whether `a` is before `b`: the larger budget first, then the better mean, then the lower number;
-/// failed ones last.
+/// Whether `a` ranks before `b`: successful trials first, then the larger budget, the better mean,
+/// and the lower number.
 [[nodiscard]] inline bool ranks_before(const Outcome& a, const Outcome& b, Goal goal) {
   if (a.failed() != b.failed()) return b.failed();
   if (a.budget != b.budget) return a.budget > b.budget;
@@ -67,14 +68,16 @@ struct Outcome {
 struct Result {
   std::vector<Parameter> parameters{};
   Goal goal = Goal::minimize;
+  /// Every trial with every budget that it had, in the order of rungs and trial numbers.
   std::vector<Outcome>
-      outcomes{};            ///< every trial with every budget it had, rung by rung, by number
-  int run = 0;               ///< folds that were scored now
-  int read = 0;              ///< folds whose scores the file had
-  bool interrupted = false;  ///< by a signal: then `outcomes` has only what was complete
-  std::string note{};        ///< the strategy's: that the space has fewer points than were asked for
+      outcomes{};
+  int run = 0;               ///< number of folds that this run scored
+  int read = 0;              ///< number of folds whose scores were in the file
+  /// By a signal: `outcomes` then has only the trials that were complete.
+  bool interrupted = false;
+  std::string note{};        ///< of the strategy: the space has fewer points than requested
 
-  /// Each trial with the largest budget it had, the best first.
+  /// Every trial with the largest budget that it had, best first.
   [[nodiscard]] ESPALIER_COLD std::vector<Outcome> ranking() const {
     std::map<int, const Outcome*> last;
     for (const Outcome& o : outcomes) last[o.trial.number] = &o;
@@ -85,7 +88,7 @@ struct Result {
     return ranked;
   }
 
-  /// Throws ConfigError when no trial succeeded, with the first one's reason.
+  /// The best trial. Throws ConfigError if no trial succeeded, with the reason of the first one.
   [[nodiscard]] ESPALIER_COLD Outcome best() const {
     std::vector<Outcome> ranked = ranking();
     if (ranked.empty()) throw ConfigError("search: no trial was finished");
@@ -96,10 +99,10 @@ struct Result {
     return std::move(ranked[0]);
   }
 
-  /// The ranking: a row a trial, its first `most` rows; below it the note.
+  /// The first `most` rows of the ranking, one row per trial; the note below.
   [[nodiscard]] std::string table(std::size_t most = 20) const;
-  /// A panel a parameter: score against value, a colour a budget, the best trial marked.
-  /// Logarithmic ones as log10.
+  /// One panel per parameter: score over value, one color per budget, the best trial marked.
+  /// Logarithmic parameters as log10.
   [[nodiscard]] SvgChart picture(const std::string& title = "Search") const;
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `run`: scores trials, several at once, and keeps what came of them.
+// `run`: scores trials, several at the same time, and returns their results.
 #pragma once
 
 #include <algorithm>
@@ -28,19 +28,21 @@
 namespace espalier::search {
 
 struct Options {
-  /// Folds that are scored at the same time; 0: as many as threads. Results do not depend on it.
+  /// Number of folds that are scored at the same time; 0: as many as threads. Does not affect the
+  /// results.
   int at_once = 0;
-  int threads = 0;         ///< of all of them together; 0: as many as there are cores
-  std::uint64_t seed = 1;  ///< of the folds' seeds
-  std::string file{};      ///< file.jsonl for the scores: read if it is there, to go on
+  int threads = 0;         ///< of all concurrent folds together; 0: the number of cores
+  std::uint64_t seed = 1;  ///< from which the seeds of the folds are derived
+  std::string file{};      ///< file.jsonl for the scores: read if it exists, to resume
   std::string picture{};   ///< file.svg, written at the end
   ShowProgress progress = ShowProgress::automatic;
-  bool handle_interrupts = false;  ///< SIGINT and SIGTERM: return soon, with `interrupted` set
+  bool handle_interrupts = false;  ///< on SIGINT and SIGTERM, return soon with `interrupted` set
 };
 
 namespace detail {
 
-/// Throws ConfigError for a space that has not the objective's choice, or other values of it.
+/// Throws ConfigError if the space lacks the parameter by which the objective chooses, or has other
+/// values for it.
 ESPALIER_COLD inline void require_choice(const Space& space, const Parameter& needed) {
   const auto& all = space.parameters();
   const auto found = std::find_if(all.begin(), all.end(), [&](const Parameter& p) { return p.name == needed.name; });
@@ -56,7 +58,7 @@ ESPALIER_COLD inline void require_choice(const Space& space, const Parameter& ne
                             ", expected values of ", needed.describe(), ", by which the objective chooses"});
 }
 
-/// One search while it runs.
+/// State of one running search.
 class Runner {
  public:
   ESPALIER_COLD Runner(const Space& space, Schedule schedule, const Objective& objective,
@@ -114,10 +116,11 @@ class Runner {
     return stop_;
   }
 
-  /// Scores the trials with a budget; those that have a score, the best first.
+  /// Scores the trials with `budget`. Returns the numbers of those that succeeded, best first.
   ESPALIER_COLD std::vector<int> score(int rung, int budget, const std::vector<int>& trials) {
     std::vector<Outcome> outcomes;
-    std::vector<std::pair<std::size_t, int>> open;  // outcome and fold
+    // (index of the outcome, fold) still to be scored.
+    std::vector<std::pair<std::size_t, int>> open;
     for (const int number : trials) {
       Outcome o{{number, schedule_.values[static_cast<std::size_t>(number)]}, budget, {}};
       o.folds.resize(static_cast<std::size_t>(objective_.folds));
@@ -145,7 +148,9 @@ class Runner {
       const int most = (std::min)(options_.at_once > 0 ? options_.at_once : threads, 1024);
       const int at_once =
           static_cast<int>((std::min)(static_cast<Index>(most), static_cast<Index>(open.size())));
-      ThreadPool pool(at_once, nullptr);  // trials may take seconds to hours, and have threads of their own
+      // Own threads, not those of a backend: trials run for seconds to hours, and use threads
+      // themselves.
+      ThreadPool pool(at_once, nullptr);
       pool.run(static_cast<Index>(open.size()), [&](Index piece, int) {
         const auto& [index, number] = open[static_cast<std::size_t>(piece)];
         if (stopped()) return;
@@ -160,7 +165,7 @@ class Runner {
         try {
           file_.add(outcome.trial, number, budget, made);
         } catch (...) {
-          stop_ = true;  // and it is thrown on by the pool
+          stop_ = true;  // the pool rethrows the error
           throw;
         }
         outcome.folds[static_cast<std::size_t>(number)] = std::move(made);
@@ -200,7 +205,7 @@ class Runner {
     return score;
   }
 
-  /// All folds of a trial are there.
+  /// Called when all folds of a trial are scored.
   ESPALIER_COLD void finish(Outcome& outcome) {
     outcome.summarize();
     std::string line = "trial " + std::to_string(outcome.trial.number);
@@ -227,16 +232,16 @@ class Runner {
   std::atomic<bool> stop_{false};
   std::mutex mutex_;
   Result result_;
-  std::optional<Outcome> best_;  ///< of the current budget
+  std::optional<Outcome> best_;  ///< for the current budget
   double best_mean_ = std::nan("");
   Index done_ = 0;
 };
 
 }  // namespace detail
 
-/// Searches. A score that is not finite, or an objective that throws, fails its trial and no other;
-/// the search goes on, and the trial is in the table with the reason. Throws ConfigError for what
-/// cannot be searched, DataError and IoError for the file of scores.
+/// Runs a search. If a score is not finite or the objective throws, only that trial fails; the
+/// search goes on, and the trial is in the table with the reason. Throws ConfigError if the space,
+/// strategy, objective or options are invalid; DataError and IoError for the file of scores.
 template <Strategy S>
 [[nodiscard]] Result run(const Space& space, const S& strategy, const Objective& objective,
                          const Options& options = {}) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `ScoreFile`: a search's scores as lines of JSON, so that an interrupted one goes on where it was.
+// `ScoreFile`: the scores of a search as JSON lines, so that an interrupted search can be resumed.
 #pragma once
 
 #include <cerrno>
@@ -22,17 +22,17 @@
 
 namespace espalier::search {
 
-/// The first line says what is searched; each other is one fold of one trial with one budget. A
-/// line is written whole when its fold is done; a last line without its end (the program was
-/// killed, the disk was full) is dropped. Not for two threads, nor for two programs, at once.
+/// The first line describes the search; every other line is one fold of one trial with one budget.
+/// A line is written as a whole when its fold is done. An incomplete last line (the program was
+/// killed, the disk was full) is removed. Not thread-safe; not for two programs at the same time.
 class ScoreFile {
  public:
   using Key = std::tuple<int, int, int>;  ///< trial, fold, budget
 
   ScoreFile() = default;
 
-  /// Makes the file with its folders, or reads it. Throws IoError; DataError, naming the line, when
-  /// it is the file of another search or none. It is never overwritten.
+  /// Creates the file with its folders, or reads it. Throws IoError; DataError, naming the line, if
+  /// the file belongs to another search or is not a score file. Such a file is never overwritten.
   ESPALIER_COLD ScoreFile(const std::string& path, const Space& space, const Objective& objective,
                           std::uint64_t seed, const std::vector<Json>& trials)
       : path_(path) {
@@ -44,7 +44,7 @@ class ScoreFile {
     if (text.empty()) {
       write_file_atomically(path, head.dump() + "\n");
     } else {
-      const std::size_t whole = text.rfind('\n') + 1;  // 0 without one
+      const std::size_t whole = text.rfind('\n') + 1;  // 0 if there is no complete line
       if (whole == 0) refuse(1, "expected the first line of a search, found something else");
       read(std::string_view(text).substr(0, whole), head, objective.folds, trials);
       if (whole < text.size()) write_file_atomically(path, std::string_view(text).substr(0, whole));
@@ -88,10 +88,10 @@ class ScoreFile {
     Json head = Json::object();
     head.set("search", 1).set("about", objective.about).set("folds", objective.folds);
     head.set("seed", std::to_string(seed)).set("space", std::move(parameters));
-    return Json::parse(head.dump());  // as it reads back: what is no UTF-8 is replaced
+    return Json::parse(head.dump());  // as it is read from a file: invalid UTF-8 is replaced
   }
 
-  /// Throws for the first difference.
+  /// Throws DataError for the first difference.
   ESPALIER_COLD void compare(const Json& found, const Json& expected) const {
     const Json* version = found.find("search");
     if (version == nullptr || *version != Json(1))
@@ -148,8 +148,10 @@ class ScoreFile {
     return static_cast<int>(v);
   }
 
-  /// A line of a trial, fold or budget that this search has not is passed over: the search may have
-  /// been longer.
+  /// Stores the score of a line. Ignores a line of a trial that this search does not have, because
+  /// the file may be of a longer search; a score for a budget that this search does not use is
+  /// never read. Throws DataError for a fold out of range, other values of a trial, and a score
+  /// that is there twice.
   ESPALIER_COLD void take(const Json& line, std::size_t number, int folds,
                           const std::vector<Json>& trials) {
     const Key key{whole(line, "trial", number), whole(line, "fold", number),
@@ -182,7 +184,8 @@ class ScoreFile {
     }
   }
 
-  /// Up to the last bits: another machine's logarithm may differ in them.
+  /// Compares numbers with a relative tolerance of 1e-12: logarithms of different machines may
+  /// differ in the last bits.
   [[nodiscard]] ESPALIER_COLD static bool same(const Json& found, const Json& expected) {
     if (!found.is_object() || found.size() != expected.size()) return false;
     for (std::size_t i = 0; i < expected.size(); ++i) {

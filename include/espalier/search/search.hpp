@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Everything for a search of hyper-parameters. Not part of espalier.hpp: a program that searches
-// includes it.
+// All headers of the hyper-parameter search. Not part of espalier.hpp: a program that searches
+// includes this file.
 #pragma once
 
 #include "espalier/balance/fixed_weights.hpp"

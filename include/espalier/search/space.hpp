@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `Space`: which hyper-parameters there are, and what they may be.
+// `Space`: the hyper-parameters of a search and their possible values.
 #pragma once
 
 #include <algorithm>
@@ -21,18 +21,18 @@
 
 namespace espalier::search {
 
-/// One hyper-parameter. Made by uniform(), log_uniform(), integer(), log_integer() or choice().
+/// One hyper-parameter. Created by uniform(), log_uniform(), integer(), log_integer() or choice().
 struct Parameter {
   enum class Kind : std::uint8_t { real, integer, choice };
 
   std::string name;
   Kind kind = Kind::real;
   double low = 0, high = 1;
-  bool log = false;           ///< evenly in the logarithm
+  bool log = false;           ///< uniform in the logarithm
   std::vector<Json> choices;  ///< numbers or texts
 
-  /// "uniform 0 to 1", "log_integer 16 to 256", "choice [0.1,\"a\"]": equal texts are the same
-  /// values.
+  /// "uniform 0 to 1", "log_integer 16 to 256", "choice [0.1,\"a\"]". Equal descriptions mean equal
+  /// sets of values.
   [[nodiscard]] ESPALIER_COLD std::string describe() const {
     if (kind == Kind::choice) return "choice " + Json::array(choices).dump();
     const std::string what = kind == Kind::real ? "uniform" : "integer";
@@ -40,20 +40,20 @@ struct Parameter {
            number_text(low) + " to " + number_text(high);
   }
 
-  /// The value at a share `u` in [0, 1) of the range.
+  /// The value at the fraction `u` in [0, 1) of the range.
   [[nodiscard]] ESPALIER_COLD Json sample(double u) const {
     if (kind == Kind::choice) {
       const auto n = static_cast<double>(choices.size());
       return choices[(std::min)(choices.size() - 1, static_cast<std::size_t>(u * n))];
     }
     if (kind == Kind::real) return (std::clamp)(between(low, high, u), low, high);
-    // Each integer has the range from half below to half above it, so the ends are as likely as the
-    // others.
+    // Each integer gets the interval of ±0.5 around it, so the ends are as likely as the other
+    // integers.
     return (std::clamp)(whole(between(low - 0.5, high + 0.5, u)), low, high);
   }
 
-  /// `points` values, evenly from low to high; of integers fewer if there are not as many; of a
-  /// choice all.
+  /// `points` values, evenly spaced from low to high (in the logarithm if `log` is set); fewer if
+  /// there are not as many integers; all values of a choice.
   [[nodiscard]] ESPALIER_COLD std::vector<Json> grid(int points) const {
     if (kind == Kind::choice) return choices;
     std::vector<Json> values;
@@ -67,12 +67,12 @@ struct Parameter {
     return values;
   }
 
-  /// How many values it has; infinity of a real one.
+  /// Number of values; infinity for a real parameter.
   [[nodiscard]] double count() const {
     if (kind == Kind::choice) return static_cast<double>(choices.size());
     return kind == Kind::real ? std::numeric_limits<double>::infinity() : std::floor(high) - std::ceil(low) + 1;
   }
-  /// All of them. Only where count() is finite.
+  /// All values. Only if count() is finite.
   [[nodiscard]] ESPALIER_COLD std::vector<Json> all() const {
     if (kind == Kind::choice) return choices;
     std::vector<Json> values;
@@ -86,7 +86,7 @@ struct Parameter {
   }
 
  private:
-  /// Never −0.
+  /// Rounds to a whole number; never −0.
   [[nodiscard]] static double whole(double value) { return std::round(value) + 0.0; }
   [[nodiscard]] double between(double from, double to, double u) const {
     if (!log) return from + (to - from) * u;
@@ -98,11 +98,11 @@ struct Parameter {
 [[nodiscard]] inline Parameter uniform(std::string name, double low, double high) {
   return {std::move(name), Parameter::Kind::real, low, high, false, {}};
 }
-/// The same, evenly in its logarithm: for rates. `low` > 0.
+/// The same, uniform in the logarithm: for rates. `low` > 0.
 [[nodiscard]] inline Parameter log_uniform(std::string name, double low, double high) {
   return {std::move(name), Parameter::Kind::real, low, high, true, {}};
 }
-/// A whole number, `low` and `high` among them.
+/// A whole number from `low` to `high`, both included.
 [[nodiscard]] inline Parameter integer(std::string name, std::int64_t low, std::int64_t high) {
   return {std::move(name),
           Parameter::Kind::integer,
@@ -111,7 +111,7 @@ struct Parameter {
           false,
           {}};
 }
-/// The same, evenly in its logarithm: for sizes. `low` > 0.
+/// The same, uniform in the logarithm: for sizes. `low` > 0.
 [[nodiscard]] inline Parameter log_integer(std::string name, std::int64_t low, std::int64_t high) {
   return {std::move(name),
           Parameter::Kind::integer,
@@ -131,7 +131,7 @@ struct Parameter {
 /// The parameters of a search.
 class Space {
  public:
-  /// Throws ConfigError for a space that cannot be searched.
+  /// Throws ConfigError if the space is invalid.
   Space(std::initializer_list<Parameter> parameters) : Space(std::vector<Parameter>(parameters)) {}
   ESPALIER_COLD explicit Space(std::vector<Parameter> parameters)
       : parameters_(std::move(parameters)) {
@@ -149,19 +149,19 @@ class Space {
 
   static constexpr double most_points = 1e6;
 
-  /// How many points it has; infinity with a real parameter.
+  /// Number of points; infinity if a parameter is real.
   [[nodiscard]] double points() const {
     double count = 1;
     for (const Parameter& p : parameters_) count *= p.count();
     return count;
   }
-  /// All of them, for spaces of up to most_points.
+  /// All points. Only for spaces with at most most_points.
   [[nodiscard]] ESPALIER_COLD std::vector<Json> all_points() const {
     std::vector<std::vector<Json>> axes;
     for (const Parameter& p : parameters_) axes.push_back(p.all());
     return combinations(axes);
   }
-  /// Every combination of some values of each parameter; the last parameter runs fastest.
+  /// Every combination of the given values of each parameter; the last parameter changes fastest.
   [[nodiscard]] ESPALIER_COLD std::vector<Json> combinations(
       const std::vector<std::vector<Json>>& axes) const {
     std::size_t count = 1;
@@ -181,8 +181,8 @@ class Space {
     return made;
   }
 
-  /// Random values: a parameter's depend on seed, number and its own name alone, so a longer search
-  /// begins like a shorter one, and another parameter changes nothing.
+  /// Random values. The value of a parameter depends only on the seed, the number and its own name:
+  /// a longer search starts like a shorter one, and adding a parameter does not change the others.
   [[nodiscard]] ESPALIER_COLD Json sample(std::uint64_t seed, int number) const {
     Json values = Json::object();
     for (const Parameter& p : parameters_) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which trials there are, and who goes on: `Grid`, `Random`, `SuccessiveHalving`.
+// Search strategies: which trials exist, and which of them continue. `Grid`, `Random`,
+// `SuccessiveHalving`.
 #pragma once
 
 #include <algorithm>
@@ -21,20 +22,21 @@
 
 namespace espalier::search {
 
-/// The best `trials` of the rung before (of the first: all of them) are scored with `budget`.
+/// Scores the best `trials` trials of the previous rung (all of them in the first rung) with
+/// `budget`.
 struct Rung {
   int budget = 0;
   int trials = 0;
 };
 
-/// What a strategy makes of a space.
+/// The trials and rungs that a strategy creates for a space.
 struct Schedule {
-  std::vector<Json> values;  ///< of each trial
+  std::vector<Json> values;  ///< one per trial
   std::vector<Rung> rungs;
-  std::string note{};  ///< what is to be said of it: that the space has fewer points than were asked for
+  std::string note{};  ///< a message for the user: the space has fewer points than requested
 };
 
-/// A strategy of your own is a struct with this function.
+/// Any struct with this function is a strategy.
 template <class S>
 concept Strategy = requires(const S& s, const Space& space) {
   { s.schedule(space) } -> std::same_as<Schedule>;
@@ -48,11 +50,12 @@ ESPALIER_COLD inline void require_at_least(std::string_view name, double value, 
       {name, " is ", number_text(value), ", expected ", number_text(least), " or more"});
 }
 
-/// Random points, each once. A longer search begins like a shorter one. Of a space with fewer points
-/// all of them, with a note.
+/// Distinct random points. A longer search starts with the points of a shorter one. If the space
+/// has fewer points than `trials`, returns all of them, with a note.
 [[nodiscard]] ESPALIER_COLD inline Schedule samples(const Space& space, int trials,
                                                     std::uint64_t seed) {
-  constexpr int patience = 1000;  // so many repetitions in a row: few points are left, or rare ones
+  // Gives up after this many repeated points in a row: few points are left, or only rare ones.
+  constexpr int patience = 1000;
   Schedule made;
   std::set<std::string> seen;
   const auto wanted = static_cast<std::size_t>(trials);
@@ -77,13 +80,13 @@ ESPALIER_COLD inline void require_at_least(std::string_view name, double value, 
 
 }  // namespace detail
 
-/// Every combination of `points` values for each number and all values of each choice; the last
-/// parameter runs fastest.
+/// Every combination of `points` values of each numeric parameter and all values of each choice;
+/// the last parameter changes fastest.
 struct Grid {
   int points = 5;
   int budget = 0;
 
-  /// Throws ConfigError for more than a million.
+  /// Throws ConfigError if there are more than a million combinations.
   [[nodiscard]] ESPALIER_COLD Schedule schedule(const Space& space) const {
     detail::require_at_least("grid search: points", points, 1);
     detail::require_at_least("grid search: budget", budget, 0);
@@ -104,8 +107,9 @@ struct Grid {
   }
 };
 
-/// Points at random, none twice; of a space with fewer than `trials` all of them. Bergstra & Bengio, Random search for
-/// hyper-parameter optimization, JMLR 2012: better than a grid as soon as some parameters matter more than others.
+/// Distinct random points; if the space has fewer than `trials`, all of them. Bergstra & Bengio,
+/// Random search for hyper-parameter optimization, JMLR 2012: better than a grid as soon as some
+/// parameters matter more than others.
 struct Random {
   int trials = 20;
   std::uint64_t seed = 1;
@@ -120,10 +124,11 @@ struct Random {
   }
 };
 
-/// Many random trials with a small budget; the best 1/eta of them again with eta times as much; and
-/// so on to `max_budget`. Jamieson & Talwalkar, Non-stochastic best arm identification and
-/// hyperparameter optimization, AISTATS 2016; budgets as in Hyperband: max_budget / eta^k, rounded,
-/// down to min_budget. A trial that goes on begins anew with the larger budget.
+/// Scores many random trials with a small budget, then the best 1/eta of them with eta times the
+/// budget, and so on up to `max_budget`. Jamieson & Talwalkar, Non-stochastic best arm
+/// identification and hyperparameter optimization, AISTATS 2016; budgets as in Hyperband:
+/// max_budget / eta^k, rounded, not below min_budget. A trial that continues starts from scratch
+/// with the larger budget.
 struct SuccessiveHalving {
   int trials = 27;
   int eta = 3;
@@ -136,7 +141,7 @@ struct SuccessiveHalving {
     detail::require_at_least("successive halving: eta", eta, 2);
     detail::require_at_least("successive halving: min_budget", min_budget, 1);
     detail::require_at_least("successive halving: max_budget", max_budget, min_budget);
-    std::vector<double> budgets;  // the largest first
+    std::vector<double> budgets;  // largest first
     for (double b = max_budget; b >= min_budget; b /= eta) budgets.push_back(b);
     Schedule made = detail::samples(space, trials, seed);
     int left = static_cast<int>(made.values.size());

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `Trial`: the values that are tried. `FoldRun`: under which circumstances. `Objective`: what scores
-// them.
+// `Trial`: the parameter values to try. `FoldRun`: the conditions of one scoring. `Objective`: what
+// scores them.
 #pragma once
 
 #include <atomic>
@@ -23,10 +23,10 @@ namespace espalier::search {
 /// One set of values.
 struct Trial {
   int number = 0;  ///< from 0
-  Json values;     ///< an object: name to number or text
+  Json values;     ///< an object: parameter name to number or text
 
-  /// The value of a parameter. Throws ConfigError when there is none of that name, or it is
-  /// something else.
+  /// The value of a parameter. Throws ConfigError if there is no such parameter, or if it has
+  /// another type.
   [[nodiscard]] double real(std::string_view name) const {
     return at(name, Json::Kind::number).as_number();
   }
@@ -49,7 +49,8 @@ struct Trial {
     return line;
   }
 
-  /// A value for people: four digits, text without quotes.
+  /// A value in readable form: four significant digits unless it is a whole number; text without
+  /// quotes.
   [[nodiscard]] ESPALIER_COLD static std::string value_text(const Json& value) {
     if (value.is_string()) return value.as_string();
     const double number = value.is_number() ? value.as_number() : std::nan("");
@@ -78,16 +79,18 @@ struct Trial {
   }
 };
 
-/// One scoring of a trial.
+/// One scoring of a trial: one fold.
 struct FoldRun {
-  int index = 0;           ///< from 0 to the objective's folds − 1
-  int budget = 0;          ///< how much to spend, in epochs say; 0: as much as the objective likes
-  std::uint64_t seed = 0;  ///< of the trial's number and the fold, not of what else is run
+  int index = 0;           ///< from 0 to the number of folds of the objective − 1
+  int budget = 0;          ///< how much to spend, for example in epochs; 0: the objective decides
+  std::uint64_t seed = 0;  ///< depends only on the seed of the search, the trial and the fold
+  /// Maximum number of threads to use: other folds run at the same time. The score must not depend
+  /// on it.
   int threads =
-      1;  ///< how many may be used: others run at the same time. The score must not depend on it
-  const std::atomic<bool>* stop = nullptr;  ///< of the search, while it scores this
+      1;
+  const std::atomic<bool>* stop = nullptr;  ///< stop flag of the search
 
-  /// Whether the search has been interrupted: what is returned then is thrown away, so return soon.
+  /// Whether the search is interrupted. The returned score is then discarded, so return soon.
   [[nodiscard]] bool stopping() const {
     return stop != nullptr && stop->load(std::memory_order_relaxed);
   }
@@ -95,14 +98,16 @@ struct FoldRun {
 
 enum class Goal : std::uint8_t { minimize, maximize };
 
-/// What a search makes as good as it can. `score` is called by several threads at once.
+/// What a search optimizes. `score` is called from several threads at the same time.
 struct Objective {
   std::function<double(const Trial&, const FoldRun&)> score;
   int folds = 1;
   Goal goal = Goal::minimize;
+  /// Short description of data and model: a score file with another description is refused.
   std::string
-      about{};  ///< data and model, in a few words: a file of scores is not mixed with those of others
-  /// Choices that `score` reads by their name whatever else is searched: a space must have each, of these values.
+      about{};
+  /// Choices that `score` reads by name, independent of the other parameters. The space must
+  /// contain each of them, with values among these.
   std::vector<Parameter> parameters{};
 };
 

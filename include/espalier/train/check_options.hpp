@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Options that cannot be are refused before anything is learnt.
+// Checks of the trainer options before training.
 #pragma once
 
 #include <limits>
@@ -15,7 +15,7 @@
 
 namespace espalier {
 
-/// A file that a run writes, and the option that says so.
+/// A file that a run writes, and the name of its option.
 struct NamedFile {
   std::string_view what;
   std::string path;
@@ -31,7 +31,7 @@ struct NamedFile {
   return files;
 }
 
-/// Throws ConfigError naming the option, its value and what is expected.
+/// Throws ConfigError, naming the option, its value and what is expected.
 ESPALIER_COLD inline void check_options(const TrainerOptions& o) {
   const auto within = [](std::string_view name, double value, double least, double most) {
     if (value >= least && value <= most) return;
@@ -75,7 +75,8 @@ ESPALIER_COLD inline void check_options(const TrainerOptions& o) {
   if (o.resume && o.checkpoint.empty()) throw ConfigError("resume is set, but no checkpoint to resume from");
 }
 
-/// Makes the folders that the options' files go to: what cannot be made, or is a folder itself, is known now. Throws IoError.
+/// Creates the folders of all output files, so that errors appear before training. Throws IoError
+/// if a folder cannot be created or an output file is itself a folder.
 ESPALIER_COLD inline void make_folders_of(const TrainerOptions& o) {
   for (const NamedFile& file : output_files(o)) {
     std::string folder = file_detail::split(file.path).folder;
@@ -86,7 +87,7 @@ ESPALIER_COLD inline void make_folders_of(const TrainerOptions& o) {
   if (!o.events.empty()) make_folders(o.events);
 }
 
-/// What cannot be written is known before the first epoch, not after it. Throws IoError.
+/// Throws IoError if an output file cannot be written, before the first epoch instead of after it.
 ESPALIER_COLD inline void require_writable_files(const TrainerOptions& o) {
   for (const NamedFile& file : output_files(o)) require_writable(file.path);
   if (!o.events.empty()) require_writable(o.events.text() + (o.events.text().ends_with('/') ? "" : "/") + "events");

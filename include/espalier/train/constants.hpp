@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the best constant scores on labelled data, and which tasks of a model are below it.
+// Scores of the best constant prediction on labelled data, and which tasks of a model are worse.
 #pragma once
 
 #include <cmath>
@@ -20,7 +20,8 @@
 
 namespace espalier {
 
-/// Of each task, by the names of its metrics, what the constant scores that is the best one on these labels.
+/// For each task, the metrics of the best constant prediction on these labels, under the names of
+/// the task's metrics.
 [[nodiscard]] ESPALIER_COLD inline Report constant_report(const Schema& schema, const EncodedData& data) {
   Report report;
   for (std::size_t k = 0; k < schema.labels.size(); ++k) {
@@ -59,7 +60,7 @@ namespace constants_detail {
   return undefined;
 }
 
-/// The metric that the task's loss is after; empty where that is not known.
+/// The metric that corresponds to the loss of the task; empty if unknown.
 [[nodiscard]] inline std::string_view aim_of(const LabelInfo& label, std::string_view loss) {
   switch (label.kind) {
     case LabelKind::count: return "poisson_deviance";
@@ -73,8 +74,9 @@ namespace constants_detail {
 
 }  // namespace constants_detail
 
-/// A line for each task that is clearly worse than the best constant on the validation split: by the metric that its loss
-/// is after, by more than 1 %; or by an AUC that no random order would have.
+/// One line for each task of positive weight that is clearly worse than the best constant on the
+/// validation split: by more than 1 % in the metric that corresponds to its loss, or with an AUC
+/// significantly below that of a random order.
 [[nodiscard]] ESPALIER_COLD inline std::vector<std::string> constant_notes(const PlanView& plan, const Report& validation,
                                                                            const EncodedData& data) {
   using namespace constants_detail;
@@ -89,7 +91,8 @@ namespace constants_detail {
     const double auc = value_of(validation.tasks[k], "auc");
     const auto n = static_cast<double>(constant.labelled);
     const double ones = constant.mean * n;
-    const double chance = 3 * std::sqrt((n + 1) / (12 * ones * (n - ones)));  // three deviations of a random order's AUC
+    // 3 standard deviations of the AUC of a random order.
+    const double chance = 3 * std::sqrt((n + 1) / (12 * ones * (n - ones)));
     const bool ranks = auc > 0.5 + chance, turned = auc < 0.5 - chance;
     if (!(found > 1.01 * best) && !turned) continue;
     std::string note = "task '" + std::string(label.name) + "': validation ";

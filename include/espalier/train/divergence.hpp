@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Losses and predictions that are no numbers any more are said at once.
+// Throws as soon as losses, weights or predictions are not finite.
 #pragma once
 
 #include <cmath>
@@ -16,7 +16,7 @@
 
 namespace espalier {
 
-/// Whether any sample has a label and, where there are weights, one above 0.
+/// Whether any sample has a label and, if there are weights, a weight above 0.
 [[nodiscard]] inline bool any_labelled(std::span<const float> labels, std::span<const float> weights) {
   for (std::size_t j = 0; j < labels.size(); ++j) {
     if (labels[j] == labels[j] && (weights.empty() || weights[j] > 0)) return true;
@@ -24,7 +24,8 @@ namespace espalier {
   return false;
 }
 
-/// Throws DivergenceError when a loss of the batch is infinite, or NaN though the batch has labels of the task.
+/// Throws DivergenceError if a loss of the batch is not finite although the batch has labels of the
+/// task.
 inline void require_finite(const PlanView& plan, std::span<const double> losses, const Batch<float>& batch,
                            const LoopState& loop) {
   for (std::size_t k = 0; k < losses.size(); ++k) {
@@ -38,7 +39,7 @@ inline void require_finite(const PlanView& plan, std::span<const double> losses,
   }
 }
 
-/// The same for the weights that the last step left.
+/// The same for the parameters after the last step.
 ESPALIER_COLD inline void require_finite(const PlanView& plan, const Parameters<float>& parameters, const LoopState& loop) {
   const std::string found = find_not_finite(plan, parameters);
   if (found.empty()) return;
@@ -46,7 +47,7 @@ ESPALIER_COLD inline void require_finite(const PlanView& plan, const Parameters<
                                 "); a lower learning rate or max_gradient_norm may help"});
 }
 
-/// The same for predictions of the validation split.
+/// The same for the losses and predictions of the validation split.
 inline void require_finite(const PlanView& plan, const Predictions& predictions, const EncodedData& data,
                            const LoopState& loop) {
   for (std::size_t k = 0; k < plan.tasks.size(); ++k) {

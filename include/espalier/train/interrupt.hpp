@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `InterruptGuard`: Ctrl-C and SIGTERM as a flag to look at, while the guard lives.
+// `InterruptGuard`: records Ctrl-C and SIGTERM in a flag while the guard exists.
 #pragma once
 
 #include <atomic>
@@ -9,12 +9,14 @@
 
 namespace espalier {
 
-/// Catches SIGINT and SIGTERM so that a loop can end tidily; the handlers of before come back with the destructor. After
-/// the first SIGINT the system's own way is back, so a second one ends the program at once; SIGTERM may come repeatedly.
-/// A signal that the program ignores (as under nohup) stays ignored.
+/// Catches SIGINT and SIGTERM so that a loop can end cleanly; the destructor restores the previous
+/// handlers. The first SIGINT restores the default action, so a second one ends the program at
+/// once; SIGTERM may come repeatedly. A signal that the program ignores (for example under nohup)
+/// stays ignored.
 ///
-/// Signals belong to the application: the library makes a guard only when options ask for it. Guards may be nested and
-/// share one flag; they are not to be made and destroyed by two threads at once.
+/// Signals belong to the application: the library creates a guard only if options request it.
+/// Guards may be nested and share one flag. Do not create and destroy guards in two threads at the
+/// same time.
 class InterruptGuard {
  public:
   InterruptGuard() {
@@ -30,9 +32,9 @@ class InterruptGuard {
     --guards();
   }
 
-  /// Whether a signal came since the outermost guard was made.
+  /// Whether a signal has come since the outermost guard was created.
   [[nodiscard]] bool interrupted() const noexcept { return signal() != 0; }
-  /// Its number, or 0. A program that ends because of it returns 128 + this.
+  /// The number of the signal, or 0. A program that ends because of it returns 128 + this number.
   [[nodiscard]] int signal() const noexcept { return caught().load(std::memory_order_relaxed); }
 
  private:
@@ -44,7 +46,7 @@ class InterruptGuard {
 
   static std::atomic<int>& caught() noexcept {
     static_assert(std::atomic<int>::is_always_lock_free);
-    static std::atomic<int> signal{0};  // constant-initialised: a handler may touch it at any time
+    static std::atomic<int> signal{0};  // constant-initialized: a handler may use it at any time
     return signal;
   }
   static int& guards() noexcept {
@@ -72,7 +74,8 @@ class InterruptGuard {
     if ((previous.sa_flags & SA_SIGINFO) == 0 && previous.sa_handler == SIG_IGN) return;
     Action action{};
     action.sa_handler = &InterruptGuard::handle;
-    action.sa_flags = SA_RESTART;  // reads and writes go on: only the loop looks at the flag
+    // Interrupted reads and writes are restarted: only the loop checks the flag.
+    action.sa_flags = SA_RESTART;
     sigemptyset(&action.sa_mask);
     ::sigaction(signal, &action, nullptr);
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is wrong with labels before anything is learnt from them, and what drowns what while it is.
+// Checks of the labels before training, and the note about a task that dominates the loss during
+// training.
 #pragma once
 
 #include <algorithm>
@@ -19,7 +20,7 @@
 
 namespace espalier {
 
-/// Throws DataError for a task whose label no column of the training split has.
+/// Throws DataError if the training split lacks the label column of a task.
 ESPALIER_COLD inline void require_label_columns(const Schema& schema, const Dataset& train) {
   for (const LabelInfo& label : schema.labels) {
     try {
@@ -31,7 +32,7 @@ ESPALIER_COLD inline void require_label_columns(const Schema& schema, const Data
   }
 }
 
-/// Throws DataError for a split without rows, naming where they should have come from.
+/// Throws DataError if the split has no rows, with the reason.
 ESPALIER_COLD inline void require_rows(std::string_view split, const Dataset& data, std::string_view expected) {
   if (data.size() > 0) return;
   std::string from;
@@ -43,7 +44,8 @@ ESPALIER_COLD inline void require_rows(std::string_view split, const Dataset& da
   throw_error<DataError>({"the ", split, " split is empty", from, expected});
 }
 
-/// Throws DataError for a label whose loss, at a logit of 0, no float holds.
+/// Throws DataError if the loss of a label at a logit of 0 is not finite in float. Checks, for each
+/// task with one output, the label of largest magnitude.
 ESPALIER_COLD inline void require_finite_losses(const Program<float, Cpu>& program, const Dataset& data,
                                                 const EncodedData& encoded) {
   for (std::size_t k = 0; k < program.plan.tasks.size(); ++k) {
@@ -66,7 +68,8 @@ ESPALIER_COLD inline void require_finite_losses(const Program<float, Cpu>& progr
   }
 }
 
-/// A line for each task that cannot learn from its training labels: there are none, or only one value of them.
+/// One line for each task that cannot learn from its training labels: there are none, or all have
+/// the same value.
 [[nodiscard]] ESPALIER_COLD inline std::vector<std::string> label_notes(const PlanView& plan, const EncodedData& train,
                                                                         const std::vector<LabelState>& states) {
   std::vector<std::string> notes;
@@ -100,7 +103,7 @@ ESPALIER_COLD inline void require_finite_losses(const Program<float, Cpu>& progr
   return notes;
 }
 
-/// A line about the task that makes up nearly all of the weighted loss, if one does.
+/// A line about the task that contributes more than 95 % of the weighted loss, if there is one.
 [[nodiscard]] ESPALIER_COLD inline std::optional<std::string> dominance_note(const PlanView& plan,
                                                                              std::span<const double> losses,
                                                                              std::span<const double> weights) {
@@ -110,7 +113,7 @@ ESPALIER_COLD inline void require_finite_losses(const Program<float, Cpu>& progr
   std::vector<double> parts(losses.size());
   for (std::size_t k = 0; k < losses.size(); ++k) {
     parts[k] = std::isnan(losses[k]) ? 0 : weights[k] * losses[k];
-    if (parts[k] < 0) return std::nullopt;  // a likelihood of counts: of such a sum nothing is a share
+    if (parts[k] < 0) return std::nullopt;  // a likelihood can be negative: no shares of the sum
     sum += parts[k];
     learnt += parts[k] > 0 ? 1U : 0U;
     if (parts[k] > parts[largest]) largest = k;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a model's file does not say, as it matters to learning alone: weights, options of losses, rates.
+// Settings that a model file does not contain because only training needs them: weights, options of
+// losses, rates.
 #pragma once
 
 #include <algorithm>
@@ -13,8 +14,9 @@
 
 namespace espalier {
 
-/// A loss is code, its options are constants in it: what it says of small and of large logits, as text; of classes also what
-/// it says of each.
+/// Text that identifies a loss by its values, because its options are constants in its code: the
+/// loss and the first gradient at small and at large logits; for classes also the loss of each
+/// class at logits of 0.
 template <class T>
 [[nodiscard]] std::string loss_probe(const LossFunctions<T>& loss, LabelKind kind, int outputs) {
   constexpr std::array<T, 2> labels{0, 1};
@@ -38,7 +40,8 @@ template <class T>
   return text;
 }
 
-/// What is learnt of a label's column, unless it is the column of the task's name as such labels usually are; else empty.
+/// How a label is computed from its column. Empty for the usual case: the column with the name of
+/// the task, without further settings.
 [[nodiscard]] ESPALIER_COLD inline std::string label_setting(const LabelInfo& label) {
   std::string text;
   const auto add = [&](const std::string& part) { text += (text.empty() ? "" : ", ") + part; };
@@ -51,7 +54,7 @@ template <class T>
   return text;
 }
 
-/// Lines "what of 'name': value".
+/// Lines of the form "what of 'name': value".
 template <class T, class Device>
 [[nodiscard]] std::vector<std::string> learning_settings(const Program<T, Device>& program) {
   std::vector<std::string> lines;

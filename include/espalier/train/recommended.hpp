@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `recommended`: the recipe that docs/tables.md shows to be best on the data at hand.
+// `recommended`: the training options that docs/tables.md shows to be best on its data.
 #pragma once
 
 #include <utility>
@@ -9,13 +9,13 @@
 
 namespace espalier {
 
-/// Options to begin with where nothing is known of the data: Adam at 1e-3 in steps of 512 samples, a moving average of the weights
-/// (0.999), up to 30 epochs, of which 3 without a better validation loss end the training. What `options` sets to something
-/// else than TrainerOptions{} has stays as it is:
+/// Default options for new data: Adam at 1e-3 in steps of 512 samples, a moving average of the
+/// weights (0.999), up to 30 epochs; training stops after 3 epochs without a better validation
+/// loss. An option that differs from that of TrainerOptions{} is not changed:
 ///
 ///     Trainer<Model> trainer{recommended({.checkpoint = "model.safetensors"})};
 ///
-/// What it is measured on: docs/training.md.
+/// The measurements are in docs/training.md.
 [[nodiscard]] ESPALIER_COLD inline TrainerOptions recommended(TrainerOptions options = {}) {
   const TrainerOptions plain;
   if (options.epochs == plain.epochs) options.epochs = 30;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `Recorder`: tells what a training run does: progress, history, TensorBoard events, curves.
+// `Recorder`: reports of a training run: progress, history, TensorBoard events, curves.
 #pragma once
 
 #include <cstdio>
@@ -19,12 +19,13 @@
 
 namespace espalier {
 
-/// One run's reports, to wherever the options say.
+/// The reports of one run, to the destinations in the options.
 class Recorder {
  public:
   Recorder() = default;
 
-  /// A resumed run's history goes on after the finished epochs of `loop`; one that is over has no events to write.
+  /// The history of a resumed run continues after the finished epochs of `loop`. If the run is
+  /// `over`, it writes no events.
   ESPALIER_COLD Recorder(const TrainerOptions& options, const PlanView& plan, const LoopState& loop,
                          bool resumed, bool over)
       : history_file_(options.history),
@@ -45,14 +46,14 @@ class Recorder {
     if (progress_) progress_->start_epoch(loop.epoch + 1, rows, loop.position);
   }
 
-  /// After each batch.
+  /// Call after each batch.
   void batch(const LoopState& loop) {
     if (!progress_) return;
     for (std::size_t k = 0; k < losses_.size(); ++k) losses_[k] = loop.mean_loss(k);
     progress_->update(loop.position, losses_);
   }
 
-  /// After the last batch of an epoch, before validation.
+  /// Call after the last batch of an epoch, before validation.
   void end_of_batches(const LoopState& loop) {
     if (!progress_) return;
     for (std::size_t k = 0; k < losses_.size(); ++k) losses_[k] = loop.mean_loss(k);
@@ -80,8 +81,8 @@ class Recorder {
     if (progress_ && info.validation != nullptr) say(summary(info));
   }
 
-  /// Numbers of one step, for TensorBoard. What cannot be written is no reason to lose the epoch: epoch() or finish()
-  /// throws it, when the run is saved.
+  /// Writes the values of one step to TensorBoard. A write error does not end the epoch: epoch() or
+  /// finish() throws it later, when the run has been saved.
   void event(const HistoryRow& row) {
     if (!events_ || events_failed_) return;
     try {
@@ -91,21 +92,21 @@ class Recorder {
     }
   }
 
-  /// The curves, at the end.
+  /// Writes the curves at the end of the run.
   void finish(const LoopState& loop) {
     require_events();
     const auto* file = curves_file_.functions();
     if (file != nullptr && !history_.rows().empty()) file->write(curves_file_, history_, loop.best_epoch);
   }
 
-  /// Which finished epochs a resumed run's history file has lost.
+  /// Prints which finished epochs are missing in the history file of a resumed run.
   ESPALIER_COLD void say_missing(const LoopState& loop) const {
     const int last = history_.rows().empty() ? 0 : history_.rows().back().epoch;
     if (history_file_.empty() || last >= loop.epoch) return;
     say(message({"history file ", history_file_.text(), " lacks epochs ", last + 1, " to ", loop.epoch, " of this run"}));
   }
 
-  /// A line on standard error, unless progress is off.
+  /// Prints a line on standard error, unless progress is off.
   void say(const std::string& line) const {
     if (progress_) progress_->say(line);
   }
@@ -117,7 +118,7 @@ class Recorder {
     if (events_failed_) std::rethrow_exception(events_failed_);
   }
 
-  /// "epoch 3: validation loss 1.0512, click auc 0.7312, watch rmse 1.2101 (best so far)"
+  /// "  validation: loss 1.0512, click auc 0.7312, watch rmse 1.2101  (best so far)"
   ESPALIER_COLD static std::string summary(const EpochInfo& info) {
     char number[40];
     const auto format = [&](double value) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The functions behind the files that a run may keep, and behind groups. A `LazyFileOption` refers to them once it is set.
+// The functions for the files that a run can write, and for groups. A `LazyFileOption` refers to
+// them once it is set.
 #pragma once
 
 #include <memory>
@@ -20,7 +21,7 @@
 
 namespace espalier {
 
-/// What a run of training is made of, for the files that keep it.
+/// The parts of a training run that its files contain. Refers to them; does not own them.
 struct RunParts {
   const Program<float, Cpu>& program;
   const TrainerOptions& options;
@@ -38,7 +39,7 @@ struct RunParts {
 struct CheckpointFunctions {
   using File = std::shared_ptr<const SafetensorsFile>;
 
-  /// The file to resume from; null when there is none.
+  /// The file to resume from; null if it does not exist.
   static File open(const std::string& checkpoint) {
     return resume_exists(checkpoint) ? std::make_shared<const SafetensorsFile>(resume_path(checkpoint)) : File();
   }
@@ -48,7 +49,8 @@ struct CheckpointFunctions {
                 {run.parameters, run.optimizer, run.best, balance.state(), run.settings(), &run.average}, loop);
   }
 
-  /// `batch`: samples of a step, on whose multiples a run can go on.
+  /// `batch`: samples per step. Throws CheckpointError if the position of the run is not the start
+  /// of a batch.
   ESPALIER_COLD static LoopState load_run(const SafetensorsFile& file, const RunParts& run,
                                           LossWeighting& balance, Index batch) {
     ResumeView view{run.parameters, run.optimizer, run.best, {}, run.settings(), &run.average};
@@ -84,7 +86,7 @@ struct GroupFunctions {
 struct HistoryFunctions {
   static void write_file(const History& history, const std::string& path) { history.write(path); }
 
-  /// What the file has; nothing when there is none.
+  /// Reads the file; an empty history if it does not exist.
   static History read_file(const std::string& path) { return file_exists(path) ? History::read(path) : History(); }
 
   decltype(&write_file) write;

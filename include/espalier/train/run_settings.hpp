@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What must be the same for a run to go on bit for bit, as text.
+// The settings, as text, that must be equal for a run to be resumed bit by bit.
 #pragma once
 
 #include <string>
@@ -14,7 +14,8 @@
 
 namespace espalier {
 
-/// Lines "what: value". Not among them: how many epochs and threads, patience, and where reports go.
+/// Lines of the form "what: value". Leaves out the number of epochs (unless the schedule depends on
+/// it), threads, patience, and the destinations of reports.
 template <class T, class Device>
 [[nodiscard]] std::vector<std::string> run_settings(const Program<T, Device>& program, const TrainerOptions& o,
                                                     Index training_rows, Index validation_rows) {

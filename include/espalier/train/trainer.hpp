@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `Trainer<Model>`: epochs over a dataset, validation, early stopping; evaluation; saving.
+// `Trainer<Model>`: training epochs, validation, early stopping; evaluation; saving.
 #pragma once
 
 #include <memory>
@@ -25,45 +25,52 @@
 
 namespace espalier {
 
-/// Trains any plan in single precision. `Trainer<Model>` is this with the plan of a model. Not for two threads at once.
+/// Trains any plan in single precision. `Trainer<Model>` is this class with the plan of a model.
+/// Not thread-safe.
 class PlanTrainer {
  public:
   using CpuProgram = Program<float, Cpu>;
 
-  /// Throws ConfigError for options that cannot be.
-  /// `evaluate_task`: for the kinds of labels that the tasks have.
+  /// Throws ConfigError for invalid options. `evaluate_task`: evaluate() for the label kinds of the
+  /// tasks.
   PlanTrainer(const CpuProgram& program, TrainerOptions options,
               Evaluate evaluate_task = &espalier::evaluate<>);
   PlanTrainer(PlanTrainer&&) noexcept;
   PlanTrainer& operator=(PlanTrainer&&) noexcept;
   ~PlanTrainer();
 
-  /// Learns from `train`; `valid`, if given, decides when to stop and which epoch to keep.
+  /// Trains on `train`. `valid`, if given, decides when to stop and which epoch to keep.
   ///
-  /// The first call learns vocabularies and normalisation from `train`, and starts from random weights; after load() or
-  /// another fit() it goes on from what there is, with an optimiser that has forgotten; means over the training split (MeanOf
-  /// with Folds) are each time those of `train`. A resumed run goes on exactly where it was; one that had finished returns at once.
+  /// The first call learns vocabularies and normalization from `train` and starts from random
+  /// weights. After load() or another fit(), it continues from the current weights with a fresh
+  /// optimizer state; means over the training split (MeanOf with Folds) are always computed again
+  /// from `train`. A resumed run continues exactly where it was; a resumed run that had finished
+  /// returns at once.
   ///
-  /// Throws DataError and ConfigError before anything has changed; CheckpointError when the run cannot be resumed;
-  /// DivergenceError when a loss is no number any more, with the weights of the best epoch in place; where there is none
-  /// yet (or no validation split), with those that it went on from, and on a first fit() none; IoError; and what callbacks
-  /// throw.
+  /// Throws DataError and ConfigError before anything has changed; CheckpointError if the run
+  /// cannot be resumed; IoError; and what callbacks throw. Throws DivergenceError if a loss, a
+  /// weight or a prediction is no longer finite. The weights are then those of the best epoch. If
+  /// there is none yet (or no validation split), they are those from which the call started; after
+  /// a first fit(), there are none.
   FitResult fit(const Dataset& train, const Dataset& valid = {});
 
-  /// Metrics of every task over the whole of `data`. On the training split those of a model with means over that split (MeanOf with
-  /// Folds) are too good: the means know each row's own label, as they did not while training.
+  /// Metrics of every task over all of `data`. On the training split of a model with means over
+  /// that split (MeanOf with Folds), they are too good: the means include each row's own label,
+  /// which they did not during training.
   [[nodiscard]] Report evaluate(const Dataset& data, const EvaluateOptions& options = {});
 
-  /// Predictions for every row of `data`, in order. Labels, weights and groups are not looked at, nor need they be there.
+  /// Predictions for every row of `data`, in order. Labels, weights and groups are ignored and may
+  /// be missing.
   [[nodiscard]] Predictions predict(const Dataset& data);
-  /// Of data that features() encoded.
+  /// The same for data that features() encoded.
   [[nodiscard]] Predictions predict(const EncodedData& data);
 
-  /// Writes the model: weights, description, vocabularies, normalisation. `Predictor<Model>` and load() read it.
+  /// Writes the model: weights, description, vocabularies, normalization. `Predictor<Model>` and
+  /// load() read it.
   void save(const std::string& path) const;
 
-  /// Takes over the weights, vocabularies and normalisation of a saved model; fit() then goes on from them (fine-tuning).
-  /// Throws IoError and CheckpointError; then nothing has changed.
+  /// Loads the weights, vocabularies and normalization of a saved model; fit() then continues from
+  /// them (fine-tuning). Throws IoError and CheckpointError, and then changes nothing.
   void load(const std::string& path);
 
   [[nodiscard]] const PlanView& plan() const { return program_.plan; }
@@ -101,31 +108,33 @@ class PlanTrainer {
   void save_state(const Splits& splits, const LoopState& loop);
   [[nodiscard]] std::string where(const LoopState& loop, const Splits& splits) const;
 
-  /// What the reader of the data noted, and tasks that cannot learn.
+  /// Prints the notes of the data reader, and notes about tasks that cannot learn.
   void say_notes(const Dataset& train, const Dataset& valid, const Splits& splits) const;
 
-  /// Steps of a resumed run that the diagnosis does not have.
+  /// Prints which steps of a resumed run are missing in the diagnosis.
   void say_missing_diagnosis(const LoopState& loop) const;
 
   FitResult run(const Splits& splits, LoopState& loop, Index batch);
 
-  /// One step, after which `loop` has moved.
+  /// Executes one step and advances `loop`.
   void learn(const Batch<float>& batch, LoopState& loop);
 
   void diagnose(const Batch<float>& batch, const LoopState& loop, std::uint64_t key);
 
   void finish_epoch(const Splits& splits, LoopState& loop);
 
-  /// Validates, keeps and saves what the epoch came to: by the average of the weights, where there is one.
+  /// Validates the epoch, keeps the best weights and saves them; uses the moving average of the
+  /// weights if there is one.
   [[nodiscard]] EpochInfo judge_epoch(const Splits& splits, LoopState& loop);
 
-  /// After a plateau long enough the next epoch's rate is lower.
+  /// Reduces the learning rate of the next epoch after a sufficiently long plateau.
   void reduce_rate(LoopState& loop) const;
 
-  /// Σ weight_k · loss_k over the tasks that have a loss and a weight above 0; NaN when none has.
+  /// Σ weight_k · loss_k over the tasks that have a loss and for which Monitor::decides(): weight
+  /// above 0, or all weights 0. NaN if there is no such task.
   [[nodiscard]] double weighted(std::span<const double> losses) const;
 
-  /// The model as the checkpoint has it: of the best epoch, or without validation of the last.
+  /// Saves the model: the weights of the best epoch, or of the last epoch without validation.
   void save_checkpoint(const LoopState& loop) const;
 
   void save_interrupted(const Splits& splits, const LoopState& loop);
@@ -135,16 +144,17 @@ class PlanTrainer {
   Evaluate evaluate_;
   Monitor monitor_;
   Features features_;
-  std::vector<double> base_weights_;  ///< the tasks' own
+  std::vector<double> base_weights_;  ///< weights of the tasks in the plan
   std::unique_ptr<TrainExecutor<float>> executor_;
   std::unique_ptr<Parameters<float>> best_;
-  SavedMetrics metrics_;  ///< of the weights that there are, on the validation split
+  SavedMetrics metrics_;  ///< of the current weights on the validation split
   std::optional<LossWeighting> balance_;
-  std::unique_ptr<AggregatorFactory::Pass> task_gradients_;  ///< of executor_, for a gradient method
-  std::shared_ptr<Diagnosis<float>> diagnosis_;           ///< of executor_, if asked for
+  /// Uses executor_; for a gradient method.
+  std::unique_ptr<AggregatorFactory::Pass> task_gradients_;
+  std::shared_ptr<Diagnosis<float>> diagnosis_;           ///< uses executor_; if requested
   Recorder recorder_;
-  bool said_dominance_ = false;  ///< of this run
-  // Of the step:
+  bool said_dominance_ = false;  ///< in this run
+  // State of the current step:
   std::vector<double> weights_;
   double rate_ = 1;
   const Batch<float>* batch_ = nullptr;
@@ -153,7 +163,8 @@ class PlanTrainer {
 
 /// The trainer of one model type:
 ///
-///     Trainer<Model> trainer{{.epochs = 20, .batch_size = 512, .optimizer = Adam{.learning_rate = 1e-3}}};
+///     Trainer<Model> trainer{
+///         {.epochs = 20, .batch_size = 512, .optimizer = Adam{.learning_rate = 1e-3}}};
 ///     trainer.fit(train, valid);
 ///     std::cout << trainer.evaluate(test);
 template <class Model>
@@ -172,7 +183,7 @@ class Trainer : public PlanTrainer {
   }
 };
 
-/// `Trainer trainer{{…}};` names no model, and is told so.
+/// `Trainer trainer{{…}};` names no model; this guide turns it into a clear error message.
 Trainer(TrainerOptions = {})->Trainer<void>;
 
 }  // namespace espalier

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What `PlanTrainer` does.
+// Definitions of the functions of `PlanTrainer`.
 #pragma once
 
 #include <algorithm>
@@ -102,7 +102,7 @@ ESPALIER_COLD ESPALIER_INLINE FitResult PlanTrainer::fit(const Dataset& train,
   LoopState loop;
   if (resumed) {
     loop = files->load(*resumed, parts(executor, *best, splits), balance, batch);
-    if (loop.out_of_patience) loop.stopped = out_of_patience(loop);  // there may be more of it now
+    if (loop.out_of_patience) loop.stopped = out_of_patience(loop);  // patience may be longer now
     if (!finished(loop)) require_writable_files(options_);
   }
   std::shared_ptr<Diagnosis<float>> diagnosis;
@@ -110,7 +110,7 @@ ESPALIER_COLD ESPALIER_INLINE FitResult PlanTrainer::fit(const Dataset& train,
     diagnosis = diagnose->make(program_, executor, options_.diagnose, resumed ? loop.step : 0);
   }
   Recorder recorder(options_, program_.plan, loop, resumed != nullptr, finished(loop));
-  // From here on it is this run's.
+  // Commit: from here on, the trainer has the state of this run.
   if (fresh) executor_ = std::move(fresh);
   features_ = std::move(features);
   balance_ = std::move(balance);
@@ -130,8 +130,8 @@ ESPALIER_COLD ESPALIER_INLINE FitResult PlanTrainer::fit(const Dataset& train,
   try {
     return run(splits, loop, batch);
   } catch (const DivergenceError&) {
-    if (diagnosis_) options_.diagnose.functions()->save(*diagnosis_);  // it may say why
-    if (anew && loop.best_epoch == 0) {  // no epoch was good, and there was nothing before
+    if (diagnosis_) options_.diagnose.functions()->save(*diagnosis_);  // it may show the cause
+    if (anew && loop.best_epoch == 0) {  // no good epoch, and no weights from before
       diagnosis_.reset();
       task_gradients_.reset();
       executor_.reset();
@@ -274,7 +274,7 @@ ESPALIER_COLD ESPALIER_INLINE FitResult PlanTrainer::run(const Splits& splits, L
       }
     }
     result.seconds += steady_seconds() - started;
-    require_finite(program_.plan, executor_->parameters(), loop);  // also after the last step
+    require_finite(program_.plan, executor_->parameters(), loop);  // also covers the last step
     recorder_.end_of_batches(loop);
     if (loop.position == rows) finish_epoch(splits, loop);
     result.interrupted = interrupts && interrupts->interrupted();
@@ -365,7 +365,8 @@ ESPALIER_COLD ESPALIER_INLINE EpochInfo PlanTrainer::judge_epoch(const Splits& s
   loop.out_of_patience = info.stop = out_of_patience(loop);
   for (const auto& callback : options_.callbacks) callback(info);
   loop.stopped = info.stop;
-  loop.out_of_patience = loop.out_of_patience && loop.stopped;  // a callback may have had more
+  // A callback may have cleared `stop`.
+  loop.out_of_patience = loop.out_of_patience && loop.stopped;
   if (!options_.checkpoint.empty() && (info.best || splits.valid.size() == 0))
     save_checkpoint(loop);
   return info;
@@ -375,7 +376,7 @@ ESPALIER_COLD ESPALIER_INLINE void PlanTrainer::finish_epoch(const Splits& split
                                                              LoopState& loop) {
   const EpochInfo info = judge_epoch(splits, loop);
   if (!options_.checkpoint.empty())
-    save_state(splits, loop);  // before the reports, which may be spared
+    save_state(splits, loop);  // before the reports, whose loss is acceptable
   recorder_.epoch(info, loop);
   if (loop.reduced_epoch == loop.epoch && !loop.stopped) {
     recorder_.say(

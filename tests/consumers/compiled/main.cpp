@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Everything that espalier::compiled has: reading, learning with its files, measuring, serving.
+// Uses each part of espalier::compiled: reading CSV, training with checkpoints, evaluation,
+// prediction.
 #include <cstdio>
 #include <espalier/espalier.hpp>
 #include <iostream>

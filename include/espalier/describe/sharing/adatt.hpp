@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// AdaTT: levels in which every task fuses the experts of all tasks, and its own once more.
+// AdaTT: levels in which each task fuses the experts of all tasks, and its own once more.
 #pragma once
 
 #include "espalier/describe/sharing/parts.hpp"
 
 namespace espalier {
 
-/// Adaptive task-to-task fusion (Li et al., KDD 2023). Each level has `Own` experts for each task and `Shared` others, one
-/// of `Encoders` each. Unit u, a task or what is shared, gives
+/// Adaptive task-to-task fusion (Li et al., KDD 2023). Each level has `Own` experts per task and
+/// `Shared` shared ones, each with the level's encoder from `Encoders`. Unit u, a task or the
+/// shared unit, computes
 ///
 ///   h_u ← Σ_{all experts e} softmax(W_u h_u)_e · f_e + Σ_{u's own experts i} v_ui · f_ui
-/// and its experts of the next level read it. v is learnt and starts as a mean; with one expert it is 1 and not learnt.
-/// The last level has no shared unit, only shared experts. Shared = 0 is the paper's AdaTT-sp.
+/// and its experts of the next level read h_u. v is learnt and starts as a mean; with one expert it
+/// is fixed at 1. The last level has no shared unit, only shared experts. Shared = 0 is the paper's
+/// AdaTT-sp.
 template <int Own, int Shared, class... Encoders>
 struct AdaTT {
   using Operations = JoinUnique<typename Parallel<Encoders>::Operations..., detail::GateOperations,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Aitm: each step of a chain tells the next what it knows.
+// Aitm: each step of a chain of tasks passes information to the next one.
 #pragma once
 
 #include "espalier/describe/sharing/chain.hpp"
@@ -16,12 +16,15 @@ struct ChainWidth {
 };
 }  // namespace detail
 
-/// Adaptive information transfer (Xi et al., KDD 2021) above any way to share. `Steps` names the tasks of the chain, in
-/// order; their towers end in one width w. With q_k the tower's values of step k,
+/// Adaptive information transfer (Xi et al., KDD 2021) above any sharing architecture. `Steps`
+/// names the tasks of the chain, in order; their towers must have the same output width w. With q_k
+/// the tower's output of step k,
 ///
-///   z_1 = q_1,   p_k = relu(T_k z_{k−1} + t_k),   z_k = attention over p_k and q_k,   ŷ_k = σ(head(z_k)).
-/// The attention has matrices V_k, K_k, Q_k (w × w, no bias): Σ_u softmax(⟨K u, Q u⟩ / √w)_u · V u. The calibrator, part of
-/// step k's loss, is Strength · mean max(ŷ_k − ŷ_{k−1}, 0), over all samples; the paper's strength is 0.6.
+///   z_1 = q_1,   p_k = relu(T_k z_{k−1} + t_k),
+///   z_k = attention over p_k and q_k,   ŷ_k = σ(head(z_k)).
+/// The attention has matrices V_k, K_k, Q_k (w × w, no bias); with u = p_k, q_k it is
+/// Σ_u softmax(⟨K u, Q u⟩ / √w)_u · V u. The calibrator, part of step k's loss, is
+/// Strength · mean max(ŷ_k − ŷ_{k−1}, 0) over all samples; the paper's strength is 0.6.
 template <class Sharing, Weight Strength, FixedString... Steps>
 struct AitmWith {
   using Below = typename detail::SharingBelow<Sharing>::type;
@@ -47,7 +50,8 @@ struct AitmWith {
   template <class InputsType, class... Tasks, class Builder>
   static constexpr std::array<Block, sizeof...(Tasks)> fold(Builder& b) {
     constexpr std::array<int, sizeof...(Steps)> steps{detail::task_number<Tasks...>(Steps.view())...};
-    for (std::size_t i = 0; i + 1 < steps.size(); ++i) b.read_by_others(steps[i]);  // by the steps after it
+    // Each step but the last is read by the next ones.
+    for (std::size_t i = 0; i + 1 < steps.size(); ++i) b.read_by_others(steps[i]);
     return Below::template fold<InputsType, Tasks...>(b);
   }
 
@@ -68,7 +72,7 @@ struct AitmWith {
       const auto owner = b.owned_by(steps[i]);
       h[k] = transfer(b, before, h[k]);
     }
-    // Through the calibrator a step's head learns from the next step's loss, too.
+    // Through the calibrator, a step's head also learns from the next step's loss.
     for (const int k : steps) b.read_by_others(k, Strength.value > 0 && k != steps[steps.size() - 1]);
     detail::with_each<Tasks...>([&]<class Task>(int k) {
       logits[static_cast<std::size_t>(k)] = detail::fold_head<Task>(b, h[static_cast<std::size_t>(k)], k);
@@ -86,11 +90,11 @@ struct AitmWith {
   }
 
  private:
-  /// `before`: z of the step before; `own`: q of this one.
+  /// `before`: z of the previous step; `own`: q of this step.
   template <class Builder>
   static constexpr Block transfer(Builder& b, Block before, Block own) {
     const int width = own.rows;
-    // Two tokens, seen by the attention as two steps of one sample.
+    // Two tokens, stored as two steps of one sample, which the attention reads.
     Block both = b.block(width, 2);
     Block told = both, self = both;
     told.stride = self.stride = 2 * width;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// All ways to share.
+// Includes all sharing architectures.
 #pragma once
 
 #include "espalier/describe/sharing.hpp"

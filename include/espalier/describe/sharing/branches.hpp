@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Branches: groups of tasks with layers of their own above a shared trunk.
+// Branches: groups of tasks, each with its own layers above a shared trunk.
 #pragma once
 
 #include "espalier/describe/sharing/names.hpp"
@@ -7,15 +7,16 @@
 
 namespace espalier {
 
-/// `Encoder` above the trunk, read by the tasks that are named.
+/// An `Encoder` above the trunk, for the named tasks.
 template <class Encoder, FixedString... Tasks>
 struct Branch {
   using Layers = EncoderOf<Encoder>;
   using Names = detail::NameList<Tasks...>;
 };
 
-/// One trunk for all (`Trunk`, layers), and above it the branches: Branches<Mlp<64>, Branch<Mlp<32>, "click", "buy">,
-/// Branch<Mlp<16>, "content">>. A task that no branch names reads the trunk.
+/// One trunk for all tasks (`Trunk`, layers), with branches above it: Branches<Mlp<64>,
+/// Branch<Mlp<32>, "click", "buy">, Branch<Mlp<16>, "content">>. A task that no branch names reads
+/// the trunk.
 template <class Trunk, class... Bs>
 struct Branches {
   using Operations = JoinUnique<typename EncoderOf<Trunk>::Operations, typename Bs::Layers::Operations...>;

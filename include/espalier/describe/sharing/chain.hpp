@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the architectures for tasks in a row have in common: the sharing below them, and towers taken apart.
+// Common parts of architectures for chains of tasks: the sharing below, and towers without heads.
 #pragma once
 
 #include <array>
@@ -20,7 +20,8 @@ struct TowersAbove {
   }
 };
 
-/// The sharing below: any architecture, or layers for SharedBottom<layers>.
+/// The sharing architecture below another one: any architecture without its own towers, or layers,
+/// which mean SharedBottom<layers>.
 template <class Sharing>
 struct SharingBelow {
   static constexpr bool brings_towers = requires { requires Sharing::brings_towers; };
@@ -31,27 +32,27 @@ struct SharingBelow<Encoder> {
   using type = SharedBottom<Encoder>;
 };
 
-/// f.template operator()<Task>(k) for each task.
+/// Calls f.template operator()<Task>(k) for each task.
 template <class... Tasks, class F>
 constexpr void with_each(F f) {
   int task = 0;
   ((f.template operator()<Tasks>(task), ++task), ...);
 }
 
-/// The layers of a task's tower, without its head.
+/// Folds the layers of a task's tower, without the head.
 template <class Task, class Builder>
 constexpr Block fold_tower(Builder& b, Block in, int task) {
   return Towers<Task>::template one<Task, typename Task::TowerType>(b, in, task, 0);
 }
 
-/// Its head alone.
+/// Folds the head alone.
 template <class Task, class Builder>
 constexpr Block fold_head(Builder& b, Block in, int task) {
   using Head = Layers<Dense<Task::Loss::outputs, Activation::identity>>;
   return Towers<Task>::template one<Task, Head>(b, in, task, Task::TowerType::count);
 }
 
-/// Whether the tasks that `Names` lists predict the probability of one event, from one logit.
+/// True if all tasks in `Names` predict the probability of one event, from one logit.
 template <class Names, class... Tasks>
 inline constexpr bool chain_is_binary = ((Names::place(Tasks::name) < 0 ||
                                           (Tasks::Loss::label == LabelKind::binary && Tasks::Loss::outputs == 1)) &&

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Cross-stitch: a network for each task, and learnt combinations of them between their blocks.
+// Cross-stitch: one network per task, with learnt linear combinations between their blocks.
 #pragma once
 
 #include "espalier/describe/sharing/parts.hpp"
 
 namespace espalier {
 
-/// Cross-stitch networks (Misra et al., CVPR 2016): each task has a network of its own; after each of `Encoders`, its
-/// blocks, task k goes on with Σ_l A_kl h_l. A is learnt, tasks × tasks for each block, and starts at 0.9 for the task
-/// itself, with 0.1 spread over the others. Every network serves every task: all parameters are shared.
+/// Cross-stitch networks (Misra et al., CVPR 2016): each task has its own network. After each
+/// block, one of `Encoders`, task k continues with Σ_l A_kl h_l. A is learnt, tasks × tasks for
+/// each block; it starts with 0.9 on the diagonal and 0.1 spread over the rest of each row. Every
+/// network serves every task: all parameters are shared.
 template <class... Encoders>
 struct CrossStitch {
   using Operations = JoinUnique<typename Parallel<Encoders>::Operations..., TypeList<ops::Stitch>>;

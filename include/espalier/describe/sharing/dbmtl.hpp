@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Dbmtl: task towers that read other tasks' towers, along a graph given by name.
+// Dbmtl: task towers that read other tasks' towers, along a graph of task names.
 #pragma once
 
 #include "espalier/describe/sharing/chain.hpp"
@@ -14,9 +14,10 @@ struct Reads {
   using All = detail::NameList<Task, From...>;
 };
 
-/// Deep Bayesian multi-target learning (Wang et al., 2019) above any way to share: with q_k the tower's values of task k,
-/// r_k = Relation([q_k, r_j for each task j that k reads]), r_k = q_k where it reads none, and the head reads r_k. In
-/// probabilities: p(y_k | x, what is known of the y_j). Dbmtl<Mlp<64>, Mlp<32>, Reads<"buy", "click">>.
+/// Deep Bayesian multi-target learning (Wang et al., 2019) above any sharing architecture. With q_k
+/// the tower's output of task k, r_k = Relation([q_k, r_j for each task j that k reads]), or
+/// r_k = q_k if it reads none; the head reads r_k. This models p(y_k | x, what is known of the
+/// y_j). Example: Dbmtl<Mlp<64>, Mlp<32>, Reads<"buy", "click">>.
 template <class Sharing, class Relation, class... Edges>
 struct Dbmtl {
   using Below = typename detail::SharingBelow<Sharing>::type;
@@ -78,7 +79,7 @@ struct Dbmtl {
       r[at] = EncoderOf<Relation>::fold(b, all);
     }
     detail::with_each<Tasks...>([&]<class Task>(int k) {
-      b.read_by_others(k, false);  // a head is its task's own
+      b.read_by_others(k, false);  // a head belongs to its task
       logits[static_cast<std::size_t>(k)] = detail::fold_head<Task>(b, r[static_cast<std::size_t>(k)], k);
     });
     return logits;
@@ -91,7 +92,7 @@ struct Dbmtl {
     return ((Edges::task == task && Edges::Names::place(from) >= 0) || ...);
   }
 
-  /// The tasks so that each comes after those that it reads; −1s at the end where there is no such order.
+  /// The tasks in an order in which each follows those that it reads; ends in −1 if there is none.
   template <class... Tasks>
   static constexpr auto order = [] {
     constexpr std::size_t tasks = sizeof...(Tasks);

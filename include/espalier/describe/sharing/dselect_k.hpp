@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// DselectK: a mixture of experts of which each task reads a few.
+// DselectK: a mixture of experts from which each task selects a few.
 #pragma once
 
 #include "espalier/describe/sharing/parts.hpp"
 
 namespace espalier {
 
-/// DSelect-k (Hazimeh et al., NeurIPS 2021): Mmoe whose gates are `Selected` selectors that name their expert in binary, for
-/// each sample, by W_k x: Selected · log2(Experts) code values and Selected weights (ops::Select has the formula). The
-/// entropy penalty of the paper is left out. W starts small, so that every code can still turn.
+/// DSelect-k (Hazimeh et al., NeurIPS 2021): Mmoe whose gates have `Selected` selectors; for each
+/// sample, each selector encodes one expert in binary. W_k x gives Selected · log2(Experts) code
+/// values and Selected weights (formula at ops::Select). Not implemented: the paper's entropy
+/// penalty. W starts small, so that every code can still change.
 template <int Experts, int Selected, class Encoder>
 struct DselectK {
   static constexpr int bits = [] {

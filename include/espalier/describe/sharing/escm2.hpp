@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Escm2: conversion given a click, learnt without the bias of who clicks.
+// Escm2: the conversion rate given a click, learnt without the selection bias of clicks.
 #pragma once
 
 #include "espalier/describe/sharing/esmm.hpp"
 
 namespace espalier {
 
-/// The least propensity that Escm2 divides by.
+/// The minimum propensity that Escm2 divides by.
 struct Floor {
   double value = 0.05;
 };
 
-/// Escm2's loss of the conversion rate: clicked samples count 1 / pCTR.
+/// Inverse propensity weighting for Escm2's conversion loss: clicked samples have weight 1 / pCTR.
 template <Weight Strength = Weight{1.0}, Floor Least = Floor{}>
 struct Ipw {
   static constexpr double strength = Strength.value, floor = Least.value;
@@ -19,17 +19,18 @@ struct Ipw {
   using Operations = TypeList<ops::InversePropensity>;
 };
 
-/// The doubly robust one: a second tower imputes the error of every exposure, and clicked ones correct it.
+/// The doubly robust loss: a second tower imputes each exposure's error; clicked ones correct it.
 template <Weight Strength = Weight{1.0}, Floor Least = Floor{}>
 struct Dr : Ipw<Strength, Least> {
   static constexpr bool imputes = true;
   using Operations = TypeList<ops::DoublyRobust, ops::Copy, ops::Dense>;
 };
 
-/// Entire space counterfactual multi-task model (Wang et al., SIGIR 2022): Esmm of `Click` and `Buy`, whose loss has one more
-/// term that holds the conversion rate itself to the clicked samples: `Method` is Ipw<> or Dr<> (ops/propensity.hpp has the
-/// formulae). The propensity is the model's own click rate, held constant. With weights of the tasks 1 and λ_g,
-/// Strength = λ_c / λ_g of the paper.
+/// Entire space counterfactual multi-task model (Wang et al., SIGIR 2022): Esmm of `Click` and
+/// `Buy` with one more loss term, which fits the conversion rate itself to the clicked samples.
+/// `Method` is Ipw<> or Dr<> (formulas in ops/propensity.hpp). The propensity is the model's own
+/// click probability, treated as a constant. If the task weights are 1 and λ_g, Strength is
+/// λ_c / λ_g of the paper.
 template <class Sharing, class Method, FixedString Click, FixedString Buy>
 struct Escm2 {
   using Base = Esmm<Sharing, Click, Buy>;
@@ -77,7 +78,7 @@ struct Escm2 {
   }
 
  private:
-  /// What the conversion's error is taken for, from a tower of its own.
+  /// The imputed error of the conversion, from its own tower: a copy of the layers of task `Buy`.
   template <class... Tasks, class Builder>
   static constexpr Block imputed(Builder& b, const std::array<Block, sizeof...(Tasks)>& in) {
     const auto owner = b.owned_by(detail::task_number<Tasks...>(Buy.view()));

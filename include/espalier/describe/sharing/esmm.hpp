@@ -6,11 +6,13 @@
 
 namespace espalier {
 
-/// Entire space multi-task model (Ma et al., SIGIR 2018) above any way to share. `Steps` names the tasks of the funnel, in
-/// order, each labelled over all exposures: "click", then "buy" = clicked and bought. With z_k the towers' outputs, step k
-/// predicts σ(z_1) · … · σ(z_k), so z_2 is the logit of the conversion rate given a click, though that has no label of its
-/// own. What a task gives is the logit of the product, made of logits (ops::ProductLogit); its loss is BinaryCrossEntropy.
-/// The paper's model is Esmm<Layers<>, "click", "buy">: towers on the shared embeddings.
+/// Entire space multi-task model (Ma et al., SIGIR 2018) above any sharing architecture. `Steps`
+/// names the tasks of the funnel, in order; their labels are over all exposures: "click", then
+/// "buy" = clicked and bought. With z_k the towers' outputs, step k predicts σ(z_1) · … · σ(z_k).
+/// So z_2 is the logit of the conversion rate given a click, which has no label of its own. A
+/// task's output is the logit of the product, computed from logits (ops::ProductLogit); its loss is
+/// one of probabilities, such as BinaryCrossEntropy. The paper's model is Esmm<Layers<>, "click",
+/// "buy">: towers on the shared embeddings.
 template <class Sharing, FixedString... Steps>
 struct Esmm {
   using Below = typename detail::SharingBelow<Sharing>::type;
@@ -34,7 +36,8 @@ struct Esmm {
   template <class InputsType, class... Tasks, class Builder>
   static constexpr std::array<Block, sizeof...(Tasks)> fold(Builder& b) {
     constexpr std::array<int, sizeof...(Steps)> steps{detail::task_number<Tasks...>(Steps.view())...};
-    for (std::size_t i = 0; i + 1 < steps.size(); ++i) b.read_by_others(steps[i]);  // by the steps after it
+    // Each step but the last is read by the next ones.
+    for (std::size_t i = 0; i + 1 < steps.size(); ++i) b.read_by_others(steps[i]);
     return Below::template fold<InputsType, Tasks...>(b);
   }
 
@@ -44,7 +47,7 @@ struct Esmm {
     return multiply<Tasks...>(b, Towers<Tasks...>::fold(b, in));
   }
 
-  /// From the towers' logits to those of the steps.
+  /// Returns the logits of the steps' products, from the towers' logits.
   template <class... Tasks, class Builder>
   static constexpr std::array<Block, sizeof...(Tasks)> multiply(Builder& b,
                                                                 std::array<Block, sizeof...(Tasks)> logits) {

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Hmoe: tasks of one kind, such as the same label in several domains, that also mix what their towers say.
+// Hmoe: tasks of the same kind, such as one label in several domains, that mix their logits.
 #pragma once
 
 #include "espalier/describe/sharing/chain.hpp"
 
 namespace espalier {
 
-/// Hierarchical mixture of experts in the label space (Li et al. 2020) above any way to share. For the tasks that are named,
-/// the same question in several domains, say, with z_k the towers' logits and r_k what tower k reads:
+/// Hierarchical mixture of experts in the label space (Li et al. 2020) above any sharing
+/// architecture. For the named tasks, for example the same label in several domains, with z_k the
+/// towers' logits and r_k the block that tower k reads:
 ///
 ///   ŷ_k = σ(Σ_j softmax(W_k r_k)_j · z_j),
-/// where task k teaches its own tower and W_k; the other towers' z_j count as constants.
+/// Task k's loss trains its own tower and W_k; the other towers' z_j are treated as constants.
 template <class Sharing, FixedString... Alike>
 struct Hmoe {
   using Below = typename detail::SharingBelow<Sharing>::type;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Home: experts in two levels, of categories of tasks and then of tasks, normalised and gated.
+// Home: two levels of experts, first of categories of tasks, then of tasks, normalised and gated.
 #pragma once
 
 #include <array>
@@ -12,12 +12,11 @@ namespace espalier {
 
 namespace detail {
 
-/// Some experts of a level of Home that read the same: those that all share, a category's, a
-/// task's.
+/// A group of experts of one Home level that read the same input: shared, a category's or a task's.
 struct HomeGroup {
   std::string_view name;
-  int number = -1;              ///< behind the name, unless −1
-  int owner = shared_by_tasks;  ///< the task that alone learns them
+  int number = -1;              ///< appended to the name, unless −1
+  int owner = shared_by_tasks;  ///< the only task whose loss trains them
   Block in;
 
   template <class Builder>
@@ -26,9 +25,10 @@ struct HomeGroup {
   }
 };
 
-/// One level: `Experts` of `Units` values for each group, group after group in the result. With the
-/// group's input v, expert i is swish(normalise(W_i (2 σ(B_i A_i v) ∘ v))), A_i and B_i of rank
-/// `Rank`. Alike layers of all experts are one node; `common` says that all groups read the same.
+/// One level: `Experts` experts of `Units` values for each group; the result has them in order of
+/// the groups. With v the group's input, expert i is swish(normalise(W_i (2 σ(B_i A_i v) ∘ v))),
+/// where A_i and B_i have rank `Rank`. Equal layers of all experts are one node. `common`: all
+/// groups read the same input.
 template <int Experts, int Rank, int Units>
 struct HomeLevel {
   template <class Builder, std::size_t N>
@@ -66,7 +66,7 @@ struct HomeLevel {
     return side_by_side(b, parts.data(), static_cast<int>(N), "inputs");
   }
 
-  /// f() for group after group, under its name and owner.
+  /// Calls f() for each group in order, in the scope of its name and owner.
   template <class Builder, std::size_t N, class F>
   static constexpr void each_group(Builder& b, const std::array<HomeGroup, N>& groups, F f) {
     for (const HomeGroup& group : groups) {
@@ -76,7 +76,7 @@ struct HomeLevel {
     }
   }
 
-  /// A matrix for each expert, all neighbours.
+  /// One matrix per expert, all contiguous.
   template <class Builder, std::size_t N>
   static constexpr Extent tensors(Builder& b, const std::array<HomeGroup, N>& groups,
                                   std::string_view layer, std::string_view name, int rows,
@@ -105,7 +105,7 @@ struct HomeLevel {
     return under(b, name, [&] { return b.template emit<ops::Dense>(node); });
   }
 
-  /// Batch normalisation of every value, as the layer BatchNorm has it.
+  /// Batch normalisation of each value, as in the layer BatchNorm.
   template <class Builder, std::size_t N>
   static constexpr Block normalise(Builder& b, const std::array<HomeGroup, N>& groups, Block in) {
     Node node;
@@ -128,7 +128,7 @@ struct HomeLevel {
     node.out = b.block(in.rows, in.steps);
     const auto path = b.scope("batch_norm");
     b.template emit<ops::BatchMoments>(node);
-    node.in = in.stopped();  // the moments' backward writes the whole gradient
+    node.in = in.stopped();  // BatchMoments::backward writes the whole gradient
     b.template emit<ops::BatchNormalize>(node);
     return node.out;
   }
@@ -145,23 +145,24 @@ struct HomeLevel {
 
 }  // namespace detail
 
-/// Tasks of one kind, by name: Home's category experts serve them.
+/// Tasks of one kind, by name, which share Home's category experts.
 template <FixedString... Tasks>
 struct Category {
   using Names = detail::NameList<Tasks...>;
 };
 
-/// HoME (Wang et al., Kuaishou, 2024). `Categories` group the tasks. In the first level, of `First`
-/// units, there are `Experts` shared experts and as many of each category c, which read x; in the
-/// second, of `Second` units, shared ones, which read z_shared, and of category c and task k, which
-/// read z_c(k). An expert is f(v) = swish(norm(W (2 σ(B A v) ∘ v))): a feature gate of rank `Rank`
-/// of its own, no bias before the batch normalisation. With E(…) experts of a group:
+/// HoME (Wang et al., Kuaishou, 2024). `Categories` group the tasks. The first level, with experts
+/// of `First` units, has `Experts` shared experts and `Experts` for each category c; all read x.
+/// The second level, with experts of `Second` units, has shared experts, which read z_shared, and
+/// experts of each category c and task k, which read z_c and z_c(k). An expert is
+/// f(v) = swish(norm(W (2 σ(B A v) ∘ v))), with its own feature gate of rank `Rank` and no bias
+/// before the batch normalisation. E(…) are the experts of a group:
 ///
 ///   z_c = Σ softmax(G_c x) · [E(c), E(shared)] + Σ η(S_c x) · E(c)
 ///   z_shared = Σ softmax(G x) · [all E] + Σ η(S x) · E(shared)
 ///   h_k = Σ softmax(G_k [z_c, z_shared]) · [E(k), E(c), E(shared)] + Σ η(S_k z_c) · E(k)
-/// The second terms are self-gates, so that a group's own experts always learn; η is softmax, for
-/// one expert σ. docs/sharing.md says what is the paper's and what is ours.
+/// The second terms are self-gates, so that a group's own experts always learn; η is softmax, or σ
+/// if there is one expert. docs/sharing.md says what is from the paper and what is not.
 template <int Experts, int Rank, int First, int Second, class... Categories>
 struct Home {
   using Operations = JoinUnique<
@@ -193,12 +194,12 @@ struct Home {
     constexpr std::array<int, categories> owners{owner<Categories, Tasks...>()...};
     const Block x = InputsType::fold(b);
 
-    // Groups: what is shared, then the categories, then in the second level the tasks.
+    // Groups, in order: shared, the categories, and in the second level the tasks.
     std::array<Block, 1 + categories> z{};
     detail::under(b, "meta", [&] {
       std::array<detail::HomeGroup, 1 + categories> meta{};
       meta[0] = {"shared", -1, shared_by_tasks, x};
-      for (std::size_t c = 0; c < categories; ++c) {  // z_shared reads them all
+      for (std::size_t c = 0; c < categories; ++c) {  // z_shared reads all of them
         meta[1 + c] = {"category", static_cast<int>(c), shared_by_tasks, x};
       }
       const Block below = detail::HomeLevel<Experts, Rank, First>::fold(b, meta, true);
@@ -243,14 +244,14 @@ struct Home {
     return (0 + ... + (Categories::Names::place(task) >= 0 ? 1 : 0));
   }
 
-  /// Which category a task is in.
+  /// Returns the index of the category of a task.
   static constexpr std::size_t category(std::string_view task) {
     std::size_t found = 0, at = 0;
     ((found = Categories::Names::place(task) >= 0 ? at : found, ++at), ...);
     return found;
   }
 
-  /// The one task of a category, or shared_by_tasks.
+  /// Returns the task of a category that has only one, else shared_by_tasks.
   template <class C, class... Tasks>
   static constexpr int owner() {
     int only = shared_by_tasks, task = 0;
@@ -258,13 +259,13 @@ struct Home {
     return only;
   }
 
-  /// Group number `group` of a level whose experts have `units` values.
+  /// Returns group `group` of a level whose experts have `units` values.
   static constexpr detail::Group experts(Block level, std::size_t group, int units) {
     const int rows = Experts * units;
     return {level.slice(static_cast<int>(group) * rows, rows), Experts};
   }
 
-  /// The groups under a gate that reads `seen`, and `own` once more under a gate that reads `in`.
+  /// The groups weighted by a gate that reads `seen`, plus `own` by a gate that reads `in`.
   template <class Builder>
   static constexpr Block mix(Builder& b, const detail::Group* groups, int count,
                              const detail::Group& own, Block seen, Block in) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// MetaHeac: experts and critics that all tasks share, mixed by gates that read what a task is.
+// MetaHeac: experts and critics shared by all tasks, mixed by gates that read a task embedding.
 #pragma once
 
 #include <array>
@@ -13,7 +13,7 @@ namespace espalier {
 
 namespace detail {
 
-/// The first type of a list that is not void; where there is none, a layer that stands for it.
+/// The first type of a list that is not void; a placeholder layer if there is none.
 template <class... Ts>
 struct FirstOf {
   using type = Layers<Dense<1>>;
@@ -23,12 +23,13 @@ struct FirstOf<T, Ts...> {
   using type = std::conditional_t<std::is_void_v<T>, typename FirstOf<Ts...>::type, T>;
 };
 
-/// Whether a critic can speak for the task: it predicts the probability of one event.
+/// True if critics can predict the task: the probability of one event.
 template <class Task>
 inline constexpr bool has_critics =
     Task::Loss::label == LabelKind::binary&& Task::Loss::outputs == 1;
 
-/// The steps of a sample as parts of one column, and back: step s of w rows is rows s · w ….
+/// Reinterprets the steps of a sample as rows of one step, and back: step s of width w is rows
+/// s · w ….
 constexpr Block steps_as_rows(Block b) {
   return {b.base, 0, b.stride * b.steps, b.stride * b.steps, 1, b.gradient};
 }
@@ -38,16 +39,17 @@ constexpr Block rows_as_steps(Block b, int steps) {
 
 }  // namespace detail
 
-/// Hybrid experts and critics (Zhu et al., KDD 2021). All tasks share `Experts` encoders f_i and,
-/// those that are probabilities, `Critics` towers with heads c_j; a task has but an embedding v_k
-/// of `Width` numbers. With u_k = [v_k, x] and gates g(u) = softmax(B relu(A u + a) + b), also
-/// shared,
+/// Hybrid experts and critics (Zhu et al., KDD 2021). All tasks share `Experts` encoders f_i; the
+/// tasks that predict probabilities also share `Critics` towers with heads c_j. Only an embedding
+/// v_k of `Width` numbers belongs to task k. With u_k = [v_k, x] and gates
+/// g(u) = softmax(B relu(A u + a) + b), which are also shared,
 ///
 ///   h_k = Σ_i g_experts(u_k)_i · f_i(x),   p_k = Σ_j g_critics(u_k)_j · σ(c_j(h_k)).
-/// A task with another loss than BinaryCrossEntropy reads h_k through its own tower. Parameters:
-/// Experts |f| + tasks · Width + two gates of hidden width w, the experts' + Critics |c|. Left out:
-/// the meta-learning loop over tasks and its adaption to a new one, which are training; the gates
-/// read all of x, the authors' the mean of the fields' embeddings, which are of one width there.
+/// A task that does not predict a probability reads h_k through its own tower. Parameters: Experts
+/// |f| + tasks · Width + two gates, whose hidden width is the experts' width, + Critics |c|. Not
+/// implemented: the meta-learning loop over tasks and its adaptation to a new task, which belong to
+/// training. The gates read all of x; the authors' gates read the mean of the fields' embeddings,
+/// which all have the same width there.
 template <int Experts, int Critics, int Width, class Encoder>
 struct MetaHeac {
   using Operations = JoinUnique<typename Parallel<Encoder>::Operations, detail::GateOperations,
@@ -75,7 +77,7 @@ struct MetaHeac {
     const Block experts = Parallel<Encoder>::template fold<Experts>(b, x, "expert");
     const int w = experts.rows / Experts;
 
-    // u_1, u_2, … one below the other: seen as steps, the gates' layers run over all of them.
+    // u_1, u_2, … in consecutive rows: as steps of one sample, one node computes all of them.
     const int width = Width + x.rows;
     const Block u = b.block(static_cast<int>(tasks) * width);
     detail::each_task<Tasks...>(b, true, [&](int k) {
@@ -91,7 +93,7 @@ struct MetaHeac {
     b.aside = u;
     const Block gates = gate<Experts>(b, "experts", u, static_cast<int>(tasks), w);
 
-    // What the critics read lies together, for the same reason.
+    // The critics' inputs are contiguous for the same reason.
     const Block judged = b.block(critics_of<Tasks...>() * w);
     constexpr std::array<bool, tasks> has_critics{detail::has_critics<Tasks>...};
     std::array<Block, tasks> out{};
@@ -169,7 +171,7 @@ struct MetaHeac {
   static constexpr bool may_share =
       !detail::has_critics<Task> || std::is_same_v<typename Task::Chain, Critic>;
 
-  /// The gates' logits of `tasks` tasks, one below the other, from their u.
+  /// The gates' logits of `tasks` tasks, in consecutive rows, computed from their u.
   template <int Choices, class Builder>
   static constexpr Block gate(Builder& b, std::string_view of, Block u, int tasks, int hidden) {
     const auto path = b.scope("gates");

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Mtan: a shared trunk, of whose features every task lets through what it attends to.
+// Mtan: a shared trunk, and for each task attention masks that select from its features.
 #pragma once
 
 #include "espalier/describe/sharing/parts.hpp"
 
 namespace espalier {
 
-/// Multi-task attention network (Liu, Johns & Davison, CVPR 2019) on dense layers. The trunk's blocks, `Encoders`, give
-/// h^1, h^2, …; task k masks each of them,
+/// Multi-task attention network (Liu, Johns & Davison, CVPR 2019) with dense layers. The blocks of
+/// the trunk, `Encoders`, compute h^1, h^2, …; task k masks each of them,
 ///
-///   a^l = σ(V relu(U [h^l, a^{l−1}] + u) + v) ∘ h^l      (a^1 reads h^1 alone; U gives as many values as h^l has),
-/// and its tower reads the last. Masks belong to their task, the trunk to all.
+///   a^l = σ(V relu(U [h^l, a^{l−1}] + u) + v) ∘ h^l
+/// where a^1 reads h^1 alone, and U has as many outputs as h^l has values. The task's tower reads
+/// the last a^l. Masks belong to their task; the trunk is shared by all.
 template <class... Encoders>
 struct Mtan {
   using Operations = JoinUnique<typename EncoderOf<Encoders>::Operations..., TypeList<ops::Dense, ops::Copy, ops::Multiply>>;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tasks found by their names.
+// Tasks looked up by name.
 #pragma once
 
 #include <cstddef>
@@ -9,7 +9,7 @@
 
 namespace espalier::detail {
 
-/// The number of the task called `name`, or −1.
+/// Returns the index of the task called `name`, or −1.
 template <class... Tasks>
 constexpr int task_number(std::string_view name) {
   int found = -1, task = 0;
@@ -17,7 +17,7 @@ constexpr int task_number(std::string_view name) {
   return found;
 }
 
-/// Some tasks, by name.
+/// A list of task names.
 template <FixedString... Names>
 struct NameList {
   static constexpr std::size_t count = sizeof...(Names);
@@ -35,7 +35,7 @@ struct NameList {
     return true;
   }();
 
-  /// Where `name` stands in the list, or −1.
+  /// Returns the index of `name` in the list, or −1.
   static constexpr int place(std::string_view name) {
     int found = -1, at = 0;
     ((found = Names.view() == name ? at : found, ++at), ...);

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// OMoE: a mixture of experts that all tasks share.
+// OMoE: one mixture of experts for all tasks.
 #pragma once
 
 #include "espalier/describe/sharing/parts.hpp"
 
 namespace espalier {
 
-/// One-gate mixture of experts (Jacobs et al. 1991; the OMoE of Ma et al., KDD 2018): all tasks read Σ_i g(x)_i · f_i(x),
-/// g(x) = softmax(W x).
+/// One-gate mixture of experts (Jacobs et al. 1991; the OMoE of Ma et al., KDD 2018): all tasks
+/// read Σ_i g(x)_i · f_i(x), with g(x) = softmax(W x).
 template <int Experts, class Encoder>
 struct OneGateMoe {
   using Operations =

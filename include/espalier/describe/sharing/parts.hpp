@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What sharing architectures are put together from: something for each task, gates, mixtures of several groups of experts.
+// Parts of sharing architectures: loops over tasks, gates, mixtures of groups of experts.
 #pragma once
 
 #include <array>
@@ -11,7 +11,7 @@
 
 namespace espalier::detail {
 
-/// f(k) for task after task, under the task's name. `own`: what f makes learns from this task alone.
+/// Calls f(k) for each task in order, in the scope of its name. `own`: task k owns what f adds.
 template <class... Tasks, class Builder, class F>
 constexpr void each_task(Builder& b, bool own, F f) {
   int task = 0;
@@ -25,13 +25,13 @@ constexpr void each_task(Builder& b, bool own, F f) {
 
 using GateOperations = TypeList<ops::Dense, ops::Softmax>;
 
-/// A gate: softmax(W x) over `choices` experts, its tensor `gate/weight`.
+/// A gate: softmax(W x) over `choices` experts. Its tensor is `gate/weight`.
 template <class Builder>
 constexpr Block fold_gate(Builder& b, Block x, int choices) {
   return under(b, "gate", [&] { return softmax(b, linear(b, x, choices)); });
 }
 
-/// `count` experts of one width, one below the other.
+/// `count` experts of the same width, as consecutive rows of one block.
 struct Group {
   Block experts;
   int count = 0;
@@ -39,7 +39,7 @@ struct Group {
 
 using MixOperations = TypeList<ops::Mix, ops::MixOnto>;
 
-/// Σ gates_e · expert_e over all groups in a row; a stopped group learns nothing from it.
+/// Σ_e gates_e · expert_e over the experts of all groups, in order. Stopped groups get no gradient.
 template <class Builder>
 constexpr Block mix_groups(Builder& b, const Group* groups, int count, Block gates) {
   Block out;

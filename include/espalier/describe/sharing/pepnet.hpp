@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// PepNet: gates from who and where on the embeddings and on each task's layers.
+// PepNet: gates on the embeddings and on each task's layers, computed from domain and user inputs.
 #pragma once
 
 #include "espalier/core/fixed_string.hpp"
@@ -7,22 +7,24 @@
 
 namespace espalier {
 
-/// Inputs, by name, that say where an exposure happens: PepNet's gate on the embeddings reads them.
+/// Names of the inputs that say where an exposure happens, for PepNet's gate on the embeddings.
 template <FixedString... Names>
 struct Domain {
   static constexpr std::array<std::string_view, sizeof...(Names)> names{Names.view()...};
 };
-/// Inputs, by name, that say who sees what: PepNet's gates on the layers read them.
+/// Names of the inputs that say who sees what, for PepNet's gates on the layers.
 template <FixedString... Names>
 struct Person {
   static constexpr std::array<std::string_view, sizeof...(Names)> names{Names.view()...};
 };
 
-/// PEPNet (Chang et al., KDD 2023). With x the inputs, x_D and x_P those of them that `Where` and `Who` name, and the gate
-/// g(v) = 2 σ(B relu(A v + a) + b), whose inner layer is as wide as what it gates:
+/// PEPNet (Chang et al., KDD 2023). x: all inputs; x_D and x_P: the inputs that `Where` and `Who`
+/// name; the gate g(v) = 2 σ(B relu(A v + a) + b), with a hidden layer as wide as the gated block:
 ///
-///   e = g_0([x_D, stop(x)]) ∘ x;   h^0 = e;   h^l = g_kl([x_P, stop(e)]) ∘ relu(W_kl h^{l−1} + b_kl)
-/// for task k's own layers of `Units`. stop: no gradient, so that gates do not turn the embeddings that all share.
+///   e = g_0([x_D, stop(x)]) ∘ x;   h^0 = e;
+///   h^l = g_kl([x_P, stop(e)]) ∘ relu(W_kl h^{l−1} + b_kl)
+/// for the layers of task k, with `Units` outputs each. stop: no gradient, so that the gates do not
+/// change the embeddings that all tasks share.
 template <class Where, class Who, int... Units>
 struct PepNet {
   using Operations = TypeList<ops::Dense, ops::Copy, ops::Multiply>;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Cgc and Ple: experts of each task beside shared ones, in one level or several.
+// Cgc and Ple: experts of each task and shared experts, in one level or several.
 #pragma once
 
 #include "espalier/describe/sharing/parts.hpp"
@@ -8,13 +8,14 @@ namespace espalier {
 
 namespace detail {
 
-/// One level of customised gate control, with `Above` more above it. h holds what each task reads, and last what is shared; so does the result.
+/// One level of customised gate control, with `Above` levels above it. h has the input of each
+/// task's experts and, last, that of the shared experts; the result has the same layout.
 template <int Own, int Shared, class Encoder, int Above, class... Tasks, class Builder, std::size_t N>
 constexpr std::array<Block, N> fold_cgc_level(Builder& b, const std::array<Block, N>& h) {
   constexpr int tasks = static_cast<int>(sizeof...(Tasks));
-  std::array<Group, N> groups{};  // a task's own experts; last the shared ones
+  std::array<Group, N> groups{};  // the experts of each task, then the shared ones
   groups[N - 1] = under(b, "shared", [&] { return Group{Parallel<Encoder>::template fold<Shared>(b, h[N - 1], "expert"), Shared}; });
-  // Below the last level a task's experts reach the other tasks through what is shared above them.
+  // Below the last level, a task's experts also serve other tasks, through the shared mixture.
   each_task<Tasks...>(b, Above == 0, [&](int k) {
     const auto at = static_cast<std::size_t>(k);
     groups[at] = {Parallel<Encoder>::template fold<Own>(b, h[at], "expert"), Own};
@@ -38,8 +39,9 @@ using PleOperations = JoinUnique<typename Parallel<Encoders>::Operations..., Gat
 
 }  // namespace detail
 
-/// Customised gate control (Tang et al., RecSys 2020): `Own` experts for each task and `Shared` for all; task k reads
-/// Σ_i g_k(x)_i · f_i(x) over its own and the shared experts, g_k(x) = softmax(W_k x).
+/// Customised gate control (Tang et al., RecSys 2020): `Own` experts per task and `Shared` experts
+/// for all; task k reads Σ_i g_k(x)_i · f_i(x) over its own and the shared experts, with
+/// g_k(x) = softmax(W_k x).
 template <int Own, int Shared, class Encoder>
 struct Cgc {
   using Operations = detail::PleOperations<Encoder>;
@@ -63,8 +65,9 @@ struct Cgc {
   }
 };
 
-/// Progressive layered extraction (Tang et al., RecSys 2020): a level of customised gate control for each of `Encoders`.
-/// Task k's experts of a level read the task's mixture of the level below, the shared experts a mixture of all experts below.
+/// Progressive layered extraction (Tang et al., RecSys 2020): one level of customised gate control
+/// for each of `Encoders`. In each level, task k's experts read the task's mixture from the level
+/// below; the shared experts read a mixture of all experts of the level below.
 template <int Own, int Shared, class... Encoders>
 struct Ple {
   using Operations = detail::PleOperations<Encoders...>;

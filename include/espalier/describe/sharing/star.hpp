@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Star: one network for several domains, whose weights are shared ones times the domain's.
+// Star: one network for several domains, whose weights are shared weights times the domain's.
 #pragma once
 
 #include <array>
@@ -14,8 +14,7 @@ namespace espalier {
 
 namespace detail {
 
-/// The field called `name`: its number among all fields, or the number of fields where there is
-/// none.
+/// Returns the index of the field called `name` among all fields, or their number if there is none.
 template <class InputsType>
 constexpr std::size_t field_number(std::string_view name) {
   std::size_t i = 0;
@@ -23,8 +22,8 @@ constexpr std::size_t field_number(std::string_view name) {
   return i;
 }
 
-/// Layers whose Dense ones have weights for each domain. |f| (1 + domains) parameters, f the same
-/// layers.
+/// Layers whose Dense layers have additional weights for each domain: |f| (1 + domains) parameters,
+/// with |f| those of the Dense layers.
 template <class Encoder>
 struct StarLayers;
 template <class... Ls>
@@ -76,15 +75,15 @@ struct StarLayers<Layers<Ls...>> {
 }  // namespace detail
 
 /// Star topology (Sheng et al., CIKM 2021): SharedBottom for `Domains` domains. `Where` names the
-/// input that says which one, a Categorical of at most that many values. Each Dense layer of
-/// `Encoder` has shared weights and weights of each domain,
+/// input that gives the domain, a Categorical of at most that many values. Each Dense layer of
+/// `Encoder` has shared weights and weights for each domain,
 ///
 ///   h = act((W ∘ W_p) x + (b + b_p)) for a sample of domain p.
-/// W_p starts as ones, b_p as zeros: all domains are alike at first. A value that training did not
-/// see takes W and b alone. |f| (1 + Domains) parameters, f the same encoder of one domain. With
-/// layers `Auxiliary`, the paper's auxiliary network: what it makes of all inputs, the domain among
-/// them, is added to each task's logits through a Dense of the task's. Left out: partitioned
-/// normalisation. Towers are plain: the star ends below them.
+/// W_p starts as ones, b_p as zeros: all domains start alike. A value that is not in the vocabulary
+/// uses W and b alone. Parameters: |f| (1 + Domains), with |f| those of the encoder's Dense layers.
+/// `Auxiliary`, layers, is the paper's auxiliary network: it reads all inputs, including the
+/// domain, and its output is added to each task's logits through a Dense layer of the task. Not
+/// implemented: partitioned normalisation. Towers are not domain-specific.
 template <FixedString Where, int Domains, class Encoder, class Auxiliary = Layers<>>
 struct Star {
   using Layered = detail::StarLayers<EncoderOf<Encoder>>;

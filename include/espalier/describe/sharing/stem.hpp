@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// STEM: embeddings of each task's own beside shared ones; what tasks read of each other teaches nobody but its owner.
+// STEM: task-specific embeddings and shared ones. No task trains the embeddings of another task.
 #pragma once
 
 #include "espalier/describe/sharing/parts.hpp"
 
 namespace espalier {
 
-/// Shared and task-specific embeddings (Su et al., AAAI 2024). Every task has tables of its own, read into x_k, beside the
-/// shared ones, read into x_s; `Own` experts of task k read x_k, `Shared` experts read x_s. Task k reads all experts,
+/// Shared and task-specific embeddings (Su et al., AAAI 2024). Each task has its own tables, whose
+/// lookups are x_k; the lookups of the shared tables are x_s. `Own` experts of task k read x_k,
+/// `Shared` experts read x_s. Task k reads all experts,
 ///
 ///   Σ_e softmax(W_k (x_k + x_s))_e · f_e,
-/// but its gradient reaches its own and the shared ones only: those of other tasks count as constants.
+/// but its gradient flows only to its own experts and the shared ones; those of other tasks are
+/// treated as constants.
 template <int Own, int Shared, class Encoder>
 struct Stem {
   using Operations = JoinUnique<typename Parallel<Encoder>::Operations, detail::GateOperations,

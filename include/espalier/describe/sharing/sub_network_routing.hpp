@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// SubNetworkRouting: which sub-network feeds which is learnt, by gates that can close for good.
+// SubNetworkRouting: learns which sub-network feeds which, with gates that can close permanently.
 #pragma once
 
 #include "espalier/describe/sharing/parts.hpp"
 
 namespace espalier {
 
-/// Sub-network routing (Ma et al., AAAI 2019), the averaging form SNR-Aver: `Count` sub-networks of each of `Encoders` lie in
-/// levels; what sub-network j of a level reads, and in the end task k, is Σ_i z_ji · u_i over the level below. The z are
-/// hard concrete gates (Louizos et al. 2018): in training random numbers of [0, 1], often 0 or 1 exactly, whose log α_ji is
-/// learnt; in inference their middle, so a route may be closed for good (ops::Route has the formula). The penalty on open
-/// routes is left out: gates learn from the tasks' losses alone.
+/// Sub-network routing (Ma et al., AAAI 2019), the averaging form SNR-Aver: each level has `Count`
+/// sub-networks of one of `Encoders`. Sub-network j of a level, and finally task k, reads
+/// Σ_i z_ji · u_i over the level below. The z are hard concrete gates (Louizos et al. 2018): in
+/// training, random numbers in [0, 1], often exactly 0 or 1, whose log α_ji is learnt; in
+/// inference, their deterministic middle, so that a route may be permanently closed (formula at
+/// ops::Route). Not implemented: the penalty on open routes; gates learn from task losses alone.
 template <int Count, class... Encoders>
 struct SubNetworkRouting {
   using Operations = JoinUnique<typename Parallel<Encoders>::Operations..., TypeList<ops::Route>>;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Attention that puts a few tokens together into one vector.
+// Attention pooling: combines a few tokens into one vector.
 #pragma once
 
 #include <cmath>
@@ -9,8 +9,10 @@
 
 namespace espalier::cpu {
 
-/// A sample is `tokens` neighbouring columns of x, each v, k, q one below the other, `y.rows` values each.
-///   a = softmax over tokens of ⟨k, q⟩ / √width;  y = Σ_u a_u v_u.   weights: tokens × samples, keeps a.
+/// A sample is `tokens` neighbouring columns of x; each column has v, k, q in this order, `y.rows`
+/// values each.
+///   a = softmax over tokens of ⟨k, q⟩ / √width;  y = Σ_u a_u v_u
+/// weights: tokens × samples, receives a.
 template <class T>
 void attention_pool_forward(Device, View<const T> x, Index tokens, View<T> weights, View<T> y) {
   const Index width = y.rows;
@@ -35,7 +37,8 @@ void attention_pool_forward(Device, View<const T> x, Index tokens, View<T> weigh
   }
 }
 
-/// dv_u (+)= a_u dy; with s_u = a_u (⟨v_u, dy⟩ − Σ_t a_t ⟨v_t, dy⟩) / √width: dk_u (+)= s_u q_u, dq_u (+)= s_u k_u.
+/// dv_u (+)= a_u dy; with s_u = a_u (⟨v_u, dy⟩ − Σ_t a_t ⟨v_t, dy⟩) / √width:
+/// dk_u (+)= s_u q_u, dq_u (+)= s_u k_u.
 template <class T>
 void attention_pool_backward(Device, View<const T> x, Index tokens, View<const T> weights, View<const T> dy, View<T> dx,
                              bool accumulate) {

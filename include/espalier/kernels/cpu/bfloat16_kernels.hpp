@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The reduced precision kernels in bf16. Layers with few inputs or outputs (heads, gates) stay in float: they
-// cost little, and what they say is the model's answer.
+// The reduced precision kernels in bf16. Layers with few inputs or outputs (heads, gates) stay in
+// float: they cost little, and the model's predictions come from them.
 #pragma once
 
 #include <algorithm>
@@ -13,13 +13,14 @@
 
 namespace espalier::cpu::ESPALIER_COMPILED_SET {
 
-/// T is float; a template, so that naming it does not compile it. `Math`: EmulatedPairs or
-/// NativePairs.
+/// T is float; a template parameter, so that naming this struct does not compile it. `Math`:
+/// EmulatedPairs or NativePairs.
 template <class T, class Math = MachinePairs>
 struct BFloat16Kernels {
   static_assert(std::is_same_v<T, float>);
 
-  /// Least inputs and outputs of a layer whose products are bf16.
+  /// A layer with fewer inputs or outputs is computed in float, unless it has more inputs than
+  /// `widened_values`, the number of weights that are converted to float at a time.
   static constexpr Index least = 17;
   static constexpr Index widened_values = 32768;
 
@@ -106,7 +107,7 @@ struct BFloat16Kernels {
     return room.data();
   }
 
-  /// In float, with as many rows of the weights at a time as there is room for.
+  /// Computes in float; converts as many rows of the weights at a time as the buffer can hold.
   static void widened_forward(const BFloat16* w, Index outputs, View<const T> x, GemmOutput<T> y) {
     const Index most = widened_values / x.rows;
     for (Index done = 0; done < outputs; done += most) {

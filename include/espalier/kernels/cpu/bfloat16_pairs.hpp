@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Registers of bf16 pairs, and a_0 b_0 + a_1 b_1 added to a float: by the machine where the
-// compiler targets AVX-512 BF16, else in float.
+// Registers of bf16 pairs, and the operation sum += a_0 b_0 + a_1 b_1 in float: with AVX-512 BF16
+// instructions if the compiler targets them, else emulated.
 #pragma once
 
 #include <bit>
@@ -16,7 +16,7 @@
 
 namespace espalier::cpu::ESPALIER_COMPILED_SET {
 
-/// Two neighbours along the depth of a product, the first in the lower half.
+/// Two neighbouring values along the depth of a product; the first is in the lower half.
 using Pair = std::uint32_t;
 using Pairs = Vector<Pair>;
 
@@ -40,14 +40,14 @@ template <std::size_t First, std::size_t... I>
   return __builtin_shufflevector(a, b, (First + 2 * I)...);
 }
 
-/// Lane i of one and of the other, as neighbours, from 2 · lanes halves.
+/// Interleaves the lower and the upper half of 2 · lanes values of 16 bits.
 template <std::size_t... I>
 inline void interleave_halves(Vector<std::uint16_t>& halves, std::index_sequence<I...>) {
   halves = __builtin_shufflevector(halves, halves, (I / 2 + I % 2 * sizeof...(I) / 2)...);
 }
 
-/// In float, on any machine. Two roundings a pair, as AVX-512 BF16 has them; unlike there, values
-/// below 1.2e-38 count.
+/// Computes in float, on any machine. Rounds twice per pair, like AVX-512 BF16, but does not flush
+/// values below 1.2e-38 to zero.
 struct EmulatedPairs {
   using Operand = Pair;
 
@@ -56,11 +56,11 @@ struct EmulatedPairs {
     const Vector<std::uint32_t> near = all + 0x7FFFU + (all >> 16U & 1U);
     return (all & 0x7FFFFFFFU) > 0x7F800000U ? all | 0x00400000U : near;
   }
-  /// (first[i], second[i]) in lane i.
+  /// Returns the pair (first[i], second[i]) in lane i.
   [[nodiscard]] static Pairs pair_up(const Vector<float>& first, const Vector<float>& second) {
     return rounded(first) >> 16U | (rounded(second) & 0xFFFF0000U);
   }
-  /// 2 · lanes neighbours.
+  /// Converts 2 · lanes contiguous values.
   [[nodiscard]] static Pairs to_pairs(const float* from) {
     constexpr auto all = std::make_index_sequence<static_cast<std::size_t>(lanes<float>)>{};
     const Vector<float> a = load(from), b = load(from + lanes<float>);
@@ -84,7 +84,7 @@ struct EmulatedPairs {
 
 #if defined(__AVX512BF16__)
 
-/// VDPBF16PS and VCVTNE2PS2BF16.
+/// Uses VDPBF16PS and VCVTNE2PS2BF16.
 struct NativePairs : EmulatedPairs {
   [[nodiscard]] static Pairs pair_up(const Vector<float>& first, const Vector<float>& second) {
     constexpr auto all =

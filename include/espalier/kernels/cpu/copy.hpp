@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Moving values: copies, sums, rows of embedding tables.
+// Copies, sums, and lookups of embedding table rows.
 #pragma once
 
 #include <algorithm>
@@ -14,7 +14,7 @@
 
 namespace espalier::cpu {
 
-/// y = x, or y += x.
+/// y = x, or y += x if `accumulate`.
 template <class T>
 void copy(Device, View<const T> x, View<T> y, bool accumulate) {
   for (Index j = 0; j < x.cols; ++j) {
@@ -34,7 +34,7 @@ void fill(Device, T value, View<T> y) {
   for (Index j = 0; j < y.cols; ++j) std::fill_n(y.column(j), y.rows, value);
 }
 
-/// y_j = table row ids[j]. Rows are y.rows wide.
+/// y_j = row ids[j] of the table. Rows have y.rows values.
 template <class T>
 void gather(Device device, std::type_identity_t<Stored<T>> rows, const std::int32_t* ids,
             View<T> y) {
@@ -47,7 +47,8 @@ void gather(Device device, std::type_identity_t<Stored<T>> rows, const std::int3
   }
 }
 
-/// y_j = the sum, or the mean, of the rows ids[offsets[j]] … ids[offsets[j + 1] − 1]; 0 when there are none.
+/// y_j = the sum, or the mean, of the rows ids[offsets[j]] … ids[offsets[j + 1] − 1]; 0 if there
+/// are none.
 template <class T>
 void gather_pooled(Device device, std::type_identity_t<Stored<T>> rows, const std::int32_t* ids,
                    const std::int32_t* offsets, bool mean, View<T> y) {

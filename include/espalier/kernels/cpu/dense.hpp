@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Fully connected layers: forward with its epilogue, both gradients, activations.
+// Fully connected layers: forward pass with bias and activation, both gradients, activations.
 #pragma once
 
 #include <algorithm>
@@ -15,7 +15,7 @@
 
 namespace espalier::cpu {
 
-/// y = act(x), value by value. y may be x.
+/// y = act(x), elementwise. y may be x.
 template <class T>
 void activation_forward(Device, Activation activation, View<const T> x, View<T> y) {
   for (Index j = 0; j < y.cols; ++j) {
@@ -24,7 +24,7 @@ void activation_forward(Device, Activation activation, View<const T> x, View<T> 
     if (activation == Activation::relu) {
       combine(to, from, from, y.rows, [](auto value, auto) {
         const decltype(value) zero{};
-        return value < zero ? zero : value;  // a NaN stays one
+        return value < zero ? zero : value;  // NaN stays NaN
       });
       continue;
     }
@@ -32,9 +32,9 @@ void activation_forward(Device, Activation activation, View<const T> x, View<T> 
   }
 }
 
-/// y = act(W x + b). W: outputs × inputs, row after row. b: one an output, or null. x: inputs × n,
-/// y: outputs × n.
-/// pre = W x + b, where its data is not null: only for activations that need it.
+/// y = act(W x + b). W: outputs × inputs, row-major. b: one value per output, or null.
+/// x: inputs × n, y: outputs × n.
+/// pre = W x + b, unless its data is null; only for activations that need it.
 template <class T>
 void dense_forward(Device device, std::type_identity_t<Stored<T>> w, const T* bias, View<const T> x,
                    Activation activation, View<T> pre, View<T> y) {
@@ -53,7 +53,7 @@ void dense_forward(Device device, std::type_identity_t<Stored<T>> w, const T* bi
   if (!in_registers) activation_forward(device, activation, as_const(first), y);
 }
 
-/// dx = Wᵀ dy, or dx += Wᵀ dy.
+/// dx = Wᵀ dy, or dx += Wᵀ dy if `accumulate`.
 template <class T>
 void dense_input_gradient(Device device, const T* w, View<const T> dy, View<T> dx,
                           bool accumulate) {
@@ -63,7 +63,7 @@ void dense_input_gradient(Device device, const T* w, View<const T> dy, View<T> d
           {dx.data, dx.stride, accumulate, nullptr, Activation::identity});
 }
 
-/// to_i += Σ_j v_ij, four samples at a time: a sum waits for the one before.
+/// to_i += Σ_j v_ij, four samples at a time, to shorten the chain of dependent additions.
 template <class T>
 void add_columns(View<const T> v, T* to) {
   Index j = 0;
@@ -79,8 +79,8 @@ void add_columns(View<const T> v, T* to) {
     combine(to, v.column(j), v.rows, [](auto sum, auto value) { return sum + value; });
 }
 
-/// The same. Samples of less than a register that lie one behind the other are added up as if so
-/// many were one.
+/// The same. If samples are contiguous and shorter than a register, several are added as if they
+/// were one longer sample.
 template <class T>
 void add_samples(View<const T> v, T* to) {
   constexpr Index group = lanes<T>;
@@ -101,20 +101,20 @@ void add_samples(Device, View<const T> v, T* to) {
   add_samples(v, to);
 }
 
-/// dW += dy xᵀ (outputs × inputs, row after row); db += Σ_j dy_j, unless null.
+/// dW += dy xᵀ (outputs × inputs, row-major); db += Σ_j dy_j, unless db is null.
 template <class T>
 void dense_weight_gradient(Device device, View<const T> dy, View<const T> x, T* dw, T* db) {
   if (const auto* reduced = reduced_precision_kernels<T>(device)) {
     reduced->weight_gradient(dy, x, dw);
   } else {
-    // Seen column after column, dW is dWᵀ = x dyᵀ.
+    // Read as column-major, dW is dWᵀ = x dyᵀ.
     gemm<T>(x.rows, dy.rows, x.cols, {x.data, 1, x.stride}, {dy.data, dy.stride, 1},
             {dw, x.rows, true, nullptr, Activation::identity});
   }
   if (db != nullptr) add_samples(dy, db);
 }
 
-/// δ = dy ∘ act′. `pre` is read only where the activation needs it. δ may be dy.
+/// δ = dy ∘ act′. `pre` is read only if the activation needs it. δ may be dy.
 template <class T>
 void activation_backward(Device, Activation activation, View<const T> pre, View<const T> y,
                          View<const T> dy, View<T> delta) {
@@ -137,7 +137,7 @@ void activation_backward(Device, Activation activation, View<const T> pre, View<
   }
 }
 
-/// The same in place.
+/// The same, in place.
 template <class T>
 void activation_backward(Device device, Activation activation, View<const T> pre, View<const T> y,
                          View<T> dy) {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The CPU as a device. Kernels take a device first, so that operations find those of the device they run on.
+// The CPU as a device. The first parameter of a kernel is a device, so that overload resolution
+// finds the kernels of that device. In comments on kernels, (+)= means += if the result is
+// accumulated, else =.
 #pragma once
 
 #include "espalier/core/config.hpp"
@@ -9,9 +11,9 @@ namespace espalier::cpu {
 template <class T>
 struct ReducedPrecisionKernels;  // reduced_precision_kernels.hpp
 
-/// One thread of the CPU: kernels are single-threaded, executors bring the threads.
+/// One thread of the CPU: kernels are single-threaded; executors provide the threads.
 struct Device {
-  /// Products in less than single precision, where asked for.
+  /// Kernels for products in less than single precision, or null.
   const ReducedPrecisionKernels<float>* reduced = nullptr;
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Dropout, whose mask is a function of key, sample and row.
+// Dropout; the mask is a function of key, sample and row.
 #pragma once
 
 #include <cstdint>
@@ -10,11 +10,12 @@
 
 namespace espalier::cpu {
 
-/// y (+)= x ∘ mask / (1 − rate); the mask is 0 with probability `rate`. Column j is column `first` + j of the whole batch, so
-/// microbatches and threads do not matter. Forward and backward are the same function.
+/// y (+)= x ∘ mask / (1 − rate); the mask is 0 with probability `rate`, else 1. Column j is column
+/// `first` + j of the whole batch, so the mask does not depend on microbatches or threads. The
+/// backward pass is the same function.
 template <class T>
 void dropout(Device, View<const T> x, double rate, std::uint64_t key, Index first, View<T> y, bool accumulate) {
-  // 32 random bits a value: two values share a hash.
+  // 32 random bits per value: two values share a hash.
   const auto threshold = static_cast<std::uint64_t>(rate * 0x1p32);
   const T scale = static_cast<T>(1 / (1 - rate));
   for (Index j = 0; j < x.cols; ++j) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Steps of a funnel: the logit of the product of two probabilities, and what holds a step below the one before.
+// Steps of a funnel: the logit of the product of two probabilities, and a penalty if the
+// probability of a step exceeds that of the previous step.
 #pragma once
 
 #include <algorithm>
@@ -10,11 +11,12 @@
 
 namespace espalier::cpu {
 
-/// With p = σ(a) σ(b): (1 − p) / p = e^−a + e^−b + e^−(a + b), so z = −log of it, with the largest term taken off first.
-/// Returns z; its derivatives by a and b are those terms' shares.
+/// Returns z, the logit of p = σ(a) σ(b): (1 − p) / p = e^−a + e^−b + e^−(a + b), and z = −log of
+/// this sum, computed with the largest term factored out. by_a and by_b receive ∂z/∂a and ∂z/∂b:
+/// the shares of the terms with a, and of those with b, in the sum.
 template <class T>
 [[nodiscard]] T product_logit(T a, T b, T& by_a, T& by_b) {
-  constexpr T most = static_cast<T>(1e30);  // a sum of two is still a number
+  constexpr T most = static_cast<T>(1e30);  // the sum of two of them is finite
   const T x = -std::clamp(a, -most, most), y = -std::clamp(b, -most, most);
   const T largest = (std::max)((std::max)(x, y), x + y);
   const T ex = std::exp(x - largest), ey = std::exp(y - largest), both = std::exp(x + y - largest);
@@ -34,7 +36,7 @@ void product_logit_forward(Device, View<const T> a, View<const T> b, View<T> z) 
   }
 }
 
-/// da (+)= dz · ∂z/∂a, db (+)= dz · ∂z/∂b. Either is left out where its data is null.
+/// da (+)= dz · ∂z/∂a, db (+)= dz · ∂z/∂b. Either is skipped if its data is null.
 template <class T>
 void product_logit_backward(Device, View<const T> a, View<const T> b, View<const T> dz, View<T> da, bool add_a, View<T> db,
                             bool add_b) {
@@ -48,7 +50,7 @@ void product_logit_backward(Device, View<const T> a, View<const T> b, View<const
   }
 }
 
-/// σ(z) and σ′(z).
+/// Returns σ(z); writes σ′(z) to `slope`.
 template <class T>
 [[nodiscard]] T probability(T z, T& slope) {
   const T e = std::exp(-std::abs(z)), large = 1 / (1 + e), small = e * large;
@@ -56,7 +58,7 @@ template <class T>
   return z >= 0 ? large : small;
 }
 
-/// Σ_j w_j max(σ(later_j) − σ(earlier_j), 0).   weights: null for all one.
+/// Returns Σ_j w_j max(σ(later_j) − σ(earlier_j), 0). weights: null for all ones.
 template <class T>
 [[nodiscard]] double calibrate_forward(Device, View<const T> earlier, View<const T> later, const T* weights) {
   double sum = 0;
@@ -68,7 +70,7 @@ template <class T>
   return sum;
 }
 
-/// scale times its derivatives, added to d(earlier) and d(later).
+/// d_earlier and d_later += scale · the derivatives of that sum.
 template <class T>
 void calibrate_backward(Device, View<const T> earlier, View<const T> later, const T* weights, T scale, View<T> d_earlier,
                         View<T> d_later) {

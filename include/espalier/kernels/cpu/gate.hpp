@@ -13,7 +13,7 @@
 
 namespace espalier::cpu {
 
-/// v_i = e^(v_i), all at most 0.
+/// v_i = e^(v_i), for v_i ≤ 0.
 template <class T>
 void exponentials(T* v, Index n) {
   if constexpr (std::is_same_v<T, float>) {
@@ -29,7 +29,8 @@ void exponentials(T* v, Index n) {
   }
 }
 
-/// y = softmax(x) in each of `groups` equal runs of a column's rows. The largest is taken off first: no overflow.
+/// y = softmax(x) in each of `groups` equal blocks of the rows of a column. The maximum is
+/// subtracted first, to prevent overflow.
 template <class T>
 void softmax_forward(Device, View<const T> x, Index groups, View<T> y) {
   const Index rows = x.rows / groups;
@@ -51,7 +52,7 @@ void softmax_forward(Device, View<const T> x, Index groups, View<T> y) {
   }
 }
 
-/// dx (+)= y ∘ (dy − ⟨dy, y⟩), group by group.
+/// dx (+)= y ∘ (dy − ⟨dy, y⟩) in each group.
 template <class T>
 void softmax_backward(Device, View<const T> y, View<const T> dy, Index groups, View<T> dx, bool accumulate) {
   const Index rows = y.rows / groups;
@@ -70,7 +71,7 @@ void softmax_backward(Device, View<const T> y, View<const T> dy, Index groups, V
   }
 }
 
-/// Rows [0, Vectors · lanes) of a mixture of experts that lie `step` apart. `add`: to what is there.
+/// Rows [0, Vectors · lanes) of a mixture of experts that are `step` apart; adds to `to` if `add`.
 template <class T, int Vectors>
 [[gnu::always_inline]] inline void mix_rows(const T* gate, const T* expert, Index experts, Index step, T* to, bool add) {
   Vector<T> sum[std::size_t{Vectors}];
@@ -81,7 +82,7 @@ template <class T, int Vectors>
   for (int v = 0; v < Vectors; ++v) store<T>(to + v * lanes<T>, sum[v]);
 }
 
-/// y (+)= Σ_e gates_e · experts_e, the experts being gates.rows runs of y.rows rows.
+/// y (+)= Σ_e gates_e · experts_e. experts: gates.rows contiguous blocks of y.rows rows.
 template <class T>
 void mix_forward(Device, View<const T> experts, View<const T> gates, View<T> y, bool accumulate = false) {
   const Index rows = y.rows;
@@ -101,7 +102,7 @@ void mix_forward(Device, View<const T> experts, View<const T> gates, View<T> y, 
   }
 }
 
-/// ⟨a, b⟩, in several sums at a time.
+/// ⟨a, b⟩, with several independent sums.
 template <class T>
 [[nodiscard]] inline T dot(const T* a, const T* b, Index n) {
   Vector<T> sum[4]{};
@@ -115,7 +116,8 @@ template <class T>
   return total;
 }
 
-/// dexperts_e (+)= gates_e · dy;  dgates_e (+)= ⟨experts_e, dy⟩. Either is left out where its data is null.
+/// dexperts_e (+)= gates_e · dy;  dgates_e (+)= ⟨experts_e, dy⟩. Either is skipped if its data is
+/// null.
 template <class T>
 void mix_backward(Device, View<const T> experts, View<const T> gates, View<const T> dy, View<T> dexperts,
                   bool accumulate_experts, View<T> dgates, bool accumulate_gates) {

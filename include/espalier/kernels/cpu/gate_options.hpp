@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Gates whose experts are left out at random, and the load of gates.
+// Gates whose experts are dropped at random, and the load of gates.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@
 namespace espalier::cpu {
 
 namespace detail {
-/// Σ of the weights that stay; 0 where none of any size does, and then all stay.
+/// Sum of the weights that are kept; 0 if it is at most 1e-6: all are kept then.
 template <class T>
 [[nodiscard]] T kept_weight(const T* g, Index rows, std::uint64_t threshold, std::uint64_t column, Index at) {
   T sum = 0;
@@ -20,8 +20,9 @@ template <class T>
 }
 }  // namespace detail
 
-/// y = m ∘ g / Σ m g in each of `groups` parts, m_e 0 with probability `rate`: a function of key, column and row. Column j is
-/// column `first` + j of the whole batch. Where all would go, y = g.
+/// y = m ∘ g / Σ m g in each of `groups` equal parts; m_e is 0 with probability `rate`, else 1, a
+/// function of key, column and row. Column j is column `first` + j of the whole batch. If Σ m g is
+/// at most 1e-6, y = g.
 template <class T>
 void gate_dropout_forward(Device, View<const T> g, Index groups, double rate, std::uint64_t key, Index first, View<T> y) {
   const auto threshold = static_cast<std::uint64_t>(rate * 0x1p32);
@@ -40,7 +41,7 @@ void gate_dropout_forward(Device, View<const T> g, Index groups, double rate, st
   }
 }
 
-/// dg_e (+)= m_e (dy_e − ⟨dy, y⟩) / Σ m g; dy where all stayed.
+/// dg_e (+)= m_e (dy_e − ⟨dy, y⟩) / Σ m g, or dy_e if Σ m g is at most 1e-6.
 template <class T>
 void gate_dropout_backward(Device, View<const T> g, View<const T> y, View<const T> dy, Index groups, double rate,
                            std::uint64_t key, Index first, View<T> dg, bool accumulate) {
@@ -64,7 +65,7 @@ void gate_dropout_backward(Device, View<const T> g, View<const T> y, View<const 
   }
 }
 
-/// sums: Σ_j w_j, then Σ_j w_j g_j row by row.   weights: null for all one.
+/// sums[0] = Σ_j w_j; sums[1 + e] = Σ_j w_j g_ej. weights: null for all ones.
 template <class T>
 void gate_load(Device, View<const T> g, const T* weights, T* sums) {
   for (Index e = 0; e <= g.rows; ++e) sums[e] = 0;
@@ -75,7 +76,7 @@ void gate_load(Device, View<const T> g, const T* weights, T* sums) {
   }
 }
 
-/// dg_ej (+)= scales[group of e] · w_j · load_e.
+/// dg_ej (+)= scales[group of e] · w_j · load_e. weights: null for all ones.
 template <class T>
 void load_balance_backward(Device, const T* load, const T* scales, Index groups, const T* weights, View<T> dg, bool accumulate) {
   const Index rows = dg.rows / groups;

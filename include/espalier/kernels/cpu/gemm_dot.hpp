@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Products with few rows or columns, for what the compiler targets.
+// Products with few rows or columns, for the instruction set that the compiler targets.
 #pragma once
 
 #include <cstddef>

@@ -19,8 +19,8 @@ struct GemmOutput {
   Activation activation = Activation::identity;
 };
 
-/// A (m × k): element (i, p) is data[i · row + p · column]; one of the two steps is 1.
-/// B (k × n): element (p, j) is data[p · row + j · column]; one of the two steps is 1.
+/// A (m × k): element (i, p) is data[i · row + p · column]; one of the two strides is 1.
+/// B (k × n): element (p, j) is data[p · row + j · column]; one of the two strides is 1.
 template <class T>
 struct GemmInput {
   const T* data = nullptr;
@@ -71,7 +71,8 @@ struct TileOutput {
   bool transposed;
 };
 
-/// Stores a partial tile at C's edge, value by value. `values`: column-major, leading dimension `height`.
+/// Stores a partial tile at C's edge, value by value. `values`: column-major, leading dimension
+/// `height`.
 template <class T>
 [[gnu::noinline]] void store_part(const T* values, Index height, const TileOutput<T>& c) {
   const Index row_step = c.transposed ? c.stride : 1, column_step = c.transposed ? 1 : c.stride;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The matrix product on bf16 pairs: operands are rounded to bf16 as they are packed; sums are float.
+// The matrix product on bf16 pairs: operands are rounded to bf16 as they are packed; sums are
+// float.
 #pragma once
 
 #include <algorithm>
@@ -12,7 +13,7 @@
 
 namespace espalier::cpu::ESPALIER_COMPILED_SET {
 
-// KC pairs deep: twice the depth of a block of floats in the same bytes.
+// KC pairs deep: twice the depth of a block of floats, in as many bytes.
 inline constexpr Index packed_a_pairs = mr<float> * kc;
 inline constexpr Index packed_b_pairs = 128 * kc;
 
@@ -36,7 +37,8 @@ inline void convert_run(const Source* from, Index k, Pair* to) {
   std::copy_n(pairs, (k - p + 1) / 2, to + p / 2);
 }
 
-/// One row of a panel: pairs of (from[i], next[i]) for i < m, zero up to `rows`. next null: zeros.
+/// One row of a panel: pairs (from[i], next[i]) for i < m, zeros up to `rows`. If `next` is null,
+/// the second values are 0.
 template <class Math>
 inline void pair_rows(const float* from, const float* next, Index m, Index rows, Pair* to) {
   constexpr Index n = lanes<Pair>;
@@ -48,8 +50,8 @@ inline void pair_rows(const float* from, const float* next, Index m, Index rows,
   for (; i < rows; ++i) to[i] = i < m ? pair(from[i], next != nullptr ? next[i] : 0.0F) : Pair{0};
 }
 
-/// Packs rows [0, m) of a row-major A, depth [0, k): panel[p · rows + i] is pair p of row i; rows from
-/// m on are zero.
+/// Packs rows [0, m) of a row-major A, depth [0, k): panel[p · rows + i] is pair p of row i; rows
+/// from m on are zero.
 template <class Math, class Source>
 inline void pack_deep_panel(const GemmInput<Source>& a, Index m, Index k, Index rows, Pair* panel) {
   constexpr Index n = lanes<Pair>;
@@ -159,15 +161,15 @@ void pair_blocks(Index m, Index n, Index k, const GemmInput<Left>& a, const Gemm
   }
 }
 
-/// Start of the last, overlapping register of `k` contiguous values if k is not a multiple of the
-/// register: it ends at k, and reads nothing beyond. Values counted before are multiplied by 0 here
-/// (an infinity among them makes NaN of a sum that was infinite anyway).
+/// Start of the last register of `k` contiguous values if k is not a multiple of the register: it
+/// ends at k, so nothing beyond is read, and overlaps the one before. The values that overlap are
+/// multiplied by 0 (an infinity among them turns a sum that was infinite anyway into NaN).
 [[nodiscard]] constexpr Index last_pairs(Index k) {
   return (std::max)(Index{0}, k - 2 * lanes<Pair>);
 }
 
-/// Converts `k` contiguous values for pair_dots(): whole registers, then the register at last_pairs(),
-/// zero where it overlaps the ones before.
+/// Converts `k` contiguous values for pair_dots(): whole registers, then the register at
+/// last_pairs(), zero where it overlaps the ones before.
 template <class Math, class Source>
 void convert_few(const Source* from, Index k, Pair* to) {
   constexpr Index step = 2 * lanes<Pair>;
@@ -217,7 +219,7 @@ template <class Math, int Many, int Few, class Source>
   }
 }
 
-/// Few columns of B: these are converted once, rows of A as they are read.
+/// B has few columns: they are converted once; rows of A are converted as they are read.
 template <class Math, int Few, class Left, class Right>
 void few_columns(Index m, Index k, const GemmInput<Left>& a, const GemmInput<Right>& b,
                  const GemmOutput<float>& c) {
@@ -238,8 +240,8 @@ void few_columns(Index m, Index k, const GemmInput<Left>& a, const GemmInput<Rig
   }
 }
 
-/// C = act(A B + bias) or C += A B: A and B rounded to bf16, sums in float. A and B are float, or bf16
-/// and contiguous along the depth.
+/// C = act(A B + bias) or C += A B: A and B rounded to bf16, sums in float. A and B are float, or
+/// bf16 and contiguous along the depth.
 template <class Math, class Left, class Right>
 void gemm_pairs(Index m, Index n, Index k, const GemmInput<Left>& a, const GemmInput<Right>& b,
                 const GemmOutput<float>& c) {

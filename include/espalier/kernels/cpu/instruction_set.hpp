@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which instructions the kernels are compiled for, and which of them run.
+// The instruction sets that the kernels are compiled for, and the one in use.
 #pragma once
 
 #include <atomic>
@@ -8,8 +8,9 @@
 
 #include "espalier/core/error.hpp"
 
-// What the compiler targets. Code whose registers' width crosses the borders of functions lies in a
-// namespace of this name, so that units compiled for different processors link into one program.
+// The instruction set that the compiler targets. Code that passes registers between functions is in
+// a namespace of this name, so that translation units compiled for different processors can be
+// linked into one program.
 #if defined(__AVX512F__)
 #define ESPALIER_COMPILED_SET compiled_avx512
 #define ESPALIER_VECTOR_BYTES 64
@@ -28,8 +29,8 @@
 #define ESPALIER_VECTOR_REGISTERS 16
 #endif
 
-// Whether products are compiled for AVX2 and AVX-512 too: where the compiler targets less than
-// AVX2, unless ESPALIER_NO_DISPATCH is defined.
+// Whether products are also compiled for AVX2 and AVX-512: yes if the compiler targets less than
+// AVX2 with FMA, unless ESPALIER_NO_DISPATCH is defined.
 #if defined(__x86_64__) && defined(__GNUC__) && !(defined(__AVX2__) && defined(__FMA__)) && \
     !defined(ESPALIER_NO_DISPATCH)
 #define ESPALIER_DISPATCH 1
@@ -37,8 +38,8 @@
 #define ESPALIER_DISPATCH 0
 #endif
 
-// Functions between these two are compiled for these instructions, and no others: what they call
-// from elsewhere, templates included, stays as it is.
+// Only functions defined between these two macros are compiled for these instructions; functions
+// that they call from elsewhere, templates included, are not affected.
 #define ESPALIER_PRAGMA(text) _Pragma(#text)
 #if defined(__clang__)
 #define ESPALIER_BEGIN_TARGET(names) \
@@ -51,15 +52,15 @@
 
 namespace espalier {
 
-/// What products run with, in programs that are compiled for less than AVX2: their results differ
-/// in the last bits.
+/// The instruction set that products use, in programs that are compiled for less than AVX2. Results
+/// differ between sets in the last bits.
 enum class InstructionSet : int {
   compiled,  ///< what the compiler targets
   avx2,      ///< AVX2 and FMA
   avx512,    ///< AVX-512 F, DQ, BW and VL
 };
 
-/// Whether the processor has it.
+/// Returns whether the processor supports `set`.
 [[nodiscard]] inline bool has_instruction_set(InstructionSet set) {
   if (set == InstructionSet::compiled) return true;
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -75,10 +76,11 @@ enum class InstructionSet : int {
 
 namespace detail {
 
-/// −1 until it has been looked up. Whoever comes first looks it up; all find the same.
+/// −1 until the first use. Any thread may set it; all threads find the same value.
 inline std::atomic<int> instruction_set_in_use{-1};
 
-/// The most that the processor has and `wanted` allows: a name of the environment, or null.
+/// Returns the largest set that the processor supports and `wanted` allows. `wanted`: the value of
+/// the environment variable, or null. Throws ConfigError for an unknown name.
 [[nodiscard]] ESPALIER_COLD inline InstructionSet find_instruction_set(const char* wanted) {
   const std::string_view name = wanted == nullptr ? "" : wanted;
   if (!name.empty() && name != "compiled" && name != "avx2" && name != "avx512") {
@@ -93,8 +95,9 @@ inline std::atomic<int> instruction_set_in_use{-1};
 
 }  // namespace detail
 
-/// The most that the processor has, or less by the environment variable ESPALIER_INSTRUCTION_SET
-/// (compiled, avx2, avx512) or use_instruction_set(). Throws ConfigError for another text.
+/// Returns the instruction set in use: the largest that the processor supports, or a smaller one
+/// chosen by the environment variable ESPALIER_INSTRUCTION_SET (compiled, avx2, avx512) or
+/// use_instruction_set(). Throws ConfigError if the variable has another value.
 [[nodiscard]] inline InstructionSet instruction_set() {
   const int known = detail::instruction_set_in_use.load(std::memory_order_relaxed);
   if (known >= 0) return static_cast<InstructionSet>(known);
@@ -104,8 +107,8 @@ inline std::atomic<int> instruction_set_in_use{-1};
   return found;
 }
 
-/// From now on, for the whole program; not while something is computed. Throws ConfigError where
-/// the processor lacks it.
+/// Sets the instruction set for the whole program; must not be called during a computation. Throws
+/// ConfigError if the processor does not support it.
 inline void use_instruction_set(InstructionSet set) {
   if (!has_instruction_set(set)) {
     throw_error<ConfigError>({"instruction set: the processor has no ",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// All kernels of the CPU.
+// All of the CPU's kernels.
 #pragma once
 
 #include "espalier/kernels/cpu/attention_pool.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Losses of samples side by side, a register of them at a time.
+// Losses of neighbouring samples, a register of samples at a time.
 #pragma once
 
 #include <algorithm>
@@ -12,7 +12,8 @@
 
 namespace espalier::cpu::ESPALIER_COMPILED_SET {
 
-/// A register of samples: writes their gradients and their values, 0 where there is no label. `e`: what L has made ahead of z.
+/// Computes the gradients and values of a register of samples; both are 0 for samples without a
+/// label. `e`: L::ahead(z), read only if L::has_ahead.
 template <class L>
 inline void apply_register(const float* z, const float* e, const float* labels, const float* weights, float scale,
                            float unit, float* gradient, float* values) {
@@ -28,9 +29,10 @@ inline void apply_register(const float* z, const float* e, const float* labels, 
   store(values, labelled ? value : zero);
 }
 
-/// Σ_j w_j · loss(z_j, y_j), added in double, in a fixed order. `L`: evaluate(z, e, y, gradient, unit) and, with `has_ahead`,
-/// e = ahead(z), both of registers. What a sample's gradient is does not depend on where it lies. Exponentials are computed a block
-/// ahead: the chains of dependent instructions are shorter, and more of them under way at a time.
+/// Returns Σ_j w_j · loss(z_j, y_j), accumulated in double in a fixed order, and writes the
+/// gradients. `L` has evaluate(z, e, y, gradient, unit) and, if `has_ahead`, e = ahead(z), both of
+/// registers. The gradient of a sample does not depend on its position. Exponentials are computed a
+/// block ahead: the chains of dependent instructions are shorter, and more of them run in parallel.
 template <class L>
 double apply_registers(Device, const float* z, const float* labels, const float* weights, float scale, float unit,
                        float* gradient, Index n) {

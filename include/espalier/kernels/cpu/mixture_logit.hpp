@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Mixtures of probabilities, as logits; and a vector that all samples read.
+// Mixtures of probabilities, as logits; and a vector that is broadcast to all samples.
 #pragma once
 
 #include <algorithm>
@@ -18,7 +18,8 @@ template <class T>
   return z < 0 ? z - std::log1p(std::exp(z)) : -std::log1p(std::exp(-z));
 }
 
-/// log Σ_c g_c σ(z_c) and log Σ_c g_c σ(−z_c), each with its largest term taken off first.
+/// yes = log Σ_c g_c σ(z_c), no = log Σ_c g_c σ(−z_c). Each is computed with its largest term
+/// factored out.
 template <class T>
 void mixture_logs(const T* z, const T* g, Index count, T& yes, T& no) {
   T most_yes = 0, most_no = 0;
@@ -33,7 +34,7 @@ void mixture_logs(const T* z, const T* g, Index count, T& yes, T& no) {
   }
   T sum_yes = 0, sum_no = 0;
   for (Index c = 0; c < count; ++c) {
-    if (g[c] == 0) continue;  // what it does not count may be beyond all bounds
+    if (g[c] == 0) continue;  // with weight 0, z_c may be infinite
     const T weight = std::log(g[c]);
     sum_yes += std::exp(weight + log_sigmoid(z[c]) - most_yes);
     sum_no += std::exp(weight + log_sigmoid(-z[c]) - most_no);
@@ -42,7 +43,7 @@ void mixture_logs(const T* z, const T* g, Index count, T& yes, T& no) {
   no = most_no + std::log(sum_no);
 }
 
-/// y = the logit of Σ_c g_c σ(z_c), with Σ g = 1.
+/// y = the logit of Σ_c g_c σ(z_c), if Σ_c g_c = 1.
 template <class T>
 void mixture_logit_forward(Device, View<const T> z, View<const T> g, View<T> y) {
   for (Index j = 0; j < y.cols; ++j) {
@@ -52,8 +53,10 @@ void mixture_logit_forward(Device, View<const T> z, View<const T> g, View<T> y) 
   }
 }
 
-/// With p = Σ g σ(z), q = Σ g σ(−z): dz_c (+)= dy · g_c σ(z_c) σ(−z_c) (1/p + 1/q),
-/// dg_c (+)= dy · (σ(z_c)/p − σ(−z_c)/q), the quotients bounded. Either is left out where its data is null.
+/// With p = Σ g σ(z), q = Σ g σ(−z):
+///   dz_c (+)= dy · g_c σ(z_c) σ(−z_c) (1/p + 1/q)
+///   dg_c (+)= dy · (σ(z_c)/p − σ(−z_c)/q), each quotient at most e^80 (float) or e^700 (double)
+/// Either is skipped if its data is null.
 template <class T>
 void mixture_logit_backward(Device, View<const T> z, View<const T> g, View<const T> dy, View<T> dz,
                             bool add_z, View<T> dg, bool add_g) {

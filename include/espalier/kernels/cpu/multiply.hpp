@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Products value by value: masks and gates on features.
+// Elementwise products: masks and gates on features.
 #pragma once
 
 #include "espalier/core/view.hpp"
@@ -7,7 +7,7 @@
 
 namespace espalier::cpu {
 
-/// y (+)= scale · a ∘ b. y may be neither a nor b.
+/// y (+)= scale · a ∘ b. y must not overlap a or b.
 template <class T>
 void multiply(Device, View<const T> a, View<const T> b, T scale, View<T> y, bool accumulate) {
   for (Index j = 0; j < y.cols; ++j) {

@@ -9,7 +9,8 @@
 
 namespace espalier::cpu {
 
-/// y = gain ∘ (x − mean) · r + shift, r = 1 / √(variance + ε), column by column. cache: mean and r, 2 × n.
+/// y = gain ∘ (x − mean) · r + shift, r = 1 / √(variance + ε), for each column. cache: receives
+/// mean and r, 2 × n.
 template <class T>
 void layer_norm_forward(Device, View<const T> x, const T* gain, const T* shift, double epsilon, View<T> cache, View<T> y) {
   const T count = static_cast<T>(x.rows);
@@ -27,7 +28,8 @@ void layer_norm_forward(Device, View<const T> x, const T* gain, const T* shift, 
   }
 }
 
-/// dgain += Σ dy ∘ x̂; dshift += Σ dy; dx (+)= r (d − mean(d) − x̂ mean(d ∘ x̂)) with d = gain ∘ dy. dx may have no data.
+/// dgain += Σ dy ∘ x̂; dshift += Σ dy; dx (+)= r (d − mean(d) − x̂ mean(d ∘ x̂)) with d = gain ∘ dy
+/// and x̂ = (x − mean) · r. dx is skipped if its data is null.
 template <class T>
 void layer_norm_backward(Device, View<const T> x, const T* gain, View<const T> cache, View<const T> dy, T* dgain, T* dshift,
                          View<T> dx, bool accumulate) {
@@ -55,7 +57,8 @@ void layer_norm_backward(Device, View<const T> x, const T* gain, View<const T> c
   }
 }
 
-/// moments: the number of columns, then each row's mean, then each row's sum of squared deviations.
+/// moments: receives the number of columns, then the mean of each row, then the sum of squared
+/// deviations of each row.
 template <class T>
 void batch_moments(Device, View<const T> x, T* moments) {
   T* const mean = moments + 1;
@@ -73,7 +76,8 @@ void batch_moments(Device, View<const T> x, T* moments) {
   }
 }
 
-/// y = gain ∘ (x − mean) ∘ r + shift. `spread` is r, or the variance when `is_variance`: r = 1 / √(variance + ε).
+/// y = gain ∘ (x − mean) ∘ r + shift with r = 1 / √(variance + ε). `spread`: the variance if
+/// `is_variance`, else r.
 template <class T>
 void batch_normalize(Device, View<const T> x, const T* gain, const T* shift, const T* mean, const T* spread,
                      bool is_variance, double epsilon, View<T> y) {
@@ -83,7 +87,8 @@ void batch_normalize(Device, View<const T> x, const T* gain, const T* shift, con
   }
 }
 
-/// With moments as merged (count, means, r): sums[1 …] = Σ dy, then Σ dy ∘ x̂, of these columns; the same are added to dshift, dgain.
+/// moments: those of the merged batch: count, means, r. Writes sums[1 …] = Σ dy, then Σ dy ∘ x̂,
+/// over these columns, and adds the same to dshift and dgain.
 template <class T>
 void batch_norm_sums(Device, View<const T> x, const T* moments, View<const T> dy, T* sums, T* dgain, T* dshift) {
   const T* const mean = moments + 1;
@@ -101,7 +106,8 @@ void batch_norm_sums(Device, View<const T> x, const T* moments, View<const T> dy
   }
 }
 
-/// dx (+)= gain · r · (dy − Σ dy / N − x̂ · Σ(dy ∘ x̂) / N). moments: N, means, r, Σ dy, Σ dy ∘ x̂ of the whole batch.
+/// dx (+)= gain · r · (dy − Σ dy / N − x̂ · Σ(dy ∘ x̂) / N). moments: N, means, r, Σ dy, Σ dy ∘ x̂
+/// of the whole batch.
 template <class T>
 void batch_norm_input_gradient(Device, View<const T> x, const T* gain, const T* moments, View<const T> dy, View<T> dx,
                                bool accumulate) {

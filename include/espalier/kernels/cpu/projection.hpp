@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rows of tables multiplied with some columns of a layer, and such products looked up and summed.
+// Products of table rows with some columns of a layer's weights, and sums of such products.
 #pragma once
 
 #include "espalier/core/config.hpp"
@@ -10,13 +10,13 @@
 
 namespace espalier::cpu {
 
-/// `n` values, rounded up to whole registers.
+/// Rounds `n` values up to whole registers.
 template <class T>
 [[nodiscard]] constexpr Index whole_registers(Device, Index n) {
   return (n + lanes<T> - 1) / lanes<T> * lanes<T>;
 }
 
-/// to += from; to += scale · from.
+/// to += from, or to += scale · from.
 template <class T>
 void add_row(Device, const T* from, T* to, Index n) {
   combine(to, from, n, [](auto sum, auto more) { return sum + more; });
@@ -26,7 +26,7 @@ void add_row(Device, T scale, const T* from, T* to, Index n) {
   combine(to, from, n, [scale](auto sum, auto more) { return sum + scale * more; });
 }
 
-/// y += Σ_r rows[r]: y stays in registers.
+/// y += Σ_r rows[r], with y in registers.
 template <class T>
 void add_rows(Device device, const T* const* rows, int count, T* y, Index n) {
   constexpr Index at_once = 4 * lanes<T>;
@@ -42,7 +42,8 @@ void add_rows(Device device, const T* const* rows, int count, T* y, Index n) {
   for (int r = 0; r < count; ++r) add_row(device, rows[r] + i, y + i, n - i);
 }
 
-/// Columns of a layer's matrix: W (out × width), rows `stride` apart.
+/// Some columns of a layer's matrix: W (out × width), row-major, rows `stride` apart. Does not own
+/// them.
 template <class T>
 struct LayerColumns {
   T* data = nullptr;
@@ -53,13 +54,13 @@ template <class T>
   return {data, out, width, stride};
 }
 
-/// P = E Wᵀ: E rows × width, P rows × out, both row after row.
+/// P = E Wᵀ. E: rows × width, P: rows × out, both row-major.
 template <class T>
 void project_rows(Device, const LayerColumns<const T>& w, const T* e, Index rows, T* p) {
   gemm<T>(w.out, rows, w.width, {w.data, w.stride, 1}, {e, 1, w.width}, {p, w.out, false, nullptr, Activation::identity});
 }
 
-/// From G, the gradient of P: dW += Gᵀ E.
+/// With G, the gradient of P: dW += Gᵀ E.
 template <class T>
 void project_weight_gradient(Device, const T* g, const T* e, Index rows, const LayerColumns<T>& dw) {
   gemm<T>(dw.width, dw.out, rows, {e, 1, dw.width}, {g, dw.out, 1}, {dw.data, dw.stride, true, nullptr, Activation::identity});

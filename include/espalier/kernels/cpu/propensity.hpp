@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Losses over all exposures from labels that only the clicked ones have: weighted by the inverse of their propensity.
+// Losses over all exposures from labels that exist only for clicked samples, which are weighted by
+// their inverse propensity.
 #pragma once
 
 #include <cmath>
@@ -10,11 +11,13 @@
 
 namespace espalier::cpu {
 
-/// One clicked sample: what its error counts, the error and its slope by the logit.
+/// One clicked sample: the weight of its error, the error, and its derivative with respect to the
+/// logit.
 template <class T>
 struct ObservedError {
-  T weight = 0;  ///< sample weight / max(σ(propensity logit), floor); 0 where not clicked or not labelled
-  T value = 0;   ///< cross-entropy of logit and label
+  /// Sample weight / max(σ(propensity logit), floor); 0 if not clicked or not labelled.
+  T weight = 0;
+  T value = 0;  ///< cross entropy of logit and label
   T slope = 0;
 };
 
@@ -27,7 +30,8 @@ template <class T>
   return {weight / (p < floor ? floor : p), value, q - label};
 }
 
-/// Σ_j w_j o_j δ_j / p_j: o the clicks, δ the cross-entropy of logit and label, p = max(σ(propensity), floor).
+/// Returns Σ_j w_j o_j δ_j / p_j with o the clicks, δ the cross entropy of logit and label, and
+/// p = max(σ(propensity), floor).
 template <class T>
 [[nodiscard]] double inverse_propensity_forward(Device, View<const T> logit, View<const T> propensity, const T* clicks,
                                                 const T* labels, const T* weights, T floor) {
@@ -39,7 +43,7 @@ template <class T>
   return sum;
 }
 
-/// d(logit) += scale · its derivative.
+/// d_logit += scale · the derivative with respect to the logit.
 template <class T>
 void inverse_propensity_backward(Device, View<const T> logit, View<const T> propensity, const T* clicks, const T* labels,
                                  const T* weights, T floor, T scale, View<T> d_logit) {
@@ -49,7 +53,7 @@ void inverse_propensity_backward(Device, View<const T> logit, View<const T> prop
   }
 }
 
-/// Row 0 of x is the logit, row 1 an imputation i of its error, δ̂ = log(1 + e^i):
+/// Row 0 of x is the logit, row 1 an imputation i of its error, δ̂ = log(1 + e^i). Returns
 ///   Σ_j w_j (δ̂_j + o_j (δ_j − δ̂_j) / p_j + o_j (δ_j − δ̂_j)² / p_j)
 template <class T>
 [[nodiscard]] double doubly_robust_forward(Device, View<const T> x, View<const T> propensity, const T* clicks,
@@ -65,7 +69,8 @@ template <class T>
   return sum;
 }
 
-/// dx (+)= scale times the derivatives: of the first two terms by the logit, of the last by the imputation.
+/// dx (+)= scale · derivatives: in row 0, of the first two terms with respect to the logit; in row
+/// 1, of the last term with respect to the imputation.
 template <class T>
 void doubly_robust_backward(Device, View<const T> x, View<const T> propensity, const T* clicks, const T* labels,
                             const T* weights, T floor, T scale, View<T> dx, bool accumulate) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Hard concrete gates: random numbers of [0, 1] that are often exactly 0 or 1, with a gradient.
+// Hard concrete gates: random numbers in [0, 1] that are often exactly 0 or 1, with a gradient.
 #pragma once
 
 #include <cmath>
@@ -10,8 +10,9 @@
 
 namespace espalier::cpu {
 
-/// z_i = min(1, max(0, s (ζ − γ) + γ)), s = σ((log u − log(1 − u) + log α_i) / β) with u uniform, a function of `key` and i;
-/// or not `random`, the middle: s = σ(log α_i). β = 2/3, γ = −0.1, ζ = 1.1. slopes: ∂z/∂ log α, unless null.
+/// z_i = min(1, max(0, s (ζ − γ) + γ)) with β = 2/3, γ = −0.1, ζ = 1.1. If `random`, s = σ((log u −
+/// log(1 − u) + log α_i) / β), u uniform, a function of `key` and i; else s = σ(log α_i). slopes:
+/// receives ∂z/∂ log α, unless null.
 template <class T>
 void hard_concrete(Device, const T* log_alpha, Index count, std::uint64_t key, bool random, T* z, T* slopes) {
   constexpr double beta = 2.0 / 3, low = -0.1, high = 1.1;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Vectors as wide as what the compiler targets.
+// SIMD vectors of the width that the compiler targets.
 #pragma once
 
 #include <cstddef>
@@ -9,16 +9,16 @@
 #include "espalier/core/config.hpp"
 #include "espalier/kernels/cpu/instruction_set.hpp"
 
-// Before a short loop whose passes are to stand in a row, whatever the optimisation level: its
-// arrays are registers then.
+// Unrolls the following short loop (up to 16 iterations) at every optimisation level, so that its
+// arrays are kept in registers.
 #if defined(__clang__)
 #define ESPALIER_UNROLL _Pragma("clang loop unroll(full)")
 #else
 #define ESPALIER_UNROLL _Pragma("GCC unroll 16")
 #endif
 
-// On a function whose one loop is all of the work: the loop begins with a line of the instruction
-// cache. Where it straddled three instead of two, a product took a quarter longer (Zen 3).
+// For a function whose single loop does all the work: aligns the loop to a line of the instruction
+// cache. A loop that spanned three lines instead of two made a product 25% slower (Zen 3).
 #if defined(__GNUC__) && !defined(__clang__)
 #define ESPALIER_ALIGN_LOOPS [[gnu::optimize("align-loops=64")]]
 #else

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Linear combinations of neighbouring blocks with the same weights for all samples.
+// Linear combinations of neighbouring blocks, with the same weights for all samples.
 #pragma once
 
 #include "espalier/core/view.hpp"
@@ -7,7 +7,8 @@
 
 namespace espalier::cpu {
 
-/// y_o = Σ_i a_oi x_i: x is `inputs` runs of `width` rows, y `outputs` of them. a: outputs × inputs, row after row.
+/// y_o = Σ_i a_oi x_i. x: `inputs` contiguous blocks of `width` rows; y: `outputs` such blocks.
+/// a: outputs × inputs, row-major.
 template <class T>
 void stitch_forward(Device, const T* a, Index inputs, Index outputs, View<const T> x, View<T> y) {
   const Index width = y.rows / outputs;
@@ -50,7 +51,7 @@ void stitch_input_gradient(Device, const T* a, Index inputs, Index outputs, View
   }
 }
 
-/// da_oi += Σ ⟨dy_o, x_i⟩.
+/// da_oi += Σ ⟨dy_o, x_i⟩ over the samples.
 template <class T>
 void stitch_weight_gradient(Device, Index inputs, Index outputs, View<const T> x, View<const T> dy, T* da) {
   const Index width = dy.rows / outputs;

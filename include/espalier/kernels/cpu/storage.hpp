@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `Storage<T, Cpu>`: a model's parameters as the CPU's kernels read them.
+// `Storage<T, Cpu>`: a model's parameters in the form that the CPU's kernels read.
 #pragma once
 
 #include "espalier/core/config.hpp"
@@ -8,19 +8,22 @@
 
 namespace espalier {
 
-/// Specialised for each device. Refers to the parameters; owns nothing.
+/// Specialised for each device. Refers to the parameters; does not own them.
 template <class T, class Device>
 struct Storage;
 
 template <class T>
 struct Storage<T, Cpu> {
-  const T* parameters = nullptr;  ///< dense
+  const T* parameters = nullptr;  ///< dense parameters
   const T* const* tables = nullptr;
-  const T* packed_weights = nullptr;             ///< or null: packed copies of weight matrices, each at its offset
-  const BFloat16* bf16_matrices = nullptr;       ///< or null: weight matrices, which are then not in `parameters`
-  const BFloat16* const* bf16_tables = nullptr;  ///< or null: used instead of `tables`
+  /// Null, or packed copies of the weight matrices, each at its offset.
+  const T* packed_weights = nullptr;
+  /// Null, or weight matrices as bf16, which are then not in `parameters`.
+  const BFloat16* bf16_matrices = nullptr;
+  /// Null, or tables as bf16, used instead of `tables`.
+  const BFloat16* const* bf16_tables = nullptr;
 
-  /// A weight matrix that only products read.
+  /// The weight matrix at `offset`, which only matrix products may read.
   [[nodiscard]] Stored<T> matrix(Index offset) const {
     if (bf16_matrices != nullptr) return Stored<T>(bf16_matrices + offset);
     return {parameters + offset, packed_weights == nullptr ? nullptr : packed_weights + offset};

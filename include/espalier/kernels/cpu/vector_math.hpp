@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Exponentials, a register at a time.
+// Exponentials of registers of floats, and sums of floats in double.
 #pragma once
 
 #include <cstdint>
@@ -33,10 +33,10 @@ template <class To, class From>
 
 namespace cpu::ESPALIER_COMPILED_SET {
 
-/// Sums of floats in double, each place of a register by itself.
+/// Sums floats in double, each lane separately.
 class DoubleSum {
  public:
-  /// `values`: a register's worth.
+  /// `values`: one register of values.
   void add(const float* values) {
     add(low_, values);
     add(high_, values + half);
@@ -70,15 +70,17 @@ namespace detail {
   return same_bits<FloatRegister>(same_bits<BitsRegister>(x) | (1U << 31));
 }
 
-/// e^x for −87.3 ≤ x ≤ 88; NaN gives NaN. x = n log 2 + r with |r| ≤ log 2 / 2; e^r = 1 + r + r² q(r), q of degree 5.
+/// e^x for −87.3 ≤ x ≤ 88; NaN gives NaN.
+/// x = n log 2 + r with |r| ≤ log 2 / 2; e^r = 1 + r + r² q(r), q of degree 5.
 [[nodiscard]] inline FloatRegister exponential_between(const FloatRegister& x) {
-  // Rounds to whole numbers by adding 1.5 · 2²³: their bits are then the last of the sum.
+  // Rounds to an integer by adding 1.5 · 2²³: the low bits of the sum are then the integer.
   constexpr float shift = 12582912.0F;
   FloatRegister shifted = x * 1.44269504F + shift;
-  cpu::keep_in_register(shifted);  // lest the compiler, told to be fast, take the sum apart
+  cpu::keep_in_register(shifted);  // keeps fast-math from simplifying shifted - shift
   const FloatRegister n = shifted - shift;
   const FloatRegister r = (x - n * 0.693359375F) - n * -2.12194440e-4F;  // log 2 in two parts
-  const FloatRegister r2 = r * r;  // pairs of terms at the same time: the chain is what takes long
+  // Terms in pairs, in parallel: the chain of dependent operations limits the speed.
+  const FloatRegister r2 = r * r;
   const FloatRegister q = ((r * 1.98909808e-4F + 1.39336410e-3F) * r2 + (r * 8.33331093e-3F + 4.16664650e-2F)) * r2 +
                           (r * 1.66666667e-1F + 0.5F);
   const auto power = same_bits<FloatRegister>((same_bits<BitsRegister>(shifted) << 23) + (127U << 23));
@@ -87,7 +89,7 @@ namespace detail {
 
 }  // namespace detail
 
-/// e^x for x ≤ 88, above which it is e^88; 0 below −87.3. NaN gives NaN. Within 1 ulp.
+/// e^x within 1 ulp; e^88 for x > 88, 0 for x < −87.3. NaN gives NaN.
 template <>
 [[nodiscard]] inline FloatRegister exponential(FloatRegister x) {
   constexpr float least = -87.3F, most = 88.0F;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Planted: a plan that knows of training.
+// Planted violation: a header of plan/ that includes one of train/.
 #pragma once
 
 #include "espalier/train/trainer.hpp"
