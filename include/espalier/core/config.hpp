@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the compiler must be able to do, the version, and the few macros that the kernels need.
+// Requirements on the compiler, the version, and macros that the kernels need.
 #pragma once
 
-// What cannot be compiled with is said first, in one line; an include of what does not exist ends the compilation there.
-// This part is read by compilers of C++98 too.
+// Unsupported compilers and flags are rejected first, with a one-line error; the include of a file
+// that does not exist stops the compilation there. Compilers in C++98 mode must be able to read
+// this part.
 #if (defined(_MSVC_LANG) ? _MSVC_LANG : __cplusplus) < 202002L || \
     (defined(__clang__) && !defined(__apple_build_version__) && __clang_major__ < 14)
 #error "espalier: C++20 is needed: compile with -std=c++20, by g++ 11, clang++ 14 or newer"
@@ -20,7 +21,7 @@
 #define ESPALIER_VERSION_MINOR 1
 #define ESPALIER_VERSION_PATCH 0
 
-// Marks what a CUDA kernel may call too (a loss, an activation); nothing for a host compiler.
+// Marks functions that a CUDA kernel may call too (losses, activations); empty for a host compiler.
 #if defined(__CUDACC__)
 #define ESPALIER_HD __host__ __device__
 #else
@@ -29,14 +30,15 @@
 
 #if defined(__GNUC__) || defined(__clang__)
 #define ESPALIER_RESTRICT __restrict__
-#define ESPALIER_COLD __attribute__((cold, noinline))  // runs rarely: small code, kept out of its callers
+#define ESPALIER_COLD __attribute__((cold, noinline))  // rarely runs: small code, not inlined
 #else
 #define ESPALIER_RESTRICT
 #define ESPALIER_COLD
 #endif
 
-// Long functions that are no templates are defined in the headers, unless a program links espalier::compiled, whose target
-// says ESPALIER_COMPILED_LIBRARY: cmake/espalier.cpp has them then, and what templates are instantiated with most.
+// Long non-template functions are defined in the headers, unless a program links
+// espalier::compiled, whose target defines ESPALIER_COMPILED_LIBRARY: then cmake/espalier.cpp
+// contains them, and the most common template instantiations.
 #if defined(ESPALIER_COMPILING_LIBRARY)
 #define ESPALIER_DEFINE 1
 #define ESPALIER_INLINE
@@ -49,6 +51,12 @@
 #define ESPALIER_DEFINE 1
 #endif
 #define ESPALIER_INLINE inline
+#endif
+// LIST(T), a macro of such instantiations: for float, and, in our own tests, for double.
+#if defined(ESPALIER_COMPILED_DOUBLE)
+#define ESPALIER_INSTANTIATE(LIST) LIST(float) LIST(double)
+#else
+#define ESPALIER_INSTANTIATE(LIST) LIST(float)
 #endif
 
 #include <cstddef>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `TrainExecutor<T>`: runs the schedule of a plan over batches, and has the parameters learn.
+// `TrainExecutor<T>`: runs a plan's schedules over batches, and updates the parameters.
 #pragma once
 
 #include <algorithm>
@@ -28,15 +28,16 @@
 
 namespace espalier {
 
-/// One model in training on the CPU. Every call's result is the same, bit for bit, for any number of threads.
-/// After the first batch of the largest size nothing allocates.
+/// Trains one model on the CPU. Results are bit-identical for any number of threads. Does not
+/// allocate after the first batch of the maximum size.
 template <class T>
 class TrainExecutor {
  public:
   using CpuProgram = Program<T, Cpu>;
   using Weigh = typename BatchRun<T>::Weigh;
 
-  /// `vocabulary_rows`: rows of each vocabulary's tables. `without`: names of passes that are left out. Throws ConfigError.
+  /// `vocabulary_rows`: rows of each vocabulary's tables. `without`: names of passes to leave out.
+  /// Throws ConfigError for an argument out of range or an unknown pass.
   ESPALIER_COLD TrainExecutor(const CpuProgram& program, const std::vector<Index>& vocabulary_rows,
                               Index max_batch, int threads, Cpu device = {},
                               std::span<const std::string_view> without = {})
@@ -54,44 +55,48 @@ class TrainExecutor {
   [[nodiscard]] const FreezeMask& freeze_mask() const { return update_.update().freeze_mask(); }
   [[nodiscard]] ThreadPool& pool() { return run_.pool; }
   [[nodiscard]] Index capacity() const { return run_.capacity; }
-  /// What is run for batches of so many samples, at most capacity().
+  /// Schedule for batches of `samples`, at most capacity().
   [[nodiscard]] const ExecutionSchedule<T>& schedule(Index samples) const {
     return schedules_.of(samples);
   }
-  /// What is run where the losses of this step weigh the tasks.
+  /// Schedule for steps whose losses determine the tasks' weights.
   [[nodiscard]] const ExecutionSchedule<T>& weighed_schedule() const { return weighed_; }
-  /// What is run by update(): gradients are summed over accumulators, reduced over ranks where there are others, clipped, learnt from.
+  /// Schedule of update(): sums gradients over accumulators, reduces them over ranks if there are
+  /// several, clips them, and updates the parameters.
   [[nodiscard]] const ExecutionSchedule<T>& update_schedule(bool clip) const { return update_.schedule(clip); }
 
-  /// Which optimiser learns, which tensors it leaves alone (`freeze`: patterns with *, on tensor and table names) or treats
-  /// apart, and whether an average of the parameters is kept, from what they are now. Throws ConfigError.
+  /// Sets the optimiser, and resets its state. `freeze`: patterns with * for names of tensors and
+  /// tables that do not learn. `groups`: tensors with their own settings. `average`: keeps a moving
+  /// average of the parameters, starting at their current values. Throws ConfigError.
   ESPALIER_COLD void prepare(const Optimizer& optimizer, std::span<const std::string> freeze,
                              std::span<const ParameterGroup> groups = {},
                              const std::optional<ExponentialAverage>& average = {}) {
     update_.prepare(optimizer, freeze, groups, average);
   }
 
-  /// Moving average of the parameters, if it is kept.
+  /// Moving average of the parameters, if one is kept.
   [[nodiscard]] ParameterAverage<T>& average() { return update_.update().average(); }
 
-  /// The average after step `step`, where one is kept, becomes the parameters; from then on none is kept.
+  /// If an average is kept, replaces the parameters with it as of step `step`, and stops averaging.
   ESPALIER_COLD void adopt_average(std::int64_t step) {
     average().settle(run_.parameters, step);
     swap_average();
     average() = {};
   }
 
-  /// The parameters' average in their place, and they in its; again: back. Where none is kept, nothing.
+  /// If an average is kept, swaps it with the parameters; a second call swaps back.
   ESPALIER_COLD void swap_average() {
     if (!average().kept()) return;
     average().swap(run_.parameters);
     for (std::size_t t = 0; t < run_.tables.size(); ++t) run_.tables[t] = run_.parameters.tables[t].data();
   }
 
-  /// This executor has a part of every batch, others have the rest: what forward_backward() returns and update() learns from is of the
-  /// whole batch, as if one executor had it, but for the order of sums. All begin with the same parameters and are called with the
-  /// same step, weights and key; each has one sample at least. It must outlive the executor, or be taken away with null. Throws
-  /// ConfigError for a plan with an operation that needs the whole batch.
+  /// For training on several ranks, whose executors have one part of every batch each.
+  /// forward_backward() then returns losses of the whole batch, and update() uses its gradients, as
+  /// if one executor had it, except for the order of sums. All executors must start with the same
+  /// parameters and be called with the same step, weights and key; each needs at least one sample.
+  /// The reducer must outlive the executor, or be removed with null. Throws ConfigError for a plan
+  /// with an operation that needs the whole batch.
   ESPALIER_COLD void set_reducer(Reducer<T>* reducer) {
     if (reducer != nullptr && run_.segmented) {
       throw_error<ConfigError>({"model '", plan().model, "' has an operation that needs the whole batch (BatchNorm, BalancedLoad), of which each of ",
@@ -102,11 +107,12 @@ class TrainExecutor {
     update_.make_schedules();
   }
 
-  /// What each task's labels were divided by, for losses that have constants in the label's unit. 1 unless said.
+  /// Divisor that was applied to each task's labels, for losses with constants in the label's unit.
+  /// Default 1.
   ESPALIER_COLD void set_label_deviations(const std::vector<T>& deviations) { run_.label_deviations = deviations; }
 
-  /// For who runs a batch by other ways than forward_backward(), and leaves gradients where that does: in the accumulators of the result,
-  /// and its look-ups' gradients.
+  /// Begins a batch for callers that do not use forward_backward(). They must leave gradients where
+  /// it does: in the result's accumulators and lookup gradients.
   BatchRun<T>& begin(const Batch<T>& batch, std::span<const double> weights, std::uint64_t key) {
     run_.current = &plain_;
     run_.begin(batch, weights, key);
@@ -114,9 +120,10 @@ class TrainExecutor {
   }
   [[nodiscard]] BatchRun<T>& batch_run() { return run_; }
 
-  /// Forward, losses and backward: leaves the gradient of Σ_k weight_k · loss_k, each loss a weighted mean over the
-  /// task's labelled samples. `weigh` is called between forward and backward if given; otherwise `weights` hold.
-  /// Returns the losses (NaN where the batch has no label of a task).
+  /// Runs forward pass, losses and backward pass. Computes the gradient of Σ_k weight_k · loss_k
+  /// for update(); each loss is a weighted mean over the task's labelled samples. If `weigh` is
+  /// given, it computes the weights between the passes, else `weights` are used. Returns the
+  /// losses, NaN for a task without labels in the batch.
   std::span<const double> forward_backward(const Batch<T>& batch, std::span<const double> weights, std::uint64_t key,
                                            Weigh weigh = nullptr, void* weigh_context = nullptr) {
     run_.begin(batch, weights, key);
@@ -128,14 +135,16 @@ class TrainExecutor {
     return run_.losses;
   }
 
-  /// One optimiser step with the gradients that forward_backward left, and no predict() since; clears them. `max_norm` > 0 clips the global
-  /// norm. Returns the norm when clipping, else 0.
+  /// One optimiser step with the gradients of forward_backward(), after which predict() must not
+  /// have been called; clears the gradients. `max_norm` > 0 clips their global norm. Returns the
+  /// norm before clipping, or 0 without clipping.
   double update(const UpdateStep& step, double max_norm = 0) {
     return update_.run(step, max_norm);
   }
 
-  /// Inference: out[k] receives outputs × size predictions of task k, sample after sample. The weighted sums of the losses
-  /// and of the labelled samples' weights are added to `loss_sums` and `weight_sums`, where those are not empty.
+  /// Inference: out[k] receives outputs × size predictions of task k, sample by sample. If
+  /// `loss_sums` is not empty, adds each task's weighted sum of losses to it, and the weights of
+  /// its labelled samples to `weight_sums`.
   void predict(const Batch<T>& batch, std::span<T* const> out, std::span<double> loss_sums = {},
                std::span<double> weight_sums = {}) {
     run_.begin_prediction(batch);
@@ -152,7 +161,8 @@ class TrainExecutor {
     }
   }
 
-  /// The gradient of the dense parameters that forward_backward left, summed over accumulators. For tests and diagnosis.
+  /// Gradient of the dense parameters after forward_backward(), summed over accumulators. For tests
+  /// and diagnosis.
   void read_gradient(std::span<T> out) const {
     for (std::size_t i = 0; i < out.size(); ++i) {
       T sum = 0;
@@ -161,18 +171,19 @@ class TrainExecutor {
     }
   }
 
-  /// Forgets the gradients, dense and sparse.
+  /// Zeroes the gradients of the dense parameters. Every backward pass overwrites those of lookups.
   void clear_gradient() {
     for (Buffer<T>& accumulator : run_.accumulators) accumulator.fill(T{0});
   }
 
-  /// The sums of table gradients by row, after forward_backward. For tests and diagnosis.
+  /// Sums the gradients of tables by row, after forward_backward(). For tests and diagnosis.
   SparseGradients<T>& collect_sparse() {
     for (Index i = 0; i < run_.sparse.shards(); ++i) run_.collect(i);
     return run_.sparse;
   }
 
-  /// Fills every buffer of activations and their gradients with `value`: what is read before it is written shows.
+  /// Fills all buffers of activations and gradients of activations with `value`, to detect reads of
+  /// unwritten values.
   void poison(T value) {
     run_.poison(value);
     projected_.poison(value);
@@ -180,14 +191,14 @@ class TrainExecutor {
   }
 
  private:
-  /// What tells schedules of batches of two sizes apart.
+  /// Decisions of the passes for a batch size: equal decisions share a schedule.
   struct Chosen {
     bool projected = false;
     std::vector<Index> deferred;
     friend bool operator==(const Chosen&, const Chosen&) = default;
   };
 
-  /// One for each way in which a batch may be run, made before the first.
+  /// Makes the schedules for all ways to run a batch.
   ESPALIER_COLD void make_schedules(std::span<const std::string_view> without) {
     require_passes(without, {ProjectedEmbeddings<T>::name, DeferredWeightGradients<T>::name, bf16_pass});
     run_.without.assign(without.begin(), without.end());
@@ -251,18 +262,22 @@ class TrainExecutor {
   UpdateRun<T> update_;
   ProjectedEmbeddings<T> projected_;
   DeferredWeightGradients<T> deferred_;
-  ExecutionSchedule<T> plain_, weighed_;  ///< of the plan as it stands; weighed between forward and backward
+  /// Without passes; with weights computed between forward and backward.
+  ExecutionSchedule<T> plain_, weighed_;
   SchedulesBySize<T, Chosen> schedules_;
-  ExecutionSchedule<T> predict_, evaluate_;        ///< forward alone; with losses
-  std::span<T* const> predictions_;                ///< of the last predict()
+  ExecutionSchedule<T> predict_, evaluate_;        ///< forward only; forward and losses
+  std::span<T* const> predictions_;                ///< output of the current predict()
 };
 
 #if defined(ESPALIER_INSTANTIATION)
-ESPALIER_INSTANTIATION struct BatchRun<float>;
-ESPALIER_INSTANTIATION class UpdateRun<float>;
-ESPALIER_INSTANTIATION class ProjectedEmbeddings<float>;
-ESPALIER_INSTANTIATION class DeferredWeightGradients<float>;
-ESPALIER_INSTANTIATION class TrainExecutor<float>;
+#define ESPALIER_TRAIN_EXECUTOR(T)                        \
+  ESPALIER_INSTANTIATION struct BatchRun<T>;              \
+  ESPALIER_INSTANTIATION class UpdateRun<T>;              \
+  ESPALIER_INSTANTIATION class ProjectedEmbeddings<T>;    \
+  ESPALIER_INSTANTIATION class DeferredWeightGradients<T>; \
+  ESPALIER_INSTANTIATION class TrainExecutor<T>;
+ESPALIER_INSTANTIATE(ESPALIER_TRAIN_EXECUTOR)
+#undef ESPALIER_TRAIN_EXECUTOR
 #endif
 
 }  // namespace espalier

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `InferenceExecutor<T>`: runs a forward schedule, with a workspace as small as lifetimes allow.
+// `InferenceExecutor<T>`: runs a forward schedule, in as little memory as block lifetimes allow.
 #pragma once
 
 #include <algorithm>
@@ -21,9 +21,10 @@
 
 namespace espalier {
 
-/// Runs a plan forward on the CPU. Immutable; any number of threads may run it, each with a workspace of its own.
-/// `T` float or double. Holds no gradients and no optimiser state; the parameters must outlive it, and stay as they are.
-/// Passes: packed_weights or, with parameters kept as bf16, bf16; memory_reuse.
+/// Runs a plan forward on the CPU. Immutable; any number of threads may run it, each with its own
+/// workspace. `T` is float or double. Holds no gradients and no optimiser state. The parameters
+/// must outlive it and must not change. Passes: packed_weights, or bf16 if parameters are stored as
+/// bf16; memory_reuse.
 template <class T>
 class InferenceExecutor {
  public:
@@ -35,7 +36,7 @@ class InferenceExecutor {
     Index capacity = 0;
   };
 
-  /// `without`: names of passes that are left out. Throws ConfigError for one that there is not.
+  /// `without`: names of passes to leave out. Throws ConfigError for an unknown name.
   InferenceExecutor(const Program<T, Cpu>& program, const Parameters<T>& parameters, std::span<const std::string_view> without = {})
       : program_(program), schedule_(forward_schedule(program, false)) {
     require_passes(without, {PackedWeights<T>::name, MemoryReuse<T>::name});
@@ -48,9 +49,11 @@ class InferenceExecutor {
     apply_pass(schedule_, why_left_out(MemoryReuse<T>::name, without), memory_);
   }
 
-  InferenceExecutor(const Program<T, Cpu>&, const Parameters<T>&&, std::span<const std::string_view> = {}) = delete;  // they must outlive it
+  // Parameters must outlive the executor.
+  InferenceExecutor(const Program<T, Cpu>&, const Parameters<T>&&, std::span<const std::string_view> = {}) = delete;
 
-  /// With parameters in half the bytes. Throws ConfigError for a precision that cannot read them.
+  /// With parameters of half the size. Throws ConfigError for an unknown name or a precision that
+  /// is not bf16.
   InferenceExecutor(const Program<T, Cpu>& program, const Bf16Parameters& parameters, Precision precision,
                     std::span<const std::string_view> without = {}) requires std::is_same_v<T, float>
       : program_(program), schedule_(forward_schedule(program, false)), device_(precision.device()) {
@@ -70,26 +73,28 @@ class InferenceExecutor {
   InferenceExecutor& operator=(const InferenceExecutor&) = delete;
 
   [[nodiscard]] const PlanView& plan() const { return program_.plan; }
-  /// What is run for each microbatch.
+  /// Schedule of each microbatch.
   [[nodiscard]] const ExecutionSchedule<T>& schedule() const { return schedule_; }
   [[nodiscard]] Index values_per_sample() const { return schedule_.values; }
-  /// What it keeps beside the parameters.
+  /// Bytes of packed copies of weight matrices.
   [[nodiscard]] std::size_t packed_bytes() const { return packed_.bytes(); }
 
-  /// Room for batches of up to `samples`; larger ones run too, in microbatches.
+  /// Workspace for min(samples, `microbatch`) samples at a time; batches of any size run in it.
   [[nodiscard]] Workspace make_workspace(Index samples = microbatch) const {
     const Index capacity = (std::max)((std::min)(samples, microbatch), Index{1});
     return {Buffer<T>(static_cast<std::size_t>(schedule_.values * capacity)), capacity};
   }
 
-  /// out[k] receives outputs × size values of task k: probabilities, means, … Nothing allocates.
+  /// out[k] receives outputs × size values of task k: probabilities, means, … Does not allocate.
   void run(const Batch<T>& batch, Workspace& workspace, std::span<T* const> out) const {
     each_microbatch(batch, workspace, [&](const C& c) { write_predictions(program_, schedule_, c, out); });
   }
 
-  /// Calls visit(context) when a microbatch's activations are there: all of them where memory_reuse is left out, else the logits.
+  /// Calls visit(context) after each microbatch. Its logits are valid, and all activations if
+  /// memory_reuse is left out.
   template <class Visit>
   void each_microbatch(const Batch<T>& batch, Workspace& workspace, Visit&& visit) const {
+    if (workspace.capacity < 1) throw ConfigError("the workspace is empty, expected one of make_workspace()");
     C c;
     c.device = device_;
     c.batch = &batch;
@@ -116,7 +121,9 @@ class InferenceExecutor {
 };
 
 #if defined(ESPALIER_INSTANTIATION)
-ESPALIER_INSTANTIATION class InferenceExecutor<float>;
+#define ESPALIER_INFERENCE_EXECUTOR(T) ESPALIER_INSTANTIATION class InferenceExecutor<T>;
+ESPALIER_INSTANTIATE(ESPALIER_INFERENCE_EXECUTOR)
+#undef ESPALIER_INFERENCE_EXECUTOR
 #endif
 
 }  // namespace espalier

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `TaskGradientPass<T>`: forward and backward with a gradient for each task, which a gradient
+// `TaskGradientPass<T>`: forward and backward passes with one gradient per task, which a gradient
 // method combines.
 #pragma once
 
@@ -18,18 +18,20 @@
 
 namespace espalier {
 
-/// Drives gradient methods over the steps of a TrainExecutor, instead of its own forward_backward:
-/// `BalanceOn::parameters` by ParameterGradients, `BalanceOn::representation` by
-/// RepresentationGradients. Summed over the batch, the tasks' gradients give the Gramian and, by the
-/// method's weights, one gradient. What belongs to one task (its tower, its gate) learns from
-/// Σ_k λ_k L_k, λ the static weights.
+/// Applies gradient methods to the steps of a TrainExecutor, in place of its forward_backward():
+/// with ParameterGradients for `BalanceOn::parameters`, with RepresentationGradients for
+/// `BalanceOn::representation`. The tasks' gradients, summed over the batch, give the Gramian; the
+/// method's weights combine them to one gradient. Parameters of a single task (its tower, its gate)
+/// learn from Σ_k λ_k L_k, with static weights λ.
 ///
-/// It lives until the update of what it left. A task without labels in the batch, or with weight 0, is absent. The same bits for any number of
-/// threads; nothing allocates after the first batch. `Coordinates`: for methods that need them.
+/// Must outlive the executor's update() that uses its gradients. A task without labels in the
+/// batch, or with weight 0, is absent. Results are bit-identical for any number of threads. Does
+/// not allocate after the first batch. `Coordinates`: for methods that need them.
 template <class T, bool Coordinates = false>
 class TaskGradientPass {
  public:
-  /// After TrainExecutor::prepare, as frozen tensors take no part. Throws ConfigError.
+  /// Construct after TrainExecutor::prepare(): frozen tensors are left out. Throws ConfigError as
+  /// RepresentationGradients does.
   TaskGradientPass(TrainExecutor<T>& executor, BalanceOn on)
       : e_(executor), tasks_(executor.plan().tasks.size()) {
     gramian_.assign(tasks_ * tasks_, 0.0);
@@ -42,7 +44,8 @@ class TaskGradientPass {
     }
   }
 
-  /// Room for what the method remembers; forward_backward makes it, too, if it comes first.
+  /// Allocates what the method remembers; forward_backward() does so too. Throws ConfigError if the
+  /// method needs other `Coordinates`.
   void prepare(GradientAggregator& balance) const {
     if (balance.needs_coordinates() != Coordinates) {
       throw_error<ConfigError>({"balance '", balance.name(), "': expected TaskGradientPass<T, ",
@@ -55,8 +58,8 @@ class TaskGradientPass {
     }
   }
 
-  /// Leaves the combined gradient, as TrainExecutor::forward_backward does. `weights`: the static
-  /// ones. Returns the losses (NaN where the batch has no label of a task).
+  /// Computes the combined gradient for TrainExecutor::update(). `weights`: the static weights.
+  /// Returns the losses, NaN for a task without labels in the batch.
   std::span<const double> forward_backward(const Batch<T>& batch, std::span<const double> weights,
                                            std::uint64_t key, GradientAggregator& balance) {
     prepare(balance);
@@ -73,14 +76,13 @@ class TaskGradientPass {
     return run.losses;
   }
 
-  /// What is run for a batch of so many samples, one after the other; between the last two, or behind the only one, gradients are compared and combined.
+  /// Schedules for a batch of `samples`, in order; gradients are combined after the first.
   [[nodiscard]] ESPALIER_COLD std::vector<const ExecutionSchedule<T>*> schedules(Index samples) const {
     if (representation_) return representation_->schedules();
     return {&parameters_->schedule(samples)};
   }
 
-  /// Of the last step: G Gᵀ, row after row, NaN on the diagonal for tasks that were absent; and the
-  /// method's weights.
+  /// Of the last step: G Gᵀ, row-major, NaN on the diagonal for absent tasks; the method's weights.
   [[nodiscard]] std::span<const double> gramian() const { return gramian_; }
   [[nodiscard]] std::span<const double> weights() const { return alpha_; }
 
@@ -94,7 +96,7 @@ class TaskGradientPass {
     gradients.combine(alpha_);
   }
 
-  /// The pieces' products, in their order.
+  /// Sums the pieces' products, in order.
   void sum_products(std::span<const double> partial, std::size_t pieces) {
     std::fill(gramian_.begin(), gramian_.end(), 0.0);
     for (std::size_t piece = 0; piece < pieces; ++piece) {
@@ -120,7 +122,7 @@ class TaskGradientPass {
   std::vector<double> gramian_, alpha_;
 };
 
-/// Type-erased, for the trainer, which knows single precision only.
+/// Type-erased TaskGradientPass for the trainer, in single precision.
 struct AggregatorFactory {
   class Pass {
    public:
@@ -132,7 +134,7 @@ struct AggregatorFactory {
     /// See TaskGradientPass.
     [[nodiscard]] virtual std::vector<const ExecutionSchedule<float>*> schedules(Index samples) const = 0;
   };
-  /// Makes room for what the method remembers, too.
+  /// Also allocates what the method remembers.
   std::unique_ptr<Pass> (*make)(TrainExecutor<float>& executor, BalanceOn on,
                                 GradientAggregator& balance) = nullptr;
 };
@@ -164,12 +166,15 @@ struct AggregatorFactoryOf {
 };
 
 #if defined(ESPALIER_INSTANTIATION)
-ESPALIER_INSTANTIATION class TaskGradientPass<float, false>;
-ESPALIER_INSTANTIATION class TaskGradientPass<float, true>;
-ESPALIER_INSTANTIATION class ParameterGradients<float, false>;
-ESPALIER_INSTANTIATION class ParameterGradients<float, true>;
-ESPALIER_INSTANTIATION class RepresentationGradients<float, false>;
-ESPALIER_INSTANTIATION class RepresentationGradients<float, true>;
+#define ESPALIER_TASK_GRADIENTS(T)                                \
+  ESPALIER_INSTANTIATION class TaskGradientPass<T, false>;        \
+  ESPALIER_INSTANTIATION class TaskGradientPass<T, true>;         \
+  ESPALIER_INSTANTIATION class ParameterGradients<T, false>;      \
+  ESPALIER_INSTANTIATION class ParameterGradients<T, true>;       \
+  ESPALIER_INSTANTIATION class RepresentationGradients<T, false>; \
+  ESPALIER_INSTANTIATION class RepresentationGradients<T, true>;
+ESPALIER_INSTANTIATE(ESPALIER_TASK_GRADIENTS)
+#undef ESPALIER_TASK_GRADIENTS
 ESPALIER_INSTANTIATION struct AggregatorFactoryOf<false>;
 ESPALIER_INSTANTIATION struct AggregatorFactoryOf<true>;
 #endif

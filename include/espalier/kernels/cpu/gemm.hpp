@@ -77,7 +77,8 @@ void gemm(Index m, Index n, Index k, const GemmInput<T>& a, const GemmInput<T>& 
   ESPALIER_CALL_SET(product<T>(m, n, k, a, b, c));
 }
 
-/// y = act(W x + bias), W (m × k) packed by pack_weights(); rows below the panels are read from `rows`.
+/// y = act(W x + bias), W (m × k) packed by pack_weights(); rows below the panels are read from
+/// `rows`.
 template <class T>
 void packed_times(Index m, Index k, const T* panels, const T* rows, const T* x,
                   const GemmOutput<T>& y) {
@@ -93,11 +94,14 @@ void prepare_thread(Device device) {
 #undef ESPALIER_CALL_SET
 
 #if defined(ESPALIER_INSTANTIATION)
-ESPALIER_INSTANTIATION void gemm<float>(Index, Index, Index, const GemmInput<float>&,
-                                        const GemmInput<float>&, const GemmOutput<float>&);
-ESPALIER_INSTANTIATION void packed_times<float>(Index, Index, const float*, const float*,
-                                                const float*, const GemmOutput<float>&);
-ESPALIER_INSTANTIATION void prepare_thread<float>(Device);
+#define ESPALIER_GEMM(T)                                                                         \
+  ESPALIER_INSTANTIATION void gemm<T>(Index, Index, Index, const GemmInput<T>&,                  \
+                                      const GemmInput<T>&, const GemmOutput<T>&);                \
+  ESPALIER_INSTANTIATION void packed_times<T>(Index, Index, const T*, const T*, const T*,        \
+                                              const GemmOutput<T>&);                             \
+  ESPALIER_INSTANTIATION void prepare_thread<T>(Device);
+ESPALIER_INSTANTIATE(ESPALIER_GEMM)
+#undef ESPALIER_GEMM
 #endif
 
 }  // namespace espalier::cpu
