@@ -93,6 +93,26 @@ TEST_CASE("CSV: a row knows its file and line, over line ends in quotes too") {
   CHECK(table.where(2) == "f.csv:6");
 }
 
+TEST_CASE("CSV: rows that are taken know their file and line still") {
+  const Table table = parse("a\n1\n2\n3\n\"4\n\"\n5\n");
+  const std::vector<std::int32_t> chosen{4, 0, 1, 2, 2, 3};
+  const Table taken = table.take(chosen);
+  for (std::size_t i = 0; i < chosen.size(); ++i)
+    CHECK(taken.where(static_cast<Index>(i)) == table.where(chosen[i]));
+  CHECK(taken.where(0) == "f.csv:7");
+  CHECK(taken.take(std::vector<std::int32_t>{5, 1}).where(0) == "f.csv:5");
+  Table both = table;
+  both.append(taken);
+  CHECK(both.where(5) == "f.csv:7");
+  Table known_later;  // made here, so that its rows have no line
+  known_later.add(Column::text("a", {"9"}));
+  known_later.append(parse("a\nx\n"));
+  const Table mixed = known_later.take(std::vector<std::int32_t>{1, 0, 1});
+  CHECK(mixed.where(0) == "f.csv:2");
+  CHECK(mixed.where(1) == "table, row 2");
+  CHECK(mixed.where(2) == "f.csv:2");
+}
+
 TEST_CASE("CSV: a byte order mark is skipped") {
   CHECK(parse("\xEF\xBB\xBF" "a,b\n1,2\n").columns()[0].name == "a");
   CHECK(cells(parse("\xEF\xBB\xBF\"a\",b\n1,2\n"), "a") == "1");
@@ -115,10 +135,11 @@ TEST_CASE("CSV: without a header, columns are numbered or named") {
 TEST_CASE("CSV: missing values") {
   const Table table = parse("a,b\n1,x\n,\nNA,NA\nNaN,nan\nnull,NULL\n5,\"NA\"\n");
   CHECK(cells(table, "a") == "1 – – – – 5");
-  CHECK(cells(table, "b") == "x – – – – NA");  // in quotes it is a text
+  CHECK(cells(table, "b") == "x – – – – NA");  // quoted: a text
   CsvOptions own;
   own.missing = {"?", "-999", "Not in universe"};
-  const Table more = parse("a,b,c\n1,?,?\n-999,x,Not in universe\n,,NA\n", own);  // beside the usual
+  // In addition to the default spellings.
+  const Table more = parse("a,b,c\n1,?,?\n-999,x,Not in universe\n,,NA\n", own);
   CHECK(cells(more, "a") == "1 – –");
   CHECK(cells(more, "b") == "– x –");
   CHECK(cells(more, "c") == "– – –");
@@ -133,7 +154,7 @@ TEST_CASE("CSV: missing values") {
   own.missing = {};
   CHECK(cells(parse("b,a\n,1\nNA,2\n", own), "b") == " NA");
   own.columns = {};
-  own.missing = {""};  // countries, where NA is Namibia
+  own.missing = {""};  // countries: NA is Namibia
   CHECK(cells(parse("country,n\nNA,1\n,2\nDE,3\n", own), "country") == "NA – DE");
 }
 
@@ -286,16 +307,17 @@ TEST_CASE("CSV: malformed rows are skipped up to a limit, counted and told of") 
   const Table table = parse(
       "a,b\n"
       "1,first\n"
-      "two,lost\n"          // no number
-      "3\n"                 // too few
+      "two,lost\n"          // not a number
+      "3\n"                 // too few values
       "4,kept\n"
-      "5,x,y\n"             // too many
-      "6,\"q\"z\n"          // text after a quote
+      "5,x,y\n"             // too many values
+      "6,\"q\"z\n"          // text after a closing quote
       "7,last\n",
       options);
   CHECK(cells(table, "a") == "1 4 7");
   CHECK(cells(table, "b") == "first kept last");
-  CHECK(table.column("b").dictionary == std::vector<std::string>{"first", "kept", "last"});  // nothing of the others
+  // The dictionary has no values of the bad rows.
+  CHECK(table.column("b").dictionary == std::vector<std::string>{"first", "kept", "last"});
   CHECK(table.where(0) == "f.csv:2");
   CHECK(table.where(1) == "f.csv:5");
   CHECK(table.where(2) == "f.csv:8");

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Inputs of the rows before: against a slow and obvious reference, without leaks, and the same row by row.
+// Inputs computed from earlier rows: compared with a slow reference, without leakage, and equal row
+// by row.
 #include "espalier/data/row_history.hpp"
 
 #include <map>
@@ -24,7 +25,7 @@ using In = Inputs<MeanOf<"click", User, Before<"date">>, MeanOf<"seconds", UserT
                   CountOf<UserTab, Before<"date">>, SincePrevious<User, "time">, SincePrevious<User, "time", Nth<2>>,
                   EarlierRows<By<"user", "date">, "time">, Bucketed<MeanOf<"click", User, Before<"date">>, 4, 2>>;
 
-/// Rows in no order of time; a day's last ones come after the next day's first.
+/// Rows in random order of time; the last rows of a day come after the first rows of the next day.
 Table log_of(Index rows, std::uint64_t seed, int users = 9) {
   Random random(seed);
   const auto n = static_cast<std::size_t>(rows);
@@ -48,7 +49,8 @@ Table log_of(Index rows, std::uint64_t seed, int users = 9) {
   return table;
 }
 
-/// The sum of a label, and how many there are, of rows that are told before row `i` and of a day before its own.
+/// The sum and number of labels, and the number of rows, over the rows that precede row `i` in time
+/// and belong to an earlier day.
 struct Sums {
   double sum = 0, count = 0, rows = 0;
 };
@@ -121,7 +123,7 @@ TEST_CASE("RowHistory: a small log by hand") {
   t.add("y", std::vector<double>{1, 0, 0, 1, 1, 1});
   RowHistory(Few::fields).add_to(t);
   CHECK(cells(t, "count_by_k") == "0 0 1 1 1 0");
-  // day 2: all ½, a (1 + ½) / 2; day 3: all ½ of four, b (0 + ½) / 2, c ½
+  // Day 2: all ½, a (1 + ½) / 2. Day 3: all ½ of four rows, b (0 + ½) / 2, c ½.
   CHECK(cells(t, "mean_y_by_k") == "– – 0.75 0.75 0.25 0.5");
 }
 
@@ -153,7 +155,7 @@ TEST_CASE("RowHistory: labels of the same or later days change nothing, rows of 
         any_differs = any_differs || !same;
       }
     }
-    if (day < 6) CHECK(any_differs);  // those of later days may, and do
+    if (day < 6) CHECK(any_differs);  // labels of later days have an effect
   }
 }
 
@@ -185,7 +187,7 @@ TEST_CASE("RowHistory: row by row it gives the bits of a table") {
     const double labels[]{raw.numbers("click")[i], raw.numbers("seconds")[i]};
     if (i % 2 == 0) {
       one.add(row, labels);
-    } else {  // labels may come later, as long as it is before the next day
+    } else {  // labels may come later, before the next day
       one.add(row, nullptr);
       one.add_labels(row, labels);
     }
@@ -202,23 +204,23 @@ TEST_CASE("DailyTotals: days in the making are told apart, a row that comes late
     return sum;
   };
   for (const double day : {1.0, 2.0, 1.0, 3.0, 2.0}) totals.add(7, day, &one);
-  CHECK(read(1) == 0);  // 1 is closed: what is known is of that day too
+  CHECK(read(1) == 0);  // day 1 is closed: the totals include it
   CHECK_FALSE(totals.knows(1));
   CHECK(read(2) == 2);
   CHECK(read(3) == 4);
   CHECK(read(4) == 5);
-  totals.add(7, 0.5, &one);  // closed already: from now on known
+  totals.add(7, 0.5, &one);  // an already closed day: counts from now on
   CHECK(read(2) == 3);
   CHECK(totals.last_closed() == 1);
-  totals.add(7, 2.5, &one);  // between two that are open
+  totals.add(7, 2.5, &one);  // between two open days
   CHECK(read(3) == 6);
   CHECK(totals.last_closed() == 2);
-  totals.add(7, 2.25, &one);  // before both: closed at once
+  totals.add(7, 2.25, &one);  // before both open days: closed at once
   CHECK(totals.last_closed() == 2.25);
   CHECK(read(2.5) == 6);
   CHECK(read(3) == 7);
   CHECK(read(4) == 8);
-  // What is saved is all: 2.5 was begun after 3.
+  // The saved state is complete: day 2.5 was opened after day 3.
   REQUIRE(totals.open().size() == 2);
   CHECK(totals.open()[0].day == 2.5);
   const KeyTotals known = totals.totals();
@@ -238,7 +240,7 @@ TEST_CASE("RowHistory: of a row that comes too late nothing is known, nor that t
   t.add("time", std::vector<double>{1, 2, 3, 4, 5});
   t.add("y", std::vector<double>{1, 1, 1, 1, 1});
   RowHistory(Few::fields).add_to(t);
-  CHECK(cells(t, "count_by_k") == "0 1 2 – 2");  // with day 3 day 1 is closed
+  CHECK(cells(t, "count_by_k") == "0 1 2 – 2");  // day 3 closes day 1
   CHECK(cells(t, "mean_y_by_k") == "– 1 1 – 1");
   CHECK(cells(t, "earlier_rows_by_k") == "0 1 2 3 4");
 }
@@ -280,7 +282,7 @@ TEST_CASE("RowHistory: inputs are the same where names, columns, days and smooth
   using B = Inputs<MeanOf<"y", By<"a">, Before<"day">>, CountOf<By<"b">, Before<"week">>>;
   using C = Inputs<MeanOf<"y", By<"a">, Before<"day">, Smoothing<5>>, CountOf<By<"b">, Before<"day">>>;
   const RowHistory a(A::fields), b(B::fields), c(C::fields);
-  CHECK(a.names() == b.names());  // they do not tell
+  CHECK(a.names() == b.names());  // the names are equal
   CHECK(a.names() == c.names());
   CHECK(a.same_inputs(RowHistory(A::fields)));
   CHECK_FALSE(a.same_inputs(b));
@@ -309,6 +311,8 @@ TEST_CASE("days and times: numbers or texts, anything else is refused with its p
   CHECK(day_of("2022-05-08 23:59") == 19120);
   CHECK(seconds_of("1970-01-02T00:00:01.5Z") == 86401.5);
   CHECK(seconds_of("2024-02-29 12:30:05") == 1709209805);
+  CHECK(seconds_of("2024-02-29 12:30:05.25") == 1709209805.25);
+  CHECK_FALSE(seconds_of("2024-02-29 12:30:05."));
   for (const char* text : {"", "2022-5-8", "2023-02-29", "2022-05-08 24:00", "2022-05-08 12", "2022-05-08x", "2022-05-08 12:00:61", "08.05.2022"}) {
     CAPTURE(text);
     CHECK_FALSE(seconds_of(text));
@@ -367,9 +371,10 @@ TEST_CASE("Features: columns of the rows before are asked for, and may not begin
   RowHistory known = *features.state().history;
   known.add_to(later);
   CHECK(features.encode_inputs(Dataset(later)).size() == 3);
-  // a was 1 twice, all are 2/3
+  // a: two labels, both 1; mean of all: 2/3.
   CHECK(later.numbers("mean_y_by_k")[0] == doctest::Approx((2 + 20 * 2.0 / 3) / 22).epsilon(1e-15));
-  // So may those of a validation split not that is a table of its own; one of the same days cannot be told.
+  // A validation split in a table of its own is rejected, too; one of the same days cannot be
+  // detected.
   Features anew({Few::fields, {}});
   anew.fit(data);
   Table valid = table(3), beside = table(1);
@@ -379,7 +384,7 @@ TEST_CASE("Features: columns of the rows before are asked for, and may not begin
   CHECK_FALSE(anew.state().history);
   anew.learn_history(data, Dataset(beside));
   CHECK(anew.state().history->last() == 2);
-  // What is put behind an empty table keeps what it knows.
+  // Appending to an empty table keeps the history.
   Table whole;
   whole.append(valid);
   CHECK(whole.history->first == 3);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The executor that infers: memory shared without harm, batches of any size, no allocation, any number of threads.
+// InferenceExecutor: reuse of workspace memory, batches of any size, no allocation, any number of
+// threads.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -21,7 +22,7 @@ struct Fixture {
   esp::Parameters<float> parameters = made_up_parameters<float>(program.plan);
 };
 
-/// Kernels may add in another order for other numbers of samples, so bits may differ in the last places.
+/// The summation order of kernels may depend on the number of samples, so the last bits may differ.
 void check_close(const std::vector<float>& a, const std::vector<float>& b) { CHECK(difference(a, b) < 2e-6); }
 
 }  // namespace
@@ -52,7 +53,8 @@ TEST_CASE_TEMPLATE("inference: batches of every size in workspaces of every size
       workspace.values.fill(std::numeric_limits<float>::quiet_NaN());
       check_close(predictions(executor, data.batch(), workspace), expected);
     }
-    check_close(predictions(executor, data.batch(), whole), expected);  // used before
+    // The workspace was used before.
+    check_close(predictions(executor, data.batch(), whole), expected);
   }
 }
 
@@ -83,6 +85,15 @@ TEST_CASE("inference: in double, too") {
   }
 }
 
+TEST_CASE("inference: a workspace that was not made is refused") {
+  const Fixture<Mixed> f;
+  const esp::InferenceExecutor<float> executor(f.program, f.parameters);
+  const esp::RandomBatch<float> data(f.program.plan, 3, vocabulary_rows, 7);
+  esp::InferenceExecutor<float>::Workspace none;
+  CHECK_THROWS_WITH_AS(executor.each_microbatch(data.batch(), none, [](const auto&) {}),
+                       "the workspace is empty, expected one of make_workspace()", esp::ConfigError);
+}
+
 TEST_CASE("inference: nothing allocates") {
   const Fixture<Mixed> f;
   const esp::InferenceExecutor<float> executor(f.program, f.parameters);
@@ -90,7 +101,8 @@ TEST_CASE("inference: nothing allocates") {
   auto workspace = executor.make_workspace();
   std::vector<float> click(130), watch(130), rating(650);
   std::vector<float*> out{click.data(), watch.data(), rating.data()};
-  executor.run(large.batch(), workspace, out);  // kernels keep their packed blocks by thread
+  // The first run allocates the kernels' per-thread packing buffers.
+  executor.run(large.batch(), workspace, out);
   const long before = allocations();
   for (int i = 0; i < 5; ++i) {
     executor.run(small.batch(), workspace, out);

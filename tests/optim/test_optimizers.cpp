@@ -18,7 +18,7 @@ using namespace espalier;
 
 namespace {
 
-/// A user's own rule, stateless by nature.
+/// A user-defined optimizer without states.
 struct SignDescent {
   double learning_rate = 0.5;
   static constexpr std::string_view name = "sign_descent";
@@ -34,6 +34,11 @@ struct SignDescent {
   }
 };
 
+/// The same, with a stateless() that has no effect because there are no states.
+struct ContradictoryDescent : SignDescent {
+  [[nodiscard]] bool stateless() const { return false; }
+};
+
 const std::vector<Optimizer> all_optimizers{
     Sgd{.learning_rate = 0.05},
     Sgd{.learning_rate = 0.05, .momentum = 0.9, .weight_decay = 0.01},
@@ -43,7 +48,7 @@ const std::vector<Optimizer> all_optimizers{
     Adagrad{.initial_accumulator = 0.1},
     SignDescent{}};
 
-/// Parameters with their states, as a trainer keeps them.
+/// Parameters and their optimizer states.
 template <class T>
 struct Tensor {
   std::vector<T> values;
@@ -72,7 +77,7 @@ std::vector<T> random_values(std::size_t n, std::uint64_t seed) {
 template <class T>
 void follow(const Optimizer& optimizer, const double (&expected)[4][22], double tolerance) {
   INFO(optimizer.describe());
-  constexpr std::size_t split = 15;  // two tensors: 5 × 3 and 7
+  constexpr std::size_t split = 15;  // two tensors: 5 × 3 and 7 values
   std::vector<T> start(22);
   for (std::size_t i = 0; i < 22; ++i) start[i] = static_cast<T>(std::cos(static_cast<double>(i)));
   Tensor<T> first(optimizer, {start.begin(), start.begin() + split});
@@ -149,7 +154,7 @@ TEST_CASE_TEMPLATE("any size, at any address, in any cut: the same bits, and not
       if (n > 0) CHECK(whole.values != start);
 
       for (std::size_t shift = 0; shift < 4;
-           ++shift) {  // off any alignment, with guards on both sides
+           ++shift) {  // unaligned, with guard values on both sides
         std::vector<T> values(n + shift + 2 * margin, T{7});
         std::copy(start.begin(), start.end(), values.begin() + static_cast<Index>(margin + shift));
         Tensor<T> moved(optimizer, values);
@@ -202,8 +207,8 @@ TEST_CASE_TEMPLATE("all rows touched is the dense update; untouched rows keep th
       CHECK(lazy.values == dense.values);
       CHECK(lazy.states == dense.states);
 
-      // From here on two rows only: they move as if dense at the global step, the others not at
-      // all.
+      // Then update two rows only: they change as in a dense update at the global step, the others
+      // stay.
       const Tensor<T> before = lazy;
       const std::vector<std::int32_t> two{6, 2};
       const auto gradient = random_values<T>(2 * width, 99);
@@ -242,6 +247,9 @@ TEST_CASE("plain gradient descent keeps no state, whichever pointer it is given"
   Optimizer(SignDescent{}).update(p, g, nullptr, 2, {});
   CHECK(p[0] == -2);
   CHECK(p[1] == 5);
+  Optimizer(ContradictoryDescent{}).update(p, g, nullptr, 2, {});
+  CHECK(p[0] == -2.5);
+  CHECK(p[1] == 5.5);
 }
 
 TEST_CASE("describe names every hyper-parameter exactly; copies are the same optimiser") {
@@ -317,7 +325,7 @@ TEST_CASE_TEMPLATE("averages whose gradients have ceased come to rest at 0; what
     for (const T p : tensor.values) CHECK(std::isnan(p));
   }
 
-  // Squares that are small as such do not go alone: p moves by the rate.
+  // Tiny squared gradients alone are kept: p moves by the learning rate per step.
   const Optimizer careful(Adam{.learning_rate = 1e-3, .epsilon = 1e-20});
   Tensor<T> small(careful, std::vector<T>(11));
   const std::vector<T> little(11, static_cast<T>(1e-15));

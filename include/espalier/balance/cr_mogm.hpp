@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// CR-MOGM: another method's weights, smoothed over steps.
+// CR-MOGM: smooths another method's weights over steps.
 #pragma once
 
+#include <cmath>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,13 +12,13 @@
 
 namespace espalier {
 
-/// λ ← α λ + (1 − α) λ̂ with λ̂ the weights of `Method`; the first λ is λ̂. Weights then depend
-/// little on the batch that they multiply, without which stochastic multi-objective methods need
-/// not converge. Zhou et al., On the convergence of stochastic multi-objective gradient
-/// manipulation and beyond, NeurIPS 2022.
+/// λ ← α λ + (1 − α) λ̂, with λ̂ the weights of `Method`; initially λ = λ̂. The weights then depend
+/// little on the batch whose gradients they multiply; without this, stochastic multi-objective
+/// methods need not converge. Zhou et al., On the convergence of stochastic multi-objective
+/// gradient manipulation and beyond, NeurIPS 2022.
 ///
-/// Costs what `Method` costs; keeps λ. Conventions: α is fixed (0.9); the paper lets it grow to 1
-/// as the learning rate falls. A task that is absent keeps its λ.
+/// Costs as much as `Method`; state: λ and that of `Method`. Conventions: α is fixed (0.9); in the
+/// paper it grows to 1 as the learning rate decreases. An absent task keeps its λ.
 template <class Method = Mgda>
 struct CrMogm {
   static_assert(!Method::needs_coordinates,
@@ -29,7 +30,7 @@ struct CrMogm {
   static constexpr bool needs_coordinates = false;
   static constexpr bool inner_state = detail::GradientMethodWithState<Method>;
 
-  std::vector<double> smooth{};  ///< λ; NaN before the task's first
+  std::vector<double> smooth{};  ///< λ; NaN until the task is first present
 
   void keep(const LearningTasks& tasks) requires(detail::KeepsSettingsByTask<Method>) {
     method.keep(tasks);

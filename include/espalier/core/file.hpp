@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Files: read whole or in parts, and written so that a reader sees the old one or the new one, never half of one.
+// Files: reading whole files or parts of them, folders, and atomic writes: a reader sees the old
+// file or the new file, never a partial one.
 #pragma once
 
 #include <atomic>
@@ -40,11 +41,13 @@ struct Close {
 };
 using Handle = std::unique_ptr<std::FILE, Close>;
 
-enum class Open : std::uint8_t { read, append, create };  ///< create: a new file, or none when there is one
+/// `create` fails if the file exists.
+enum class Open : std::uint8_t { read, append, create };
 
 #if !defined(_WIN32)
-/// ::open() for this program alone. Never at the descriptors of standard input, output and error: where one of those is
-/// closed, what is written to it would land in the file. Negative, with errno, when it fails.
+/// ::open() with O_CLOEXEC. Never returns descriptor 0, 1 or 2: if standard input, output or error
+/// is closed, output written to it would otherwise go into this file. Returns a negative value and
+/// sets errno on failure.
 [[nodiscard]] ESPALIER_COLD inline int open_descriptor(const std::string& path, int flags) noexcept {
   const int file = ::open(path.c_str(), flags | O_CLOEXEC, 0666);
   if (file < 0 || file > STDERR_FILENO) return file;
@@ -56,12 +59,13 @@ enum class Open : std::uint8_t { read, append, create };  ///< create: a new fil
 }
 #endif
 
-/// Null, with errno, when it fails.
+/// Returns null and sets errno on failure.
 [[nodiscard]] ESPALIER_COLD inline Handle open_file(const std::string& path, Open how) noexcept {
 #if defined(_WIN32)
   return Handle(std::fopen(path.c_str(), how == Open::read ? "rb" : how == Open::append ? "ab" : "wbx"));
 #else
-  // To read without waiting: a FIFO may have no writer, and is then found to be no regular file.
+  // O_NONBLOCK for reading: opening a FIFO that has no writer would block. InputFile rejects it
+  // later, because it is not a regular file.
   const int flags = how == Open::read ? O_RDONLY | O_NONBLOCK : O_WRONLY | O_CREAT | (how == Open::append ? O_APPEND : O_EXCL);
   const int file = open_descriptor(path, flags);
   if (file < 0) return nullptr;
@@ -71,14 +75,14 @@ enum class Open : std::uint8_t { read, append, create };  ///< create: a new fil
 #endif
 }
 
-/// "cannot <doing> <path>: <the system's reason>"
+/// Throws IoError: "cannot <doing> <path>: <the system's reason>".
 [[noreturn]] inline void fail(const std::string& doing, const std::string& path,
                               int reason = errno) {
   throw_error<IoError>({"cannot ", doing, " ", path, ": ",
                         (reason == 0 ? "unknown reason" : std::strerror(reason))});
 }
 
-/// The folder of `path` with its slash ("" when it has none), and what comes after.
+/// The folder of a path, including the slash ("" if there is none), and the file name.
 struct Parts {
   std::string folder, name;
 };
@@ -94,19 +98,23 @@ struct Parts {
 
 }  // namespace file_detail
 
-/// The file's name with another ending: "run/diagnosis.jsonl" and ".svg" make "run/diagnosis.svg".
+/// Replaces the part of `path` from its last '.' on with `ending`: "run/diagnosis.jsonl" and ".svg"
+/// give "run/diagnosis.svg".
 [[nodiscard]] inline std::string with_ending(const std::string& path, std::string_view ending) {
-  return path.substr(0, path.rfind('.')).append(ending);
+  const std::size_t dot = path.rfind('.'), folder = path.find_last_of("/\\");
+  const bool has_ending = dot != path.npos && (folder == path.npos || dot > folder);
+  return path.substr(0, has_ending ? dot : path.npos).append(ending);
 }
 
-/// A file open for reading, its size taken at opening. Not for two threads at once.
+/// A file open for reading; its size is read when it is opened. Not thread-safe.
 class InputFile {
  public:
-  /// Throws IoError when it cannot be opened or is no regular file.
+  /// Throws IoError if the file cannot be opened or is not a regular file.
   ESPALIER_COLD explicit InputFile(std::string path) : path_(std::move(path)) {
     file_ = file_detail::open_file(path_, file_detail::Open::read);
     if (!file_) file_detail::fail("open", path_);
-    static_cast<void>(std::setvbuf(file_.get(), nullptr, _IONBF, 0));  // parts are large: no copy of them
+    // Reads are large: no buffer, which would copy them.
+    static_cast<void>(std::setvbuf(file_.get(), nullptr, _IONBF, 0));
 #if defined(_WIN32)
     const std::int64_t end = _fseeki64(file_.get(), 0, SEEK_END) == 0 ? _ftelli64(file_.get()) : -1;
     if (end < 0) file_detail::fail("read", path_);
@@ -123,7 +131,7 @@ class InputFile {
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
   [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
 
-  /// Fills `out` with the bytes from `offset` on. Throws IoError when there are fewer.
+  /// Fills `out` with the bytes from `offset` on. Throws IoError if there are fewer.
   ESPALIER_COLD void read(std::uint64_t offset, std::span<std::byte> out) const {
     if (out.empty()) return;
     if (offset > size_ || out.size() > size_ - offset) end_reached();
@@ -149,7 +157,7 @@ class InputFile {
   std::uint64_t size_ = 0;
 };
 
-/// The bytes of a whole file. Throws IoError.
+/// Returns the content of a whole file. Throws IoError.
 [[nodiscard]] inline std::string read_file(const std::string& path) {
   const InputFile file(path);
   std::string bytes(static_cast<std::size_t>(file.size()), '\0');
@@ -157,7 +165,7 @@ class InputFile {
   return bytes;
 }
 
-/// Whether there is something at `path` (through links).
+/// Returns whether `path` exists; follows symbolic links.
 [[nodiscard]] inline bool file_exists(const std::string& path) noexcept {
 #if defined(_WIN32)
   return _access(path.c_str(), 0) == 0;
@@ -167,7 +175,7 @@ class InputFile {
 #endif
 }
 
-/// Whether there is a folder at `path` (through links).
+/// Returns whether `path` is a folder; follows symbolic links.
 [[nodiscard]] inline bool is_folder(const std::string& path) noexcept {
 #if defined(_WIN32)
   std::error_code ignored;
@@ -178,7 +186,7 @@ class InputFile {
 #endif
 }
 
-/// Makes a folder and those above it; one that exists is fine. Throws IoError.
+/// Creates a folder and its parent folders; existing folders are not an error. Throws IoError.
 ESPALIER_COLD inline void make_folders(const std::string& path) {
 #if defined(_WIN32)
   std::error_code error;
@@ -196,7 +204,7 @@ ESPALIER_COLD inline void make_folders(const std::string& path) {
 #endif
 }
 
-/// Where write_file_atomically() lets its caller write.
+/// The output that write_file_atomically() passes to its caller.
 class OutputFile {
  public:
   OutputFile(std::FILE* file, const std::string& path) : file_(file), path_(path) {}

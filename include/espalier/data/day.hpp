@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Days and times as numbers, from numbers or from texts.
+// Days and times as numbers, from numbers or from text.
 #pragma once
 
 #include <chrono>
@@ -16,8 +16,8 @@
 
 namespace espalier {
 
-/// Seconds since 1970 of "2022-05-08", "2022-05-08 18:30" or "2022-05-08T18:30:05" (a fraction and a Z behind it may follow);
-/// nothing for other texts.
+/// Seconds since 1970 of "2022-05-08", "2022-05-08 18:30" or "2022-05-08T18:30:05" (fractional
+/// seconds and a final Z are allowed); nullopt for other texts.
 [[nodiscard]] ESPALIER_COLD inline std::optional<double> seconds_of(std::string_view text) {
   const auto number = [&](std::size_t at, std::size_t digits) {
     int value = 0;
@@ -45,15 +45,17 @@ namespace espalier {
       if (second < 0 || second > 60) return std::nullopt;
       seconds += second;
       at = 19;
-      double part = 0.1;
-      for (at += is(at, '.') ? 1U : 0U; at > 19 && number(at, 1) >= 0; ++at, part /= 10) seconds += part * number(at, 1);
+      if (is(at, '.')) {
+        if (number(++at, 1) < 0) return std::nullopt;
+        for (double part = 0.1; number(at, 1) >= 0; ++at, part /= 10) seconds += part * number(at, 1);
+      }
     }
     at += is(at, 'Z') ? 1U : 0U;
   }
   return at == text.size() ? std::optional(seconds) : std::nullopt;
 }
 
-/// The day of the same texts, in days since 1970.
+/// The day of such a text, in days since 1970; nullopt for other texts.
 [[nodiscard]] inline std::optional<double> day_of(std::string_view text) {
   const std::optional<double> seconds = seconds_of(text);
   return seconds ? std::optional(std::floor(*seconds / 86400)) : std::nullopt;
@@ -61,16 +63,17 @@ namespace espalier {
 
 namespace history_detail {
 
-/// What errors say behind "column 'day' is ": what stands there (nothing: missing), and what was expected.
+/// Error text after "column 'day' is ": the value found (empty: missing) and what was expected.
 [[nodiscard]] ESPALIER_COLD inline std::string no_moment(std::string_view found, bool days) {
   return message({(found.empty() ? "missing" : "'" + std::string(found) + "'"), ", expected a ", (days ? "day" : "time"),
                   ", as inputs of the rows before go by it: a number, or a text as 2022-05-08", (days ? "" : " 18:30:05")});
 }
 
-/// The day or the time of a text; nothing for other texts.
+/// The day or time that a text states; nullopt for other texts.
 [[nodiscard]] inline std::optional<double> moment_of(std::string_view text, bool days) { return days ? day_of(text) : seconds_of(text); }
 
-/// A column of days or of times, by row. Throws DataError where one is missing or none.
+/// A column of days or times, by row. Throws DataError if a value is missing or is not a day or
+/// time.
 [[nodiscard]] ESPALIER_COLD inline std::vector<double> moments_of(const Table& table, std::string_view name, bool days) {
   const Column& column = table.column(name);
   const auto refuse = [&](std::size_t row, std::string_view found) {
@@ -97,7 +100,7 @@ namespace history_detail {
 
 namespace features_detail {
 
-/// A day or a time that is given for a row. Throws ConfigError.
+/// The day or time given for a row. Throws ConfigError if it is missing or invalid.
 [[nodiscard]] inline double moment_of(const NamedValue* value, std::string_view name, bool days) {
   if (value != nullptr && !value->is_text && std::isfinite(value->number)) return value->number;
   if (value != nullptr && value->is_text) {

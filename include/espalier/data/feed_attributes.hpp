@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a platform would know of simulated users and videos: ranges, flags, encoded features.
+// What a platform would know about simulated users and videos: ranges, flags, encoded features.
 #pragma once
 
 #include <algorithm>
@@ -19,11 +19,11 @@ namespace espalier {
 
 namespace feed_detail {
 
-/// A text column of all users, or of all items.
+/// A text column over all users, or over all items.
 struct Attribute {
   std::string name;
-  std::vector<std::string> values;  ///< what the codes mean
-  std::vector<std::int32_t> codes;  ///< one for each user, or item
+  std::vector<std::string> values;  ///< the texts of the codes
+  std::vector<std::int32_t> codes;  ///< one per user or item
 };
 
 /// A value and its share.
@@ -32,10 +32,10 @@ struct Share {
   double share;
 };
 
-/// Φ(z) of a standard normal.
-[[nodiscard]] inline double quantile_of(double z) { return 0.5 * std::erfc(-z / std::sqrt(2.0)); }
+/// Φ(z), the cumulative distribution function of the standard normal.
+[[nodiscard]] inline double normal_cdf(double z) { return 0.5 * std::erfc(-z / std::sqrt(2.0)); }
 
-/// The first value whose summed share is above `u`; the last takes what is left.
+/// The first value whose cumulative share is above `u`; otherwise the last.
 [[nodiscard]] inline std::int32_t pick(std::span<const Share> shares, double u) {
   std::int32_t code = 0;
   for (; code + 1 < static_cast<std::int32_t>(shares.size()); ++code) {
@@ -54,8 +54,8 @@ struct Share {
   return a;
 }
 
-/// The users' columns under the names of KuaiRand. They tell something of taste and habits, and
-/// never all.
+/// User columns with the names of KuaiRand. They correlate with taste and habits, but do not
+/// determine them.
 [[nodiscard]] inline std::vector<Attribute> user_attributes(const FeedWorld& world) {
   static constexpr Share active[] = {{"full_active", .66},
                                      {"high_active", .22},
@@ -100,7 +100,7 @@ struct Share {
     const FeedWorld::User& user = world.users()[i];
     Random random(world.stream(6), i);
     const auto blurred = [&](double z) {
-      return quantile_of((z + 0.5 * random.normal()) / std::sqrt(1.25));
+      return normal_cdf((z + 0.5 * random.normal()) / std::sqrt(1.25));
     };
     const bool fresh = i >= there;
     made[0].codes.push_back(fresh ? 4 : pick(active, 1 - blurred(user.activity)));
@@ -120,7 +120,7 @@ struct Share {
   return made;
 }
 
-/// The videos' columns under the names of KuaiRand. A tag is "3", or two of them "3,17".
+/// Video columns with the names of KuaiRand. A tag is "3", or "3,17" if there are two.
 [[nodiscard]] inline std::vector<Attribute> item_attributes(const FeedWorld& world) {
   static constexpr Share types[] = {{"NORMAL", 1}, {"AD", 0}};
   static constexpr Share uploads[] = {
@@ -147,8 +147,8 @@ struct Share {
   return made;
 }
 
-/// The rows `of` (user or item numbers) of an attribute as a column, its dictionary in order of
-/// first appearance.
+/// The attribute of the users or items `of` as a column, its dictionary in order of first
+/// appearance.
 [[nodiscard]] inline Column column_of(const Attribute& attribute,
                                       const std::vector<std::int32_t>& of) {
   Column made;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `Table`: named columns of numbers or of text, all of one length.
+// `Table`: named columns of numbers or text, all of the same length.
 #pragma once
 
 #include <algorithm>
@@ -22,32 +22,36 @@
 
 namespace espalier {
 
-/// Where the columns of a table come from that know of the rows before (data/row_history.hpp).
+/// How the columns of history inputs (data/row_history.hpp) in a table were computed.
 struct HistorySpan {
-  bool from_nothing = true;  ///< else they go on from what was known
-  double first = 0;          ///< the first day or time of the table's rows
+  bool from_nothing = true;  ///< false: they continue from rows that were known before
+  double first = 0;          ///< first day or time of the table's rows
 };
 
-/// Columns of one length. `source` (a file's name) begins error messages.
+/// Columns of the same length. Error messages start with `source` (for example a file name).
 ///
-/// What column(), numbers(), columns() and as_text() refer to stays good through add(), derive(), append(), rename(), the removal
-/// of other columns and a move of the table (into a Dataset, say). It ends with the column's removal, the table's destruction or
-/// an assignment to the table. append() makes columns longer: the references stay good, pointers and iterators into the values
-/// do not. Of a temporary table (`read_csv(path).numbers("age")`) they give the values themselves.
+/// References from column(), numbers(), columns() and as_text() stay valid after add(), derive(),
+/// append(), rename(), removal of other columns and a move of the table (for example into a
+/// Dataset). They become invalid if the column is removed, or the table is destroyed or assigned
+/// to. append() makes columns longer: references stay valid, but pointers and iterators to the
+/// values do not. On a temporary table (`read_csv(path).numbers("age")`) these functions return
+/// values.
 class Table {
  public:
   std::string source = "table";
-  std::vector<std::string> notes;  ///< what a reader or a join wants said: rows skipped, keys without a partner
-  RowOrigins origins;              ///< where the rows stood in files
-  std::optional<HistorySpan> history{};  ///< none where there are no such columns
-  std::string hint{};              ///< what a reader suspects to be wrong: put behind the error that a column is not there
+  /// Messages of a reader or a join: rows skipped, keys without a partner.
+  std::vector<std::string> notes;
+  RowOrigins origins;              ///< file and line of each row
+  std::optional<HistorySpan> history{};  ///< nullopt if there are no columns of history inputs
+  /// What a reader suspects to be wrong; appended to the error that a column does not exist.
+  std::string hint{};
 
   [[nodiscard]] Index rows() const { return columns_.empty() ? 0 : columns_[0].size(); }
   [[nodiscard]] const Columns& columns() const& { return columns_; }
   [[nodiscard]] Columns columns() && { return std::move(columns_); }
   [[nodiscard]] bool has(std::string_view name) const { return columns_.find(name) != nullptr; }
 
-  /// 0, 1, … for each row. Throws DataError for more than 2^31 − 1.
+  /// 0, 1, … for all rows. Throws DataError for more than 2^31 − 1 rows.
   [[nodiscard]] ESPALIER_COLD std::vector<std::int32_t> row_numbers() const {
     if (rows() > std::numeric_limits<std::int32_t>::max()) throw_error<DataError>({source, ": more than 2^31 − 1 rows"});
     std::vector<std::int32_t> numbers(static_cast<std::size_t>(rows()));
@@ -55,13 +59,14 @@ class Table {
     return numbers;
   }
 
-  /// A row in a message: "events.csv:18", or "table, row 17" (from 1) when it is from no file.
+  /// A row as a message shows it: "events.csv:18", or "table, row 17" (from 1) if it is not from a
+  /// file.
   [[nodiscard]] ESPALIER_COLD std::string where(Index row) const {
     return origins.find(row).value_or(source + ", row " + std::to_string(row + 1));
   }
 
-  /// Throws DataError when the name is taken, the length differs, a text's code is outside its dictionary, or a value is twice
-  /// in that.
+  /// Throws DataError if the name is in use, the length differs, a code is outside the dictionary,
+  /// or the dictionary has a value twice.
   ESPALIER_COLD void add(Column column) {
     expect_free(column.name);
     if (!columns_.empty() && column.size() != rows()) {
@@ -88,13 +93,13 @@ class Table {
     columns_.add(std::move(column));
   }
 
-  /// A column from a span, vector, … of numbers (NaN: missing) or of strings (empty: missing).
+  /// Adds a column from a span, vector, … of numbers (NaN: missing) or strings (empty: missing).
   template <NumberRange Range>
   void add(std::string name, const Range& values) { add(Column::number(std::move(name), values)); }
   template <TextRange Range>
   void add(std::string name, const Range& values) { add(Column::text(std::move(name), values)); }
 
-  /// A column made from the others: `value(row)` for each row.
+  /// Adds a column computed from others: `value(row)` for each row.
   template <class Function>
   void derive(std::string name, Function&& value) {
     std::vector<double> made(static_cast<std::size_t>(rows()));
@@ -104,7 +109,7 @@ class Table {
     add(std::move(column));
   }
 
-  /// Throws DataError, naming the columns there are, when there is none of that name.
+  /// Throws DataError, which lists the existing columns, if there is no column of that name.
   [[nodiscard]] ESPALIER_COLD const Column& column(std::string_view name) const& {
     if (const Column* c = columns_.find(name)) return *c;
     std::string known;
@@ -114,7 +119,7 @@ class Table {
   }
   [[nodiscard]] Column column(std::string_view name) && { return std::as_const(*this).column(name); }
 
-  /// The numbers of a column; throws DataError when it holds text.
+  /// The numbers of a column. Throws DataError if it is a text column.
   [[nodiscard]] const std::vector<double>& numbers(std::string_view name) const& {
     const Column& c = column(name);
     if (c.kind != ColumnKind::number) {
@@ -125,7 +130,7 @@ class Table {
   }
   [[nodiscard]] std::vector<double> numbers(std::string_view name) && { return std::as_const(*this).numbers(name); }
 
-  /// A column as text. Of numbers, which are written out first ("3", "0.5"), a new one: it is put into `made`.
+  /// A column as text. A numeric column is converted ("3", "0.5") and stored in `made`.
   [[nodiscard]] const Column& as_text(std::string_view name, Column& made) const& {
     const Column& c = column(name);
     if (c.kind == ColumnKind::text) return c;
@@ -133,8 +138,9 @@ class Table {
   }
   [[nodiscard]] const Column& as_text(std::string_view name, Column& made) && { return made = as_text(name); }
 
-  /// A column as categories' keys (category_key.hpp): as text, and what are spellings of one key are one value. Throws DataError
-  /// for whole numbers that may have been others: those from 2^53 on, or from 2^24 on where they were floats.
+  /// A column as category keys (category_key.hpp): as text, where all spellings of a key are one
+  /// value. Throws DataError for integers that may have been rounded: from 2^53 on, or from 2^24 on
+  /// if they were floats.
   [[nodiscard]] const Column& as_keys(std::string_view name, Column& made) const& {
     const Column& c = column(name);
     if (c.kind == ColumnKind::text) return keys_of(c, made);
@@ -156,7 +162,7 @@ class Table {
     return std::as_const(*this).as_text(name, made);
   }
 
-  /// Keeps `names` only, in that order.
+  /// A table with only the columns `names`, in that order.
   [[nodiscard]] Table select(const std::vector<std::string>& names) const {
     Table made = like_this();
     made.origins = origins;
@@ -164,7 +170,7 @@ class Table {
     return made;
   }
 
-  /// The rows of these numbers, in that order. Throws DataError for one that is not there.
+  /// A table with these rows, in that order. Throws DataError for a row that does not exist.
   [[nodiscard]] Table take(std::span<const std::int32_t> chosen) const {
     for (const std::int32_t row : chosen) {
       if (row < 0 || row >= rows()) {
@@ -172,6 +178,7 @@ class Table {
       }
     }
     Table made = like_this();
+    made.origins = origins.take(chosen);
     for (const Column& c : columns_) {
       Column part = c.without_rows();
       pick(c.numbers, chosen, part.numbers);
@@ -190,7 +197,8 @@ class Table {
 
   void remove(std::string_view name) { columns_.remove(column(name).name); }
 
-  /// The rows of `other` behind these; it must have the same columns, in any order. Throws DataError.
+  /// Appends the rows of `other`, which must have the same columns, in any order; a table without
+  /// columns takes those of `other`. Throws DataError.
   void append(const Table& other) {
     if (&other == this) {
       append(Table(other));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What `PlanPredictor` does.
+// Definitions of `PlanPredictor`.
 #pragma once
 
 #include <algorithm>
@@ -107,7 +107,7 @@ ESPALIER_INLINE const PlanView& PlanPredictor::plan() const { return executor_->
 ESPALIER_INLINE std::size_t PlanPredictor::parameter_bytes() const {
   std::size_t values = parameters_.dense.size();
   for (const Buffer<float>& table : parameters_.tables) values += table.size();
-  return values * sizeof(float) + bf16_.bytes();
+  return values * sizeof(float) + executor_->packed_bytes() + bf16_.bytes();
 }
 
 ESPALIER_INLINE Predictions PlanPredictor::run(const EncodedData& data) const {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What an optimiser remembers of every parameter: its moments.
+// `OptimizerState`: values that an optimiser keeps per parameter, such as moments.
 #pragma once
 
 #include <vector>
@@ -10,11 +10,10 @@
 
 namespace espalier {
 
-/// `count` values for every parameter: dense[s] as the dense parameters lie, tables[s][t] as table t.
+/// `count` values per parameter: dense[s] has the layout of the dense parameters, tables[s][t] that
+/// of table t.
 template <class T>
 struct OptimizerState {
-  static constexpr int max_states = 4;
-
   int count = 0;
   std::vector<Buffer<T>> dense;
   std::vector<std::vector<Buffer<T>>> tables;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `ParameterUpdate<T>`: what learns from gradients: the optimiser and what it remembers, groups of parameters that it treats
-// apart or leaves alone, and the average of what was learnt.
+// `ParameterUpdate<T>`: updates parameters from gradients. Has the optimiser and its state,
+// parameter groups, frozen parameters and the average of parameters.
 #pragma once
 
 #include <algorithm>
@@ -25,7 +25,7 @@
 
 namespace espalier {
 
-/// Dense parameters learn chunk by chunk, tables shard by shard: pieces that threads may take in any order.
+/// Updates dense parameters by chunk and tables by shard; threads may process these in any order.
 template <class T>
 class ParameterUpdate {
  public:
@@ -36,8 +36,8 @@ class ParameterUpdate {
         learnt_(plan.sizes.parameters),
         values_(plan.sizes.parameter_values) {}
 
-  /// From now on by this optimiser, without its past; `freeze`: patterns with *, on tensor and table names. `average`: of
-  /// the parameters, from what they are.
+  /// Sets the optimiser, and resets its state. `freeze`: patterns with * for names of tensors and
+  /// tables. `average`: keeps a moving average of the parameters, starting at their current values.
   ESPALIER_COLD void prepare(const PlanView& plan, const Parameters<T>& parameters,
                              const Optimizer& optimizer, std::span<const std::string> freeze,
                              std::span<const ParameterGroup> groups,
@@ -53,7 +53,8 @@ class ParameterUpdate {
   [[nodiscard]] OptimizerState<T>& state() { return state_; }
   [[nodiscard]] std::span<const FreezeMask::Chunk> chunks() const { return freeze_mask_.chunks(); }
 
-  /// Sums the first `count` accumulators' gradients of a chunk into the first accumulator, in order, and clears the others.
+  /// Sums the first `count` accumulators' gradients of a chunk into the first accumulator, in
+  /// order, and clears the others.
   static void sum_accumulators(const FreezeMask::Chunk& chunk, std::span<Buffer<T>> accumulators, Index count) {
     const Index n = chunk.end - chunk.begin, whole = n / pack_size<T> * pack_size<T>;
     T* parts[Microbatches::max_accumulators]{};
@@ -73,7 +74,7 @@ class ParameterUpdate {
     }
   }
 
-  /// Σ g² of what a chunk or a shard is to learn from: of what is frozen, 0.
+  /// Σ g² of a chunk or shard; 0 if it is frozen.
   [[nodiscard]] static double squared_norm(const FreezeMask::Chunk& chunk, const T* gradient) {
     return chunk.is_frozen() ? 0 : sum_of_squares(gradient + chunk.begin, chunk.end - chunk.begin);
   }
@@ -83,11 +84,12 @@ class ParameterUpdate {
                : sum_of_squares(shard.sums.data(), shard.count() * shard.width);
   }
 
-  /// One step of a chunk of `parameters` by `gradient`, both of all dense parameters; clears the gradient.
+  /// Updates a chunk of `parameters` with `gradient`, both of which cover all dense parameters;
+  /// clears the gradient.
   void update(const FreezeMask::Chunk& chunk, T* parameters, T* gradient, const UpdateStep& step) {
     const Index n = chunk.end - chunk.begin;
     if (!chunk.is_frozen()) {
-      T* states[OptimizerState<T>::max_states]{};
+      T* states[max_optimizer_states]{};
       for (int s = 0; s < state_.count; ++s)
         states[s] = state_.dense[static_cast<std::size_t>(s)].data() + chunk.begin;
       const GroupRule& rule = rules_[static_cast<std::size_t>(chunk.group)];
@@ -98,11 +100,11 @@ class ParameterUpdate {
     std::fill_n(gradient + chunk.begin, n, T{0});
   }
 
-  /// One step of a shard's rows of its table.
+  /// Updates a shard's rows of `table`.
   void update(const Shard& shard, T* table, const UpdateStep& step) {
     const int group = freeze_mask_.table_group(shard.table);
     if (group == FreezeMask::frozen) return;
-    T* states[OptimizerState<T>::max_states]{};
+    T* states[max_optimizer_states]{};
     for (int s = 0; s < state_.count; ++s) {
       states[s] =
           state_.tables[static_cast<std::size_t>(s)][static_cast<std::size_t>(shard.table)].data();
@@ -114,7 +116,7 @@ class ParameterUpdate {
     average_.follow(shard, table, step.step);
   }
 
-  /// What is among the dense parameters and not learnt, running statistics, is averaged too.
+  /// Updates the average of state among the dense parameters, such as running statistics.
   void follow_state(const T* parameters, const UpdateStep& step) {
     average_.follow(learnt_, values_, parameters, step.step);
   }
@@ -126,7 +128,7 @@ class ParameterUpdate {
   }
 
   FreezeMask freeze_mask_;
-  Index learnt_ = 0, values_ = 0;  ///< dense parameters that learn; all of them
+  Index learnt_ = 0, values_ = 0;  ///< sizes of dense parameters, without and with state
   std::vector<GroupRule> rules_;
   OptimizerState<T> state_;
   ParameterAverage<T> average_;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is known of the rows before, in a file of tensors.
+// Stores a RowHistory (what is known of earlier rows) in a tensor file.
 #pragma once
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -17,9 +18,13 @@
 
 namespace espalier {
 
-// Metadata "history": {"version": 1, "last": …, "daily": [{"about": …, "closed": day or null, "open": [days]}, …],
-// "sessions": [{"about": …}, …]}. Tensors of group 0: "history/daily0/keys" (U64) and "history/daily0/values" (F64), the sums of all
-// closed days; of its first open day the same behind "history/daily0/open0/", of keys that it has; of sessions "history/sessions0/…".
+// Metadata "history":
+// {"version": 1, "last": …, "daily": [{"about": …, "closed": day or null, "open": [days]}, …],
+//  "sessions": [{"about": …}, …]}
+// Tensors of daily group 0: "history/daily0/keys" (U64) and "history/daily0/values" (F64), the sums
+// over all closed days, for all keys. Its first open day has the same two under
+// "history/daily0/open0/", for the keys with a non-zero sum. Tensors of session group 0:
+// "history/sessions0/…".
 
 namespace history_detail {
 
@@ -45,7 +50,7 @@ ESPALIER_COLD inline void add_totals(SafetensorsWriter& writer, const std::strin
   writer.add(name + "/values", Shape{keys, width}, std::span(totals.values));
 }
 
-/// Throws CheckpointError for keys that are not distinct, and values of another width.
+/// Throws CheckpointError if the keys are not distinct or the values have another width.
 [[nodiscard]] ESPALIER_COLD inline KeyTotals read_totals(const SafetensorsFile& file, const std::string& name, std::size_t width) {
   KeyTotals totals{width};
   const std::vector<std::uint64_t> keys = file.values<std::uint64_t>(name + "/keys");
@@ -56,7 +61,8 @@ ESPALIER_COLD inline void add_totals(SafetensorsWriter& writer, const std::strin
   return totals;
 }
 
-/// The sums of a group's closed days (part 0) or of an open one, of the keys that have any: of part 0 of all keys.
+/// Adds the sums of one part of a group: part 0, the closed days, for all keys; another part, an
+/// open day, for the keys with a non-zero sum.
 ESPALIER_COLD inline void add_part(SafetensorsWriter& writer, const std::string& name, const DailyTotals& totals, std::size_t part) {
   const KeyTotals& all = totals.totals();
   const std::size_t sums = all.width / DailyTotals::parts;
@@ -73,7 +79,8 @@ ESPALIER_COLD inline void add_part(SafetensorsWriter& writer, const std::string&
   writer.add_own(name + "/values", Shape{count, static_cast<std::int64_t>(sums)}, std::move(values));
 }
 
-/// Puts what add_part() wrote into `all`. Throws CheckpointError for a key of an open day that the closed ones do not have.
+/// Reads what add_part() wrote into `all`. Throws CheckpointError if a key of an open day is
+/// missing in the closed days.
 ESPALIER_COLD inline void read_part(const SafetensorsFile& file, const std::string& name, KeyTotals& all, std::size_t part) {
   const std::size_t sums = all.width / DailyTotals::parts;
   const KeyTotals read = read_totals(file, name, sums);
@@ -87,7 +94,8 @@ ESPALIER_COLD inline void read_part(const SafetensorsFile& file, const std::stri
 [[nodiscard]] ESPALIER_COLD inline Json finite_or_null(double x) { return std::isfinite(x) ? Json(x) : Json(); }
 [[nodiscard]] ESPALIER_COLD inline double number_or(const Json& json, double none) { return json.is_null() ? none : json.as_number(); }
 
-/// Throws DataError unless they ascend, after the closed ones.
+/// Throws DataError unless there are at most DailyTotals::open_days days, ascending and after the
+/// closed ones.
 [[nodiscard]] ESPALIER_COLD inline std::vector<DailyTotals::Day> open_days(const Json& json, double closed, const std::string& name) {
   std::vector<DailyTotals::Day> open;
   bool ascend = json.size() <= DailyTotals::open_days;
@@ -104,7 +112,8 @@ ESPALIER_COLD inline void read_part(const SafetensorsFile& file, const std::stri
 
 }  // namespace history_detail
 
-/// What `writer` refers to must live until it has written.
+/// `writer` keeps references to the session totals in `history`, which must not change until
+/// write() returns.
 ESPALIER_COLD inline void add_history(SafetensorsWriter& writer, const RowHistory& history) {
   std::vector<Json> daily, sessions;
   for (std::size_t g = 0; g < history.daily().size(); ++g) {
@@ -131,7 +140,8 @@ ESPALIER_COLD inline void add_history(SafetensorsWriter& writer, const RowHistor
   writer.metadata("history", json.dump());
 }
 
-/// What a file has of it, into one that knows nothing yet. Throws CheckpointError when it is of other inputs, or malformed.
+/// Restores `history`, which must not have seen any rows, from the file. Throws CheckpointError if
+/// the file was written for other inputs or is malformed.
 ESPALIER_COLD inline void read_history(const SafetensorsFile& file, RowHistory& history) {
   const double none = -std::numeric_limits<double>::infinity();
   const auto expect = [&](const std::string& found, const std::string& expected) {

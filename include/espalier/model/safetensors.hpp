@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Named tensors in a file: `SafetensorsWriter` and `SafetensorsFile`, in the layout that Python's `safetensors` reads.
+// `SafetensorsWriter` and `SafetensorsFile`: files of named tensors in the format of Python's
+// `safetensors`.
 #pragma once
 
 #include <bit>
+#include <cstdio>
 #include <memory>
 #include <span>
 #include <string>
@@ -23,11 +25,11 @@ static_assert(std::endian::native == std::endian::little,
 
 namespace safetensors_detail {
 
-/// A text of the metadata, written with every file and checked when it is there:
+/// Metadata key of the checksums. Written to every file, and verified on reading if present:
 /// {"metadata": {key: checksum, …}, "tensor": {name: checksum, …}}.
 inline constexpr std::string_view checksums_key = "crc32c";
 
-/// CRC-32C, as 8 hex digits.
+/// CRC-32C as 8 hex digits.
 [[nodiscard]] inline std::string checksum(std::string_view bytes) {
   char digits[9];
   std::snprintf(digits, sizeof digits, "%08x", static_cast<unsigned>(crc32c(bytes)));
@@ -39,12 +41,12 @@ inline constexpr std::string_view checksums_key = "crc32c";
 
 }  // namespace safetensors_detail
 
-/// Collects tensors by reference and writes them in one go. What a span points at must live, and stay as it is, until write()
-/// is done; names, shapes and metadata are copied.
+/// Collects references to tensors and writes them all at once. The data of a span must stay alive
+/// and unchanged until write() returns; names, shapes and metadata are copied.
 class SafetensorsWriter {
  public:
-  /// A text beside the tensors; both must be UTF-8. Throws CheckpointError otherwise, or when the key is there already, or
-  /// "crc32c".
+  /// Adds a metadata entry; key and value must be UTF-8. Throws CheckpointError if they are not, or
+  /// if the key is already set or is "crc32c".
   void metadata(std::string key, std::string value) {
     if (!is_utf8(key) || !is_utf8(value)) {
       throw_error<CheckpointError>({"metadata '", key, "' is not UTF-8: store bytes as a U8 tensor"});
@@ -58,8 +60,8 @@ class SafetensorsWriter {
     header_.metadata.emplace_back(std::move(key), std::move(value));
   }
 
-  /// A tensor. Throws CheckpointError when the name is taken, "__metadata__" or no UTF-8, or when the bytes are not as
-  /// many as shape and type say.
+  /// Adds a tensor. Throws CheckpointError if the name is taken, is "__metadata__" or is not UTF-8,
+  /// or if the number of bytes does not match shape and type.
   ESPALIER_COLD void add(std::string name, Dtype dtype, Shape shape,
                          std::span<const std::byte> bytes) {
     if (name == "__metadata__" || !is_utf8(name)) {
@@ -81,7 +83,7 @@ class SafetensorsWriter {
   void add(std::string name, Shape shape, std::span<const T> values) {
     add(std::move(name), dtype_of<T>, std::move(shape), std::as_bytes(values));
   }
-  /// Of values that the writer keeps.
+  /// Adds a tensor whose values the writer owns.
   template <class T>
   void add_own(std::string name, Shape shape, std::vector<T> values) {
     const auto kept = std::make_shared<const std::vector<T>>(std::move(values));
@@ -89,9 +91,10 @@ class SafetensorsWriter {
     kept_.push_back(kept);
   }
 
-  /// Writes the file, whole or not at all: a reader never sees half of it. Tensors of wide elements come first, so that
-  /// each begins at a multiple of its element's size. Checksums of all tensors and texts go into the metadata. Throws
-  /// IoError.
+  /// Writes the file atomically: a reader never sees a partial file. Tensors with wide elements
+  /// come first, so that each begins at a multiple of its element size. The checksums of all
+  /// tensors and metadata entries are added to the metadata. Throws IoError; CheckpointError if the
+  /// header is too large.
   ESPALIER_COLD void write(const std::string& path) const {
     SafetensorsHeader header;
     header.metadata = header_.metadata;
@@ -129,13 +132,14 @@ class SafetensorsWriter {
   std::vector<std::shared_ptr<const void>> kept_;
 };
 
-/// A file of tensors, its header read and checked, its data read when asked for, straight to where it is wanted. The
-/// file stays open: replacing it under the same name does not disturb. What it gives by reference lives as long as it does; of a
-/// temporary (`SafetensorsFile(path).metadata("model")`) it gives values. Not for two threads at once.
+/// Reads a tensor file: the header is read and verified at construction, tensor data on request,
+/// directly into the caller's buffer. The file stays open: replacing it under the same name has no
+/// effect on this object. References that it returns are valid as long as it lives; on a temporary
+/// (`SafetensorsFile(path).metadata("model")`) the accessors return values. Not thread-safe.
 class SafetensorsFile {
  public:
-  /// Throws IoError when the file cannot be read, CheckpointError when it is no well-formed safetensors file, or a text of
-  /// its metadata is not what was written.
+  /// Throws IoError if the file cannot be read; CheckpointError if it is not a well-formed
+  /// safetensors file, or if its metadata does not match the checksums.
   ESPALIER_COLD explicit SafetensorsFile(const std::string& path) : file_(path) {
     const std::uint64_t size = file_.size();
     std::string head(static_cast<std::size_t>((std::min)(size, std::uint64_t{64})), '\0');
@@ -160,11 +164,11 @@ class SafetensorsFile {
 
   [[nodiscard]] const std::string& path() const& noexcept { return file_.path(); }
   [[nodiscard]] std::string path() && { return file_.path(); }
-  /// In the order of their data.
+  /// In the order of their data in the file.
   [[nodiscard]] const std::vector<TensorInfo>& tensors() const& noexcept { return header_.tensors; }
   [[nodiscard]] std::vector<TensorInfo> tensors() && noexcept { return std::move(header_.tensors); }
 
-  /// Null when there is none of that name.
+  /// Returns null if there is no tensor of that name.
   [[nodiscard]] const TensorInfo* find(std::string_view name) const& noexcept {
     for (const TensorInfo& tensor : header_.tensors) {
       if (tensor.name == name) return &tensor;
@@ -172,7 +176,7 @@ class SafetensorsFile {
     return nullptr;
   }
   const TensorInfo* find(std::string_view name) const&& = delete;
-  /// Throws CheckpointError when there is none.
+  /// Throws CheckpointError if there is no tensor of that name.
   [[nodiscard]] TensorInfo at(std::string_view name) && { return std::as_const(*this).at(name); }
   [[nodiscard]] const TensorInfo& at(std::string_view name) const& {
     if (const TensorInfo* found = find(name)) return *found;
@@ -185,7 +189,7 @@ class SafetensorsFile {
   [[nodiscard]] std::vector<std::pair<std::string, std::string>> metadata() && noexcept {
     return std::move(header_.metadata);
   }
-  /// Null when there is none of that key.
+  /// Returns null if there is no entry with that key.
   [[nodiscard]] const std::string* find_metadata(std::string_view key) const& noexcept {
     for (const auto& [known, text] : header_.metadata) {
       if (known == key) return &text;
@@ -193,14 +197,15 @@ class SafetensorsFile {
     return nullptr;
   }
   const std::string* find_metadata(std::string_view key) const&& = delete;
-  /// Throws CheckpointError when there is none.
+  /// Throws CheckpointError if there is no entry with that key.
   [[nodiscard]] std::string metadata(std::string_view key) && { return std::as_const(*this).metadata(key); }
   [[nodiscard]] const std::string& metadata(std::string_view key) const& {
     if (const std::string* found = find_metadata(key)) return *found;
     throw_error<CheckpointError>({path(), ": expected metadata '", key, "', found none"});
   }
 
-  /// Fills `out` with a tensor. Throws CheckpointError, naming both, unless type and shape are those expected.
+  /// Reads a tensor into `out`. Throws CheckpointError, naming both, unless type and shape are as
+  /// expected.
   template <class T>
   void read(std::string_view name, const Shape& shape, std::span<T> out) const {
     const TensorInfo& tensor = at(name);
@@ -213,7 +218,8 @@ class SafetensorsFile {
     read_bytes(tensor, std::as_writable_bytes(out));
   }
 
-  /// All values of a tensor, whatever its shape. Throws CheckpointError unless its type is `T`'s.
+  /// Returns all values of a tensor of any shape. Throws CheckpointError unless its type is that of
+  /// `T`.
   template <class T>
   [[nodiscard]] std::vector<T> values(std::string_view name) const {
     const TensorInfo& tensor = at(name);
@@ -223,8 +229,8 @@ class SafetensorsFile {
     return out;
   }
 
-  /// The bytes of a tensor of any type; `out` must have room for exactly those. Throws CheckpointError, as all that read a
-  /// tensor do, when they are not what was written.
+  /// Reads the bytes of a tensor of any type; `out` must have exactly that size. Like all functions
+  /// that read a tensor, throws CheckpointError if the bytes do not match their checksum.
   void read_bytes(const TensorInfo& tensor, std::span<std::byte> out) const {
     if (out.size() != tensor.bytes()) {
       throw_error<CheckpointError>({path(), ": tensor '", tensor.name, "' has ", tensor.bytes(),
@@ -235,7 +241,8 @@ class SafetensorsFile {
   }
 
  private:
-  /// Out of the metadata, which has only the texts of whoever wrote the file; those are checked.
+  /// Moves the checksums out of the metadata, which then has only the caller's entries, and
+  /// verifies those.
   ESPALIER_COLD void take_checksums() {
     const std::string* const text = find_metadata(safetensors_detail::checksums_key);
     if (text == nullptr) return;
@@ -245,7 +252,7 @@ class SafetensorsFile {
       throw_error<CheckpointError>({path(), ": metadata '", safetensors_detail::checksums_key, "': ", error.what()});
     }
     std::erase_if(header_.metadata, [](const auto& entry) { return entry.first == safetensors_detail::checksums_key; });
-    // A checksum of no tensor, or none of one, is as bad as a wrong one.
+    // A checksum without its tensor or entry, or a missing checksum, is an error too.
     std::size_t listed = 0;
     for (const char* const kind : {"tensor", "metadata"}) {
       const Json* const known = checksums_.find(kind);
@@ -262,7 +269,7 @@ class SafetensorsFile {
                                   " texts: the file is damaged; where it was changed on purpose, leave that metadata out"});
   }
 
-  /// Throws CheckpointError where there is none.
+  /// Throws CheckpointError if there is no checksum.
   [[nodiscard]] ESPALIER_COLD const Json& expected_of(std::string_view kind, const std::string& name) const {
     const Json* const known = checksums_.find(kind);
     const Json* const expected = known == nullptr ? nullptr : known->find(name);
@@ -270,8 +277,8 @@ class SafetensorsFile {
     return *expected;
   }
 
-  /// Throws CheckpointError unless `bytes` are those that `kind` 'name' was written with; in a file without checksums they are
-  /// taken as they are.
+  /// Throws CheckpointError unless the checksum of `bytes` is that stored for `kind` 'name'. Does
+  /// nothing for a file without checksums.
   ESPALIER_COLD void check(std::string_view kind, const std::string& name, std::span<const std::byte> bytes) const {
     if (checksums_.is_null()) return;
     const Json* const expected = &expected_of(kind, name);

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// The header of a safetensors file: which tensors lie where. Read with suspicion, written to the letter.
+// The header of a safetensors file: names, types, shapes and offsets of the tensors. Parsing checks
+// everything; writing follows the format exactly.
 //
 //   8 bytes   n, little-endian
-//   n bytes   {"__metadata__": {key: text, …}, name: {"dtype": …, "shape": […], "data_offsets": [begin, end]}, …}, spaces
-//   the data  tensor after tensor without holes; offsets count from here
+//   n bytes   {"__metadata__": {key: text, …},
+//              name: {"dtype": …, "shape": […], "data_offsets": [begin, end]}, …}, then spaces
+//   data      the tensors one after the other, without gaps; offsets count from here
 //
 // Format: https://huggingface.co/docs/safetensors.
 #pragma once
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -22,7 +25,7 @@
 
 namespace espalier {
 
-/// Types of tensor elements.
+/// Element types of tensors.
 enum class Dtype : std::uint8_t { boolean, u8, i8, u16, i16, f16, bf16, u32, i32, f32, u64, i64, f64 };
 
 namespace safetensors_detail {
@@ -74,16 +77,16 @@ struct DtypeOf<double> : std::integral_constant<Dtype, Dtype::f64> {};
 template <class T>
 inline constexpr Dtype dtype_of = safetensors_detail::DtypeOf<std::remove_cv_t<T>>::value;
 
-/// "F32", and so on.
+/// The name in the file, such as "F32".
 [[nodiscard]] constexpr std::string_view dtype_name(Dtype dtype) {
   return safetensors_detail::dtypes[static_cast<std::size_t>(dtype)].name;
 }
-/// Bytes of an element.
+/// Bytes per element.
 [[nodiscard]] constexpr std::size_t dtype_size(Dtype dtype) {
   return safetensors_detail::dtypes[static_cast<std::size_t>(dtype)].size;
 }
 
-/// Lengths of a tensor's axes, the last one contiguous; none for a single number.
+/// Lengths of the axes of a tensor, row-major; empty for a scalar.
 using Shape = std::vector<std::int64_t>;
 
 [[nodiscard]] inline std::string to_string(const Shape& shape) {
@@ -100,35 +103,38 @@ struct TensorInfo {
   std::string name;
   Dtype dtype = Dtype::f32;
   Shape shape;
-  std::uint64_t begin = 0;  ///< bytes from the start of the data
+  std::uint64_t begin = 0;  ///< byte offset from the start of the data
   std::uint64_t end = 0;
 
   [[nodiscard]] std::uint64_t bytes() const noexcept { return end - begin; }
   [[nodiscard]] std::uint64_t elements() const noexcept { return bytes() / dtype_size(dtype); }
 };
 
-/// What the header says. Tensors are in the order of their data.
+/// The content of the header. Tensors are in the order of their data.
 struct SafetensorsHeader {
-  static constexpr std::uint64_t max_bytes = 100'000'000;  ///< of the JSON: the limit of the Python package too
+  /// Maximum size of the JSON, as in the Python package.
+  static constexpr std::uint64_t max_bytes = 100'000'000;
 
   std::vector<TensorInfo> tensors;
   std::vector<std::pair<std::string, std::string>> metadata;
-  std::uint64_t data_start = 0;  ///< bytes from the start of the file
+  std::uint64_t data_start = 0;  ///< byte offset from the start of the file
 
-  /// Reads the JSON of a file whose data is `data_bytes` long. `what` (the file's name) begins every message. Throws
-  /// CheckpointError, naming the tensor and what was expected, unless every tensor's size is that of its shape and
-  /// type, and all tensors together fill the data exactly: no overlap, no hole, nothing beyond the end.
+  /// Parses the JSON of a file with `data_bytes` bytes of data. `what` (the file's name) begins
+  /// every message. Throws CheckpointError, naming the tensor and what was expected, unless the
+  /// size of every tensor matches its shape and type, and the tensors together fill the data
+  /// exactly: no overlap, no gap, nothing beyond the end.
   [[nodiscard]] static SafetensorsHeader parse(std::string_view json, std::uint64_t data_bytes,
                                                const std::string& what);
 
-  /// The first 8 bytes and the JSON, padded with spaces so that the data begins at a multiple of 64 bytes.
+  /// Returns the 8 length bytes and the JSON, padded with spaces so that the data begins at a
+  /// multiple of 64 bytes.
   [[nodiscard]] std::string dump() const;
 };
 
 namespace safetensors_detail {
 
-/// Product of the lengths times the size of an element; false when that does not fit into 63 bits, or a length is
-/// negative or beyond 2^53.
+/// Writes the product of the lengths and the element size to `out`. Returns false if it does not
+/// fit into 63 bits, or a length is negative or above 2^53.
 [[nodiscard]] ESPALIER_COLD inline bool byte_count(const Shape& shape, Dtype dtype,
                                                    std::uint64_t& out) {
   constexpr std::uint64_t most = 0x7FFF'FFFF'FFFF'FFFFULL;
@@ -147,7 +153,7 @@ namespace safetensors_detail {
   return true;
 }
 
-/// A tensor's entry in the header, checked by itself.
+/// Parses the header entry of one tensor and checks it on its own.
 class EntryReader {
  public:
   EntryReader(const std::string& what, const std::string& name, const Json& entry)
@@ -242,7 +248,7 @@ inline SafetensorsHeader SafetensorsHeader::parse(std::string_view json, std::ui
     throw_error<CheckpointError>({what, ": not a safetensors file: ", error.what()});
   }
   SafetensorsHeader header;
-  std::vector<TensorInfo> read;  // in the order of their names
+  std::vector<TensorInfo> read;  // in the order of the header
   for (std::size_t i = 0; i < root.size(); ++i) {
     const Json& entry = root.items()[i];
     if (root.keys()[i] != "__metadata__") {
@@ -287,7 +293,7 @@ inline std::string SafetensorsHeader::dump() const {
     root.set("__metadata__", std::move(texts));
   }
   std::string json = root.dump();
-  json.pop_back();  // members follow one by one: Json::set() would look each name up
+  json.pop_back();  // append members as text: Json::set() would search for each name
   for (const TensorInfo& tensor : tensors) {
     Json entry = Json::object(), shape = Json::array();
     for (const std::int64_t length : tensor.shape) shape.push(length);

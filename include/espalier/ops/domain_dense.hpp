@@ -1,26 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
-// y = act((W ∘ W_p) x + b + b_p), p the sample's domain.
+// y = act((W ∘ W_p) x + b + b_p), where p is the sample's domain.
 #pragma once
 
+#include "espalier/kernels/limits.hpp"
 #include "espalier/ops/context.hpp"
 
 namespace espalier::ops {
 
-/// Fully connected, with the shared weights times those of the sample's domain, value by value. The
-/// domain p of a sample is the row of categorical field `field`: 1 … `groups`; row 0, a value not
-/// known, takes the shared weights alone.
+/// Fully connected; the weights are the element-wise product of the shared weights and those of the
+/// sample's domain. The domain p of a sample is the row of categorical field `field`: 1 … `groups`.
+/// Row 0, an unknown value, uses the shared weights alone.
 ///
-///   x  in × n    y  out × n    W  out × in    b  out    W_p  groups · out × in    b_p  groups · out
+///   x  in × n   y  out × n   W  out × in   b  out   W_p  groups · out × in   b_p  groups · out
 ///   δ = dy ∘ act′;  G_p = Σ_{j of p} δ_j x_jᵀ;  dW += Σ_p W_p ∘ G_p;  dW_p += W ∘ G_p;
 ///   db += Σ δ;  db_p += Σ_{j of p} δ_j;  dx_j = (W ∘ W_p)ᵀ δ_j
-///   (δ replaces dy; cache: what goes into act, where act needs it)
+///   (δ overwrites dy; cache: the input of act, if act needs it)
 /// Sheng et al., One model to serve all: Star topology adaptive recommender, CIKM 2021.
 struct DomainDense {
   static constexpr std::string_view name = "domain_dense";
 
   struct Shape {
     static constexpr bool holds(const Node& n) {
-      return n.groups > 0 && n.field >= 0 && n.in.steps == 1 && n.out.steps == 1 &&
+      return n.groups > 0 && n.groups <= max_domains && n.field >= 0 && n.in.steps == 1 && n.out.steps == 1 &&
              n.parameters[0].size == Index{n.out.rows} * n.in.rows && n.parameters[1].size == n.out.rows &&
              n.parameters[2].size == n.groups * n.parameters[0].size && n.parameters[3].size == n.groups * n.parameters[1].size &&
              (n.cache.exists() ? n.cache.like(n.out) : !needs_pre_activation(n.activation));
@@ -28,7 +29,7 @@ struct DomainDense {
     template <bool Holds, Where At>
     static constexpr void say() {
       static_assert(Holds, "espalier: DomainDense has weights and a bias once for all and once a domain, the field "
-                           "that tells domains, and no steps");
+                           "that tells domains, 256 of them at most, and no steps");
     }
   };
 
@@ -54,7 +55,7 @@ struct DomainDense {
         n.in.gradient ? c.gradient(n.in) : View<typename C::Scalar>{}, n.accumulate_in);
   }
 
-  /// The product of the weights is made once for all samples of a domain, and not counted.
+  /// Does not count W ∘ W_p, which is computed once for all samples of a domain.
   static constexpr Cost cost(const Node& n) {
     const double products = 2.0 * n.in.rows * n.out.rows;
     return {products, products * (n.in.gradient ? 2 : 1), 4.0 * (n.in.rows + n.out.rows)};

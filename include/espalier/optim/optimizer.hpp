@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `Optimizer`: any optimiser as a value, for float and double, for dense ranges and for touched
-// embedding rows.
+// `Optimizer`: type-erased optimiser for float and double, for dense ranges and for the touched
+// rows of embedding tables.
 #pragma once
 
 #include <array>
@@ -20,19 +20,21 @@
 
 namespace espalier {
 
-/// Holds the hyper-parameters of a rule, never its state: the caller keeps `states()` numbers for
-/// each parameter, each buffer laid out as the parameters and filled with initial_state(i) at
-/// first. Immutable, cheap to copy, thread-safe: threads may update disjoint ranges at the same
-/// time, and the bits do not depend on where the ranges are cut.
+/// Holds the hyper-parameters of a rule, not its state: the caller keeps states() numbers per
+/// parameter, in buffers with the layout of the parameters, initialised to initial_state(i).
+/// Immutable, cheap to copy, thread-safe: threads may update disjoint ranges concurrently, and the
+/// results are bit-identical for any split into ranges.
 class Optimizer {
  public:
-  /// From any rule: `Optimizer o = Adam{.learning_rate = 1e-3};`.
-  /// Throws ConfigError, naming it, when a hyper-parameter is out of its range.
+  /// From any rule: `Optimizer o = Adam{.learning_rate = 1e-3};`. Throws ConfigError, naming the
+  /// hyper-parameter, if one is out of range.
   template <class Rule>
   requires(!std::same_as<Rule, Optimizer> && OptimizerRule<Rule>)
       // NOLINTNEXTLINE(google-explicit-constructor): an option is given as the rule itself.
       ESPALIER_COLD Optimizer(const Rule& rule)
       : model_(std::make_shared<const Model<Rule>>(rule)) {
+    static_assert(Rule::states >= 0 && Rule::states <= max_optimizer_states,
+                  "espalier: an optimiser keeps 0 to 4 numbers per parameter");
     for (const HyperParameter& h : rule.hyper_parameters()) {
       if (h.value >= h.low && h.value < h.high) continue;
       throw_error<ConfigError>({Rule::name, ": ", h.name, " is ", optim_detail::shortest(h.value),
@@ -42,24 +44,24 @@ class Optimizer {
   }
 
   [[nodiscard]] std::string_view name() const { return model_->name(); }
-  /// Numbers kept for each parameter: 0 for plain gradient descent, 2 for Adam.
+  /// Numbers kept per parameter: 0 for plain gradient descent, 2 for Adam.
   [[nodiscard]] int states() const { return model_->states(); }
   [[nodiscard]] double learning_rate() const { return model_->learning_rate(); }
-  /// What every element of state i < states() is before the first step.
+  /// Initial value of every element of state i < states().
   [[nodiscard]] double initial_state(int i) const { return model_->initial_state(i); }
-  /// "adam(learning_rate=0.001, beta1=0.9, …)": every hyper-parameter, exactly; equal texts mean
-  /// equal optimisers.
+  /// "adam(learning_rate=0.001, beta1=0.9, …)": all hyper-parameters without loss of precision;
+  /// equal texts mean equal optimisers.
   [[nodiscard]] std::string describe() const { return model_->describe(); }
   /// Whether the rule has a `double weight_decay`.
   [[nodiscard]] bool has_weight_decay() const { return model_->has_weight_decay(); }
-  /// The same but for its weight decay; of a rule that has none, the same. Throws ConfigError when
-  /// it is out of its range.
+  /// Returns a copy with this weight decay; an unchanged copy if the rule has none. Throws
+  /// ConfigError if the value is out of range.
   [[nodiscard]] Optimizer with_weight_decay(double value) const {
     return model_->with_weight_decay(value);
   }
 
-  /// One step of `n` parameters `p` by their gradients `g`; `states` points to states() arrays of
-  /// n. Any alignment; none may overlap. `states` may be null when states() is 0.
+  /// Updates `n` parameters `p` with their gradients `g`; `states` points to states() arrays of
+  /// length n. Any alignment; the arrays must not overlap. `states` may be null if states() is 0.
   void update(float* p, const float* g, float* const* states, Index n,
               const UpdateStep& step) const {
     model_->update(p, g, states, n, step);
@@ -69,11 +71,11 @@ class Optimizer {
     model_->update(p, g, states, n, step);
   }
 
-  /// One step of the rows `rows[0 … count)` of `table` (rows × width, row after row), each at most
-  /// once in `rows`, by `gradients` (count × width); `states` points to states() arrays laid out as
-  /// the table. Lazy: other rows, their moments and their decay included, stay as they are; a
-  /// touched row's moments have missed the steps in which it was not touched, and the bias is
-  /// corrected by the global step (as TensorFlow's LazyAdam does).
+  /// Updates the rows `rows[0 … count)` of `table` (rows × width, row-major) with `gradients`
+  /// (count × width); a row must not occur twice in `rows`. `states` points to states() arrays with
+  /// the layout of the table. Lazy: other rows, their moments and weight decay included, do not
+  /// change; the moments of a touched row have missed the steps in which it was not touched, and
+  /// the bias is corrected with the global step (as in TensorFlow's LazyAdam).
   void update_rows(float* table, float* const* states, const std::int32_t* rows,
                    const float* gradients, Index count, Index width, const UpdateStep& step) const {
     model_->update_rows(table, states, rows, gradients, count, width, step);
@@ -148,7 +150,7 @@ class Optimizer {
     }
 
     [[nodiscard]] bool stateless() const {
-      if constexpr (requires { rule.stateless(); })
+      if constexpr (Rule::states > 0 && requires { rule.stateless(); })
         return rule.stateless();
       else
         return Rule::states == 0;
@@ -165,7 +167,7 @@ class Optimizer {
     void step_rows(T* table, T* const* s, const std::int32_t* rows, const T* g, Index count,
                    Index width, const UpdateStep& step) const {
       run<T>(s, step, [&](const auto& formula, const auto& states) {
-        constexpr Index ahead = 8;  // rows lie anywhere in memory: it is told of them beforehand
+        constexpr Index ahead = 8;  // prefetch distance: the rows are scattered in memory
         auto at = states;
         for (Index r = 0; r < count; ++r) {
           const Index offset = rows[r] * width;
@@ -180,14 +182,14 @@ class Optimizer {
       });
     }
 
-    /// Makes the formula once and calls `loop` with it and the states that are in use: all or none.
+    /// Makes the formula once and calls `loop` with it and the states in use: all or none.
     template <class T, class Loop>
     void run(T* const* s, const UpdateStep& step, Loop loop) const {
       constexpr auto count = static_cast<std::size_t>(Rule::states);
       const auto formula = rule.template formula<T>(step);
       if (stateless()) {
         loop(optim_detail::WithoutStates<decltype(formula), count>{formula}, std::array<T*, 0>{});
-      } else if constexpr (count > 0) {
+      } else if constexpr (count > 0) {  // else stateless
         std::array<T*, count> states{};
         for (std::size_t i = 0; i < count; ++i) states[i] = s[i];
         loop(formula, states);

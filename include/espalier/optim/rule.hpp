@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `OptimizerRule`: what an optimiser is, a formula for one element; and the loops that apply it to
-// ranges and to rows.
+// `OptimizerRule`: an optimiser as an update formula for one element; and the loops that apply it
+// to contiguous ranges.
 #pragma once
 
 #include <algorithm>
@@ -16,14 +16,14 @@
 
 namespace espalier {
 
-/// What changes from step to step.
+/// The values that change from step to step.
 struct UpdateStep {
-  std::int64_t step = 1;      ///< 1 for the first update: for the correction of the moments' bias
-  double rate = 1;            ///< the schedule's factor: multiplies the learning rate
-  double gradient_scale = 1;  ///< the clipping factor: multiplies the gradient before anything else
+  std::int64_t step = 1;      ///< 1 for the first update; used to correct the bias of the moments
+  double rate = 1;            ///< factor of the schedule on the learning rate
+  double gradient_scale = 1;  ///< clipping factor: multiplies the gradient first
 };
 
-/// One number that an optimiser is set by, and where it may lie: in [low, high).
+/// A hyper-parameter and its valid range [low, high).
 struct HyperParameter {
   std::string_view name;
   double value = 0;
@@ -31,19 +31,24 @@ struct HyperParameter {
   double high = std::numeric_limits<double>::infinity();
 };
 
-/// The least value allowed for what keeps a denominator from 0: it must not be 0 as a float either.
+/// Lower bound for values that keep a denominator from 0: must be non-zero as a float too.
 inline constexpr double least_epsilon = 1e-30;
+
+inline constexpr int max_optimizer_states = 4;
 
 /// An aggregate of hyper-parameters, with
 ///   `double learning_rate`;
-///   `static constexpr std::string_view name` and `static constexpr int states`, the numbers kept
-///   for each parameter; `hyper_parameters()`: a std::array<HyperParameter, N> of all of them, for
-///   checks and checkpoints; `formula<T>(const UpdateStep&)`: the update of an element, a function
-///   (p&, g, state&...) for T and Pack<T> alike.
-/// What depends on the step alone is computed in double before the function is made, once a step.
-/// May have `double initial_state(int i) const` (0 without) and `bool stateless() const` (false
-/// without): that these settings need no states after all; then none are kept and the formula gets
-/// zeros. A weight decay is called `double weight_decay`: groups of parameters then may have their own.
+///   `static constexpr std::string_view name`;
+///   `static constexpr int states`: how many numbers are kept per parameter, 0 to
+///   `max_optimizer_states`;
+///   `hyper_parameters()`: a std::array<HyperParameter, N> of all, for checks and checkpoints;
+///   `formula<T>(const UpdateStep&)`: returns the update of one element, a function
+///   (p&, g, state&...) that works for T and for Pack<T>.
+/// Values that depend only on the step are computed in double when the formula is made, once per
+/// step. Optional: `double initial_state(int i) const` (default 0) and `bool stateless() const`
+/// (default: states == 0): true if these settings need no states; then none are kept and the
+/// formula gets zeros. A weight decay must be named `double weight_decay`: parameter groups can
+/// then override it.
 template <class R>
 concept OptimizerRule = std::copyable<R> && requires(const R& rule, const UpdateStep& step) {
   { rule.learning_rate } -> std::convertible_to<double>;
@@ -58,7 +63,7 @@ namespace optim_detail {
 
 namespace ESPALIER_COMPILED_SET {
 
-/// The pack that begins at element `i`: everything is read before anything is written.
+/// Updates the pack that begins at element `i`. Reads everything before it writes.
 template <class T, class Formula, std::size_t S, std::size_t... I>
 inline void update_pack(const Formula& formula, T* p, const T* g, const std::array<T*, S>& states,
                         Index i, std::index_sequence<I...>) {
@@ -69,8 +74,8 @@ inline void update_pack(const Formula& formula, T* p, const T* g, const std::arr
   (store_pack(states[I] + i, state[I]), ...);
 }
 
-/// Fewer elements than a pack, from `i` on: the same instructions on padded copies, so that an
-/// element's result does not depend on where the range was cut.
+/// Updates the `count` elements from `i` on, fewer than a pack. Runs the same instructions on
+/// padded copies, so that the result of an element does not depend on where the range was split.
 template <class T, class Formula, std::size_t S>
 void update_rest(const Formula& formula, T* p, const T* g, const std::array<T*, S>& states, Index i,
                  Index count) {
@@ -103,7 +108,7 @@ inline void update_range(const Formula& formula, T* p, const T* g, const std::ar
 }  // namespace ESPALIER_COMPILED_SET
 using namespace ESPALIER_COMPILED_SET;
 
-/// The formula of a rule with `S` states for settings that need none of them.
+/// The formula of a rule with `S` states, for settings that need none of them.
 template <class Formula, std::size_t S>
 struct WithoutStates {
   const Formula& formula;

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// A training run as an image: the loss of every task while learning, its metrics on the validation split.
+// Chart of a training run: the training loss of every task, and its metrics on the validation
+// split.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "espalier/core/config.hpp"
@@ -13,9 +16,10 @@
 
 namespace espalier {
 
-/// The chart of a history whose columns are called "train/<task>/<metric>" and "valid/<task>/<metric>", as the trainer
-/// does: a panel per split and metric, a line per task, a task in the same colour everywhere. `metrics` are those shown,
-/// in this order; one that the history lacks is passed over. `best_epoch` > 0 is marked by a vertical line.
+/// The chart of a history with columns "train/<task>/<metric>" and "valid/<task>/<metric>", as the
+/// trainer writes them: one panel per metric and split, one line per task, the same color for a
+/// task in all panels. `metrics`: the metrics to show, in this order; metrics that the history
+/// lacks are skipped. `best_epoch` > 0 is marked by a vertical line.
 [[nodiscard]] ESPALIER_COLD inline SvgChart chart_of(const History& history, std::string title,
                                                      int best_epoch = 0,
                                                      const std::vector<std::string>& metrics = {

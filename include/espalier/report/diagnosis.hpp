@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// `Diagnosis`: measures, while a model learns, how its tasks' gradients agree and what its gates do.
+// `Diagnosis`: measures during training how the tasks' gradients agree, and what the gates do.
 #pragma once
 
+#include <cmath>
 #include <memory>
 #include <span>
 #include <string>
@@ -16,19 +17,21 @@
 
 namespace espalier {
 
-/// Measurements in single steps, as rows of a history:
+/// Measurements at single steps, as rows of a history:
 ///
-///     gradient_norm/<group>/<task>           |g_k|, of λ_k L_k by the shared parameters of the group
+///     gradient_norm/<group>/<task>           |g_k|: norm of the gradient of λ_k L_k
 ///     gradient_cosine/<group>/<task>~<task>
-///     gate/<where>/load/<expert>             mean weight; a gate's sum to 1
+///     gate/<where>/load/<expert>             mean weight; the weights of a gate sum to 1
 ///     gate/<where>/entropy, …/load_entropy   see GateReport
 ///
-/// <group> is a layer (all experts together), a table, or "all". Missing where a task is absent.
+/// Gradients are taken with respect to the shared parameters of <group>: a layer (all experts
+/// together), a table, or "all". A value is missing if a task is absent from the batch.
 template <class T>
 class Diagnosis {
  public:
-  /// `file`: .jsonl or .csv; the picture goes beside it. `last_step`: of a resumed run, whose rows
-  /// up to there are kept; 0 begins anew. The executor must outlive it.
+  /// `file`: .jsonl or .csv; the image is written next to it. `last_step`: the last step of a
+  /// resumed run; earlier rows and that row are kept. 0 starts a new file. `executor` must outlive
+  /// it.
   ESPALIER_COLD Diagnosis(const Program<T, Cpu>& program, TrainExecutor<T>& executor,
                           std::string file, std::int64_t last_step)
       : plan_(program.plan), file_(std::move(file)), probe_(executor), gates_(program, executor.parameters()) {
@@ -39,7 +42,8 @@ class Diagnosis {
     }
   }
 
-  /// Of a step, before it is made, with its key. Changes nothing that the model learns.
+  /// Measures a step before it is executed, with the key of that step. Does not change what the
+  /// model learns.
   ESPALIER_COLD const HistoryRow& measure(const Batch<T>& batch, std::span<const double> weights,
                                           std::uint64_t key, int epoch, std::int64_t step) {
     HistoryRow row;
@@ -71,7 +75,7 @@ class Diagnosis {
     return history_.rows().back();
   }
 
-  /// Writes the file and the picture. Throws IoError.
+  /// Writes the file and the image. Throws IoError.
   ESPALIER_COLD void save() const {
     if (history_.rows().empty()) return;
     history_.write(file_);
@@ -88,7 +92,7 @@ class Diagnosis {
   History history_;
 };
 
-/// What a trainer's option `diagnose` refers to once it is set.
+/// The functions that the option `diagnose` of a trainer refers to once it is set.
 template <class T>
 struct DiagnoseFunctions {
   static std::shared_ptr<Diagnosis<T>> make_one(const Program<T, Cpu>& program, TrainExecutor<T>& executor,

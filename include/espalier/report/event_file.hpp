@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// TensorBoard's event files: `EventFile` writes scalars, `read_event_file` reads them back.
+// TensorBoard event files: `EventFile` writes scalars, `read_event_file` reads them back.
 //
-//   record   length (u64) · masked CRC-32C of the length (u32) · Event · masked CRC-32C of the Event (u32)
-//   Event    1: wall time (double) · 2: step (int64) · 3: file version (text) · 5: Summary · 7: SessionLog
+//   record   length (u64) · masked CRC-32C of length (u32) · Event · masked CRC-32C of Event (u32)
+//   Event    1: wall time (double) · 2: step (int64) · 3: file version (text) · 5: Summary ·
+//            7: SessionLog
 //   Summary  1: Value { 1: tag (text) · 2: simple value (float) }, repeated
 //
-// All little-endian; Event, Summary and SessionLog are protocol buffers (event.proto and summary.proto of TensorFlow).
+// All little-endian; Event, Summary and SessionLog are protocol buffers (event.proto and
+// summary.proto of TensorFlow).
 #pragma once
 
+#include <array>
 #include <bit>
+#include <cerrno>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -31,14 +35,16 @@ struct ScalarEvent {
 struct Event {
   double wall_time = 0;  ///< seconds since 1970
   std::int64_t step = 0;
-  std::string file_version;  ///< "brain.Event:2" in a file's first record, else empty
+  std::string file_version;  ///< "brain.Event:2" in the first record of a file, else empty
   std::vector<ScalarEvent> scalars;
-  bool session_start = false;  ///< a run begins: what earlier files of the folder hold for `step` and later is void
+  /// A run starts: data of earlier files of the folder from `step` on is invalid.
+  bool session_start = false;
 };
 
 struct EventLog {
   std::vector<Event> events;
-  bool cut_off = false;  ///< the last record is incomplete: its writer was killed, or is still writing
+  /// The last record is incomplete: the writer was killed or is still writing.
+  bool cut_off = false;
 };
 
 namespace event_detail {
@@ -67,7 +73,7 @@ inline void put_varint(std::string& out, std::uint64_t value) {
   out += static_cast<char>(value);
 }
 
-/// The wire types of protocol buffers in use here.
+/// The wire types of protocol buffers that are used here.
 enum class Wire : std::uint8_t { varint = 0, fixed64 = 1, bytes = 2, fixed32 = 5 };
 
 inline void put_key(std::string& out, unsigned field, Wire wire) {
@@ -79,13 +85,14 @@ inline void put_bytes(std::string& out, unsigned field, std::string_view bytes) 
   out += bytes;
 }
 
-/// Rotated and shifted, so that the checksum of data that holds checksums stays a good one.
+/// CRC-32C, rotated and offset by a constant, so that the checksum stays useful for data that
+/// contains checksums.
 [[nodiscard]] inline std::uint32_t masked_crc(std::string_view bytes) noexcept {
   const std::uint32_t crc = crc32c(bytes);
   return ((crc >> 15U) | (crc << 17U)) + 0xA282EAD8U;
 }
 
-/// What is not UTF-8 becomes U+FFFD: protocol buffers refuse a record that has it.
+/// Replaces invalid UTF-8 by U+FFFD: protocol buffers reject a record that contains it.
 [[nodiscard]] ESPALIER_COLD inline std::string valid_text(std::string_view text) {
   std::string out;
   for (std::size_t i = 0; i < text.size();) {
@@ -140,13 +147,15 @@ inline void put_bytes(std::string& out, unsigned field, std::string_view bytes) 
 
 }  // namespace event_detail
 
-/// An event file of its own in a folder; TensorBoard shows all files of a folder as one run. Every record goes to the
-/// system whole and at once, so a killed run loses nothing that it wrote.
+/// One event file in a folder; TensorBoard shows all files of a folder as one run. Every record is
+/// written as a whole and flushed at once, so a killed run loses no record.
 class EventFile {
  public:
-  /// Makes `folder` (and those above) and a new file in it. It begins with the first step that it may write, for a
-  /// resumed run the one that it makes again: TensorBoard then drops what earlier files hold from there on. (Its server
-  /// heeds that from the folder's second such record on, so that the first file needs one too.) Throws IoError.
+  /// Creates `folder` (with its parents) and a new file in it. The file begins with a version
+  /// record and a session-start record at `first_step`, the first step that it may write (for a
+  /// resumed run, the step that it repeats): TensorBoard then drops the data of earlier files from
+  /// there on. Its server does so only from the second session start of a folder on, so the first
+  /// file has one too. Throws IoError.
   ESPALIER_COLD explicit EventFile(const std::string& folder, std::int64_t first_step = 0) {
     make_folders(folder);
     const double now = wall_time();
@@ -168,7 +177,7 @@ class EventFile {
     write(start);
   }
 
-  /// One value of a curve; tags with a common part before '/' are shown together. Throws IoError.
+  /// Writes one value of a curve. TensorBoard groups tags by the part before '/'. Throws IoError.
   void scalar(std::string_view tag, double value, std::int64_t step, double time = wall_time()) {
     Event event;
     event.wall_time = time;
@@ -177,7 +186,7 @@ class EventFile {
     write(event);
   }
 
-  /// Several values of one step in one record. Throws IoError.
+  /// Writes several values of one step in one record. Throws IoError.
   void write(Event event) {
     event.file_version = event_detail::valid_text(event.file_version);
     for (ScalarEvent& scalar : event.scalars) scalar.tag = event_detail::valid_text(scalar.tag);
@@ -188,7 +197,7 @@ class EventFile {
     flush();
   }
 
-  /// Every record is flushed as it is written; this is for those who write to the file in other ways.
+  /// write() calls this after every record. Throws IoError.
   void flush() {
     if (std::fflush(file_.get()) != 0) file_detail::fail("write", path_);
   }

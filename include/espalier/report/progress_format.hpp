@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The line that shows how far a training run is: pure text, fitted to a width.
+// The text of the progress line of a training run, fitted to a width.
 #pragma once
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <cstdio>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -15,19 +17,20 @@
 
 namespace espalier {
 
-/// Where a run is.
+/// Progress of a run.
 struct ProgressState {
-  std::string counts = "epoch";  ///< what the first number counts
+  std::string counts = "epoch";  ///< unit of the first number
   int epoch = 1;  ///< from 1
   int epochs = 1;
-  Index done = 0;    ///< samples of this epoch
-  Index total = 0;   ///< samples of an epoch; 0: unknown
-  double rate = 0;   ///< samples a second; 0: not known yet
-  double seconds = 0;  ///< spent in this epoch
-  std::vector<std::pair<std::string, double>> losses;  ///< mean of each task so far
+  Index done = 0;    ///< samples of this epoch that are done
+  Index total = 0;   ///< samples per epoch; 0: unknown
+  double rate = 0;   ///< samples per second; 0: not known yet
+  double seconds = 0;  ///< time in this epoch so far
+  std::vector<std::pair<std::string, double>> losses;  ///< mean loss of each task so far
 };
 
-/// "950", "12.3k", "1.24M": three digits, four at most.
+/// "950", "12.3k", "1.24M": three significant digits, or a whole number below 1000; "?" if not
+/// finite.
 [[nodiscard]] ESPALIER_COLD inline std::string short_number(double value) {
   constexpr std::string_view units[] = {"", "k", "M", "G", "T"};
   if (!std::isfinite(value)) return "?";
@@ -42,7 +45,7 @@ struct ProgressState {
   return text + std::string(units[unit]);
 }
 
-/// "0:07", "12:34", "3:25:00".
+/// "0:07", "12:34", "3:25:00"; "?" if negative, NaN or too long.
 [[nodiscard]] ESPALIER_COLD inline std::string short_time(double seconds) {
   if (!(seconds >= 0) || seconds > 3.6e8) return "?";
   const auto whole = static_cast<long long>(seconds + 0.5);
@@ -62,8 +65,9 @@ enum class BarStyle : std::uint8_t {
   unicode,  ///< ━━━━━╸───
 };
 
-/// One line of at most `width` characters. What does not fit is left out, the least important first: losses from the
-/// last task on, the rate, the time left; the bar takes what is over.
+/// One line of at most `width` characters. What does not fit is left out, the least important part
+/// first: the losses from the last task on, then the rate, then the remaining time. The bar takes
+/// the space that is left.
 ///
 ///     epoch 3/20  62% ━━━━━━━━━━━╸────────  184k/s  0:12 left  click 0.5123  buy 0.0831
 [[nodiscard]] ESPALIER_COLD inline std::string format_progress(const ProgressState& state,
@@ -85,7 +89,7 @@ enum class BarStyle : std::uint8_t {
     head += " " + short_number(static_cast<double>(state.done));
   }
 
-  std::vector<std::string> extras;  // the most important first
+  std::vector<std::string> extras;  // most important first
   const double left = state.rate > 0 ? static_cast<double>(state.total - state.done) / state.rate : -1;
   if (finished) {
     extras.push_back(short_time(state.seconds));
@@ -102,7 +106,8 @@ enum class BarStyle : std::uint8_t {
   const bool bar = style != BarStyle::none && state.total > 0 && used + 1 + least_bar <= room;
   if (bar) used += 1 + least_bar;
   const std::string_view more = "  ...";
-  std::size_t fit = 0, size = 0;  // how many extras fit together with "..." for the others
+  // Number and width of the extras that fit, with "..." for the others.
+  std::size_t fit = 0, size = 0;
   for (std::size_t i = 0, sum = 0; i < extras.size(); ++i) {
     sum += gap + utf8_count(extras[i]);
     const bool last = i + 1 == extras.size();

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// `Monitor`: what early stopping watches, as one number, and whether it got better.
+// `Monitor`: the value that early stopping watches, and whether it improved.
 #pragma once
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,13 +18,14 @@
 
 namespace espalier {
 
-/// "loss": Σ weight_k · validation loss_k, so that no task alone decides. "mean_auc": mean over the binary tasks. A task of
-/// weight 0 is measured and decides in neither, unless all have that. "task/metric": one metric of one task, whatever its
-/// weight.
+/// "loss": Σ weight_k · validation loss_k, so that no single task decides. "mean_auc": the mean
+/// over the binary tasks. A task of weight 0 is measured but does not count in either, unless all
+/// tasks have weight 0. "task/metric": one metric of one task, regardless of its weight.
 class Monitor {
  public:
-  /// `grouping`: whether there are groups, and so metrics by group. `evaluate`: of the kinds of labels that the tasks have.
-  /// Throws ConfigError for anything else, and for a metric that the task does not have.
+  /// `grouping`: whether there are groups, and thus grouped metrics. `evaluate`: for the label
+  /// kinds of the tasks. Throws ConfigError if `what` is none of these, or if the task does not
+  /// have the metric.
   ESPALIER_COLD Monitor(const PlanView& plan, std::string_view what, Grouping grouping = {},
                         Evaluate evaluate = &espalier::evaluate<>)
       : plan_(plan), what_(what), grouping_(grouping), evaluate_(evaluate) {
@@ -40,8 +43,8 @@ class Monitor {
     find_metric(found);
   }
 
-  /// Throws DataError when what is watched is undefined on the validation split whatever the model says: there are no
-  /// labels, or only one class of them.
+  /// Throws DataError if the monitored value is undefined on the validation split for any model:
+  /// there are no labels, or labels of one class only.
   ESPALIER_COLD void check(const EncodedData& validation) const {
     Report report;
     double labelled = 0;
@@ -72,18 +75,19 @@ class Monitor {
     return count == 0 ? std::nan("") : sum / count;
   }
 
-  /// A NaN is never better; anything is better than a NaN.
+  /// NaN is never better; every number is better than NaN.
   [[nodiscard]] bool better(double now, double best) const {
     if (std::isnan(now)) return false;
     return std::isnan(best) || (higher_ ? now > best : now < best);
   }
 
-  /// The task that "task/metric" names. Throws ConfigError when there is none.
+  /// Index of the task that "task/metric" names. Throws ConfigError if there is none.
   [[nodiscard]] ESPALIER_COLD static std::size_t task_of(const PlanView& plan, std::string_view what) {
     std::string names;
     std::size_t found = plan.tasks.size();
     for (std::size_t k = 0; k < plan.tasks.size(); ++k) {
-      const std::string_view name = plan.tasks[k].name;  // which may have a '/' itself: the longest one counts
+      // May contain '/': the longest match counts.
+      const std::string_view name = plan.tasks[k].name;
       names += ", '" + std::string(name) + "/<metric>'";
       if (what.size() <= name.size() || !what.starts_with(name) || what[name.size()] != '/') continue;
       if (found == plan.tasks.size() || name.size() > plan.tasks[found].name.size()) found = k;
@@ -95,14 +99,15 @@ class Monitor {
 
   [[nodiscard]] const std::string& what() const { return what_; }
 
-  /// A task of weight 0 does not, unless all have that.
+  /// Whether the task counts in "loss" and "mean_auc": not with weight 0, unless all tasks have
+  /// weight 0.
   [[nodiscard]] bool decides(std::size_t task) const {
     const auto weighs = [](const TaskInfo& t) { return t.weight > 0; };
     return weighs(plan_.tasks[task]) || std::none_of(plan_.tasks.begin(), plan_.tasks.end(), weighs);
   }
 
  private:
-  /// The metrics that a model would have which says the same of every sample.
+  /// The metrics of a model that predicts the same for every sample.
   [[nodiscard]] ESPALIER_COLD TaskReport of_constants(std::size_t task,
                                                       std::span<const float> labels, Values weights,
                                                       Groups groups) const {

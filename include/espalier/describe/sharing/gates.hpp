@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Softmax gates, and what may be asked of them: dropout, a balanced load.
+// Softmax gates and their options: dropout, load balancing.
 #pragma once
 
 #include "espalier/describe/layers.hpp"
@@ -9,7 +9,7 @@ namespace espalier {
 
 namespace detail {
 
-/// softmax of x in `groups` parts; where the builder says so, with dropout and a balanced load.
+/// softmax of x in each of `groups` equal parts, with dropout and load balancing by b.gate_options.
 template <class Builder>
 constexpr Block softmax(Builder& b, Block x, int groups = 1) {
   Node node;
@@ -25,7 +25,9 @@ constexpr Block softmax(Builder& b, Block x, int groups = 1) {
     if (b.owner() == shared_by_tasks && groups == 1) load.loss_weight *= b.gate_options.of_shared_gates;
     load.scratch_size = x.rows + 1;
     load.scratch = b.scratch(load.scratch_size);
-    load.loss = b.owner();  // a shared gate's term is spread over all tasks
+    // −1 for a shared gate: its term is spread over all tasks. With several groups, group k's term
+    // belongs to task k.
+    load.loss = b.owner();
     b.template emit<ops::GateLoad>(load);
     load.in = gates;
     b.template emit<ops::LoadBalance>(load);
@@ -41,24 +43,28 @@ constexpr Block softmax(Builder& b, Block x, int groups = 1) {
 
 }  // namespace detail
 
-/// In training each expert is left out of a gate with probability `R`, for each sample; the other weights grow so that they
-/// sum to 1 (Zhao et al., RecSys 2019). A gate that would lose all keeps all.
+/// In training, each expert is dropped from a gate with probability `R`, independently per sample;
+/// the remaining weights are rescaled to sum to 1 (Zhao et al., RecSys 2019). If all experts would
+/// be dropped, none is.
 template <Rate R>
 struct GateDropout {
   using Operations = TypeList<ops::GateDropout>;
   static constexpr double dropout = R.value, load_balance = 0;
 };
 
-/// One more term of the loss for each gate: Strength · CV² of its experts' load in the batch, the squared coefficient of
-/// variation, 0 where all have the same and E − 1 where one has all (Shazeer et al., ICLR 2017). A task's gate adds to
-/// the task's loss, a shared one to all alike. The whole batch takes part, so training has one more barrier.
+/// Adds a term to the loss for each gate: Strength · CV², with CV the coefficient of variation of
+/// its experts' load in the batch. CV² is 0 if all experts have the same load, and E − 1 if one
+/// expert has all of it (Shazeer et al., ICLR 2017). The term of a task's gate is added to the
+/// task's loss, that of a shared gate equally to the losses of all tasks. The load is computed over
+/// the whole batch, so training has one more barrier.
 template <Weight Strength>
 struct BalancedLoad {
   using Operations = TypeList<ops::GateLoad, ops::LoadBalance>;
   static constexpr double dropout = 0, load_balance = Strength.value;
 };
 
-/// `Sharing` whose softmax gates have `Options`: Gated<Mmoe<8, Mlp<64>>, GateDropout<Rate{0.1}>, BalancedLoad<Weight{0.01}>>.
+/// `Sharing` with `Options` for its softmax gates: Gated<Mmoe<8, Mlp<64>>, GateDropout<Rate{0.1}>,
+/// BalancedLoad<Weight{0.01}>>.
 template <class Sharing, class... Options>
 struct Gated {
   using Below = detail::SharingOrNone<Sharing>;
@@ -69,7 +75,7 @@ struct Gated {
   template <class InputsType, class... Tasks>
   static constexpr bool fits() {
     static_assert(sizeof...(Options) > 0, "espalier: Gated needs GateDropout, BalancedLoad or both");
-    constexpr bool rates = ((Options::dropout >= 0 && Options::dropout < 1) && ...);
+    constexpr bool rates = ((Options::dropout >= 0) && ...) && (Options::dropout + ...) < 1;  // they add up
     constexpr bool weights = ((Options::load_balance >= 0) && ...);
     static_assert(rates, "espalier: GateDropout's rate must lie in [0, 1)");
     static_assert(weights, "espalier: BalancedLoad's weight must not be negative");
@@ -78,7 +84,8 @@ struct Gated {
 
   template <class InputsType, class... Tasks, class Builder>
   static constexpr std::array<Block, sizeof...(Tasks)> fold(Builder& b) {
-    // Of a shared gate's term each task has a part: those of weight 0 leave theirs to the others.
+    // A shared gate's term is split equally among all tasks; the factor makes up for those of
+    // weight 0.
     constexpr double all = sizeof...(Tasks), learning = (0.0 + ... + (Tasks::weight > 0 ? 1.0 : 0.0));
     b.gate_options = {(Options::dropout + ...), (Options::load_balance + ...), learning > 0 ? all / learning : 1};
     return Below::template fold<InputsType, Tasks...>(b);

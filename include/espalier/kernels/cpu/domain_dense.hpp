@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Fully connected layers whose weights are a shared matrix times one of the sample's domain, value
-// by value.
+// Fully connected layers whose weights are a shared matrix times the matrix of the sample's domain,
+// element by element.
 #pragma once
 
 #include <algorithm>
@@ -12,21 +12,20 @@
 #include "espalier/kernels/cpu/device.hpp"
 #include "espalier/kernels/cpu/gemm_dot.hpp"
 #include "espalier/kernels/cpu/simd.hpp"
+#include "espalier/kernels/limits.hpp"
 
 namespace espalier::cpu {
-
-constexpr Index max_domains = 256;
 
 namespace detail {
 
 constexpr Index domain_tile =
-    256;  // columns that are sorted at once, and inputs whose weights are multiplied at once
+    256;  // columns sorted at a time, and inputs whose weights are multiplied at a time
 
-/// Some columns, domain after domain: W ∘ W_p is then made once for all columns of p.
+/// Columns sorted by domain, so that W ∘ W_p is computed once for all columns of domain p.
 struct DomainOrder {
   std::array<Index, domain_tile> columns;
   std::array<Index, max_domains + 2>
-      begin{};  ///< those of domain p lie from begin[p] to begin[p + 1]
+      begin{};  ///< domain p: columns[begin[p]] … columns[begin[p + 1] − 1]
 
   DomainOrder(const std::int32_t* domain, Index first, Index count, Index domains) {
     for (Index j = 0; j < count; ++j) ++begin[static_cast<std::size_t>(domain[first + j] + 1)];
@@ -41,7 +40,7 @@ struct DomainOrder {
     }
   }
 
-  /// f(column) for each column of domain p.
+  /// Calls f(column) for each column of domain p.
   template <class F>
   void each(Index p, F f) const {
     for (Index i = begin[static_cast<std::size_t>(p)]; i < begin[static_cast<std::size_t>(p + 1)];
@@ -54,7 +53,7 @@ struct DomainOrder {
   }
 };
 
-/// to = a ∘ b; where b is null, a.
+/// to = a ∘ b, or to = a if b is null.
 template <class T>
 void product_of(const T* a, const T* b, Index count, T* to) {
   std::copy_n(a, count, to);
@@ -76,7 +75,7 @@ void add_multiples(const T* const* from, const T* by, Index count, T* to) {
   }
 }
 
-/// The same for any number of them, four at a time: from(r), by(r), r < many.
+/// The same for any number of rows, four at a time: from(r) and by(r) for r < many.
 template <class T, class From, class By>
 void add_all_multiples(Index many, From from, By by, Index count, T* to) {
   for (Index r = 0; r < many;) {
@@ -96,7 +95,7 @@ void add_all_multiples(Index many, From from, By by, Index count, T* to) {
   }
 }
 
-/// Rows `row` … of W ∘ W_p, inputs `at` … of them: `Rows` × domain_tile.
+/// Rows [row, row + Rows) of W ∘ W_p, inputs [at, at + count). to: Rows × domain_tile, row-major.
 template <Index Rows, class T>
 void product_rows(const T* w, const T* factors, Index inputs, Index row, Index at, Index count,
                   T* to) {
@@ -107,7 +106,8 @@ void product_rows(const T* w, const T* factors, Index inputs, Index row, Index a
   }
 }
 
-/// y_row … y_row+Rows−1 of all columns of domain p. factors: W_p, or null for p = 0.
+/// Adds (W ∘ W_p) x_j to y_j, in rows [row, row + Rows), for all columns j of domain p.
+/// factors: W_p, or null for p = 0.
 template <Index Rows, class T>
 void domain_rows(const DomainOrder& order, Index p, const T* w, const T* factors, View<const T> x,
                  Index row, View<T> y) {
@@ -137,7 +137,7 @@ void domain_rows(const DomainOrder& order, Index p, const T* w, const T* factors
   }
 }
 
-/// dx_j += Σ over rows `row` … of dy_rj (W ∘ W_p)_r, for all columns of domain p.
+/// dx_j += Σ_r dy_rj (W ∘ W_p)_r for r in [row, row + Rows), for all columns j of domain p.
 template <Index Rows, class T>
 void domain_input_rows(const DomainOrder& order, Index p, const T* w, const T* factors,
                        View<const T> dy, Index row, View<T> dx) {
@@ -155,9 +155,9 @@ void domain_input_rows(const DomainOrder& order, Index p, const T* w, const T* f
 
 }  // namespace detail
 
-/// y_j = (W ∘ W_p) x_j + b + b_p, p = domain[j] from 1 to `domains`; W x_j + b for p = 0.
-/// W: outputs × inputs, row after row; factors: the W_1, W_2, … one behind the other; shifts: the
-/// b_1, b_2, …
+/// y_j = (W ∘ W_p) x_j + b + b_p with p = domain[j] from 1 to `domains`; W x_j + b for p = 0.
+/// W: outputs × inputs, row-major; factors: W_1, W_2, …, contiguous; shifts: b_1, b_2, …,
+/// contiguous.
 template <class T>
 void domain_dense_forward(Device, const std::int32_t* domain, Index domains, const T* w,
                           const T* bias, const T* factors, const T* shifts, View<const T> x,
@@ -180,8 +180,8 @@ void domain_dense_forward(Device, const std::int32_t* domain, Index domains, con
   }
 }
 
-/// With G_p = Σ_{j of p} dy_j x_jᵀ: dW += Σ_p W_p ∘ G_p, dW_p += W ∘ G_p; db += Σ_j dy_j, db_p +=
-/// Σ_{j of p} dy_j; dx_j (+)= (W ∘ W_p)ᵀ dy_j, unless dx has no data.
+/// With G_p = Σ_{j of p} dy_j x_jᵀ: dW += Σ_p W_p ∘ G_p, dW_p += W ∘ G_p;
+/// db += Σ_j dy_j, db_p += Σ_{j of p} dy_j; dx_j (+)= (W ∘ W_p)ᵀ dy_j, unless dx.data is null.
 template <class T>
 void domain_dense_backward(Device, const std::int32_t* domain, Index domains, const T* w,
                            const T* factors, View<const T> x, View<const T> dy, T* dw, T* dbias,

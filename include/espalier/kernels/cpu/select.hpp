@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// DSelect-k: a few selectors, each of which names one expert in binary.
+// DSelect-k: a few selectors, each of which selects one expert by its binary code.
 #pragma once
 
 #include <array>
@@ -7,10 +7,12 @@
 
 #include "espalier/core/view.hpp"
 #include "espalier/kernels/cpu/device.hpp"
+#include "espalier/kernels/limits.hpp"
 
 namespace espalier::cpu {
 
-/// S(t): 0 below −½, 1 above ½, −2 t³ + 3/2 t + ½ between; and its slope.
+/// Returns S(t): 0 below −½, 1 above ½, −2 t³ + 3/2 t + ½ between; NaN gives NaN. Writes S′(t) to
+/// `slope`.
 template <class T>
 [[nodiscard]] T smooth_step(T t, T& slope) {
   const bool inside = t > static_cast<T>(-0.5) && t < static_cast<T>(0.5);
@@ -19,9 +21,8 @@ template <class T>
   return inside ? (static_cast<T>(1.5) - 2 * t * t) * t + static_cast<T>(0.5) : t > 0 ? T{1} : T{0};
 }
 
-constexpr Index max_select_bits = 8;
-
-/// The probability of expert e under `selector`, Π_b S_b or 1 − S_b by the bits of e; bit `skip` left out (−1: none).
+/// The probability of expert e under one selector: the product over bits b of steps[b] if bit b of
+/// e is set, else 1 − steps[b]; bit `skip` is left out (−1: none).
 template <class T>
 [[nodiscard]] T code_probability(const T* steps, Index bits, Index e, Index skip) {
   T product = 1;
@@ -31,7 +32,7 @@ template <class T>
   return product;
 }
 
-/// x: `selectors` runs of `bits` rows, then one row a selector; y: 2^bits rows.
+/// x: `selectors` blocks of `bits` rows, then one row per selector; y: 2^bits rows.
 ///   y_e = Σ_i softmax(last rows)_i · Π_b (S(x_ib) if bit b of e is set, else 1 − S(x_ib))
 template <class T>
 void select_forward(Device, View<const T> x, Index selectors, Index bits, View<T> y) {
@@ -53,7 +54,9 @@ void select_forward(Device, View<const T> x, Index selectors, Index bits, View<T
   }
 }
 
-/// dx (+)= with d_i = Σ_e dy_e r_ie: w_i (d_i − Σ w d) for the last rows; w_i S′ Σ_e ±dy_e · (the other bits) for the first.
+/// With w = softmax(last rows), r_ie the product Π_b in select_forward(), and d_i = Σ_e dy_e r_ie:
+///   last rows   dx_i (+)= w_i (d_i − Σ_k w_k d_k)
+///   first rows  dx_ib (+)= w_i S′(x_ib) Σ_e ±dy_e · Π of the other bits, + if bit b of e is set
 template <class T>
 void select_backward(Device, View<const T> x, Index selectors, Index bits, View<const T> dy, View<T> dx, bool accumulate) {
   for (Index j = 0; j < dy.cols; ++j) {
@@ -65,7 +68,7 @@ void select_backward(Device, View<const T> x, Index selectors, Index bits, View<
     T most = alpha[0], sum = 0, mean = 0;
     for (Index i = 1; i < selectors; ++i) most = alpha[i] > most ? alpha[i] : most;
     for (Index i = 0; i < selectors; ++i) sum += std::exp(alpha[i] - most);
-    // Twice over the selectors: for the mean of d, then for the gradients.
+    // Two passes over the selectors: for the mean of d, then for the gradients.
     for (const bool second : {false, true}) {
       for (Index i = 0; i < selectors; ++i) {
         std::array<T, max_select_bits> steps, slopes;
