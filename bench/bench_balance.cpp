@@ -28,19 +28,20 @@ using Deep = esp::Task<Name, esp::BinaryCrossEntropy, esp::Tower<512, 256>>;
 
 /// A small shared part with a normalization, and wide towers: balancing should not touch the
 /// towers.
-struct WideTowers : esp::MultiTaskModel<esp::Inputs<esp::NumericVector<"x", 128>>,
-                                        esp::SharedBottom<esp::Layers<esp::Dense<64>, esp::LayerNorm>>, Deep<"click">,
-                                        Deep<"buy">, Deep<"like">, Deep<"share">> {
+struct WideTowers
+    : esp::MultiTaskModel<esp::Inputs<esp::NumericVector<"x", 128>>,
+                          esp::SharedBottom<esp::Layers<esp::Dense<64>, esp::LayerNorm>>,
+                          Deep<"click">, Deep<"buy">, Deep<"like">, Deep<"share">> {
   static constexpr const char* label = "wide_towers";
   static constexpr Index rows = 0;
 };
 
 template <class Model>
-void step(benchmark::State& state, const esp::NamedBalance& method, esp::BalanceOn on,
-          int threads, Index samples = 1024) {
+void step(benchmark::State& state, const esp::NamedBalance& method, esp::BalanceOn on, int threads,
+          Index samples = 1024) {
   const auto rows = bench::vocabulary_rows<Model>();
-  esp::TrainExecutor<float> executor(esp::program_of<Model, float, esp::Cpu>(), rows,
-                                     samples, threads);
+  esp::TrainExecutor<float> executor(esp::program_of<Model, float, esp::Cpu>(), rows, samples,
+                                     threads);
   esp::initialize(executor.plan(), 1, executor.parameters());
   executor.prepare(esp::Adam{.learning_rate = 1e-3}, {});
   const esp::RandomBatch<float> data(executor.plan(), samples, rows, 1);
@@ -48,7 +49,8 @@ void step(benchmark::State& state, const esp::NamedBalance& method, esp::Balance
   esp::LossWeighting balance = option;
   balance.reset(executor.plan().tasks.size());
   std::unique_ptr<esp::AggregatorFactory::Pass> pass;
-  if (option.aggregator_factory() != nullptr) pass = option.aggregator_factory()->make(executor, on, *balance.gradients());
+  if (option.aggregator_factory() != nullptr)
+    pass = option.aggregator_factory()->make(executor, on, *balance.gradients());
   std::vector<double> weights(executor.plan().tasks.size(), 1.0);
   const auto weigh = [](void* context, std::span<const double> losses, std::span<double> out) {
     static_cast<esp::LossWeighting*>(context)->weights(losses, out);
@@ -89,11 +91,14 @@ void add(int threads) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  benchmark::RegisterBenchmark("Balance/mgda/wide_towers/tasks:4/batch:256/threads:1", [](benchmark::State& state) {
-    const auto mgda = std::find_if(esp::named_balances().begin(), esp::named_balances().end(),
-                                   [](const esp::NamedBalance& b) { return b.name == "mgda"; });
-    step<WideTowers>(state, *mgda, esp::BalanceOn::parameters, 1, 256);
-  })->Unit(benchmark::kMillisecond);
+  benchmark::RegisterBenchmark("Balance/mgda/wide_towers/tasks:4/batch:256/threads:1",
+                               [](benchmark::State& state) {
+                                 const auto mgda = std::find_if(
+                                     esp::named_balances().begin(), esp::named_balances().end(),
+                                     [](const esp::NamedBalance& b) { return b.name == "mgda"; });
+                                 step<WideTowers>(state, *mgda, esp::BalanceOn::parameters, 1, 256);
+                               })
+      ->Unit(benchmark::kMillisecond);
   for (const int threads : {1, 2}) {
     add<bench::SharedBottom>(threads);
     add<Experts>(threads);

@@ -36,14 +36,30 @@ std::string cell(int column, espalier::Random& random) {
   char text[40];
   const double skewed = random.uniform() * random.uniform();
   switch (column % 8) {
-    case 0: std::snprintf(text, sizeof text, "%d", static_cast<int>(100 * skewed)); break;
-    case 2: std::snprintf(text, sizeof text, "%.2f", 1000 * skewed); break;
-    case 4: std::snprintf(text, sizeof text, "%.6f", skewed - 0.5); break;
-    case 6: std::snprintf(text, sizeof text, "%d", random.bernoulli(0.3) ? 1 : 0); break;
-    case 1: std::snprintf(text, sizeof text, "u%d", static_cast<int>(20000 * skewed)); break;
-    case 3: std::snprintf(text, sizeof text, "category_%d", static_cast<int>(20 * skewed)); break;
-    case 5: std::snprintf(text, sizeof text, "%d", static_cast<int>(5000 * skewed)); break;
-    default: std::snprintf(text, sizeof text, "%s", random.bernoulli(0.2) ? "" : "yes"); break;
+    case 0:
+      std::snprintf(text, sizeof text, "%d", static_cast<int>(100 * skewed));
+      break;
+    case 2:
+      std::snprintf(text, sizeof text, "%.2f", 1000 * skewed);
+      break;
+    case 4:
+      std::snprintf(text, sizeof text, "%.6f", skewed - 0.5);
+      break;
+    case 6:
+      std::snprintf(text, sizeof text, "%d", random.bernoulli(0.3) ? 1 : 0);
+      break;
+    case 1:
+      std::snprintf(text, sizeof text, "u%d", static_cast<int>(20000 * skewed));
+      break;
+    case 3:
+      std::snprintf(text, sizeof text, "category_%d", static_cast<int>(20 * skewed));
+      break;
+    case 5:
+      std::snprintf(text, sizeof text, "%d", static_cast<int>(5000 * skewed));
+      break;
+    default:
+      std::snprintf(text, sizeof text, "%s", random.bernoulli(0.2) ? "" : "yes");
+      break;
   }
   return text;
 }
@@ -51,8 +67,10 @@ std::string cell(int column, espalier::Random& random) {
 /// A file that is written once and deleted at the end.
 class File {
  public:
-  File() : path_((std::filesystem::temp_directory_path() /
-                  ("espalier_bench_" + std::to_string(::getpid()) + ".csv")).string()) {
+  File()
+      : path_((std::filesystem::temp_directory_path() /
+               ("espalier_bench_" + std::to_string(::getpid()) + ".csv"))
+                  .string()) {
     std::ofstream out(path_, std::ios::binary);
     std::string chunk;
     for (int c = 0; c < columns; ++c) (chunk += c > 0 ? "," : "") += name(c);
@@ -109,7 +127,8 @@ void ReadCsvInferred(benchmark::State& state) { read(state, {}); }
 /// Four of the columns.
 void ReadCsvSelected(benchmark::State& state) {
   espalier::CsvOptions options;
-  options.columns = {{"c0", espalier::ColumnKind::number}, {"c1"}, {"c18", espalier::ColumnKind::number}, {"c33"}};
+  options.columns = {
+      {"c0", espalier::ColumnKind::number}, {"c1"}, {"c18", espalier::ColumnKind::number}, {"c33"}};
   read(state, options);
 }
 

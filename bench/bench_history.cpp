@@ -26,19 +26,24 @@ using Day = esp::Before<"date">;
 
 template <class... Keys>
 using Statistics = esp::JoinedInputs<
-    esp::Inputs<esp::CountOf<Keys, Day>, esp::MeanOf<"click", Keys, Day>, esp::MeanOf<"long_view", Keys, Day>,
-                esp::MeanOf<"watch", Keys, Day>>...>;
+    esp::Inputs<esp::CountOf<Keys, Day>, esp::MeanOf<"click", Keys, Day>,
+                esp::MeanOf<"long_view", Keys, Day>, esp::MeanOf<"watch", Keys, Day>>...>;
 
 /// Eight keys with three label means and a count each; four session inputs.
-using History = esp::JoinedInputs<
-    Statistics<esp::By<"user">, esp::By<"video">, esp::By<"author">, esp::By<"tag">, esp::By<"duration">,
-               esp::By<"user", "tab">, esp::By<"user", "duration">, esp::By<"user", "tag">>,
-    esp::Inputs<esp::SincePrevious<esp::By<"user">, "time">, esp::SincePrevious<esp::By<"user">, "time", esp::Nth<2>>,
-                esp::EarlierRows<esp::By<"user", "date">, "time">, esp::EarlierRows<esp::By<"user", "video">, "time">>>;
+using History =
+    esp::JoinedInputs<Statistics<esp::By<"user">, esp::By<"video">, esp::By<"author">,
+                                 esp::By<"tag">, esp::By<"duration">, esp::By<"user", "tab">,
+                                 esp::By<"user", "duration">, esp::By<"user", "tag">>,
+                      esp::Inputs<esp::SincePrevious<esp::By<"user">, "time">,
+                                  esp::SincePrevious<esp::By<"user">, "time", esp::Nth<2>>,
+                                  esp::EarlierRows<esp::By<"user", "date">, "time">,
+                                  esp::EarlierRows<esp::By<"user", "video">, "time">>>;
 
 template <int I>
 struct AttributeName {
-  static constexpr char text[8] = {'a', 't', 't', 'r', '_', static_cast<char>('0' + I / 10), static_cast<char>('0' + I % 10), '\0'};
+  static constexpr char text[8] = {
+      'a', 't', 't', 'r', '_', static_cast<char>('0' + I / 10), static_cast<char>('0' + I % 10),
+      '\0'};
 };
 constexpr int attributes = 32;  // in addition to the six key columns
 
@@ -46,8 +51,9 @@ template <class Indices>
 struct Ids;
 template <int... I>
 struct Ids<std::integer_sequence<int, I...>> {
-  using Type = esp::Inputs<esp::Categorical<"user", 8>, esp::Categorical<"video", 8>, esp::Categorical<"author", 8>,
-                           esp::Categorical<"tag", 8>, esp::Categorical<"tab", 8>, esp::Numeric<"length">,
+  using Type = esp::Inputs<esp::Categorical<"user", 8>, esp::Categorical<"video", 8>,
+                           esp::Categorical<"author", 8>, esp::Categorical<"tag", 8>,
+                           esp::Categorical<"tab", 8>, esp::Numeric<"length">,
                            esp::Categorical<AttributeName<I>::text, 8>...>;
 };
 using Plain = Ids<std::make_integer_sequence<int, attributes>>::Type;
@@ -56,7 +62,8 @@ template <esp::FixedString Name>
 using Feedback = esp::Task<Name, esp::BinaryCrossEntropy, esp::Tower<32>>;
 
 template <class In>
-struct Model : esp::MultiTaskModel<In, esp::Mmoe<4, esp::Mlp<128, 64>>, Feedback<"click">, Feedback<"long_view">,
+struct Model : esp::MultiTaskModel<In, esp::Mmoe<4, esp::Mlp<128, 64>>, Feedback<"click">,
+                                   Feedback<"long_view">,
                                    esp::Task<"watch", esp::MeanSquaredError, esp::Tower<32>>> {};
 using WithHistory = Model<esp::JoinedInputs<Plain, History>>;
 
@@ -65,12 +72,16 @@ esp::Table log_of(esp::Index rows) {
   constexpr esp::Index users = 25000, videos = 7500, days = 15;
   esp::Random random(1);
   const auto n = static_cast<std::size_t>(rows);
-  const auto skewed = [&](esp::Index below) { return static_cast<esp::Index>(random.uniform() * random.uniform() * static_cast<double>(below)); };
+  const auto skewed = [&](esp::Index below) {
+    return static_cast<esp::Index>(random.uniform() * random.uniform() *
+                                   static_cast<double>(below));
+  };
   std::array<std::vector<std::string>, 6> keys;
   std::vector<double> date(n), time(n), length(n), click(n), long_view(n), watch(n);
   for (std::size_t i = 0; i < n; ++i) {
     const esp::Index video = skewed(videos);
-    const std::array<esp::Index, 6> values{skewed(users), video, video * 9 / 10, video % 60, video % 20, skewed(15)};
+    const std::array<esp::Index, 6> values{skewed(users), video,      video * 9 / 10,
+                                           video % 60,    video % 20, skewed(15)};
     for (std::size_t k = 0; k < keys.size(); ++k) keys[k].push_back(std::to_string(values[k]));
     const double at = static_cast<double>(i) / static_cast<double>(n) * static_cast<double>(days);
     date[i] = 20220425 + std::floor(at);
@@ -81,11 +92,20 @@ esp::Table log_of(esp::Index rows) {
     watch[i] = std::log1p(std::exp(1.5 + 1.5 * random.normal()));
   }
   esp::Table table;
-  for (const auto& [name, k] : {std::pair{"user", 0}, {"video", 1}, {"author", 2}, {"tag", 3}, {"duration", 4}, {"tab", 5}}) {
+  for (const auto& [name, k] : {std::pair{"user", 0},
+                                {"video", 1},
+                                {"author", 2},
+                                {"tag", 3},
+                                {"duration", 4},
+                                {"tab", 5}}) {
     table.add(name, keys[static_cast<std::size_t>(k)]);
   }
-  for (const auto& [name, values] : {std::pair{"date", &date}, {"time", &time}, {"length", &length}, {"click", &click},
-                                     {"long_view", &long_view}, {"watch", &watch}}) {
+  for (const auto& [name, values] : {std::pair{"date", &date},
+                                     {"time", &time},
+                                     {"length", &length},
+                                     {"click", &click},
+                                     {"long_view", &long_view},
+                                     {"watch", &watch}}) {
     table.add(name, *values);
   }
   return table;
@@ -106,7 +126,8 @@ class Served {
     esp::Random random(2);
     for (int i = 0; i < attributes; ++i) {
       std::vector<std::string> values;
-      for (esp::Index row = 0; row < table.rows(); ++row) values.push_back(std::to_string(random.below(3 + 20 * static_cast<std::uint64_t>(i))));
+      for (esp::Index row = 0; row < table.rows(); ++row)
+        values.push_back(std::to_string(random.below(3 + 20 * static_cast<std::uint64_t>(i))));
       names.emplace_back("attr_" + std::string(i < 10 ? "0" : "") + std::to_string(i));
       table.add(names.back(), values);
     }
@@ -140,20 +161,26 @@ class Served {
  private:
   static std::vector<std::int32_t> last_rows() {
     std::vector<std::int32_t> chosen;
-    for (auto row = static_cast<std::int32_t>(whole_log().rows()) - 20000; row < whole_log().rows(); ++row) chosen.push_back(row);
+    for (auto row = static_cast<std::int32_t>(whole_log().rows()) - 20000; row < whole_log().rows();
+         ++row)
+      chosen.push_back(row);
     return chosen;
   }
 
   template <class M>
   static std::unique_ptr<esp::PlanPredictor> made(esp::Table table) {
-    const std::string path = (std::filesystem::temp_directory_path() / ("espalier_bench_" + std::to_string(::getpid()) + ".safetensors")).string();
+    const std::string path = (std::filesystem::temp_directory_path() /
+                              ("espalier_bench_" + std::to_string(::getpid()) + ".safetensors"))
+                                 .string();
     esp::add_history<M>(table);
     const esp::Dataset all(std::move(table));
-    const auto [train, valid, rest] = all.split_by([](esp::Index row) { return row % 10 == 0 ? 1 : 0; });
+    const auto [train, valid, rest] =
+        all.split_by([](esp::Index row) { return row % 10 == 0 ? 1 : 0; });
     esp::Trainer<M> trainer{{.epochs = 1, .batch_size = 1024}};
     trainer.fit(train, valid);
     trainer.save(path);
-    auto predictor = std::make_unique<esp::PlanPredictor>(esp::program_of<M, float, esp::Cpu>(), path);
+    auto predictor =
+        std::make_unique<esp::PlanPredictor>(esp::program_of<M, float, esp::Cpu>(), path);
     std::error_code ignored;
     std::filesystem::remove(path, ignored);
     return predictor;
@@ -226,10 +253,13 @@ void predict_plain(benchmark::State& state) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  benchmark::RegisterBenchmark("History/add_to/228329", add_to)->Unit(benchmark::kMillisecond)->MeasureProcessCPUTime();
+  benchmark::RegisterBenchmark("History/add_to/228329", add_to)
+      ->Unit(benchmark::kMillisecond)
+      ->MeasureProcessCPUTime();
   benchmark::RegisterBenchmark("History/row", row)->Unit(benchmark::kMicrosecond);
   benchmark::RegisterBenchmark("EncodeRow/state", encode)->Unit(benchmark::kMicrosecond);
-  benchmark::RegisterBenchmark("PredictRow/state", predict_with_state)->Unit(benchmark::kMicrosecond);
+  benchmark::RegisterBenchmark("PredictRow/state", predict_with_state)
+      ->Unit(benchmark::kMicrosecond);
   benchmark::RegisterBenchmark("PredictRow/plain", predict_plain)->Unit(benchmark::kMicrosecond);
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;

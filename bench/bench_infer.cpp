@@ -31,12 +31,12 @@ template <class Model>
 void infer(benchmark::State& state, Index samples, int threads, esp::Precision precision) {
   const Setting<Model> setting(samples);
   constexpr auto program = esp::program_of<Model, float, esp::Cpu>();
-  const esp::Bf16Parameters bf16 = precision.reduced()
-                                           ? esp::Bf16Parameters(program.plan, program.traits, setting.parameters)
-                                           : esp::Bf16Parameters();
+  const esp::Bf16Parameters bf16 =
+      precision.reduced() ? esp::Bf16Parameters(program.plan, program.traits, setting.parameters)
+                          : esp::Bf16Parameters();
   const esp::InferenceExecutor<float> executor =
       precision.reduced() ? esp::InferenceExecutor<float>(program, bf16, precision)
-                         : esp::InferenceExecutor<float>(program, setting.parameters);
+                          : esp::InferenceExecutor<float>(program, setting.parameters);
   // The samples of a batch are split among the threads; each thread has its own workspace.
   esp::ThreadPool pool(threads);
   std::vector<esp::InferenceExecutor<float>::Workspace> workspaces;

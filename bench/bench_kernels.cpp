@@ -71,13 +71,14 @@ void add_products(esp::Precision precision) {
                                    {Product::input_gradient, "input_gradient"}}) {
     for (const Shape& s : shapes) {
       const Product which = kind;
-      benchmark::RegisterBenchmark((std::string(precision.reduced() ? "Product_bf16/" : "Product/") +
-                                    name + "/batch:" + std::to_string(s.samples) +
-                                    "/in:" + std::to_string(s.in) + "/out:" + std::to_string(s.out))
-                                       .c_str(),
-                                   [which, s, precision](benchmark::State& state) {
-                                     product(state, which, s.samples, s.in, s.out, precision);
-                                   })
+      benchmark::RegisterBenchmark(
+          (std::string(precision.reduced() ? "Product_bf16/" : "Product/") + name +
+           "/batch:" + std::to_string(s.samples) + "/in:" + std::to_string(s.in) +
+           "/out:" + std::to_string(s.out))
+              .c_str(),
+          [which, s, precision](benchmark::State& state) {
+            product(state, which, s.samples, s.in, s.out, precision);
+          })
           ->Unit(benchmark::kMicrosecond);
     }
   }

@@ -52,7 +52,8 @@ class Espalier : public bench::MatmulValues {
         to = accumulators_[static_cast<std::size_t>(accumulator - 1)].data();
         bias = to + c.out * c.in;
       }
-      for (Index s = microbatches_.first(accumulator); s < microbatches_.first(accumulator + 1); ++s)
+      for (Index s = microbatches_.first(accumulator); s < microbatches_.first(accumulator + 1);
+           ++s)
         run(microbatches_.first_sample(s), microbatches_.samples_of(s), to, bias);
     });
     if (!accumulators_.empty()) sum_accumulators();
@@ -97,11 +98,13 @@ class Espalier : public bench::MatmulValues {
         esp::store_pack(dw.data() + i, total);
       }
       for (; i < end; ++i) {
-        for (esp::Buffer<float>& accumulator : accumulators_) dw[i] += std::exchange(accumulator.data()[i], 0.0F);
+        for (esp::Buffer<float>& accumulator : accumulators_)
+          dw[i] += std::exchange(accumulator.data()[i], 0.0F);
       }
     });
     for (esp::Buffer<float>& accumulator : accumulators_) {
-      for (Index o = 0; o < c.out; ++o) db[o] += std::exchange(accumulator.data()[weights + o], 0.0F);
+      for (Index o = 0; o < c.out; ++o)
+        db[o] += std::exchange(accumulator.data()[weights + o], 0.0F);
     }
   }
 

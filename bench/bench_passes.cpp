@@ -22,17 +22,21 @@ namespace esp = espalier;
 /// Twenty columns with few values, as in a census, of embedding width 16, and ten numbers.
 template <std::size_t... I>
 auto census_inputs(std::index_sequence<I...>)
-    -> esp::Inputs<esp::NumericVector<"x", 10>, esp::Categorical<bench::FieldName<static_cast<int>(I)>::text, 16>...>;
-struct SmallTables : esp::MultiTaskModel<decltype(census_inputs(std::make_index_sequence<20>{})), esp::SharedBottom<esp::Mlp<256, 128>>,
+    -> esp::Inputs<esp::NumericVector<"x", 10>,
+                   esp::Categorical<bench::FieldName<static_cast<int>(I)>::text, 16>...>;
+struct SmallTables : esp::MultiTaskModel<decltype(census_inputs(std::make_index_sequence<20>{})),
+                                         esp::SharedBottom<esp::Mlp<256, 128>>,
                                          bench::Clicks<"click">, bench::Clicks<"buy">> {
   static constexpr const char* label = "small_tables";
   static constexpr Index rows = 20;
 };
 
 template <class Model>
-void train(benchmark::State& state, Index samples, esp::Precision precision, std::span<const std::string_view> without) {
+void train(benchmark::State& state, Index samples, esp::Precision precision,
+           std::span<const std::string_view> without) {
   const std::vector<Index> rows = bench::vocabulary_rows<Model>();
-  esp::TrainExecutor<float> executor(esp::program_of<Model, float, esp::Cpu>(), rows, samples, 1, precision.device(), without);
+  esp::TrainExecutor<float> executor(esp::program_of<Model, float, esp::Cpu>(), rows, samples, 1,
+                                     precision.device(), without);
   esp::initialize(executor.plan(), 1, executor.parameters());
   executor.prepare(esp::Adam{}, {});
   const esp::RandomBatch<float> data(executor.plan(), samples, rows, 1);
@@ -58,7 +62,8 @@ void infer(benchmark::State& state, Index samples, std::span<const std::string_v
   auto workspace = executor.make_workspace();
   std::vector<std::vector<float>> values;
   std::vector<float*> out;
-  for (const esp::TaskInfo& task : program.plan.tasks) values.emplace_back(static_cast<std::size_t>(samples * task.outputs));
+  for (const esp::TaskInfo& task : program.plan.tasks)
+    values.emplace_back(static_cast<std::size_t>(samples * task.outputs));
   for (auto& v : values) out.push_back(v.data());
   for (auto _ : state) {
     executor.run(data.batch(), workspace, out);
@@ -73,10 +78,12 @@ void infer(benchmark::State& state, Index samples, std::span<const std::string_v
 template <class Run>
 void add(std::string_view pass, const char* workload, Index samples, Run run) {
   for (const bool with : {true, false}) {
-    const std::string name = "Pass/" + std::string(pass) + "/" + workload + "/batch:" + std::to_string(samples) +
-                             "/threads:1/" + (with ? "with" : "without");
+    const std::string name = "Pass/" + std::string(pass) + "/" + workload +
+                             "/batch:" + std::to_string(samples) + "/threads:1/" +
+                             (with ? "with" : "without");
     benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) {
-      const std::vector<std::string_view> none = with ? std::vector<std::string_view>() : std::vector<std::string_view>{pass};
+      const std::vector<std::string_view> none =
+          with ? std::vector<std::string_view>() : std::vector<std::string_view>{pass};
       run(state, samples, std::span<const std::string_view>(none));
     })->Unit(benchmark::kMicrosecond);
   }
@@ -86,19 +93,24 @@ void add(std::string_view pass, const char* workload, Index samples, Run run) {
 
 int main(int argc, char** argv) {
   const auto train_with = []<class Model>(esp::Precision precision) {
-    return [precision](benchmark::State& state, Index samples, std::span<const std::string_view> without) {
+    return [precision](benchmark::State& state, Index samples,
+                       std::span<const std::string_view> without) {
       train<Model>(state, samples, precision, without);
     };
   };
   for (const Index samples : {64, 1024}) {
-    add(esp::ProjectedEmbeddings<float>::name, SmallTables::label, samples, train_with.operator()<SmallTables>(esp::Precision::Fp32));
+    add(esp::ProjectedEmbeddings<float>::name, SmallTables::label, samples,
+        train_with.operator()<SmallTables>(esp::Precision::Fp32));
   }
   for (const Index samples : {256, 1024}) {
-    add(esp::DeferredWeightGradients<float>::name, bench::MmoeWide::label, samples, train_with.operator()<bench::MmoeWide>(esp::Precision::Fp32));
+    add(esp::DeferredWeightGradients<float>::name, bench::MmoeWide::label, samples,
+        train_with.operator()<bench::MmoeWide>(esp::Precision::Fp32));
   }
-  add(esp::bf16_pass, bench::SharedBottom::label, 1024, train_with.operator()<bench::SharedBottom>(esp::Precision::Bf16));
+  add(esp::bf16_pass, bench::SharedBottom::label, 1024,
+      train_with.operator()<bench::SharedBottom>(esp::Precision::Bf16));
   for (const Index samples : {1, 64}) {
-    add(esp::PackedWeights<float>::name, bench::SharedBottom::label, samples, &infer<bench::SharedBottom>);
+    add(esp::PackedWeights<float>::name, bench::SharedBottom::label, samples,
+        &infer<bench::SharedBottom>);
     add(esp::MemoryReuse<float>::name, bench::MmoeWide::label, samples, &infer<bench::MmoeWide>);
   }
   return bench::run(argc, argv);

@@ -14,8 +14,8 @@ namespace esp = espalier;
 template <class Model>
 void train_step(benchmark::State& state, Index samples, int threads, esp::Precision precision) {
   const auto rows = bench::vocabulary_rows<Model>();
-  esp::TrainExecutor<float> executor(esp::program_of<Model, float, esp::Cpu>(), rows,
-                                     samples, threads, precision.device());
+  esp::TrainExecutor<float> executor(esp::program_of<Model, float, esp::Cpu>(), rows, samples,
+                                     threads, precision.device());
   esp::initialize(executor.plan(), 1, executor.parameters());
   executor.prepare(esp::Adam{.learning_rate = 1e-3}, {});
   std::vector<double> weights;

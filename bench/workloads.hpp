@@ -128,7 +128,8 @@ Needs inference_needs(const esp::Batch<float>& batch, esp::Precision precision) 
                         static_cast<double>(plan.sizes.lookups) +
                         static_cast<double>(plan.tasks.size());
   const double read = static_cast<double>(cost.parameters) + rows;
-  return {samples * cost.forward_flops, 4 * samples * inputs + (precision.reduced() ? 2 : 4) * read};
+  return {samples * cost.forward_flops,
+          4 * samples * inputs + (precision.reduced() ? 2 : 4) * read};
 }
 
 /// "TrainStep/mmoe/batch:256/threads:2"; in bf16 "TrainStep/mmoe_bf16/…".

@@ -17,19 +17,24 @@ using Category = esp::Categorical<Name, width>;
 
 /// Numbers as they are and in buckets: buckets can represent non-monotonic effects, as boosted
 /// trees do.
-using Numbers = esp::Inputs<esp::Numeric<"age">, esp::Numeric<"fnlwgt">, esp::Numeric<"education_num">, esp::Numeric<"capital_gain">,
-                            esp::Numeric<"capital_loss">, esp::Buckets<"age", 80, width>, esp::Buckets<"fnlwgt", 8, width>,
-                            esp::Buckets<"education_num", 32, width>, esp::Buckets<"capital_gain", 256, width>,
-                            esp::Buckets<"capital_loss", 256, width>>;
-using Categories = esp::Inputs<Category<"workclass">, Category<"education">, Category<"occupation">, Category<"relationship">,
-                               Category<"race">, Category<"sex">, Category<"native_country">,
-                               esp::Cross<"occupation", "workclass", 2000, 4>, esp::Cross<"relationship", "sex", 200, 4>>;
+using Numbers =
+    esp::Inputs<esp::Numeric<"age">, esp::Numeric<"fnlwgt">, esp::Numeric<"education_num">,
+                esp::Numeric<"capital_gain">, esp::Numeric<"capital_loss">,
+                esp::Buckets<"age", 80, width>, esp::Buckets<"fnlwgt", 8, width>,
+                esp::Buckets<"education_num", 32, width>, esp::Buckets<"capital_gain", 256, width>,
+                esp::Buckets<"capital_loss", 256, width>>;
+using Categories =
+    esp::Inputs<Category<"workclass">, Category<"education">, Category<"occupation">,
+                Category<"relationship">, Category<"race">, Category<"sex">,
+                Category<"native_country">, esp::Cross<"occupation", "workclass", 2000, 4>,
+                esp::Cross<"relationship", "sex", 200, 4>>;
 using Inputs = esp::JoinedInputs<Numbers, Categories>;
 
 // The publisher writes a period after the labels of adult.test.
-using Income = esp::Task<"income", esp::BinaryCrossEntropy, esp::Label<"income", esp::OneOf<">50K", ">50K.">>>;
-using NeverMarried =
-    esp::Task<"never_married", esp::BinaryCrossEntropy, esp::Label<"marital_status", esp::Equals<"Never-married">>>;
+using Income =
+    esp::Task<"income", esp::BinaryCrossEntropy, esp::Label<"income", esp::OneOf<">50K", ">50K.">>>;
+using NeverMarried = esp::Task<"never_married", esp::BinaryCrossEntropy,
+                               esp::Label<"marital_status", esp::Equals<"Never-married">>>;
 using Hours = esp::Task<"hours", esp::MeanSquaredError, esp::Label<"hours_per_week">>;
 
 template <class Sharing>
@@ -41,9 +46,21 @@ std::vector<examples::NamedModel> models() {
 }
 
 /// The files have no header; the order of columns comes from their documentation.
-const std::vector<std::string> columns{"age",        "workclass",    "fnlwgt",       "education",      "education_num",
-                                       "marital_status", "occupation", "relationship", "race",           "sex",
-                                       "capital_gain",   "capital_loss", "hours_per_week", "native_country", "income"};
+const std::vector<std::string> columns{"age",
+                                       "workclass",
+                                       "fnlwgt",
+                                       "education",
+                                       "education_num",
+                                       "marital_status",
+                                       "occupation",
+                                       "relationship",
+                                       "race",
+                                       "sex",
+                                       "capital_gain",
+                                       "capital_loss",
+                                       "hours_per_week",
+                                       "native_country",
+                                       "income"};
 
 /// Rows of adult.data with an index divisible by ten are the validation split, the others the
 /// training split; adult.test is the test split.
@@ -56,7 +73,8 @@ examples::Splits load(const examples::Options& o) {
     return esp::read_csv<Model<esp::SharedBottom<esp::Mlp<1>>>>(
         *file, {.comment = '|', .header = false, .names = columns, .missing = {"?"}, .trim = true});
   };
-  const auto parts = read("adult.data").split_by([](esp::Index row) { return row % 10 == 0 ? 1 : 0; });
+  const auto parts =
+      read("adult.data").split_by([](esp::Index row) { return row % 10 == 0 ? 1 : 0; });
   return {parts[0], parts[1], read("adult.test")};
 }
 
@@ -65,7 +83,9 @@ examples::Splits load(const examples::Options& o) {
 int main(int argc, char** argv) {
   examples::Example example{
       .name = "adult",
-      .about = "Predicts income, marital status and hours of work from a census, labels as they stand in the file.",
+      .about =
+          "Predicts income, marital status and hours of work from a census, labels as they stand "
+          "in the file.",
       .model_names = names_of(models()),
       .default_model = "shared",
       .recipe = esp::recommended(),

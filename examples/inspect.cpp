@@ -33,8 +33,8 @@ std::string shown(std::string_view text, std::size_t most = 60) {
     const std::size_t length = esp::utf8_length(text, i);
     if (++count > most) return out + "…";
     const auto c = static_cast<unsigned char>(text[i]);
-    const bool control =
-        length == 0 || c < 0x20 || c == 0x7f || (c == 0xC2 && static_cast<unsigned char>(text[i + 1]) < 0xA0);
+    const bool control = length == 0 || c < 0x20 || c == 0x7f ||
+                         (c == 0xC2 && static_cast<unsigned char>(text[i + 1]) < 0xA0);
     out += control ? "?" : std::string(text.substr(i, length));
     i += (std::max)(length, std::size_t{1});
   }
@@ -69,12 +69,13 @@ std::vector<Line> lines_of(std::string_view description) {
     const std::size_t open = line.find(" '"), close = line.find("': ");
     if (const std::size_t colon = line.find(": ");
         open != std::string_view::npos && open < colon && close != std::string_view::npos) {
-      lines.push_back({std::string(line.substr(0, open)), std::string(line.substr(open + 2, close - open - 2)),
+      lines.push_back({std::string(line.substr(0, open)),
+                       std::string(line.substr(open + 2, close - open - 2)),
                        std::string(line.substr(close + 3))});
     } else {
       const std::size_t cut = (std::min)(colon, line.size());
-      lines.push_back(
-          {std::string(line.substr(0, cut)), "", cut < line.size() ? std::string(line.substr(cut + 2)) : ""});
+      lines.push_back({std::string(line.substr(0, cut)), "",
+                       cut < line.size() ? std::string(line.substr(cut + 2)) : ""});
     }
   }
   return lines;
@@ -93,9 +94,11 @@ std::vector<Input> inputs_of(const std::vector<Line>& lines) {
     Input input{line.name, line.text, "", {}};
     constexpr std::string_view numbers = "numeric × ", table = ", table '";
     if (line.text.starts_with(numbers)) {
-      for (long width = std::strtol(line.text.c_str() + numbers.size(), nullptr, 10); width > 0; --width) {
+      for (long width = std::strtol(line.text.c_str() + numbers.size(), nullptr, 10); width > 0;
+           --width) {
         input.numeric.push_back(numeric++);
-        if (numeric > 10'000'000) throw esp::CheckpointError("the description has more than 10,000,000 numbers");
+        if (numeric > 10'000'000)
+          throw esp::CheckpointError("the description has more than 10,000,000 numbers");
       }
     } else if (const std::size_t at = line.text.find(table); at != std::string::npos) {
       const std::size_t begin = at + table.size();
@@ -118,7 +121,8 @@ std::vector<Vocabulary> vocabularies_of(const std::vector<Input>& inputs, const 
   if (lists == nullptr) return made;
   for (const Input& input : inputs) {
     const auto same = [&](const Vocabulary& v) { return v.table == input.table; };
-    if (!input.table.empty() && std::none_of(made.begin(), made.end(), same)) made.push_back({input.table, {}});
+    if (!input.table.empty() && std::none_of(made.begin(), made.end(), same))
+      made.push_back({input.table, {}});
   }
   for (std::size_t i = 0; i < lists->size(); ++i) {
     if (i >= made.size()) made.push_back({"#" + std::to_string(i), {}});
@@ -144,15 +148,16 @@ struct Content {
     vocabularies = vocabularies_of(inputs, features);
     metrics = esp::load_metrics(file);
     for (const auto& [key, text] : file.metadata()) {
-      const bool known =
-          key == "description" || key == "features" || key == "loop" || key == "metrics" || key == "settings";
+      const bool known = key == "description" || key == "features" || key == "loop" ||
+                         key == "metrics" || key == "settings";
       if (!known) other.emplace_back(key, text);
     }
     if (const std::string* text = file.find_metadata("settings")) settings = lines_of(*text);
     for (const esp::TensorInfo& tensor : file.tensors()) {
       // The state of a run beyond the model.
-      const bool state = !loop.is_null() && (tensor.name == "loop" || tensor.name == "balance" ||
-                                             tensor.name.starts_with("best/") || tensor.name.starts_with("optimizer"));
+      const bool state = !loop.is_null() &&
+                         (tensor.name == "loop" || tensor.name == "balance" ||
+                          tensor.name.starts_with("best/") || tensor.name.starts_with("optimizer"));
       if (!state) parameters += tensor.elements();
     }
   }
@@ -169,8 +174,9 @@ struct Content {
 
 double number_in(const Json& features, std::string_view key, std::size_t place) {
   const Json* list = features.find(key);
-  return list != nullptr && place < list->size() && list->items()[place].is_number() ? list->items()[place].as_number()
-                                                                                     : esp::undefined;
+  return list != nullptr && place < list->size() && list->items()[place].is_number()
+             ? list->items()[place].as_number()
+             : esp::undefined;
 }
 
 /// Prints a heading and the rows below it, indented by two spaces, with left-aligned columns;
@@ -181,7 +187,8 @@ void print(const std::string& heading, const Cells& cells) {
   std::vector<std::size_t> widths;
   for (const auto& row : cells) {
     widths.resize((std::max)(widths.size(), row.size()));
-    for (std::size_t c = 0; c < row.size(); ++c) widths[c] = (std::max)(widths[c], esp::utf8_count(row[c]));
+    for (std::size_t c = 0; c < row.size(); ++c)
+      widths[c] = (std::max)(widths[c], esp::utf8_count(row[c]));
   }
   for (const auto& row : cells) {
     std::string line = " ";
@@ -193,7 +200,8 @@ void print(const std::string& heading, const Cells& cells) {
 
 std::string first_values(const std::vector<std::string>& values) {
   std::string text;
-  for (std::size_t i = 0; i < values.size() && i < 5; ++i) text += (i > 0 ? ", " : "") + shown(values[i], 20);
+  for (std::size_t i = 0; i < values.size() && i < 5; ++i)
+    text += (i > 0 ? ", " : "") + shown(values[i], 20);
   return text + (values.size() > 5 ? ", …" : "");
 }
 
@@ -201,7 +209,8 @@ std::string first_values(const std::vector<std::string>& values) {
 void print_unknown(const std::string& name, const Json& value) {
   Cells rows;
   for (std::size_t k = 0; k < value.size(); ++k) {
-    rows.push_back({value.is_object() ? shown(value.keys()[k]) : std::to_string(k), shown(value.items()[k].dump(), 100)});
+    rows.push_back({value.is_object() ? shown(value.keys()[k]) : std::to_string(k),
+                    shown(value.items()[k].dump(), 100)});
   }
   if (rows.empty()) rows.push_back({shown(value.dump(), 100)});
   print(name, rows);
@@ -214,13 +223,14 @@ std::string label_of(const Json& features, std::size_t task) {
   const esp::LabelState label = esp::features_detail::label_from_json(labels->items()[task]);
   if (!label.classes.empty()) return first_values(label.classes);
   if (!label.scale.changes()) return {};
-  return std::string(label.scale.log1p ? "log1p, " : "") + "mean " + short_number(label.scale.mean) + ", deviation " +
-         short_number(label.scale.deviation);
+  return std::string(label.scale.log1p ? "log1p, " : "") + "mean " +
+         short_number(label.scale.mean) + ", deviation " + short_number(label.scale.deviation);
 }
 
 /// Whether print_json() and print_features() print this part of the features in a specific form.
 bool is_told(std::string_view key) {
-  constexpr std::string_view told[] = {"vocabularies", "means", "deviations", "lows", "highs", "labels"};
+  constexpr std::string_view told[] = {"vocabularies", "means", "deviations",
+                                       "lows",         "highs", "labels"};
   return std::find(std::begin(told), std::end(told), key) != std::end(told);
 }
 
@@ -232,19 +242,22 @@ void print_features(const Content& content) {
     std::string figures;
     for (std::size_t i = 0; i < input.numeric.size() && i < most; ++i) {
       figures += (i > 0 ? "; " : "") +
-                 ("mean " + short_number(number_in(content.features, "means", input.numeric[i]))) + ", deviation " +
+                 ("mean " + short_number(number_in(content.features, "means", input.numeric[i]))) +
+                 ", deviation " +
                  short_number(number_in(content.features, "deviations", input.numeric[i]));
       if (content.features.find("lows") == nullptr) continue;  // an older file
-      figures += ", " + short_number(number_in(content.features, "lows", input.numeric[i])) + " to " +
-                 short_number(number_in(content.features, "highs", input.numeric[i]));
+      figures += ", " + short_number(number_in(content.features, "lows", input.numeric[i])) +
+                 " to " + short_number(number_in(content.features, "highs", input.numeric[i]));
     }
-    if (!figures.empty()) inputs.back().push_back(figures + (input.numeric.size() > most ? "; …" : ""));
+    if (!figures.empty())
+      inputs.back().push_back(figures + (input.numeric.size() > most ? "; …" : ""));
   }
   for (const Vocabulary& v : content.vocabularies) {
-    vocabularies.push_back(
-        {shown(v.table),
-         v.values.empty() ? "none" : grouped(v.values.size()) + (v.values.size() == 1 ? " value" : " values"),
-         first_values(v.values)});
+    vocabularies.push_back({shown(v.table),
+                            v.values.empty() ? "none"
+                                             : grouped(v.values.size()) +
+                                                   (v.values.size() == 1 ? " value" : " values"),
+                            first_values(v.values)});
   }
   print("inputs", inputs);
   print("vocabularies", vocabularies);
@@ -258,9 +271,12 @@ void print_tensors(const esp::SafetensorsFile& file) {
   Cells rows{{"name", "shape", "type", "values", "least", "mean", "most", "not finite"}};
   for (const esp::TensorInfo& tensor : file.tensors()) {
     const Statistics s = statistics_of(file, tensor);
-    const auto figure = [&](double value) { return s.any() ? short_number(value) : std::string("n/a"); };
-    rows.push_back({shown(tensor.name), esp::to_string(tensor.shape), std::string(esp::dtype_name(tensor.dtype)),
-                    grouped(s.count), figure(s.least), figure(s.mean), figure(s.most), grouped(s.not_finite)});
+    const auto figure = [&](double value) {
+      return s.any() ? short_number(value) : std::string("n/a");
+    };
+    rows.push_back({shown(tensor.name), esp::to_string(tensor.shape),
+                    std::string(esp::dtype_name(tensor.dtype)), grouped(s.count), figure(s.least),
+                    figure(s.mean), figure(s.most), grouped(s.not_finite)});
   }
   print("tensors", rows);
 }
@@ -270,17 +286,20 @@ void print_text(const esp::SafetensorsFile& file, const Content& content, bool t
                            : content.loop.is_null() ? "a model"
                                                     : "the state of a run";
   std::cout << file.path() << ": " << what << ", " << grouped(content.parameters)
-            << (content.is_model ? " parameters" : " values") << ", " << grouped(file.tensors().size())
+            << (content.is_model ? " parameters" : " values") << ", "
+            << grouped(file.tensors().size())
             << (file.tensors().size() == 1 ? " tensor" : " tensors") << '\n';
   Cells model, tasks, settings, loop, other;
   for (const Line& line : content.lines) {
     if (line.what == "task") {
-      tasks.push_back({shown(line.name), shown(line.text), label_of(content.features, tasks.size())});
+      tasks.push_back(
+          {shown(line.name), shown(line.text), label_of(content.features, tasks.size())});
     } else if (line.what != "input" && line.what != "tensor") {
       model.push_back({shown(line.title()), shown(line.text, 200)});
     }
   }
-  for (const Line& line : content.settings) settings.push_back({shown(line.title()), shown(line.text, 100)});
+  for (const Line& line : content.settings)
+    settings.push_back({shown(line.title()), shown(line.text, 100)});
   for (std::size_t i = 0; i < content.loop.size() && content.loop.is_object(); ++i) {
     loop.push_back({shown(content.loop.keys()[i]), shown(content.loop.items()[i].dump())});
   }
@@ -315,15 +334,23 @@ Json task_to_json(const Content& content, const Line& line, std::size_t task) {
 /// statistics}.
 Json input_to_json(const Content& content, const Input& input) {
   const std::string kind = input.text.substr(0, input.text.find(' '));
-  Json made = Json::object().set("name", input.name).set("kind", kind).set("description", input.text);
+  Json made =
+      Json::object().set("name", input.name).set("kind", kind).set("description", input.text);
   if (!input.table.empty()) made.set("table", input.table);
   if (input.numeric.empty()) return made;
   Json columns = Json::array();
   for (std::size_t i = 0; i < input.numeric.size(); ++i) {
-    const auto figure = [&](const char* list) { return number_in(content.features, list, input.numeric[i]); };
-    const std::string name = input.numeric.size() == 1 ? input.name : input.name + "_" + std::to_string(i);
-    Json column = Json::object().set("name", name).set("mean", figure("means")).set("deviation", figure("deviations"));
-    if (content.features.find("lows") != nullptr) column.set("least", figure("lows")).set("most", figure("highs"));
+    const auto figure = [&](const char* list) {
+      return number_in(content.features, list, input.numeric[i]);
+    };
+    const std::string name =
+        input.numeric.size() == 1 ? input.name : input.name + "_" + std::to_string(i);
+    Json column = Json::object()
+                      .set("name", name)
+                      .set("mean", figure("means"))
+                      .set("deviation", figure("deviations"));
+    if (content.features.find("lows") != nullptr)
+      column.set("least", figure("lows")).set("most", figure("highs"));
     columns.push(std::move(column));
   }
   return made.set("columns", std::move(columns));
@@ -336,8 +363,8 @@ void print_json(const esp::SafetensorsFile& file, const Content& content, bool t
                    : content.loop.is_null() ? "model"
                                             : "run");
   out.set("parameters", content.parameters);
-  Json model = Json::object(), tasks = Json::array(), inputs = Json::array(), vocabularies = Json::array(),
-       settings = Json::array();
+  Json model = Json::object(), tasks = Json::array(), inputs = Json::array(),
+       vocabularies = Json::array(), settings = Json::array();
   for (const Line& line : content.lines) {
     if (line.what == "task") {
       tasks.push(task_to_json(content, line, tasks.size()));
@@ -350,8 +377,10 @@ void print_json(const esp::SafetensorsFile& file, const Content& content, bool t
     Json first = Json::array();
     for (std::size_t i = 0; i < v.values.size() && i < 5; ++i)
       first.push(esp::features_detail::bytes_to_json(v.values[i]));
-    vocabularies.push(
-        Json::object().set("table", v.table).set("values", v.values.size()).set("first", std::move(first)));
+    vocabularies.push(Json::object()
+                          .set("table", v.table)
+                          .set("values", v.values.size())
+                          .set("first", std::move(first)));
   }
   if (content.is_model)
     out.set("model", std::move(model))
@@ -392,7 +421,8 @@ void print_json(const esp::SafetensorsFile& file, const Content& content, bool t
 
 /// Prints one vocabulary: one value per line in the order of the table's rows, from row 1; with
 /// `json` as an array.
-void print_vocabulary(const esp::SafetensorsFile& file, const Content& content, const std::string& name, bool json) {
+void print_vocabulary(const esp::SafetensorsFile& file, const Content& content,
+                      const std::string& name, bool json) {
   std::string table = name, known;
   for (const Input& input : content.inputs) {
     if (input.name == name && !input.table.empty()) table = input.table;
@@ -421,14 +451,16 @@ int main(int argc, char** argv) {
   std::string path, vocabulary;
   bool json = false, tensors = false;
   CLI::App app{
-      "Prints what a model's file holds: tasks, inputs, vocabularies, metrics, tensors. Also the state of a run "
+      "Prints what a model's file holds: tasks, inputs, vocabularies, metrics, tensors. Also the "
+      "state of a run "
       "(.resume), and any safetensors file.",
       "inspect"};
   app.add_option("file", path, "A checkpoint")->required();
   app.add_flag("--tensors", tensors,
                "Every tensor: shape, type, least, mean and largest value, how many are not finite");
   app.add_option("--vocabulary", vocabulary,
-                 "The values of this table, or of this input's, and nothing else: one a line, the first being row 1");
+                 "The values of this table, or of this input's, and nothing else: one a line, the "
+                 "first being row 1");
   app.add_flag("--json", json, "As one JSON object");
   try {
     app.parse(argc, argv);

@@ -13,12 +13,13 @@ namespace {
 
 namespace esp = espalier;
 
-constexpr int width = 16;             // of the user and film embeddings
-constexpr int negatives = 4;          // sampled per watched film
-constexpr double liked_from = 4;      // stars
+constexpr int width = 16;                              // of the user and film embeddings
+constexpr int negatives = 4;                           // sampled per watched film
+constexpr double liked_from = 4;                       // stars
 constexpr double valid_share = 0.1, test_share = 0.1;  // of each user's ratings, the latest
 
-using Inputs = esp::Inputs<esp::Categorical<"userId", width>, esp::Categorical<"movieId", width, esp::MinCount<2>>,
+using Inputs = esp::Inputs<esp::Categorical<"userId", width>,
+                           esp::Categorical<"movieId", width, esp::MinCount<2>>,
                            esp::MultiCategorical<"genres", 8>, esp::Numeric<"year">>;
 using Encoder = esp::Layers<esp::Dense<64>, esp::Dropout<esp::Rate{0.3}>, esp::Dense<32>>;
 constexpr auto tower = esp::Tower<16>;
@@ -34,7 +35,8 @@ using Mmoe = esp::MultiTaskModel<Inputs, esp::Mmoe<4, Encoder>, Watched, Liked, 
 /// "Toy Story (1995)": 1995; NaN if the title has no year.
 double year_of(std::string_view title) {
   while (!title.empty() && (title.back() == ' ' || title.back() == '"')) title.remove_suffix(1);
-  if (title.size() < 6 || title.back() != ')' || title[title.size() - 6] != '(') return std::nan("");
+  if (title.size() < 6 || title.back() != ')' || title[title.size() - 6] != '(')
+    return std::nan("");
   double year = 0;
   for (const char c : title.substr(title.size() - 5, 4)) {
     if (c < '0' || c > '9') return std::nan("");
@@ -51,10 +53,12 @@ std::vector<double> part_of_history(const esp::Table& ratings) {
   const esp::Column users = ratings.as_text("userId");
   const std::vector<double>& time = ratings.numbers("timestamp");
   std::vector<std::vector<std::size_t>> by_user(users.dictionary.size());
-  for (std::size_t i = 0; i < time.size(); ++i) by_user[static_cast<std::size_t>(users.codes[i])].push_back(i);
+  for (std::size_t i = 0; i < time.size(); ++i)
+    by_user[static_cast<std::size_t>(users.codes[i])].push_back(i);
   std::vector<double> part(time.size());
   for (auto& rows : by_user) {
-    std::stable_sort(rows.begin(), rows.end(), [&](std::size_t a, std::size_t b) { return time[a] < time[b]; });
+    std::stable_sort(rows.begin(), rows.end(),
+                     [&](std::size_t a, std::size_t b) { return time[a] < time[b]; });
     const double n = static_cast<double>(rows.size());
     for (std::size_t i = 0; i < rows.size(); ++i) {
       const double seen = static_cast<double>(i) / n;
@@ -65,24 +69,33 @@ std::vector<double> part_of_history(const esp::Table& ratings) {
 }
 
 examples::Splits load(const examples::Options& o) {
-  const auto folder = examples::find_or_fetch(o.data, "movielens-latest-small", {"ratings.csv"},
-                                              {"ml-latest-small", "movielens-latest-small/ml-latest-small"}, o.download);
-  if (!folder) throw esp::IoError("MovieLens is not here; scripts/fetch-data movielens-latest-small downloads it");
+  const auto folder = examples::find_or_fetch(
+      o.data, "movielens-latest-small", {"ratings.csv"},
+      {"ml-latest-small", "movielens-latest-small/ml-latest-small"}, o.download);
+  if (!folder)
+    throw esp::IoError(
+        "MovieLens is not here; scripts/fetch-data movielens-latest-small downloads it");
   const auto file = [&](const char* name) {
     const auto found = examples::find_file(*folder, name);
     if (!found) throw esp::IoError(folder->string() + ": no " + name);
     return *found;
   };
-  esp::Table ratings = esp::read_csv(file("ratings.csv"), {.columns = {{"userId", esp::ColumnKind::text},
-                                                                       {"movieId", esp::ColumnKind::text},
-                                                                       {"rating", esp::ColumnKind::number},
-                                                                       {"timestamp", esp::ColumnKind::number}}});
+  esp::Table ratings =
+      esp::read_csv(file("ratings.csv"), {.columns = {{"userId", esp::ColumnKind::text},
+                                                      {"movieId", esp::ColumnKind::text},
+                                                      {"rating", esp::ColumnKind::number},
+                                                      {"timestamp", esp::ColumnKind::number}}});
   ratings.add(esp::Column::number("part", part_of_history(ratings)));
-  esp::Table table = esp::sample_negatives(ratings, {.user = "userId", .item = "movieId", .label = "watched",
-                                                     .per_positive = negatives, .keep = {"part"}, .seed = o.seed});
-  esp::Table movies = esp::read_csv(file("movies.csv"), {.columns = {{"movieId", esp::ColumnKind::text},
-                                                                     {"title", esp::ColumnKind::text},
-                                                                     {"genres", esp::ColumnKind::text}}});
+  esp::Table table = esp::sample_negatives(ratings, {.user = "userId",
+                                                     .item = "movieId",
+                                                     .label = "watched",
+                                                     .per_positive = negatives,
+                                                     .keep = {"part"},
+                                                     .seed = o.seed});
+  esp::Table movies =
+      esp::read_csv(file("movies.csv"), {.columns = {{"movieId", esp::ColumnKind::text},
+                                                     {"title", esp::ColumnKind::text},
+                                                     {"genres", esp::ColumnKind::text}}});
   const esp::Column titles = movies.as_text("title");
   movies.derive("year", [&](esp::Index i) { return year_of(titles.at(i)); });
   esp::join(table, movies, "movieId");
@@ -94,7 +107,8 @@ examples::Splits load(const examples::Options& o) {
   table.source = "MovieLens latest-small";
   const esp::Dataset all(std::move(table));
   const std::vector<double>& part = all.table().numbers("part");
-  return all.split_by([&](esp::Index i) { return static_cast<int>(part[static_cast<std::size_t>(i)]); });
+  return all.split_by(
+      [&](esp::Index i) { return static_cast<int>(part[static_cast<std::size_t>(i)]); });
 }
 
 /// Reference scores: popularity predicts what is watched; a film's mean over the training split
@@ -102,7 +116,8 @@ examples::Splits load(const examples::Options& o) {
 esp::Report baselines(const examples::Splits& splits) {
   const esp::Table& table = splits[0].table();
   const esp::Column films = table.as_text("movieId");
-  const std::vector<double>&watched = table.numbers("watched"), &stars = table.numbers("rating"), &liked = table.numbers("liked");
+  const std::vector<double>&watched = table.numbers("watched"), &stars = table.numbers("rating"),
+        &liked = table.numbers("liked");
   struct Film {
     double watched = 0, stars = 0, liked = 0;
   };
@@ -152,12 +167,16 @@ int main(int argc, char** argv) {
       .about = "Predicts whether a user watches a film, likes it, and the stars given.",
       .model_names = {"single", "shared", "mmoe"},
       .default_model = "shared",
-      .recipe = {.epochs = 20, .batch_size = 1024, .optimizer = esp::Adam{.learning_rate = 1e-3}, .patience = 3},
+      .recipe = {.epochs = 20,
+                 .batch_size = 1024,
+                 .optimizer = esp::Adam{.learning_rate = 1e-3},
+                 .patience = 3},
       .optimizer = [](double rate) -> esp::Optimizer { return esp::Adam{.learning_rate = rate}; },
       .ids = {"userId", "movieId"},
   };
   example.models = [] {
-    return std::vector{examples::named<Single>("single"), examples::named<Shared>("shared"), examples::named<Mmoe>("mmoe")};
+    return std::vector{examples::named<Single>("single"), examples::named<Shared>("shared"),
+                       examples::named<Mmoe>("mmoe")};
   };
   example.load = load;
   example.baselines = baselines;

@@ -12,9 +12,11 @@ namespace esp = espalier;
 constexpr int experts = 4;
 using Expert = esp::Layers<esp::Dense<128>, esp::Dropout<esp::Rate{0.2}>, esp::Dense<64>>;
 
-using Click = esp::Task<"click", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Tower<32>, esp::Label<"is_click">>;
+using Click = esp::Task<"click", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Tower<32>,
+                        esp::Label<"is_click">>;
 using LongView = esp::Task<"long_view", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Tower<32>>;
-using Watch = esp::Task<"watch", esp::MeanSquaredError, esp::Weight{0.5}, esp::Tower<32>, esp::Label<"log_watch_seconds", esp::AsIs>>;
+using Watch = esp::Task<"watch", esp::MeanSquaredError, esp::Weight{0.5}, esp::Tower<32>,
+                        esp::Label<"log_watch_seconds", esp::AsIs>>;
 
 struct Model : esp::MultiTaskModel<examples::kuairand::Inputs, esp::Mmoe<experts, Expert>, Click,
                                    LongView, Watch> {};
@@ -24,7 +26,9 @@ struct Model : esp::MultiTaskModel<examples::kuairand::Inputs, esp::Mmoe<experts
 int main(int argc, char** argv) {
   examples::Example example{
       .name = "quickstart",
-      .about = "Trains a mixture of experts on real impressions: click, long view and watch time at once.",
+      .about =
+          "Trains a mixture of experts on real impressions: click, long view and watch time at "
+          "once.",
       .model_names = {"mmoe"},
       .default_model = "mmoe",
       .recipe = esp::recommended(),

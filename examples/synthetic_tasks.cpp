@@ -35,11 +35,14 @@ using Inputs = esp::Inputs<esp::NumericVector<"x", dimensions, esp::AsIs>>;
 
 // The number of units with which the shared encoder model has as many parameters as the MMoE;
 // counts experts, gates, encoder and the input weights of the towers.
-constexpr int mmoe_parameters = experts * units * (dimensions + 1) + 2 * experts * dimensions + 2 * units * tower;
-constexpr int shared_units = (mmoe_parameters + (dimensions + 1 + 2 * tower) / 2) / (dimensions + 1 + 2 * tower);
+constexpr int mmoe_parameters =
+    experts * units * (dimensions + 1) + 2 * experts * dimensions + 2 * units * tower;
+constexpr int shared_units =
+    (mmoe_parameters + (dimensions + 1 + 2 * tower) / 2) / (dimensions + 1 + 2 * tower);
 
 struct Mmoe : esp::MultiTaskModel<Inputs, esp::Mmoe<experts, esp::Mlp<units>>, First, Second> {};
-struct Shared : esp::MultiTaskModel<Inputs, esp::SharedBottom<esp::Mlp<shared_units>>, First, Second> {};
+struct Shared
+    : esp::MultiTaskModel<Inputs, esp::SharedBottom<esp::Mlp<shared_units>>, First, Second> {};
 
 using Vector = std::vector<double>;
 
@@ -62,7 +65,8 @@ esp::Dataset make_data(double correlation, std::uint64_t seed) {
   for (std::size_t i = 0; i < first.size(); ++i) other[i] -= along * first[i];
   const double rest = std::sqrt(dot(other, other));
   for (std::size_t i = 0; i < first.size(); ++i) {
-    second[i] = scale * (correlation * first[i] + std::sqrt(1 - correlation * correlation) * other[i] / rest);
+    second[i] = scale * (correlation * first[i] +
+                         std::sqrt(1 - correlation * correlation) * other[i] / rest);
     first[i] *= scale;
   }
   std::vector<Vector> x(dimensions, Vector(rows));
@@ -82,15 +86,16 @@ esp::Dataset make_data(double correlation, std::uint64_t seed) {
   }
   esp::Table table;
   table.source = "made-up tasks";
-  for (int i = 0; i < dimensions; ++i) table.add("x_" + std::to_string(i), x[static_cast<std::size_t>(i)]);
+  for (int i = 0; i < dimensions; ++i)
+    table.add("x_" + std::to_string(i), x[static_cast<std::size_t>(i)]);
   table.add("first", y[0]);
   table.add("second", y[1]);
   return esp::Dataset(std::move(table));
 }
 
 /// The mean squared error on the test split, averaged over the two tasks.
-double run(const esp::PlanTrainer::CpuProgram& program, const examples::Options& o, const std::array<esp::Dataset, 3>& splits,
-           std::uint64_t seed) {
+double run(const esp::PlanTrainer::CpuProgram& program, const examples::Options& o,
+           const std::array<esp::Dataset, 3>& splits, std::uint64_t seed) {
   esp::TrainerOptions options = examples::training_options({}, o, seed);
   options.optimizer = esp::Adam{.learning_rate = o.learning_rate};
   options.progress = esp::ShowProgress::never;
@@ -106,8 +111,13 @@ double run(const esp::PlanTrainer::CpuProgram& program, const examples::Options&
 int main(int argc, char** argv) {
   examples::Options o;
   o.seeds = 20;
-  CLI::App app{"A mixture of experts against a shared encoder on two made-up tasks of known correlation.", "synthetic_tasks"};
-  const esp::TrainerOptions recipe{.epochs = 30, .batch_size = 256, .optimizer = esp::Adam{.learning_rate = 2e-3}, .patience = 5};
+  CLI::App app{
+      "A mixture of experts against a shared encoder on two made-up tasks of known correlation.",
+      "synthetic_tasks"};
+  const esp::TrainerOptions recipe{.epochs = 30,
+                                   .batch_size = 256,
+                                   .optimizer = esp::Adam{.learning_rate = 2e-3},
+                                   .patience = 5};
   examples::add_training_options(app, o, recipe);
   try {
     app.parse(argc, argv);
@@ -122,9 +132,12 @@ int main(int argc, char** argv) {
     line["example"] = "synthetic_tasks";
     line["seeds"] = o.seeds;
     line["results"] = nlohmann::ordered_json::array();
-    std::printf("test mean squared error, mean and 95 %% interval over %d seeds (two tasks, %d experts of %d, shared encoder of %d)\n",
-                o.seeds, experts, units, shared_units);
-    std::printf("%-12s %18s %18s %26s\n", "correlation", "shared_bottom", "mmoe", "mmoe - shared_bottom");
+    std::printf(
+        "test mean squared error, mean and 95 %% interval over %d seeds (two tasks, %d experts of "
+        "%d, shared encoder of %d)\n",
+        o.seeds, experts, units, shared_units);
+    std::printf("%-12s %18s %18s %26s\n", "correlation", "shared_bottom", "mmoe",
+                "mmoe - shared_bottom");
     for (const double correlation : correlations) {
       Vector shared, mmoe;
       for (int s = 0; s < o.seeds; ++s) {
@@ -132,12 +145,19 @@ int main(int argc, char** argv) {
         const auto splits = make_data(correlation, seed).split(0.5, 0.25, 0.25, seed);
         shared.push_back(run(esp::program_of<Shared, float, esp::Cpu>(), o, splits, seed));
         mmoe.push_back(run(esp::program_of<Mmoe, float, esp::Cpu>(), o, splits, seed));
-        if (!o.quiet) std::fprintf(stderr, "correlation %.1f, seed %d of %d: shared %.4f, mmoe %.4f\n", correlation, s + 1, o.seeds, shared.back(), mmoe.back());
+        if (!o.quiet)
+          std::fprintf(stderr, "correlation %.1f, seed %d of %d: shared %.4f, mmoe %.4f\n",
+                       correlation, s + 1, o.seeds, shared.back(), mmoe.back());
       }
-      const examples::Interval a = examples::interval(shared), b = examples::interval(mmoe), d = examples::paired(shared, mmoe);
-      std::printf("%-12.1f %9.4f ± %.4f %9.4f ± %.4f %+17.4f ± %.4f\n", correlation, a.mean, a.half, b.mean, b.half, d.mean, d.half);
-      line["results"].push_back({{"correlation", correlation}, {"shared_bottom", shared}, {"mmoe", mmoe},
-                                 {"difference", d.mean}, {"interval", d.half}});
+      const examples::Interval a = examples::interval(shared), b = examples::interval(mmoe),
+                               d = examples::paired(shared, mmoe);
+      std::printf("%-12.1f %9.4f ± %.4f %9.4f ± %.4f %+17.4f ± %.4f\n", correlation, a.mean, a.half,
+                  b.mean, b.half, d.mean, d.half);
+      line["results"].push_back({{"correlation", correlation},
+                                 {"shared_bottom", shared},
+                                 {"mmoe", mmoe},
+                                 {"difference", d.mean},
+                                 {"interval", d.half}});
     }
     if (o.json) std::cout << line.dump() << '\n';
     return 0;

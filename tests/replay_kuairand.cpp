@@ -19,13 +19,15 @@ using Click = esp::Task<"click", esp::BinaryCrossEntropy, esp::Label<"is_click">
 struct Model : esp::MultiTaskModel<kuairand::Inputs, esp::SharedBottom<esp::Mlp<1>>, Click> {};
 
 /// A row as a server has it: every column the model reads, except those computed from earlier rows.
-std::vector<esp::NamedValue> row_of(const std::vector<const esp::Column*>& columns, std::size_t row) {
+std::vector<esp::NamedValue> row_of(const std::vector<const esp::Column*>& columns,
+                                    std::size_t row) {
   std::vector<esp::NamedValue> values;
   for (const esp::Column* column : columns) {
     if (column->kind == esp::ColumnKind::number) {
       values.emplace_back(column->name, column->numbers[row]);
     } else if (column->codes[row] >= 0) {
-      values.emplace_back(column->name, column->dictionary[static_cast<std::size_t>(column->codes[row])]);
+      values.emplace_back(column->name,
+                          column->dictionary[static_cast<std::size_t>(column->codes[row])]);
     }
   }
   return values;
@@ -51,21 +53,28 @@ int run() {
   std::vector<std::size_t> order(static_cast<std::size_t>(table.rows()));
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
   const std::vector<double>& time = table.numbers("time_ms");
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return time[a] < time[b]; });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return time[a] < time[b]; });
 
-  const auto numbers = static_cast<std::size_t>(data.numeric_rows), ids = static_cast<std::size_t>(data.single_fields);
+  const auto numbers = static_cast<std::size_t>(data.numeric_rows),
+             ids = static_cast<std::size_t>(data.single_fields);
   std::size_t different = 0;
   for (const std::size_t i : order) {
     const std::vector<esp::NamedValue> row = row_of(columns, i);
     const esp::EncodedData one = features->encode(row, {}, &state.history());
-    const bool same = std::equal(one.numeric.begin(), one.numeric.end(), data.numeric.begin() + static_cast<std::ptrdiff_t>(i * numbers),
-                                 data.numeric.begin() + static_cast<std::ptrdiff_t>((i + 1) * numbers)) &&
-                      std::equal(one.single_ids.begin(), one.single_ids.end(), data.single_ids.begin() + static_cast<std::ptrdiff_t>(i * ids),
-                                 data.single_ids.begin() + static_cast<std::ptrdiff_t>((i + 1) * ids));
-    if (!same && different++ < 5) std::printf("row %zu is encoded to other bits than in training\n", i);
+    const bool same =
+        std::equal(one.numeric.begin(), one.numeric.end(),
+                   data.numeric.begin() + static_cast<std::ptrdiff_t>(i * numbers),
+                   data.numeric.begin() + static_cast<std::ptrdiff_t>((i + 1) * numbers)) &&
+        std::equal(one.single_ids.begin(), one.single_ids.end(),
+                   data.single_ids.begin() + static_cast<std::ptrdiff_t>(i * ids),
+                   data.single_ids.begin() + static_cast<std::ptrdiff_t>((i + 1) * ids));
+    if (!same && different++ < 5)
+      std::printf("row %zu is encoded to other bits than in training\n", i);
     state.observe(row, row_of(labels, i));
   }
-  std::printf("%s: %zu rows of %zu numbers and %zu ids, %zu different\n", table.source.c_str(), order.size(), numbers, ids, different);
+  std::printf("%s: %zu rows of %zu numbers and %zu ids, %zu different\n", table.source.c_str(),
+              order.size(), numbers, ids, different);
   return different == 0 && !order.empty() ? 0 : 1;
 }
 

@@ -23,10 +23,13 @@ inline void answer(const Options& o, espalier::PlanTrainer& trainer, const espal
   const esp::EncodedData encoded = trainer.features().encode(test);
   const esp::Predictions predictions = trainer.predict(encoded);
   using esp::LabelKind;
-  if (const auto tasks = esp::labelled(trainer.plan(), encoded, predictions, {LabelKind::binary}); !tasks.empty())
+  if (const auto tasks = esp::labelled(trainer.plan(), encoded, predictions, {LabelKind::binary});
+      !tasks.empty())
     esp::write_file_atomically((log / "calibration.svg").string(),
                                esp::calibration_svg(tasks, "Calibration on the test split"));
-  if (const auto tasks = esp::labelled(trainer.plan(), encoded, predictions, {LabelKind::classes, LabelKind::binary}); !tasks.empty())
+  if (const auto tasks = esp::labelled(trainer.plan(), encoded, predictions,
+                                       {LabelKind::classes, LabelKind::binary});
+      !tasks.empty())
     esp::write_file_atomically((log / "confusion.svg").string(),
                                esp::confusion_svg(tasks, "Confusion on the test split"));
   if (!o.predictions.empty()) {

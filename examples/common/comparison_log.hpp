@@ -35,7 +35,8 @@ namespace examples {
   return tasks;
 }
 
-[[nodiscard]] inline nlohmann::ordered_json to_json(const Comparison::Run& run, const std::string& monitor) {
+[[nodiscard]] inline nlohmann::ordered_json to_json(const Comparison::Run& run,
+                                                    const std::string& monitor) {
   return {{"model", run.model},
           {"balance", run.balance},
           {"seed", run.seed},
@@ -51,7 +52,8 @@ class ComparisonLog {
  public:
   /// `settings`: everything a run depends on besides model, balance and seed; `monitor`: what
   /// selected its epoch. Without `resume` the file starts empty.
-  ComparisonLog(const std::filesystem::path& file, nlohmann::ordered_json settings, std::string monitor, bool resume)
+  ComparisonLog(const std::filesystem::path& file, nlohmann::ordered_json settings,
+                std::string monitor, bool resume)
       : file_(file.string()), settings_(std::move(settings)), monitor_(std::move(monitor)) {
     if (resume) read();
     std::string text;
@@ -85,7 +87,8 @@ class ComparisonLog {
       if (in.eof()) break;  // no newline: the run was interrupted while writing
       try {
         const auto line = nlohmann::ordered_json::parse(text);
-        if (line.at("settings") == settings_ && line.value("monitor", "") == monitor_) runs_.push_back(run_of(line));
+        if (line.at("settings") == settings_ && line.value("monitor", "") == monitor_)
+          runs_.push_back(run_of(line));
       } catch (const nlohmann::json::exception& error) {
         throw espalier::DataError(file_ + ":" + std::to_string(number) +
                                   ": not a run of a comparison: " + error.what());
@@ -94,7 +97,9 @@ class ComparisonLog {
     }
   }
 
-  static double number_of(const nlohmann::ordered_json& value) { return value.is_null() ? espalier::undefined : value.get<double>(); }
+  static double number_of(const nlohmann::ordered_json& value) {
+    return value.is_null() ? espalier::undefined : value.get<double>();
+  }
 
   static Comparison::Run run_of(const nlohmann::ordered_json& line) {
     Comparison::Run run;

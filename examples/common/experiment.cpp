@@ -25,7 +25,8 @@ namespace examples {
 
 namespace {
 
-[[nodiscard]] esp::TrainerOptions trainer_options(const Example& example, const Options& o, std::uint64_t seed) {
+[[nodiscard]] esp::TrainerOptions trainer_options(const Example& example, const Options& o,
+                                                  std::uint64_t seed) {
   esp::TrainerOptions t = training_options(example.recipe, o, seed);
   t.optimizer = example.optimizer(o.learning_rate);
   t.balance = o.weights.empty() ? esp::make_balance(o.balance) : esp::FixedWeights{o.weights};
@@ -36,8 +37,7 @@ namespace {
 
 /// Evaluates the saved model on the test split as a server would load it: with bf16 parameters,
 /// half the bytes.
-void test_bf16(const NamedModel& model, const std::string& path,
-                        const esp::Dataset& test) {
+void test_bf16(const NamedModel& model, const std::string& path, const esp::Dataset& test) {
   const esp::PlanPredictor plain(model.program, path);
   const esp::PlanPredictor narrow(model.program, path, esp::Precision::Bf16);
   std::printf("\nparameters kept as bf16: %zu bytes instead of %zu\n", narrow.parameter_bytes(),
@@ -51,25 +51,32 @@ void test_bf16(const NamedModel& model, const std::string& path,
 }
 
 /// The steps for a batch of this data.
-[[nodiscard]] std::string explain(const NamedModel& model, const esp::TrainerOptions& options, const esp::Dataset& train) {
+[[nodiscard]] std::string explain(const NamedModel& model, const esp::TrainerOptions& options,
+                                  const esp::Dataset& train) {
   esp::Features features(model.program.plan.schema);
   features.fit(train);
-  return esp::explain(model.program, {.batch_size = (std::min)(options.batch_size, train.size()), .vocabulary_rows = features.vocabulary_rows(),
-                                      .precision = options.precision, .balance = options.balance, .balance_on = options.balance_on,
+  return esp::explain(model.program, {.batch_size = (std::min)(options.batch_size, train.size()),
+                                      .vocabulary_rows = features.vocabulary_rows(),
+                                      .precision = options.precision,
+                                      .balance = options.balance,
+                                      .balance_on = options.balance_on,
                                       .clip = options.max_gradient_norm > 0});
 }
 
 /// Trains one model. Returns 0, or 130 if interrupted.
-int train_one(const Example& example, const Options& o, const NamedModel& model, const Splits& splits) {
+int train_one(const Example& example, const Options& o, const NamedModel& model,
+              const Splits& splits) {
   if (o.summary) std::cout << model.summary() << '\n';
   esp::TrainerOptions options = trainer_options(example, o, o.seed);
   if (o.explain) std::cout << explain(model, options, splits[0]) << '\n';
   options.checkpoint = o.checkpoint;
   options.resume = o.resume;
   const bool simulated = is_simulated(splits);
-  const std::string run = (simulated ? "simulated-" : "") + model.name + "-" + name_of_balance(o) + "-" + std::to_string(o.seed);
-  const std::filesystem::path log =
-      o.log.empty() ? std::filesystem::path("runs") / example.name / run : std::filesystem::path(o.log);
+  const std::string run = (simulated ? "simulated-" : "") + model.name + "-" + name_of_balance(o) +
+                          "-" + std::to_string(o.seed);
+  const std::filesystem::path log = o.log.empty()
+                                        ? std::filesystem::path("runs") / example.name / run
+                                        : std::filesystem::path(o.log);
   esp::make_folders(log.string());
   options.history = (log / "history.jsonl").string();
   options.events = log.string();
@@ -82,24 +89,28 @@ int train_one(const Example& example, const Options& o, const NamedModel& model,
   esp::PlanTrainer trainer(model.program, options);
   const esp::FitResult fit = trainer.fit(splits[0], splits[1]);
   if (fit.interrupted) {
-    if (o.checkpoint.empty()) std::cerr << "interrupted; nothing saved (--checkpoint FILE keeps what is learnt)\n";
+    if (o.checkpoint.empty())
+      std::cerr << "interrupted; nothing saved (--checkpoint FILE keeps what is learnt)\n";
     return 130;
   }
   esp::EvaluateOptions evaluate;
   evaluate.resamples = o.resamples;
   const esp::Report test = trainer.evaluate(splits[2], evaluate);
-  std::cout << '\n' << example.name << ", " << model.name << (simulated ? ", SIMULATED" : "")
-            << ": test split, weights of epoch " << fit.best_epoch << " of "
-            << fit.epochs << (fit.stopped_early ? " (stopped early)" : "") << '\n'
+  std::cout << '\n'
+            << example.name << ", " << model.name << (simulated ? ", SIMULATED" : "")
+            << ": test split, weights of epoch " << fit.best_epoch << " of " << fit.epochs
+            << (fit.stopped_early ? " (stopped early)" : "") << '\n'
             << test;
   if (options.precision.reduced() && !o.checkpoint.empty())
     test_bf16(model, o.checkpoint, splits[2]);
   const esp::Report baseline =
       example.baselines ? example.baselines(splits)
-                        : esp::constant_report(trainer.plan().schema, trainer.features().encode_labelled(splits[2]));
+                        : esp::constant_report(trainer.plan().schema,
+                                               trainer.features().encode_labelled(splits[2]));
   std::cout << "\nwithout a model (" << example.baselines_are << ")\n" << baseline;
   answer(o, trainer, splits[2], example.ids, log);
-  std::printf("\n%.0f samples a second; log and curves in %s\n", fit.samples_per_second, log.string().c_str());
+  std::printf("\n%.0f samples a second; log and curves in %s\n", fit.samples_per_second,
+              log.string().c_str());
   if (!o.checkpoint.empty()) std::printf("saved %s\n", o.checkpoint.c_str());
   if (o.json) {
     nlohmann::ordered_json line;
@@ -124,16 +135,20 @@ int train_one(const Example& example, const Options& o, const NamedModel& model,
 }
 
 /// The models of a comparison or a search: the listed ones, all, or the one of --model.
-[[nodiscard]] std::vector<NamedModel> chosen_models(const Options& o, const std::vector<NamedModel>& models) {
+[[nodiscard]] std::vector<NamedModel> chosen_models(const Options& o,
+                                                    const std::vector<NamedModel>& models) {
   std::vector<NamedModel> chosen;
   for (const NamedModel& model : models) {
-    if (o.compare_all || (o.compare.empty() ? model.name == o.model : picked(o.compare, model.name))) chosen.push_back(model);
+    if (o.compare_all ||
+        (o.compare.empty() ? model.name == o.model : picked(o.compare, model.name)))
+      chosen.push_back(model);
   }
   return chosen;
 }
 
 /// Trains several models with several balancing methods and seeds, and prints them side by side.
-int compare(const Example& example, const Options& o, const std::vector<NamedModel>& chosen, const Splits& splits) {
+int compare(const Example& example, const Options& o, const std::vector<NamedModel>& chosen,
+            const Splits& splits) {
   const bool all_balances = picked(o.compare_balances, "all");
   std::vector<std::string> balances;
   for (const esp::NamedBalance& b : esp::named_balances()) {
@@ -142,15 +157,18 @@ int compare(const Example& example, const Options& o, const std::vector<NamedMod
   }
   if (balances.empty()) balances.push_back(name_of_balance(o));
   const bool simulated = is_simulated(splits);
-  const std::filesystem::path folder =
-      o.log.empty() ? std::filesystem::path("runs") / example.name / (simulated ? "simulated-compare" : "compare")
-                    : std::filesystem::path(o.log);
+  const std::filesystem::path folder = o.log.empty()
+                                           ? std::filesystem::path("runs") / example.name /
+                                                 (simulated ? "simulated-compare" : "compare")
+                                           : std::filesystem::path(o.log);
   esp::make_folders(folder.string());
   std::vector<std::string> tasks;
-  for (const esp::LabelInfo& label : chosen.at(0).program.plan.schema.labels) tasks.emplace_back(label.name);
-  nlohmann::ordered_json settings{{"example", example.name}, {"tasks", tasks}, {"rows", splits[0].size()}, {"epochs", o.epochs},
-                                  {"patience", o.patience}, {"batch_size", o.batch_size}, {"learning_rate", o.learning_rate},
-                                  {"precision", o.precision}};
+  for (const esp::LabelInfo& label : chosen.at(0).program.plan.schema.labels)
+    tasks.emplace_back(label.name);
+  nlohmann::ordered_json settings{{"example", example.name},          {"tasks", tasks},
+                                  {"rows", splits[0].size()},         {"epochs", o.epochs},
+                                  {"patience", o.patience},           {"batch_size", o.batch_size},
+                                  {"learning_rate", o.learning_rate}, {"precision", o.precision}};
   if (example.recipe.average) settings["average"] = example.recipe.average->describe();
   if (!o.weights.empty()) settings["weights"] = o.weights;
   if (simulated) settings["data"] = splits[0].table().source;
@@ -164,21 +182,24 @@ int compare(const Example& example, const Options& o, const std::vector<NamedMod
     const std::uint64_t seed = o.seed + static_cast<std::uint64_t>(s);
     for (const NamedModel& model : chosen) {
       for (const std::string& balance : balances) {
-        const std::string candidate =
-            balances.size() == 1 ? model.name : chosen.size() == 1 ? balance : model.name + " + " + balance;
+        const std::string candidate = balances.size() == 1 ? model.name
+                                      : chosen.size() == 1 ? balance
+                                                           : model.name + " + " + balance;
         ++count;
         if (std::optional<Comparison::Run> known = log.find(model.name, balance, seed)) {
           known->candidate = candidate;
           comparison.add(std::move(*known));
           continue;
         }
-        std::cerr << "--- " << candidate << ", seed " << seed << " (" << count << " of " << total << ")\n";
+        std::cerr << "--- " << candidate << ", seed " << seed << " (" << count << " of " << total
+                  << ")\n";
         esp::TrainerOptions options = trainer_options(example, o, seed);
         if (!o.compare_balances.empty()) options.balance = esp::make_balance(balance);
         esp::PlanTrainer trainer(model.program, options);
         const esp::FitResult fit = trainer.fit(splits[0], splits[1]);
         if (fit.interrupted) {
-          std::cerr << "interrupted; --resume goes on from " << (folder / "runs.jsonl").string() << '\n';
+          std::cerr << "interrupted; --resume goes on from " << (folder / "runs.jsonl").string()
+                    << '\n';
           return 130;
         }
         Comparison::Run run{candidate, model.name, balance, seed, trainer.evaluate(splits[2]), fit};
@@ -187,19 +208,24 @@ int compare(const Example& example, const Options& o, const std::vector<NamedMod
       }
     }
   }
-  std::cout << '\n' << example.name << (simulated ? ", SIMULATED" : "") << ": test split, mean ± deviation over " << o.seeds
-            << " seeds\n" << comparison.table();
-  std::cout << "\nbest on the validation split, by " << example.recipe.monitor << ": " << comparison.chosen()
-            << "\non the Pareto front of all tasks:";
+  std::cout << '\n'
+            << example.name << (simulated ? ", SIMULATED" : "")
+            << ": test split, mean ± deviation over " << o.seeds << " seeds\n"
+            << comparison.table();
+  std::cout << "\nbest on the validation split, by " << example.recipe.monitor << ": "
+            << comparison.chosen() << "\non the Pareto front of all tasks:";
   for (const std::string& name : comparison.pareto_front()) std::cout << ' ' << name;
   const std::string picture = (folder / "front.svg").string();
-  esp::write_file_atomically(picture, comparison.picture(example.name + ": what is best for one task and another").to_svg());
-  std::cout << "\npicture: " << picture << ", every run: " << (folder / "runs.jsonl").string() << '\n';
+  esp::write_file_atomically(
+      picture,
+      comparison.picture(example.name + ": what is best for one task and another").to_svg());
+  std::cout << "\npicture: " << picture << ", every run: " << (folder / "runs.jsonl").string()
+            << '\n';
   if (const Transfer transfer(comparison); !transfer.empty()) {
     transfer.write(folder, example.name);
-    std::cout << '\n' << transfer.table() << "picture and log: " << (folder / "transfer.svg").string()
-              << ", transfer.jsonl; TensorBoard: "
-              << (folder / "transfer").string() << '\n';
+    std::cout << '\n'
+              << transfer.table() << "picture and log: " << (folder / "transfer.svg").string()
+              << ", transfer.jsonl; TensorBoard: " << (folder / "transfer").string() << '\n';
   }
   if (o.json) {
     nlohmann::ordered_json line;
@@ -208,7 +234,8 @@ int compare(const Example& example, const Options& o, const std::vector<NamedMod
     line["data"] = splits[0].table().source;
     line["chosen"] = comparison.chosen();
     line["runs"] = nlohmann::ordered_json::array();
-    for (const Comparison::Run& run : comparison.runs()) line["runs"].push_back(to_json(run, example.recipe.monitor));
+    for (const Comparison::Run& run : comparison.runs())
+      line["runs"].push_back(to_json(run, example.recipe.monitor));
     std::cout << line.dump() << '\n';
   }
   return 0;
@@ -237,19 +264,21 @@ int run(int argc, char** argv, Example example) {
     if (options.quiet) {  // otherwise each training prints them
       for (const std::string& note : splits[0].table().notes) std::cerr << note << '\n';
     } else {
-      std::fprintf(stderr, "%s: %td rows to train, %td to validate, %td to test\n", splits[0].table().source.c_str(),
-                   splits[0].size(), splits[1].size(), splits[2].size());
+      std::fprintf(stderr, "%s: %td rows to train, %td to validate, %td to test\n",
+                   splits[0].table().source.c_str(), splits[0].size(), splits[1].size(),
+                   splits[2].size());
     }
     const std::vector<NamedModel> chosen = chosen_models(options, models);
     if (chosen.empty()) {
-      throw esp::ConfigError((options.compare.empty() ? "--model " + options.model : "--compare-models") +
-                             ": no such model with these options");
+      throw esp::ConfigError(
+          (options.compare.empty() ? "--model " + options.model : "--compare-models") +
+          ": no such model with these options");
     }
     if (options.search > 0) {
       std::vector<esp::search::NamedModel> searched;
       for (const NamedModel& model : chosen) searched.push_back({model.name, model.program});
-      return search(example.name, options, std::move(searched), splits[0], trainer_options(example, options, options.seed),
-                    example.optimizer);
+      return search(example.name, options, std::move(searched), splits[0],
+                    trainer_options(example, options, options.seed), example.optimizer);
     }
     if (compares(options)) return compare(example, options, chosen, splits);
     return train_one(example, options, chosen[0], splits);

@@ -27,7 +27,8 @@ struct NamedModel {
 
 template <class Model>
 [[nodiscard]] NamedModel named(std::string name) {
-  return {std::move(name), esp::program_of<Model, float, esp::Cpu>(), [] { return esp::summary<Model>(); }};
+  return {std::move(name), esp::program_of<Model, float, esp::Cpu>(),
+          [] { return esp::summary<Model>(); }};
 }
 
 /// An example: its models, its data, its recipe.

@@ -40,7 +40,8 @@ inline std::vector<std::filesystem::path> data_folders(const std::string& given)
 }
 
 /// The path of `name` or `name.gz` in `folder`; nullopt if there is neither.
-inline std::optional<std::string> find_file(const std::filesystem::path& folder, const std::string& name) {
+inline std::optional<std::string> find_file(const std::filesystem::path& folder,
+                                            const std::string& name) {
   for (const char* suffix : {"", ".gz"}) {
     const std::filesystem::path path = folder / (name + suffix);
     std::error_code ignored;
@@ -52,9 +53,9 @@ inline std::optional<std::string> find_file(const std::filesystem::path& folder,
 /// The folder of data set `name` that has one of `files` (or that file + .gz), possibly in one of
 /// its `layouts` (sub-folders of the publisher's archive). Returns nullopt if it is not found.
 /// Throws espalier::ConfigError if --data was given but does not have it.
-inline std::optional<std::filesystem::path> find_data(const std::string& given, const std::string& name,
-                                                      const std::vector<std::string>& files,
-                                                      const std::vector<std::string>& layouts = {}) {
+inline std::optional<std::filesystem::path> find_data(
+    const std::string& given, const std::string& name, const std::vector<std::string>& files,
+    const std::vector<std::string>& layouts = {}) {
   std::vector<std::string> places{name, ""};
   places.insert(places.end(), layouts.begin(), layouts.end());
   for (const std::filesystem::path& folder : data_folders(given)) {
@@ -65,8 +66,9 @@ inline std::optional<std::filesystem::path> find_data(const std::string& given, 
     }
   }
   if (!given.empty()) {
-    throw espalier::ConfigError("--data " + given + ": no " + files[0] + " there nor in " + given + "/" + name +
-                                "; scripts/fetch-data " + name + " downloads it to where it is found without --data");
+    throw espalier::ConfigError("--data " + given + ": no " + files[0] + " there nor in " + given +
+                                "/" + name + "; scripts/fetch-data " + name +
+                                " downloads it to where it is found without --data");
   }
   return std::nullopt;
 }
@@ -86,16 +88,23 @@ inline bool says_yes(const std::string& question) {
 
 /// Like find_data; if the data set is not found, downloads it from its publisher if the user agrees
 /// (`download`, or asked on a terminal). Returns nullopt if it is not available.
-inline std::optional<std::filesystem::path> find_or_fetch(const std::string& given, const std::string& name,
+inline std::optional<std::filesystem::path> find_or_fetch(const std::string& given,
+                                                          const std::string& name,
                                                           const std::vector<std::string>& files,
-                                                          const std::vector<std::string>& layouts, bool download) {
+                                                          const std::vector<std::string>& layouts,
+                                                          bool download) {
   auto folder = find_data(given, name, files, layouts);
   if (folder) return folder;
   std::error_code ignored;
-  if (const std::string variable = data_variable(); !download && !variable.empty() && !std::filesystem::is_directory(variable, ignored)) {
-    throw espalier::ConfigError("ESPALIER_DATA is '" + variable + "', which is no folder, and the data set " + name + " is nowhere else");
+  if (const std::string variable = data_variable();
+      !download && !variable.empty() && !std::filesystem::is_directory(variable, ignored)) {
+    throw espalier::ConfigError("ESPALIER_DATA is '" + variable +
+                                "', which is no folder, and the data set " + name +
+                                " is nowhere else");
   }
-  if (!download && !says_yes("The data set " + name + " is not here. Download it from its publisher?")) return folder;
+  if (!download &&
+      !says_yes("The data set " + name + " is not here. Download it from its publisher?"))
+    return folder;
   const std::string command = std::string("\"") + EXAMPLES_SCRIPTS + "/fetch-data\" " + name;
   if (std::system(command.c_str()) != 0) std::cerr << name << " could not be downloaded\n";
   return find_data(given, name, files, layouts);

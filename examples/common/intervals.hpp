@@ -34,7 +34,10 @@ struct Interval {
   if (x.size() < 2) return made;
   // The 0.975 quantile of t with d degrees of freedom: exact for 1 and 2, within 0.004 from 3 on.
   const double d = n - 1;
-  const double t = d < 2 ? 12.706 : d < 3 ? 4.303 : 1.95996 + 2.3722 / d + 2.8225 / (d * d) + 2.5558 / (d * d * d) + 1.5894 / (d * d * d * d);
+  const double t = d < 2   ? 12.706
+                   : d < 3 ? 4.303
+                           : 1.95996 + 2.3722 / d + 2.8225 / (d * d) + 2.5558 / (d * d * d) +
+                                 1.5894 / (d * d * d * d);
   made.half = t * m.deviation / std::sqrt(n);
   return made;
 }

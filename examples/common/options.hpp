@@ -15,7 +15,7 @@ class App;
 namespace examples {
 
 struct Options {
-  std::string data;              ///< folder; empty: searched for
+  std::string data;  ///< folder; empty: searched for
   bool download = false;
   std::string model;
   std::string balance = "equal";
@@ -26,7 +26,8 @@ struct Options {
   std::string precision = "fp32";
   std::string checkpoint, log, predictions;
   int diagnose = 0;  ///< steps between measurements; 0: none
-  bool resume = false, importance = false, summary = false, explain = false, json = false, quiet = false;
+  bool resume = false, importance = false, summary = false, explain = false, json = false,
+       quiet = false;
   bool compare_all = false;
   std::vector<std::string> compare, compare_balances;
   std::vector<double> weights;
@@ -44,7 +45,8 @@ void add_training_options(CLI::App& app, Options& o, const espalier::TrainerOpti
 [[nodiscard]] std::string name_of_balance(const Options& o);
 
 /// The recipe with the command line's values; the caller sets the optimizer.
-[[nodiscard]] espalier::TrainerOptions training_options(espalier::TrainerOptions recipe, const Options& o, std::uint64_t seed);
+[[nodiscard]] espalier::TrainerOptions training_options(espalier::TrainerOptions recipe,
+                                                        const Options& o, std::uint64_t seed);
 
 /// Adds all options.
 void add_options(CLI::App& app, Options& o, const std::vector<std::string>& models,

@@ -47,19 +47,22 @@ inline int search(const std::string& example, const Options& o,
   const esp::PlanView& plan = program.plan;
   std::vector<esp::search::Parameter> parameters;
   if (several) parameters.push_back(models.choice());
-  parameters.push_back(esp::search::log_uniform("learning rate", o.learning_rate / 10, o.learning_rate * 10));
+  parameters.push_back(
+      esp::search::log_uniform("learning rate", o.learning_rate / 10, o.learning_rate * 10));
   for (std::size_t k = 1; k < plan.tasks.size(); ++k) {
     parameters.push_back(esp::search::log_uniform(weight_of(plan, k), 0.1, 10));
   }
-  const esp::search::CrossValidation settings{.folds = o.folds, .monitor = base.monitor, .seed = o.seed};
+  const esp::search::CrossValidation settings{
+      .folds = o.folds, .monitor = base.monitor, .seed = o.seed};
   const auto options_of = [&](const esp::search::Trial& trial) {
     esp::TrainerOptions options = base;
     options.optimizer = optimizer(trial.real("learning rate"));
     options.balance = esp::FixedWeights{weights_of(trial, plan)};
     return options;
   };
-  esp::search::CrossValidated objective = several ? esp::search::cross_validation(models, train, settings, options_of)
-                                                  : esp::search::cross_validation(program, train, settings, options_of);
+  esp::search::CrossValidated objective =
+      several ? esp::search::cross_validation(models, train, settings, options_of)
+              : esp::search::cross_validation(program, train, settings, options_of);
   objective.about += "; batches of " + std::to_string(base.batch_size) + ", patience " +
                      std::to_string(base.patience) + (base.precision.reduced() ? ", bf16" : "");
 
@@ -95,7 +98,8 @@ inline int search(const std::string& example, const Options& o,
   for (std::size_t k = 0; k < weights.size(); ++k)
     std::printf(k == 0 ? "%.4g" : ",%.4g", weights[k]);
   const esp::TrainerOptions found = objective.options(best);
-  std::printf(" --epochs %d --batch-size %td --patience %d", found.epochs, found.batch_size, found.patience);
+  std::printf(" --epochs %d --batch-size %td --patience %d", found.epochs, found.batch_size,
+              found.patience);
   std::printf("\nscores in %s, a picture in %s\n", options.file.c_str(), options.picture.c_str());
   return 0;
 }

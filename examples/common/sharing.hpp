@@ -12,7 +12,8 @@ namespace examples {
 
 /// `Model<Sharing>` for every sharing method that needs no names. `Whole` is a single encoder,
 /// `Expert` one of several; `Lower` and `Upper` are its halves, for methods that share in levels.
-template <template <class> class Model, int Experts, class Whole, class Expert, class Lower, class Upper>
+template <template <class> class Model, int Experts, class Whole, class Expert, class Lower,
+          class Upper>
 [[nodiscard]] std::vector<NamedModel> sharing_models() {
   return {
       named<Model<esp::SingleTask<Whole>>>("single"),
@@ -31,7 +32,8 @@ template <template <class> class Model, int Experts, class Whole, class Expert, 
 }
 
 /// `models`, followed by `own`.
-[[nodiscard]] inline std::vector<NamedModel> joined(std::vector<NamedModel> models, const std::vector<NamedModel>& own) {
+[[nodiscard]] inline std::vector<NamedModel> joined(std::vector<NamedModel> models,
+                                                    const std::vector<NamedModel>& own) {
   models.insert(models.end(), own.begin(), own.end());
   return models;
 }

@@ -50,9 +50,9 @@ inline double number_at(const std::byte* bytes, espalier::Dtype dtype) {
   const int exponent = (half >> 10U) & 31U, sign = half >> 15U;
   const double fraction = static_cast<double>(half & 1023U) / 1024;
   constexpr double infinity = std::numeric_limits<double>::infinity();
-  const double size = exponent == 31
-                          ? (fraction > 0 ? std::nan("") : infinity)
-                          : std::ldexp(exponent == 0 ? fraction : 1 + fraction, exponent == 0 ? -14 : exponent - 15);
+  const double size = exponent == 31 ? (fraction > 0 ? std::nan("") : infinity)
+                                     : std::ldexp(exponent == 0 ? fraction : 1 + fraction,
+                                                  exponent == 0 ? -14 : exponent - 15);
   return sign == 1 ? -size : size;
 }
 
@@ -64,7 +64,8 @@ struct Statistics {
   [[nodiscard]] bool any() const { return not_finite < count; }
 };
 
-inline Statistics statistics_of(const espalier::SafetensorsFile& file, const espalier::TensorInfo& tensor) {
+inline Statistics statistics_of(const espalier::SafetensorsFile& file,
+                                const espalier::TensorInfo& tensor) {
   std::vector<std::byte> bytes(static_cast<std::size_t>(tensor.bytes()));
   file.read_bytes(tensor, bytes);
   Statistics s;

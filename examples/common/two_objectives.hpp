@@ -92,8 +92,9 @@ inline constexpr std::array<Point, 5> two_objectives_starts{
 
 /// The path of Adam with the method's steps: every `keep`-th point and the last.
 [[nodiscard]] inline std::vector<Point> trajectory(const TwoObjectives& problem,
-                                                   espalier::LossWeighting balance, Point p, int steps,
-                                                   double learning_rate, int keep = 100) {
+                                                   espalier::LossWeighting balance, Point p,
+                                                   int steps, double learning_rate,
+                                                   int keep = 100) {
   balance.reset(2);
   std::vector<double> weights(2), gramian(4);
   std::vector<Point> path{p};

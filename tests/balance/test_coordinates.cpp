@@ -22,8 +22,8 @@ using Numbers = std::vector<double>;
 using Matrix = std::vector<Numbers>;
 
 std::vector<GradientAggregator> methods() {
-  return {GradDrop{}, GradDrop{.leak = 0.4}, TrimmedMean{}, TrimmedMean{.trim = 2}, MoCo{},
-          MoCo{.beta = 1}};
+  return {GradDrop{}, GradDrop{.leak = 0.4}, TrimmedMean{}, TrimmedMean{.trim = 2},
+          MoCo{},     MoCo{.beta = 1}};
 }
 
 Matrix random_gradients(Random& random, std::size_t tasks, std::size_t width) {
@@ -61,7 +61,8 @@ double norm(const Numbers& a) { return std::sqrt(dot(a, a)); }
 }  // namespace
 
 TEST_CASE("coordinates: which methods need them, and what that takes") {
-  static_assert(CoordinateMethod<GradDrop> && CoordinateMethod<TrimmedMean> && CoordinateMethod<MoCo>);
+  static_assert(CoordinateMethod<GradDrop> && CoordinateMethod<TrimmedMean> &&
+                CoordinateMethod<MoCo>);
   static_assert(!CoordinateMethod<Mgda> && !CoordinateMethod<Equal>);
   for (const GradientAggregator& balance : methods()) {
     CHECK(balance.needs_coordinates());
@@ -106,7 +107,8 @@ TEST_CASE("coordinates: identical gradients give a step along them, one task too
   }
 }
 
-TEST_CASE("coordinates: never NaN: zero, opposed, scaled, overflowing gradients, after any of them") {
+TEST_CASE(
+    "coordinates: never NaN: zero, opposed, scaled, overflowing gradients, after any of them") {
   const double great = (std::numeric_limits<double>::max)();
   for (const GradientAggregator& method : methods()) {
     CAPTURE(method.describe());
@@ -264,8 +266,8 @@ TEST_CASE("mo_co: a copy and a restored state go on with the same bits") {
   CHECK(state.size() == 3 + 3 * 10);
   GradientAggregator copy = balance, restored = MoCo{};
   restored.reset(3);
-  CHECK_THROWS_WITH_AS(restored.restore(state), "balance 'mo_co': a state of 33 numbers, expected 3",
-                       CheckpointError);
+  CHECK_THROWS_WITH_AS(restored.restore(state),
+                       "balance 'mo_co': a state of 33 numbers, expected 3", CheckpointError);
   restored.remember(10);
   restored.restore(state);
   for (int i = 0; i < 5; ++i) {

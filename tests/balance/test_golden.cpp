@@ -202,7 +202,8 @@ TEST_CASE("gradient methods: the step agrees to 1e-4 with an independent impleme
   }
 }
 
-TEST_CASE("methods that need coordinates: the step agrees to 1e-4 with an independent implementation") {
+TEST_CASE(
+    "methods that need coordinates: the step agrees to 1e-4 with an independent implementation") {
   for (const GoldenMethod& method : golden_coordinate_methods) {
     CAPTURE(method.name);
     GradientAggregator balance = coordinate_method(method.name);

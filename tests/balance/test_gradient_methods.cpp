@@ -37,7 +37,9 @@ struct Recorder {
   void restore(std::span<const double> state) { seen.assign(state.begin(), state.end()); }
 };
 
-std::span<const double> values_of(const MatrixXd& m) { return {m.data(), static_cast<std::size_t>(m.size())}; }
+std::span<const double> values_of(const MatrixXd& m) {
+  return {m.data(), static_cast<std::size_t>(m.size())};
+}
 std::span<double> values_of(VectorXd& v) { return {v.data(), static_cast<std::size_t>(v.size())}; }
 
 VectorXd weights_of(GradientAggregator balance, const MatrixXd& gramian) {
@@ -299,10 +301,10 @@ TEST_CASE("gradient methods: sizes that do not fit are named") {
   CHECK_THROWS_AS(balance.weights(std::vector<double>(9), {}, 0, three), ConfigError);
   CHECK_THROWS_AS(balance.weights(right, {}, 0, three), ConfigError);
   CHECK_THROWS_AS(balance.weights(std::vector<double>(6), {}, 0, out), ConfigError);
-  CHECK_THROWS_WITH(
-      balance.weights(right, std::vector<double>{1}, 0, out),
-      "balance 'mgda': a Gramian of 4 values, 1 losses and 2 weights, expected 4, 2 (or none) and 2 "
-      "(as told to reset)");
+  CHECK_THROWS_WITH(balance.weights(right, std::vector<double>{1}, 0, out),
+                    "balance 'mgda': a Gramian of 4 values, 1 losses and 2 weights, expected 4, 2 "
+                    "(or none) and 2 "
+                    "(as told to reset)");
   CHECK_NOTHROW(balance.weights(right, std::vector<double>{1, 2}, 0, out));
   CHECK_THROWS_WITH(balance.reset(33), "balance 'mgda': 33 tasks, expected at most 32");
 }

@@ -4,5 +4,6 @@
 #include "espalier/losses/losses.hpp"
 namespace esp = espalier;
 using Click = esp::Task<"click", esp::BinaryCrossEntropy>;
-struct Model : esp::MultiTaskModel<esp::Inputs<esp::Categorical<"user">>, esp::SharedBottom<esp::Mlp<8>>, Click> {};
+struct Model : esp::MultiTaskModel<esp::Inputs<esp::Categorical<"user">>,
+                                   esp::SharedBottom<esp::Mlp<8>>, Click> {};
 const auto& plan = esp::plan_of<Model>();

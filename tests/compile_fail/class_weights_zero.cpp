@@ -4,4 +4,5 @@
 #include "espalier/describe/model.hpp"
 #include "espalier/losses/losses.hpp"
 namespace esp = espalier;
-const double weight = esp::Task<"kind", esp::SoftmaxCrossEntropy<3, esp::ClassWeights{1.0, 0.0, 2.0}>>::weight;
+const double weight =
+    esp::Task<"kind", esp::SoftmaxCrossEntropy<3, esp::ClassWeights{1.0, 0.0, 2.0}>>::weight;

@@ -4,5 +4,7 @@
 #include "espalier/losses/losses.hpp"
 namespace esp = espalier;
 using Click = esp::Task<"click", esp::BinaryCrossEntropy>;
-struct Model : esp::MultiTaskModel<esp::Inputs<esp::Numeric<"age">>, esp::SharedBottom<esp::Layers<esp::Dropout<esp::Rate{1.0}>>>, Click> {};
+struct Model
+    : esp::MultiTaskModel<esp::Inputs<esp::Numeric<"age">>,
+                          esp::SharedBottom<esp::Layers<esp::Dropout<esp::Rate{1.0}>>>, Click> {};
 const auto& plan = esp::plan_of<Model>();

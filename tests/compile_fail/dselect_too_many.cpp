@@ -7,5 +7,6 @@ namespace esp = espalier;
 using Click = esp::Task<"click", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Tower<4>>;
 using Buy = esp::Task<"buy", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Tower<4>>;
 using Watch = esp::Task<"watch", esp::MeanSquaredError, esp::Weight{1.0}, esp::Tower<3>>;
-struct Model : esp::MultiTaskModel<esp::Inputs<esp::Numeric<"age">>, esp::DselectK<4, 5, esp::Mlp<4>>, Click, Buy, Watch> {};
+struct Model : esp::MultiTaskModel<esp::Inputs<esp::Numeric<"age">>,
+                                   esp::DselectK<4, 5, esp::Mlp<4>>, Click, Buy, Watch> {};
 const auto& plan = esp::plan_of<Model>();

@@ -4,5 +4,6 @@
 #include "espalier/losses/losses.hpp"
 namespace esp = espalier;
 using Click = esp::Task<"click", esp::BinaryCrossEntropy>;
-struct Model : esp::MultiTaskModel<esp::Inputs<esp::Numeric<"age">>, esp::Gated<esp::Mmoe<2, esp::Mlp<4>>>, Click> {};
+struct Model : esp::MultiTaskModel<esp::Inputs<esp::Numeric<"age">>,
+                                   esp::Gated<esp::Mmoe<2, esp::Mlp<4>>>, Click> {};
 const auto& plan = esp::plan_of<Model>();

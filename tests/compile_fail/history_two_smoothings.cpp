@@ -3,8 +3,10 @@
 #include "espalier/describe/model.hpp"
 #include "espalier/losses/losses.hpp"
 namespace esp = espalier;
-using Inputs = esp::Inputs<esp::MeanOf<"click", esp::By<"user">, esp::Before<"day">>,
-                           esp::Bucketed<esp::MeanOf<"click", esp::By<"user">, esp::Before<"day">, esp::Smoothing<5>>, 8, 2>>;
+using Inputs = esp::Inputs<
+    esp::MeanOf<"click", esp::By<"user">, esp::Before<"day">>,
+    esp::Bucketed<esp::MeanOf<"click", esp::By<"user">, esp::Before<"day">, esp::Smoothing<5>>, 8,
+                  2>>;
 using Click = esp::Task<"click", esp::BinaryCrossEntropy>;
 struct Model : esp::MultiTaskModel<Inputs, esp::SharedBottom<esp::Mlp<8>>, Click> {};
 const auto& plan = esp::plan_of<Model>();

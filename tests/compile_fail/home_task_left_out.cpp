@@ -9,5 +9,6 @@ using Buy = esp::Task<"buy", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Tow
 using Watch = esp::Task<"watch", esp::MeanSquaredError, esp::Weight{1.0}, esp::Tower<3>>;
 using Pair = esp::Category<"click", "buy">;
 using Alone = esp::Category<"watch">;
-struct Model : esp::MultiTaskModel<esp::Inputs<esp::Numeric<"age">>, esp::Home<1, 2, 4, 4, Pair>, Click, Buy, Watch> {};
+struct Model : esp::MultiTaskModel<esp::Inputs<esp::Numeric<"age">>, esp::Home<1, 2, 4, 4, Pair>,
+                                   Click, Buy, Watch> {};
 const auto& plan = esp::plan_of<Model>();

@@ -6,7 +6,8 @@ using Click = esp::Task<"click", esp::BinaryCrossEntropy>;
 using Watch = esp::Task<"watch", esp::MeanSquaredError>;
 using Inputs = esp::Inputs<esp::Numeric<"age">, esp::Categorical<"user", 8>>;
 using Shared = esp::SharedBottom<esp::Mlp<64, 32>>;
-struct Model : esp::MultiTaskModel<esp::Inputs<esp::Numeric<"age">, Click>, Shared, Click, Watch> {};
+struct Model : esp::MultiTaskModel<esp::Inputs<esp::Numeric<"age">, Click>, Shared, Click, Watch> {
+};
 
 int main() {
   const auto [train, valid, test] = esp::read_csv<Model>("events.csv").split(0.8, 0.1, 0.1);

@@ -3,4 +3,5 @@
 #include "espalier/describe/model.hpp"
 #include "espalier/losses/losses.hpp"
 namespace esp = espalier;
-const double weight = esp::Task<"stars", esp::MeanSquaredError, esp::Label<"stars", esp::AtLeast<4>>>::weight;
+const double weight =
+    esp::Task<"stars", esp::MeanSquaredError, esp::Label<"stars", esp::AtLeast<4>>>::weight;

@@ -3,4 +3,5 @@
 #include "espalier/describe/model.hpp"
 #include "espalier/losses/losses.hpp"
 namespace esp = espalier;
-const double weight = esp::Task<"click", esp::BinaryCrossEntropy, esp::Label<"clicked", esp::ByName>>::weight;
+const double weight =
+    esp::Task<"click", esp::BinaryCrossEntropy, esp::Label<"clicked", esp::ByName>>::weight;

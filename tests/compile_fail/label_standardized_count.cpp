@@ -3,4 +3,5 @@
 #include "espalier/describe/model.hpp"
 #include "espalier/losses/losses.hpp"
 namespace esp = espalier;
-const double weight = esp::Task<"shares", esp::Poisson, esp::Label<"shares", esp::Standardize>>::weight;
+const double weight =
+    esp::Task<"shares", esp::Poisson, esp::Label<"shares", esp::Standardize>>::weight;

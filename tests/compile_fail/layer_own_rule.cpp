@@ -19,5 +19,6 @@ struct Halve {
     return b.template emit<esp::ops::Copy>(n);
   }
 };
-struct Odd : esp::MultiTaskModel<Inputs, esp::SharedBottom<esp::Layers<esp::Dense<7>, Halve>>, Click> {};
+struct Odd
+    : esp::MultiTaskModel<Inputs, esp::SharedBottom<esp::Layers<esp::Dense<7>, Halve>>, Click> {};
 const auto& plan = esp::plan_of<Odd>();

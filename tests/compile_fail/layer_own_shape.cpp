@@ -4,7 +4,9 @@
 struct Scale {
   static constexpr std::string_view name = "scale";
   struct Shape {
-    static constexpr bool holds(const Node& n) { return n.in.like(n.out) && n.parameters[0].size == n.in.rows; }
+    static constexpr bool holds(const Node& n) {
+      return n.in.like(n.out) && n.parameters[0].size == n.in.rows;
+    }
     template <bool Holds, esp::Where At>
     static constexpr void say() {
       static_assert(Holds, "espalier test: Scale has a gain for each value");

@@ -7,5 +7,6 @@ using Click = esp::Task<"click", esp::BinaryCrossEntropy>;
 using Watch = esp::Task<"watch", esp::MeanSquaredError>;
 using Inputs = esp::Inputs<esp::Numeric<"age">, esp::Categorical<"user", 8>>;
 using Shared = esp::SharedBottom<esp::Mlp<64, 32>>;
-struct Model : esp::MultiTaskModel<esp::Numeric<"age">, esp::Categorical<"user", 8>, Shared, Click> {};
+struct Model
+    : esp::MultiTaskModel<esp::Numeric<"age">, esp::Categorical<"user", 8>, Shared, Click> {};
 const auto& plan = esp::plan_of<Model>();

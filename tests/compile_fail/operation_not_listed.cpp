@@ -14,6 +14,7 @@ struct Forgetful {
     return b.template emit<esp::ops::Copy>(node);
   }
 };
-struct Model : esp::MultiTaskModel<esp::Inputs<esp::Numeric<"age">>, esp::SharedBottom<esp::Layers<Forgetful>>,
+struct Model : esp::MultiTaskModel<esp::Inputs<esp::Numeric<"age">>,
+                                   esp::SharedBottom<esp::Layers<Forgetful>>,
                                    esp::Task<"click", esp::BinaryCrossEntropy>> {};
 const auto& plan = esp::plan_of<Model>();

@@ -10,5 +10,6 @@ struct Halves {
     return in;
   }
 };
-struct Steps : esp::MultiTaskModel<Inputs, esp::SharedBottom<esp::Layers<esp::Dense<4>, Halves>>, Click> {};
+struct Steps
+    : esp::MultiTaskModel<Inputs, esp::SharedBottom<esp::Layers<esp::Dense<4>, Halves>>, Click> {};
 const auto& plan = esp::plan_of<Steps>();

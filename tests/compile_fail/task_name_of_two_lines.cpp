@@ -4,5 +4,6 @@
 #include "espalier/losses/losses.hpp"
 namespace esp = espalier;
 using A = esp::Task<"click\nbuy", esp::BinaryCrossEntropy>;
-struct Model : esp::MultiTaskModel<esp::Inputs<esp::Numeric<"age">>, esp::SharedBottom<esp::Mlp<8>>, A> {};
+struct Model
+    : esp::MultiTaskModel<esp::Inputs<esp::Numeric<"age">>, esp::SharedBottom<esp::Mlp<8>>, A> {};
 const auto& plan = esp::plan_of<Model>();

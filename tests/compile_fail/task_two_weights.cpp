@@ -3,4 +3,5 @@
 #include "espalier/describe/model.hpp"
 #include "espalier/losses/losses.hpp"
 namespace esp = espalier;
-const double weight = esp::Task<"click", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Weight{0.5}>::weight;
+const double weight =
+    esp::Task<"click", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Weight{0.5}>::weight;

@@ -2,8 +2,8 @@
 // Inputs with two time steps, and tasks that read the last one.
 #pragma once
 
-#include "espalier/describe/sharing/all.hpp"
 #include "../support/steps.hpp"
+#include "espalier/describe/sharing/all.hpp"
 #include "wrong_shape.hpp"
 
 using espalier_test::LastStep;

@@ -5,5 +5,7 @@
 namespace esp = espalier;
 using A = esp::Task<"click", esp::BinaryCrossEntropy>;
 using B = esp::Task<"click", esp::MeanSquaredError>;
-struct Model : esp::MultiTaskModel<esp::Inputs<esp::Numeric<"age">>, esp::SharedBottom<esp::Mlp<8>>, A, B> {};
+struct Model
+    : esp::MultiTaskModel<esp::Inputs<esp::Numeric<"age">>, esp::SharedBottom<esp::Mlp<8>>, A, B> {
+};
 const auto& plan = esp::plan_of<Model>();

@@ -5,6 +5,8 @@
 namespace esp = espalier;
 
 using Click = esp::Task<"click", esp::BinaryCrossEntropy>;
-struct Model : esp::MultiTaskModel<esp::Inputs<esp::Numeric<"age">>, esp::SharedBottom<esp::Mlp<8>>, Click> {};
+struct Model
+    : esp::MultiTaskModel<esp::Inputs<esp::Numeric<"age">>, esp::SharedBottom<esp::Mlp<8>>, Click> {
+};
 
 int main() { return esp::plan_of<Model>().tasks.size() == 1 ? 0 : 1; }

@@ -7,14 +7,17 @@
 namespace esp = espalier;
 
 using Click = esp::Task<"click", esp::BinaryCrossEntropy>;
-struct Model : esp::MultiTaskModel<esp::Inputs<esp::Numeric<"age">>, esp::SharedBottom<esp::Mlp<4>>, Click> {};
+struct Model
+    : esp::MultiTaskModel<esp::Inputs<esp::Numeric<"age">>, esp::SharedBottom<esp::Mlp<4>>, Click> {
+};
 
 template <class F>
 static bool refused(F start) {
   try {
     start();
   } catch (const esp::ConfigError& error) {
-    return std::string_view(error.what()).find("compile without -fno-honor-nans") != std::string_view::npos;
+    return std::string_view(error.what()).find("compile without -fno-honor-nans") !=
+           std::string_view::npos;
   }
   return false;
 }
@@ -22,6 +25,7 @@ static bool refused(F start) {
 int main() {
   const bool trainer = refused([] { const esp::Trainer<Model> made; });
   const bool check = refused([] { esp::require_nan(); });
-  std::printf("trainer %s, check %s\n", trainer ? "refused" : "starts", check ? "refuses" : "takes it");
+  std::printf("trainer %s, check %s\n", trainer ? "refused" : "starts",
+              check ? "refuses" : "takes it");
   return trainer && check ? 0 : 1;
 }

@@ -64,11 +64,12 @@ TEST_CASE("message: texts as they are, numbers as std::to_string writes them") {
   CHECK(espalier::message({}).empty());
   CHECK(espalier::message({"literal ", owned, " ", view}) == "literal owned view");
   CHECK(espalier::message({-1, " ", std::numeric_limits<std::int64_t>::min(), " ",
-                           std::numeric_limits<std::uint64_t>::max(), " ", std::int8_t{7}, " ", 0.5}) ==
+                           std::numeric_limits<std::uint64_t>::max(), " ", std::int8_t{7}, " ",
+                           0.5}) ==
         "-1 -9223372036854775808 18446744073709551615 7 " + std::to_string(0.5));
 }
 
 TEST_CASE("throw_error: throws that error, saying the parts") {
-  CHECK_THROWS_WITH_AS(espalier::throw_error<espalier::DataError>({"line ", 3, ": no"}), "line 3: no",
-                       espalier::DataError);
+  CHECK_THROWS_WITH_AS(espalier::throw_error<espalier::DataError>({"line ", 3, ": no"}),
+                       "line 3: no", espalier::DataError);
 }

@@ -87,12 +87,12 @@ TEST_CASE("file errors name the file and the reason") {
   CHECK(failure([&] { write_file_atomically(folder / "pipe", "x"); }) ==
         "cannot replace " + (folder / "pipe") + ": not a regular file");
   CHECK(failure([&] { static_cast<void>(read_file(folder / "pipe")); }) ==
-        "cannot read " + (folder / "pipe") + ": not a regular file");  // it has no writer: nothing to wait for
+        "cannot read " + (folder / "pipe") + ": not a regular file");  // must not block
   CHECK(folder.names() == Names{"pipe", "sub"});
 }
 
 TEST_CASE("a full disk is an error, and the old file stays") {
-  // /dev/full takes no byte: the error comes through OutputFile itself.
+  // /dev/full accepts no byte: OutputFile itself reports the error.
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> full(std::fopen("/dev/full", "wb"),
                                                              &std::fclose);
   if (!full) return;
@@ -148,20 +148,25 @@ TEST_CASE("whether a file can be written is known without writing it") {
   CHECK(read_file(folder / "old") == "old");
   CHECK(failure([&] { require_writable(folder / "no/a"); }) ==
         "cannot write " + (folder / "no/a") + ": No such file or directory");
-  CHECK(failure([&] { require_writable(folder.path()); }) == "cannot replace " + folder.path() + ": Is a directory");
-  // A folder that exists and takes no files, not from an administrator either.
-  CHECK(failure([&] { require_writable("/proc/model"); }).starts_with("cannot write /proc/model: "));
+  CHECK(failure([&] { require_writable(folder.path()); }) ==
+        "cannot replace " + folder.path() + ": Is a directory");
+  // A folder that exists, in which not even root can create files.
+  CHECK(
+      failure([&] { require_writable("/proc/model"); }).starts_with("cannot write /proc/model: "));
 }
 
-TEST_CASE("a file that is mounted by itself cannot be replaced, which is said before a byte is written") {
+TEST_CASE(
+    "a file that is mounted by itself cannot be replaced, which is said before a byte is written") {
   const TemporaryFolder folder;
   put(folder / "outside", "outside");
   put(folder / "a", "old");
-  const std::string expected =
-      "cannot replace " + (folder / "a") + ": the file itself is a mount point; mount its folder instead";
+  const std::string expected = "cannot replace " + (folder / "a") +
+                               ": the file itself is a mount point; mount its folder instead";
   const int ended = child([&] {
     if (!espalier_test::own_mounts()) return 77;
-    if (::mount((folder / "outside").c_str(), (folder / "a").c_str(), nullptr, MS_BIND, nullptr) != 0) return 77;
+    if (::mount((folder / "outside").c_str(), (folder / "a").c_str(), nullptr, MS_BIND, nullptr) !=
+        0)
+      return 77;
     if (failure([&] { require_writable(folder / "a"); }) != expected) return 1;
     if (failure([&] { write_file_atomically(folder / "a", "new"); }) != expected) return 2;
     if (read_file(folder / "a") != "outside" || folder.names() != Names{"a", "outside"}) return 3;
@@ -179,7 +184,8 @@ TEST_CASE("no file gets the descriptor of a standard stream that is closed") {
           for (const int standard : {0, 1, 2}) ::close(standard);
           using file_detail::Open;
           for (const Open how : {Open::read, Open::append, Open::create}) {
-            const auto file = file_detail::open_file(folder / (how == Open::create ? "new" : "a"), how);
+            const auto file =
+                file_detail::open_file(folder / (how == Open::create ? "new" : "a"), how);
             if (!file || ::fileno(file.get()) <= 2) return 1;
             if ((::fcntl(::fileno(file.get()), F_GETFD) & FD_CLOEXEC) == 0) return 2;
           }
@@ -189,7 +195,7 @@ TEST_CASE("no file gets the descriptor of a standard stream that is closed") {
             static_cast<void>(!::write(2, "said", 4));
             out.write("two");
           });
-          return ::fcntl(0, F_GETFD) == -1 && ::fcntl(2, F_GETFD) == -1 ? 7 : 3;  // closed as they were
+          return ::fcntl(0, F_GETFD) == -1 && ::fcntl(2, F_GETFD) == -1 ? 7 : 3;  // still closed
         }) == 7);
   CHECK(read_file(folder / "b") == "onetwo");
 }
@@ -274,6 +280,14 @@ TEST_CASE("parts of a file, and what lies beyond its end") {
   CHECK(failure([&] { file.read(~0ULL, std::as_writable_bytes(std::span(part))); }) == expected);
   std::filesystem::resize_file(folder / "a", 3);
   CHECK(failure([&] { file.read(6, std::as_writable_bytes(std::span(part))); }) == expected);
+}
+
+TEST_CASE("the ending is the file name's, whatever its folders are called") {
+  CHECK(with_ending("diagnosis.csv", ".svg") == "diagnosis.svg");
+  CHECK(with_ending("diagnosis", ".svg") == "diagnosis.svg");
+  CHECK(with_ending("run.1/diagnosis.csv", ".svg") == "run.1/diagnosis.svg");
+  CHECK(with_ending("run.1/diagnosis", ".svg") == "run.1/diagnosis.svg");
+  CHECK(with_ending("../diagnosis", ".svg") == "../diagnosis.svg");
 }
 
 TEST_CASE("folders are made with those above") {

@@ -9,7 +9,8 @@ using namespace espalier;
 using namespace std::string_literals;
 
 TEST_CASE("what a file seems to be") {
-  CHECK(file_kind("PK\x03\x04\x14"s) == "a zip archive (as PyTorch's .pt and .bin files and NumPy's .npz are)");
+  CHECK(file_kind("PK\x03\x04\x14"s) ==
+        "a zip archive (as PyTorch's .pt and .bin files and NumPy's .npz are)");
   CHECK(file_kind("\x80\x02}q"s) == "a Python pickle");
   CHECK(file_kind("\x93NUMPY\x01"s) == "a NumPy array");
   CHECK(file_kind("\x89HDF\r\n"s) == "an HDF5 file");

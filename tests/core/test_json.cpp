@@ -142,12 +142,12 @@ TEST_CASE("JSON has a depth") {
 
 TEST_CASE("asking JSON for another kind says so") {
   const Json value = Json::parse(R"({"a":1})");
-  CHECK_THROWS_WITH_AS(static_cast<void>(value.at("b")),
-                       "JSON: expected a member 'b', found none", DataError);
+  CHECK_THROWS_WITH_AS(static_cast<void>(value.at("b")), "JSON: expected a member 'b', found none",
+                       DataError);
   CHECK_THROWS_WITH_AS(static_cast<void>(value.at("a").as_string()),
                        "JSON: expected a string, found a number", DataError);
-  CHECK_THROWS_WITH_AS(static_cast<void>(value.as_bool()),
-                       "JSON: expected a bool, found an object", DataError);
+  CHECK_THROWS_WITH_AS(static_cast<void>(value.as_bool()), "JSON: expected a bool, found an object",
+                       DataError);
   CHECK_THROWS_WITH_AS(static_cast<void>(Json("x").at("a")),
                        "JSON: expected an object, found a string", DataError);
 }
@@ -162,7 +162,10 @@ TEST_CASE("UTF-8 is counted and cut by characters") {
 }
 
 TEST_CASE("json: of a temporary, what is inside is given by value") {
-  const auto read = [] { return Json::parse(R"({"name": "a text of more letters than a string keeps within itself", "of": [1, 2, {"x": 3}]})"); };
+  const auto read = [] {
+    return Json::parse(
+        R"({"name": "a text of more letters than a string keeps within itself", "of": [1, 2, {"x": 3}]})");
+  };
   const Json& of = read().at("of");
   CHECK(of.items()[2].at("x").as_integer() == 3);
   const std::string& name = read().at("name").as_string();

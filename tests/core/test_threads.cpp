@@ -61,7 +61,8 @@ TEST_CASE("something is done once on every thread of a pool") {
       CHECK(std::adjacent_find(seen.begin(), seen.end()) == seen.end());  // no thread runs twice
       CHECK(seen.front() != std::thread::id{});
     }
-    CHECK_THROWS_AS(pool.on_every_thread([](int) { throw std::runtime_error("no room"); }), std::runtime_error);
+    CHECK_THROWS_AS(pool.on_every_thread([](int) { throw std::runtime_error("no room"); }),
+                    std::runtime_error);
   }
 }
 
@@ -79,7 +80,8 @@ TEST_CASE("a pool works in the child of a fork, and can be destroyed there") {
   std::this_thread::sleep_for(std::chrono::milliseconds(20));
   if (espalier_test::may_start_threads_in_child) {
     CHECK(espalier_test::child([&] { return both() == 1203 && both() == 1203 ? 7 : 1; }) == 7);
-    CHECK(espalier_test::child([&] { return espalier_test::child([&] { return both() == 1203 ? 7 : 1; }); }) == 7);
+    CHECK(espalier_test::child(
+              [&] { return espalier_test::child([&] { return both() == 1203 ? 7 : 1; }); }) == 7);
   }
   CHECK(espalier_test::child([&] {
           delete dropped;

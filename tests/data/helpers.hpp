@@ -45,7 +45,8 @@ inline std::string cell(const espalier::Column& column, espalier::Index row) {
 inline std::string cells(const espalier::Table& table, std::string_view name) {
   const espalier::Column& column = table.column(name);
   std::string text;
-  for (espalier::Index row = 0; row < column.size(); ++row) text += (row > 0 ? " " : "") + cell(column, row);
+  for (espalier::Index row = 0; row < column.size(); ++row)
+    text += (row > 0 ? " " : "") + cell(column, row);
   return text;
 }
 
@@ -65,8 +66,12 @@ inline std::string dump(const espalier::Table& table) {
   return text;
 }
 
-inline espalier::CsvColumn number(std::string name) { return {std::move(name), espalier::ColumnKind::number}; }
-inline espalier::CsvColumn text(std::string name) { return {std::move(name), espalier::ColumnKind::text}; }
+inline espalier::CsvColumn number(std::string name) {
+  return {std::move(name), espalier::ColumnKind::number};
+}
+inline espalier::CsvColumn text(std::string name) {
+  return {std::move(name), espalier::ColumnKind::text};
+}
 
 /// The fields of a schema.
 template <class... Fields>

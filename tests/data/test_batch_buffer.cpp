@@ -32,7 +32,8 @@ EncodedData encoded(bool weights) {
   }
   for (int k = 0; k < 2; ++k) {
     for (int j = 0; j < 20; ++j) {
-      data.labels.push_back(j == 5 ? std::numeric_limits<float>::quiet_NaN() : static_cast<float>(1000 * k + j));
+      data.labels.push_back(j == 5 ? std::numeric_limits<float>::quiet_NaN()
+                                   : static_cast<float>(1000 * k + j));
     }
   }
   return data;
@@ -52,7 +53,8 @@ void check(const Batch<T>& batch, const std::vector<std::int32_t>& rows, bool we
   for (std::size_t n = 0; n < rows.size(); ++n) {
     const auto j = static_cast<Index>(n);
     const std::int32_t row = rows[n];
-    for (Index i = 0; i < 3; ++i) CHECK(batch.numeric(i, j) == static_cast<T>(100 * row + static_cast<std::int32_t>(i)));
+    for (Index i = 0; i < 3; ++i)
+      CHECK(batch.numeric(i, j) == static_cast<T>(100 * row + static_cast<std::int32_t>(i)));
     CHECK(batch.ids[0].ids[n] == 7 * row);
     const std::int32_t begin = batch.ids[1].offsets[n], end = batch.ids[1].offsets[n + 1];
     CHECK(end - begin == row % 4);
@@ -71,7 +73,8 @@ void check(const Batch<T>& batch, const std::vector<std::int32_t>& rows, bool we
 
 }  // namespace
 
-TEST_CASE_TEMPLATE("a batch is the samples asked for, in that order, whatever was there before", T, float, double) {
+TEST_CASE_TEMPLATE("a batch is the samples asked for, in that order, whatever was there before", T,
+                   float, double) {
   for (const bool weights : {false, true}) {
     const EncodedData data = encoded(weights);
     BatchBuffer<T> buffer(data, 8);
@@ -79,7 +82,8 @@ TEST_CASE_TEMPLATE("a batch is the samples asked for, in that order, whatever wa
     Random random(8);
     for (int round = 0; round < 50; ++round) {
       std::vector<std::int32_t> rows;
-      for (auto n = random.below(9); n > 0; --n) rows.push_back(static_cast<std::int32_t>(random.below(20)));
+      for (auto n = random.below(9); n > 0; --n)
+        rows.push_back(static_cast<std::int32_t>(random.below(20)));
       buffer.gather(data, rows);
       check(buffer.batch(), rows, weights);
     }

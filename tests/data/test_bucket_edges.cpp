@@ -30,12 +30,14 @@ std::vector<int> held(const std::vector<double>& values, const std::vector<doubl
 TEST_CASE("bucket_edges: equal shares, halfway between neighbours") {
   std::vector<double> values;
   for (int i = 0; i < 12; ++i) values.push_back(i % 2 == 0 ? i : 11 - i + 1);
-  CHECK(bucket_edges({0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}, 4) == std::vector<double>{2.5, 5.5, 8.5});
+  CHECK(bucket_edges({0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}, 4) ==
+        std::vector<double>{2.5, 5.5, 8.5});
   // Fewer values than intervals.
   CHECK(bucket_edges({3, 1, 2, std::nan("")}, 8) == std::vector<double>{1.5, 2.5});
   CHECK(bucket_edges({5, 5, 5}, 4).empty());
   CHECK(bucket_edges({}, 4).empty());
-  CHECK(bucket_edges({1, std::nextafter(1.0, 2.0)}, 4) == std::vector<double>{std::nextafter(1.0, 2.0)});
+  CHECK(bucket_edges({1, std::nextafter(1.0, 2.0)}, 4) ==
+        std::vector<double>{std::nextafter(1.0, 2.0)});
   // The difference of the two overflows.
   CHECK(bucket_edges({-1.7e308, 1.7e308}, 2) == std::vector<double>{1.7e308});
 }
@@ -49,13 +51,17 @@ TEST_CASE("bucket_edges: a value that fills an interval does not take the others
   CHECK(held(values, edges) == std::vector<int>{920, 10, 10, 10, 10, 10, 10, 10, 10});
 }
 
-TEST_CASE("bucket_edges: never more intervals than asked for, ascending, and shares near each other") {
+TEST_CASE(
+    "bucket_edges: never more intervals than asked for, ascending, and shares near each other") {
   Random random(7);
   for (int round = 0; round < 300; ++round) {
-    const auto most = 2 + random.below(30), n = 1 + random.below(400), distinct = 1 + random.below(60);
+    const auto most = 2 + random.below(30), n = 1 + random.below(400),
+               distinct = 1 + random.below(60);
     std::vector<double> values;
     for (std::uint64_t i = 0; i < n; ++i) {
-      values.push_back(round % 2 == 0 ? random.normal() : std::floor(std::exp(random.normal()) * static_cast<double>(distinct)));
+      values.push_back(round % 2 == 0
+                           ? random.normal()
+                           : std::floor(std::exp(random.normal()) * static_cast<double>(distinct)));
     }
     const std::vector<double> edges = bucket_edges(values, most);
     CAPTURE(round);
@@ -74,8 +80,8 @@ TEST_CASE("bucket_edges: never more intervals than asked for, ascending, and sha
 
 namespace {
 
-using In = Inputs<Numeric<"x">, Buckets<"x", 4, 2>, Buckets<"y", Edges{0, 2.5}, 3>, Categorical<"x_class", 2, From<"x">>,
-                  Cross<"user", "tab", 1000, 2>>;
+using In = Inputs<Numeric<"x">, Buckets<"x", 4, 2>, Buckets<"y", Edges{0, 2.5}, 3>,
+                  Categorical<"x_class", 2, From<"x">>, Cross<"user", "tab", 1000, 2>>;
 
 Dataset data() {
   Table table;
@@ -91,7 +97,8 @@ Dataset data() {
 TEST_CASE("Buckets and Cross: rows of tables, the same of a table and of a row") {
   Features features({In::fields, {}});
   features.fit(data());
-  CHECK(features.state().edges == std::vector<std::vector<double>>{{2.5, 4.5, 6.5}, {0, 2.5}, {}, {}});
+  CHECK(features.state().edges ==
+        std::vector<std::vector<double>>{{2.5, 4.5, 6.5}, {0, 2.5}, {}, {}});
   CHECK(features.vocabulary_rows() == std::vector<Index>{5, 4, 8, 1000});
   const EncodedData encoded = features.encode_inputs(data());
   CHECK(encoded.column(0) == std::vector<std::int32_t>{1, 1, 2, 2, 3, 3, 4, 0});
@@ -103,12 +110,14 @@ TEST_CASE("Buckets and Cross: rows of tables, the same of a table and of a row")
   const Table table = data().table();
   for (Index row = 0; row < table.rows(); ++row) {
     const auto i = static_cast<std::size_t>(row);
-    const EncodedData one = features.encode(std::vector<NamedValue>{{"x", table.numbers("x")[i]},
-                                                                    {"y", table.numbers("y")[i]},
-                                                                    {"user", std::string(table.column("user").at(row))},
-                                                                    {"tab", std::string(table.column("tab").at(row))}});
+    const EncodedData one =
+        features.encode(std::vector<NamedValue>{{"x", table.numbers("x")[i]},
+                                                {"y", table.numbers("y")[i]},
+                                                {"user", std::string(table.column("user").at(row))},
+                                                {"tab", std::string(table.column("tab").at(row))}});
     CAPTURE(row);
-    for (std::size_t field = 0; field < 4; ++field) CHECK(one.column(field)[0] == encoded.column(field)[i]);
+    for (std::size_t field = 0; field < 4; ++field)
+      CHECK(one.column(field)[0] == encoded.column(field)[i]);
     CHECK(one.numeric[0] == encoded.numeric[i]);
   }
 }
@@ -122,12 +131,15 @@ TEST_CASE("Buckets: edges are saved, and refused where they cannot be") {
   other.restore(state);
   CHECK(other.encode_inputs(data()).single_ids == features.encode_inputs(data()).single_ids);
   state.edges[0] = {2, 2};
-  CHECK(failure<CheckpointError>([&] { other.restore(state); }) == "features: edges of 'x:buckets', expected numbers that ascend, of Buckets alone");
+  CHECK(failure<CheckpointError>([&] { other.restore(state); }) ==
+        "features: edges of 'x:buckets', expected numbers that ascend, of Buckets alone");
   state.edges[0] = {};
   state.edges[2] = {1};
-  CHECK(failure<CheckpointError>([&] { other.restore(state); }) == "features: edges of 'x_class', expected numbers that ascend, of Buckets alone");
+  CHECK(failure<CheckpointError>([&] { other.restore(state); }) ==
+        "features: edges of 'x_class', expected numbers that ascend, of Buckets alone");
   state.edges.pop_back();
-  CHECK(failure<CheckpointError>([&] { other.restore(state); }) == "features: edges of 3 vocabularies, expected 4");
+  CHECK(failure<CheckpointError>([&] { other.restore(state); }) ==
+        "features: edges of 3 vocabularies, expected 4");
 }
 
 TEST_CASE("Buckets: infinity is refused, a missing number is counted") {
@@ -145,6 +157,7 @@ TEST_CASE("Buckets: infinity is refused, a missing number is counted") {
   std::vector<InputEvent> found;
   static_cast<void>(features.encode_inputs(data(), {&found}));
   int missing = 0;
-  for (const InputEvent& event : found) missing += event.field == 2 && event.what == Unseen::missing ? static_cast<int>(event.rows) : 0;
+  for (const InputEvent& event : found)
+    missing += event.field == 2 && event.what == Unseen::missing ? static_cast<int>(event.rows) : 0;
   CHECK(missing == 1);
 }

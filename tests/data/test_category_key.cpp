@@ -63,7 +63,8 @@ Ids ids(const Features& f, const Table& table) { return f.encode(Dataset(table))
 std::string scribble(Random& random) {
   constexpr std::string_view letters = "0001235789+-.eE x";
   std::string made;
-  for (std::uint64_t n = random.below(12); n > 0; --n) made += letters[random.below(letters.size())];
+  for (std::uint64_t n = random.below(12); n > 0; --n)
+    made += letters[random.below(letters.size())];
   return made;
 }
 
@@ -73,15 +74,20 @@ std::string spelling(double x, Random& random) {
   const bool plain = made.find('e') == std::string::npos;
   const bool whole = plain && made.find('.') == std::string::npos;
   switch (random.below(6)) {
-    case 0: return whole ? made + "." : made;
-    case 1: return whole ? made + ".0" : plain ? made + "0" : made;
-    case 2: return whole ? made + ".000" : plain ? made + "00" : made;
-    case 3: return decimal(x, static_cast<int>(16 + random.below(3)), std::chars_format::scientific);
+    case 0:
+      return whole ? made + "." : made;
+    case 1:
+      return whole ? made + ".0" : plain ? made + "0" : made;
+    case 2:
+      return whole ? made + ".000" : plain ? made + "00" : made;
+    case 3:
+      return decimal(x, static_cast<int>(16 + random.below(3)), std::chars_format::scientific);
     case 4:
       made = decimal(x, 17);
       for (char& c : made) c = c == 'e' ? 'E' : c;
       return made;
-    default: return made.starts_with("0.") ? made.substr(1) : made;
+    default:
+      return made.starts_with("0.") ? made.substr(1) : made;
   }
 }
 
@@ -89,23 +95,69 @@ std::string spelling(double x, Random& random) {
 
 TEST_CASE("category key: whole decimals are their digits, codes stay") {
   const std::vector<std::pair<const char*, const char*>> known{
-      {"17.0", "17"}, {"17.", "17"}, {"1.7e1", "17"}, {"1.7E+1", "17"}, {"170e-1", "17"}, {"17", "17"}, {"1e5", "100000"},
-      {"-3.0", "-3"}, {"-3", "-3"}, {"0", "0"}, {"0.0", "0"}, {"-0", "0"}, {"-0.0", "0"}, {"0e7", "0"}, {".0", "0"},
-      {"0.50", "0.5"}, {".5", "0.5"}, {"-.50", "-0.5"}, {"5e-1", "0.5"}, {"3.10", "3.1"}, {"1e-5", "1e-05"},
-      {"1e-400", "0"}, {"-1e-400", "0"}, {"0.30000000000000004", "0.30000000000000004"},
+      {"17.0", "17"},
+      {"17.", "17"},
+      {"1.7e1", "17"},
+      {"1.7E+1", "17"},
+      {"170e-1", "17"},
+      {"17", "17"},
+      {"1e5", "100000"},
+      {"-3.0", "-3"},
+      {"-3", "-3"},
+      {"0", "0"},
+      {"0.0", "0"},
+      {"-0", "0"},
+      {"-0.0", "0"},
+      {"0e7", "0"},
+      {".0", "0"},
+      {"0.50", "0.5"},
+      {".5", "0.5"},
+      {"-.50", "-0.5"},
+      {"5e-1", "0.5"},
+      {"3.10", "3.1"},
+      {"1e-5", "1e-05"},
+      {"1e-400", "0"},
+      {"-1e-400", "0"},
+      {"0.30000000000000004", "0.30000000000000004"},
       {"0.1000000000000000055", "0.1"},
       // Codes and signs.
-      {"007", "007"}, {"007.0", "007.0"}, {"-007", "-007"}, {"00", "00"}, {"+5", "+5"}, {"+5.0", "+5.0"}, {"00.5", "00.5"},
+      {"007", "007"},
+      {"007.0", "007.0"},
+      {"-007", "-007"},
+      {"00", "00"},
+      {"+5", "+5"},
+      {"+5.0", "+5.0"},
+      {"00.5", "00.5"},
       // From 2^53 on.
-      {"9007199254740991.0", "9007199254740991"}, {"9007199254740992.0", "9007199254740992"},
-      {"9007199254740993.00", "9007199254740993"}, {"12345678901234567.", "12345678901234567"},
-      {"-12345678901234567.0", "-12345678901234567"}, {"12345678901234567.5", "12345678901234567.5"},
-      {"9.007199254740991e15", "9007199254740991"}, {"9.007199254740993e15", "9.007199254740993e15"},
-      {"1e20", "1e20"}, {"1e400", "1e400"},
+      {"9007199254740991.0", "9007199254740991"},
+      {"9007199254740992.0", "9007199254740992"},
+      {"9007199254740993.00", "9007199254740993"},
+      {"12345678901234567.", "12345678901234567"},
+      {"-12345678901234567.0", "-12345678901234567"},
+      {"12345678901234567.5", "12345678901234567.5"},
+      {"9.007199254740991e15", "9007199254740991"},
+      {"9.007199254740993e15", "9.007199254740993e15"},
+      {"1e20", "1e20"},
+      {"1e400", "1e400"},
       // Not numbers.
-      {"", ""}, {"-", "-"}, {".", "."}, {"-.", "-."}, {"e5", "e5"}, {"1e", "1e"}, {"1.2.3", "1.2.3"}, {"17.0 ", "17.0 "},
-      {" 17.0", " 17.0"}, {"1,5", "1,5"}, {"0x11", "0x11"}, {"inf", "inf"}, {"nan", "nan"}, {"--1.0", "--1.0"},
-      {"2022-05-05", "2022-05-05"}, {"10.0.0.1", "10.0.0.1"}, {"Ulm", "Ulm"}, {"1.0|2.0", "1.0|2.0"}};
+      {"", ""},
+      {"-", "-"},
+      {".", "."},
+      {"-.", "-."},
+      {"e5", "e5"},
+      {"1e", "1e"},
+      {"1.2.3", "1.2.3"},
+      {"17.0 ", "17.0 "},
+      {" 17.0", " 17.0"},
+      {"1,5", "1,5"},
+      {"0x11", "0x11"},
+      {"inf", "inf"},
+      {"nan", "nan"},
+      {"--1.0", "--1.0"},
+      {"2022-05-05", "2022-05-05"},
+      {"10.0.0.1", "10.0.0.1"},
+      {"Ulm", "Ulm"},
+      {"1.0|2.0", "1.0|2.0"}};
   for (const auto& pair : known) {
     INFO(pair.first);
     CHECK(category_key(pair.first) == pair.second);
@@ -117,7 +169,8 @@ TEST_CASE("category key: a key's key is itself, whatever the text") {
   for (int i = 0; i < 200000; ++i) {
     const std::string text = scribble(random);
     const std::string key = category_key(text);
-    if (category_key(key) != key) FAIL_CHECK("'" << text << "' → '" << key << "' → '" << category_key(key) << "'");
+    if (category_key(key) != key)
+      FAIL_CHECK("'" << text << "' → '" << key << "' → '" << category_key(key) << "'");
   }
 }
 
@@ -128,8 +181,9 @@ TEST_CASE("category key: what a number is written as is a key") {
     if (category_key(text) != text) FAIL_CHECK("'" << text << "' → '" << category_key(text) << "'");
   };
   constexpr double infinity = std::numeric_limits<double>::infinity();
-  for (const double x : {0.0, -0.0, 1.0, -1.0, 9007199254740991.0, 9007199254740992.0, 9007199254740994.0, 1e16, 9.3e18, 1e19, 1e300,
-                         5e-324, infinity, -infinity, std::nan("")}) {
+  for (const double x :
+       {0.0, -0.0, 1.0, -1.0, 9007199254740991.0, 9007199254740992.0, 9007199254740994.0, 1e16,
+        9.3e18, 1e19, 1e300, 5e-324, infinity, -infinity, std::nan("")}) {
     check(x);
   }
   for (int i = 0; i < 100000; ++i) {
@@ -139,7 +193,9 @@ TEST_CASE("category key: what a number is written as is a key") {
   }
 }
 
-TEST_CASE("category key: any spellings of decimals have the same keys as text, as numbers, and where the kind is found out") {
+TEST_CASE(
+    "category key: any spellings of decimals have the same keys as text, as numbers, and where the "
+    "kind is found out") {
   Random random(3);
   for (int round = 0; round < 200; ++round) {
     std::vector<std::string> values;
@@ -213,12 +269,16 @@ TEST_CASE("category key: min_count counts a key, not its spellings") {
 
 TEST_CASE("category key: hashed fields and the parts of a cell go by it") {
   const Features hashed = features<Hashed<"x", 1000, 4>>();
-  const auto bucket = [](std::string_view key) { return static_cast<std::int32_t>(hash_text(key) % 1000); };
-  for (const Table& table : three_ways({"17.0", "1e5"})) CHECK(ids(hashed, table) == Ids{bucket("17"), bucket("100000")});
+  const auto bucket = [](std::string_view key) {
+    return static_cast<std::int32_t>(hash_text(key) % 1000);
+  };
+  for (const Table& table : three_ways({"17.0", "1e5"}))
+    CHECK(ids(hashed, table) == Ids{bucket("17"), bucket("100000")});
   Features pooled = features<MultiCategorical<"x", 4>>();
   pooled.fit(Dataset(as(ColumnKind::text, "x\n17.0|1e5\n17\n007|17\n")));
   CHECK(pooled.state().vocabularies[0] == std::vector<std::string>{"17", "100000", "007"});
-  CHECK(ids(pooled, parse_csv("x\n17|100000\n17.\n007|1.7e1\n", "events.csv")) == Ids{1, 2, 1, 3, 1});
+  CHECK(ids(pooled, parse_csv("x\n17|100000\n17.\n007|1.7e1\n", "events.csv")) ==
+        Ids{1, 2, 1, 3, 1});
   Table alone;
   alone.add("x", std::vector<int>{17});
   CHECK(ids(pooled, alone) == Ids{1});
@@ -241,7 +301,8 @@ TEST_CASE("category key: splits by hash, groups and negatives go by it") {
   }
 
   EncodedData encoded;
-  features_detail::encode_groups("x", parse_csv("x\n7\n7.0\nx\n", "events.csv"), {0, 1, 2}, encoded);
+  features_detail::encode_groups("x", parse_csv("x\n7\n7.0\nx\n", "events.csv"), {0, 1, 2},
+                                 encoded);
   CHECK(encoded.groups == Ids{0, 0, 1});
 
   // A user who has both items, with other spellings, gets no negatives.
@@ -254,63 +315,88 @@ TEST_CASE("category key: splits by hash, groups and negatives go by it") {
 TEST_CASE("category key: joins find what is written otherwise") {
   CsvOptions as_text;
   as_text.columns = {text("user")};
-  const auto matched = [](Table left, const Table& right) { return join(left, right, "user").matched; };
+  const auto matched = [](Table left, const Table& right) {
+    return join(left, right, "user").matched;
+  };
   const Table log = parse_csv("user,click\n17.0,1\n18.0,0\n,1\n", "log.csv", as_text);
   const Table users = parse_csv("user,age\n17.0,31\n18.0,5\n", "users.csv");
   CHECK(users.column("user").kind == ColumnKind::number);
   CHECK(matched(log, users) == 2);
-  CHECK(matched(users.select({"user"}), parse_csv("user,age\n17,31\n18,5\nguest,1\n", "users.csv")) == 2);
+  CHECK(matched(users.select({"user"}),
+                parse_csv("user,age\n17,31\n18,5\nguest,1\n", "users.csv")) == 2);
   CHECK(matched(parse_csv("user\n17.0\nguest\n", "log.csv"), users) == 1);
-  CHECK(matched(parse_csv("user\n1e5\n", "log.csv", as_text), parse_csv("user,age\n1e5,1\n", "users.csv")) == 1);
-  CHECK(matched(parse_csv("user\n1e5\n", "log.csv", as_text), parse_csv("user,age\n100000,1\n", "users.csv")) == 1);
-  CHECK(matched(parse_csv("user\n17\n", "log.csv"), parse_csv("user,age\n017,1\n", "users.csv")) == 0);
+  CHECK(matched(parse_csv("user\n1e5\n", "log.csv", as_text),
+                parse_csv("user,age\n1e5,1\n", "users.csv")) == 1);
+  CHECK(matched(parse_csv("user\n1e5\n", "log.csv", as_text),
+                parse_csv("user,age\n100000,1\n", "users.csv")) == 1);
+  CHECK(matched(parse_csv("user\n17\n", "log.csv"), parse_csv("user,age\n017,1\n", "users.csv")) ==
+        0);
   Table left = log;
-  CHECK(failure<DataError>([&] { join(left, parse_csv("user,age\n17,1\nx,1\n17.0,2\n", "users.csv"), "user"); }) ==
-        "users.csv:4: 'user' is '17' as in users.csv:2, expected each value once");
+  CHECK(failure<DataError>([&] {
+          join(left, parse_csv("user,age\n17,1\nx,1\n17.0,2\n", "users.csv"), "user");
+        }) == "users.csv:4: 'user' is '17' as in users.csv:2, expected each value once");
 }
 
 TEST_CASE("category key: ids of 17 digits are told apart, or refused") {
-  const std::string with_zeros = "x,label\n12345678901234567.0,1\n12345678901234568.0,0\n12345678901234569.0,1\n";
-  const std::string digits = "x,label\n12345678901234567,1\n12345678901234568,0\n12345678901234569,1\n";
+  const std::string with_zeros =
+      "x,label\n12345678901234567.0,1\n12345678901234568.0,0\n12345678901234569.0,1\n";
+  const std::string digits =
+      "x,label\n12345678901234567,1\n12345678901234568,0\n12345678901234569,1\n";
   const std::string expected = "12345678901234567 12345678901234568 12345678901234569";
   for (const std::string& csv : {with_zeros, digits}) {
     CHECK(keys(parse_csv(csv, "events.csv")) == expected);
     CHECK(keys(as(ColumnKind::text, csv)) == expected);
     Table log = parse_csv(csv, "log.csv");
-    CHECK(join(log, parse_csv("x,age\n12345678901234568,1\n12345678901234569,2\n", "users.csv"), "x").matched == 2);
+    CHECK(
+        join(log, parse_csv("x,age\n12345678901234568,1\n12345678901234569,2\n", "users.csv"), "x")
+            .matched == 2);
 
     // Accepted as numbers, rejected as keys.
     const Table numbers = as(ColumnKind::number, csv);
     CHECK(numbers.numbers("x")[0] == 12345678901234568.0);
-    const std::string refused = "events.csv:2: column 'x' is 12345678901234568, beyond ±2^53, what its numbers are exact to; "
-                                "expected keys of so many digits as text";
+    const std::string refused =
+        "events.csv:2: column 'x' is 12345678901234568, beyond ±2^53, what its numbers are exact "
+        "to; "
+        "expected keys of so many digits as text";
     EncodedData encoded;
     Table other = numbers, third;
     third.add("x", std::vector<std::string>{"1"});
     const Dataset data(numbers);
-    CHECK(failure<DataError>([&] { features_detail::encode_groups("x", numbers, {0, 1, 2}, encoded); }) == refused);
+    CHECK(failure<DataError>([&] {
+            features_detail::encode_groups("x", numbers, {0, 1, 2}, encoded);
+          }) == refused);
     CHECK(failure<DataError>([&] { static_cast<void>(join(other, third, "x")); }) == refused);
     CHECK(failure<DataError>([&] { static_cast<void>(join(third, other, "x")); }) == refused);
-    CHECK(failure<DataError>([&] { static_cast<void>(data.split_by_hash("x", 0.8, 0.1, 0.1)); }) == refused);
+    CHECK(failure<DataError>([&] { static_cast<void>(data.split_by_hash("x", 0.8, 0.1, 0.1)); }) ==
+          refused);
     CHECK(failure<DataError>([&] { features<Categorical<"x", 4>>().fit(data); }) == refused);
-    CHECK(failure<DataError>([&] { static_cast<void>(features<Hashed<"x", 9, 4>>().encode(data)); }) == refused);
-    CHECK(failure<DataError>([&] { static_cast<void>(features<MultiCategorical<"x", 4>>().encode(data)); }) == refused);
+    CHECK(failure<DataError>(
+              [&] { static_cast<void>(features<Hashed<"x", 9, 4>>().encode(data)); }) == refused);
+    CHECK(failure<DataError>([&] {
+            static_cast<void>(features<MultiCategorical<"x", 4>>().encode(data));
+          }) == refused);
   }
   // 2^53 itself may be a rounded 2^53 + 1.
-  CHECK(failure<DataError>([] { static_cast<void>(keys(as(ColumnKind::number, "x\n9007199254740993\n"))); })
-            .find("is 9007199254740992, beyond") != std::string::npos);
+  CHECK(failure<DataError>([] {
+          static_cast<void>(keys(as(ColumnKind::number, "x\n9007199254740993\n")));
+        }).find("is 9007199254740992, beyond") != std::string::npos);
   CHECK(keys(as(ColumnKind::number, "x\n9007199254740991\n\n-5\n")) == "9007199254740991 – -5");
 }
 
 TEST_CASE("category key: whole floats that floats do not tell apart are refused") {
-  const auto refused = [](const Table& table) { return failure<DataError>([&] { static_cast<void>(keys(table)); }); };
+  const auto refused = [](const Table& table) {
+    return failure<DataError>([&] { static_cast<void>(keys(table)); });
+  };
   const Eigen::MatrixXf matrix = Eigen::Vector3f(1, 16777215.0F, 16777217.0F);
   const Table from_floats = table_from_matrix(matrix, {"x"});
-  const std::string expected = "matrix, row 3: column 'x' is 16777216, beyond ±2^24, what its numbers are exact to; expected keys "
-                               "of so many digits as text";
+  const std::string expected =
+      "matrix, row 3: column 'x' is 16777216, beyond ±2^24, what its numbers are exact to; "
+      "expected keys "
+      "of so many digits as text";
   CHECK(refused(from_floats) == expected);
   const std::vector<std::int32_t> some{2, 0};
-  CHECK(refused(from_floats.take(some)).starts_with("matrix, row 1: column 'x' is 16777216, beyond ±2^24"));
+  CHECK(refused(from_floats.take(some))
+            .starts_with("matrix, row 1: column 'x' is 16777216, beyond ±2^24"));
   Table more;
   more.add("x", std::vector<double>{16777217, 0.5});
   CHECK(refused(more) == "no error");
@@ -326,7 +412,8 @@ TEST_CASE("category key: whole floats that floats do not tell apart are refused"
 
 TEST_CASE("category key: a model from before the rule keeps its categories as they were written") {
   // As the library wrote it before the rule existed.
-  const std::string saved = R"({"vocabularies":[["1.0","1","007","12345678901234568"]],"means":[],"deviations":[]})";
+  const std::string saved =
+      R"({"vocabularies":[["1.0","1","007","12345678901234568"]],"means":[],"deviations":[]})";
   Features old = features<Categorical<"x", 4>>();
   old.restore(features_from_json(Json::parse(saved)));
   const Table written = three_ways({"1.0", "1", "1.00", "007"})[0];
@@ -349,11 +436,13 @@ TEST_CASE("category key: a model from before the rule keeps its categories as th
 
   Features made = features<Categorical<"x", 4>>();
   made.fit(Dataset(written));
-  CHECK(to_json(made.state()).dump() == R"({"vocabularies":[["1","007"]],"means":[],"deviations":[],"keys":2})");
+  CHECK(to_json(made.state()).dump() ==
+        R"({"vocabularies":[["1","007"]],"means":[],"deviations":[],"keys":2})");
   Features loaded = features<Categorical<"x", 4>>();
   loaded.restore(features_from_json(Json::parse(to_json(made.state()).dump())));
   CHECK(ids(loaded, written) == Ids{1, 1, 1, 2});
   CHECK(failure<DataError>([] {
-          static_cast<void>(features_from_json(Json::parse(R"({"vocabularies":[],"means":[],"deviations":[],"keys":3})")));
+          static_cast<void>(features_from_json(
+              Json::parse(R"({"vocabularies":[],"means":[],"deviations":[],"keys":3})")));
         }) == "features: keys by rule 3, expected 2");
 }

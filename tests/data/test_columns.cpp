@@ -33,14 +33,17 @@ Table log_of_plays() {
 
 }  // namespace
 
-TEST_CASE("columns: a reference stays good while others are derived, added, joined, renamed, removed, and the table moves") {
+TEST_CASE(
+    "columns: a reference stays good while others are derived, added, joined, renamed, removed, "
+    "and the table moves") {
   Table table = log_of_plays();
   const std::vector<double>& play = table.numbers("play_ms");
   const Column& user = table.column("user");
   const std::string_view bob = user.at(1);
   const double* const first = play.data();
   for (int i = 0; i < 40; ++i) {
-    table.derive("seconds" + std::to_string(i), [&](Index row) { return play[static_cast<std::size_t>(row)] / 1000 + i; });
+    table.derive("seconds" + std::to_string(i),
+                 [&](Index row) { return play[static_cast<std::size_t>(row)] / 1000 + i; });
   }
   CHECK(cells(table, "seconds39") == "40 41 42");
   Table users;
@@ -125,19 +128,28 @@ TEST_CASE("columns: of a temporary, values are given and not references") {
   const Table& table = Dataset(read()).table();
   CHECK(cells(table, "age") == "31 4");
   std::int32_t sum = 0;
-  for (const std::int32_t row : Dataset(read()).filter([](Index r) { return r > 0; }).rows()) sum += row;
+  for (const std::int32_t row : Dataset(read()).filter([](Index r) { return r > 0; }).rows())
+    sum += row;
   CHECK(sum == 1);
-  CHECK(failure<DataError>([&] { static_cast<void>(read().numbers("x")); }).starts_with("people.csv: no column 'x'; there are 'user', 'age'"));
+  CHECK(failure<DataError>([&] {
+          static_cast<void>(read().numbers("x"));
+        }).starts_with("people.csv: no column 'x'; there are 'user', 'age'"));
   // A view into a temporary column does not compile.
-  CHECK_FALSE(std::is_invocable_v<decltype([](auto&& c) -> decltype(std::forward<decltype(c)>(c).at(0)) { return {}; }), Column>);
-  CHECK(std::is_invocable_v<decltype([](auto&& c) -> decltype(std::forward<decltype(c)>(c).at(0)) { return {}; }), Column&>);
+  CHECK_FALSE(std::is_invocable_v<decltype([](auto&& c) -> decltype(std::forward<decltype(c)>(c).at(
+                                                            0)) { return {}; }),
+                                  Column>);
+  CHECK(std::is_invocable_v<decltype([](auto&& c) -> decltype(std::forward<decltype(c)>(c).at(0)) {
+                              return {};
+                            }),
+                            Column&>);
 }
 
 TEST_CASE("columns: adding and finding many takes time in proportion") {
   const auto seconds = [](int columns) {
     const std::clock_t start = std::clock();  // CPU time of this process
     Table table;
-    for (int i = 0; i < columns; ++i) table.add(Column::number("a column of some length " + std::to_string(i), {1.0}));
+    for (int i = 0; i < columns; ++i)
+      table.add(Column::number("a column of some length " + std::to_string(i), {1.0}));
     double sum = 0;
     std::vector<std::string> names;
     for (const Column& column : table.columns()) names.push_back(column.name);
@@ -153,11 +165,14 @@ TEST_CASE("columns: adding and finding many takes time in proportion") {
 }
 
 TEST_CASE("columns: letters are no numbers, and a null pointer is no text") {
-  static_assert(NumberRange<std::vector<bool>> && NumberRange<std::vector<std::int8_t>> && NumberRange<std::vector<std::uint8_t>>);
-  static_assert(!NumberRange<std::string> && !NumberRange<std::vector<char>> && !NumberRange<std::vector<wchar_t>> &&
-                !NumberRange<std::vector<char8_t>> && !NumberRange<std::u32string>);
+  static_assert(NumberRange<std::vector<bool>> && NumberRange<std::vector<std::int8_t>> &&
+                NumberRange<std::vector<std::uint8_t>>);
+  static_assert(!NumberRange<std::string> && !NumberRange<std::vector<char>> &&
+                !NumberRange<std::vector<wchar_t>> && !NumberRange<std::vector<char8_t>> &&
+                !NumberRange<std::u32string>);
   Table table;
-  CHECK(failure<DataError>([&] { table.add("city", std::vector<const char*>{"Ulm", "", nullptr}); }) ==
-        "column 'city', row 3: a null pointer, expected a text; \"\" is a missing value");
+  CHECK(failure<DataError>([&] {
+          table.add("city", std::vector<const char*>{"Ulm", "", nullptr});
+        }) == "column 'city', row 3: a null pointer, expected a text; \"\" is a missing value");
   CHECK(table.columns().empty());
 }

@@ -21,7 +21,9 @@ using espalier_test::text;
 
 namespace {
 
-Table parse(std::string_view csv, const CsvOptions& options = {}) { return parse_csv(csv, "f.csv", options); }
+Table parse(std::string_view csv, const CsvOptions& options = {}) {
+  return parse_csv(csv, "f.csv", options);
+}
 
 CsvOptions no_header() {
   CsvOptions options;
@@ -29,7 +31,9 @@ CsvOptions no_header() {
   return options;
 }
 
-bool is_number(const Table& table, std::string_view name) { return table.column(name).kind == ColumnKind::number; }
+bool is_number(const Table& table, std::string_view name) {
+  return table.column(name).kind == ColumnKind::number;
+}
 
 }  // namespace
 
@@ -48,7 +52,8 @@ TEST_CASE("CSV: header, numbers and texts") {
 }
 
 TEST_CASE("CSV: the last line need not end, and lines end in LF or CR LF") {
-  for (const char* csv : {"a,b\n1,x\n2,y", "a,b\n1,x\n2,y\n", "a,b\r\n1,x\r\n2,y\r\n", "a,b\r\n1,x\n2,y", "a,b\n\"1\",\"x\"\r\n2,\"y\""}) {
+  for (const char* csv : {"a,b\n1,x\n2,y", "a,b\n1,x\n2,y\n", "a,b\r\n1,x\r\n2,y\r\n",
+                          "a,b\r\n1,x\n2,y", "a,b\n\"1\",\"x\"\r\n2,\"y\""}) {
     INFO(csv);
     const Table table = parse(csv);
     CHECK(cells(table, "a") == "1 2");
@@ -77,7 +82,9 @@ TEST_CASE("CSV: separators and quotes") {
 }
 
 TEST_CASE("CSV: what stands in quotes") {
-  const Table table = parse("a,b\n\"x,y\",1\n\"he said \"\"no\"\"\",2\n\"two\nlines\",3\n\"\"\"\",4\n\"\",5\n\"a\r\nb\",6\n");
+  const Table table = parse(
+      "a,b\n\"x,y\",1\n\"he said "
+      "\"\"no\"\"\",2\n\"two\nlines\",3\n\"\"\"\",4\n\"\",5\n\"a\r\nb\",6\n");
   CHECK(table.column("a").dictionary ==
         std::vector<std::string>{"x,y", "he said \"no\"", "two\nlines", "\"", "", "a\r\nb"});
   CHECK(cells(table, "b") == "1 2 3 4 5 6");
@@ -114,9 +121,15 @@ TEST_CASE("CSV: rows that are taken know their file and line still") {
 }
 
 TEST_CASE("CSV: a byte order mark is skipped") {
-  CHECK(parse("\xEF\xBB\xBF" "a,b\n1,2\n").columns()[0].name == "a");
+  CHECK(parse("\xEF\xBB\xBF"
+              "a,b\n1,2\n")
+            .columns()[0]
+            .name == "a");
   CHECK(cells(parse("\xEF\xBB\xBF\"a\",b\n1,2\n"), "a") == "1");
-  CHECK(cells(parse("\xEF\xBB\xBF" "1,2\n", no_header()), "0") == "1");
+  CHECK(cells(parse("\xEF\xBB\xBF"
+                    "1,2\n",
+                    no_header()),
+              "0") == "1");
 }
 
 TEST_CASE("CSV: without a header, columns are numbered or named") {
@@ -158,7 +171,9 @@ TEST_CASE("CSV: missing values") {
   CHECK(cells(parse("country,n\nNA,1\n,2\nDE,3\n", own), "country") == "NA – DE");
 }
 
-TEST_CASE("CSV: chosen columns come in the order asked for, of the kind asked for; the rest is not looked at") {
+TEST_CASE(
+    "CSV: chosen columns come in the order asked for, of the kind asked for; the rest is not "
+    "looked at") {
   CsvOptions options;
   options.columns = {text("c"), number("a")};
   const Table table = parse("a,b,c\n1,\xFF,007\n2,y,8\n", options);
@@ -193,7 +208,8 @@ TEST_CASE("CSV: a column is of numbers when all its values are, and say no more 
 TEST_CASE("CSV: a column may turn out to be text late, whatever the block, and in any file") {
   std::string csv = "a,b,c\n";
   for (int i = 0; i < 3000; ++i) {
-    csv += std::to_string(i) + "," + (i == 1500 ? "x" : std::to_string(i % 10)) + "," + (i == 2999 ? "001" : "1") + "\n";
+    csv += std::to_string(i) + "," + (i == 1500 ? "x" : std::to_string(i % 10)) + "," +
+           (i == 2999 ? "001" : "1") + "\n";
   }
   const Table table = parse(csv);
   CHECK(is_number(table, "a"));
@@ -208,11 +224,39 @@ TEST_CASE("CSV: numbers are those of strtod, to the bit") {
   Random random(5);
   CsvOptions options;
   options.columns = {number("a")};
-  std::vector<std::string> texts{"0", "-0", "0.0", "1.", ".5", "-.5", "00012", "123456789012345", "1234567890123456", "0.1",
-                                 "9007199254740993", "999999999999999", "1e22", "1e23", "1.7976931348623157e308", "5e-324",
-                                 "+3", "+.25", "0.000000000000001", "00000000000000000001", "12345.678901234", "8388607.5", "1e-400", "-1e-400", "4e-324", "2e-324",
-                                 "1e-99999999999999999999", "0.001e-330", "1000e-330", "0e999", "0." + std::string(400, '0') + "1",
-                                 "1" + std::string(300, '0') + "e-700", "0." + std::string(400, '0') + "1e410"};
+  std::vector<std::string> texts{"0",
+                                 "-0",
+                                 "0.0",
+                                 "1.",
+                                 ".5",
+                                 "-.5",
+                                 "00012",
+                                 "123456789012345",
+                                 "1234567890123456",
+                                 "0.1",
+                                 "9007199254740993",
+                                 "999999999999999",
+                                 "1e22",
+                                 "1e23",
+                                 "1.7976931348623157e308",
+                                 "5e-324",
+                                 "+3",
+                                 "+.25",
+                                 "0.000000000000001",
+                                 "00000000000000000001",
+                                 "12345.678901234",
+                                 "8388607.5",
+                                 "1e-400",
+                                 "-1e-400",
+                                 "4e-324",
+                                 "2e-324",
+                                 "1e-99999999999999999999",
+                                 "0.001e-330",
+                                 "1000e-330",
+                                 "0e999",
+                                 "0." + std::string(400, '0') + "1",
+                                 "1" + std::string(300, '0') + "e-700",
+                                 "0." + std::string(400, '0') + "1e410"};
   for (int i = 0; i < 4000; ++i) {
     std::string text = random.bernoulli(0.3) ? "-" : "";
     const auto digits = [&](std::uint64_t n) {
@@ -223,7 +267,8 @@ TEST_CASE("CSV: numbers are those of strtod, to the bit") {
       text += '.';
       digits(random.below(random.bernoulli(0.8) ? 7 : 20));
     }
-    if (random.bernoulli(0.1)) text += "e" + std::to_string(static_cast<int>(random.below(40)) - 20);
+    if (random.bernoulli(0.1))
+      text += "e" + std::to_string(static_cast<int>(random.below(40)) - 20);
     texts.push_back(text);
   }
   std::string csv = "a";
@@ -285,7 +330,9 @@ TEST_CASE("CSV: thousands of columns") {
 TEST_CASE("CSV: several files, columns in any order, are read one behind the other") {
   const TemporaryFolder folder;
   write_file_atomically(folder / "1.csv", "a,b\n1,x\n2,y\n");
-  write_file_atomically(folder / "2.csv", "\xEF\xBB\xBF" "b,a\r\ny,3\r\nz,4");
+  write_file_atomically(folder / "2.csv",
+                        "\xEF\xBB\xBF"
+                        "b,a\r\ny,3\r\nz,4");
   const Table table = read_csv({folder / "1.csv", folder / "2.csv"});
   CHECK(table.source == folder / "1.csv");
   CHECK(cells(table, "a") == "1 2 3 4");
@@ -307,11 +354,11 @@ TEST_CASE("CSV: malformed rows are skipped up to a limit, counted and told of") 
   const Table table = parse(
       "a,b\n"
       "1,first\n"
-      "two,lost\n"          // not a number
-      "3\n"                 // too few values
+      "two,lost\n"  // not a number
+      "3\n"         // too few values
       "4,kept\n"
-      "5,x,y\n"             // too many values
-      "6,\"q\"z\n"          // text after a closing quote
+      "5,x,y\n"     // too many values
+      "6,\"q\"z\n"  // text after a closing quote
       "7,last\n",
       options);
   CHECK(cells(table, "a") == "1 4 7");
@@ -323,12 +370,13 @@ TEST_CASE("CSV: malformed rows are skipped up to a limit, counted and told of") 
   CHECK(table.where(2) == "f.csv:8");
   REQUIRE(table.notes.size() == 1);
   CHECK(table.notes[0] ==
-        "f.csv: skipped 4 malformed rows, first: f.csv:3: column 'a': 'two' is not a number, expected one or nothing; "
+        "f.csv: skipped 4 malformed rows, first: f.csv:3: column 'a': 'two' is not a number, "
+        "expected one or nothing; "
         "f.csv:4: 1 value, expected 2; none for column 'b'; f.csv:6: 3 values, expected 2");
   options.max_bad_rows = 3;
-  CHECK(failure<DataError>([&] {
-          static_cast<void>(parse("a,b\nx,1\n\ny,\"\nz,1\n", options));
-        }) == "f.csv:5: column 'a': 'z' is not a number, expected one or nothing (malformed row number 4, at most 3 are skipped)");
+  CHECK(failure<DataError>([&] { static_cast<void>(parse("a,b\nx,1\n\ny,\"\nz,1\n", options)); }) ==
+        "f.csv:5: column 'a': 'z' is not a number, expected one or nothing (malformed row number "
+        "4, at most 3 are skipped)");
 }
 
 TEST_CASE("CSV: after a quote without an end, reading goes on at the line behind") {
@@ -337,8 +385,10 @@ TEST_CASE("CSV: after a quote without an end, reading goes on at the line behind
   const Table table = parse("a,b\n1,x\n2,\"open\n3,y\n4,z\n", options);
   CHECK(cells(table, "a") == "1 3 4");
   CHECK(cells(table, "b") == "x y z");
-  CHECK(table.notes[0] == "f.csv: skipped 1 malformed row, first: f.csv:3: column 'b': a quoted value without an end, "
-                          "expected a closing '\"'");
+  CHECK(
+      table.notes[0] ==
+      "f.csv: skipped 1 malformed row, first: f.csv:3: column 'b': a quoted value without an end, "
+      "expected a closing '\"'");
 }
 
 TEST_CASE("CSV: a row that is skipped leaves no trace in what kind its columns are") {
@@ -353,12 +403,15 @@ TEST_CASE("CSV: a row that is too long is skipped as others are") {
   CsvOptions options;
   options.max_bad_rows = 1;
   std::string csv = "a,b\n1,\"open\n";
-  while (csv.size() < (std::size_t{66} << 20U)) csv += "2,0123456789012345678901234567890123456789012345678901234567890123456789\n";
+  while (csv.size() < (std::size_t{66} << 20U))
+    csv += "2,0123456789012345678901234567890123456789012345678901234567890123456789\n";
   const Table table = parse(csv, options);
   CHECK(table.column("a").numbers.front() == 2);
   CHECK(table.where(0) == "f.csv:3");
   REQUIRE(table.notes.size() == 1);
-  CHECK(table.notes[0] == "f.csv: skipped 1 malformed row, first: f.csv:2: a row longer than 64 MiB, expected a quote to be closed or a line to end");
+  CHECK(table.notes[0] ==
+        "f.csv: skipped 1 malformed row, first: f.csv:2: a row longer than 64 MiB, expected a "
+        "quote to be closed or a line to end");
 }
 
 TEST_CASE("CSV: the 64 MiB of a row are a row's, not a block's") {

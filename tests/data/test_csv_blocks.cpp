@@ -21,7 +21,8 @@ struct Value {
 };
 
 /// RFC 4180, one character at a time; nullopt if the text does not conform.
-std::optional<std::vector<std::vector<Value>>> read_slowly(std::string_view csv, char separator, char quote) {
+std::optional<std::vector<std::vector<Value>>> read_slowly(std::string_view csv, char separator,
+                                                           char quote) {
   std::vector<std::vector<Value>> rows;
   std::size_t i = 0;
   while (i < csv.size()) {
@@ -65,14 +66,17 @@ std::optional<std::vector<std::vector<Value>>> read_slowly(std::string_view csv,
 
 /// A value as in a file: quoted if necessary, sometimes if not.
 std::string random_value(Random& random) {
-  static const std::vector<std::string> pieces{"a", "bc", "Zürich", "七", "NA", "",  "1",  "-2.5", "007", "x y",
-                                               ",", "\"", "\n",     "\r\n", ";", " ", "1e3", "longer than twelve bytes", "😀"};
+  static const std::vector<std::string> pieces{
+      "a",   "bc", "Zürich", "七", "NA",   "",  "1", "-2.5", "007",
+      "x y", ",",  "\"",     "\n", "\r\n", ";", " ", "1e3",  "longer than twelve bytes",
+      "😀"};
   std::string text;
   for (auto n = 1 + random.below(3); n > 0; --n) text += pieces[random.below(pieces.size())];
   const bool must = text.find_first_of(",\"\n\r") != std::string::npos;
   if (!must && random.bernoulli(0.8)) return text;
   std::string quoted = "\"";
-  for (const char c : text) (quoted += c == '"' ? "\"\"" : "") += c == '"' ? std::string() : std::string(1, c);
+  for (const char c : text)
+    (quoted += c == '"' ? "\"\"" : "") += c == '"' ? std::string() : std::string(1, c);
   return quoted + "\"";
 }
 
@@ -81,7 +85,9 @@ std::string random_csv(Random& random, int columns, int rows) {
   for (int row = 0; row <= rows; ++row) {
     for (int c = 0; c < columns; ++c) {
       if (c > 0) csv += ',';
-      csv += row == 0 ? "c" + std::to_string(c) : c == 0 ? std::to_string(random.below(1000)) : random_value(random);
+      csv += row == 0 ? "c" + std::to_string(c)
+             : c == 0 ? std::to_string(random.below(1000))
+                      : random_value(random);
     }
     if (row < rows || random.bernoulli(0.5)) csv += random.bernoulli(0.3) ? "\r\n" : "\n";
   }
@@ -94,9 +100,15 @@ std::string damaged(std::string csv, Random& random) {
   const auto at = static_cast<std::size_t>(random.below(csv.size()));
   const char byte = bytes[random.below(sizeof bytes)];
   switch (random.below(3)) {
-    case 0: csv[at] = byte; break;
-    case 1: csv.erase(at, 1 + random.below(3)); break;
-    default: csv.insert(at, 1, byte); break;
+    case 0:
+      csv[at] = byte;
+      break;
+    case 1:
+      csv.erase(at, 1 + random.below(3));
+      break;
+    default:
+      csv.insert(at, 1, byte);
+      break;
   }
   return csv;
 }
@@ -116,11 +128,13 @@ std::string outcome(std::string_view csv, CsvOptions options, Index block_bytes)
 TEST_CASE("CSV: random files are read as a slow reader reads them") {
   Random random(1);
   for (int round = 0; round < 400; ++round) {
-    const int columns = 2 + static_cast<int>(random.below(4)), rows = static_cast<int>(random.below(20));
+    const int columns = 2 + static_cast<int>(random.below(4)),
+              rows = static_cast<int>(random.below(20));
     const std::string csv = random_csv(random, columns, rows);
     INFO(csv);
     CsvOptions options;
-    for (int c = 0; c < columns; ++c) options.columns.push_back(espalier_test::text("c" + std::to_string(c)));
+    for (int c = 0; c < columns; ++c)
+      options.columns.push_back(espalier_test::text("c" + std::to_string(c)));
     const std::size_t mark = csv.starts_with("\xEF\xBB\xBF") ? 3 : 0;
     const auto expected = read_slowly(std::string_view(csv).substr(mark), ',', '"');
     REQUIRE(expected);
@@ -128,7 +142,8 @@ TEST_CASE("CSV: random files are read as a slow reader reads them") {
     REQUIRE(table.rows() + 1 == static_cast<Index>(expected->size()));
     for (Index row = 0; row < table.rows(); ++row) {
       for (int c = 0; c < columns; ++c) {
-        const Value& value = (*expected)[static_cast<std::size_t>(row) + 1][static_cast<std::size_t>(c)];
+        const Value& value =
+            (*expected)[static_cast<std::size_t>(row) + 1][static_cast<std::size_t>(c)];
         const bool missing = !value.quoted && (value.text.empty() || value.text == "NA");
         const Column& column = table.columns()[static_cast<std::size_t>(c)];
         CHECK((column.codes[static_cast<std::size_t>(row)] < 0) == missing);
@@ -142,13 +157,15 @@ TEST_CASE("CSV: every block size gives the same table, the same error and the sa
   Random random(2);
   int tables = 0, errors = 0;
   for (int round = 0; round < 400; ++round) {
-    std::string csv = random_csv(random, 2 + static_cast<int>(random.below(3)), static_cast<int>(random.below(30)));
+    std::string csv = random_csv(random, 2 + static_cast<int>(random.below(3)),
+                                 static_cast<int>(random.below(30)));
     for (auto n = random.below(3); n > 0; --n) csv = damaged(csv, random);
     CsvOptions options;
     options.max_bad_rows = random.bernoulli(0.5) ? 5 : 0;
     options.trim = random.bernoulli(0.3);
     options.header = random.bernoulli(0.8);
-    if (options.header && random.bernoulli(0.5)) options.columns = {espalier_test::number("c0"), espalier_test::text("c1")};
+    if (options.header && random.bernoulli(0.5))
+      options.columns = {espalier_test::number("c0"), espalier_test::text("c1")};
     const std::string whole = outcome(csv, options, 1 << 20);
     ++(whole.starts_with("error") ? errors : tables);
     for (Index block = 16; block <= 64; ++block) {

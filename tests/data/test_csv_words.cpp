@@ -39,15 +39,18 @@ TEST_CASE("CSV words: short numbers are read in one go, whatever stands behind")
   if (!has_words) return;
   Random random(9);
   int read = 0, longer = 0;
-  static constexpr char others[] = {',', '\n', '.', '-', 'x', '/', ':', '\0', '\x80', '\xFF', '\xB0', '\xB9', ' '};
+  static constexpr char others[] = {',',  '\n',   '.',    '-',    'x',    '/', ':',
+                                    '\0', '\x80', '\xFF', '\xB0', '\xB9', ' '};
   for (int round = 0; round < 100000; ++round) {
     std::string text;
     while (text.size() < 8) {
-      text += random.bernoulli(0.75) ? static_cast<char>('0' + random.below(10)) : others[random.below(sizeof others)];
+      text += random.bernoulli(0.75) ? static_cast<char>('0' + random.below(10))
+                                     : others[random.below(sizeof others)];
     }
     INFO(text);
     const ShortNumber fast = short_number(text.data()), slow = read_slowly(text);
-    const bool fits = slow.length > 0 && slow.length - (text.find('.') < slow.length ? 1 : 0) <= 7 &&
+    const bool fits = slow.length > 0 &&
+                      slow.length - (text.find('.') < slow.length ? 1 : 0) <= 7 &&
                       !(slow.length == 8 && text.find('.') == std::string::npos);
     REQUIRE(fast.length == (fits ? slow.length : 0));
     if (fits) {
@@ -72,7 +75,8 @@ TEST_CASE("CSV words: a field ends at the first separator, quote, line end or NU
         for (auto n = random.below(30); n > 0; --n) {
           // Neighbours of the end characters are the bytes that a wrong test confuses with them.
           const auto near = static_cast<unsigned char>(ends[random.below(ends.size())]);
-          text += static_cast<char>(random.bernoulli(0.5) ? random.below(256) : near + random.below(3) - 1);
+          text += static_cast<char>(random.bernoulli(0.5) ? random.below(256)
+                                                          : near + random.below(3) - 1);
         }
         const std::size_t expected = (std::min)(text.find_first_of(ends), text.size());
         const std::string padded = text + std::string(16, '\0');

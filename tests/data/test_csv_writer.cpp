@@ -40,7 +40,8 @@ bool same_cells(const Table& a, const Table& b) {
       const auto i = static_cast<std::size_t>(row);
       if (x.kind == ColumnKind::text) {
         if ((x.codes[i] < 0) != (y.codes[i] < 0) || x.at(row) != y.at(row)) return false;
-      } else if (x.numbers[i] != y.numbers[i] && !(std::isnan(x.numbers[i]) && std::isnan(y.numbers[i]))) {
+      } else if (x.numbers[i] != y.numbers[i] &&
+                 !(std::isnan(x.numbers[i]) && std::isnan(y.numbers[i]))) {
         return false;
       }
     }
@@ -70,9 +71,10 @@ TEST_CASE("a table as CSV: quotes where they are needed, numbers in their fewest
 
 TEST_CASE("tables of hostile texts are read back as they were") {
   const TemporaryFolder folder(TemporaryFolder::Where::in_memory);
-  const std::vector<const char*> parts{",", "\"", "\n",  "\r", "\r\n", " ", "\t", "\xEF\xBB\xBF",     "#",    "=",
-                                       "'", "NA", "nan", "-",  "1",    "e", "é",  "\xF0\x9F\x8E\xAC", "\x01", "\x7F",
-                                       ";", "a"};
+  const std::vector<const char*> parts{
+      ",", "\"", "\n",  "\r", "\r\n", " ", "\t", "\xEF\xBB\xBF",     "#",    "=",
+      "'", "NA", "nan", "-",  "1",    "e", "é",  "\xF0\x9F\x8E\xAC", "\x01", "\x7F",
+      ";", "a"};
   Random random(7);
   const auto word = [&] {
     std::string made;
@@ -82,7 +84,8 @@ TEST_CASE("tables of hostile texts are read back as they were") {
   int rows_seen = 0;
   for (int round = 0; round < 300; ++round) {
     Table table;
-    const auto rows = static_cast<Index>(random.below(6)), columns = static_cast<Index>(1 + random.below(4));
+    const auto rows = static_cast<Index>(random.below(6)),
+               columns = static_cast<Index>(1 + random.below(4));
     for (Index c = 0; c < columns; ++c) {
       Column column;
       column.name = word();
@@ -127,10 +130,12 @@ TEST_CASE("what a CSV file cannot hold is refused, and the old file stays") {
         "made, row 2: column 'a' is '?!', expected UTF-8 without NUL bytes");
   Column zero = texts("z", {"x"});
   zero.dictionary[0].assign("a\0b", 3);
-  CHECK(refused("NUL", zero) == "made, row 1: column 'z' is 'a?b', expected UTF-8 without NUL bytes");
+  CHECK(refused("NUL", zero) ==
+        "made, row 1: column 'z' is 'a?b', expected UTF-8 without NUL bytes");
   CHECK(refused("infinite", Column::number("b", std::vector<double>{1, none, -HUGE_VAL})) ==
         "made, row 3: column 'b' is '-inf', expected a finite number");
-  CHECK(refused("name", texts("\xC3", {"x"})) == "made: the name of column 1 is '?', expected UTF-8 without NUL bytes");
+  CHECK(refused("name", texts("\xC3", {"x"})) ==
+        "made: the name of column 1 is '?', expected UTF-8 without NUL bytes");
   CHECK(failure<ConfigError>([&] { write_csv(folder / "t.csv", Table()); }) ==
         "table: no columns to write, expected some");
   CHECK(folder.names() == std::vector<std::string>{"t.csv"});

@@ -67,7 +67,8 @@ TEST_CASE("split: by shares, disjoint, complete, the same for the same seed") {
   }
   const Dataset data = dataset(1000);
   CHECK_FALSE(same(data.split(0.8, 0.1, 0.1), data.split(0.8, 0.1, 0.1, 1)));
-  CHECK_FALSE(std::is_sorted(data.split(1, 0, 0)[0].rows().begin(), data.split(1, 0, 0)[0].rows().end()));
+  CHECK_FALSE(
+      std::is_sorted(data.split(1, 0, 0)[0].rows().begin(), data.split(1, 0, 0)[0].rows().end()));
   const Parts half = data.split(0.25, 0.125, 0.125);
   CHECK(half[0].size() == 250);
   CHECK(half[1].size() == 125);
@@ -94,14 +95,19 @@ TEST_CASE("split: shares that make no sense are refused") {
   const auto message = [&](double train, double valid, double test) {
     return failure<ConfigError>([&] { static_cast<void>(data.split(train, valid, test)); });
   };
-  CHECK(message(0.8, 0.3, 0) == "split: shares 0.8, 0.3, 0; expected numbers from 0 that sum to at most 1");
-  CHECK(message(-0.1, 0.3, 0) == "split: shares -0.1, 0.3, 0; expected numbers from 0 that sum to at most 1");
-  CHECK(message(missing, 0, 0) == "split: shares nan, 0, 0; expected numbers from 0 that sum to at most 1");
+  CHECK(message(0.8, 0.3, 0) ==
+        "split: shares 0.8, 0.3, 0; expected numbers from 0 that sum to at most 1");
+  CHECK(message(-0.1, 0.3, 0) ==
+        "split: shares -0.1, 0.3, 0; expected numbers from 0 that sum to at most 1");
+  CHECK(message(missing, 0, 0) ==
+        "split: shares nan, 0, 0; expected numbers from 0 that sum to at most 1");
   CHECK_THROWS_AS(static_cast<void>(data.split_by_hash("user", 0.8, 0.3, 0)), ConfigError);
 }
 
 TEST_CASE("split: by a rule, in the order of the rows") {
-  const Parts parts = dataset(100).split_by([](Index row) { return row % 5 < 3 ? 0 : row % 5 == 3 ? 1 : row == 99 ? 7 : 2; });
+  const Parts parts = dataset(100).split_by([](Index row) {
+    return row % 5 < 3 ? 0 : row % 5 == 3 ? 1 : row == 99 ? 7 : 2;
+  });
   CHECK(disjoint(parts) == 99);
   CHECK(parts[0].size() == 60);
   CHECK(parts[1].rows()[1] == 8);
@@ -131,13 +137,17 @@ TEST_CASE("split: by the hash of a column, a value is in one part whatever else 
   const Parts again = part.split_by_hash("user", 0.6, 0.2, 0.2);
   const Parts moved = Dataset(part.to_table()).split_by_hash("user", 0.6, 0.2, 0.2);
   for (std::size_t p = 0; p < 3; ++p) {
-    for (const std::int32_t row : again[p].rows()) CHECK(part_of[std::string(users.at(row))] == static_cast<int>(p));
+    for (const std::int32_t row : again[p].rows())
+      CHECK(part_of[std::string(users.at(row))] == static_cast<int>(p));
     CHECK(moved[p].size() == again[p].size());
-    for (std::size_t i = 0; i < again[p].rows().size(); ++i) CHECK(moved[p].rows()[i] + 1020 == again[p].rows()[i]);
+    for (std::size_t i = 0; i < again[p].rows().size(); ++i)
+      CHECK(moved[p].rows()[i] + 1020 == again[p].rows()[i]);
   }
 }
 
-TEST_CASE("split: by hash, shares hold for many values; the missing one is in one part; numbers are hashed as text") {
+TEST_CASE(
+    "split: by hash, shares hold for many values; the missing one is in one part; numbers are "
+    "hashed as text") {
   Table table;
   std::vector<std::string> values;
   for (int i = 0; i < 20000; ++i) values.push_back(i % 10 == 0 ? "" : std::to_string(i));
@@ -180,31 +190,41 @@ TEST_CASE("split: by time; what has no time is in no part") {
 TEST_CASE("split: by time as text, which sorts as ISO 8601 does") {
   Table table;
   table.source = "log";
-  table.add("day", std::vector<std::string>{"2022-05-05", "2022-05-04 23:59", "", "2022-05-07", "2022-05-06T01:00", "2021-12-31"});
+  table.add("day", std::vector<std::string>{"2022-05-05", "2022-05-04 23:59", "", "2022-05-07",
+                                            "2022-05-06T01:00", "2021-12-31"});
   table.add("number", std::vector<int>{1, 2, 3, 4, 5, 6});
   const Dataset data(std::move(table));
   const Parts parts = data.split_by_time("day", "2022-05-05", "2022-05-07");
   CHECK(parts[0].rows() == std::vector<std::int32_t>{1, 5});
   CHECK(parts[1].rows() == std::vector<std::int32_t>{0, 4});
   CHECK(parts[2].rows() == std::vector<std::int32_t>{3});
-  CHECK(failure<ConfigError>([&] { static_cast<void>(data.split_by_time("day", "2022-05-07", "2022-05-05")); }) ==
-        "split_by_time: validation from 2022-05-07, test from 2022-05-05, expected the test not to begin before");
-  CHECK(failure<DataError>([&] { static_cast<void>(data.split_by_time("number", "2022-05-05", "2022-05-07")); }) ==
-        "log: column 'number' holds numbers, expected text as '2022-05-05': give the bounds as numbers");
+  CHECK(failure<ConfigError>(
+            [&] { static_cast<void>(data.split_by_time("day", "2022-05-07", "2022-05-05")); }) ==
+        "split_by_time: validation from 2022-05-07, test from 2022-05-05, expected the test not to "
+        "begin before");
+  CHECK(failure<DataError>(
+            [&] { static_cast<void>(data.split_by_time("number", "2022-05-05", "2022-05-07")); }) ==
+        "log: column 'number' holds numbers, expected text as '2022-05-05': give the bounds as "
+        "numbers");
 }
 
-TEST_CASE("a dataset is some rows of a table: the first, those that a rule keeps, a table of their own") {
+TEST_CASE(
+    "a dataset is some rows of a table: the first, those that a rule keeps, a table of their own") {
   const Dataset data = dataset(100);
   CHECK(data.head(10).rows().back() == 9);
   CHECK(data.head(1000).size() == 100);
   CHECK(data.head(0).size() == 0);
-  CHECK(failure<ConfigError>([&] { static_cast<void>(data.head(-5)); }) == "head: -5 rows, expected 0 or more");
+  CHECK(failure<ConfigError>([&] { static_cast<void>(data.head(-5)); }) ==
+        "head: -5 rows, expected 0 or more");
   const Dataset kept = data.filter([](Index row) { return row >= 98; });
   CHECK(espalier_test::cells(kept.to_table(), "time") == "98 99");
   const auto table = std::make_shared<const Table>(kept.to_table());
   CHECK(Dataset(table, {1, 0, 1}).size() == 3);
-  CHECK(failure<ConfigError>([&] { Dataset wrong(table, {0, 2}); }) == "dataset: row 2, expected 0 to 1");
+  CHECK(failure<ConfigError>([&] {
+          Dataset wrong(table, {0, 2});
+        }) == "dataset: row 2, expected 0 to 1");
   CHECK_THROWS_AS(Dataset(table, {-1}), ConfigError);
   CHECK(Dataset().size() == 0);
-  CHECK(failure<ConfigError>([] { static_cast<void>(Dataset().table()); }) == "the dataset is empty: it has no table");
+  CHECK(failure<ConfigError>([] { static_cast<void>(Dataset().table()); }) ==
+        "the dataset is empty: it has no table");
 }

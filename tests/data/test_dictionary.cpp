@@ -15,11 +15,11 @@ TEST_CASE("the hash of a text is for good") {  // golden values from tests/golde
     const char* text;
     std::uint64_t hash;
   };
-  const Golden golden[] = {
-      {"", 0x6E789E6AA1B965F4U},          {"a", 0xC305B55273F09A3DU},         {"ab", 0x12E4A842276F7364U},
-      {"abc", 0x367602ACB14D659DU},       {"abcd", 0xF1A3ED4371944888U},      {"abcdefg", 0x6D89E4F604564B9AU},
-      {"abcdefgh", 0x4F27E0ACEBC21690U},  {"abcdefghi", 0x3BBECC60BD6DFE84U}, {"Köln", 0x5A3902FE75A897E0U},
-      {"user_27284", 0x9C51CEC4447BBE7FU}};
+  const Golden golden[] = {{"", 0x6E789E6AA1B965F4U},         {"a", 0xC305B55273F09A3DU},
+                           {"ab", 0x12E4A842276F7364U},       {"abc", 0x367602ACB14D659DU},
+                           {"abcd", 0xF1A3ED4371944888U},     {"abcdefg", 0x6D89E4F604564B9AU},
+                           {"abcdefgh", 0x4F27E0ACEBC21690U}, {"abcdefghi", 0x3BBECC60BD6DFE84U},
+                           {"Köln", 0x5A3902FE75A897E0U},     {"user_27284", 0x9C51CEC4447BBE7FU}};
   for (const Golden& g : golden) {
     INFO(g.text);
     CHECK(hash_text(g.text) == g.hash);
@@ -56,21 +56,25 @@ TEST_CASE("texts that differ in length, in a zero byte or in one bit are differe
     }
   }
   texts.erase(texts.begin());  // removes the duplicate of the empty text
-  for (std::size_t i = 0; i < texts.size(); ++i) CHECK(dictionary.code(texts[i]) == static_cast<std::int32_t>(i));
-  for (std::size_t i = 0; i < texts.size(); ++i) CHECK(dictionary.find(texts[i]) == static_cast<std::int32_t>(i));
+  for (std::size_t i = 0; i < texts.size(); ++i)
+    CHECK(dictionary.code(texts[i]) == static_cast<std::int32_t>(i));
+  for (std::size_t i = 0; i < texts.size(); ++i)
+    CHECK(dictionary.find(texts[i]) == static_cast<std::int32_t>(i));
 }
 
 TEST_CASE("texts of one hash and length are different") {
   // The second word cancels the change that the first one makes.
   const auto word = [](const std::string& text, std::size_t at) {
     std::uint64_t w = 0;
-    for (unsigned k = 0; k < 8; ++k) w |= std::uint64_t{static_cast<unsigned char>(text[at + k])} << (8 * k);
+    for (unsigned k = 0; k < 8; ++k)
+      w |= std::uint64_t{static_cast<unsigned char>(text[at + k])} << (8 * k);
     return w;
   };
   const std::uint64_t start = 0x9E3779B97F4A7C15ULL ^ 16;
   const std::string one = "0123456789abcdef";
   std::string other = "twin----........";
-  const std::uint64_t second = mix(start ^ word(other, 0)) ^ mix(start ^ word(one, 0)) ^ word(one, 8);
+  const std::uint64_t second =
+      mix(start ^ word(other, 0)) ^ mix(start ^ word(one, 0)) ^ word(one, 8);
   for (unsigned k = 0; k < 8; ++k) other[8 + k] = static_cast<char>(second >> (8 * k));
   REQUIRE(hash_text(one) == hash_text(other));
   Dictionary dictionary;
@@ -87,9 +91,11 @@ TEST_CASE("a text is the same whatever stands behind it") {
     for (char& c : text) c = static_cast<char>(random.below(256));
     for (int round = 0; round < 20; ++round) {
       std::string padded = text;
-      for (std::size_t i = 0; i < Dictionary::padding; ++i) padded += static_cast<char>(random.below(256));
+      for (std::size_t i = 0; i < Dictionary::padding; ++i)
+        padded += static_cast<char>(random.below(256));
       const Dictionary::Key one = Dictionary::key(text);
-      const Dictionary::Key other = Dictionary::padded_key(std::string_view(padded).substr(0, length));
+      const Dictionary::Key other =
+          Dictionary::padded_key(std::string_view(padded).substr(0, length));
       CHECK(one.first == other.first);
       CHECK(one.second == other.second);
       CHECK(one.hash == other.hash);

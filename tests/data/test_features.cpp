@@ -38,7 +38,9 @@ using Ids = std::vector<std::int32_t>;
 
 }  // namespace
 
-TEST_CASE("features: a vocabulary has the most frequent values first, ties in order of appearance; the rest is row 0") {
+TEST_CASE(
+    "features: a vocabulary has the most frequent values first, ties in order of appearance; the "
+    "rest is row 0") {
   Features f = features<Categorical<"x", 4>>();
   const Dataset train = texts({"c", "a", "b", "", "a", "b", "a"});
   f.fit(train);
@@ -104,7 +106,8 @@ TEST_CASE("features: pooled fields have the rows of each part of the cell") {
   CHECK(f.encode(texts({"New|Drama"})).column(0) == Ids{0, 1});
   Features hashed = features<Hashed<"x", 50, 4, Pooled<Pool::sum, ','>>>();
   CHECK(hashed.encode(texts({"a,b", ""})).ids[0].offsets == Ids{0, 2, 2});
-  CHECK(hashed.encode(texts({"a,b"})).column(0)[1] == static_cast<std::int32_t>(hash_text("b") % 50));
+  CHECK(hashed.encode(texts({"a,b"})).column(0)[1] ==
+        static_cast<std::int32_t>(hash_text("b") % 50));
 }
 
 TEST_CASE("features: fields that name one table share its vocabulary") {
@@ -164,7 +167,9 @@ TEST_CASE("features: mean and deviation are stable far from zero") {
   CHECK(f.state().deviations[0] == doctest::Approx(0.5).epsilon(1e-9));
 }
 
-TEST_CASE("features: transforms are made in their order; a missing number is 0 where it is not standardised") {
+TEST_CASE(
+    "features: transforms are made in their order; a missing number is 0 where it is not "
+    "standardised") {
   const Dataset data = numbers({std::expm1(2), -std::expm1(1), 0, missing, 1e6});
   const auto encoded = [&](Features f) {
     f.fit(data);
@@ -182,13 +187,15 @@ TEST_CASE("features: transforms are made in their order; a missing number is 0 w
   CHECK(encoded(features<Numeric<"x", AsIs>>())[4] == 1e6F);
   CHECK(encoded(features<Numeric<"x", AsIs>>())[3] == 0);
   // log1p, clip to [0, 2], standardize: the values before are 2, 0, 0, –, 2.
-  const std::vector<float> all = encoded(features<Numeric<"x", Log1p, Clip<Range{0, 2}>, Standardize>>());
+  const std::vector<float> all =
+      encoded(features<Numeric<"x", Log1p, Clip<Range{0, 2}>, Standardize>>());
   CHECK(all[0] == doctest::Approx(1));
   CHECK(all[1] == doctest::Approx(-1));
   CHECK(all[3] == 0);
   CHECK(all[4] == doctest::Approx(1));
   // Standardized, then clipped.
-  const std::vector<float> after = encoded(features<Numeric<"x", Log1p, Standardize, Clip<Range{-0.5, 0.5}>>>());
+  const std::vector<float> after =
+      encoded(features<Numeric<"x", Log1p, Standardize, Clip<Range{-0.5, 0.5}>>>());
   // A missing number becomes the mean when standardized, and then passes the later transforms.
   CHECK(encoded(features<Numeric<"x", Log1p, Standardize, Clip<Range{0.25, 0.5}>>>())[3] == 0.25F);
   CHECK(after[1] == -0.5F);
@@ -222,15 +229,21 @@ TEST_CASE("features: several numeric fields and vectors lie side by side, a samp
 TEST_CASE("features: numbers that no float holds are refused with row and column") {
   constexpr double infinity = std::numeric_limits<double>::infinity();
   Features f = features<Numeric<"x">>();
-  CHECK(failure<DataError>([&] { f.fit(numbers({1, infinity})); }) ==
-        "log, row 2: column 'x' is inf, expected a finite number that a float can hold");
-  CHECK(failure<DataError>([&] { f.fit(numbers({1e308, -1e308})); }) ==
+  CHECK(failure<DataError>([&] {
+          f.fit(numbers({1, infinity}));
+        }) == "log, row 2: column 'x' is inf, expected a finite number that a float can hold");
+  CHECK(failure<DataError>([&] {
+          f.fit(numbers({1e308, -1e308}));
+        }) ==
         "log, row 1: column 'x' is 1e+308, expected numbers that have a mean and a deviation");
-  CHECK(failure<DataError>([&] { f.fit(numbers({1, missing, -1e300, 5, 2})); }) ==
+  CHECK(failure<DataError>([&] {
+          f.fit(numbers({1, missing, -1e300, 5, 2}));
+        }) ==
         "log, row 3: column 'x' is -1e+300, expected numbers that have a mean and a deviation");
   f.fit(numbers({1, 2}));
-  CHECK(failure<DataError>([&] { static_cast<void>(f.encode(numbers({1, -infinity}))); }) ==
-        "log, row 2: column 'x' is -inf, expected a finite number that a float can hold");
+  CHECK(failure<DataError>([&] {
+          static_cast<void>(f.encode(numbers({1, -infinity})));
+        }) == "log, row 2: column 'x' is -inf, expected a finite number that a float can hold");
   CHECK(failure<DataError>([&] { static_cast<void>(f.encode(numbers({1e300}))); }) ==
         "log, row 1: column 'x' is 1e+300, expected a finite number that a float can hold");
   CHECK(features<Numeric<"x", Clip<Range{0, 9}>>>().encode(numbers({infinity})).numeric[0] == 9);
@@ -241,14 +254,16 @@ TEST_CASE("features: columns that are not there, or of the wrong kind, are refus
   CHECK(failure<DataError>([&] { f.fit(numbers({1})); }) == "log: no column 'y'; there are 'x'");
   CHECK(failure<DataError>([] { features<Numeric<"x">>().fit(texts({"a"})); }) ==
         "log: column 'x' holds text, expected numbers");
-  CHECK(failure<DataError>([] { static_cast<void>(features<Categorical<"y", 2>>().encode(numbers({1}))); }) ==
-        "log: no column 'y'; there are 'x'");
+  CHECK(failure<DataError>([] {
+          static_cast<void>(features<Categorical<"y", 2>>().encode(numbers({1})));
+        }) == "log: no column 'y'; there are 'x'");
 }
 
 TEST_CASE("features: whole numbers of 64 bits are categories by all of their digits") {
   Features f = features<Categorical<"x", 4>>();
-  const std::vector<std::string> users{"1234567890123456789", "-9223372036854775808", "18446744073709551615",
-                                       "2000000000000000", "9007199254740991", "-7"};
+  const std::vector<std::string> users{"1234567890123456789",  "-9223372036854775808",
+                                       "18446744073709551615", "2000000000000000",
+                                       "9007199254740991",     "-7"};
   f.fit(texts(users));
   const auto row = [&](auto value) {
     const NamedValue values[] = {{"x", value}};
@@ -263,7 +278,8 @@ TEST_CASE("features: whole numbers of 64 bits are categories by all of their dig
   CHECK(row(2e15) == 4);
   CHECK(row(9007199254740991.0) == 5);
   CHECK(failure<ConfigError>([&] { static_cast<void>(row(9007199254740992.0)); }) ==
-        "input 'x' is 9007199254740992, beyond ±2^53, what its numbers are exact to; expected keys of so many digits as "
+        "input 'x' is 9007199254740992, beyond ±2^53, what its numbers are exact to; expected keys "
+        "of so many digits as "
         "integers or text");
   CHECK(NamedValue("x", 10000000000000000).as_text() == number_text(1e16));
   CHECK(row(std::int8_t{-7}) == 6);
@@ -271,8 +287,8 @@ TEST_CASE("features: whole numbers of 64 bits are categories by all of their dig
 }
 
 TEST_CASE("features: a row of raw values is encoded as the table's row would be") {
-  using In = Inputs<Numeric<"age">, Categorical<"city", 4>, MultiCategorical<"genres", 4>, Hashed<"id", 1000, 4>,
-                    NumericVector<"v", 2, AsIs>>;
+  using In = Inputs<Numeric<"age">, Categorical<"city", 4>, MultiCategorical<"genres", 4>,
+                    Hashed<"id", 1000, 4>, NumericVector<"v", 2, AsIs>>;
   const Schema schema{In::fields, labels};
   Features f(schema);
   const Table table = parse_csv(
@@ -282,8 +298,8 @@ TEST_CASE("features: a row of raw values is encoded as the table's row would be"
       "60,Ulm,,x,5,6\n",
       "log.csv");
   f.fit(Dataset(table));
-  const NamedValue row[] = {{"v_1", 2.0}, {"id", 100000.0},      {"age", 31.0},
-                            {"v_0", 1.0}, {"city", "Ulm"}, {"genres", "a|b"}};
+  const NamedValue row[] = {{"v_1", 2.0}, {"id", 100000.0}, {"age", 31.0},
+                            {"v_0", 1.0}, {"city", "Ulm"},  {"genres", "a|b"}};
   const EncodedData one = f.encode(row);
   const EncodedData all = f.encode(Dataset(table).head(1));
   CHECK(one.samples == 1);
@@ -310,17 +326,21 @@ TEST_CASE("features: raw values that do not fit are refused by name") {
   const auto message = [&](std::vector<NamedValue> row) {
     return failure<ConfigError>([&] { static_cast<void>(f.encode(row)); });
   };
-  CHECK(message({{"agee", 1.0}}) == "row: 'agee' is not an input of the model, which reads 'age', 'city', 'v_0', 'v_1'");
-  CHECK(message({{"v", 1.0}}) == "row: 'v' is not an input of the model, which reads 'age', 'city', 'v_0', 'v_1'");
+  CHECK(message({{"agee", 1.0}}) ==
+        "row: 'agee' is not an input of the model, which reads 'age', 'city', 'v_0', 'v_1'");
+  CHECK(message({{"v", 1.0}}) ==
+        "row: 'v' is not an input of the model, which reads 'age', 'city', 'v_0', 'v_1'");
   CHECK(message({{"age", 1.0}, {"age", 2.0}}) == "row: 'age' is given twice");
   CHECK(message({{"age", "old"}}) == "input 'age' is 'old', expected a number");
-  CHECK(message({{"age", std::numeric_limits<double>::infinity()}}) == "input 'age' is inf, expected a finite number");
+  CHECK(message({{"age", std::numeric_limits<double>::infinity()}}) ==
+        "input 'age' is inf, expected a finite number");
   CHECK(message({{"age", 1e300}}) == "input 'age' is 1e+300, expected a finite number");
   CHECK(message({{"city", 5.0}, {"v_1", 1.0}}) == "no error");
   // A column that two fields read is given once.
   f = features<Numeric<"e_0">, NumericVector<"e", 2>>();
   CHECK(message({{"e_0", 1.0}, {"e_1", 2.0}}) == "no error");
-  CHECK(message({{"e_0", 1.0}, {"bogus", 2.0}}).starts_with("row: 'bogus' is not an input of the model"));
+  CHECK(message({{"e_0", 1.0}, {"bogus", 2.0}})
+            .starts_with("row: 'bogus' is not an input of the model"));
 }
 
 TEST_CASE("features: what was learnt goes through JSON and back") {
@@ -345,8 +365,10 @@ TEST_CASE("features: a saved state that does not fit is refused") {
     return failure<CheckpointError>([&] { f.restore(std::move(state)); });
   };
   CHECK(message({{{"a"}}, {0}, {1}}) == "no error");
-  CHECK(message({{}, {0}, {1}}) == "features: 0 vocabularies and 1 numeric columns, expected 1 and 1");
-  CHECK(message({{{"a"}}, {0, 1}, {1, 1}}) == "features: 1 vocabularies and 2 numeric columns, expected 1 and 1");
+  CHECK(message({{}, {0}, {1}}) ==
+        "features: 0 vocabularies and 1 numeric columns, expected 1 and 1");
+  CHECK(message({{{"a"}}, {0, 1}, {1, 1}}) ==
+        "features: 1 vocabularies and 2 numeric columns, expected 1 and 1");
   CHECK(message({{{"a"}}, {0}, {0}}) == "features: a deviation is not positive");
   CHECK(message({{{"a"}}, {0}, {missing}}) == "features: a deviation is not positive");
   CHECK(message({{{"a"}}, {missing}, {1}}) == "features: a mean is not finite");

@@ -127,7 +127,8 @@ TEST_CASE("folds by hash: no value is on both sides") {
   CHECK(!same_rows(folds, data.folds_by_hash("user", 4, 4)));
 }
 
-TEST_CASE("folds stratified: each value, the missing one too, is in every part alike up to one row") {
+TEST_CASE(
+    "folds stratified: each value, the missing one too, is in every part alike up to one row") {
   for (const std::uint64_t seed : {1U, 2U, 3U}) {
     const Dataset data = events(331, seed);
     for (const char* column : {"kind", "class"}) {
@@ -152,7 +153,8 @@ TEST_CASE("split stratified: every part has its share of each value up to one ro
   struct Shares {
     double train, valid, test;
   };
-  for (const Shares s : {Shares{0.8, 0.1, 0.1}, {0.5, 0.25, 0}, {1, 0, 0}, {0.34, 0.33, 0.33}, {0, 0, 0}}) {
+  for (const Shares s :
+       {Shares{0.8, 0.1, 0.1}, {0.5, 0.25, 0}, {1, 0, 0}, {0.34, 0.33, 0.33}, {0, 0, 0}}) {
     for (const std::uint64_t seed : {1U, 2U, 3U}) {
       const Dataset data = events(457, seed);
       for (const char* column : {"kind", "class", "user"}) {
@@ -163,14 +165,16 @@ TEST_CASE("split stratified: every part has its share of each value up to one ro
         Rows all;
         for (std::size_t p = 0; p < 3; ++p) {
           auto part = counts(parts[p], column);
-          for (const auto& [value, count] : whole) CHECK(std::abs(part[value] - shares[p] * count) < 1);
+          for (const auto& [value, count] : whole)
+            CHECK(std::abs(part[value] - shares[p] * count) < 1);
           CHECK(std::abs(static_cast<double>(parts[p].size()) - shares[p] * 457) < 2.5);
           all.insert(all.end(), parts[p].rows().begin(), parts[p].rows().end());
         }
         std::sort(all.begin(), all.end());
         CHECK(std::adjacent_find(all.begin(), all.end()) == all.end());
         if (s.train + s.valid + s.test == 1) CHECK(all == data.rows());
-        CHECK(parts[0].rows() == data.split_stratified(column, s.train, s.valid, s.test, seed)[0].rows());
+        CHECK(parts[0].rows() ==
+              data.split_stratified(column, s.train, s.valid, s.test, seed)[0].rows());
       }
     }
   }
@@ -193,10 +197,12 @@ TEST_CASE("folds: what cannot be cut is refused with a sentence") {
         "folds: k is 1, expected 2 to 130, the number of different rows");
   CHECK(error_of([&] { static_cast<void>(data.folds_stratified("kind", 131)); }) ==
         "folds: k is 131, expected 2 to 130, the number of different rows");
-  CHECK(error_of([&] { static_cast<void>(data.folds_by_hash("user", 60)); })
-            .ends_with("of 130 rows: column 'user' has too few values, expected fewer folds"));
-  CHECK(error_of([&] { static_cast<void>(data.folds_by_hash("nobody", 3)); })
-            .find("no column 'nobody'") != std::string::npos);
+  CHECK(error_of([&] {
+          static_cast<void>(data.folds_by_hash("user", 60));
+        }).ends_with("of 130 rows: column 'user' has too few values, expected fewer folds"));
+  CHECK(error_of([&] {
+          static_cast<void>(data.folds_by_hash("nobody", 3));
+        }).find("no column 'nobody'") != std::string::npos);
   CHECK(error_of([&] { static_cast<void>(data.split_stratified("spread", 0.8, 0.1, 0.1)); }) ==
         "events: column 'spread' has 130 different numbers, expected at most 100 to stratify by: "
         "derive a column of a few ranges from it");
@@ -215,8 +221,10 @@ TEST_CASE("folds: the spellings of a number are one value") {
   numbers.add("user", users);
   spellings.add("user", written);
   const Dataset a(std::move(numbers)), b(std::move(spellings));
-  const std::vector<Fold> expected = a.folds_by_hash("user", 3, 4), folds = b.folds_by_hash("user", 3, 4);
-  const std::vector<Fold> stratified = a.folds_stratified("user", 3, 4), too = b.folds_stratified("user", 3, 4);
+  const std::vector<Fold> expected = a.folds_by_hash("user", 3, 4),
+                          folds = b.folds_by_hash("user", 3, 4);
+  const std::vector<Fold> stratified = a.folds_stratified("user", 3, 4),
+                          too = b.folds_stratified("user", 3, 4);
   for (std::size_t k = 0; k < 3; ++k) {
     CHECK(folds[k].valid.rows() == expected[k].valid.rows());
     CHECK(too[k].valid.rows() == stratified[k].valid.rows());

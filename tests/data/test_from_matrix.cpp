@@ -36,7 +36,8 @@ TEST_CASE("matrix: any scalar type, any storage order, maps, blocks and expressi
   CHECK(cells(table_from_matrix(a, names), "q") == "2 4.5 6");
   CHECK(cells(table_from_matrix(a.topRows(2), names), "p") == "1 3");
   CHECK(cells(table_from_matrix(2 * a, names), "q") == "4 9 12");
-  CHECK(cells(table_from_matrix(a.topRows(2) * Eigen::MatrixXd::Identity(2, 2), names), "q") == "2 4.5");
+  CHECK(cells(table_from_matrix(a.topRows(2) * Eigen::MatrixXd::Identity(2, 2), names), "q") ==
+        "2 4.5");
   CHECK(cells(table_from_matrix(a.topRows(2).transpose(), names), "q") == "3 4.5");
   const float values[] = {1, 2, 3, 4, 5, 6};
   using RowMajor = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
@@ -51,7 +52,8 @@ TEST_CASE("matrix: more rows than a block") {
   Eigen::MatrixXf a(1000, 3);
   for (Eigen::Index i = 0; i < a.size(); ++i) a.data()[i] = static_cast<float>(i);
   const Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> by_row = a;
-  for (const Table& table : {table_from_matrix(a, {"a", "b", "c"}), table_from_matrix(by_row, {"a", "b", "c"})}) {
+  for (const Table& table :
+       {table_from_matrix(a, {"a", "b", "c"}), table_from_matrix(by_row, {"a", "b", "c"})}) {
     for (std::size_t i = 0; i < 1000; ++i) {
       REQUIRE(table.numbers("a")[i] == static_cast<double>(i));
       REQUIRE(table.numbers("c")[i] == static_cast<double>(2000 + i));
@@ -61,10 +63,12 @@ TEST_CASE("matrix: more rows than a block") {
 
 TEST_CASE("matrix: a name for each column, none twice") {
   const Eigen::MatrixXd a = Eigen::MatrixXd::Zero(2, 3);
-  CHECK(failure<DataError>([&] { static_cast<void>(table_from_matrix(a, {"p", "q"})); }) ==
-        "matrix: 3 columns, expected 2, one for each name");
-  CHECK(failure<DataError>([&] { static_cast<void>(table_from_matrix(a, {"p", "q", "p"})); }) ==
-        "matrix: there already is a column 'p'");
+  CHECK(failure<DataError>([&] {
+          static_cast<void>(table_from_matrix(a, {"p", "q"}));
+        }) == "matrix: 3 columns, expected 2, one for each name");
+  CHECK(failure<DataError>([&] {
+          static_cast<void>(table_from_matrix(a, {"p", "q", "p"}));
+        }) == "matrix: there already is a column 'p'");
 }
 
 TEST_CASE("matrix: for a model, inputs first and labels last") {
@@ -102,18 +106,25 @@ TEST_CASE("spans: a model's data column by column") {
   CHECK(std::isnan(f.encode(data).label(1)[0]));
 }
 
-TEST_CASE("columns: a model's are read from a file by name, of the kinds that it needs, and others on request") {
-  const auto columns = csv_columns(plan_of<Model>().schema, {espalier_test::number("time"), {"user"}, {"age"}});
+TEST_CASE(
+    "columns: a model's are read from a file by name, of the kinds that it needs, and others on "
+    "request") {
+  const auto columns =
+      csv_columns(plan_of<Model>().schema, {espalier_test::number("time"), {"user"}, {"age"}});
   REQUIRE(columns.size() == 7);
   CHECK(columns[1].name == "user");
   CHECK(columns[1].kind == ColumnKind::text);  // as the model needs it
   CHECK(columns[4].kind == ColumnKind::number);
   CHECK(columns[6].name == "time");
-  CHECK(failure<ConfigError>([] { static_cast<void>(csv_columns(plan_of<Model>().schema, {espalier_test::number("user")})); }) ==
-        "columns: 'user' is asked for as numbers, but the model reads it as text; expected text, or a column of another name");
+  CHECK(failure<ConfigError>([] {
+          static_cast<void>(csv_columns(plan_of<Model>().schema, {espalier_test::number("user")}));
+        }) ==
+        "columns: 'user' is asked for as numbers, but the model reads it as text; expected text, "
+        "or a column of another name");
 
   const TemporaryFolder folder;
-  write_file_atomically(folder / "1.csv", "other,user,age,click,watch,v_0,v_1,time\nx,007,31,1,2.5,1,2,9\n");
+  write_file_atomically(folder / "1.csv",
+                        "other,user,age,click,watch,v_0,v_1,time\nx,007,31,1,2.5,1,2,9\n");
   write_file_atomically(folder / "2.csv", "user,age,click,watch,v_0,v_1,time\n8,32,0,,1,2,10\n");
   CsvOptions options;
   options.columns = {espalier_test::number("time")};
@@ -124,7 +135,8 @@ TEST_CASE("columns: a model's are read from a file by name, of the kinds that it
   CHECK(read_csv<Model>(folder / "1.csv").size() == 1);
   write_file_atomically(folder / "3.csv", "user,age,click,v_0,v_1\n8,32,0,1,2\n");
   CHECK(failure<DataError>([&] { static_cast<void>(read_csv<Model>(folder / "3.csv")); }) ==
-        (folder / "3.csv") + ":1: no column 'watch', expected it among 'user', 'age', 'click', 'v_0', 'v_1'");
+        (folder / "3.csv") +
+            ":1: no column 'watch', expected it among 'user', 'age', 'click', 'v_0', 'v_1'");
 
   // A file for prediction has no labels.
   write_file_atomically(folder / "4.csv", "v_1,v_0,age,user\n2,1,32,3.0\n");

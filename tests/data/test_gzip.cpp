@@ -54,14 +54,16 @@ std::string refusal(std::string_view bytes) {
 std::string random_text(std::size_t size) {
   Random random(6);
   std::string text;
-  while (text.size() < size) text += std::to_string(random.below(1000)) + (random.bernoulli(0.1) ? "\n" : ",");
+  while (text.size() < size)
+    text += std::to_string(random.below(1000)) + (random.bernoulli(0.1) ? "\n" : ",");
   return text;
 }
 
 }  // namespace
 
 TEST_CASE("gzip: what was compressed is read, in parts of any size") {
-  for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{999}, std::size_t{1000}, std::size_t{300000}}) {
+  for (const std::size_t size :
+       {std::size_t{0}, std::size_t{1}, std::size_t{999}, std::size_t{1000}, std::size_t{300000}}) {
     const std::string text = size == 0 ? "" : random_text(size);
     for (const int level : {0, 1, 9}) {
       const std::string bytes = compressed(text, level);
@@ -73,8 +75,10 @@ TEST_CASE("gzip: what was compressed is read, in parts of any size") {
 }
 
 TEST_CASE("gzip: several members, empty ones too, are one text") {
-  const std::string bytes = compressed("a,b\n") + compressed("") + compressed("1,2\n") + compressed("3,4\n") + compressed("");
-  for (const std::size_t step : {std::size_t{1}, std::size_t{4}, std::size_t{8}, std::size_t{1000}}) {
+  const std::string bytes = compressed("a,b\n") + compressed("") + compressed("1,2\n") +
+                            compressed("3,4\n") + compressed("");
+  for (const std::size_t step :
+       {std::size_t{1}, std::size_t{4}, std::size_t{8}, std::size_t{1000}}) {
     CHECK(unpacked(bytes, step) == "a,b\n1,2\n3,4\n");
   }
   const TemporaryFolder folder;
@@ -90,7 +94,8 @@ TEST_CASE("gzip: zeros behind a member are padding") {
     CHECK(refusal(bytes + "garbage") ==
           "f.gz: corrupt gzip data after 4 bytes of content (incorrect header check)");
   }
-  CHECK(refusal(std::string(10, '\0')) == "f.gz: corrupt gzip data after 0 bytes of content (incorrect header check)");
+  CHECK(refusal(std::string(10, '\0')) ==
+        "f.gz: corrupt gzip data after 0 bytes of content (incorrect header check)");
 }
 
 TEST_CASE("gzip: data cut off anywhere is an error") {
@@ -124,7 +129,8 @@ TEST_CASE("gzip: a changed bit is an error, or changes nothing") {
 }
 
 TEST_CASE("gzip: what is none, and what follows one, is said to be corrupt") {
-  CHECK(refusal("a,b\n1,2\n") == "f.gz: corrupt gzip data after 0 bytes of content (incorrect header check)");
+  CHECK(refusal("a,b\n1,2\n") ==
+        "f.gz: corrupt gzip data after 0 bytes of content (incorrect header check)");
   CHECK(refusal(compressed("a,b\n") + "garbage") ==
         "f.gz: corrupt gzip data after 4 bytes of content (incorrect header check)");
 }
@@ -135,15 +141,19 @@ TEST_CASE("a file is told by its first bytes, not by its name alone") {
   CHECK(cells(read_csv(folder / "packed.csv"), "a") == "1");
   write_file_atomically(folder / "plain.csv.gz", "a\n1\n");
   CHECK(failure<DataError>([&] { static_cast<void>(read_csv(folder / "plain.csv.gz")); }) ==
-        (folder / "plain.csv.gz") + ": corrupt gzip data after 0 bytes of content (incorrect header check)");
+        (folder / "plain.csv.gz") +
+            ": corrupt gzip data after 0 bytes of content (incorrect header check)");
   write_file_atomically(folder / "empty.csv.gz", "");
   CHECK(failure<DataError>([&] { static_cast<void>(read_csv(folder / "empty.csv.gz")); }) ==
         (folder / "empty.csv.gz") + ": gzip data cut off after 0 bytes of content");
 }
 
-TEST_CASE("compressed files in between plain ones, longer than a block, read twice when a column turns out to be text") {
+TEST_CASE(
+    "compressed files in between plain ones, longer than a block, read twice when a column turns "
+    "out to be text") {
   std::string csv = "a,b\n";
-  for (int i = 0; i < 20000; ++i) csv += std::to_string(i) + "," + (i == 19999 ? "x" : std::to_string(i % 7)) + "\n";
+  for (int i = 0; i < 20000; ++i)
+    csv += std::to_string(i) + "," + (i == 19999 ? "x" : std::to_string(i % 7)) + "\n";
   const TemporaryFolder folder;
   write_file_atomically(folder / "1.csv", "a,b\n-1,0\n");
   write_file_atomically(folder / "2.csv.gz", compressed(csv));
@@ -160,9 +170,11 @@ TEST_CASE("without the gzip header, a compressed file is refused with what to do
   const TemporaryFolder folder;
   write_file_atomically(folder / "f.csv.gz", compressed("a\n1\n"));
   const GzipOpener kept = gzip_opener.exchange(nullptr);
-  const std::string message = failure<IoError>([&] { static_cast<void>(read_csv(folder / "f.csv.gz")); });
+  const std::string message =
+      failure<IoError>([&] { static_cast<void>(read_csv(folder / "f.csv.gz")); });
   gzip_opener = kept;
-  CHECK(message == (folder / "f.csv.gz") +
-                       ": compressed; include <espalier/data/gzip.hpp> and link zlib (target espalier::gzip)");
+  CHECK(message ==
+        (folder / "f.csv.gz") +
+            ": compressed; include <espalier/data/gzip.hpp> and link zlib (target espalier::gzip)");
 }
 #endif

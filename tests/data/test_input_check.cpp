@@ -21,8 +21,8 @@ namespace {
 
 constexpr double missing = std::numeric_limits<double>::quiet_NaN();
 
-using In = Inputs<Numeric<"age">, Categorical<"city", 4, MinCount<2>>, MultiCategorical<"tags", 4>, Hashed<"id", 100, 4>,
-                  NumericVector<"v", 2, Log1p, Standardize>>;
+using In = Inputs<Numeric<"age">, Categorical<"city", 4, MinCount<2>>, MultiCategorical<"tags", 4>,
+                  Hashed<"id", 100, 4>, NumericVector<"v", 2, Log1p, Standardize>>;
 
 /// Ages 20 to 50; cities Ulm and Bonn; v_0 is log1p of 0 to e² − 1, hence 0 to 2; v_1 is always 5.
 Features learnt() {
@@ -48,8 +48,11 @@ Dataset rows(const std::string& lines) {
 std::string said(const std::vector<InputEvent>& events) {
   std::string text;
   for (const InputEvent& e : events) {
-    const char* const what = e.what == Unseen::missing ? "missing" : e.what == Unseen::unknown ? "unknown" : "outside";
-    text += (text.empty() ? "" : ", ") + std::to_string(e.field) + " " + what + " " + std::to_string(e.rows);
+    const char* const what = e.what == Unseen::missing   ? "missing"
+                             : e.what == Unseen::unknown ? "unknown"
+                                                         : "outside";
+    text += (text.empty() ? "" : ", ") + std::to_string(e.field) + " " + what + " " +
+            std::to_string(e.rows);
   }
   return text;
 }
@@ -68,7 +71,9 @@ std::string found(const Features& f, const std::vector<NamedValue>& row) {
 
 }  // namespace
 
-TEST_CASE("input check: ranges are those of the training split, after the transforms before standardize") {
+TEST_CASE(
+    "input check: ranges are those of the training split, after the transforms before "
+    "standardize") {
   const Features f = learnt();
   CHECK(f.state().lows[0] == 20);
   CHECK(f.state().highs[0] == 50);
@@ -86,7 +91,8 @@ TEST_CASE("input check: rows of a table are found by field") {
   CHECK(found(f, ",,,,1,\n") == "0 missing 1, 4 missing 1, 1 missing 1, 2 missing 1, 3 missing 1");
   CHECK(found(f, "30,Ulm,|,7,,\n") == "4 missing 1, 2 missing 1");
   // Not in the vocabulary; in a multi-valued cell one such value counts. A hash accepts any value.
-  CHECK(found(f, "30,Rome,a|z|y,new,1,5\n30,Ulm,z,new,1,5\n30,Rome,a,7,1,5\n") == "1 unknown 2, 2 unknown 2");
+  CHECK(found(f, "30,Rome,a|z|y,new,1,5\n30,Ulm,z,new,1,5\n30,Rome,a,7,1,5\n") ==
+        "1 unknown 2, 2 unknown 2");
   // Far outside: beyond the training range by more than its width.
   CHECK(found(f, "-10,Ulm,a,7,1,5\n80,Ulm,a,7,1,5\n") == "");
   CHECK(found(f, "-10.1,Ulm,a,7,1,5\n80.1,Ulm,a,7,1,5\n1e9,Ulm,a,7,1,5\n") == "0 outside 3");
@@ -98,12 +104,22 @@ TEST_CASE("input check: rows of a table are found by field") {
 
 TEST_CASE("input check: a row of values is found as the table's row is") {
   const Features f = learnt();
-  CHECK(found(f, {{"age", 30}, {"city", "Ulm"}, {"tags", "a|c"}, {"id", 7}, {"v_0", 1}, {"v_1", 5}}) == "");
-  CHECK(found(f, std::vector<NamedValue>{}) == "0 missing 1, 1 missing 1, 2 missing 1, 3 missing 1, 4 missing 1");
-  CHECK(found(f, {{"age", std::nullopt}, {"city", ""}, {"tags", "|"}, {"id", ""}, {"v_0", 1}, {"v_1", missing}}) ==
+  CHECK(found(f,
+              {{"age", 30}, {"city", "Ulm"}, {"tags", "a|c"}, {"id", 7}, {"v_0", 1}, {"v_1", 5}}) ==
+        "");
+  CHECK(found(f, std::vector<NamedValue>{}) ==
         "0 missing 1, 1 missing 1, 2 missing 1, 3 missing 1, 4 missing 1");
-  CHECK(found(f, {{"age", 81}, {"city", "Oslo"}, {"tags", "a|z"}, {"id", 7}, {"v_0", 60}, {"v_1", 6}}) ==
-        "0 outside 1, 1 unknown 1, 2 unknown 1, 4 outside 1");
+  CHECK(found(f, {{"age", std::nullopt},
+                  {"city", ""},
+                  {"tags", "|"},
+                  {"id", ""},
+                  {"v_0", 1},
+                  {"v_1", missing}}) ==
+        "0 missing 1, 1 missing 1, 2 missing 1, 3 missing 1, 4 missing 1");
+  CHECK(
+      found(f,
+            {{"age", 81}, {"city", "Oslo"}, {"tags", "a|z"}, {"id", 7}, {"v_0", 60}, {"v_1", 6}}) ==
+      "0 outside 1, 1 unknown 1, 2 unknown 1, 4 outside 1");
 }
 
 TEST_CASE("input check: an empty text that training had is a value") {
@@ -118,39 +134,56 @@ TEST_CASE("input check: an empty text that training had is a value") {
 TEST_CASE("input check: strict refuses with input and value, or with file, line and column") {
   const Features f = learnt();
   const auto row = [&](const std::vector<NamedValue>& values, bool clamp = false) {
-    return failure<ConfigError>([&] { static_cast<void>(f.encode(values, {nullptr, true, clamp})); });
+    return failure<ConfigError>([&] {
+      static_cast<void>(f.encode(values, {nullptr, true, clamp}));
+    });
   };
   const auto table = [&](const std::string& lines, bool clamp = false) {
-    return failure<DataError>([&] { static_cast<void>(f.encode_inputs(rows(lines), {nullptr, true, clamp})); });
+    return failure<DataError>([&] {
+      static_cast<void>(f.encode_inputs(rows(lines), {nullptr, true, clamp}));
+    });
   };
   const auto with = [](double age, const std::string& city, double v) {
-    return std::vector<NamedValue>{{"age", age}, {"city", city}, {"tags", "a"}, {"id", 7}, {"v_0", v}, {"v_1", 5}};
+    return std::vector<NamedValue>{{"age", age}, {"city", city}, {"tags", "a"},
+                                   {"id", 7},    {"v_0", v},     {"v_1", 5}};
   };
   CHECK(row(with(30, "Ulm", 1)) == "no error");
-  CHECK(row(with(30, "Oslo", 1)) == "input 'city' is 'Oslo', expected what the vocabulary has, learnt from the training split");
+  CHECK(row(with(30, "Oslo", 1)) ==
+        "input 'city' is 'Oslo', expected what the vocabulary has, learnt from the training split");
   CHECK(row(with(30, "", 1)) == "input 'city' is missing, expected a value");
   CHECK(row(with(missing, "Ulm", 1)) == "input 'age' is missing, expected a value");
-  CHECK(row(with(1e9, "Ulm", 1)) == "input 'age' is 1000000000, far outside of what the training split has: 20 to 50");
+  CHECK(row(with(1e9, "Ulm", 1)) ==
+        "input 'age' is 1000000000, far outside of what the training split has: 20 to 50");
   CHECK(row(with(1e9, "Ulm", 1), true) == "no error");
-  CHECK(row({{"age", 30}, {"city", "Ulm"}, {"tags", "a"}, {"id", 7}, {"v_0", 1}}) == "input 'v_1' is missing, expected a value");
+  CHECK(row({{"age", 30}, {"city", "Ulm"}, {"tags", "a"}, {"id", 7}, {"v_0", 1}}) ==
+        "input 'v_1' is missing, expected a value");
   const std::string good = "30,Ulm,a,7,1,5\n";
   CHECK(table(good + good) == "no error");
   CHECK(table(good + "30,Oslo,a,7,1,5\n") ==
-        "serve.csv:3: column 'city' is 'Oslo', expected what the vocabulary has, learnt from the training split");
-  CHECK(table(good + good + "30,Ulm,,7,1,5\n") == "serve.csv:4: column 'tags' is missing, expected a value");
+        "serve.csv:3: column 'city' is 'Oslo', expected what the vocabulary has, learnt from the "
+        "training split");
+  CHECK(table(good + good + "30,Ulm,,7,1,5\n") ==
+        "serve.csv:4: column 'tags' is missing, expected a value");
   CHECK(table("30,Ulm,a,7,1,\n") == "serve.csv:2: column 'v_1' is missing, expected a value");
-  CHECK(table(good + "-11,Ulm,a,7,1,5\n") == "serve.csv:3: column 'age' is -11, far outside of what the training split has: 20 to 50");
+  CHECK(table(good + "-11,Ulm,a,7,1,5\n") ==
+        "serve.csv:3: column 'age' is -11, far outside of what the training split has: 20 to 50");
   CHECK(table(good + "-11,Ulm,a,7,1,5\n", true) == "no error");
 }
 
-TEST_CASE("input check: clamped numbers are the ends of the training split's range, and are found all the same") {
+TEST_CASE(
+    "input check: clamped numbers are the ends of the training split's range, and are found all "
+    "the same") {
   const Features f = learnt();
   const InputCheck clamp{nullptr, false, true};
-  const std::vector<float> ends = f.encode_inputs(rows("20,Ulm,a,7,0,5\n50,Ulm,a,7,6.38905609893065,5\n")).numeric;
-  const std::vector<float> beyond = f.encode_inputs(rows("-5,Ulm,a,7,-9,4.9\n1e9,Ulm,a,7,1e6,1e6\n"), clamp).numeric;
+  const std::vector<float> ends =
+      f.encode_inputs(rows("20,Ulm,a,7,0,5\n50,Ulm,a,7,6.38905609893065,5\n")).numeric;
+  const std::vector<float> beyond =
+      f.encode_inputs(rows("-5,Ulm,a,7,-9,4.9\n1e9,Ulm,a,7,1e6,1e6\n"), clamp).numeric;
   CHECK(beyond == ends);
-  CHECK(f.encode_inputs(rows(",Ulm,a,7,1,\n"), clamp).numeric == f.encode_inputs(rows(",Ulm,a,7,1,\n")).numeric);
-  const std::vector<NamedValue> row{{"age", std::numeric_limits<double>::infinity()}, {"v_0", 1e300}, {"v_1", 7}};
+  CHECK(f.encode_inputs(rows(",Ulm,a,7,1,\n"), clamp).numeric ==
+        f.encode_inputs(rows(",Ulm,a,7,1,\n")).numeric);
+  const std::vector<NamedValue> row{
+      {"age", std::numeric_limits<double>::infinity()}, {"v_0", 1e300}, {"v_1", 7}};
   std::vector<InputEvent> events;
   const std::vector<float> one = f.encode(row, {&events, false, true}).numeric;
   CHECK(one == std::vector<float>(ends.begin() + 3, ends.end()));
@@ -172,7 +205,8 @@ TEST_CASE("input check: ranges are saved; without them nothing is outside, nor c
   Features old({In::fields, {}});
   old.restore(features_from_json(json));
   CHECK(found(old, "1e9,Ulm,a,7,1e9,1e9\n") == "");
-  CHECK(old.encode_inputs(rows("81,Ulm,a,7,1,5\n"), {nullptr, true, true}).numeric == f.encode_inputs(rows("81,Ulm,a,7,1,5\n")).numeric);
+  CHECK(old.encode_inputs(rows("81,Ulm,a,7,1,5\n"), {nullptr, true, true}).numeric ==
+        f.encode_inputs(rows("81,Ulm,a,7,1,5\n")).numeric);
   // A column without numbers has no range.
   Features empty({espalier_test::fields<Numeric<"x">>, {}});
   empty.fit(espalier_test::numbers({missing, missing}));
@@ -195,9 +229,12 @@ TEST_CASE("input check: saved ranges that cannot be are refused") {
   CHECK(message({2}, {1}) == "features: a column's least number is above its largest");
 }
 
-TEST_CASE("features: values given in any order are found, and one given twice is refused where two fields read it too") {
+TEST_CASE(
+    "features: values given in any order are found, and one given twice is refused where two "
+    "fields read it too") {
   const Features f = learnt();
-  const std::vector<NamedValue> in_order{{"age", 30}, {"city", "Ulm"}, {"tags", "a"}, {"id", 7}, {"v_0", 1}, {"v_1", 5}};
+  const std::vector<NamedValue> in_order{{"age", 30}, {"city", "Ulm"}, {"tags", "a"},
+                                         {"id", 7},   {"v_0", 1},      {"v_1", 5}};
   const EncodedData expected = f.encode(in_order);
   for (std::size_t turn = 0; turn < in_order.size(); ++turn) {
     std::vector<NamedValue> turned = in_order;

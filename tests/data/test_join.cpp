@@ -23,7 +23,8 @@ Table users_of(std::string_view csv) { return parse_csv(csv, "users.csv"); }
 
 TEST_CASE("join: columns come over where the keys are the same, rows stay as they are") {
   Table log = log_of("user,click\nu2,1\nu1,0\nu2,0\n");
-  const JoinReport report = join(log, users_of("user,age,city\nu1,31,Ulm\nu2,,Köln\nu3,5,Bonn\n"), "user");
+  const JoinReport report =
+      join(log, users_of("user,age,city\nu1,31,Ulm\nu2,,Köln\nu3,5,Bonn\n"), "user");
   CHECK(report.matched == 3);
   CHECK(report.unmatched == 0);
   CHECK(cells(log, "click") == "1 0 0");
@@ -43,12 +44,13 @@ TEST_CASE("join: keys without a partner are missing values, counted and told of"
   CHECK(cells(log, "age") == "31 – – –");
   CHECK(cells(log, "city") == "Ulm – – –");
   REQUIRE(log.notes.size() == 1);
-  CHECK(log.notes[0] == "log.csv: 3 of 4 rows have a 'user' that users.csv does not have (1 of them have none)");
+  CHECK(log.notes[0] ==
+        "log.csv: 3 of 4 rows have a 'user' that users.csv does not have (1 of them have none)");
 }
 
 TEST_CASE("join: numbers and texts are keys alike") {
-  Table log = log_of("user,click\n100000,1\n7,0\n");                  // numbers
-  const Table users = users_of("user,age\n7,31\n100000,5\nx,1\n");    // texts
+  Table log = log_of("user,click\n100000,1\n7,0\n");                // numbers
+  const Table users = users_of("user,age\n7,31\n100000,5\nx,1\n");  // texts
   CHECK(log.column("user").kind == ColumnKind::number);
   CHECK(users.column("user").kind == ColumnKind::text);
   CHECK(join(log, users, "user").unmatched == 0);
@@ -76,9 +78,11 @@ TEST_CASE("join: a key twice on the right is an error with both places") {
   CHECK(failure<DataError>([&] { join(log, users_of("user,age\nu1,1\nu2,2\nu1,3\n"), "user"); }) ==
         "users.csv:4: 'user' is 'u1' as in users.csv:2, expected each value once");
   CHECK(failure<DataError>([&] { join(log, users_of("id,age\nu1,1\n"), "user"); }) ==
-        "users.csv: no column 'user'; there are 'id', 'age' (read were those that the model and CsvOptions::columns name)");
+        "users.csv: no column 'user'; there are 'id', 'age' (read were those that the model and "
+        "CsvOptions::columns name)");
   CHECK(failure<DataError>([&] { join(log, users_of("user,age\nu1,1\n"), "age"); }) ==
-        "log.csv: no column 'age'; there are 'user', 'click' (read were those that the model and CsvOptions::columns name)");
+        "log.csv: no column 'age'; there are 'user', 'click' (read were those that the model and "
+        "CsvOptions::columns name)");
   CHECK(dump(log) == before);
 }
 

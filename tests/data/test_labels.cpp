@@ -22,22 +22,27 @@ namespace {
 using Ids = std::vector<std::int32_t>;
 
 Table labelled() {
-  return parse_csv("click,seconds,plays,stars,w,user\n1,-2.5,0,4,1,u1\n0,3,7,0,0.5,u2\n,,,,2,u1\n1,0,1e6,2,0,\n", "log.csv");
+  return parse_csv(
+      "click,seconds,plays,stars,w,user\n1,-2.5,0,4,1,u1\n0,3,7,0,0.5,u2\n,,,,2,u1\n1,0,1e6,2,0,\n",
+      "log.csv");
 }
 
 std::string label_refusal(const std::string& column, const std::string& value) {
   std::string csv = "click,seconds,plays,stars\n1,1,1,1\n";
-  for (const char* name : {"click", "seconds", "plays", "stars"}) csv += (name == column ? value : "1") + std::string(",");
+  for (const char* name : {"click", "seconds", "plays", "stars"})
+    csv += (name == column ? value : "1") + std::string(",");
   csv.back() = '\n';
   CsvOptions options;
-  for (const LabelInfo& label : labels) options.columns.push_back(espalier_test::number(std::string(label.column)));
+  for (const LabelInfo& label : labels)
+    options.columns.push_back(espalier_test::number(std::string(label.column)));
   const Dataset data(parse_csv(csv, "log.csv", options));
   return failure<DataError>([&] { static_cast<void>(Features({{}, labels}).encode(data)); });
 }
 
 /// The end of the messages.
 std::string remedy(const std::string& column) {
-  return ". Label<\"" + column + "\", Equals<\"…\">> makes labels of text, Label<\"" + column + "\", AtLeast<…>> of numbers";
+  return ". Label<\"" + column + "\", Equals<\"…\">> makes labels of text, Label<\"" + column +
+         "\", AtLeast<…>> of numbers";
 }
 const std::string names = ". Label<\"stars\", ByName> takes classes by their names";
 
@@ -62,42 +67,62 @@ TEST_CASE("features: labels are a task's side by side, missing ones NaN") {
   CHECK(some.label(0)[0] == 1);
 }
 
-TEST_CASE("features: labels that a loss does not take are refused with file, line, column and value") {
+TEST_CASE(
+    "features: labels that a loss does not take are refused with file, line, column and value") {
   CHECK(label_refusal("click", "2") ==
-        "log.csv:3: label 'click' of task 'click' is 2, expected 0 or 1 or a missing value" + remedy("click"));
+        "log.csv:3: label 'click' of task 'click' is 2, expected 0 or 1 or a missing value" +
+            remedy("click"));
   CHECK(label_refusal("click", "0.5") ==
-        "log.csv:3: label 'click' of task 'click' is 0.5, expected 0 or 1 or a missing value" + remedy("click"));
+        "log.csv:3: label 'click' of task 'click' is 0.5, expected 0 or 1 or a missing value" +
+            remedy("click"));
   CHECK(label_refusal("seconds", "1e300") ==
-        "log.csv:3: label 'seconds' of task 'watch' is 1e+300, expected a finite number or a missing value");
+        "log.csv:3: label 'seconds' of task 'watch' is 1e+300, expected a finite number or a "
+        "missing value");
   CHECK(label_refusal("plays", "-1") ==
-        "log.csv:3: label 'plays' of task 'plays' is -1, expected a finite number from 0 or a missing value");
+        "log.csv:3: label 'plays' of task 'plays' is -1, expected a finite number from 0 or a "
+        "missing value");
   CHECK(label_refusal("stars", "5") ==
-        "log.csv:3: label 'stars' of task 'stars' is 5, expected a class from 0 to 4 or a missing value" + names);
+        "log.csv:3: label 'stars' of task 'stars' is 5, expected a class from 0 to 4 or a missing "
+        "value" +
+            names);
   CHECK(label_refusal("stars", "1.5") ==
-        "log.csv:3: label 'stars' of task 'stars' is 1.5, expected a class from 0 to 4 or a missing value" + names);
+        "log.csv:3: label 'stars' of task 'stars' is 1.5, expected a class from 0 to 4 or a "
+        "missing value" +
+            names);
   CHECK(label_refusal("stars", "-1") ==
-        "log.csv:3: label 'stars' of task 'stars' is -1, expected a class from 0 to 4 or a missing value" + names);
+        "log.csv:3: label 'stars' of task 'stars' is -1, expected a class from 0 to 4 or a missing "
+        "value" +
+            names);
   CHECK(label_refusal("click", "NA") == "no error");
 }
 
 TEST_CASE("features: sample weights are 0 or of a size whose sums, and one over them, are floats") {
   const Dataset data(labelled());
   CHECK(Features({{}, labels}, "w").encode(data).weights == std::vector<float>{1, 0.5F, 2, 0});
-  CHECK(Features({{}, labels}, "w").encode(data.filter([](Index row) { return row == 2; })).weights ==
-        std::vector<float>{2});
-  CHECK(failure<DataError>([&] { static_cast<void>(Features({{}, labels}, "seconds").encode(data)); }) ==
-        "log.csv:2: weight 'seconds' is -2.5, expected 0 or a number from 1e-30 to 1e+30");
-  CHECK(failure<DataError>([&] { static_cast<void>(Features({{}, labels}, "plays").encode(data)); }) ==
-        "log.csv:4: weight 'plays' is missing, expected 0 or a number from 1e-30 to 1e+30");
-  CHECK(failure<DataError>([&] { static_cast<void>(Features({{}, labels}, "user").encode(data)); }) ==
+  CHECK(
+      Features({{}, labels}, "w").encode(data.filter([](Index row) { return row == 2; })).weights ==
+      std::vector<float>{2});
+  CHECK(failure<DataError>([&] {
+          static_cast<void>(Features({{}, labels}, "seconds").encode(data));
+        }) == "log.csv:2: weight 'seconds' is -2.5, expected 0 or a number from 1e-30 to 1e+30");
+  CHECK(failure<DataError>([&] {
+          static_cast<void>(Features({{}, labels}, "plays").encode(data));
+        }) == "log.csv:4: weight 'plays' is missing, expected 0 or a number from 1e-30 to 1e+30");
+  CHECK(failure<DataError>([&] {
+          static_cast<void>(Features({{}, labels}, "user").encode(data));
+        }) ==
         "log.csv: column 'user' holds text, expected numbers; log.csv:2: 'u1' is not a number");
   for (const double w : {1e-41, 9e-31, 2e30, 3e38, 1e300}) {
-    CHECK(failure<DataError>([&] { static_cast<void>(Features({}, "x").encode(numbers({1, w}))); }) ==
-          "log, row 2: weight 'x' is " + number_text(w) + ", expected 0 or a number from 1e-30 to 1e+30");
+    CHECK(failure<DataError>([&] {
+            static_cast<void>(Features({}, "x").encode(numbers({1, w})));
+          }) == "log, row 2: weight 'x' is " + number_text(w) +
+                    ", expected 0 or a number from 1e-30 to 1e+30");
   }
 }
 
-TEST_CASE("features: predictions need no labels, weights or groups, whatever columns of their names hold") {
+TEST_CASE(
+    "features: predictions need no labels, weights or groups, whatever columns of their names "
+    "hold") {
   Table table;
   table.add("x", std::vector<double>{1, 2});
   table.add("click", std::vector<std::string>{"yes", "no"});

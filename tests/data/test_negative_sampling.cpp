@@ -27,7 +27,8 @@ Table history(int rows, int users, int items, std::uint64_t seed = 1) {
   std::vector<int> times;
   for (int row = 0; row < rows; ++row) {
     u.push_back("u" + std::to_string(random.below(static_cast<std::uint64_t>(users))));
-    i.push_back("i" + std::to_string(static_cast<int>(items * random.uniform() * random.uniform())));
+    i.push_back("i" +
+                std::to_string(static_cast<int>(items * random.uniform() * random.uniform())));
     times.push_back(row);
   }
   Table table;
@@ -105,7 +106,8 @@ TEST_CASE("negatives: what the history has is not drawn either") {
   bool ignored = false;  // the control: without `all`, known pairs are drawn
   for (Index row = 0; row < table.rows(); ++row) {
     if (table.numbers("label")[static_cast<std::size_t>(row)] == 1) continue;
-    CHECK_FALSE(known.contains({std::string(table.column("user").at(row)), std::string(table.column("item").at(row))}));
+    CHECK_FALSE(known.contains(
+        {std::string(table.column("user").at(row)), std::string(table.column("item").at(row))}));
   }
   const Table careless = sample_negatives(positives, {.per_positive = 5});
   for (Index row = 0; row < careless.rows(); ++row) {
@@ -135,7 +137,9 @@ TEST_CASE("negatives: items are drawn evenly, or by a power of how often they oc
     std::map<std::string, double> drawn;
     double all = 0;
     for (Index row = 0; row < made.rows(); ++row) {
-      if (made.column("user").at(row) != "me" || made.numbers("label")[static_cast<std::size_t>(row)] == 1) continue;
+      if (made.column("user").at(row) != "me" ||
+          made.numbers("label")[static_cast<std::size_t>(row)] == 1)
+        continue;
       ++drawn[std::string(made.column("item").at(row))];
       ++all;
     }
@@ -145,7 +149,8 @@ TEST_CASE("negatives: items are drawn evenly, or by a power of how often they oc
     for (int k = 0; k < 4; ++k) weights += std::pow(10 << k, popularity);
     for (int k = 0; k < 4; ++k) {
       const double share = std::pow(10 << k, popularity) / weights;
-      CHECK(std::abs(drawn["i" + std::to_string(k)] / all - share) < 4 * std::sqrt(share * (1 - share) / all));
+      CHECK(std::abs(drawn["i" + std::to_string(k)] / all - share) <
+            4 * std::sqrt(share * (1 - share) / all));
     }
   }
 }
@@ -166,7 +171,8 @@ TEST_CASE("negatives: a user who has nearly every item draws among the rest, in 
   const Table made = sample_negatives(table, {.per_positive = 4, .popularity = 1});
   std::map<std::string, double> drawn;
   for (Index row = 0; row < made.rows(); ++row) {
-    if (made.column("user").at(row) == "greedy" && made.numbers("label")[static_cast<std::size_t>(row)] == 0) {
+    if (made.column("user").at(row) == "greedy" &&
+        made.numbers("label")[static_cast<std::size_t>(row)] == 0) {
       ++drawn[std::string(made.column("item").at(row))];
     }
   }
@@ -175,7 +181,8 @@ TEST_CASE("negatives: a user who has nearly every item draws among the rest, in 
   CHECK(drawn["i999"] / (4 * 998) == doctest::Approx(0.75).epsilon(0.05));
 }
 
-TEST_CASE("negatives: a user who has every item gets none, which is told; rows without a key get none") {
+TEST_CASE(
+    "negatives: a user who has every item gets none, which is told; rows without a key get none") {
   Table table;
   table.source = "log";
   table.add("user", std::vector<std::string>{"all", "all", "one", "", "one"});
@@ -216,8 +223,11 @@ TEST_CASE("negatives: options that make no sense are refused") {
   CHECK(message({.per_positive = -1}) == "per_positive is -1, expected 0 or more");
   CHECK(message({.popularity = -0.5}) == "popularity is -0.5, expected 0 to 10");
   CHECK(message({.popularity = std::nan("")}) == "popularity is nan, expected 0 to 10");
-  CHECK(message({.user = "item"}) == "user and item are both the column 'item', expected two columns");
+  CHECK(message({.user = "item"}) ==
+        "user and item are both the column 'item', expected two columns");
   CHECK(message({.label = "time"}) == "label is 'time', expected a name that log does not have");
-  CHECK(message({.keep = {"when"}}) == "log: no column 'when'; there are 'user', 'item', 'time', 'rating'");
-  CHECK(message({.item = "video"}) == "log: no column 'video'; there are 'user', 'item', 'time', 'rating'");
+  CHECK(message({.keep = {"when"}}) ==
+        "log: no column 'when'; there are 'user', 'item', 'time', 'rating'");
+  CHECK(message({.item = "video"}) ==
+        "log: no column 'video'; there are 'user', 'item', 'time', 'rating'");
 }

@@ -30,11 +30,14 @@ struct Data {
 bool same(float a, float b) { return a == b || (std::isnan(a) && std::isnan(b)); }
 
 /// Whether sample j of the batch is row `row` of the data.
-bool is_row(const esp::Batch<float>& batch, esp::Index j, const esp::EncodedData& data, std::int32_t row) {
+bool is_row(const esp::Batch<float>& batch, esp::Index j, const esp::EncodedData& data,
+            std::int32_t row) {
   const auto r = static_cast<std::size_t>(row);
   bool right = true;
   for (esp::Index i = 0; i < data.numeric_rows; ++i) {
-    right = right && batch.numeric(i, j) == data.numeric[r * static_cast<std::size_t>(data.numeric_rows) + static_cast<std::size_t>(i)];
+    right = right &&
+            batch.numeric(i, j) == data.numeric[r * static_cast<std::size_t>(data.numeric_rows) +
+                                                static_cast<std::size_t>(i)];
   }
   right = right && batch.ids[0].ids[j] == data.single_ids[r];
   const std::int32_t begin = batch.ids[1].offsets[j], end = batch.ids[1].offsets[j + 1];
@@ -43,7 +46,8 @@ bool is_row(const esp::Batch<float>& batch, esp::Index j, const esp::EncodedData
   for (std::int32_t k = 0; right && k < end - begin; ++k) {
     right = batch.ids[1].ids[begin + k] == data.ids[1].ids[static_cast<std::size_t>(from + k)];
   }
-  for (esp::Index k = 0; k < data.tasks; ++k) right = right && same(batch.labels(j, k), data.label(static_cast<std::size_t>(k))[r]);
+  for (esp::Index k = 0; k < data.tasks; ++k)
+    right = right && same(batch.labels(j, k), data.label(static_cast<std::size_t>(k))[r]);
   return right && batch.weights[j] == data.weights[r];
 }
 
@@ -56,14 +60,16 @@ TEST_CASE("prefetch: every row once, in the order given, from any place on") {
       if (begin > 101) continue;
       CAPTURE(size);
       CAPTURE(begin);
-      esp::BatchSlots slots{esp::BatchBuffer<float>(data.encoded, size), esp::BatchBuffer<float>(data.encoded, size)};
+      esp::BatchSlots slots{esp::BatchBuffer<float>(data.encoded, size),
+                            esp::BatchBuffer<float>(data.encoded, size)};
       esp::Prefetcher ahead(data.encoded, data.order, size, begin, slots);
       esp::Index at = begin;
       int wrong = 0;
       while (const esp::Batch<float>* batch = ahead.next()) {
         CHECK(batch->size == (std::min)(size, 101 - at));
         for (esp::Index j = 0; j < batch->size; ++j) {
-          wrong += is_row(*batch, j, data.encoded, data.order[static_cast<std::size_t>(at + j)]) ? 0 : 1;
+          wrong +=
+              is_row(*batch, j, data.encoded, data.order[static_cast<std::size_t>(at + j)]) ? 0 : 1;
         }
         at += batch->size;
       }
@@ -76,7 +82,8 @@ TEST_CASE("prefetch: every row once, in the order given, from any place on") {
 
 TEST_CASE("prefetch: it may be left at any time") {
   const Data data(64);
-  esp::BatchSlots slots{esp::BatchBuffer<float>(data.encoded, 4), esp::BatchBuffer<float>(data.encoded, 4)};
+  esp::BatchSlots slots{esp::BatchBuffer<float>(data.encoded, 4),
+                        esp::BatchBuffer<float>(data.encoded, 4)};
   for (int taken = 0; taken <= 17; ++taken) {
     esp::Prefetcher ahead(data.encoded, data.order, 4, 0, slots);
     for (int i = 0; i < taken; ++i) CHECK((ahead.next() == nullptr) == (i == 16));
@@ -88,7 +95,8 @@ TEST_CASE("prefetch: it may be left at any time") {
 
 TEST_CASE("prefetch: the child of a fork is told that its thread is not there, and may leave it") {
   const Data data(64);
-  esp::BatchSlots slots{esp::BatchBuffer<float>(data.encoded, 4), esp::BatchBuffer<float>(data.encoded, 4)};
+  esp::BatchSlots slots{esp::BatchBuffer<float>(data.encoded, 4),
+                        esp::BatchBuffer<float>(data.encoded, 4)};
   auto* const ahead = new esp::Prefetcher(data.encoded, data.order, 4, 0, slots);
   CHECK(ahead->next() != nullptr);
   std::this_thread::sleep_for(std::chrono::milliseconds(20));  // the thread waits for a free slot

@@ -9,7 +9,6 @@
 #include "espalier/data/duplicates.hpp"
 #include "espalier/data/features.hpp"
 #include "espalier/data/schema_columns.hpp"
-#include "espalier/data/schema_columns.hpp"
 #include "espalier/describe/inputs.hpp"
 #include "helpers.hpp"
 
@@ -21,9 +20,11 @@ namespace {
 
 using User = By<"user">;
 using UserTab = By<"user", "tab">;
-using In = Inputs<MeanOf<"click", User, Before<"date">>, MeanOf<"seconds", UserTab, Before<"date">, Smoothing<3>>,
-                  CountOf<UserTab, Before<"date">>, SincePrevious<User, "time">, SincePrevious<User, "time", Nth<2>>,
-                  EarlierRows<By<"user", "date">, "time">, Bucketed<MeanOf<"click", User, Before<"date">>, 4, 2>>;
+using In = Inputs<MeanOf<"click", User, Before<"date">>,
+                  MeanOf<"seconds", UserTab, Before<"date">, Smoothing<3>>,
+                  CountOf<UserTab, Before<"date">>, SincePrevious<User, "time">,
+                  SincePrevious<User, "time", Nth<2>>, EarlierRows<By<"user", "date">, "time">,
+                  Bucketed<MeanOf<"click", User, Before<"date">>, 4, 2>>;
 
 /// Rows in random order of time; the last rows of a day come after the first rows of the next day.
 Table log_of(Index rows, std::uint64_t seed, int users = 9) {
@@ -32,7 +33,9 @@ Table log_of(Index rows, std::uint64_t seed, int users = 9) {
   std::vector<std::string> user(n), tab(n);
   std::vector<double> date(n), time(n), click(n), seconds(n);
   for (std::size_t i = 0; i < n; ++i) {
-    user[i] = random.bernoulli(0.05) ? "" : "u" + std::to_string(random.below(static_cast<std::uint64_t>(users)));
+    user[i] = random.bernoulli(0.05)
+                  ? ""
+                  : "u" + std::to_string(random.below(static_cast<std::uint64_t>(users)));
     tab[i] = std::to_string(random.below(3));
     time[i] = static_cast<double>(random.below(800)) * 10;
     date[i] = std::floor((time[i] + random.uniform(-60, 60)) / 1000);
@@ -60,7 +63,8 @@ Sums sums_before(const Table& t, std::size_t i, const std::vector<double>& label
   const auto& time = t.numbers("time");
   const auto& date = t.numbers("date");
   for (std::size_t j = 0; j < time.size(); ++j) {
-    if (!(time[j] < time[i] || (time[j] == time[i] && j < i)) || !(date[j] < date[i]) || !same(j)) continue;
+    if (!(time[j] < time[i] || (time[j] == time[i] && j < i)) || !(date[j] < date[i]) || !same(j))
+      continue;
     s.rows += 1;
     if (std::isnan(label[j])) continue;
     s.sum += label[j];
@@ -93,11 +97,15 @@ TEST_CASE("RowHistory: what a slow reference finds") {
     for (std::size_t i = 0; i < click.size(); ++i) {
       CAPTURE(i);
       const auto same_user = [&](std::size_t j) { return user.codes[i] == user.codes[j]; };
-      const auto same_both = [&](std::size_t j) { return same_user(j) && tab.codes[i] == tab.codes[j]; };
+      const auto same_both = [&](std::size_t j) {
+        return same_user(j) && tab.codes[i] == tab.codes[j];
+      };
       Sums of = sums_before(t, i, click, same_user), whole = sums_before(t, i, click, all);
-      same_numbers(t.numbers("mean_click_by_user")[i], (of.sum + 20 * whole.sum / whole.count) / (of.count + 20));
+      same_numbers(t.numbers("mean_click_by_user")[i],
+                   (of.sum + 20 * whole.sum / whole.count) / (of.count + 20));
       of = sums_before(t, i, seconds, same_both), whole = sums_before(t, i, seconds, all);
-      same_numbers(t.numbers("mean_seconds_by_user_tab")[i], (of.sum + 3 * whole.sum / whole.count) / (of.count + 3));
+      same_numbers(t.numbers("mean_seconds_by_user_tab")[i],
+                   (of.sum + 3 * whole.sum / whole.count) / (of.count + 3));
       CHECK(t.numbers("count_by_user_tab")[i] == of.rows);
       std::vector<std::pair<double, std::size_t>> before;
       double today = 0;
@@ -107,7 +115,9 @@ TEST_CASE("RowHistory: what a slow reference finds") {
         today += date[j] == date[i] ? 1 : 0;
       }
       std::sort(before.begin(), before.end());
-      const auto nth = [&](std::size_t back) { return before.size() < back ? std::nan("") : time[i] - before[before.size() - back].first; };
+      const auto nth = [&](std::size_t back) {
+        return before.size() < back ? std::nan("") : time[i] - before[before.size() - back].first;
+      };
       same_numbers(t.numbers("since_previous_by_user")[i], nth(1));
       same_numbers(t.numbers("since_previous_2_by_user")[i], nth(2));
       CHECK(t.numbers("earlier_rows_by_user_date")[i] == today);
@@ -116,7 +126,8 @@ TEST_CASE("RowHistory: what a slow reference finds") {
 }
 
 TEST_CASE("RowHistory: a small log by hand") {
-  using Few = Inputs<MeanOf<"y", By<"k">, Before<"day">, Smoothing<1>>, CountOf<By<"k">, Before<"day">>>;
+  using Few =
+      Inputs<MeanOf<"y", By<"k">, Before<"day">, Smoothing<1>>, CountOf<By<"k">, Before<"day">>>;
   Table t;
   t.add("k", std::vector<std::string>{"a", "b", "a", "a", "b", "c"});
   t.add("day", std::vector<double>{1, 1, 2, 2, 3, 3});
@@ -127,7 +138,8 @@ TEST_CASE("RowHistory: a small log by hand") {
   CHECK(cells(t, "mean_y_by_k") == "– – 0.75 0.75 0.25 0.5");
 }
 
-TEST_CASE("RowHistory: labels of the same or later days change nothing, rows of later times neither") {
+TEST_CASE(
+    "RowHistory: labels of the same or later days change nothing, rows of later times neither") {
   const Table before = log_of(500, 4);
   Table t = before;
   RowHistory(In::fields).add_to(t);
@@ -176,7 +188,8 @@ TEST_CASE("RowHistory: row by row it gives the bits of a table") {
   for (const std::size_t i : order) {
     RowKeys row;
     const auto at = static_cast<Index>(i);
-    row.keys = {hash_text(raw.column("user").at(at)), hash_text(raw.column("tab").at(at)), hash_text(number_text(raw.numbers("date")[i]))};
+    row.keys = {hash_text(raw.column("user").at(at)), hash_text(raw.column("tab").at(at)),
+                hash_text(number_text(raw.numbers("date")[i]))};
     row.days = {raw.numbers("date")[i]};
     row.time = time[i];
     one.read(row, out.data());
@@ -232,8 +245,10 @@ TEST_CASE("DailyTotals: days in the making are told apart, a row that comes late
   CHECK(read(5) == 9);
 }
 
-TEST_CASE("RowHistory: of a row that comes too late nothing is known, nor that there were no rows") {
-  using Few = Inputs<MeanOf<"y", By<"k">, Before<"day">>, CountOf<By<"k">, Before<"day">>, EarlierRows<By<"k">, "time">>;
+TEST_CASE(
+    "RowHistory: of a row that comes too late nothing is known, nor that there were no rows") {
+  using Few = Inputs<MeanOf<"y", By<"k">, Before<"day">>, CountOf<By<"k">, Before<"day">>,
+                     EarlierRows<By<"k">, "time">>;
   Table t;
   t.add("k", std::vector<std::string>{"a", "a", "a", "a", "a"});
   t.add("day", std::vector<double>{1, 2, 3, 1, 2});
@@ -258,8 +273,11 @@ TEST_CASE("RowHistory: a table without rows gets the columns, whatever the input
   CHECK(columns(Inputs<CountOf<By<"k">, Before<"day">>>::fields) == 4);
 }
 
-TEST_CASE("RowHistory: labels that later rows lack are not known yet; of a first table they are asked for") {
-  using Few = Inputs<MeanOf<"y", By<"k">, Before<"day">, Smoothing<0>>, CountOf<By<"k">, Before<"day">>>;
+TEST_CASE(
+    "RowHistory: labels that later rows lack are not known yet; of a first table they are asked "
+    "for") {
+  using Few =
+      Inputs<MeanOf<"y", By<"k">, Before<"day">, Smoothing<0>>, CountOf<By<"k">, Before<"day">>>;
   const auto rows = [](double day, bool labels) {
     Table t;
     t.add("k", std::vector<std::string>{"a", "a"});
@@ -269,7 +287,8 @@ TEST_CASE("RowHistory: labels that later rows lack are not known yet; of a first
   };
   RowHistory history(Few::fields);
   Table first = rows(1, false), later = rows(3, false);
-  CHECK(failure<DataError>([&] { history.add_to(first); }) == "table: no column 'y'; there are 'k', 'day'");
+  CHECK(failure<DataError>([&] { history.add_to(first); }) ==
+        "table: no column 'y'; there are 'k', 'day'");
   first = rows(1, true);
   history.add_to(first);
   history.add_to(later);
@@ -280,7 +299,8 @@ TEST_CASE("RowHistory: labels that later rows lack are not known yet; of a first
 TEST_CASE("RowHistory: inputs are the same where names, columns, days and smoothing are") {
   using A = Inputs<MeanOf<"y", By<"a">, Before<"day">>, CountOf<By<"b">, Before<"day">>>;
   using B = Inputs<MeanOf<"y", By<"a">, Before<"day">>, CountOf<By<"b">, Before<"week">>>;
-  using C = Inputs<MeanOf<"y", By<"a">, Before<"day">, Smoothing<5>>, CountOf<By<"b">, Before<"day">>>;
+  using C =
+      Inputs<MeanOf<"y", By<"a">, Before<"day">, Smoothing<5>>, CountOf<By<"b">, Before<"day">>>;
   const RowHistory a(A::fields), b(B::fields), c(C::fields);
   CHECK(a.names() == b.names());  // the names are equal
   CHECK(a.names() == c.names());
@@ -290,9 +310,12 @@ TEST_CASE("RowHistory: inputs are the same where names, columns, days and smooth
 }
 
 TEST_CASE("columns of a schema: a day is found out, whether it is a key before or behind") {
-  using Before_ = Inputs<EarlierRows<By<"user", "date">, "time">, CountOf<By<"user">, Before<"date">>>;
-  using Behind = Inputs<CountOf<By<"user">, Before<"date">>, EarlierRows<By<"user", "date">, "time">>;
-  using Number = Inputs<EarlierRows<By<"user", "date">, "time">, CountOf<By<"user">, Before<"date">>, Numeric<"date">>;
+  using Before_ =
+      Inputs<EarlierRows<By<"user", "date">, "time">, CountOf<By<"user">, Before<"date">>>;
+  using Behind =
+      Inputs<CountOf<By<"user">, Before<"date">>, EarlierRows<By<"user", "date">, "time">>;
+  using Number = Inputs<EarlierRows<By<"user", "date">, "time">,
+                        CountOf<By<"user">, Before<"date">>, Numeric<"date">>;
   const auto date = [](std::span<const FieldInfo> fields) {
     for (const CsvColumn& column : field_columns({fields, {}})) {
       if (column.name == "date") return column;
@@ -313,7 +336,8 @@ TEST_CASE("days and times: numbers or texts, anything else is refused with its p
   CHECK(seconds_of("2024-02-29 12:30:05") == 1709209805);
   CHECK(seconds_of("2024-02-29 12:30:05.25") == 1709209805.25);
   CHECK_FALSE(seconds_of("2024-02-29 12:30:05."));
-  for (const char* text : {"", "2022-5-8", "2023-02-29", "2022-05-08 24:00", "2022-05-08 12", "2022-05-08x", "2022-05-08 12:00:61", "08.05.2022"}) {
+  for (const char* text : {"", "2022-5-8", "2023-02-29", "2022-05-08 24:00", "2022-05-08 12",
+                           "2022-05-08x", "2022-05-08 12:00:61", "08.05.2022"}) {
     CAPTURE(text);
     CHECK_FALSE(seconds_of(text));
   }
@@ -333,16 +357,20 @@ TEST_CASE("days and times: numbers or texts, anything else is refused with its p
   t.remove("day");
   t.add("day", std::vector<std::string>{"2022-05-08", "", "2022-05-08"});
   CHECK(failure<DataError>([&] { RowHistory(Few::fields).add_to(t); }) ==
-        "log.csv, row 2: column 'day' is missing, expected a day, as inputs of the rows before go by it: a number, or a text as 2022-05-08");
+        "log.csv, row 2: column 'day' is missing, expected a day, as inputs of the rows before go "
+        "by it: a number, or a text as 2022-05-08");
   t.remove("day");
   t.add("day", std::vector<std::string>{"2022-05-08", "May 9", "2022-05-08"});
   CHECK(failure<DataError>([&] { RowHistory(Few::fields).add_to(t); }) ==
-        "log.csv, row 2: column 'day' is 'May 9', expected a day, as inputs of the rows before go by it: a number, or a text as 2022-05-08");
+        "log.csv, row 2: column 'day' is 'May 9', expected a day, as inputs of the rows before go "
+        "by it: a number, or a text as 2022-05-08");
   CHECK(failure<DataError>([&] { RowHistory(Few::fields).add_to(numbers); }) ==
         "table: there already is a column 'count_by_k', which knows of the rows before");
 }
 
-TEST_CASE("Features: columns of the rows before are asked for, and may not begin with nothing after training") {
+TEST_CASE(
+    "Features: columns of the rows before are asked for, and may not begin with nothing after "
+    "training") {
   using Few = Inputs<MeanOf<"y", By<"k">, Before<"day">>>;
   const auto table = [](double first_day) {
     Table t;
@@ -354,7 +382,8 @@ TEST_CASE("Features: columns of the rows before are asked for, and may not begin
   };
   Features features({Few::fields, {}});
   CHECK(failure<DataError>([&] { features.fit(Dataset(table(1))); }) ==
-        "day.csv: no column 'mean_y_by_k', which knows of the rows before: add_history<Model>(table) adds it to a whole log before that "
+        "day.csv: no column 'mean_y_by_k', which knows of the rows before: "
+        "add_history<Model>(table) adds it to a whole log before that "
         "is split, ServingState::add_to(table) to rows that came later");
   Table train = table(1);
   RowHistory(Few::fields).add_to(train);
@@ -365,7 +394,8 @@ TEST_CASE("Features: columns of the rows before are asked for, and may not begin
   Table later = table(3);
   RowHistory(Few::fields).add_to(later);
   CHECK(failure<DataError>([&] { static_cast<void>(features.encode_inputs(Dataset(later))); }) ==
-        "day.csv: its rows begin at 3, after what training knows (until 2), and 'mean_y_by_k' knows of none of that: expected a table that "
+        "day.csv: its rows begin at 3, after what training knows (until 2), and 'mean_y_by_k' "
+        "knows of none of that: expected a table that "
         "ServingState::add_to(table) went on with, or one of the whole log");
   later = table(3);
   RowHistory known = *features.state().history;
@@ -380,7 +410,9 @@ TEST_CASE("Features: columns of the rows before are asked for, and may not begin
   Table valid = table(3), beside = table(1);
   RowHistory(Few::fields).add_to(valid);
   RowHistory(Few::fields).add_to(beside);
-  CHECK(failure<DataError>([&] { anew.learn_history(data, Dataset(valid)); }).starts_with("day.csv: its rows begin at 3, after"));
+  CHECK(failure<DataError>([&] {
+          anew.learn_history(data, Dataset(valid));
+        }).starts_with("day.csv: its rows begin at 3, after"));
   CHECK_FALSE(anew.state().history);
   anew.learn_history(data, Dataset(beside));
   CHECK(anew.state().history->last() == 2);
@@ -391,7 +423,8 @@ TEST_CASE("Features: columns of the rows before are asked for, and may not begin
 }
 
 TEST_CASE("Features: strict does not refuse a row before which there was none, and counts it") {
-  using Few = Inputs<SincePrevious<By<"k">, "time">, Bucketed<SincePrevious<By<"k">, "time">, 2, 2>, Numeric<"x">>;
+  using Few = Inputs<SincePrevious<By<"k">, "time">, Bucketed<SincePrevious<By<"k">, "time">, 2, 2>,
+                     Numeric<"x">>;
   Table t;
   t.add("k", std::vector<std::string>{"a", "b", "a"});
   t.add("time", std::vector<double>{1, 2, 3});
@@ -408,8 +441,9 @@ TEST_CASE("Features: strict does not refuse a row before which there was none, a
   CHECK(features.encode(row, {&found, true, false}, &history).size() == 1);
   CHECK(found.size() == 4);
   const std::vector<NamedValue> without_x{{"k", "a"}, {"time", 5}};
-  CHECK(failure<ConfigError>([&] { static_cast<void>(features.encode(without_x, {&found, true, false}, &history)); }) ==
-        "input 'x' is missing, expected a value");
+  CHECK(failure<ConfigError>([&] {
+          static_cast<void>(features.encode(without_x, {&found, true, false}, &history));
+        }) == "input 'x' is missing, expected a value");
 }
 
 TEST_CASE("drop_duplicates: of equal rows the first") {
@@ -430,14 +464,22 @@ TEST_CASE("drop_duplicates: of equal rows the first") {
   CHECK(cells(codes, "id") == "17 017");
 }
 
-TEST_CASE("field_columns: what inputs of the rows before are made of, and what to do about a label of text") {
-  using Few = Inputs<Categorical<"user", 2>, MeanOf<"click", By<"user", "tab">, Before<"day">>, Numeric<"tab">, SincePrevious<By<"user">, "time">>;
+TEST_CASE(
+    "field_columns: what inputs of the rows before are made of, and what to do about a label of "
+    "text") {
+  using Few = Inputs<Categorical<"user", 2>, MeanOf<"click", By<"user", "tab">, Before<"day">>,
+                     Numeric<"tab">, SincePrevious<By<"user">, "time">>;
   std::string text;
   for (const CsvColumn& c : field_columns({Few::fields, {}})) {
-    text += c.name + (c.infer ? " found out" : c.kind == ColumnKind::text ? " text" : " number") + (c.remedy.empty() ? "" : "; " + c.remedy) + "\n";
+    text += c.name +
+            (c.infer                      ? " found out"
+             : c.kind == ColumnKind::text ? " text"
+                                          : " number") +
+            (c.remedy.empty() ? "" : "; " + c.remedy) + "\n";
   }
   CHECK(text ==
         "user text\ntab number\n"
-        "click number; 'mean_click_by_user_tab' is a mean of it: of text derive a column of numbers, in the third argument of "
+        "click number; 'mean_click_by_user_tab' is a mean of it: of text derive a column of "
+        "numbers, in the third argument of "
         "read_csv<Model>\nday found out\ntime found out\n");
 }

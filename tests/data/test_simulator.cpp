@@ -283,8 +283,7 @@ TEST_CASE("simulator: expected_watch is the mean of what is watched") {
   const Table feed = simulate_feed(small(300'000));
   const auto& expected = feed.numbers("expected_watch");
   const auto& played = feed.numbers("play_time_ms");
-  for (const bool liked :
-       {false, true}) {  // expected watch time above 20 s or not
+  for (const bool liked : {false, true}) {  // expected watch time above 20 s or not
     double sum = 0, squares = 0, n = 0;
     for (std::size_t i = 0; i < played.size(); ++i) {
       if ((expected[i] > 20) != liked) continue;

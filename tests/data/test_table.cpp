@@ -56,27 +56,34 @@ TEST_CASE("a column is made from vectors, arrays and spans of any number or text
 
 TEST_CASE("whole numbers that doubles do not tell apart are refused") {
   const auto refused = [](auto value) {
-    return failure<DataError>([&] { static_cast<void>(Column::number("user", std::vector<decltype(value)>{1, value})); });
+    return failure<DataError>([&] {
+      static_cast<void>(Column::number("user", std::vector<decltype(value)>{1, value}));
+    });
   };
   const std::int64_t most = 9007199254740992;
   CHECK(refused(most) == "no error");
   CHECK(refused(-most) == "no error");
   CHECK(refused(most + 1) ==
-        "column 'user', row 2: 9007199254740993 is beyond ±2^53, what numbers are exact to; expected ids of so many "
+        "column 'user', row 2: 9007199254740993 is beyond ±2^53, what numbers are exact to; "
+        "expected ids of so many "
         "digits as text");
   CHECK(refused(-most - 1).find("row 2: -9007199254740993 is beyond") != std::string::npos);
   CHECK(refused(static_cast<std::uint64_t>(most)) == "no error");
-  CHECK(refused((std::numeric_limits<std::uint64_t>::max)()).find("18446744073709551615") != std::string::npos);
-  CHECK(refused((std::numeric_limits<std::int64_t>::min)()).find("-9223372036854775808") != std::string::npos);
+  CHECK(refused((std::numeric_limits<std::uint64_t>::max)()).find("18446744073709551615") !=
+        std::string::npos);
+  CHECK(refused((std::numeric_limits<std::int64_t>::min)()).find("-9223372036854775808") !=
+        std::string::npos);
   CHECK(refused(1e300) == "no error");
 }
 
 TEST_CASE("columns are of one length and of different names, texts within their dictionary") {
   Table table = people();
-  CHECK(failure<DataError>([&] { table.add("age", std::vector<int>{1, 2, 3, 4}); }) ==
-        "people: there already is a column 'age'");
-  CHECK(failure<DataError>([&] { table.add("x", std::vector<int>{1, 2, 3}); }) ==
-        "people: column 'x' has 3 rows, expected 4");
+  CHECK(failure<DataError>([&] {
+          table.add("age", std::vector<int>{1, 2, 3, 4});
+        }) == "people: there already is a column 'age'");
+  CHECK(failure<DataError>([&] {
+          table.add("x", std::vector<int>{1, 2, 3});
+        }) == "people: column 'x' has 3 rows, expected 4");
   Column codes;
   codes.name = "c";
   codes.kind = ColumnKind::text;
@@ -103,7 +110,8 @@ TEST_CASE("columns are found by name, and asked for as what they are") {
         "people: column 'name' holds text, expected numbers");
   CHECK(failure<DataError>([&] { static_cast<void>(table.column("x")); }) ==
         "people: no column 'x'; there are 'name', 'age'");
-  CHECK(failure<DataError>([&] { static_cast<void>(Table().column("x")); }) == "table: no column 'x'; there are none");
+  CHECK(failure<DataError>([&] { static_cast<void>(Table().column("x")); }) ==
+        "table: no column 'x'; there are none");
 }
 
 TEST_CASE("numbers as text: whole ones in digits, others at their shortest, read back the same") {
@@ -142,7 +150,8 @@ TEST_CASE("numbers as text: whole ones in digits, others at their shortest, read
 
 TEST_CASE("columns are derived, chosen, renamed, removed") {
   Table table = people();
-  table.derive("twice", [&](Index row) { return 2 * table.numbers("age")[static_cast<std::size_t>(row)]; });
+  table.derive("twice",
+               [&](Index row) { return 2 * table.numbers("age")[static_cast<std::size_t>(row)]; });
   CHECK(cells(table, "twice") == "62 8 14 120");
   const Table chosen = table.select({"twice", "name"});
   CHECK(chosen.columns().size() == 2);
@@ -151,7 +160,8 @@ TEST_CASE("columns are derived, chosen, renamed, removed") {
   table.rename("twice", "double");
   table.rename("double", "double");
   CHECK(cells(table, "double") == "62 8 14 120");
-  CHECK(failure<DataError>([&] { table.rename("double", "age"); }) == "people: there already is a column 'age'");
+  CHECK(failure<DataError>([&] { table.rename("double", "age"); }) ==
+        "people: there already is a column 'age'");
   CHECK(failure<DataError>([&] { table.rename("none", "x"); }) ==
         "people: no column 'none'; there are 'name', 'age', 'double'");
   table.remove("age");
@@ -167,7 +177,8 @@ TEST_CASE("rows are taken by number, in any order, more than once") {
   CHECK(cells(taken, "age") == "60 31 31 7");
   CHECK(people().take({}).rows() == 0);
   const std::vector<std::int32_t> wrong{4}, negative{-1};
-  CHECK(failure<DataError>([&] { static_cast<void>(people().take(wrong)); }) == "people: no row 5, expected 1 to 4");
+  CHECK(failure<DataError>([&] { static_cast<void>(people().take(wrong)); }) ==
+        "people: no row 5, expected 1 to 4");
   CHECK_THROWS_AS(static_cast<void>(people().take(negative)), DataError);
 }
 
@@ -197,11 +208,14 @@ TEST_CASE("tables that do not go together are refused, and nothing is changed") 
   other.source = "other";
   other.notes = {"of the other"};
   other.add("name", std::vector<std::string>{"x"});
-  CHECK(failure<DataError>([&] { table.append(other); }) == "other: 1 columns, expected 2 as in people");
+  CHECK(failure<DataError>([&] { table.append(other); }) ==
+        "other: 1 columns, expected 2 as in people");
   other.add("age", std::vector<std::string>{"old"});
-  CHECK(failure<DataError>([&] { table.append(other); }) == "other: column 'age' is of another kind than in people");
+  CHECK(failure<DataError>([&] { table.append(other); }) ==
+        "other: column 'age' is of another kind than in people");
   other.rename("age", "ages");
-  CHECK(failure<DataError>([&] { table.append(other); }) == "other: no column 'age'; there are 'name', 'ages'");
+  CHECK(failure<DataError>([&] { table.append(other); }) ==
+        "other: no column 'age'; there are 'name', 'ages'");
   CHECK(cells(table, "name") == "ann bob – ann");
   CHECK(cells(table, "age") == "31 4 7 60");
   CHECK(table.notes.empty());

@@ -18,14 +18,17 @@ constexpr double none = std::numeric_limits<double>::quiet_NaN();
 
 using Work = By<"work">;
 using WorkSex = By<"work", "sex">;
-using In = Inputs<MeanOf<"income", Work, Folds<3>, AsIs>, MeanOf<"income", WorkSex, Folds<3>, Smoothing<1>>, CountOf<Work, Folds<3>, AsIs>,
+using In = Inputs<MeanOf<"income", Work, Folds<3>, AsIs>,
+                  MeanOf<"income", WorkSex, Folds<3>, Smoothing<1>>, CountOf<Work, Folds<3>, AsIs>,
                   Bucketed<MeanOf<"income", Work, Folds<3>>, Edges{0.53, 0.57}, 2>>;
 
 Table small() {
   Table table;
   table.source = "adults";
-  table.add("work", std::vector<std::string>{"clerk", "clerk", "sales", "clerk", "sales", "", "clerk", "sales", "", "clerk", "farm", "clerk"});
-  table.add("sex", std::vector<std::string>{"f", "m", "f", "f", "m", "m", "f", "f", "m", "m", "f", "f"});
+  table.add("work", std::vector<std::string>{"clerk", "clerk", "sales", "clerk", "sales", "",
+                                             "clerk", "sales", "", "clerk", "farm", "clerk"});
+  table.add("sex",
+            std::vector<std::string>{"f", "m", "f", "f", "m", "m", "f", "f", "m", "m", "f", "f"});
   table.add("income", std::vector<double>{1, 0, 1, none, 0, 1, 1, 0, 0, 0, 1, 1});
   return table;
 }
@@ -88,20 +91,24 @@ TEST_CASE("TargetEncoding: golden values, out of fold and of the whole split") {
   CHECK(folds == std::vector<int>{0, 1, 1, 1, 0, 0, 2, 0, 1, 2, 0, 0});
   const Table table = small();
   TargetEncoding targets(In::fields);
-  CHECK(targets.names() == std::vector<std::string>{"mean_income_by_work", "mean_income_by_work_sex", "count_by_work"});
+  CHECK(targets.names() == std::vector<std::string>{"mean_income_by_work",
+                                                    "mean_income_by_work_sex", "count_by_work"});
   const Columns out = targets.learn(rows_of(table, training_rows));
-  same(out[0].numbers, {0.47826086956521741, 0.60119047619047616, 0.51948051948051943, 0.60119047619047616, 0.52380952380952384, 0.5,
-                        0.58385093167701863, 0.52380952380952384, none, 0.58385093167701863, none, 0.47826086956521741});
-  same(out[1].numbers, {0.75, 0.2857142857142857, 0.2857142857142857, 0.8928571428571429, 0.5, 0.5, 0.8571428571428571, 0.75, none,
-                        0.2857142857142857, none, 0.75});
+  same(out[0].numbers, {0.47826086956521741, 0.60119047619047616, 0.51948051948051943,
+                        0.60119047619047616, 0.52380952380952384, 0.5, 0.58385093167701863,
+                        0.52380952380952384, none, 0.58385093167701863, none, 0.47826086956521741});
+  same(out[1].numbers, {0.75, 0.2857142857142857, 0.2857142857142857, 0.8928571428571429, 0.5, 0.5,
+                        0.8571428571428571, 0.75, none, 0.2857142857142857, none, 0.75});
   same(out[2].numbers, {6, 6, 3, 6, 3, 1, 6, 3, none, 6, none, 6});
   const Columns whole = targets.columns(Dataset(table));
-  same(whole[0].numbers, {0.56444444444444442, 0.56444444444444442, 0.52657004830917875, 0.56444444444444442, 0.52657004830917875,
-                          0.57671957671957674, 0.56444444444444442, 0.52657004830917875, 0.57671957671957674, 0.56444444444444442,
-                          0.55555555555555558, 0.56444444444444442});
-  same(whole[1].numbers, {0.88888888888888884, 0.18518518518518517, 0.51851851851851849, 0.88888888888888884, 0.27777777777777779,
-                          0.77777777777777779, 0.88888888888888884, 0.51851851851851849, 0.77777777777777779, 0.18518518518518517,
-                          0.55555555555555558, 0.88888888888888884});
+  same(whole[0].numbers,
+       {0.56444444444444442, 0.56444444444444442, 0.52657004830917875, 0.56444444444444442,
+        0.52657004830917875, 0.57671957671957674, 0.56444444444444442, 0.52657004830917875,
+        0.57671957671957674, 0.56444444444444442, 0.55555555555555558, 0.56444444444444442});
+  same(whole[1].numbers,
+       {0.88888888888888884, 0.18518518518518517, 0.51851851851851849, 0.88888888888888884,
+        0.27777777777777779, 0.77777777777777779, 0.88888888888888884, 0.51851851851851849,
+        0.77777777777777779, 0.18518518518518517, 0.55555555555555558, 0.88888888888888884});
   same(whole[2].numbers, {6, 6, 3, 6, 3, 1, 6, 3, 1, 6, 0, 6});
 }
 
@@ -109,14 +116,18 @@ TEST_CASE("TargetEncoding: labels of a fold change no bit of its rows, those of 
   const Table table = people(500, 1);
   std::vector<std::int32_t> rows;
   for (std::int32_t row = 0; row < 500; row += row % 3 == 0 ? 1 : 2) rows.push_back(row);
-  const auto encoded = [&](const Table& t) { return TargetEncoding(In::fields).learn(rows_of(t, rows)); };
+  const auto encoded = [&](const Table& t) {
+    return TargetEncoding(In::fields).learn(rows_of(t, rows));
+  };
   const Columns before = encoded(table);
   for (int fold = 0; fold < 3; ++fold) {
-    const Columns own = encoded(with_other_labels(table, 7, [&](std::int32_t row) { return TargetEncoding::fold_of(row, 3) == fold; }));
+    const Columns own = encoded(with_other_labels(
+        table, 7, [&](std::int32_t row) { return TargetEncoding::fold_of(row, 3) == fold; }));
     int of_rows = 0, unlike = 0;
     for (const std::int32_t row : rows) {
       const auto i = static_cast<std::size_t>(row);
-      const bool is_same = own[0].numbers[i] == before[0].numbers[i] && own[1].numbers[i] == before[1].numbers[i];
+      const bool is_same =
+          own[0].numbers[i] == before[0].numbers[i] && own[1].numbers[i] == before[1].numbers[i];
       if (TargetEncoding::fold_of(row, 3) == fold) {
         ++of_rows;
         CHECK(is_same);
@@ -128,12 +139,18 @@ TEST_CASE("TargetEncoding: labels of a fold change no bit of its rows, those of 
     CHECK(unlike > 50);
   }
   // Labels of rows outside of the training split have no effect.
-  const auto untaught = [&](std::int32_t row) { return std::find(rows.begin(), rows.end(), row) == rows.end(); };
+  const auto untaught = [&](std::int32_t row) {
+    return std::find(rows.begin(), rows.end(), row) == rows.end();
+  };
   const Columns others = encoded(with_other_labels(table, 8, untaught));
-  for (const std::int32_t row : rows) CHECK(others[0].numbers[static_cast<std::size_t>(row)] == before[0].numbers[static_cast<std::size_t>(row)]);
+  for (const std::int32_t row : rows)
+    CHECK(others[0].numbers[static_cast<std::size_t>(row)] ==
+          before[0].numbers[static_cast<std::size_t>(row)]);
 }
 
-TEST_CASE("TargetEncoding: a row that the split has several times is in one fold, and counts so many times") {
+TEST_CASE(
+    "TargetEncoding: a row that the split has several times is in one fold, and counts so many "
+    "times") {
   const Table table = small();
   TargetEncoding targets(In::fields);
   // Clerks: three labels 1 in fold 0, 0 in fold 1, 1 in fold 2.
@@ -146,8 +163,11 @@ TEST_CASE("TargetEncoding: a row that the split has several times is in one fold
   CHECK(out[0].numbers[0] == doctest::Approx((1 + 20 * 0.5) / (2 + 20)));
 }
 
-TEST_CASE("TargetEncoding: unknown keys have the mean of all, without smoothing nothing; as long as there is no label nothing") {
-  using Raw = Inputs<MeanOf<"income", Work, Folds<2>, Smoothing<0>>, MeanOf<"income", Work, Folds<5>, From<"five">>>;
+TEST_CASE(
+    "TargetEncoding: unknown keys have the mean of all, without smoothing nothing; as long as "
+    "there is no label nothing") {
+  using Raw = Inputs<MeanOf<"income", Work, Folds<2>, Smoothing<0>>,
+                     MeanOf<"income", Work, Folds<5>, From<"five">>>;
   TargetEncoding targets(Raw::fields);
   const Table table = small();
   static_cast<void>(targets.learn(rows_of(table, {0, 1, 6, 7})));
@@ -162,12 +182,15 @@ TEST_CASE("TargetEncoding: unknown keys have the mean of all, without smoothing 
   CHECK(std::isnan(targets.columns(Dataset(table))[1].numbers[0]));
 }
 
-TEST_CASE("TargetEncoding: features train out of fold, and encode all else by the whole split, a row as a table") {
+TEST_CASE(
+    "TargetEncoding: features train out of fold, and encode all else by the whole split, a row as "
+    "a table") {
   const Schema schema{In::fields, {}};
   Features features(schema);
   const Dataset train = rows_of(small(), training_rows);
   CHECK(failure<ConfigError>([&] { static_cast<void>(features.encode(train)); }) ==
-        "the means over the training split, which inputs with Folds are, are not learnt yet: call fit() first");
+        "the means over the training split, which inputs with Folds are, are not learnt yet: call "
+        "fit() first");
   features.fit(train);
   const EncodedData out = features.encode_training(train), whole = features.encode(train);
   REQUIRE(out.numeric_rows == 3);
@@ -176,7 +199,8 @@ TEST_CASE("TargetEncoding: features train out of fold, and encode all else by th
   CHECK(out.single_ids == std::vector<std::int32_t>{1, 1, 3, 3, 1, 1, 1, 3, 1, 3});
   CHECK(whole.single_ids == std::vector<std::int32_t>{2, 2, 2, 2, 1, 1, 3, 2, 1, 2});
   double sum = 0;
-  for (std::size_t i = 0; i < training_rows.size(); ++i) sum += static_cast<double>(out.numeric[3 * i + 1]);
+  for (std::size_t i = 0; i < training_rows.size(); ++i)
+    sum += static_cast<double>(out.numeric[3 * i + 1]);
   CHECK(std::abs(sum) < 1e-5);  // standardized as in training
 
   Table later = small();
@@ -184,14 +208,16 @@ TEST_CASE("TargetEncoding: features train out of fold, and encode all else by th
   const EncodedData table = features.encode_inputs(Dataset(later));
   for (Index row = 0; row < later.rows(); ++row) {
     std::vector<NamedValue> values{{"sex", later.column("sex").at(row)}};
-    if (const std::string_view work = later.column("work").at(row); !work.empty()) values.emplace_back("work", work);
+    if (const std::string_view work = later.column("work").at(row); !work.empty())
+      values.emplace_back("work", work);
     const EncodedData one = features.encode(values);
     const auto i = static_cast<std::size_t>(row);
     for (std::size_t k = 0; k < 3; ++k) CHECK(one.numeric[k] == table.numeric[3 * i + k]);
     CHECK(one.single_ids[0] == table.single_ids[i]);
   }
-  CHECK(failure<ConfigError>([&] { static_cast<void>(features.encode(std::vector<NamedValue>{{"mean_income_by_work", 0.5}})); }) ==
-        "row: 'mean_income_by_work' is not an input of the model, which reads 'work', 'sex'");
+  CHECK(failure<ConfigError>([&] {
+          static_cast<void>(features.encode(std::vector<NamedValue>{{"mean_income_by_work", 0.5}}));
+        }) == "row: 'mean_income_by_work' is not an input of the model, which reads 'work', 'sex'");
 }
 
 TEST_CASE("TargetEncoding: a key is the same as a number, an integer and a text") {
@@ -201,10 +227,12 @@ TEST_CASE("TargetEncoding: a key is the same as a number, an integer and a text"
   table.add("income", std::vector<double>{1, 1, 0, 0});
   Features features(Schema{OfAge::fields, {}});
   features.fit(Dataset(table));
-  const float young = features.encode_inputs(Dataset(table)).numeric[0], missing = features.encode_inputs(Dataset(table)).numeric[3];
+  const float young = features.encode_inputs(Dataset(table)).numeric[0],
+              missing = features.encode_inputs(Dataset(table)).numeric[3];
   CHECK(young == doctest::Approx(12.0 / 22));
   CHECK(missing == doctest::Approx(10.0 / 21));
-  for (const NamedValue& age : {NamedValue("age", 17.0), NamedValue("age", 17), NamedValue("age", "17"), NamedValue("age", "17.0")}) {
+  for (const NamedValue& age : {NamedValue("age", 17.0), NamedValue("age", 17),
+                                NamedValue("age", "17"), NamedValue("age", "17.0")}) {
     CHECK(features.encode(std::vector<NamedValue>{age}).numeric[0] == young);
   }
   CHECK(features.encode(std::vector<NamedValue>{}).numeric[0] == missing);
@@ -218,8 +246,10 @@ TEST_CASE("TargetEncoding: what cannot be learnt from") {
   };
   Table without = small();
   without.remove("income");
-  CHECK(refused(without) == "adults: no column 'income', a mean of which over the training split is an input (MeanOf with Folds); expected it in "
-                            "the data that is trained on, to predict it need not be there");
+  CHECK(refused(without) ==
+        "adults: no column 'income', a mean of which over the training split is an input (MeanOf "
+        "with Folds); expected it in "
+        "the data that is trained on, to predict it need not be there");
   Table text = without;
   text.add("income", std::vector<std::string>(12, ">50K"));
   CHECK(refused(text) == "adults: column 'income' holds text, expected numbers");
@@ -227,14 +257,17 @@ TEST_CASE("TargetEncoding: what cannot be learnt from") {
   std::vector<double> income(12, 1.0);
   income[4] = std::numeric_limits<double>::infinity();
   infinite.add("income", income);
-  CHECK(refused(infinite) == "adults, row 5: column 'income' is infinite, expected a label that has a mean");
+  CHECK(refused(infinite) ==
+        "adults, row 5: column 'income' is infinite, expected a label that has a mean");
   Table keyless = small();
   keyless.remove("sex");
   CHECK(refused(keyless) == "adults: no column 'sex'; there are 'work', 'income'");
   Table taken = small();
   taken.add("count_by_work", std::vector<double>(12, 1.0));
-  CHECK(refused(taken) == "adults: there is a column 'count_by_work', which the model makes of its training split; From<\"other\"> calls what it "
-                          "makes otherwise");
+  CHECK(refused(taken) ==
+        "adults: there is a column 'count_by_work', which the model makes of its training split; "
+        "From<\"other\"> calls what it "
+        "makes otherwise");
   FeaturesState state;
   state.vocabularies.resize(1);
   state.means = state.deviations = {1, 1, 1};

@@ -5,10 +5,10 @@
 
 #include <doctest/doctest.h>
 
+#include "data/helpers.hpp"
 #include "espalier/data/csv_writer.hpp"
 #include "espalier/data/load.hpp"
 #include "espalier/deploy/predictor.hpp"
-#include "data/helpers.hpp"
 #include "support/made_up.hpp"
 #include "support/rewritten.hpp"
 #include "support/temporary_folder.hpp"
@@ -17,10 +17,12 @@ using namespace espalier_test;
 
 namespace {
 
-using In = esp::Inputs<esp::Categorical<"user", 4>, esp::Numeric<"x">, esp::MeanOf<"click", esp::By<"user">, esp::Before<"day">>,
-                       esp::CountOf<esp::By<"user">, esp::Before<"day">>,
-                       esp::Bucketed<esp::MeanOf<"click", esp::By<"user", "place">, esp::Before<"day">>, 4, 2>,
-                       esp::SincePrevious<esp::By<"user">, "time">, esp::EarlierRows<esp::By<"user", "day">, "time">>;
+using In = esp::Inputs<
+    esp::Categorical<"user", 4>, esp::Numeric<"x">,
+    esp::MeanOf<"click", esp::By<"user">, esp::Before<"day">>,
+    esp::CountOf<esp::By<"user">, esp::Before<"day">>,
+    esp::Bucketed<esp::MeanOf<"click", esp::By<"user", "place">, esp::Before<"day">>, 4, 2>,
+    esp::SincePrevious<esp::By<"user">, "time">, esp::EarlierRows<esp::By<"user", "day">, "time">>;
 struct Visits : esp::MultiTaskModel<In, esp::SharedBottom<esp::Mlp<8>>, Click> {};
 
 /// `rows` rows in order of time, beginning at `from`; 200 rows per day of 100 time units.
@@ -50,9 +52,11 @@ esp::Table visits(esp::Index rows, double from, std::uint64_t seed) {
 std::vector<esp::NamedValue> row_of(const esp::Table& table, esp::Index row) {
   std::vector<esp::NamedValue> values;
   for (const char* name : {"user", "place"}) {
-    if (const std::string_view text = table.column(name).at(row); !text.empty()) values.emplace_back(name, text);
+    if (const std::string_view text = table.column(name).at(row); !text.empty())
+      values.emplace_back(name, text);
   }
-  for (const char* name : {"x", "day", "time"}) values.emplace_back(name, table.numbers(name)[static_cast<std::size_t>(row)]);
+  for (const char* name : {"x", "day", "time"})
+    values.emplace_back(name, table.numbers(name)[static_cast<std::size_t>(row)]);
   return values;
 }
 
@@ -76,13 +80,16 @@ const Saved& saved() {
 }
 
 /// Whether `row` is encoded to the same bits as row `i` of `data`.
-bool same_bits(const esp::Features& features, const std::vector<esp::NamedValue>& row, const esp::ServingState& state,
-               const esp::EncodedData& data, std::size_t i) {
+bool same_bits(const esp::Features& features, const std::vector<esp::NamedValue>& row,
+               const esp::ServingState& state, const esp::EncodedData& data, std::size_t i) {
   const esp::EncodedData one = features.encode(row, {}, &state.history());
-  const auto numbers = static_cast<std::size_t>(data.numeric_rows), ids = static_cast<std::size_t>(data.single_fields);
+  const auto numbers = static_cast<std::size_t>(data.numeric_rows),
+             ids = static_cast<std::size_t>(data.single_fields);
   bool same = true;
-  for (std::size_t k = 0; k < numbers; ++k) same = same && one.numeric[k] == data.numeric[i * numbers + k];
-  for (std::size_t k = 0; k < ids; ++k) same = same && one.single_ids[k] == data.single_ids[i * ids + k];
+  for (std::size_t k = 0; k < numbers; ++k)
+    same = same && one.numeric[k] == data.numeric[i * numbers + k];
+  for (std::size_t k = 0; k < ids; ++k)
+    same = same && one.single_ids[k] == data.single_ids[i * ids + k];
   return same;
 }
 
@@ -93,7 +100,8 @@ std::vector<double> last_day(const esp::ServingState& state) {
   const std::size_t width = all.width / esp::DailyTotals::parts;
   std::vector<double> sums;
   for (std::size_t k = 0; k < all.index.size(); ++k) {
-    const double* const of_key = all.values.data() + k * all.width + totals.open().back().part * width;
+    const double* const of_key =
+        all.values.data() + k * all.width + totals.open().back().part * width;
     sums.insert(sums.end(), of_key, of_key + width);
   }
   return sums;
@@ -101,7 +109,8 @@ std::vector<double> last_day(const esp::ServingState& state) {
 
 }  // namespace
 
-TEST_CASE("ServingState: replaying the log from nothing gives the inputs of training, bit for bit") {
+TEST_CASE(
+    "ServingState: replaying the log from nothing gives the inputs of training, bit for bit") {
   const esp::Predictor<Visits> predictor(saved().path);
   const esp::Table& table = saved().table;
   const esp::EncodedData data = predictor.features().encode_inputs(esp::Dataset(table));
@@ -109,8 +118,10 @@ TEST_CASE("ServingState: replaying the log from nothing gives the inputs of trai
   int different = 0;
   for (esp::Index i = 0; i < table.rows(); ++i) {
     const std::vector<esp::NamedValue> row = row_of(table, i);
-    different += same_bits(predictor.features(), row, state, data, static_cast<std::size_t>(i)) ? 0 : 1;
-    const std::vector<esp::NamedValue> known{{"click", table.numbers("click")[static_cast<std::size_t>(i)]}};
+    different +=
+        same_bits(predictor.features(), row, state, data, static_cast<std::size_t>(i)) ? 0 : 1;
+    const std::vector<esp::NamedValue> known{
+        {"click", table.numbers("click")[static_cast<std::size_t>(i)]}};
     if (i % 3 == 0) {
       state.observe(row);
       state.observe_labels(row, known);
@@ -121,7 +132,9 @@ TEST_CASE("ServingState: replaying the log from nothing gives the inputs of trai
   CHECK(different == 0);
 }
 
-TEST_CASE("ServingState: it begins behind the training and validation splits, and goes on as the log did") {
+TEST_CASE(
+    "ServingState: it begins behind the training and validation splits, and goes on as the log "
+    "did") {
   const esp::Predictor<Visits> predictor(saved().path);
   const esp::Table& table = saved().table;
   const esp::EncodedData data = predictor.features().encode_inputs(esp::Dataset(table));
@@ -131,11 +144,13 @@ TEST_CASE("ServingState: it begins behind the training and validation splits, an
   const esp::Predictions all = predictor.predict(esp::Dataset(table));
   for (esp::Index i = 1600; i < 2000; ++i) {
     const std::vector<esp::NamedValue> row = row_of(table, i);
-    different += same_bits(predictor.features(), row, state, data, static_cast<std::size_t>(i)) ? 0 : 1;
+    different +=
+        same_bits(predictor.features(), row, state, data, static_cast<std::size_t>(i)) ? 0 : 1;
     const auto one = static_cast<double>(predictor.predict_row(row, state)[0]);
     const auto of_all = static_cast<double>(all.values[0][static_cast<std::size_t>(i)]);
     CHECK(one == doctest::Approx(of_all).epsilon(1e-5));
-    state.observe(row, std::vector<esp::NamedValue>{{"click", table.numbers("click")[static_cast<std::size_t>(i)]}});
+    state.observe(row, std::vector<esp::NamedValue>{
+                           {"click", table.numbers("click")[static_cast<std::size_t>(i)]}});
   }
   CHECK(different == 0);
 }
@@ -151,13 +166,15 @@ TEST_CASE("ServingState: saved and loaded it answers the same, and is what a tab
   state.add_to(later);
   loaded.add_to(again);
   CHECK_FALSE(later.history->from_nothing);
-  const esp::Predictions a = predictor.predict(esp::Dataset(later)), b = predictor.predict(esp::Dataset(again));
+  const esp::Predictions a = predictor.predict(esp::Dataset(later)),
+                         b = predictor.predict(esp::Dataset(again));
   CHECK(a.values == b.values);
   // A table without earlier rows is rejected: its inputs would be silently wrong.
   esp::Table alone = visits(300, 850, 7);
   esp::add_history<Visits>(alone);
-  CHECK(failure<esp::DataError>([&] { static_cast<void>(predictor.predict(esp::Dataset(alone))); })
-            .starts_with("table: its rows begin at 850, after what training knows (until 799)"));
+  CHECK(failure<esp::DataError>([&] {
+          static_cast<void>(predictor.predict(esp::Dataset(alone)));
+        }).starts_with("table: its rows begin at 850, after what training knows (until 799)"));
   // Fine-tuning continues from the stored history.
   esp::Trainer<Visits> trainer(quick_options());
   trainer.load(saved().path);
@@ -172,19 +189,35 @@ TEST_CASE("ServingState: what does not fit is refused by name, and nothing has c
   const std::vector<esp::NamedValue> row = row_of(saved().table, 1999);
   const std::vector<float> before = predictor.predict_row(row, state);
   const auto refused = [&](auto action) { return failure<esp::ConfigError>(action); };
-  CHECK(refused([&] { state.observe({{"user", 1}, {"time", 3}}); }) ==
-        "row: 'day' is missing, expected a day, as inputs of the rows before go by it: a number, or a text as 2022-05-08");
-  CHECK(refused([&] { state.observe({{"user", 1}, {"day", "May"}, {"time", 3}}); })
-            .starts_with("row: 'day' is 'May', expected a day"));
-  CHECK(refused([&] { state.observe(row, std::vector<esp::NamedValue>{{"clack", 1}}); }) ==
-        "label 'clack' is none that inputs go by; they go by 'click'");
-  CHECK(refused([&] { state.observe(row, std::vector<esp::NamedValue>{{"click", "yes"}}); }) == "label 'click' is 'yes', expected a number");
-  CHECK(refused([&] { state.observe({{"usr", 1}}); }).starts_with("row: 'usr' is not an input of the model, which reads 'user', 'x', "));
+  CHECK(refused([&] {
+          state.observe({{"user", 1}, {"time", 3}});
+        }) ==
+        "row: 'day' is missing, expected a day, as inputs of the rows before go by it: a number, "
+        "or a text as 2022-05-08");
+  CHECK(refused([&] {
+          state.observe({{"user", 1}, {"day", "May"}, {"time", 3}});
+        }).starts_with("row: 'day' is 'May', expected a day"));
+  CHECK(refused([&] {
+          state.observe(row, std::vector<esp::NamedValue>{{"clack", 1}});
+        }) == "label 'clack' is none that inputs go by; they go by 'click'");
+  CHECK(refused([&] {
+          state.observe(row, std::vector<esp::NamedValue>{{"click", "yes"}});
+        }) == "label 'click' is 'yes', expected a number");
+  CHECK(refused([&] {
+          state.observe({{"usr", 1}});
+        }).starts_with("row: 'usr' is not an input of the model, which reads 'user', 'x', "));
   CHECK(refused([&] { static_cast<void>(predictor.predict_row(row)); })
-            .starts_with("row: 'mean_click_by_user' is not given, which knows of the rows before: predict_row(row, state) makes it"));
+            .starts_with("row: 'mean_click_by_user' is not given, which knows of the rows before: "
+                         "predict_row(row, state) makes it"));
   CHECK(predictor.predict_row(row, state) == before);
-  CHECK(predictor.predict_row({{"user", 1}, {"x", 0.5}, {"mean_click_by_user", 0.2}, {"count_by_user", 3}, {"mean_click_by_user_place", 0.1},
-                               {"since_previous_by_user", 4}, {"earlier_rows_by_user_day", 0}})
+  CHECK(predictor
+            .predict_row({{"user", 1},
+                          {"x", 0.5},
+                          {"mean_click_by_user", 0.2},
+                          {"count_by_user", 3},
+                          {"mean_click_by_user_place", 0.1},
+                          {"since_previous_by_user", 4},
+                          {"earlier_rows_by_user_day", 0}})
             .size() == 1);
 }
 
@@ -200,10 +233,16 @@ TEST_CASE("ServingState: rows and labels as lists or as vectors; a label is give
   const std::vector<double> expected{1, 1, 1, 1, 1, 1};
   CHECK(last_sums([&](esp::ServingState& s) { s.observe(row, {{"click", 1}}); }) == expected);
   CHECK(last_sums([&](esp::ServingState& s) { s.observe(row, click); }) == expected);
-  CHECK(last_sums([&](esp::ServingState& s) { s.observe(row), s.observe_labels(row, {{"click", 1}}); }) == expected);
-  CHECK(last_sums([&](esp::ServingState& s) { s.observe({{"user", 1}, {"day", 1}, {"time", 1}}, {{"click", 1}}); }) == expected);
+  CHECK(last_sums([&](esp::ServingState& s) {
+          s.observe(row), s.observe_labels(row, {{"click", 1}});
+        }) == expected);
+  CHECK(last_sums([&](esp::ServingState& s) {
+          s.observe({{"user", 1}, {"day", 1}, {"time", 1}}, {{"click", 1}});
+        }) == expected);
   esp::ServingState state = predictor.empty_state();
-  CHECK(failure<esp::ConfigError>([&] { state.observe(row, {{"click", 1}, {"click", 0}}); }) == "label 'click' is given twice");
+  CHECK(failure<esp::ConfigError>([&] {
+          state.observe(row, {{"click", 1}, {"click", 0}});
+        }) == "label 'click' is given twice");
 }
 
 TEST_CASE("ServingState: a file without labels is read, goes on from the state, and is predicted") {
@@ -220,14 +259,16 @@ TEST_CASE("ServingState: a file without labels is read, goes on from the state, 
   for (const esp::Index i : {0, 1}) {
     const std::vector<esp::NamedValue> row = row_of(written, i);
     const auto of_table = static_cast<double>(p.of("click")[static_cast<std::size_t>(i)]);
-    CHECK(of_table == doctest::Approx(static_cast<double>(predictor.predict_row(row, one)[0])).epsilon(1e-5));
+    CHECK(of_table ==
+          doctest::Approx(static_cast<double>(predictor.predict_row(row, one)[0])).epsilon(1e-5));
     one.observe(row);
   }
   CHECK(last_day(state) == last_day(one));
 }
 
 TEST_CASE("ServingState: a file of another model, or none") {
-  struct Other : esp::MultiTaskModel<esp::Inputs<esp::CountOf<esp::By<"user">, esp::Before<"day">>>, esp::SharedBottom<esp::Mlp<8>>, Click> {};
+  struct Other : esp::MultiTaskModel<esp::Inputs<esp::CountOf<esp::By<"user">, esp::Before<"day">>>,
+                                     esp::SharedBottom<esp::Mlp<8>>, Click> {};
   const TemporaryFolder folder(TemporaryFolder::Where::in_memory);
   esp::Table table = visits(100, 0, 3);
   esp::add_history<Other>(table);
@@ -237,10 +278,13 @@ TEST_CASE("ServingState: a file of another model, or none") {
   const esp::Predictor<Other> other(folder / "other");
   other.initial_state().save(folder / "state");
   const esp::Predictor<Visits> predictor(saved().path);
-  CHECK(failure<esp::CheckpointError>([&] { static_cast<void>(predictor.load_state(folder / "state")); }) ==
-        folder / "state" + ": what it knows of the rows before is 1 groups of daily, expected 2 groups of daily");
+  CHECK(failure<esp::CheckpointError>(
+            [&] { static_cast<void>(predictor.load_state(folder / "state")); }) ==
+        folder / "state" +
+            ": what it knows of the rows before is 1 groups of daily, expected 2 groups of daily");
   // A model file has a state, too.
-  CHECK(failure<esp::CheckpointError>([&] { static_cast<void>(predictor.load_state(saved().path)); }) == "no error");
+  CHECK(failure<esp::CheckpointError>(
+            [&] { static_cast<void>(predictor.load_state(saved().path)); }) == "no error");
   predictor.initial_state().save(folder / "whole");
   const std::string days = "\"open\":[6,7]";  // preceded by "closed":5
   for (const std::string given : {"[7,7]", "[7,6]", "[5,7]", "[6,7,8]"}) {
@@ -249,12 +293,16 @@ TEST_CASE("ServingState: a file of another model, or none") {
     REQUIRE(history.find(days) != std::string::npos);
     history.replace(history.find(days), days.size(), "\"open\":" + given);
     contents.write(folder / "days");
-    CHECK(failure<esp::CheckpointError>([&] { static_cast<void>(predictor.load_state(folder / "days")); })
-              .ends_with("the open days " + given + " of 'history/daily0', expected at most 2 that ascend, after 5"));
+    CHECK(failure<esp::CheckpointError>(
+              [&] { static_cast<void>(predictor.load_state(folder / "days")); })
+              .ends_with("the open days " + given +
+                         " of 'history/daily0', expected at most 2 that ascend, after 5"));
   }
   const esp::ServingState wrong = other.initial_state();
-  CHECK(failure<esp::ConfigError>([&] { static_cast<void>(predictor.predict_row(row_of(table, 0), wrong)); }) ==
-        "the state is of a model with other inputs: expected one of initial_state() or load_state()");
+  CHECK(
+      failure<esp::ConfigError>(
+          [&] { static_cast<void>(predictor.predict_row(row_of(table, 0), wrong)); }) ==
+      "the state is of a model with other inputs: expected one of initial_state() or load_state()");
   // Rejected even if the inputs have the same names: the days would be looked up in missing
   // columns.
   using OfWeeks = esp::Inputs<esp::CountOf<esp::By<"user">, esp::Before<"time">>>;
@@ -266,6 +314,7 @@ TEST_CASE("ServingState: a file of another model, or none") {
   weekly.save(folder / "weekly");
   const esp::ServingState weeks = esp::Predictor<Weekly>(folder / "weekly").initial_state();
   CHECK(weeks.history().names() == wrong.history().names());
-  CHECK(failure<esp::ConfigError>([&] { static_cast<void>(other.predict_row({{"user", 1}, {"day", 2}}, weeks)); })
-            .starts_with("the state is of a model with other inputs"));
+  CHECK(failure<esp::ConfigError>([&] {
+          static_cast<void>(other.predict_row({{"user", 1}, {"day", 2}}, weeks));
+        }).starts_with("the state is of a model with other inputs"));
 }

@@ -15,19 +15,24 @@ using namespace espalier_test;
 namespace {
 
 using User = esp::By<"user">;
-using In = esp::Inputs<esp::Numeric<"x">, esp::MeanOf<"click", User, esp::Folds<5>>, esp::CountOf<User, esp::Folds<5>>,
-                       esp::Bucketed<esp::MeanOf<"watch", esp::By<"user", "tags">, esp::Folds<4>, esp::Smoothing<2>>, 6, 3>>;
+using In = esp::Inputs<
+    esp::Numeric<"x">, esp::MeanOf<"click", User, esp::Folds<5>>, esp::CountOf<User, esp::Folds<5>>,
+    esp::Bucketed<esp::MeanOf<"watch", esp::By<"user", "tags">, esp::Folds<4>, esp::Smoothing<2>>,
+                  6, 3>>;
 struct Means : esp::MultiTaskModel<In, esp::SharedBottom<esp::Mlp<8>>, Click, Watch> {};
 
-using MixedInputs = esp::JoinedInputs<In, esp::Inputs<esp::MeanOf<"click", esp::By<"tags">, esp::Before<"day">>>>;
+using MixedInputs =
+    esp::JoinedInputs<In, esp::Inputs<esp::MeanOf<"click", esp::By<"tags">, esp::Before<"day">>>>;
 struct Mixed : esp::MultiTaskModel<MixedInputs, esp::SharedBottom<esp::Mlp<8>>, Click, Watch> {};
 
 std::vector<esp::NamedValue> row_of(const esp::Table& table, esp::Index row) {
   std::vector<esp::NamedValue> values{{"x", table.numbers("x")[static_cast<std::size_t>(row)]}};
   for (const char* name : {"user", "tags"}) {
-    if (const std::string_view text = table.column(name).at(row); !text.empty()) values.emplace_back(name, text);
+    if (const std::string_view text = table.column(name).at(row); !text.empty())
+      values.emplace_back(name, text);
   }
-  if (table.has("day")) values.emplace_back("day", table.numbers("day")[static_cast<std::size_t>(row)]);
+  if (table.has("day"))
+    values.emplace_back("day", table.numbers("day")[static_cast<std::size_t>(row)]);
   return values;
 }
 
@@ -48,7 +53,8 @@ esp::Dataset noise(int rows_a_key) {
 
 }  // namespace
 
-TEST_CASE("means of the training split: saved, loaded and served without a state, a row as a table") {
+TEST_CASE(
+    "means of the training split: saved, loaded and served without a state, a row as a table") {
   const TemporaryFolder folder(TemporaryFolder::Where::in_memory);
   const std::string path = folder / "model.safetensors";
   esp::Trainer<Means> trainer(quick_options());
@@ -65,16 +71,21 @@ TEST_CASE("means of the training split: saved, loaded and served without a state
   for (esp::Index i = 0; i < later.rows(); ++i) {
     const std::vector<float> one = predictor.predict_row(row_of(later, i));
     for (std::size_t k = 0; k < 2; ++k) {
-      CHECK(static_cast<double>(one[k]) == doctest::Approx(static_cast<double>(all.values[k][static_cast<std::size_t>(i)])).epsilon(1e-5));
+      CHECK(static_cast<double>(one[k]) ==
+            doctest::Approx(static_cast<double>(all.values[k][static_cast<std::size_t>(i)]))
+                .epsilon(1e-5));
     }
   }
   // An unknown user gets the global mean and a count of 0, which a strict predictor rejects.
-  const esp::EncodedData unknown = predictor.features().encode(std::vector<esp::NamedValue>{{"user", "new"}});
+  const esp::EncodedData unknown =
+      predictor.features().encode(std::vector<esp::NamedValue>{{"user", "new"}});
   CHECK(std::abs(unknown.numeric[1]) < 0.3F);
   const esp::Predictor<Means> strict(path, esp::PredictorOptions{.strict = true});
-  CHECK_NOTHROW(static_cast<void>(strict.predict_row({{"x", 0.0}, {"user", "u1"}, {"tags", "new"}})));
-  CHECK(failure<esp::ConfigError>([&] { static_cast<void>(strict.predict_row({{"x", 0.0}, {"user", "new"}, {"tags", "a"}})); })
-            .starts_with("input 'count_by_user' is 0, far outside of what the training split has: "));
+  CHECK_NOTHROW(
+      static_cast<void>(strict.predict_row({{"x", 0.0}, {"user", "u1"}, {"tags", "new"}})));
+  CHECK(failure<esp::ConfigError>([&] {
+          static_cast<void>(strict.predict_row({{"x", 0.0}, {"user", "new"}, {"tags", "a"}}));
+        }).starts_with("input 'count_by_user' is 0, far outside of what the training split has: "));
   // Loading and saving again gives the same file.
   esp::Trainer<Means> again(quick_options());
   again.load(path);
@@ -102,10 +113,12 @@ TEST_CASE("means of the training split: with means of earlier days in one model"
     const std::vector<esp::NamedValue> row = row_of(table, at);
     const esp::EncodedData one = predictor.features().encode(row, {}, &state.history());
     for (std::size_t k = 0; k < 4; ++k) CHECK(one.numeric[k] == data.numeric[4 * i + k]);
-    state.observe(row, std::vector<esp::NamedValue>{{"click", table.numbers("click")[static_cast<std::size_t>(at)]}});
+    state.observe(row, std::vector<esp::NamedValue>{
+                           {"click", table.numbers("click")[static_cast<std::size_t>(at)]}});
   }
-  CHECK(failure<esp::ConfigError>([&] { static_cast<void>(predictor.predict_row(row_of(table, 0))); }).starts_with(
-      "row: 'mean_click_by_tags' is not given, which knows of the rows before"));
+  CHECK(failure<esp::ConfigError>([&] {
+          static_cast<void>(predictor.predict_row(row_of(table, 0)));
+        }).starts_with("row: 'mean_click_by_tags' is not given, which knows of the rows before"));
 }
 
 TEST_CASE("means of the training split: labels drawn by nothing cannot be learnt by them") {
@@ -137,7 +150,9 @@ TEST_CASE("means of the training split: a later fit learns them anew, of its own
   CHECK(groups[0].sums.find(0)[0] == 300);
 }
 
-TEST_CASE("means of the training split: the same bits on any number of threads, and when a run is resumed") {
+TEST_CASE(
+    "means of the training split: the same bits on any number of threads, and when a run is "
+    "resumed") {
   const TemporaryFolder folder(TemporaryFolder::Where::in_memory);
   const auto run = [&](int threads, int epochs, const std::string& checkpoint) {
     esp::TrainerOptions o = quick_options();
@@ -165,29 +180,41 @@ TEST_CASE("means of the training split: a file of other folds, without them, or 
   using Ten = esp::Inputs<esp::Numeric<"x">, esp::MeanOf<"click", User, esp::Folds<10>>>;
   struct Other : esp::MultiTaskModel<Ten, esp::SharedBottom<esp::Mlp<8>>, Click, Watch> {};
   CHECK(failure<esp::CheckpointError>([&] { const esp::Predictor<Other> other(path); }) ==
-        path + ": made for another model: the file has input 'mean_click_by_user': numeric × 1, standardize, by 'user' of the training split, 5 "
-               "folds, smoothing 20; this model has input 'mean_click_by_user': numeric × 1, standardize, by 'user' of the training split, 10 folds, "
-               "smoothing 20");
+        path +
+            ": made for another model: the file has input 'mean_click_by_user': numeric × 1, "
+            "standardize, by 'user' of the training split, 5 "
+            "folds, smoothing 20; this model has input 'mean_click_by_user': numeric × 1, "
+            "standardize, by 'user' of the training split, 10 folds, "
+            "smoothing 20");
   const auto refused = [&](const auto& change) {
     Contents contents(path);
     change(contents);
     contents.write(changed);
-    const std::string error = failure<esp::CheckpointError>([&] { const esp::Predictor<Means> predictor(changed); });
+    const std::string error =
+        failure<esp::CheckpointError>([&] { const esp::Predictor<Means> predictor(changed); });
     CHECK(error.starts_with(changed + ": "));
     return error.substr((std::min)(error.size(), changed.size() + 2));
   };
-  CHECK(refused([](Contents& c) { c.metadata.erase("targets"); }).find("'targets'") != std::string::npos);
+  CHECK(refused([](Contents& c) { c.metadata.erase("targets"); }).find("'targets'") !=
+        std::string::npos);
   CHECK(refused([](Contents& c) { c.metadata["targets"] = R"({"version":2,"groups":[]})"; }) ==
         "its means over the training split are of version 2, expected of version 1");
   CHECK(refused([](Contents& c) { c.metadata["targets"] = R"({"version":1,"groups":[]})"; }) ==
         "its means over the training split are 0 groups, expected 2 groups");
-  CHECK(refused([](Contents& c) { c.metadata["targets"] = R"({"version":1,"groups":[{"about":"x"},{"about":"y"}]})"; }) ==
-        "its means over the training split are x, expected by 'user' in 5 folds: rows, 'click'");
-  CHECK(refused([](Contents& c) { c.metadata["targets"] = R"({"version":1})"; }).starts_with("metadata 'targets': "));
   CHECK(refused([](Contents& c) {
-          std::vector<std::uint64_t> keys(static_cast<std::size_t>(c.tensors.at("targets/0/keys").shape[0]));
+          c.metadata["targets"] = R"({"version":1,"groups":[{"about":"x"},{"about":"y"}]})";
+        }) ==
+        "its means over the training split are x, expected by 'user' in 5 folds: rows, 'click'");
+  CHECK(refused([](Contents& c) {
+          c.metadata["targets"] = R"({"version":1})";
+        }).starts_with("metadata 'targets': "));
+  CHECK(refused([](Contents& c) {
+          std::vector<std::uint64_t> keys(
+              static_cast<std::size_t>(c.tensors.at("targets/0/keys").shape[0]));
           for (std::size_t i = 0; i < keys.size(); ++i) keys[i] = i + 1;
           c.set("targets/0/keys", keys);
         }) == "tensors 'targets/0/…' lack the key 0 or have a sum that is not finite");
-  CHECK(refused([](Contents& c) { c.tensors.erase("targets/1/values"); }).find("'targets/1/values'") != std::string::npos);
+  CHECK(refused([](Contents& c) {
+          c.tensors.erase("targets/1/values");
+        }).find("'targets/1/values'") != std::string::npos);
 }

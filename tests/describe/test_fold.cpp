@@ -44,7 +44,8 @@ void check_plan(const esp::PlanView& plan) {
   for (const esp::ParameterInfo& t : plan.tensors) {
     CHECK(names.insert(std::string(t.name.view())).second);
     CHECK(t.offset >= (t.trainable ? 0 : plan.sizes.parameters));
-    CHECK(t.offset + t.size() <= (t.trainable ? plan.sizes.parameters : plan.sizes.parameter_values));
+    CHECK(t.offset + t.size() <=
+          (t.trainable ? plan.sizes.parameters : plan.sizes.parameter_values));
     for (esp::Index i = t.offset; i < t.offset + t.size(); ++i) {
       CHECK_FALSE(taken[static_cast<std::size_t>(i)]);  // tensors do not overlap
       taken[static_cast<std::size_t>(i)] = true;
@@ -81,7 +82,8 @@ TEST_CASE("shared bottom: tensors, shapes and offsets") {
   CHECK(plan.tasks[2].weight == 0.5);
   CHECK(plan.tasks[0].label == esp::LabelKind::binary);
   // 25 inputs, layers of 128 and 64 units; towers of 64, 64 and 32 units; heads.
-  const esp::Index expected = (25 * 128 + 128) + (128 * 64 + 64) + 2 * (64 * 64 + 64) + (64 * 32 + 32) + 2 * 65 + 33;
+  const esp::Index expected =
+      (25 * 128 + 128) + (128 * 64 + 64) + 2 * (64 * 64 + 64) + (64 * 32 + 32) + 2 * 65 + 33;
   CHECK(parameters(plan) == expected);
   CHECK(tensor(plan, "shared/dense0/weight").rows == 128);
   CHECK(tensor(plan, "shared/dense0/weight").columns == 25);
@@ -139,8 +141,8 @@ TEST_CASE("single task: separate tables and encoders over the same vocabularies"
 }
 
 TEST_CASE("no gradient is asked for where nothing below can learn") {
-  struct Dense : esp::MultiTaskModel<esp::Inputs<esp::NumericVector<"x", 256>>, esp::SharedBottom<esp::Mlp<64>>,
-                                     Click, Content> {};
+  struct Dense : esp::MultiTaskModel<esp::Inputs<esp::NumericVector<"x", 256>>,
+                                     esp::SharedBottom<esp::Mlp<64>>, Click, Content> {};
   const esp::PlanView& plan = esp::plan_of<Dense>();
   check_plan(plan);
   CHECK_FALSE(plan.nodes[1].in.gradient);  // the first layer needs no input gradient
@@ -150,8 +152,8 @@ TEST_CASE("no gradient is asked for where nothing below can learn") {
 
 TEST_CASE("fields that share a table share its vocabulary") {
   using Shared = esp::Inputs<esp::Categorical<"video", 4>, esp::Numeric<"a">, esp::Numeric<"b">,
-                             esp::Categorical<"last", 4, esp::SharedTable<"video">>, esp::Hashed<"url", 100, 6>,
-                             esp::MultiCategorical<"tags", 3>>;
+                             esp::Categorical<"last", 4, esp::SharedTable<"video">>,
+                             esp::Hashed<"url", 100, 6>, esp::MultiCategorical<"tags", 3>>;
   struct M : esp::MultiTaskModel<Shared, esp::SharedBottom<esp::Mlp<8>>, Click> {};
   const esp::PlanView& plan = esp::plan_of<M>();
   check_plan(plan);
@@ -166,10 +168,12 @@ TEST_CASE("fields that share a table share its vocabulary") {
 
 TEST_CASE("layers: residual, norms and dropout fold, in and out of experts") {
   using Deep = esp::Layers<esp::Dense<32, esp::Activation::gelu>, esp::LayerNorm,
-                           esp::Residual<esp::Dense<16>, esp::Dense<32>>, esp::Dropout<esp::Rate{0.1}>, esp::Dense<8>>;
+                           esp::Residual<esp::Dense<16>, esp::Dense<32>>,
+                           esp::Dropout<esp::Rate{0.1}>, esp::Dense<8>>;
   check_plan(esp::plan_of<Model<esp::SharedBottom<Deep>>>());
   check_plan(esp::plan_of<Model<esp::Mmoe<3, Deep>>>());
-  const esp::PlanView& norm = esp::plan_of<Model<esp::SharedBottom<esp::Layers<esp::Dense<8>, esp::BatchNorm>>>>();
+  const esp::PlanView& norm =
+      esp::plan_of<Model<esp::SharedBottom<esp::Layers<esp::Dense<8>, esp::BatchNorm>>>>();
   check_plan(norm);
   CHECK(norm.sizes.scratch == 33);
   CHECK_FALSE(tensor(norm, "shared/batch_norm1/running_mean").trainable);
@@ -184,13 +188,18 @@ TEST_CASE("a node has its own tensors, however near others lie") {
     std::vector<std::string> names;
     for (const esp::Node& n : plan.nodes) {
       if (n.name.view() != node) continue;
-      esp::for_each_tensor(plan, n, [&](std::size_t, const esp::ParameterInfo& t) { names.emplace_back(t.name.view()); });
+      esp::for_each_tensor(plan, n, [&](std::size_t, const esp::ParameterInfo& t) {
+        names.emplace_back(t.name.view());
+      });
     }
     return names;
   };
-  CHECK(tensors_of("shared/layer_norm1") == std::vector<std::string>{"shared/layer_norm1/gain", "shared/layer_norm1/shift"});
-  CHECK(tensors_of("towers") == std::vector<std::string>{"click/dense0/weight", "buy/dense0/weight", "content/dense0/weight",
-                                                         "click/dense0/bias", "buy/dense0/bias", "content/dense0/bias"});
+  CHECK(tensors_of("shared/layer_norm1") ==
+        std::vector<std::string>{"shared/layer_norm1/gain", "shared/layer_norm1/shift"});
+  CHECK(tensors_of("towers") == std::vector<std::string>{"click/dense0/weight", "buy/dense0/weight",
+                                                         "content/dense0/weight",
+                                                         "click/dense0/bias", "buy/dense0/bias",
+                                                         "content/dense0/bias"});
   // One task's part of the towers' joint first layer.
   for (const esp::Node& n : plan.nodes) {
     if (n.name.view() != "towers") continue;

@@ -32,7 +32,8 @@ template <class Run>
 Values predictions(const esp::PlanView& plan, esp::Index samples, Run run) {
   std::vector<Values> by_task;
   std::vector<double*> out;
-  for (const esp::TaskInfo& task : plan.tasks) by_task.emplace_back(static_cast<std::size_t>(samples * task.outputs));
+  for (const esp::TaskInfo& task : plan.tasks)
+    by_task.emplace_back(static_cast<std::size_t>(samples * task.outputs));
   for (Values& v : by_task) out.push_back(v.data());
   run(out);
   Values all;
@@ -43,7 +44,8 @@ Values predictions(const esp::PlanView& plan, esp::Index samples, Run run) {
 /// The values that tests/golden/architectures.py assigns to a tensor.
 void from_name(std::string_view name, double* values, esp::Index count) {
   const double start = static_cast<double>(esp::detail::hash_name(name) % 1000) / 10;
-  for (esp::Index i = 0; i < count; ++i) values[i] = 0.5 * std::sin(start + 1.3 * static_cast<double>(i));
+  for (esp::Index i = 0; i < count; ++i)
+    values[i] = 0.5 * std::sin(start + 1.3 * static_cast<double>(i));
 }
 
 /// The samples of tests/golden/architectures.py.
@@ -87,7 +89,8 @@ TEST_CASE("sharing: predictions and gradients are those of the same formulae in 
   const Fixture data(samples);
   for (const Golden& g : golden) {
     CAPTURE(g.model);
-    const auto found = std::find_if(models().begin(), models().end(), [&](const Entry& m) { return m.golden == g.model; });
+    const auto found = std::find_if(models().begin(), models().end(),
+                                    [&](const Entry& m) { return m.golden == g.model; });
     REQUIRE(found != models().end());
     const esp::PlanView& plan = found->program.plan;
     const std::vector<esp::Index> rows(esp::vocabulary_count(plan), 5);
@@ -97,11 +100,14 @@ TEST_CASE("sharing: predictions and gradients are those of the same formulae in 
     for (const esp::ParameterInfo& t : plan.tensors) {
       if (t.trainable) from_name(t.name.view(), p.dense.data() + t.offset, t.size());
     }
-    for (std::size_t t = 0; t < p.tables.size(); ++t) from_name(plan.tables[t].name.view(), p.tables[t].data(), 10);
+    for (std::size_t t = 0; t < p.tables.size(); ++t)
+      from_name(plan.tables[t].name.view(), p.tables[t].data(), 10);
 
-    const Values says = predictions(plan, samples, [&](const auto& out) { executor.predict(data.batch, out); });
+    const Values says =
+        predictions(plan, samples, [&](const auto& out) { executor.predict(data.batch, out); });
     REQUIRE(says.size() == g.predictions.size());
-    for (std::size_t i = 0; i < says.size(); ++i) CHECK(says[i] == doctest::Approx(g.predictions[i]).epsilon(1e-9));
+    for (std::size_t i = 0; i < says.size(); ++i)
+      CHECK(says[i] == doctest::Approx(g.predictions[i]).epsilon(1e-9));
 
     const std::vector<double> weights{1.0, 0.7, 0.5};
     const auto losses = executor.forward_backward(data.batch, weights, 1);
@@ -113,14 +119,17 @@ TEST_CASE("sharing: predictions and gradients are those of the same formulae in 
     for (const esp::ParameterInfo& t : plan.tensors) {
       if (!t.trainable) continue;
       double& sum = sums[std::string(t.name.view())];
-      for (esp::Index i = 0; i < t.size(); ++i) sum += std::cos(static_cast<double>(i)) * gradient[static_cast<std::size_t>(t.offset + i)];
+      for (esp::Index i = 0; i < t.size(); ++i)
+        sum += std::cos(static_cast<double>(i)) * gradient[static_cast<std::size_t>(t.offset + i)];
     }
     auto& sparse = executor.collect_sparse();
     for (esp::Index s = 0; s < sparse.shards(); ++s) {
       const auto& shard = sparse.shard(s);
-      double& sum = sums[std::string(plan.tables[static_cast<std::size_t>(shard.table)].name.view())];
+      double& sum =
+          sums[std::string(plan.tables[static_cast<std::size_t>(shard.table)].name.view())];
       for (esp::Index i = 0; i < 2 * shard.count(); ++i) {
-        sum += std::cos(2.0 * static_cast<double>(shard.rows[static_cast<std::size_t>(i / 2)]) + static_cast<double>(i % 2)) *
+        sum += std::cos(2.0 * static_cast<double>(shard.rows[static_cast<std::size_t>(i / 2)]) +
+                        static_cast<double>(i % 2)) *
                shard.sums[static_cast<std::size_t>(i)];
       }
     }
@@ -128,7 +137,8 @@ TEST_CASE("sharing: predictions and gradients are those of the same formulae in 
     for (const auto& expected : g.gradients) {
       CAPTURE(expected.first);
       CHECK(sums.count(expected.first) == 1);
-      CHECK(std::abs(sums[expected.first] - expected.second) < 1e-9 + 1e-9 * std::abs(expected.second));
+      CHECK(std::abs(sums[expected.first] - expected.second) <
+            1e-9 + 1e-9 * std::abs(expected.second));
     }
   }
 }
@@ -149,7 +159,9 @@ TEST_CASE("sharing: every gradient, against differences") {
   }
 }
 
-TEST_CASE("sharing: what is said to be a task's own learns from no other task, what is shared from several") {
+TEST_CASE(
+    "sharing: what is said to be a task's own learns from no other task, what is shared from "
+    "several") {
   for (const Entry& m : models()) {
     CAPTURE(m.name);
     const esp::PlanView& plan = m.program.plan;
@@ -159,7 +171,8 @@ TEST_CASE("sharing: what is said to be a task's own learns from no other task, w
     esp::initialize(plan, 2, executor.parameters());
     std::vector<int> learners(plan.tensors.size(), 0);
     for (std::size_t k = 0; k < plan.tasks.size(); ++k) {
-      std::vector<double> weights(plan.tasks.size(), 0), gradient(static_cast<std::size_t>(plan.sizes.parameters));
+      std::vector<double> weights(plan.tasks.size(), 0),
+          gradient(static_cast<std::size_t>(plan.sizes.parameters));
       weights[k] = 1;
       executor.clear_gradient();
       executor.forward_backward(data.batch(), weights, 5);
@@ -209,7 +222,8 @@ TEST_CASE("sharing: no two tensors start alike") {
   for (const Entry& m : models()) {
     CAPTURE(m.name);
     const esp::PlanView& plan = m.program.plan;
-    esp::Parameters<double> parameters(plan, std::vector<esp::Index>(esp::vocabulary_count(plan), 5));
+    esp::Parameters<double> parameters(plan,
+                                       std::vector<esp::Index>(esp::vocabulary_count(plan), 5));
     esp::initialize(plan, 1, parameters);
     std::set<double> firsts;
     std::size_t random = 0;
@@ -234,8 +248,10 @@ TEST_CASE("sharing: the executor that infers says what the one that trains does"
     const esp::InferenceExecutor<double> inference(m.program, training.parameters());
     auto workspace = inference.make_workspace();
     workspace.values.fill(std::numeric_limits<double>::quiet_NaN());
-    const Values a = predictions(plan, samples, [&](const auto& out) { training.predict(data.batch(), out); });
-    const Values b = predictions(plan, samples, [&](const auto& out) { inference.run(data.batch(), workspace, out); });
+    const Values a =
+        predictions(plan, samples, [&](const auto& out) { training.predict(data.batch(), out); });
+    const Values b = predictions(
+        plan, samples, [&](const auto& out) { inference.run(data.batch(), workspace, out); });
     double worst = 0;
     for (std::size_t i = 0; i < a.size(); ++i) {
       const double error = std::abs(a[i] - b[i]);
@@ -256,10 +272,12 @@ TEST_CASE("sharing: in half the bytes every operation finds its own parameters")
       parameters.dense[i] = static_cast<float>(i + 1);
     const esp::Bf16Parameters bf16(plan, m.program.traits, parameters);
     std::vector<esp::Node> nodes(plan.nodes.begin(), plan.nodes.end());
-    for (std::size_t i = 0; i < nodes.size(); ++i) bf16.layout.redirect(nodes[i], m.program.traits[i]);
+    for (std::size_t i = 0; i < nodes.size(); ++i)
+      bf16.layout.redirect(nodes[i], m.program.traits[i]);
     for (std::size_t i = 0; i < nodes.size(); ++i) {
       for (std::size_t p = 0; p < 4; ++p) {
-        const esp::Index before = plan.nodes[i].parameters[p].offset, after = nodes[i].parameters[p].offset;
+        const esp::Index before = plan.nodes[i].parameters[p].offset,
+                         after = nodes[i].parameters[p].offset;
         CHECK((before < 0) == (after < 0));
         if (before < 0) continue;
         const bool matrix = p == 0 && nodes[i].op == esp::op_id<esp::ops::Dense>;
@@ -283,7 +301,8 @@ TEST_CASE("sharing: in half the bytes every operation finds its own parameters")
   }
 }
 
-TEST_CASE("sharing: auxiliary losses follow the weights that a balance gives after the forward pass") {
+TEST_CASE(
+    "sharing: auxiliary losses follow the weights that a balance gives after the forward pass") {
   const auto weigh = [](void*, std::span<const double> losses, std::span<double> weights) {
     for (std::size_t k = 0; k < weights.size(); ++k) weights[k] = 1 / (1 + losses[k]);
   };
@@ -294,7 +313,8 @@ TEST_CASE("sharing: auxiliary losses follow the weights that a balance gives aft
     const esp::RandomBatch<double> data(plan, 37, rows, 3, 0.2, true);
     esp::TrainExecutor<double> executor(m.program, rows, 37, 2);
     esp::initialize(plan, 2, executor.parameters());
-    Values weights(plan.tasks.size(), 3), given(static_cast<std::size_t>(plan.sizes.parameters)), expected(given.size());
+    Values weights(plan.tasks.size(), 3), given(static_cast<std::size_t>(plan.sizes.parameters)),
+        expected(given.size());
     const auto losses = executor.forward_backward(data.batch(), weights, 5, weigh, nullptr);
     for (std::size_t k = 0; k < weights.size(); ++k) weights[k] = 1 / (1 + losses[k]);
     executor.read_gradient(given);
@@ -302,7 +322,8 @@ TEST_CASE("sharing: auxiliary losses follow the weights that a balance gives aft
     executor.forward_backward(data.batch(), weights, 5);
     executor.read_gradient(expected);
     double worst = 0;
-    for (std::size_t i = 0; i < given.size(); ++i) espalier_test::keep_worst(worst, std::abs(given[i] - expected[i]));
+    for (std::size_t i = 0; i < given.size(); ++i)
+      espalier_test::keep_worst(worst, std::abs(given[i] - expected[i]));
     CHECK(worst < 1e-12);
   }
 }
@@ -369,12 +390,15 @@ struct ShapesOf {
     return holds;
   }
 };
-using Shapes = ShapesOf<esp::ops::Activate, esp::ops::Add, esp::ops::AttentionPool, esp::ops::BatchMoments, esp::ops::BatchNormalize,
-                        esp::ops::Broadcast, esp::ops::Calibrate, esp::ops::Copy, esp::ops::Dense, esp::ops::DomainDense,
-                        esp::ops::DoublyRobust, esp::ops::Dropout, esp::ops::Embedding, esp::ops::GateDropout, esp::ops::GateLoad,
-                        esp::ops::InversePropensity, esp::ops::LayerNorm, esp::ops::LoadBalance, esp::ops::Mix, esp::ops::MixOnto,
-                        esp::ops::MixtureLogit, esp::ops::Multiply, esp::ops::NumericInput, esp::ops::ProductLogit, esp::ops::Route,
-                        esp::ops::Select, esp::ops::Softmax, esp::ops::Stitch>;
+using Shapes =
+    ShapesOf<esp::ops::Activate, esp::ops::Add, esp::ops::AttentionPool, esp::ops::BatchMoments,
+             esp::ops::BatchNormalize, esp::ops::Broadcast, esp::ops::Calibrate, esp::ops::Copy,
+             esp::ops::Dense, esp::ops::DomainDense, esp::ops::DoublyRobust, esp::ops::Dropout,
+             esp::ops::Embedding, esp::ops::GateDropout, esp::ops::GateLoad,
+             esp::ops::InversePropensity, esp::ops::LayerNorm, esp::ops::LoadBalance, esp::ops::Mix,
+             esp::ops::MixOnto, esp::ops::MixtureLogit, esp::ops::Multiply, esp::ops::NumericInput,
+             esp::ops::ProductLogit, esp::ops::Route, esp::ops::Select, esp::ops::Softmax,
+             esp::ops::Stitch>;
 
 }  // namespace
 

@@ -65,12 +65,13 @@ inline double dot(const std::vector<double>& a, const std::vector<double>& b, au
   return sum;
 }
 
-inline bool near(double a, double b, double size) { return std::abs(a - b) <= 1e-10 * size + 1e-13; }
+inline bool near(double a, double b, double size) {
+  return std::abs(a - b) <= 1e-10 * size + 1e-13;
+}
 
 template <class Model>
 struct Setup {
-  esp::TrainExecutor<double> executor{esp::program_of<Model, double, esp::Cpu>(), rows, 300,
-                                      2};
+  esp::TrainExecutor<double> executor{esp::program_of<Model, double, esp::Cpu>(), rows, 300, 2};
   std::size_t tasks = executor.plan().tasks.size();
   std::vector<double> base;
   std::vector<bool> shared = shared_of(executor.plan());
@@ -109,7 +110,8 @@ struct Setup {
 
   /// The number of values that differ from Σ_k factor(k) · separate_k (shared parameters) or Σ_k
   /// separate_k (others).
-  long wrong_values(const Gradient& combined, const std::vector<Gradient>& separate, auto&& factor) const {
+  long wrong_values(const Gradient& combined, const std::vector<Gradient>& separate,
+                    auto&& factor) const {
     const auto wrong = [&](double found, bool weighted, auto&& of) {
       double expected = 0, size = 0;
       for (std::size_t k = 0; k < tasks; ++k) {
@@ -125,7 +127,8 @@ struct Setup {
     }
     for (const auto& [at, row] : combined.tables) {
       for (std::size_t i = 0; i < row.size(); ++i) {
-        sum += wrong(row[i], everyones(at.first), [&at = at, i](const Gradient& g) { return g.tables.at(at)[i]; });
+        sum += wrong(row[i], everyones(at.first),
+                     [&at = at, i](const Gradient& g) { return g.tables.at(at)[i]; });
       }
     }
     return sum;

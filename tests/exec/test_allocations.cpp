@@ -7,8 +7,8 @@
 #include <numeric>
 #include <vector>
 
-#include "espalier/data/prefetch.hpp"
 #include "espalier/balance/balance.hpp"
+#include "espalier/data/prefetch.hpp"
 #include "espalier/exec/make_balance.hpp"
 #include "espalier/exec/random_batch.hpp"
 #include "support/allocations.hpp"
@@ -20,7 +20,8 @@ namespace {
 
 const std::vector<esp::Index> rows{50, 30};
 
-using Wide = esp::Layers<esp::Dense<16>, esp::Dropout<esp::Rate{0.1}>, esp::BatchNorm, esp::Residual<esp::LayerNorm, esp::Dense<16>>,
+using Wide = esp::Layers<esp::Dense<16>, esp::Dropout<esp::Rate{0.1}>, esp::BatchNorm,
+                         esp::Residual<esp::LayerNorm, esp::Dense<16>>,
                          esp::Dense<8, esp::Activation::gelu>>;
 struct Everything : esp::MultiTaskModel<MadeUpInputs, esp::Mmoe<3, Wide>, Click, Watch> {};
 
@@ -32,7 +33,8 @@ struct Steps {
   std::vector<double> weights{1, 0.5};
   std::int64_t step = 0;
 
-  explicit Steps(const esp::LossWeighting& b, const esp::Optimizer& optimizer = esp::Adam{}) : balance(b) {
+  explicit Steps(const esp::LossWeighting& b, const esp::Optimizer& optimizer = esp::Adam{})
+      : balance(b) {
     esp::initialize(executor.plan(), 3, executor.parameters());
     executor.prepare(optimizer, {});
     balance.reset(2);
@@ -45,8 +47,9 @@ struct Steps {
     ++step;
     const bool current = balance.needs_current_losses();
     if (!current) balance.weights({}, weights);
-    const auto losses = executor.forward_backward(batch, weights, esp::mix(1, static_cast<std::uint64_t>(step)),
-                                                  current ? +weigh : nullptr, this);
+    const auto losses =
+        executor.forward_backward(batch, weights, esp::mix(1, static_cast<std::uint64_t>(step)),
+                                  current ? +weigh : nullptr, this);
     executor.update({step, 1, 1}, max_norm);
     balance.observe(losses);
   }
@@ -54,7 +57,8 @@ struct Steps {
   /// Allocations of ten steps, alternately a large batch with clipping and a small one without,
   /// after two warm-up rounds.
   long count() {
-    const esp::RandomBatch<float> large(executor.plan(), 300, rows, 5, 0.1, true), small(executor.plan(), 61, rows, 6, 0.1, true);
+    const esp::RandomBatch<float> large(executor.plan(), 300, rows, 5, 0.1, true),
+        small(executor.plan(), 61, rows, 6, 0.1, true);
     const auto round = [&] {
       learn(large.batch(), 1.0);
       learn(small.batch(), 0);
@@ -111,12 +115,14 @@ TEST_CASE("allocations: none in a step of a gradient method") {
     esp::LossWeighting balance = method;
     balance.reset(2);
     const auto pass = method.aggregator_factory()->make(executor, on, *balance.gradients());
-    const esp::RandomBatch<float> large(executor.plan(), 300, rows, 5, 0.1, true), small(executor.plan(), 61, rows, 6, 0.1, true);
+    const esp::RandomBatch<float> large(executor.plan(), 300, rows, 5, 0.1, true),
+        small(executor.plan(), 61, rows, 6, 0.1, true);
     std::int64_t step = 0;
     const auto round = [&] {
       for (const auto* data : {&large, &small}) {
         ++step;
-        pass->forward_backward(data->batch(), std::vector<double>{1, 0.5}, static_cast<std::uint64_t>(step), *balance.gradients());
+        pass->forward_backward(data->batch(), std::vector<double>{1, 0.5},
+                               static_cast<std::uint64_t>(step), *balance.gradients());
         executor.update({step, 1, 1}, step % 2 == 0 ? 1 : 0);
       }
     };
@@ -151,7 +157,8 @@ TEST_CASE("allocations: none while batches are gathered ahead, whatever their or
       const auto& offsets = data.ids[1].offsets;
       std::sort(order.begin(), order.end(), [&](std::int32_t a, std::int32_t b) {
         const auto length = [&](std::int32_t row) {
-          return offsets[static_cast<std::size_t>(row) + 1] - offsets[static_cast<std::size_t>(row)];
+          return offsets[static_cast<std::size_t>(row) + 1] -
+                 offsets[static_cast<std::size_t>(row)];
         };
         return length(a) < length(b);
       });

@@ -29,7 +29,8 @@ struct Averaged {
       : executor(esp::program_of<Model, float, esp::Cpu>(), rows, 32, threads), rule{decay} {
     esp::initialize(executor.plan(), 3, executor.parameters());
     executor.prepare(esp::Adam{.learning_rate = 2e-2}, freeze, {}, rule);
-    for (const auto& values : all(executor.parameters())) expected.emplace_back(values.begin(), values.end());
+    for (const auto& values : all(executor.parameters()))
+      expected.emplace_back(values.begin(), values.end());
   }
 
   static std::vector<std::span<const float>> all(const esp::Parameters<float>& p) {
@@ -69,7 +70,8 @@ struct Averaged {
 
 /// `look`: also reads the average during training.
 template <class Model>
-esp::Parameters<float> check_average(double decay, int threads, bool look, const std::vector<std::string>& freeze = {}) {
+esp::Parameters<float> check_average(double decay, int threads, bool look,
+                                     const std::vector<std::string>& freeze = {}) {
   CAPTURE(decay);
   Averaged<Model> run(decay, threads, freeze);
   const esp::Parameters<float> before = run.executor.parameters();
@@ -88,12 +90,14 @@ esp::Parameters<float> check_average(double decay, int threads, bool look, const
   const esp::PlanView& plan = run.executor.plan();
   const esp::FreezeMask freeze_mask(plan, freeze);
   for (std::size_t t = 0; t < averaged.tables.size(); ++t) {
-    if (freeze_mask.table_frozen(static_cast<int>(t))) CHECK(same_bits(averaged.tables[t].span(), before.tables[t].span()));
+    if (freeze_mask.table_frozen(static_cast<int>(t)))
+      CHECK(same_bits(averaged.tables[t].span(), before.tables[t].span()));
   }
   for (const esp::ParameterInfo& t : plan.tensors) {
     const auto at = static_cast<std::size_t>(t.offset), size = static_cast<std::size_t>(t.size());
     if (t.trainable && freeze_mask.tensor_frozen(t.offset))
-      CHECK(same_bits(averaged.dense.span().subspan(at, size), before.dense.span().subspan(at, size)));
+      CHECK(same_bits(averaged.dense.span().subspan(at, size),
+                      before.dense.span().subspan(at, size)));
   }
   return averaged;
 }
@@ -109,13 +113,16 @@ esp::TrainerOptions averaging() {
 
 }  // namespace
 
-TEST_CASE("average: what is left of a difference after steps without change is the product of their decays") {
+TEST_CASE(
+    "average: what is left of a difference after steps without change is the product of their "
+    "decays") {
   for (const double decay : {0.0, 0.05, 0.1, 0.5, 0.75, 0.9, 0.999, 0.99999}) {
     const esp::ExponentialAverage rule{decay};
     for (const std::int64_t from : {0, 1, 2, 7, 26, 27, 88, 500, 8989, 8992, 20000}) {
       double product = 1;
       for (std::int64_t t = from; t <= from + 9000; ++t) {
-        if (t > from) product *= (std::min)(decay, static_cast<double>(1 + t) / static_cast<double>(10 + t));
+        if (t > from)
+          product *= (std::min)(decay, static_cast<double>(1 + t) / static_cast<double>(10 + t));
         if (t > from + 30 && t % 997 != 0) continue;
         CAPTURE(decay);
         CAPTURE(from);
@@ -142,7 +149,8 @@ TEST_CASE("average: the same bits for any number of threads") {
 
 TEST_CASE("average: nothing allocates in a step after the first") {
   Averaged<Normed> run(0.99, 2);
-  const esp::RandomBatch<float> large(run.executor.plan(), 32, rows, 5), small(run.executor.plan(), 7, rows, 6);
+  const esp::RandomBatch<float> large(run.executor.plan(), 32, rows, 5),
+      small(run.executor.plan(), 7, rows, 6);
   const std::vector<double> weights{1, 0.5};
   const auto learn = [&](const esp::Batch<float>& batch) {
     ++run.step;
@@ -162,7 +170,9 @@ TEST_CASE("average: nothing allocates in a step after the first") {
   CHECK(allocations() == before);
 }
 
-TEST_CASE("average: it is what is validated, seen by callbacks, kept, saved and ended with; the weights learn as they did") {
+TEST_CASE(
+    "average: it is what is validated, seen by callbacks, kept, saved and ended with; the weights "
+    "learn as they did") {
   const TemporaryFolder folder(TemporaryFolder::Where::in_memory);
   for (const bool restore : {true, false}) {
     for (const bool validated : {true, false}) {
@@ -177,7 +187,9 @@ TEST_CASE("average: it is what is validated, seen by callbacks, kept, saved and 
       std::vector<esp::Parameters<float>> seen;
       o.callbacks.emplace_back([&](esp::EpochInfo& info) {
         seen.push_back(running->parameters());
-        if (info.validation) CHECK(running->evaluate(valid).value("click", "auc") == info.validation->value("click", "auc"));
+        if (info.validation)
+          CHECK(running->evaluate(valid).value("click", "auc") ==
+                info.validation->value("click", "auc"));
       });
       esp::Trainer<Normed> trainer(o), loaded(quick_options());
       running = &trainer;
@@ -243,7 +255,8 @@ TEST_CASE("average: a resume file whose steps cannot be is refused") {
   o.epochs = 4;
   const std::string path = esp::resume_path(o.checkpoint);
   Contents contents(path);
-  std::vector<std::int64_t> steps(static_cast<std::size_t>(contents.tensors.at("average_step/embedding/user").shape[0]), 12);
+  std::vector<std::int64_t> steps(
+      static_cast<std::size_t>(contents.tensors.at("average_step/embedding/user").shape[0]), 12);
   steps[2] = 13;
   contents.set("average_step/embedding/user", steps);
   contents.write(path);

@@ -107,8 +107,7 @@ void check_bytes() {
 
 }  // namespace
 
-TEST_CASE(
-    "bf16 parameters: answers near those in float, alone and together, without allocating") {
+TEST_CASE("bf16 parameters: answers near those in float, alone and together, without allocating") {
   check_near<WideExperts>();
   check_near<OneLayer>();
 }
@@ -138,7 +137,8 @@ TEST_CASE("bf16 parameters: a predictor reads the same file") {
   const esp::Predictions a = plain.predict(data), b = bf16.predict(data);
   double worst = 0;
   for (std::size_t j = 0; j < 200; ++j)
-    espalier_test::keep_worst(worst, std::abs(static_cast<double>(a.of("click")[j] - b.of("click")[j])));
+    espalier_test::keep_worst(worst,
+                              std::abs(static_cast<double>(a.of("click")[j] - b.of("click")[j])));
   CHECK(worst < 0.02);
   CHECK(worst > 0);
   const std::vector<float> one = bf16.predict_row({{"x", 0.5}, {"user", "u3"}});

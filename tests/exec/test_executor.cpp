@@ -22,18 +22,30 @@ namespace {
 
 using Click = esp::Task<"click", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Tower<8>>;
 using Watch = esp::Task<"watch", esp::MeanSquaredError, esp::Weight{0.5}, esp::Tower<8>>;
-using Inputs = esp::Inputs<esp::NumericVector<"x", 6>, esp::Categorical<"user", 5>, esp::MultiCategorical<"tags", 4>>;
-using Encoder = esp::Layers<esp::Dense<24>, esp::Dropout<esp::Rate{0.2}>, esp::Dense<16, esp::Activation::gelu>>;
+using Inputs = esp::Inputs<esp::NumericVector<"x", 6>, esp::Categorical<"user", 5>,
+                           esp::MultiCategorical<"tags", 4>>;
+using Encoder = esp::Layers<esp::Dense<24>, esp::Dropout<esp::Rate{0.2}>,
+                            esp::Dense<16, esp::Activation::gelu>>;
 struct Bottom : esp::MultiTaskModel<Inputs, esp::SharedBottom<Encoder>, Click, Watch> {};
 struct Experts : esp::MultiTaskModel<Inputs, esp::Mmoe<3, Encoder>, Click, Watch> {};
-struct Norm : esp::MultiTaskModel<Inputs, esp::SharedBottom<esp::Layers<esp::Dense<16>, esp::BatchNorm>>, Click, Watch> {};
+struct Norm
+    : esp::MultiTaskModel<Inputs, esp::SharedBottom<esp::Layers<esp::Dense<16>, esp::BatchNorm>>,
+                          Click, Watch> {};
 
 using Buy = esp::Task<"buy", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Tower<8>>;
 struct LoadedGates
-    : esp::MultiTaskModel<Inputs, esp::Gated<esp::Mmoe<3, Encoder>, esp::BalancedLoad<esp::Weight{0.1}>>, Click, Watch> {};
-struct Chained : esp::MultiTaskModel<Inputs, esp::Aitm<esp::SharedBottom<Encoder>, "click", "buy">, Click, Buy> {};
-struct Unbiased : esp::MultiTaskModel<Inputs, esp::Escm2<esp::SharedBottom<Encoder>, esp::Ipw<>, "click", "buy">, Click, Buy> {};
-struct Doubly : esp::MultiTaskModel<Inputs, esp::Escm2<esp::SharedBottom<Encoder>, esp::Dr<>, "click", "buy">, Click, Buy> {};
+    : esp::MultiTaskModel<Inputs,
+                          esp::Gated<esp::Mmoe<3, Encoder>, esp::BalancedLoad<esp::Weight{0.1}>>,
+                          Click, Watch> {};
+struct Chained : esp::MultiTaskModel<Inputs, esp::Aitm<esp::SharedBottom<Encoder>, "click", "buy">,
+                                     Click, Buy> {};
+struct Unbiased
+    : esp::MultiTaskModel<
+          Inputs, esp::Escm2<esp::SharedBottom<Encoder>, esp::Ipw<>, "click", "buy">, Click, Buy> {
+};
+struct Doubly
+    : esp::MultiTaskModel<Inputs, esp::Escm2<esp::SharedBottom<Encoder>, esp::Dr<>, "click", "buy">,
+                          Click, Buy> {};
 
 const std::vector<esp::Index> rows{40, 30};
 
@@ -44,7 +56,8 @@ struct Run {
   std::int64_t step = 0;
   double norm = 0;  ///< gradient norm of the last step, if it was clipped
 
-  Run(int threads, esp::Index batch, const esp::Optimizer& optimizer = esp::Adam{.learning_rate = 1e-2},
+  Run(int threads, esp::Index batch,
+      const esp::Optimizer& optimizer = esp::Adam{.learning_rate = 1e-2},
       const std::vector<std::string>& freeze = {})
       : executor(esp::program_of<Model, float, esp::Cpu>(), rows, batch, threads) {
     for (const esp::TaskInfo& task : executor.plan().tasks) weights.push_back(task.weight);
@@ -54,7 +67,8 @@ struct Run {
 
   double learn(const esp::Batch<float>& batch, double max_norm = 0) {
     ++step;
-    const auto losses = executor.forward_backward(batch, weights, esp::mix(1, static_cast<std::uint64_t>(step)));
+    const auto losses =
+        executor.forward_backward(batch, weights, esp::mix(1, static_cast<std::uint64_t>(step)));
     const double sum = losses[0] + losses[1];
     norm = executor.update({step, 1, 1}, max_norm);
     return sum;
@@ -64,7 +78,8 @@ struct Run {
 bool same_bits(const esp::Parameters<float>& a, const esp::Parameters<float>& b) {
   bool same = std::memcmp(a.dense.data(), b.dense.data(), a.dense.size() * sizeof(float)) == 0;
   for (std::size_t t = 0; t < a.tables.size(); ++t) {
-    same = same && std::memcmp(a.tables[t].data(), b.tables[t].data(), a.tables[t].size() * sizeof(float)) == 0;
+    same = same && std::memcmp(a.tables[t].data(), b.tables[t].data(),
+                               a.tables[t].size() * sizeof(float)) == 0;
   }
   return same;
 }
@@ -133,7 +148,8 @@ TEST_CASE("losses are means over labelled samples, and a task without labels is 
   run.executor.read_gradient(gradient);
   for (const esp::ParameterInfo& t : plan.tensors) {
     double sum = 0;
-    for (esp::Index i = 0; i < t.size(); ++i) sum += std::abs(static_cast<double>(gradient[static_cast<std::size_t>(t.offset + i)]));
+    for (esp::Index i = 0; i < t.size(); ++i)
+      sum += std::abs(static_cast<double>(gradient[static_cast<std::size_t>(t.offset + i)]));
     CHECK_FALSE(std::isnan(sum));
     if (t.task == 1) CHECK(sum == 0);
   }
@@ -156,14 +172,18 @@ TEST_CASE("doubling every sample's weight changes nothing; zero weight is like a
     const auto l = run.executor.forward_backward(batch, run.weights, 1);
     return std::vector<double>(l.begin(), l.end());
   };
-  CHECK(losses(ones.data(), nullptr)[0] == doctest::Approx(losses(twos.data(), nullptr)[0]).epsilon(1e-6));
-  CHECK(losses(ones.data(), nullptr)[1] == doctest::Approx(losses(nullptr, nullptr)[1]).epsilon(1e-6));
-  CHECK(losses(some.data(), nullptr)[0] == doctest::Approx(losses(nullptr, labels.data())[0]).epsilon(1e-6));
-  CHECK(losses(some.data(), nullptr)[1] == doctest::Approx(losses(nullptr, labels.data())[1]).epsilon(1e-6));
+  CHECK(losses(ones.data(), nullptr)[0] ==
+        doctest::Approx(losses(twos.data(), nullptr)[0]).epsilon(1e-6));
+  CHECK(losses(ones.data(), nullptr)[1] ==
+        doctest::Approx(losses(nullptr, nullptr)[1]).epsilon(1e-6));
+  CHECK(losses(some.data(), nullptr)[0] ==
+        doctest::Approx(losses(nullptr, labels.data())[0]).epsilon(1e-6));
+  CHECK(losses(some.data(), nullptr)[1] ==
+        doctest::Approx(losses(nullptr, labels.data())[1]).epsilon(1e-6));
 }
 
-TEST_CASE_TEMPLATE("a batch that weighs nothing teaches nothing, auxiliary losses included", Model, Experts, LoadedGates, Chained,
-                   Unbiased, Doubly) {
+TEST_CASE_TEMPLATE("a batch that weighs nothing teaches nothing, auxiliary losses included", Model,
+                   Experts, LoadedGates, Chained, Unbiased, Doubly) {
   const esp::RandomBatch<float> data(esp::plan_of<Model>(), 40, rows, 5);
   const std::vector<float> nothing(40, 0.0F);
   esp::Batch<float> batch = data.batch();
@@ -184,14 +204,18 @@ TEST_CASE("frozen tensors and tables keep their bits; the rest learns") {
   const esp::Parameters<float>& after = run.executor.parameters();
   for (const esp::ParameterInfo& t : plan.tensors) {
     const auto bytes = static_cast<std::size_t>(t.size()) * sizeof(float);
-    const bool same = std::memcmp(before.dense.data() + t.offset, after.dense.data() + t.offset, bytes) == 0;
+    const bool same =
+        std::memcmp(before.dense.data() + t.offset, after.dense.data() + t.offset, bytes) == 0;
     INFO(std::string(t.name.view()));
     CHECK(same == t.name.view().starts_with("shared/"));
   }
-  CHECK(std::memcmp(before.tables[0].data(), after.tables[0].data(), before.tables[0].size() * 4) == 0);
-  CHECK(std::memcmp(before.tables[1].data(), after.tables[1].data(), before.tables[1].size() * 4) != 0);
+  CHECK(std::memcmp(before.tables[0].data(), after.tables[0].data(), before.tables[0].size() * 4) ==
+        0);
+  CHECK(std::memcmp(before.tables[1].data(), after.tables[1].data(), before.tables[1].size() * 4) !=
+        0);
   CHECK_THROWS_WITH_AS(run.executor.prepare(esp::Adam{}, std::vector<std::string>{"nosuch/*"}),
-                       doctest::Contains("freeze pattern 'nosuch/*' fits no tensor"), esp::ConfigError);
+                       doctest::Contains("freeze pattern 'nosuch/*' fits no tensor"),
+                       esp::ConfigError);
 }
 
 TEST_CASE("clipping bounds the norm of all that learns, tables included") {
@@ -206,15 +230,19 @@ TEST_CASE("clipping bounds the norm of all that learns, tables included") {
     double squared = 0;
     const esp::Parameters<float>& after = run.executor.parameters();
     const auto add = [&](const esp::Buffer<float>& a, const esp::Buffer<float>& b) {
-      for (std::size_t i = 0; i < a.size(); ++i) squared += std::pow(static_cast<double>(a[i]) - static_cast<double>(b[i]), 2);
+      for (std::size_t i = 0; i < a.size(); ++i)
+        squared += std::pow(static_cast<double>(a[i]) - static_cast<double>(b[i]), 2);
     };
     add(before.dense, after.dense);
     for (std::size_t t = 0; t < before.tables.size(); ++t) add(before.tables[t], after.tables[t]);
     return Moved{std::sqrt(squared), run.norm};
   };
   double all = 0;
-  for (const std::vector<std::string>& freeze :
-       {std::vector<std::string>{}, {"shared/*"}, {"embedding/user"}, {"embedding/*"}, {"shared/*", "embedding/*"}}) {
+  for (const std::vector<std::string>& freeze : {std::vector<std::string>{},
+                                                 {"shared/*"},
+                                                 {"embedding/user"},
+                                                 {"embedding/*"},
+                                                 {"shared/*", "embedding/*"}}) {
     const auto [free, none] = moved(0, freeze);
     CHECK(free > 0.01);
     CHECK(none == 0);
@@ -262,8 +290,10 @@ TEST_CASE("inference in shared memory gives what the training executor predicts"
       workspace.values.fill(std::numeric_limits<float>::quiet_NaN());
       inference.run(data.batch(), workspace, out);
       for (std::size_t j = 0; j < 150; ++j) {
-        CHECK(static_cast<double>(c[j]) == doctest::Approx(static_cast<double>(a[j])).epsilon(1e-5));
-        CHECK(static_cast<double>(d[j]) == doctest::Approx(static_cast<double>(b[j])).epsilon(1e-4));
+        CHECK(static_cast<double>(c[j]) ==
+              doctest::Approx(static_cast<double>(a[j])).epsilon(1e-5));
+        CHECK(static_cast<double>(d[j]) ==
+              doctest::Approx(static_cast<double>(b[j])).epsilon(1e-4));
       }
     }
     auto workspace = inference.make_workspace();

@@ -9,7 +9,9 @@ using namespace espalier_test;
 namespace {
 
 using Long = esp::Task<"click", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Tower<200, 130>>;
-struct Large : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<esp::Layers<esp::Dense<300>, esp::BatchNorm>>, Long> {};
+struct Large
+    : esp::MultiTaskModel<MadeUpInputs,
+                          esp::SharedBottom<esp::Layers<esp::Dense<300>, esp::BatchNorm>>, Long> {};
 
 /// Checks that the chunks cover every trainable value once, in order, and that each tensor is
 /// frozen as a whole, as `expected` says.
@@ -35,7 +37,8 @@ void check(const std::vector<std::string>& patterns, Expected expected) {
     }
   }
   for (int t = 0; t < plan.sizes.tables; ++t) {
-    CHECK(freeze_mask.table_frozen(t) == expected(plan.tables[static_cast<std::size_t>(t)].name.view()));
+    CHECK(freeze_mask.table_frozen(t) ==
+          expected(plan.tables[static_cast<std::size_t>(t)].name.view()));
   }
 }
 
@@ -45,10 +48,12 @@ TEST_CASE("freeze mask: chunks of frozen and of learnt values") {
   check<Large>({}, [](std::string_view) { return false; });
   check<Large>({"*"}, [](std::string_view) { return true; });
   check<Large>({"*/bias"}, [](std::string_view name) { return name.ends_with("/bias"); });
-  check<Large>({"shared/*", "embedding/user"},
-               [](std::string_view name) { return name.starts_with("shared/") || name == "embedding/user"; });
-  check<Large>({"click/dense?/weight", "*/gain"},
-               [](std::string_view name) { return name.starts_with("click/dense") ? name.ends_with("weight") : name.ends_with("gain"); });
+  check<Large>({"shared/*", "embedding/user"}, [](std::string_view name) {
+    return name.starts_with("shared/") || name == "embedding/user";
+  });
+  check<Large>({"click/dense?/weight", "*/gain"}, [](std::string_view name) {
+    return name.starts_with("click/dense") ? name.ends_with("weight") : name.ends_with("gain");
+  });
   check<Experts>({"expert1/*"}, [](std::string_view name) { return name.starts_with("expert1/"); });
   check<Separate>({"click/*"}, [](std::string_view name) { return name.starts_with("click/"); });
 }
@@ -57,7 +62,11 @@ TEST_CASE("freeze mask: a pattern that fits nothing, or only what is not learnt"
   const auto refused = [](const std::vector<std::string>& patterns) {
     return message_of([&] { esp::FreezeMask(esp::plan_of<Normed>(), patterns); });
   };
-  CHECK(refused({"shared/*", "bottom/*"}).find("freeze pattern 'bottom/*' fits no tensor; there are e.g. 'shared/dense0/weight'") == 0);
+  CHECK(
+      refused({"shared/*", "bottom/*"})
+          .find(
+              "freeze pattern 'bottom/*' fits no tensor; there are e.g. 'shared/dense0/weight'") ==
+      0);
   CHECK(refused({""}).find("freeze pattern '' fits no tensor") == 0);
   CHECK(refused({"*/running_mean"}).find("freeze pattern '*/running_mean' fits no tensor") == 0);
 }

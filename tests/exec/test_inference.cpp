@@ -23,12 +23,16 @@ struct Fixture {
 };
 
 /// The summation order of kernels may depend on the number of samples, so the last bits may differ.
-void check_close(const std::vector<float>& a, const std::vector<float>& b) { CHECK(difference(a, b) < 2e-6); }
+void check_close(const std::vector<float>& a, const std::vector<float>& b) {
+  CHECK(difference(a, b) < 2e-6);
+}
 
 }  // namespace
 
-TEST_CASE_TEMPLATE("inference: batches of every size in workspaces of every size are what the training executor says", Model,
-                   Mixed, Broad, Straight, Separate) {
+TEST_CASE_TEMPLATE(
+    "inference: batches of every size in workspaces of every size are what the training executor "
+    "says",
+    Model, Mixed, Broad, Straight, Separate) {
   const Fixture<Model> f;
   const esp::InferenceExecutor<float> executor(f.program, f.parameters);
   esp::TrainExecutor<float> reference(f.program, vocabulary_rows, 130, 1);
@@ -36,17 +40,20 @@ TEST_CASE_TEMPLATE("inference: batches of every size in workspaces of every size
   auto whole = executor.make_workspace();
   for (esp::Index n = 1; n <= 130; ++n) {
     CAPTURE(n);
-    const esp::RandomBatch<float> data(f.program.plan, n, vocabulary_rows, static_cast<std::uint64_t>(n));
+    const esp::RandomBatch<float> data(f.program.plan, n, vocabulary_rows,
+                                       static_cast<std::uint64_t>(n));
     std::vector<float> expected;
     {
       std::vector<std::vector<float>> values;
       std::vector<float*> out;
-      for (const esp::TaskInfo& task : f.program.plan.tasks) values.emplace_back(static_cast<std::size_t>(n * task.outputs));
+      for (const esp::TaskInfo& task : f.program.plan.tasks)
+        values.emplace_back(static_cast<std::size_t>(n * task.outputs));
       for (auto& v : values) out.push_back(v.data());
       reference.predict(data.batch(), out);
       for (const auto& v : values) expected.insert(expected.end(), v.begin(), v.end());
     }
-    for (const esp::Index capacity : {esp::Index{0}, esp::Index{1}, n % 64 + 1, esp::Index{64}, esp::Index{1000}}) {
+    for (const esp::Index capacity :
+         {esp::Index{0}, esp::Index{1}, n % 64 + 1, esp::Index{64}, esp::Index{1000}}) {
       auto workspace = executor.make_workspace(capacity);
       CHECK(workspace.capacity >= 1);
       CHECK(workspace.capacity <= 64);
@@ -64,7 +71,8 @@ TEST_CASE("inference: in double, too") {
   esp::Parameters<double> parameters(program.plan, vocabulary_rows);
   std::copy(f.parameters.dense.begin(), f.parameters.dense.end(), parameters.dense.begin());
   for (std::size_t t = 0; t < 2; ++t) {
-    std::copy(f.parameters.tables[t].begin(), f.parameters.tables[t].end(), parameters.tables[t].begin());
+    std::copy(f.parameters.tables[t].begin(), f.parameters.tables[t].end(),
+              parameters.tables[t].begin());
   }
   const esp::InferenceExecutor<double> executor(program, parameters);
   const esp::InferenceExecutor<float> single(f.program, f.parameters);
@@ -91,13 +99,15 @@ TEST_CASE("inference: a workspace that was not made is refused") {
   const esp::RandomBatch<float> data(f.program.plan, 3, vocabulary_rows, 7);
   esp::InferenceExecutor<float>::Workspace none;
   CHECK_THROWS_WITH_AS(executor.each_microbatch(data.batch(), none, [](const auto&) {}),
-                       "the workspace is empty, expected one of make_workspace()", esp::ConfigError);
+                       "the workspace is empty, expected one of make_workspace()",
+                       esp::ConfigError);
 }
 
 TEST_CASE("inference: nothing allocates") {
   const Fixture<Mixed> f;
   const esp::InferenceExecutor<float> executor(f.program, f.parameters);
-  const esp::RandomBatch<float> large(f.program.plan, 130, vocabulary_rows, 7), small(f.program.plan, 3, vocabulary_rows, 8);
+  const esp::RandomBatch<float> large(f.program.plan, 130, vocabulary_rows, 7),
+      small(f.program.plan, 3, vocabulary_rows, 8);
   auto workspace = executor.make_workspace();
   std::vector<float> click(130), watch(130), rating(650);
   std::vector<float*> out{click.data(), watch.data(), rating.data()};
@@ -124,7 +134,8 @@ TEST_CASE("inference: one executor, many threads, a workspace each") {
     threads.emplace_back([&, t] {
       auto workspace = executor.make_workspace();
       wrong[t] = 0;
-      for (int i = 0; i < 20; ++i) wrong[t] += same_bits(predictions(executor, data.batch(), workspace), expected) ? 0 : 1;
+      for (int i = 0; i < 20; ++i)
+        wrong[t] += same_bits(predictions(executor, data.batch(), workspace), expected) ? 0 : 1;
     });
   }
   for (std::thread& thread : threads) thread.join();

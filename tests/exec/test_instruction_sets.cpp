@@ -32,7 +32,8 @@ struct Steps {
 Steps five_steps(int threads) {
   const std::vector<esp::Index> rows{40};
   const esp::RandomBatch<float> data(esp::plan_of<Experts>(), 203, rows, 5, 0.1, true);
-  esp::TrainExecutor<float> executor(esp::program_of<Experts, float, esp::Cpu>(), rows, 203, threads);
+  esp::TrainExecutor<float> executor(esp::program_of<Experts, float, esp::Cpu>(), rows, 203,
+                                     threads);
   esp::initialize(executor.plan(), 3, executor.parameters());
   executor.prepare(esp::Sgd{.learning_rate = 0.1, .momentum = 0.9}, {});
   const std::vector<double> weights{1.0, 0.5};
@@ -63,7 +64,8 @@ double difference(const std::vector<float>& a, const std::vector<float>& b) {
 
 }  // namespace
 
-TEST_CASE("instruction sets: a training step is the same but for rounding, by any number of threads") {
+TEST_CASE(
+    "instruction sets: a training step is the same but for rounding, by any number of threads") {
   Steps first;
   with_each_instruction_set([&](esp::InstructionSet set) {
     const Steps one = five_steps(1), two = five_steps(2);
@@ -89,8 +91,8 @@ TEST_CASE("instruction sets: each has code of its own") {
   std::vector<float> found;  // wider registers sum in a different order
   with_each_instruction_set([&](esp::InstructionSet) {
     float y = 0;
-    dense_forward<float>(esp::Cpu{}, w.data(), nullptr, {x.data(), 1000, 1, 1000}, esp::Activation::identity, {},
-                         {&y, 1, 1, 1});
+    dense_forward<float>(esp::Cpu{}, w.data(), nullptr, {x.data(), 1000, 1, 1000},
+                         esp::Activation::identity, {}, {&y, 1, 1, 1});
     CHECK(std::find(found.begin(), found.end(), y) == found.end());
     found.push_back(y);
   });
@@ -99,14 +101,16 @@ TEST_CASE("instruction sets: each has code of its own") {
 TEST_CASE("instruction sets: the most that the processor has, or less by the environment") {
   const esp::InstructionSet most = esp::detail::find_instruction_set(nullptr);
   CHECK(esp::has_instruction_set(most));
-  CHECK((most == esp::InstructionSet::avx512 || !esp::has_instruction_set(esp::InstructionSet::avx512)));
+  CHECK((most == esp::InstructionSet::avx512 ||
+         !esp::has_instruction_set(esp::InstructionSet::avx512)));
   CHECK(esp::detail::find_instruction_set("") == most);
   CHECK(esp::detail::find_instruction_set("avx512") == most);
   CHECK(esp::detail::find_instruction_set("compiled") == esp::InstructionSet::compiled);
   CHECK(esp::detail::find_instruction_set("avx2") == (std::min)(most, esp::InstructionSet::avx2));
-  CHECK_THROWS_WITH_AS(static_cast<void>(esp::detail::find_instruction_set("AVX2")),
-                       "environment variable ESPALIER_INSTRUCTION_SET is 'AVX2'; expected compiled, avx2 or avx512",
-                       esp::ConfigError);
+  CHECK_THROWS_WITH_AS(
+      static_cast<void>(esp::detail::find_instruction_set("AVX2")),
+      "environment variable ESPALIER_INSTRUCTION_SET is 'AVX2'; expected compiled, avx2 or avx512",
+      esp::ConfigError);
 }
 
 TEST_CASE("instruction sets: one that the processor lacks is refused") {

@@ -52,7 +52,7 @@ TEST_CASE("make_balance: another name is refused with a list of those that there
 TEST_CASE("make_balance: a gradient method needs the code that drives it") {
   esp::TrainerOptions options = quick_options();
   options.balance = esp::LossWeighting(esp::Mgda{});
-  CHECK(
-      message_of([&] { esp::Trainer<Bottom> trainer(options); }) ==
-      "balance is 'mgda' held as a LossWeighting, expected the method itself or make_balance(\"mgda\")");
+  CHECK(message_of([&] { esp::Trainer<Bottom> trainer(options); }) ==
+        "balance is 'mgda' held as a LossWeighting, expected the method itself or "
+        "make_balance(\"mgda\")");
 }

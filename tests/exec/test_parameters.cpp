@@ -14,8 +14,9 @@ namespace {
 template <esp::Init W>
 using Layer = esp::Dense<150, esp::Activation::identity, W>;
 template <class... Ls>
-struct Wide : esp::MultiTaskModel<esp::Inputs<esp::NumericVector<"x", 100>, esp::Categorical<"user", 16>>,
-                                  esp::SharedBottom<esp::Layers<Ls...>>, Click> {};
+struct Wide
+    : esp::MultiTaskModel<esp::Inputs<esp::NumericVector<"x", 100>, esp::Categorical<"user", 16>>,
+                          esp::SharedBottom<esp::Layers<Ls...>>, Click> {};
 
 struct Range {
   double low = 1e9, high = -1e9, mean = 0, deviation = 0;
@@ -36,7 +37,9 @@ struct Range {
 template <class Model>
 std::span<const float> tensor(const esp::Parameters<float>& p, std::string_view name) {
   for (const esp::ParameterInfo& t : esp::plan_of<Model>().tensors) {
-    if (t.name.view() == name) return p.dense.span().subspan(static_cast<std::size_t>(t.offset), static_cast<std::size_t>(t.size()));
+    if (t.name.view() == name)
+      return p.dense.span().subspan(static_cast<std::size_t>(t.offset),
+                                    static_cast<std::size_t>(t.size()));
   }
   FAIL("no tensor " << name);
   return {};
@@ -97,13 +100,15 @@ TEST_CASE("parameters: tensors start as their initialisers say") {
 TEST_CASE("parameters: a tensor's values depend on seed and name, not on what else there is") {
   using A = Wide<esp::Dense<150>>;
   using B = Wide<esp::Dense<150>, esp::BatchNorm, esp::Dense<20>>;
-  struct C : esp::MultiTaskModel<esp::Inputs<esp::Numeric<"y">, esp::Categorical<"user", 16>>, esp::SharedBottom<esp::Mlp<150>>,
-                                 Watch, Click> {};
+  struct C : esp::MultiTaskModel<esp::Inputs<esp::Numeric<"y">, esp::Categorical<"user", 16>>,
+                                 esp::SharedBottom<esp::Mlp<150>>, Watch, Click> {};
   const esp::Parameters<float> a = initial<A>(), b = initial<B>(), other = initial<A>(2);
   CHECK(same_bits(tensor<A>(a, "shared/dense0/weight"), tensor<B>(b, "shared/dense0/weight")));
   // The tensor has another offset.
-  CHECK(same_bits(tensor<A>(a, "click/dense0/weight"), tensor<C>(initial<C>(), "click/dense0/weight")));
-  CHECK_FALSE(same_bits(tensor<A>(a, "shared/dense0/weight"), tensor<A>(other, "shared/dense0/weight")));
+  CHECK(same_bits(tensor<A>(a, "click/dense0/weight"),
+                  tensor<C>(initial<C>(), "click/dense0/weight")));
+  CHECK_FALSE(
+      same_bits(tensor<A>(a, "shared/dense0/weight"), tensor<A>(other, "shared/dense0/weight")));
   CHECK(same_bits(a.tables[0].span(), b.tables[0].span()));
   // With more rows the first ones are the same.
   CHECK(same_bits(initial<A>(1, {20}).tables[0].span(), a.tables[0].span().first(20 * 16)));
@@ -118,17 +123,21 @@ TEST_CASE("parameters: how many are learnt, and vocabularies without rows") {
   // do not count.
   CHECK(p.count(esp::plan_of<B>()) == 116 * 150 + 150 + 2 * 150 + 150 * 8 + 8 + 8 + 1 + 500 * 16);
   CHECK(p.table_rows == std::vector<esp::Index>{500});
-  for (const std::vector<esp::Index>& rows : {std::vector<esp::Index>{}, std::vector<esp::Index>{0}}) {
+  for (const std::vector<esp::Index>& rows :
+       {std::vector<esp::Index>{}, std::vector<esp::Index>{0}}) {
     CHECK(message_of([&] { esp::Parameters<float>(esp::plan_of<B>(), rows); }) ==
           "table 'embedding/user': no number of rows given for its vocabulary, expected 1 or more");
   }
 }
 
 TEST_CASE("parameters: a table may have no more rows than the model can tell apart") {
-  struct Domains : esp::MultiTaskModel<esp::Inputs<esp::Categorical<"tab", 2>, esp::Categorical<"user", 3>, esp::Categorical<"last", 2, esp::SharedTable<"tab">>>,
-                                       esp::Star<"tab", 4, esp::Mlp<5>>, Click> {};
+  struct Domains
+      : esp::MultiTaskModel<esp::Inputs<esp::Categorical<"tab", 2>, esp::Categorical<"user", 3>,
+                                        esp::Categorical<"last", 2, esp::SharedTable<"tab">>>,
+                            esp::Star<"tab", 4, esp::Mlp<5>>, Click> {};
   const esp::PlanView& plan = esp::plan_of<Domains>();
   CHECK(esp::Parameters<float>(plan, {5, 100}).table_rows == std::vector<esp::Index>{5, 100});
-  CHECK(message_of([&] { esp::Parameters<float>(plan, {6, 100}); }) ==
-        "table 'embedding/tab': the training data has 5 values, the model tells 4 apart");
+  CHECK(message_of([&] {
+          esp::Parameters<float>(plan, {6, 100});
+        }) == "table 'embedding/tab': the training data has 5 values, the model tells 4 apart");
 }

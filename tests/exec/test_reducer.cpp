@@ -30,14 +30,19 @@ using esp::Index;
 
 namespace {
 
-using Inputs = esp::Inputs<esp::Numeric<"age">, esp::Categorical<"user", 4>, esp::MultiCategorical<"tags", 3>, esp::Categorical<"tab", 4>>;
+using Inputs = esp::Inputs<esp::Numeric<"age">, esp::Categorical<"user", 4>,
+                           esp::MultiCategorical<"tags", 3>, esp::Categorical<"tab", 4>>;
 using Click = esp::Task<"click", esp::BinaryCrossEntropy, esp::Tower<6>>;
 using Watch = esp::Task<"watch", esp::MeanSquaredError, esp::Weight{0.5}, esp::Tower<5>>;
 template <class... Ls>
-struct Model : esp::MultiTaskModel<Inputs, esp::Mmoe<2, esp::Layers<esp::Dense<16>, Ls..., esp::Dense<8>>>, Click, Watch> {};
+struct Model
+    : esp::MultiTaskModel<Inputs, esp::Mmoe<2, esp::Layers<esp::Dense<16>, Ls..., esp::Dense<8>>>,
+                          Click, Watch> {};
 /// Large matrices that belong to one task; tables of single tasks and shared tables.
-struct Broad : esp::MultiTaskModel<Inputs, esp::SharedBottom<esp::Mlp<16>>, esp::Task<"click", esp::BinaryCrossEntropy, esp::Tower<128, 192>>,
-                                   esp::Task<"watch", esp::MeanSquaredError, esp::Tower<128, 192>>> {};
+struct Broad
+    : esp::MultiTaskModel<Inputs, esp::SharedBottom<esp::Mlp<16>>,
+                          esp::Task<"click", esp::BinaryCrossEntropy, esp::Tower<128, 192>>,
+                          esp::Task<"watch", esp::MeanSquaredError, esp::Tower<128, 192>>> {};
 struct OwnTables : esp::MultiTaskModel<Inputs, esp::Stem<1, 1, esp::Mlp<8>>, Click, Watch> {};
 using Dropping = Model<esp::Dropout<esp::Rate{0.3}>>;
 // In large batches `tab` and `tags` are multiplied once per row.
@@ -47,7 +52,8 @@ const std::vector<Index> rows{400, 9, 3};
 template <class T>
 class Threads {
  public:
-  explicit Threads(int ranks) : ranks_(ranks), barrier_(ranks), at_(static_cast<std::size_t>(ranks)) {}
+  explicit Threads(int ranks)
+      : ranks_(ranks), barrier_(ranks), at_(static_cast<std::size_t>(ranks)) {}
 
   class Rank final : public esp::Reducer<T> {
    public:
@@ -56,8 +62,8 @@ class Threads {
     [[nodiscard]] int ranks() const override { return all_.ranks_; }
     void sum(std::span<double> values) override { add(values); }
     void sum_gradient(std::span<T> gradient) override { add(gradient); }
-    void gather(std::span<const std::int32_t> own_rows, std::span<const T> sums, std::vector<std::int32_t>& all_rows,
-                std::vector<T>& all_sums) override {
+    void gather(std::span<const std::int32_t> own_rows, std::span<const T> sums,
+                std::vector<std::int32_t>& all_rows, std::vector<T>& all_sums) override {
       const Part own{own_rows, sums};
       exchange(&own, [&](const std::vector<const void*>& parts) {
         all_rows.clear();
@@ -112,10 +118,13 @@ struct Part {
   std::vector<esp::IdColumn> columns;
   esp::Batch<T> batch;
 
-  Part(const esp::Batch<T>& whole, Index first, Index count) : columns(whole.ids.begin(), whole.ids.end()), batch(whole) {
-    for (esp::IdColumn& column : columns) (column.offsets == nullptr ? column.ids : column.offsets) += first;
+  Part(const esp::Batch<T>& whole, Index first, Index count)
+      : columns(whole.ids.begin(), whole.ids.end()), batch(whole) {
+    for (esp::IdColumn& column : columns)
+      (column.offsets == nullptr ? column.ids : column.offsets) += first;
     batch.size = count;
-    batch.numeric = {whole.numeric.data + first * whole.numeric.stride, whole.numeric.rows, count, whole.numeric.stride};
+    batch.numeric = {whole.numeric.data + first * whole.numeric.stride, whole.numeric.rows, count,
+                     whole.numeric.stride};
     batch.ids = columns;
     batch.labels = {whole.labels.data + first, count, whole.labels.cols, whole.labels.stride};
     if (whole.weights != nullptr) batch.weights = whole.weights + first;
@@ -149,14 +158,17 @@ struct AnyPass {
       plain.emplace(executor, by.on);
     }
   }
-  std::span<const double> forward_backward(const esp::Batch<double>& batch, std::span<const double> weights, std::uint64_t key) {
-    return coordinates ? coordinates->forward_backward(batch, weights, key, method) : plain->forward_backward(batch, weights, key, method);
+  std::span<const double> forward_backward(const esp::Batch<double>& batch,
+                                           std::span<const double> weights, std::uint64_t key) {
+    return coordinates ? coordinates->forward_backward(batch, weights, key, method)
+                       : plain->forward_backward(batch, weights, key, method);
   }
 };
 
 /// `cut`: where the batch is split into parts.
 template <class M>
-std::vector<Learnt> learn(Index samples, const std::vector<Index>& cut, double clip, esp::TrainExecutor<double>::Weigh weigh = nullptr,
+std::vector<Learnt> learn(Index samples, const std::vector<Index>& cut, double clip,
+                          esp::TrainExecutor<double>::Weigh weigh = nullptr,
                           const std::optional<ByGradients>& by = {}) {
   const esp::PlanView& plan = esp::plan_of<M>();
   const int ranks = static_cast<int>(cut.size()) + 1;
@@ -173,11 +185,13 @@ std::vector<Learnt> learn(Index samples, const std::vector<Index>& cut, double c
     std::optional<AnyPass> pass;
     if (by) pass.emplace(executor, *by);
     for (int step = 1; step <= steps; ++step) {
-      const esp::RandomBatch<double> whole(plan, samples, rows, static_cast<std::uint64_t>(step), 0.3, true);
+      const esp::RandomBatch<double> whole(plan, samples, rows, static_cast<std::uint64_t>(step),
+                                           0.3, true);
       const Part<double> part(whole.batch(), begin, end - begin);
       const std::vector<double> weights{1, 0.5};
       const auto key = static_cast<std::uint64_t>(step);
-      const auto losses = pass ? pass->forward_backward(part.batch, weights, key) : executor.forward_backward(part.batch, weights, key, weigh);
+      const auto losses = pass ? pass->forward_backward(part.batch, weights, key)
+                               : executor.forward_backward(part.batch, weights, key, weigh);
       learnt[at].losses.emplace_back(losses.begin(), losses.end());
       executor.update({step, 1, 1}, clip);
     }
@@ -199,9 +213,11 @@ double difference(const Learnt& a, const Learnt& b) {
   for (std::size_t s = 0; s < a.losses.size(); ++s) {
     for (std::size_t k = 0; k < a.losses[s].size(); ++k) compare(a.losses[s][k], b.losses[s][k]);
   }
-  for (std::size_t i = 0; i < a.parameters.dense.size(); ++i) compare(a.parameters.dense[i], b.parameters.dense[i]);
+  for (std::size_t i = 0; i < a.parameters.dense.size(); ++i)
+    compare(a.parameters.dense[i], b.parameters.dense[i]);
   for (std::size_t t = 0; t < a.parameters.tables.size(); ++t) {
-    for (std::size_t i = 0; i < a.parameters.tables[t].size(); ++i) compare(a.parameters.tables[t][i], b.parameters.tables[t][i]);
+    for (std::size_t i = 0; i < a.parameters.tables[t].size(); ++i)
+      compare(a.parameters.tables[t][i], b.parameters.tables[t][i]);
   }
   return worst;
 }
@@ -209,17 +225,20 @@ double difference(const Learnt& a, const Learnt& b) {
 bool same_bits(const esp::Parameters<double>& a, const esp::Parameters<double>& b) {
   bool same = std::memcmp(a.dense.data(), b.dense.data(), a.dense.size() * sizeof(double)) == 0;
   for (std::size_t t = 0; t < a.tables.size(); ++t) {
-    same = same && std::memcmp(a.tables[t].data(), b.tables[t].data(), a.tables[t].size() * sizeof(double)) == 0;
+    same = same && std::memcmp(a.tables[t].data(), b.tables[t].data(),
+                               a.tables[t].size() * sizeof(double)) == 0;
   }
   return same;
 }
 
 template <class M>
-void compare(Index samples, const std::vector<Index>& cut, double clip = 0, esp::TrainExecutor<double>::Weigh weigh = nullptr,
+void compare(Index samples, const std::vector<Index>& cut, double clip = 0,
+             esp::TrainExecutor<double>::Weigh weigh = nullptr,
              const std::optional<ByGradients>& by = {}) {
   CAPTURE(samples);
   CAPTURE(cut.size());
-  const std::vector<Learnt> one = learn<M>(samples, {}, clip, weigh, by), parts = learn<M>(samples, cut, clip, weigh, by);
+  const std::vector<Learnt> one = learn<M>(samples, {}, clip, weigh, by),
+                            parts = learn<M>(samples, cut, clip, weigh, by);
   for (const Learnt& part : parts) {
     CHECK(difference(part, one[0]) < 1e-10);
     CHECK(same_bits(part.parameters, parts[0].parameters));  // ranks stay synchronized
@@ -239,15 +258,18 @@ TEST_CASE("reducer: a batch cut over executors gives what one gives") {
 }
 
 TEST_CASE("reducer: weights found from the losses are those of the whole batch") {
-  compare<Model<>>(64, {20}, 0, [](void*, std::span<const double> losses, std::span<double> weights) {
-    for (std::size_t k = 0; k < losses.size(); ++k) weights[k] = losses[k] > 0 ? 1 / losses[k] : 0;
-  });
+  compare<Model<>>(64, {20}, 0,
+                   [](void*, std::span<const double> losses, std::span<double> weights) {
+                     for (std::size_t k = 0; k < losses.size(); ++k)
+                       weights[k] = losses[k] > 0 ? 1 / losses[k] : 0;
+                   });
 }
 
 TEST_CASE("reducer: what needs the whole batch in one place is refused") {
   Threads<double> all(1);
   Threads<double>::Rank reducer(all, 0);
-  esp::TrainExecutor<double> normed(esp::program_of<Model<esp::BatchNorm>, double, esp::Cpu>(), rows, 8, 1);
+  esp::TrainExecutor<double> normed(esp::program_of<Model<esp::BatchNorm>, double, esp::Cpu>(),
+                                    rows, 8, 1);
   CHECK_THROWS_AS(normed.set_reducer(&reducer), esp::ConfigError);
 }
 
@@ -271,7 +293,8 @@ TEST_CASE("reducer: gradients of tasks are compared over the whole batch") {
 TEST_CASE("reducer: taken away, the executor learns alone") {
   Threads<double> all(1);
   Threads<double>::Rank reducer(all, 0);
-  esp::TrainExecutor<double> executor(esp::program_of<Model<>, double, esp::Cpu>(), rows, 8, 1), plain(esp::program_of<Model<>, double, esp::Cpu>(), rows, 8, 1);
+  esp::TrainExecutor<double> executor(esp::program_of<Model<>, double, esp::Cpu>(), rows, 8, 1),
+      plain(esp::program_of<Model<>, double, esp::Cpu>(), rows, 8, 1);
   const esp::RandomBatch<double> data(executor.plan(), 8, rows, 1);
   const std::vector<double> weights{1, 1};
   for (auto* e : {&executor, &plain}) {

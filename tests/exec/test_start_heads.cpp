@@ -72,14 +72,17 @@ std::vector<double> start(const std::string& weight = {}) {
 
 void check(const std::vector<double>& found, const std::vector<double>& expected) {
   REQUIRE(found.size() == expected.size());
-  for (std::size_t i = 0; i < found.size(); ++i) CHECK(found[i] == doctest::Approx(expected[i]).epsilon(2e-4));
+  for (std::size_t i = 0; i < found.size(); ++i)
+    CHECK(found[i] == doctest::Approx(expected[i]).epsilon(2e-4));
 }
 
 }  // namespace
 
 TEST_CASE("start: rates, means, medians, shares") {
-  using Positive = esp::Task<"p", esp::BinaryCrossEntropyWith<esp::PositiveWeight{3}>, esp::Label<"click">>;
-  using Smooth = esp::Task<"s", esp::BinaryCrossEntropyWith<esp::LabelSmoothing{0.1}>, esp::Label<"click">>;
+  using Positive =
+      esp::Task<"p", esp::BinaryCrossEntropyWith<esp::PositiveWeight{3}>, esp::Label<"click">>;
+  using Smooth =
+      esp::Task<"s", esp::BinaryCrossEntropyWith<esp::LabelSmoothing{0.1}>, esp::Label<"click">>;
   using Mean = esp::Task<"mean", esp::MeanSquaredError, esp::Label<"hours">>;
   using Median = esp::Task<"median", esp::AbsoluteError, esp::Label<"hours">>;
   using Plain = esp::Task<"plain", esp::MeanSquaredError, esp::Label<"hours", esp::AsIs>>;
@@ -107,7 +110,8 @@ TEST_CASE("start: sample weights count") {
 }
 
 TEST_CASE("start: a step of a funnel starts at its rate among those of the step before") {
-  check(start<Model<esp::Esmm<esp::Mlp<4>, "click", "buy", "return">, Click, Buy, Return>>(), {0.2, 0.05, 0.01});
+  check(start<Model<esp::Esmm<esp::Mlp<4>, "click", "buy", "return">, Click, Buy, Return>>(),
+        {0.2, 0.05, 0.01});
   // The conversion head starts at the conditional rate, 0.05 / 0.2.
   esp::TrainerOptions options = quick_options();
   options.epochs = 1;
@@ -116,19 +120,28 @@ TEST_CASE("start: a step of a funnel starts at its rate among those of the step 
   trainer.fit(data());
   int found = 0;
   for (const esp::ParameterInfo& tensor : trainer.plan().tensors) {
-    found += tensor.name.view() == "click/dense1/bias" || tensor.name.view() == "buy/dense1/bias" ? 1 : 0;
+    found += tensor.name.view() == "click/dense1/bias" || tensor.name.view() == "buy/dense1/bias"
+                 ? 1
+                 : 0;
     const float bias = trainer.parameters().dense[static_cast<std::size_t>(tensor.offset)];
-    if (tensor.name.view() == "click/dense1/bias") CHECK(bias == doctest::Approx(std::log(0.2 / 0.8)).epsilon(1e-4));
-    if (tensor.name.view() == "buy/dense1/bias") CHECK(bias == doctest::Approx(std::log(0.25 / 0.75)).epsilon(1e-4));
+    if (tensor.name.view() == "click/dense1/bias")
+      CHECK(bias == doctest::Approx(std::log(0.2 / 0.8)).epsilon(1e-4));
+    if (tensor.name.view() == "buy/dense1/bias")
+      CHECK(bias == doctest::Approx(std::log(0.25 / 0.75)).epsilon(1e-4));
   }
   CHECK(found == 2);
 }
 
 TEST_CASE("start: whatever stands between heads and logits passes it on") {
   check(start<Model<esp::SingleTask<esp::Mlp<4>>, Click, Buy>>(), {0.2, 0.05});
-  check(start<Model<esp::Escm2<esp::Mlp<4>, esp::Ipw<esp::Weight{0.1}, esp::Floor{0.1}>, "click", "buy">, Click, Buy>>(), {0.2, 0.05});
+  check(start<Model<
+            esp::Escm2<esp::Mlp<4>, esp::Ipw<esp::Weight{0.1}, esp::Floor{0.1}>, "click", "buy">,
+            Click, Buy>>(),
+        {0.2, 0.05});
   check(start<Model<esp::Aitm<esp::Mlp<4>, "click", "buy">, Click, Buy>>(), {0.2, 0.05});
-  check(start<Model<esp::Dbmtl<esp::Mlp<4>, esp::Mlp<4>, esp::Reads<"buy", "click">>, Click, Buy>>(), {0.2, 0.05});
+  check(
+      start<Model<esp::Dbmtl<esp::Mlp<4>, esp::Mlp<4>, esp::Reads<"buy", "click">>, Click, Buy>>(),
+      {0.2, 0.05});
   // All tasks share these critics, so no bias belongs to one task.
   check(start<Model<esp::MetaHeac<2, 2, 4, esp::Mlp<4>>, Click, Buy>>(), {0.5, 0.5});
 }

@@ -17,9 +17,10 @@ using namespace espalier_test::by_task;
 namespace {
 
 /// A trunk of one linear layer.
-struct Flat : esp::MultiTaskModel<
-                  MadeUpInputs, esp::SharedBottom<esp::Layers<esp::Dense<6, esp::Activation::identity>>>,
-                  Click, Watch, Like> {};
+struct Flat
+    : esp::MultiTaskModel<MadeUpInputs,
+                          esp::SharedBottom<esp::Layers<esp::Dense<6, esp::Activation::identity>>>,
+                          Click, Watch, Like> {};
 
 }  // namespace
 
@@ -44,17 +45,20 @@ TEST_CASE("task gradients: coordinates are numbered by parameter, then by table,
   };
   for (std::size_t i = 0; i < combined.dense.size(); ++i) {
     if (s.shared[i])
-      check({separate[0].dense[i], separate[1].dense[i], separate[2].dense[i]}, i, combined.dense[i]);
+      check({separate[0].dense[i], separate[1].dense[i], separate[2].dense[i]}, i,
+            combined.dense[i]);
   }
   CHECK(wrong == 0);
   for (const auto& [at, row] : combined.tables) {
     std::uint64_t first = combined.dense.size();
     for (int t = 0; t < at.first; ++t) {
       const auto& table = s.executor.plan().tables[static_cast<std::size_t>(t)];
-      first += static_cast<std::uint64_t>(rows[static_cast<std::size_t>(table.vocabulary)] * table.width);
+      first += static_cast<std::uint64_t>(rows[static_cast<std::size_t>(table.vocabulary)] *
+                                          table.width);
     }
     for (std::size_t i = 0; i < row.size(); ++i) {
-      check({separate[0].tables.at(at)[i], separate[1].tables.at(at)[i], separate[2].tables.at(at)[i]},
+      check({separate[0].tables.at(at)[i], separate[1].tables.at(at)[i],
+             separate[2].tables.at(at)[i]},
             first + static_cast<std::uint64_t>(at.second) * row.size() + i, row[i]);
     }
   }
@@ -136,7 +140,8 @@ TEST_CASE("task gradients: on representations MoCo's average is of the sums over
     }
     for (std::size_t a = 0; a < 3; ++a) {
       for (std::size_t b = 0; b < 3; ++b)
-        CHECK(near(pass.gramian()[3 * a + b], dot(y[a], y[b], [](std::size_t) { return true; }), 1));
+        CHECK(
+            near(pass.gramian()[3 * a + b], dot(y[a], y[b], [](std::size_t) { return true; }), 1));
     }
   }
 }

@@ -8,6 +8,7 @@
 #include <map>
 #include <vector>
 
+#include "espalier/balance/balance.hpp"
 #include "espalier/balance/grad_drop.hpp"
 #include "espalier/balance/mean_gradient.hpp"
 #include "espalier/balance/mo_co.hpp"
@@ -16,7 +17,6 @@
 #include "espalier/describe/sharing/aitm.hpp"
 #include "espalier/describe/sharing/one_gate_moe.hpp"
 #include "espalier/describe/sharing/ple.hpp"
-#include "espalier/balance/balance.hpp"
 #include "espalier/exec/random_batch.hpp"
 #include "espalier/exec/task_gradients.hpp"
 #include "espalier/losses/losses.hpp"
@@ -41,7 +41,9 @@ struct Fixed {
 
 struct Ones : Fixed {
   static constexpr std::string_view name = "ones";
-  void weights(const esp::TaskGradients&, std::span<double> out) const { std::fill(out.begin(), out.end(), 1.0); }
+  void weights(const esp::TaskGradients&, std::span<double> out) const {
+    std::fill(out.begin(), out.end(), 1.0);
+  }
 };
 
 /// Fixed, after rewrite() has scaled the gradients coordinate by coordinate.
@@ -57,9 +59,9 @@ struct FixedAfter : Fixed {
   }
 };
 
-using Deep = esp::Task<
-    "deep", esp::Huber<>, esp::Weight{0.3},
-    esp::Layers<esp::Dense<8, esp::Activation::gelu>, esp::Dropout<esp::Rate{0.2}>, esp::Dense<4>>{}>;
+using Deep = esp::Task<"deep", esp::Huber<>, esp::Weight{0.3},
+                       esp::Layers<esp::Dense<8, esp::Activation::gelu>,
+                                   esp::Dropout<esp::Rate{0.2}>, esp::Dense<4>>{}>;
 using Normal = esp::Layers<esp::Dense<12>, esp::BatchNorm,
                            esp::Residual<esp::LayerNorm, esp::Dense<12, esp::Activation::gelu>>>;
 struct ThreeBottom
@@ -76,15 +78,20 @@ struct NormedTower : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<Smooth>
 
 using Tap = esp::Task<"click", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Tower<8>>;
 /// An auxiliary loss links two tasks.
-struct Chained : esp::MultiTaskModel<MadeUpInputs, esp::Aitm<esp::SharedBottom<Smooth>, "click", "like">, Tap, Watch, Like> {};
+struct Chained
+    : esp::MultiTaskModel<MadeUpInputs, esp::Aitm<esp::SharedBottom<Smooth>, "click", "like">, Tap,
+                          Watch, Like> {};
 
 /// Gates with a load-balancing loss: one gate per task in one node, one gate for all tasks, gates
 /// of several levels.
 using Load = esp::BalancedLoad<esp::Weight{0.5}>;
-struct LoadedGates : esp::MultiTaskModel<MadeUpInputs, esp::Gated<esp::Mmoe<4, Smooth>, Load>, Click, Watch, Like> {};
-struct LoadedGate : esp::MultiTaskModel<MadeUpInputs, esp::Gated<esp::OneGateMoe<3, Smooth>, Load>, Click, Watch, Like> {};
+struct LoadedGates : esp::MultiTaskModel<MadeUpInputs, esp::Gated<esp::Mmoe<4, Smooth>, Load>,
+                                         Click, Watch, Like> {};
+struct LoadedGate : esp::MultiTaskModel<MadeUpInputs, esp::Gated<esp::OneGateMoe<3, Smooth>, Load>,
+                                        Click, Watch, Like> {};
 struct LoadedLevels
-    : esp::MultiTaskModel<MadeUpInputs, esp::Gated<esp::Ple<1, 2, esp::Mlp<8>, esp::Mlp<6>>, Load>, Click, Watch, Like> {};
+    : esp::MultiTaskModel<MadeUpInputs, esp::Gated<esp::Ple<1, 2, esp::Mlp<8>, esp::Mlp<6>>, Load>,
+                          Click, Watch, Like> {};
 
 template <class Model, class Method = Fixed>
 void check_parameters(Index samples, double missing = 0.1) {
@@ -106,21 +113,23 @@ void check_parameters(Index samples, double missing = 0.1) {
         CAPTURE(j);
         const double factor = Method::factor(i) * Method::factor(j);
         const double expected = factor * s.product(separate[i], separate[j]);
-        const double size =
-            factor * std::sqrt(s.product(separate[i], separate[i]) * s.product(separate[j], separate[j]));
+        const double size = factor * std::sqrt(s.product(separate[i], separate[i]) *
+                                               s.product(separate[j], separate[j]));
         CHECK(near(pass.gramian()[i * s.tasks + j], expected, size));
       }
     }
     const Gradient combined = gradient_of(s.executor);
-    CHECK(s.wrong_values(combined, separate, [&](std::size_t k) { return pass.weights()[k] * Method::factor(k); }) == 0);
+    CHECK(s.wrong_values(combined, separate, [&](std::size_t k) {
+      return pass.weights()[k] * Method::factor(k);
+    }) == 0);
   }
 }
 
 }  // namespace
 
 TEST_CASE_TEMPLATE("task gradients: each against a run of its own", Model, ThreeBottom, ThreeMmoe,
-                   Uneven, ThreeNormed, ThreeApart, Shallow, NormedTower, Experts,
-                   Chained, LoadedGates, LoadedGate, LoadedLevels) {
+                   Uneven, ThreeNormed, ThreeApart, Shallow, NormedTower, Experts, Chained,
+                   LoadedGates, LoadedGate, LoadedLevels) {
   for (const Index samples : {1, 17, 64, 131, 300}) {
     check_parameters<Model>(samples);
     check_parameters<Model, FixedAfter>(samples);
@@ -145,7 +154,9 @@ TEST_CASE(
     s.executor.poison(std::nan(""));
     pass.forward_backward(data.batch(), s.base, 7, balance);
     const Gradient combined = gradient_of(s.executor);
-    CHECK(s.wrong_values(combined, separate, [&](std::size_t k) { return pass.weights()[k] * Method::factor(k); }) == 0);
+    CHECK(s.wrong_values(combined, separate, [&](std::size_t k) {
+      return pass.weights()[k] * Method::factor(k);
+    }) == 0);
     for (std::size_t i = 0; i < s.tasks && samples > 1; ++i)
       CHECK(pass.gramian()[i * s.tasks + i] > 0);
   };
@@ -160,8 +171,8 @@ TEST_CASE(
   }
 }
 
-TEST_CASE_TEMPLATE("task gradients: weights of 1 give what no method gives", Model, ThreeMmoe, LoadedGates, LoadedGate,
-                   LoadedLevels) {
+TEST_CASE_TEMPLATE("task gradients: weights of 1 give what no method gives", Model, ThreeMmoe,
+                   LoadedGates, LoadedGate, LoadedLevels) {
   Setup<Model> s;
   const esp::RandomBatch<double> data(s.executor.plan(), 131, rows, 5, 0.1, true);
   s.executor.forward_backward(data.batch(), s.base, 7);
@@ -174,9 +185,11 @@ TEST_CASE_TEMPLATE("task gradients: weights of 1 give what no method gives", Mod
     pass.forward_backward(data.batch(), s.base, 7, balance);
     const Gradient combined = gradient_of(s.executor);
     long wrong = 0;
-    for (std::size_t i = 0; i < combined.dense.size(); ++i) wrong += near(combined.dense[i], plain.dense[i], 1) ? 0 : 1;
+    for (std::size_t i = 0; i < combined.dense.size(); ++i)
+      wrong += near(combined.dense[i], plain.dense[i], 1) ? 0 : 1;
     for (const auto& [at, row] : combined.tables) {
-      for (std::size_t i = 0; i < row.size(); ++i) wrong += near(row[i], plain.tables.at(at)[i], 1) ? 0 : 1;
+      for (std::size_t i = 0; i < row.size(); ++i)
+        wrong += near(row[i], plain.tables.at(at)[i], 1) ? 0 : 1;
     }
     CHECK(wrong == 0);
   }
@@ -278,10 +291,15 @@ TEST_CASE("task gradients: a task without labels or without weight is absent") {
 }
 
 /// Large matrices that belong to one task.
-struct Broad : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<esp::Mlp<16>>, esp::Task<"click", esp::BinaryCrossEntropy, esp::Tower<128, 192>>,
-                                   esp::Task<"like", esp::BinaryCrossEntropy, esp::Weight{2.0}, esp::Tower<128, 192>>> {};
+struct Broad
+    : esp::MultiTaskModel<
+          MadeUpInputs, esp::SharedBottom<esp::Mlp<16>>,
+          esp::Task<"click", esp::BinaryCrossEntropy, esp::Tower<128, 192>>,
+          esp::Task<"like", esp::BinaryCrossEntropy, esp::Weight{2.0}, esp::Tower<128, 192>>> {};
 
-TEST_CASE("task gradients: with matrices of one task deferred the same bits for any number of threads, and left out by name") {
+TEST_CASE(
+    "task gradients: with matrices of one task deferred the same bits for any number of threads, "
+    "and left out by name") {
   const auto run = [](int threads, std::span<const std::string_view> without) {
     const auto program = esp::program_of<Broad, float, esp::Cpu>();
     esp::TrainExecutor<float> executor(program, rows, 64, threads, {}, without);
@@ -289,7 +307,9 @@ TEST_CASE("task gradients: with matrices of one task deferred the same bits for 
     executor.prepare(esp::Adam{}, {});
     esp::TaskGradientPass<float> pass(executor, esp::BalanceOn::parameters);
     const auto& notes = pass.schedules(64)[0]->notes;
-    const auto note = std::find_if(notes.begin(), notes.end(), [](const esp::PassNote& n) { return n.pass == "deferred_weight_gradients"; });
+    const auto note = std::find_if(notes.begin(), notes.end(), [](const esp::PassNote& n) {
+      return n.pass == "deferred_weight_gradients";
+    });
     REQUIRE(note != notes.end());
     CHECK(note->fired == without.empty());
     if (!without.empty()) CHECK(note->why == "left out");
@@ -301,7 +321,8 @@ TEST_CASE("task gradients: with matrices of one task deferred the same bits for 
       pass.forward_backward(data.batch(), weights, static_cast<std::uint64_t>(step), balance);
       executor.update({step, 1, 1});
     }
-    return std::vector<float>(executor.parameters().dense.begin(), executor.parameters().dense.end());
+    return std::vector<float>(executor.parameters().dense.begin(),
+                              executor.parameters().dense.end());
   };
   const std::vector<std::string_view> none{"deferred_weight_gradients"};
   const auto one = run(1, {}), plain = run(1, none);
@@ -314,26 +335,32 @@ TEST_CASE("task gradients: with matrices of one task deferred the same bits for 
   CHECK(worst < 1e-4);
 }
 
-TEST_CASE("task gradients: matrices of one task are made of the whole batch, of tasks that are there") {
+TEST_CASE(
+    "task gradients: matrices of one task are made of the whole batch, of tasks that are there") {
   Setup<Broad> s;
   esp::TaskGradientPass<double> pass(s.executor, esp::BalanceOn::parameters);
   const auto deferred = [&](Index samples) {
     const auto& notes = pass.schedules(samples)[0]->notes;
-    return std::any_of(notes.begin(), notes.end(), [](const esp::PassNote& n) { return n.pass == "deferred_weight_gradients" && n.fired; });
+    return std::any_of(notes.begin(), notes.end(), [](const esp::PassNote& n) {
+      return n.pass == "deferred_weight_gradients" && n.fired;
+    });
   };
   CHECK(deferred(64));
   CHECK_FALSE(deferred(300));
   esp::GradientAggregator balance = Ones{};
   balance.reset(s.tasks);
   // The second batch has no labels of the first task, whose buffers hold the first batch's values.
-  for (const auto& [samples, absent] : {std::pair<Index, bool>{64, false}, {64, true}, {300, false}, {40, false}}) {
+  for (const auto& [samples, absent] :
+       {std::pair<Index, bool>{64, false}, {64, true}, {300, false}, {40, false}}) {
     CAPTURE(samples);
     CAPTURE(absent);
     const esp::RandomBatch<double> data(s.executor.plan(), samples, rows, 5, 0.1, true);
     std::vector<double> labels(static_cast<std::size_t>(2 * samples));
     esp::Batch<double> batch = data.batch();
     for (Index k = 0; k < 2; ++k) {
-      for (Index j = 0; j < samples; ++j) labels[static_cast<std::size_t>(k * samples + j)] = absent && k == 0 ? std::nan("") : batch.labels(j, k);
+      for (Index j = 0; j < samples; ++j)
+        labels[static_cast<std::size_t>(k * samples + j)] =
+            absent && k == 0 ? std::nan("") : batch.labels(j, k);
     }
     batch.labels = {labels.data(), samples, 2, samples};
     const std::vector<Gradient> separate = s.one_by_one(batch);
@@ -344,7 +371,8 @@ TEST_CASE("task gradients: matrices of one task are made of the whole batch, of 
     pass.forward_backward(batch, s.base, 7, balance);
     std::vector<double> gradient(static_cast<std::size_t>(s.executor.plan().sizes.parameters));
     s.executor.read_gradient(gradient);
-    const std::vector<double> before(s.executor.parameters().dense.begin(), s.executor.parameters().dense.end());
+    const std::vector<double> before(s.executor.parameters().dense.begin(),
+                                     s.executor.parameters().dense.end());
     s.executor.prepare(esp::Sgd{.learning_rate = 0.5}, {});
     s.executor.update({1, 1, 1});
     long wrong = 0;
@@ -388,7 +416,9 @@ TEST_CASE("task gradients: the same bits for any number of threads") {
   }
 }
 
-TEST_CASE("task gradients: in single precision, lengths whose squares are none are told apart all the same") {
+TEST_CASE(
+    "task gradients: in single precision, lengths whose squares are none are told apart all the "
+    "same") {
   const auto program = esp::program_of<ThreeBottom, float, esp::Cpu>();
   esp::TrainExecutor<float> executor(program, rows, 64, 1);
   esp::initialize(executor.plan(), 5, executor.parameters());

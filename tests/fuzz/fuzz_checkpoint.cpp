@@ -35,7 +35,8 @@ const std::vector<std::string> settings{"seed: 1", "batch_size: 2"};
 /// An in-memory file.
 class MemoryFile {
  public:
-  MemoryFile() : file_(::memfd_create("checkpoint", 0)), path_("/proc/self/fd/" + std::to_string(file_)) {
+  MemoryFile()
+      : file_(::memfd_create("checkpoint", 0)), path_("/proc/self/fd/" + std::to_string(file_)) {
     if (file_ < 0) std::abort();
   }
   MemoryFile(const MemoryFile&) = delete;
@@ -45,7 +46,8 @@ class MemoryFile {
   const std::string& path() const { return path_; }
   void set(std::string_view bytes) const {
     if (::ftruncate(file_, 0) != 0) std::abort();
-    if (::pwrite(file_, bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) std::abort();
+    if (::pwrite(file_, bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size()))
+      std::abort();
   }
 
  private:
@@ -68,7 +70,9 @@ struct State {
   Parameters<float> parameters, best;
   OptimizerState<float> optimizer;
   explicit State(const std::vector<Index>& rows)
-      : parameters(plan, rows), best(plan, rows), optimizer(parameters, plan.sizes.parameters, Adagrad{}) {
+      : parameters(plan, rows),
+        best(plan, rows),
+        optimizer(parameters, plan.sizes.parameters, Adagrad{}) {
     initialize(plan, 1, parameters);
     initialize(plan, 2, best);
   }
@@ -79,14 +83,18 @@ struct State {
 struct Run {
   std::string features = to_json(good_features()).dump();
   std::string description = join_lines(describe_plan(plan));
-  std::string loop = R"({"epoch":2,"position":4,"step":9,"best_epoch":1,"stopped":false,"out_of_patience":false})";
+  std::string loop =
+      R"({"epoch":2,"position":4,"step":9,"best_epoch":1,"stopped":false,"out_of_patience":false})";
   std::string settings_text = join_lines(settings);
   bool model = false;  ///< true: the file of a model; omits the metadata `loop`
-  std::string loop_numbers = std::string(5 * sizeof(double), '\0'), balance = std::string(2 * sizeof(double), '\0');
+  std::string loop_numbers = std::string(5 * sizeof(double), '\0'),
+              balance = std::string(2 * sizeof(double), '\0');
 
   std::string bytes() const {
     static const Floats floats;
-    const auto whole = [](const std::string& content) { return content.substr(0, content.size() / sizeof(double) * sizeof(double)); };
+    const auto whole = [](const std::string& content) {
+      return content.substr(0, content.size() / sizeof(double) * sizeof(double));
+    };
     const std::string last = whole(loop_numbers) + whole(balance);
     SafetensorsHeader head;
     head.metadata = {{"espalier", std::string(checkpoint_version)},
@@ -94,9 +102,11 @@ struct Run {
                      {"features", features},
                      {"settings", settings_text}};
     if (!model) head.metadata.emplace_back("loop", loop);
-    const std::uint64_t begin = floats.data.size(), middle = begin + whole(loop_numbers).size(), end = begin + last.size();
-    head.tensors = {{"loop", Dtype::f64, {static_cast<std::int64_t>((middle - begin) / 8)}, begin, middle},
-                    {"balance", Dtype::f64, {static_cast<std::int64_t>((end - middle) / 8)}, middle, end}};
+    const std::uint64_t begin = floats.data.size(), middle = begin + whole(loop_numbers).size(),
+                        end = begin + last.size();
+    head.tensors = {
+        {"loop", Dtype::f64, {static_cast<std::int64_t>((middle - begin) / 8)}, begin, middle},
+        {"balance", Dtype::f64, {static_cast<std::int64_t>((end - middle) / 8)}, middle, end}};
     std::string json = head.dump().substr(8);
     json.erase(json.rfind('}'));
     json += floats.entries + "}";
@@ -121,9 +131,10 @@ struct Run {
       };
       checkpoint_detail::for_each_tensor(plan, std::as_const(state.parameters), "", add);
       checkpoint_detail::for_each_tensor(plan, std::as_const(state.best), "best/", add);
-      resume_detail::for_each_state(plan, std::as_const(state.optimizer), [&](const std::string& name, std::span<const float> v) {
-        add(name, {static_cast<std::int64_t>(v.size())}, v);
-      });
+      resume_detail::for_each_state(plan, std::as_const(state.optimizer),
+                                    [&](const std::string& name, std::span<const float> v) {
+                                      add(name, {static_cast<std::int64_t>(v.size())}, v);
+                                    });
     }
   };
 };
@@ -134,7 +145,9 @@ void load_model(const std::string& path) {
   const FeaturesState again = features_from_json(Json::parse(to_json(state).dump()));
   if (to_json(again).dump() != to_json(state).dump()) std::abort();
   for (std::string_view user : {"u1", "u2", "nobody"}) {
-    if (predictor.predict_row({{"x", 1.5}, {"user", user}, {"tags", std::string_view("a|b")}}).size() != 2) std::abort();
+    if (predictor.predict_row({{"x", 1.5}, {"user", user}, {"tags", std::string_view("a|b")}})
+            .size() != 2)
+      std::abort();
   }
 }
 
@@ -145,8 +158,11 @@ void load_run(const std::string& path) {
   State state(features.vocabulary_rows());
   ResumeView view = state.view();
   const LoopState loop = load_resume(file, plan, view);
-  if (loop.epoch < 0 || loop.position < 0 || loop.step < 0 || loop.best_epoch < 0 || loop.best_epoch > loop.epoch) std::abort();
-  if (loop.reductions < 0 || loop.reduced_epoch < 0 || loop.reduced_epoch > loop.epoch) std::abort();
+  if (loop.epoch < 0 || loop.position < 0 || loop.step < 0 || loop.best_epoch < 0 ||
+      loop.best_epoch > loop.epoch)
+    std::abort();
+  if (loop.reductions < 0 || loop.reduced_epoch < 0 || loop.reduced_epoch > loop.epoch)
+    std::abort();
   if (loop.loss_sums.size() != loop.sample_sums.size()) std::abort();
   if (!loop.loss_sums.empty() && loop.loss_sums.size() != plan.tasks.size()) std::abort();
 }
@@ -159,16 +175,30 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
   Run run;
   switch (data[0] % 7) {
-    case 1: run.features = bytes; break;
-    case 2: run.loop = bytes; break;
-    case 3: run.loop_numbers = bytes; break;
-    case 4: run.balance = bytes; break;
-    case 5: run.description = bytes; break;
-    case 6: run.settings_text = bytes; break;
-    default: break;
+    case 1:
+      run.features = bytes;
+      break;
+    case 2:
+      run.loop = bytes;
+      break;
+    case 3:
+      run.loop_numbers = bytes;
+      break;
+    case 4:
+      run.balance = bytes;
+      break;
+    case 5:
+      run.description = bytes;
+      break;
+    case 6:
+      run.settings_text = bytes;
+      break;
+    default:
+      break;
   }
   const bool whole = data[0] % 7 == 0;
-  const bool only_run = data[0] % 7 == 2 || data[0] % 7 == 3 || data[0] % 7 == 4 || data[0] % 7 == 6;
+  const bool only_run =
+      data[0] % 7 == 2 || data[0] % 7 == 3 || data[0] % 7 == 4 || data[0] % 7 == 6;
   for (const auto load : {&load_model, &load_run}) {
     run.model = load == &load_model;
     if (only_run && run.model) continue;

@@ -48,12 +48,14 @@ CsvOptions options_of(const std::uint8_t* bytes) {
 void check(const Table& table) {
   for (const Column& column : table.columns()) {
     expect(column.size() == table.rows());
-    expect(column.kind == ColumnKind::number ? column.codes.empty() && column.dictionary.empty() : column.numbers.empty());
+    expect(column.kind == ColumnKind::number ? column.codes.empty() && column.dictionary.empty()
+                                             : column.numbers.empty());
     for (const std::int32_t code : column.codes) {
       expect(code >= -1 && code < static_cast<std::int32_t>(column.dictionary.size()));
     }
     for (const double value : column.numbers) expect(!std::isinf(value));
-    for (const std::string& value : column.dictionary) expect(category_key(category_key(value)) == category_key(value));
+    for (const std::string& value : column.dictionary)
+      expect(category_key(category_key(value)) == category_key(value));
   }
 }
 
@@ -61,10 +63,12 @@ bool same(const Table& a, const Table& b) {
   if (a.columns().size() != b.columns().size() || a.notes != b.notes) return false;
   for (std::size_t c = 0; c < a.columns().size(); ++c) {
     const Column &x = a.columns()[c], &y = b.columns()[c];
-    if (x.name != y.name || x.kind != y.kind || x.codes != y.codes || x.dictionary != y.dictionary) return false;
+    if (x.name != y.name || x.kind != y.kind || x.codes != y.codes || x.dictionary != y.dictionary)
+      return false;
     if (x.numbers.size() != y.numbers.size()) return false;
     for (std::size_t i = 0; i < x.numbers.size(); ++i) {
-      if (x.numbers[i] != y.numbers[i] && !(std::isnan(x.numbers[i]) && std::isnan(y.numbers[i]))) return false;
+      if (x.numbers[i] != y.numbers[i] && !(std::isnan(x.numbers[i]) && std::isnan(y.numbers[i])))
+        return false;
     }
   }
   for (Index row = 0; row < a.rows(); ++row) {
@@ -134,14 +138,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view text(reinterpret_cast<const char*>(data) + 3, size - 3);
   const Outcome whole = outcome(text, options, static_cast<Index>(text.size()) + 1);
   const Outcome parts = outcome(text, options, 16 + data[2] % 64);
-  expect(parts.error == whole.error && same(parts.table, whole.table) && said(parts.table) == said(whole.table));
+  expect(parts.error == whole.error && same(parts.table, whole.table) &&
+         said(parts.table) == said(whole.table));
 #if __has_include(<zlib.h>)
   if (text.starts_with('\x1f')) try {
-    GzipSource source(std::make_unique<TextSource>(text), "input");
-    char block[512];
-    while (source.read(block) == sizeof block) continue;
-  } catch (const DataError&) {
-  }
+      GzipSource source(std::make_unique<TextSource>(text), "input");
+      char block[512];
+      while (source.read(block) == sizeof block) continue;
+    } catch (const DataError&) {
+    }
 #endif
   if (!whole.error.empty()) return 0;
   check(whole.table);

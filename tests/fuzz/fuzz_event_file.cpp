@@ -27,13 +27,16 @@ void check(std::string_view bytes) {
     const EventLog again = parse_events(written, "written");
     if (again.cut_off || again.events.size() != 1) std::abort();
     const Event& read = again.events[0];
-    const bool same = std::bit_cast<std::uint64_t>(read.wall_time) == std::bit_cast<std::uint64_t>(event.wall_time) &&
+    const bool same = std::bit_cast<std::uint64_t>(read.wall_time) ==
+                          std::bit_cast<std::uint64_t>(event.wall_time) &&
                       read.step == event.step && read.file_version == event.file_version &&
-                      read.session_start == event.session_start && read.scalars.size() == event.scalars.size();
+                      read.session_start == event.session_start &&
+                      read.scalars.size() == event.scalars.size();
     if (!same) std::abort();
     for (std::size_t i = 0; i < read.scalars.size(); ++i) {
       if (read.scalars[i].tag != event.scalars[i].tag) std::abort();
-      if (std::bit_cast<std::uint32_t>(read.scalars[i].value) != std::bit_cast<std::uint32_t>(event.scalars[i].value)) {
+      if (std::bit_cast<std::uint32_t>(read.scalars[i].value) !=
+          std::bit_cast<std::uint32_t>(event.scalars[i].value)) {
         std::abort();
       }
     }

@@ -18,7 +18,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::uint64_t length = 0;
   for (unsigned i = 0; i < 8; ++i) length |= std::uint64_t{data[i]} << (8 * i);
   if (length > size - 8) length = size - 8;
-  const std::string_view json(reinterpret_cast<const char*>(data) + 8, static_cast<std::size_t>(length));
+  const std::string_view json(reinterpret_cast<const char*>(data) + 8,
+                              static_cast<std::size_t>(length));
   const std::uint64_t data_bytes = size - 8 - length;
   SafetensorsHeader header;
   try {
@@ -35,8 +36,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (at != data_bytes) std::abort();
   const std::string written = header.dump();
   if (written.size() % 64 != 0) std::abort();
-  const SafetensorsHeader again = SafetensorsHeader::parse(std::string_view(written).substr(8), data_bytes, "written");
-  if (again.tensors.size() != header.tensors.size() || again.metadata != header.metadata) std::abort();
+  const SafetensorsHeader again =
+      SafetensorsHeader::parse(std::string_view(written).substr(8), data_bytes, "written");
+  if (again.tensors.size() != header.tensors.size() || again.metadata != header.metadata)
+    std::abort();
   if (again.dump() != written) std::abort();
   return 0;
 }

@@ -22,15 +22,19 @@ using esp::Index;
 template <esp::FixedString Name, int Units>
 using Click = esp::Task<Name, esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Tower<Units>>;
 
-struct Bottom : esp::MultiTaskModel<esp::Inputs<esp::NumericVector<"x", 256>>, esp::SharedBottom<esp::Mlp<512, 256>>,
-                                    Click<"click", 64>, Click<"buy", 64>,
-                                    esp::Task<"time", esp::MeanSquaredError, esp::Weight{0.5}, esp::Tower<64>>> {};
-struct Experts : esp::MultiTaskModel<esp::Inputs<esp::NumericVector<"x", 499>>, esp::Mmoe<8, esp::Mlp<16>>,
-                                     Click<"income", 8>, Click<"married", 8>> {};
-struct Tables : esp::MultiTaskModel<
-                    esp::Inputs<esp::NumericVector<"x", 13>, esp::Categorical<"user", 16>, esp::Categorical<"item", 16>,
-                                esp::Categorical<"shop", 16>, esp::Categorical<"city", 16>>,
-                    esp::SharedBottom<esp::Mlp<64, 32>>, Click<"click", 16>, Click<"buy", 16>> {};
+struct Bottom : esp::MultiTaskModel<
+                    esp::Inputs<esp::NumericVector<"x", 256>>,
+                    esp::SharedBottom<esp::Mlp<512, 256>>, Click<"click", 64>, Click<"buy", 64>,
+                    esp::Task<"time", esp::MeanSquaredError, esp::Weight{0.5}, esp::Tower<64>>> {};
+struct Experts
+    : esp::MultiTaskModel<esp::Inputs<esp::NumericVector<"x", 499>>, esp::Mmoe<8, esp::Mlp<16>>,
+                          Click<"income", 8>, Click<"married", 8>> {};
+struct Tables
+    : esp::MultiTaskModel<esp::Inputs<esp::NumericVector<"x", 13>, esp::Categorical<"user", 16>,
+                                      esp::Categorical<"item", 16>, esp::Categorical<"shop", 16>,
+                                      esp::Categorical<"city", 16>>,
+                          esp::SharedBottom<esp::Mlp<64, 32>>, Click<"click", 16>,
+                          Click<"buy", 16>> {};
 
 template <class Model>
 std::vector<Index> rows() {
@@ -40,7 +44,8 @@ std::vector<Index> rows() {
 template <class Model, Index Samples>
 void step(int times) {
   const esp::RandomBatch<float> data(esp::plan_of<Model>(), Samples, rows<Model>(), 1);
-  esp::TrainExecutor<float> executor{esp::program_of<Model, float, esp::Cpu>(), rows<Model>(), Samples, 1};
+  esp::TrainExecutor<float> executor{esp::program_of<Model, float, esp::Cpu>(), rows<Model>(),
+                                     Samples, 1};
   esp::initialize(executor.plan(), 3, executor.parameters());
   executor.prepare(esp::Adam{}, {});
   const std::vector<double> weights(esp::plan_of<Model>().tasks.size(), 1.0);
@@ -55,7 +60,8 @@ void infer(int times) {
   const esp::RandomBatch<float> data(esp::plan_of<Model>(), Samples, rows<Model>(), 1);
   esp::Parameters<float> parameters{esp::plan_of<Model>(), rows<Model>()};
   esp::initialize(esp::plan_of<Model>(), 1, parameters);
-  const esp::InferenceExecutor<float> executor(esp::program_of<Model, float, esp::Cpu>(), parameters);
+  const esp::InferenceExecutor<float> executor(esp::program_of<Model, float, esp::Cpu>(),
+                                               parameters);
   auto workspace = executor.make_workspace();
   std::array<std::array<float, static_cast<std::size_t>(Samples)>, 3> values{};
   std::vector<float*> out;

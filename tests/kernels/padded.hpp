@@ -23,7 +23,10 @@ class Padded {
   static constexpr T fence = static_cast<T>(-12345.5);
 
   Padded(Index rows, Index cols, Index gap = 0, Index shift = 0)
-      : rows_(rows), cols_(cols), stride_(rows + gap), shift_(shift),
+      : rows_(rows),
+        cols_(cols),
+        stride_(rows + gap),
+        shift_(shift),
         memory_(static_cast<std::size_t>(shift + (rows + gap) * cols + 7), fence) {
     for (Index j = 0; j < cols; ++j) {
       for (Index i = 0; i < rows; ++i) at(i, j) = std::numeric_limits<T>::quiet_NaN();
@@ -46,10 +49,16 @@ class Padded {
 
   [[nodiscard]] T& at(Index i, Index j) { return memory_[place(i, j)]; }
   /// The value as a double, for references.
-  [[nodiscard]] double operator()(Index i, Index j) const { return static_cast<double>(memory_[place(i, j)]); }
+  [[nodiscard]] double operator()(Index i, Index j) const {
+    return static_cast<double>(memory_[place(i, j)]);
+  }
 
-  [[nodiscard]] espalier::View<T> view() { return {memory_.data() + shift_, rows_, cols_, stride_}; }
-  [[nodiscard]] espalier::View<const T> view() const { return {memory_.data() + shift_, rows_, cols_, stride_}; }
+  [[nodiscard]] espalier::View<T> view() {
+    return {memory_.data() + shift_, rows_, cols_, stride_};
+  }
+  [[nodiscard]] espalier::View<const T> view() const {
+    return {memory_.data() + shift_, rows_, cols_, stride_};
+  }
   [[nodiscard]] T* data() { return memory_.data() + shift_; }
   [[nodiscard]] const T* data() const { return memory_.data() + shift_; }
   [[nodiscard]] Index rows() const { return rows_; }
@@ -68,7 +77,9 @@ class Padded {
   }
 
  private:
-  [[nodiscard]] std::size_t place(Index i, Index j) const { return static_cast<std::size_t>(shift_ + i + j * stride_); }
+  [[nodiscard]] std::size_t place(Index i, Index j) const {
+    return static_cast<std::size_t>(shift_ + i + j * stride_);
+  }
 
   Index rows_, cols_, stride_, shift_;
   std::vector<T> memory_;

@@ -11,8 +11,9 @@ using namespace espalier;
 
 namespace {
 
-constexpr Activation all[] = {Activation::identity, Activation::relu, Activation::leaky_relu, Activation::gelu,
-                              Activation::silu,     Activation::tanh, Activation::sigmoid};
+constexpr Activation all[] = {Activation::identity, Activation::relu, Activation::leaky_relu,
+                              Activation::gelu,     Activation::silu, Activation::tanh,
+                              Activation::sigmoid};
 
 }  // namespace
 

@@ -19,11 +19,13 @@ TEST_CASE_TEMPLATE("copy: over, and added", T, float, double) {
     x.randomize(1);
     // Y is NaN and must not be read.
     esp::cpu::copy(esp::Cpu{}, std::as_const(x).view(), y.view(), false);
-    CHECK(worst_error(y, [&](Index i, Index j) { return x(i, j); }, exact) == 0);
+    CHECK(worst_error(
+              y, [&](Index i, Index j) { return x(i, j); }, exact) == 0);
     y.randomize(2);
     const Padded<T> before = y;
     esp::cpu::copy(esp::Cpu{}, std::as_const(x).view(), y.view(), true);
-    CHECK(worst_error(y, [&](Index i, Index j) { return x(i, j) + before(i, j); }, last_places) <= 1);
+    CHECK(worst_error(
+              y, [&](Index i, Index j) { return x(i, j) + before(i, j); }, last_places) <= 1);
     CHECK(y.fenced());
   }
 }
@@ -38,7 +40,9 @@ TEST_CASE_TEMPLATE("gather: rows of a table, the last one too", T, float, double
     for (Index j = 0; j < cols; ++j) ids.push_back(static_cast<std::int32_t>(random.below(11)));
     ids.back() = 10;
     esp::cpu::gather(esp::Cpu{}, table.data(), ids.data(), y.view());
-    CHECK(worst_error(y, [&](Index i, Index j) { return table(i, ids[static_cast<std::size_t>(j)]); }, exact) == 0);
+    CHECK(worst_error(
+              y, [&](Index i, Index j) { return table(i, ids[static_cast<std::size_t>(j)]); },
+              exact) == 0);
     CHECK(y.fenced());
   }
 }
@@ -52,19 +56,23 @@ TEST_CASE_TEMPLATE("gather_pooled: sums and means of none, one and many rows", T
     // A microbatch: its first value is not at 0.
     std::vector<std::int32_t> ids{4, 4, 4}, offsets{3};
     for (Index j = 0; j < cols; ++j) {
-      for (std::uint64_t n = j == 0 ? 0 : random.below(9); n > 0; --n) ids.push_back(static_cast<std::int32_t>(random.below(5)));
+      for (std::uint64_t n = j == 0 ? 0 : random.below(9); n > 0; --n)
+        ids.push_back(static_cast<std::int32_t>(random.below(5)));
       offsets.push_back(static_cast<std::int32_t>(ids.size()));
     }
     for (const bool mean : {false, true}) {
       Padded<T> y(width, cols, width % 3, 1);
       esp::cpu::gather_pooled(esp::Cpu{}, table.data(), ids.data(), offsets.data(), mean, y.view());
       const auto expected = [&](Index i, Index j) {
-        const std::int32_t begin = offsets[static_cast<std::size_t>(j)], end = offsets[static_cast<std::size_t>(j) + 1];
+        const std::int32_t begin = offsets[static_cast<std::size_t>(j)],
+                           end = offsets[static_cast<std::size_t>(j) + 1];
         double sum = 0;
-        for (std::int32_t k = begin; k < end; ++k) sum += table(i, ids[static_cast<std::size_t>(k)]);
+        for (std::int32_t k = begin; k < end; ++k)
+          sum += table(i, ids[static_cast<std::size_t>(k)]);
         return mean && end > begin ? sum / (end - begin) : sum;
       };
-      CHECK(worst_error(y, expected, [](Index, Index) { return 2e-5 * 8 * epsilon_of<T> / 1e-7; }) <= 1);
+      CHECK(worst_error(y, expected,
+                        [](Index, Index) { return 2e-5 * 8 * epsilon_of<T> / 1e-7; }) <= 1);
       CHECK(y.fenced());
     }
   }

@@ -32,7 +32,9 @@ std::vector<Dims> all_dims() {
   dims.push_back({16, 513, 64});
   dims.push_back({520, 260, 7});
   // Full tiles of every height, also with more than one block of columns or depth.
-  for (const Dims& d : {Dims{64, 40, 16}, {70, 70, 32}, {65, 130, 48}, {97, 193, 63}, {60, 1100, 48}}) dims.push_back(d);
+  for (const Dims& d :
+       {Dims{64, 40, 16}, {70, 70, 32}, {65, 130, 48}, {97, 193, 63}, {60, 1100, 48}})
+    dims.push_back(d);
   return dims;
 }
 
@@ -48,25 +50,32 @@ void check_forward(const Dims& d, std::size_t turn) {
   const auto act = static_cast<esp::Activation>(turn % 7);
   const bool with_bias = turn % 3 != 0;
   const bool with_pre = needs_pre_activation(act) || turn % 5 == 0;
-  Padded<T> w(d.inputs, d.outputs, 0, q.shift), b(d.outputs, 1, 0, p.shift), x(d.inputs, d.samples, p.gap, q.shift);
+  Padded<T> w(d.inputs, d.outputs, 0, q.shift), b(d.outputs, 1, 0, p.shift),
+      x(d.inputs, d.samples, p.gap, q.shift);
   w.randomize(1);
   b.randomize(2);
   x.randomize(3);
   Padded<T> y(d.outputs, d.samples, q.gap, p.shift), pre(d.outputs, d.samples, p.gap, p.shift);
-  const bool fused = act == esp::Activation::identity || act == esp::Activation::relu || act == esp::Activation::leaky_relu;
+  const bool fused = act == esp::Activation::identity || act == esp::Activation::relu ||
+                     act == esp::Activation::leaky_relu;
   const bool pre_used = with_pre && !fused;
   dense_forward(esp::Cpu{}, w.data(), with_bias ? b.data() : nullptr, std::as_const(x).view(), act,
                 pre_used ? pre.view() : esp::View<T>{}, y.view());
   const auto sum = [&](Index i, Index j, bool magnitude) {
     double s = with_bias ? (magnitude ? std::abs(b(i, 0)) : b(i, 0)) : 0;
-    for (Index k = 0; k < d.inputs; ++k) s += magnitude ? std::abs(w(k, i) * x(k, j)) : w(k, i) * x(k, j);
+    for (Index k = 0; k < d.inputs; ++k)
+      s += magnitude ? std::abs(w(k, i) * x(k, j)) : w(k, i) * x(k, j);
     return s;
   };
   const auto bound = [&](Index i, Index j) {
-    return epsilon_of<T> * (4 * (1 + std::abs(sum(i, j, false))) + static_cast<double>(d.inputs + 2) * sum(i, j, true) * 1.2);
+    return epsilon_of<T> * (4 * (1 + std::abs(sum(i, j, false))) +
+                            static_cast<double>(d.inputs + 2) * sum(i, j, true) * 1.2);
   };
-  CHECK(worst_error(y, [&](Index i, Index j) { return esp::activate(act, sum(i, j, false)); }, bound) <= 1);
-  if (pre_used) CHECK(worst_error(pre, [&](Index i, Index j) { return sum(i, j, false); }, bound) <= 1);
+  CHECK(worst_error(
+            y, [&](Index i, Index j) { return esp::activate(act, sum(i, j, false)); }, bound) <= 1);
+  if (pre_used)
+    CHECK(worst_error(
+              pre, [&](Index i, Index j) { return sum(i, j, false); }, bound) <= 1);
   CHECK(y.fenced());
   CHECK(pre.fenced());
 }
@@ -84,11 +93,15 @@ void check_input_gradient(const Dims& d, std::size_t turn) {
     dense_input_gradient(esp::Cpu{}, w.data(), std::as_const(dy).view(), dx.view(), accumulate);
     const auto sum = [&](Index i, Index j, bool magnitude) {
       double s = accumulate ? (magnitude ? std::abs(before(i, j)) : before(i, j)) : 0;
-      for (Index k = 0; k < d.outputs; ++k) s += magnitude ? std::abs(w(i, k) * dy(k, j)) : w(i, k) * dy(k, j);
+      for (Index k = 0; k < d.outputs; ++k)
+        s += magnitude ? std::abs(w(i, k) * dy(k, j)) : w(i, k) * dy(k, j);
       return s;
     };
-    CHECK(worst_error(dx, [&](Index i, Index j) { return sum(i, j, false); },
-                      [&](Index i, Index j) { return epsilon_of<T> * static_cast<double>(d.outputs + 3) * sum(i, j, true); }) <= 1);
+    CHECK(worst_error(
+              dx, [&](Index i, Index j) { return sum(i, j, false); },
+              [&](Index i, Index j) {
+                return epsilon_of<T> * static_cast<double>(d.outputs + 3) * sum(i, j, true);
+              }) <= 1);
     CHECK(dx.fenced());
   }
 }
@@ -108,18 +121,23 @@ void check_weight_gradient(const Dims& d, std::size_t turn) {
                         with_bias ? db.data() : nullptr);
   const auto weight = [&](Index i, Index o, bool magnitude) {
     double s = magnitude ? std::abs(dw_before(i, o)) : dw_before(i, o);
-    for (Index j = 0; j < d.samples; ++j) s += magnitude ? std::abs(dy(o, j) * x(i, j)) : dy(o, j) * x(i, j);
+    for (Index j = 0; j < d.samples; ++j)
+      s += magnitude ? std::abs(dy(o, j) * x(i, j)) : dy(o, j) * x(i, j);
     return s;
   };
   const auto bias = [&](Index o, bool magnitude) {
     double s = magnitude ? std::abs(db_before(o, 0)) : db_before(o, 0);
-    for (Index j = 0; j < d.samples && with_bias; ++j) s += magnitude ? std::abs(dy(o, j)) : dy(o, j);
+    for (Index j = 0; j < d.samples && with_bias; ++j)
+      s += magnitude ? std::abs(dy(o, j)) : dy(o, j);
     return s;
   };
   const double terms = epsilon_of<T> * static_cast<double>(d.samples + 3);
-  CHECK(worst_error(dw, [&](Index i, Index o) { return weight(i, o, false); },
-                    [&](Index i, Index o) { return terms * weight(i, o, true); }) <= 1);
-  CHECK(worst_error(db, [&](Index o, Index) { return bias(o, false); }, [&](Index o, Index) { return terms * bias(o, true); }) <= 1);
+  CHECK(worst_error(
+            dw, [&](Index i, Index o) { return weight(i, o, false); },
+            [&](Index i, Index o) { return terms * weight(i, o, true); }) <= 1);
+  CHECK(worst_error(
+            db, [&](Index o, Index) { return bias(o, false); },
+            [&](Index o, Index) { return terms * bias(o, true); }) <= 1);
   CHECK(dw.fenced());
   CHECK(db.fenced());
 }
@@ -145,7 +163,8 @@ const double missing = std::numeric_limits<double>::quiet_NaN();
 TEST_CASE("dense: forward and both gradients over odd sizes, strides and misalignments, in float") {
   with_each_instruction_set([](esp::InstructionSet) { check_all<float>(); });
 }
-TEST_CASE("dense: forward and both gradients over odd sizes, strides and misalignments, in double") {
+TEST_CASE(
+    "dense: forward and both gradients over odd sizes, strides and misalignments, in double") {
   with_each_instruction_set([](esp::InstructionSet) { check_all<double>(); });
 }
 
@@ -175,24 +194,30 @@ TEST_CASE_TEMPLATE("dense: one sample times packed weights", T, float, double) {
         const bool with_bias = turn % 3 != 0;
         // Packed rows are not read from W: fill these rows of W with NaN.
         Index rows_packed = 0;
-        for (Index height; (height = esp::cpu::packed_rows(m - rows_packed)) > 0;) rows_packed += height;
+        for (Index height; (height = esp::cpu::packed_rows(m - rows_packed)) > 0;)
+          rows_packed += height;
         CHECK(m - rows_packed < 32);
         const Padded<T> whole = w;
         for (Index i = 0; i < rows_packed; ++i) {
           for (Index q = 0; q < k; ++q) w.at(q, i) = std::numeric_limits<T>::quiet_NaN();
         }
         Padded<T> pre(m, 1);
-        dense_forward(esp::Cpu{}, esp::Stored<T>(w.data(), packed.data()), with_bias ? b.data() : nullptr,
-                      std::as_const(x).view(), act, needs_pre_activation(act) ? pre.view() : esp::View<T>{}, y.view());
+        dense_forward(esp::Cpu{}, esp::Stored<T>(w.data(), packed.data()),
+                      with_bias ? b.data() : nullptr, std::as_const(x).view(), act,
+                      needs_pre_activation(act) ? pre.view() : esp::View<T>{}, y.view());
         const auto sum = [&](Index i, bool magnitude) {
           double s = with_bias ? b(i, 0) : 0;
           if (magnitude) s = std::abs(s);
-          for (Index q = 0; q < k; ++q) s += magnitude ? std::abs(whole(q, i) * x(q, 0)) : whole(q, i) * x(q, 0);
+          for (Index q = 0; q < k; ++q)
+            s += magnitude ? std::abs(whole(q, i) * x(q, 0)) : whole(q, i) * x(q, 0);
           return s;
         };
-        CHECK(worst_error(y, [&](Index i, Index) { return esp::activate(act, sum(i, false)); }, [&](Index i, Index) {
-                return epsilon_of<T> * (4 * (1 + std::abs(sum(i, false))) + static_cast<double>(k + 2) * sum(i, true) * 1.2);
-              }) <= 1);
+        CHECK(worst_error(
+                  y, [&](Index i, Index) { return esp::activate(act, sum(i, false)); },
+                  [&](Index i, Index) {
+                    return epsilon_of<T> * (4 * (1 + std::abs(sum(i, false))) +
+                                            static_cast<double>(k + 2) * sum(i, true) * 1.2);
+                  }) <= 1);
         CHECK(y.fenced());
       }
     }
@@ -205,9 +230,13 @@ TEST_CASE("dense: nothing to do") {
   b.randomize(2);
   dw.randomize(3);
   const Padded<float> before = dw;
-  dense_forward(esp::Cpu{}, w.data(), b.data(), std::as_const(x).view(), esp::Activation::relu, esp::View<float>{}, y.view());
-  dense_weight_gradient(esp::Cpu{}, std::as_const(y).view(), std::as_const(x).view(), dw.data(), b.data());
-  CHECK(worst_error(dw, [&](Index i, Index j) { return before(i, j); }, [](Index, Index) { return 1e-30; }) == 0);
+  dense_forward(esp::Cpu{}, w.data(), b.data(), std::as_const(x).view(), esp::Activation::relu,
+                esp::View<float>{}, y.view());
+  dense_weight_gradient(esp::Cpu{}, std::as_const(y).view(), std::as_const(x).view(), dw.data(),
+                        b.data());
+  CHECK(worst_error(
+            dw, [&](Index i, Index j) { return before(i, j); },
+            [](Index, Index) { return 1e-30; }) == 0);
 }
 
 TEST_CASE("dense: a NaN or an infinity spoils its own sample and its own weights alone") {
@@ -215,13 +244,16 @@ TEST_CASE("dense: a NaN or an infinity spoils its own sample and its own weights
     for (const double bad : {missing, std::numeric_limits<double>::infinity()}) {
       CAPTURE(size);
       const Index spoilt = size / 2;
-      Padded<float> w(size, size), x(size, size, 1), b(size, 1), y(size, size, 2), dx(size, size), dw(size, size), db(size, 1);
+      Padded<float> w(size, size), x(size, size, 1), b(size, 1), y(size, size, 2), dx(size, size),
+          dw(size, size), db(size, 1);
       w.randomize(1);
       x.randomize(2);
       b.randomize(3);
       x.at(0, spoilt) = static_cast<float>(bad);
-      for (const esp::Activation act : {esp::Activation::identity, esp::Activation::relu, esp::Activation::leaky_relu}) {
-        dense_forward(esp::Cpu{}, w.data(), b.data(), std::as_const(x).view(), act, esp::View<float>{}, y.view());
+      for (const esp::Activation act :
+           {esp::Activation::identity, esp::Activation::relu, esp::Activation::leaky_relu}) {
+        dense_forward(esp::Cpu{}, w.data(), b.data(), std::as_const(x).view(), act,
+                      esp::View<float>{}, y.view());
         for (Index j = 0; j < size; ++j) {
           for (Index i = 0; i < size; ++i) {
             if (j != spoilt) CHECK(std::isfinite(y(i, j)));
@@ -237,7 +269,8 @@ TEST_CASE("dense: a NaN or an infinity spoils its own sample and its own weights
       dense_input_gradient(esp::Cpu{}, w.data(), std::as_const(y).view(), dx.view(), false);
       dw.fill(0);
       db.fill(0);
-      dense_weight_gradient(esp::Cpu{}, std::as_const(y).view(), std::as_const(x).view(), dw.data(), db.data());
+      dense_weight_gradient(esp::Cpu{}, std::as_const(y).view(), std::as_const(x).view(), dw.data(),
+                            db.data());
       for (Index a = 0; a < size; ++a) {
         for (Index i = 0; i < size; ++i) {
           CHECK(std::isfinite(dx(i, a)) == (a != spoilt));
@@ -261,10 +294,16 @@ TEST_CASE("activation_backward: dy ∘ act′, in place") {
     }
     dy.randomize(turn + 1);
     const Padded<float> before = dy;
-    activation_backward(esp::Cpu{}, act, needs_pre_activation(act) ? std::as_const(pre).view() : esp::View<const float>{},
-                        std::as_const(post).view(), dy.view());
-    const auto expected = [&](Index i, Index j) { return before(i, j) * esp::activation_derivative(act, pre(i, j), post(i, j)); };
-    CHECK(worst_error(dy, expected, [&](Index i, Index j) { return 4e-7 * (std::abs(before(i, j)) + 1e-30); }) <= 1);
+    activation_backward(
+        esp::Cpu{}, act,
+        needs_pre_activation(act) ? std::as_const(pre).view() : esp::View<const float>{},
+        std::as_const(post).view(), dy.view());
+    const auto expected = [&](Index i, Index j) {
+      return before(i, j) * esp::activation_derivative(act, pre(i, j), post(i, j));
+    };
+    CHECK(worst_error(dy, expected, [&](Index i, Index j) {
+            return 4e-7 * (std::abs(before(i, j)) + 1e-30);
+          }) <= 1);
     CHECK(dy.fenced());
   }
 }

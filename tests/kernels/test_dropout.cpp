@@ -78,7 +78,8 @@ TEST_CASE_TEMPLATE("dropout: strides, misalignment, over and added; in place", T
     y.randomize(4);
     const Padded<T> before = y;
     esp::cpu::dropout(esp::Cpu{}, std::as_const(x).view(), 0.3, 5, 2, y.view(), true);
-    CHECK(worst_error(y, [&](Index i, Index j) { return before(i, j) + expected(i, j); }, bound) <= 1);
+    CHECK(worst_error(
+              y, [&](Index i, Index j) { return before(i, j) + expected(i, j); }, bound) <= 1);
     CHECK(y.fenced());
   }
 }
@@ -89,6 +90,7 @@ TEST_CASE("dropout: what is dropped is zero, be it NaN or infinite") {
   esp::cpu::dropout(esp::Cpu{}, std::as_const(x).view(), 0.5, 5, 0, y.view(), false);
   const std::vector<bool> dropped = mask(33, 30, 0.5, 5, 0);
   for (Index j = 0; j < 30; ++j) {
-    for (Index i = 0; i < 33; ++i) CHECK(std::isnan(y(i, j)) != dropped[static_cast<std::size_t>(j * 33 + i)]);
+    for (Index i = 0; i < 33; ++i)
+      CHECK(std::isnan(y(i, j)) != dropped[static_cast<std::size_t>(j * 33 + i)]);
   }
 }

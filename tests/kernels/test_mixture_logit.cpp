@@ -107,10 +107,19 @@ TEST_CASE_TEMPLATE("mixture logit: values and gradients, for any number of criti
 
 TEST_CASE(
     "mixture logit: far from a half in single precision, a gate that is shut, one critic, NaN") {
-  const float z[][2] = {{-200, -90}, {200, 95}, {300, -300}, {5, 7}, {1, std::nanf("")}, {-100, 50}, {90, -1}, {-95, 1}};
-  const float g[][2] = {{0.5F, 0.5F}, {0.5F, 0.5F}, {0.25F, 0.75F}, {1, 0}, {0.5F, 0.5F}, {1, 0}, {1, 0}, {1, 1e-44F}};
-  const double expected[] = {-90 - std::log(2), 95 + std::log(2), std::log(0.25 / 0.75), 5,
-                             std::nan(""), -100, 90, std::log(std::exp(-95) + static_cast<double>(1e-44F) / (1 + std::exp(-1)))};
+  const float z[][2] = {{-200, -90},        {200, 95},  {300, -300}, {5, 7},
+                        {1, std::nanf("")}, {-100, 50}, {90, -1},    {-95, 1}};
+  const float g[][2] = {{0.5F, 0.5F}, {0.5F, 0.5F}, {0.25F, 0.75F}, {1, 0},
+                        {0.5F, 0.5F}, {1, 0},       {1, 0},         {1, 1e-44F}};
+  const double expected[] = {
+      -90 - std::log(2),
+      95 + std::log(2),
+      std::log(0.25 / 0.75),
+      5,
+      std::nan(""),
+      -100,
+      90,
+      std::log(std::exp(-95) + static_cast<double>(1e-44F) / (1 + std::exp(-1)))};
   for (std::size_t i = 0; i < 8; ++i) {
     CAPTURE(i);
     const esp::View<const float> critics{z[i], 2, 1, 2}, gate{g[i], 2, 1, 2};

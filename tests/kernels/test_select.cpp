@@ -21,7 +21,9 @@ namespace {
 
 const esp::Cpu device;
 
-double smooth_step(double t) { return t <= -0.5 ? 0 : t >= 0.5 ? 1 : -2 * t * t * t + 1.5 * t + 0.5; }
+double smooth_step(double t) {
+  return t <= -0.5 ? 0 : t >= 0.5 ? 1 : -2 * t * t * t + 1.5 * t + 0.5;
+}
 
 /// y_e for column j of x by the formula.
 template <class T>
@@ -41,7 +43,8 @@ double chosen(const Padded<T>& x, Index selectors, Index bits, Index e, Index j)
 
 }  // namespace
 
-TEST_CASE_TEMPLATE("select: weights and gradient, for any number of selectors and experts", T, float, double) {
+TEST_CASE_TEMPLATE("select: weights and gradient, for any number of selectors and experts", T,
+                   float, double) {
   for (Index bits = 1; bits <= 5; ++bits) {
     for (Index selectors = 1; selectors <= 4; ++selectors) {
       const Index rows = selectors * (bits + 1), experts = Index{1} << bits, cols = 3;
@@ -52,8 +55,9 @@ TEST_CASE_TEMPLATE("select: weights and gradient, for any number of selectors an
       x.randomize(static_cast<std::uint64_t>(10 * bits + selectors), 0.3);
       dy.randomize(5);
       esp::cpu::select_forward(device, std::as_const(x).view(), selectors, bits, y.view());
-      CHECK(worst_error(y, [&](Index e, Index j) { return chosen(x, selectors, bits, e, j); },
-                        [&](Index, Index) { return 60 * epsilon_of<T>; }) <= 1);
+      CHECK(worst_error(
+                y, [&](Index e, Index j) { return chosen(x, selectors, bits, e, j); },
+                [&](Index, Index) { return 60 * epsilon_of<T>; }) <= 1);
       CHECK(y.fenced());
       for (Index j = 0; j < cols; ++j) {
         double sum = 0;
@@ -65,19 +69,22 @@ TEST_CASE_TEMPLATE("select: weights and gradient, for any number of selectors an
           Padded<T> dx(rows, cols, 1, 1);
           if (accumulate) dx.randomize(6);
           const Padded<T> before = dx;
-          esp::cpu::select_backward(device, std::as_const(x).view(), selectors, bits, std::as_const(dy).view(), dx.view(), accumulate);
-          CHECK(worst_error(dx,
-                            [&](Index r, Index j) {
-                              const auto loss = [&](double step) {
-                                Padded<T> moved = x;
-                                moved.at(r, j) += step;
-                                double sum = 0;
-                                for (Index e = 0; e < experts; ++e) sum += dy(e, j) * chosen(moved, selectors, bits, e, j);
-                                return sum;
-                              };
-                              return (accumulate ? before(r, j) : 0) + (loss(1e-6) - loss(-1e-6)) / 2e-6;
-                            },
-                            [](Index, Index) { return 1e-8; }) <= 1);
+          esp::cpu::select_backward(device, std::as_const(x).view(), selectors, bits,
+                                    std::as_const(dy).view(), dx.view(), accumulate);
+          CHECK(worst_error(
+                    dx,
+                    [&](Index r, Index j) {
+                      const auto loss = [&](double step) {
+                        Padded<T> moved = x;
+                        moved.at(r, j) += step;
+                        double sum = 0;
+                        for (Index e = 0; e < experts; ++e)
+                          sum += dy(e, j) * chosen(moved, selectors, bits, e, j);
+                        return sum;
+                      };
+                      return (accumulate ? before(r, j) : 0) + (loss(1e-6) - loss(-1e-6)) / 2e-6;
+                    },
+                    [](Index, Index) { return 1e-8; }) <= 1);
           CHECK(dx.fenced());
         }
       }
@@ -99,14 +106,19 @@ TEST_CASE("select: decided bits leave one expert for each selector, and a NaN sh
   CHECK(std::isnan(y(0, 1)));
 }
 
-TEST_CASE_TEMPLATE("hard concrete gates: their middle, their slopes, and how often they are shut", T, float, double) {
-  const std::vector<T> log_alpha{static_cast<T>(-4), static_cast<T>(-0.3), static_cast<T>(0.7), static_cast<T>(5)};
+TEST_CASE_TEMPLATE("hard concrete gates: their middle, their slopes, and how often they are shut",
+                   T, float, double) {
+  const std::vector<T> log_alpha{static_cast<T>(-4), static_cast<T>(-0.3), static_cast<T>(0.7),
+                                 static_cast<T>(5)};
   std::vector<T> z(4), slopes(4);
   esp::cpu::hard_concrete(device, log_alpha.data(), Index{4}, 1, false, z.data(), slopes.data());
   for (std::size_t i = 0; i < 4; ++i) {
-    const double s = 1 / (1 + std::exp(-static_cast<double>(log_alpha[i]))), stretched = 1.2 * s - 0.1;
-    CHECK(static_cast<double>(z[i]) == doctest::Approx(std::min(std::max(stretched, 0.0), 1.0)).epsilon(1e-6));
-    CHECK(static_cast<double>(slopes[i]) == doctest::Approx(stretched > 0 && stretched < 1 ? 1.2 * s * (1 - s) : 0).epsilon(1e-6));
+    const double s = 1 / (1 + std::exp(-static_cast<double>(log_alpha[i]))),
+                 stretched = 1.2 * s - 0.1;
+    CHECK(static_cast<double>(z[i]) ==
+          doctest::Approx(std::min(std::max(stretched, 0.0), 1.0)).epsilon(1e-6));
+    CHECK(static_cast<double>(slopes[i]) ==
+          doctest::Approx(stretched > 0 && stretched < 1 ? 1.2 * s * (1 - s) : 0).epsilon(1e-6));
   }
   // P(z = 0) = σ(β log(−γ/ζ) − log α), P(z = 1) = 1 − σ(β log((1 − γ)/(ζ − 1)) − log α) (Louizos et
   // al., eq. 12).
@@ -114,7 +126,8 @@ TEST_CASE_TEMPLATE("hard concrete gates: their middle, their slopes, and how oft
   std::vector<double> shut(4), wide(4);
   const int draws = 20000;
   for (int k = 0; k < draws; ++k) {
-    esp::cpu::hard_concrete(device, log_alpha.data(), Index{4}, static_cast<std::uint64_t>(k), true, z.data(), slopes.data());
+    esp::cpu::hard_concrete(device, log_alpha.data(), Index{4}, static_cast<std::uint64_t>(k), true,
+                            z.data(), slopes.data());
     for (std::size_t i = 0; i < 4; ++i) {
       shut[i] += (z[i] == 0 ? 1.0 : 0.0) / draws;
       wide[i] += (z[i] == 1 ? 1.0 : 0.0) / draws;
@@ -124,7 +137,8 @@ TEST_CASE_TEMPLATE("hard concrete gates: their middle, their slopes, and how oft
   }
   for (std::size_t i = 0; i < 4; ++i) {
     const double a = static_cast<double>(log_alpha[i]);
-    const double p = 1 / (1 + std::exp(a - beta * std::log(0.1 / 1.1))), q = 1 / (1 + std::exp(beta * std::log(1.1 / 0.1) - a));
+    const double p = 1 / (1 + std::exp(a - beta * std::log(0.1 / 1.1))),
+                 q = 1 / (1 + std::exp(beta * std::log(1.1 / 0.1) - a));
     CHECK(std::abs(shut[i] - p) < 5 * std::sqrt(p * (1 - p) / draws) + 1e-9);
     CHECK(std::abs(wide[i] - q) < 5 * std::sqrt(q * (1 - q) / draws) + 1e-9);
   }
@@ -132,13 +146,17 @@ TEST_CASE_TEMPLATE("hard concrete gates: their middle, their slopes, and how oft
   for (std::uint64_t key = 0; key < 50; ++key) {
     std::vector<double> at{0.4}, up{0.4 + 1e-6}, down{0.4 - 1e-6}, slope(1), a(1), b(1), mid(1);
     esp::cpu::hard_concrete(device, at.data(), Index{1}, key, true, mid.data(), slope.data());
-    esp::cpu::hard_concrete(device, up.data(), Index{1}, key, true, a.data(), static_cast<double*>(nullptr));
-    esp::cpu::hard_concrete(device, down.data(), Index{1}, key, true, b.data(), static_cast<double*>(nullptr));
+    esp::cpu::hard_concrete(device, up.data(), Index{1}, key, true, a.data(),
+                            static_cast<double*>(nullptr));
+    esp::cpu::hard_concrete(device, down.data(), Index{1}, key, true, b.data(),
+                            static_cast<double*>(nullptr));
     CHECK(slope[0] == doctest::Approx((a[0] - b[0]) / 2e-6).epsilon(1e-5));
   }
 }
 
-TEST_CASE_TEMPLATE("gate dropout: weights that stay sum to 1, some go, and the gradient is that of the same draw", T, float, double) {
+TEST_CASE_TEMPLATE(
+    "gate dropout: weights that stay sum to 1, some go, and the gradient is that of the same draw",
+    T, float, double) {
   for (Index experts = 1; experts <= 11; ++experts) {
     const Index groups = 1 + experts % 3, cols = 1 + experts % 4, rows = experts * groups;
     CAPTURE(experts);
@@ -149,7 +167,8 @@ TEST_CASE_TEMPLATE("gate dropout: weights that stay sum to 1, some go, and the g
     }
     dy.randomize(3);
     for (std::uint64_t key = 0; key < 20; ++key) {
-      esp::cpu::gate_dropout_forward(device, std::as_const(g).view(), groups, 0.4, key, 5, y.view());
+      esp::cpu::gate_dropout_forward(device, std::as_const(g).view(), groups, 0.4, key, 5,
+                                     y.view());
       CHECK(y.fenced());
       for (Index j = 0; j < cols; ++j) {
         for (Index at = 0; at < rows; at += experts) {
@@ -169,22 +188,25 @@ TEST_CASE_TEMPLATE("gate dropout: weights that stay sum to 1, some go, and the g
       }
       if constexpr (std::is_same_v<T, double>) {
         Padded<T> dg(rows, cols, 3, 2);
-        esp::cpu::gate_dropout_backward(device, std::as_const(g).view(), std::as_const(y).view(), std::as_const(dy).view(), groups, 0.4,
-                                        key, 5, dg.view(), false);
+        esp::cpu::gate_dropout_backward(device, std::as_const(g).view(), std::as_const(y).view(),
+                                        std::as_const(dy).view(), groups, 0.4, key, 5, dg.view(),
+                                        false);
         CHECK(dg.fenced());
-        CHECK(worst_error(dg,
-                          [&](Index i, Index j) {
-                            const auto loss = [&](double step) {
-                              Padded<T> moved = g, out(rows, cols);
-                              moved.at(i, j) += step;
-                              esp::cpu::gate_dropout_forward(device, std::as_const(moved).view(), groups, 0.4, key, 5, out.view());
-                              double sum = 0;
-                              for (Index e = 0; e < rows; ++e) sum += dy(e, j) * out(e, j);
-                              return sum;
-                            };
-                            return (loss(1e-6) - loss(-1e-6)) / 2e-6;
-                          },
-                          [](Index, Index) { return 1e-7; }) <= 1);
+        CHECK(worst_error(
+                  dg,
+                  [&](Index i, Index j) {
+                    const auto loss = [&](double step) {
+                      Padded<T> moved = g, out(rows, cols);
+                      moved.at(i, j) += step;
+                      esp::cpu::gate_dropout_forward(device, std::as_const(moved).view(), groups,
+                                                     0.4, key, 5, out.view());
+                      double sum = 0;
+                      for (Index e = 0; e < rows; ++e) sum += dy(e, j) * out(e, j);
+                      return sum;
+                    };
+                    return (loss(1e-6) - loss(-1e-6)) / 2e-6;
+                  },
+                  [](Index, Index) { return 1e-7; }) <= 1);
       }
     }
   }
@@ -209,7 +231,8 @@ TEST_CASE("gate dropout: as often as its rate says, whatever microbatch a sample
   }
 }
 
-TEST_CASE_TEMPLATE("gate load: weighted sums, and the gradient of a balanced one", T, float, double) {
+TEST_CASE_TEMPLATE("gate load: weighted sums, and the gradient of a balanced one", T, float,
+                   double) {
   for (Index rows = 2; rows <= 14; rows += 2) {
     const Index cols = 1 + rows % 5;
     Padded<T> g(rows, cols, 1, 2);
@@ -219,23 +242,29 @@ TEST_CASE_TEMPLATE("gate load: weighted sums, and the gradient of a balanced one
     for (Index e = 0; e < rows; ++e) load.push_back(static_cast<T>(0.1 * static_cast<double>(e)));
     std::vector<T> sums(static_cast<std::size_t>(rows + 1));
     esp::cpu::gate_load(device, std::as_const(g).view(), weights.data(), sums.data());
-    CHECK(static_cast<double>(sums[0]) == doctest::Approx(static_cast<double>(cols * (cols + 1)) / 2));
+    CHECK(static_cast<double>(sums[0]) ==
+          doctest::Approx(static_cast<double>(cols * (cols + 1)) / 2));
     for (Index e = 0; e < rows; ++e) {
       double sum = 0;
       for (Index j = 0; j < cols; ++j) sum += static_cast<double>(1 + j) * g(e, j);
-      CHECK(static_cast<double>(sums[static_cast<std::size_t>(1 + e)]) == doctest::Approx(sum).epsilon(1e-4));
+      CHECK(static_cast<double>(sums[static_cast<std::size_t>(1 + e)]) ==
+            doctest::Approx(sum).epsilon(1e-4));
     }
     const T scales[2] = {T{2}, T{3}};
     for (const bool accumulate : {false, true}) {
       Padded<T> dg(rows, cols, 2, 1);
       if (accumulate) dg.randomize(8);
       const Padded<T> before = dg;
-      esp::cpu::load_balance_backward(device, load.data(), scales, Index{2}, weights.data(), dg.view(), accumulate);
-      CHECK(worst_error(dg,
-                        [&](Index e, Index j) {
-                          return (accumulate ? before(e, j) : 0) + (e < rows / 2 ? 2 : 3) * static_cast<double>(1 + j) * 0.1 * static_cast<double>(e);
-                        },
-                        [](Index, Index) { return 100 * epsilon_of<T>; }) <= 1);
+      esp::cpu::load_balance_backward(device, load.data(), scales, Index{2}, weights.data(),
+                                      dg.view(), accumulate);
+      CHECK(worst_error(
+                dg,
+                [&](Index e, Index j) {
+                  return (accumulate ? before(e, j) : 0) + (e < rows / 2 ? 2 : 3) *
+                                                               static_cast<double>(1 + j) * 0.1 *
+                                                               static_cast<double>(e);
+                },
+                [](Index, Index) { return 100 * epsilon_of<T>; }) <= 1);
       CHECK(dg.fenced());
     }
   }

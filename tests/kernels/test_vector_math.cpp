@@ -20,7 +20,8 @@ namespace {
 double ulps(float found, double wanted) {
   int exponent = 0;
   std::frexp(wanted, &exponent);
-  return std::abs(static_cast<double>(found) - wanted) / std::ldexp(1.0, (std::max)(exponent - 24, -149));
+  return std::abs(static_cast<double>(found) - wanted) /
+         std::ldexp(1.0, (std::max)(exponent - 24, -149));
 }
 
 /// Calls visit(±x) for every `step`-th float x from `least` to `most`.
@@ -91,8 +92,10 @@ TEST_CASE("vector math: logistic functions are within 4 ulp") {
     CHECK(worst < 4);
     CHECK(worst > 0.4);
   }
-  const Logistic<FloatRegister> nan = logistic(logit(splat<FloatRegister>(std::numeric_limits<float>::quiet_NaN())));
-  CHECK((std::isnan(nan.up[0]) && std::isnan(nan.down[0]) && std::isnan(nan.log_up[0]) && std::isnan(nan.log_down[0])));
+  const Logistic<FloatRegister> nan =
+      logistic(logit(splat<FloatRegister>(std::numeric_limits<float>::quiet_NaN())));
+  CHECK((std::isnan(nan.up[0]) && std::isnan(nan.down[0]) && std::isnan(nan.log_up[0]) &&
+         std::isnan(nan.log_down[0])));
   const Logistic<FloatRegister> far = logistic(logit(splat<FloatRegister>(-1e4F)));
   CHECK((far.up[0] == 0 && far.down[0] == 1 && far.log_up[0] == 1e4F && far.log_down[0] == 0));
 }

@@ -12,6 +12,7 @@ int main() {
   if (ESPALIER_UP_TO == 4 && !wide) return 77;
   int wrong[] = {wrong_in_baseline_unit(), wrong_in_v3_unit(), 0};
   if constexpr (ESPALIER_UP_TO == 4) wrong[2] = wrong_in_v4_unit();
-  std::printf("wrong results: %d baseline, %d x86-64-v3, %d x86-64-v4\n", wrong[0], wrong[1], wrong[2]);
+  std::printf("wrong results: %d baseline, %d x86-64-v3, %d x86-64-v4\n", wrong[0], wrong[1],
+              wrong[2]);
   return wrong[0] + wrong[1] + wrong[2] == 0 ? 0 : 1;
 }

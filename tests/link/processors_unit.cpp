@@ -36,7 +36,8 @@ int wrong_products(Index out, Index in, Index n) {
   std::vector<float> y(dy.size()), dx(x.size()), dw(w.size());
   const espalier::Cpu device;
   const espalier::View<const float> xv{x.data(), in, n, in}, dv{dy.data(), out, n, out};
-  espalier::cpu::dense_forward<float>(device, w.data(), nullptr, xv, espalier::Activation::identity, {}, {y.data(), out, n, out});
+  espalier::cpu::dense_forward<float>(device, w.data(), nullptr, xv, espalier::Activation::identity,
+                                      {}, {y.data(), out, n, out});
   espalier::cpu::dense_input_gradient<float>(device, w.data(), dv, {dx.data(), in, n, in}, false);
   espalier::cpu::dense_weight_gradient<float>(device, dv, xv, dw.data(), nullptr);
   int wrong = 0;
@@ -66,8 +67,8 @@ int wrong_mixtures(Index rows) {
   constexpr Index experts = 3;
   const auto f = values(experts * rows, 8), g = values(experts, 9);
   std::vector<float> y(static_cast<std::size_t>(rows) + 1, 7.0F);
-  espalier::cpu::mix_forward<float>({}, {f.data(), experts * rows, 1, experts * rows}, {g.data(), experts, 1, experts},
-                                    {y.data(), rows, 1, rows});
+  espalier::cpu::mix_forward<float>({}, {f.data(), experts * rows, 1, experts * rows},
+                                    {g.data(), experts, 1, experts}, {y.data(), rows, 1, rows});
   int wrong = y.back() == 7.0F ? 0 : 1;
   for (Index i = 0; i < rows; ++i) {
     double sum = 0;
@@ -81,8 +82,8 @@ int wrong_losses(Index n) {
   const auto z = values(n, 4);
   std::vector<float> y = values(n, 5), gradient(y.size());
   for (float& label : y) label = label > 0 ? 1.0F : 0.0F;
-  const double sum = espalier::apply_loss<espalier::BinaryCrossEntropy, float>({z.data(), 1, n, 1}, y.data(), nullptr, 1.0F,
-                                                                               {gradient.data(), 1, n, 1});
+  const double sum = espalier::apply_loss<espalier::BinaryCrossEntropy, float>(
+      {z.data(), 1, n, 1}, y.data(), nullptr, 1.0F, {gradient.data(), 1, n, 1});
   double expected = 0;
   int wrong = 0;
   for (Index j = 0; j < n; ++j) {
@@ -100,7 +101,8 @@ int wrong_updates(Index n) {
   const espalier::Optimizer adam = espalier::Adam{.learning_rate = 0.1};
   adam.update(p.data(), g.data(), states, n, {1, 1, 1});
   int wrong = 0;
-  for (Index i = 0; i < n; ++i) wrong += near(at(p, i), at(before, i) - 0.1 * (at(g, i) > 0 ? 1 : -1)) ? 0 : 1;
+  for (Index i = 0; i < n; ++i)
+    wrong += near(at(p, i), at(before, i) - 0.1 * (at(g, i) > 0 ? 1 : -1)) ? 0 : 1;
   return wrong;
 }
 
@@ -109,7 +111,8 @@ int wrong_updates(Index n) {
 int ESPALIER_UNIT() {
   int wrong = 0;
   for (const Index n : {1, 2, 3, 7, 19, 40}) {
-    for (const Index out : {1, 2, 5, 33, 100}) wrong += wrong_products(out, 37, n) + wrong_products(37, out, n);
+    for (const Index out : {1, 2, 5, 33, 100})
+      wrong += wrong_products(out, 37, n) + wrong_products(37, out, n);
     wrong += wrong_mixtures(5 * n) + wrong_losses(9 * n) + wrong_updates(9 * n);
   }
   return wrong;

@@ -145,7 +145,8 @@ void check_apply(Index n, Index stride, std::uint64_t labels_below, bool weighte
         CHECK(found == 0);
       } else {
         const double want = static_cast<double>(scale * w) * g[i];
-        CHECK(static_cast<double>(found) == doctest::Approx(want).epsilon(std::is_same_v<T, float> ? 1e-6 : 1e-14));
+        CHECK(static_cast<double>(found) ==
+              doctest::Approx(want).epsilon(std::is_same_v<T, float> ? 1e-6 : 1e-14));
       }
     }
   }
@@ -184,8 +185,9 @@ TEST_CASE("losses: a sample's gradient is the same bits wherever it lies in a mi
     for (const std::size_t n : {std::size_t{1}, std::size_t{19}}) {
       if (j + n > 53) continue;
       std::vector<float> g(n);
-      apply_loss<BinaryCrossEntropy, float>({s.logits.data() + j, 1, static_cast<Index>(n), 1}, s.labels.data() + j,
-                                            s.weights.data() + j, 0.25F, {g.data(), 1, static_cast<Index>(n), 1});
+      apply_loss<BinaryCrossEntropy, float>({s.logits.data() + j, 1, static_cast<Index>(n), 1},
+                                            s.labels.data() + j, s.weights.data() + j, 0.25F,
+                                            {g.data(), 1, static_cast<Index>(n), 1});
       CHECK(std::equal(g.begin(), g.end(), s.gradient.begin() + static_cast<std::ptrdiff_t>(j)));
     }
   }

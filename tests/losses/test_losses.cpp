@@ -182,8 +182,8 @@ TEST_CASE("losses: gradients against central differences") {
   check_gradient<BasicWeightedLogistic<Negatives::unwatched>>({0, 1, 0.37, 250});
 }
 
-TEST_CASE_TEMPLATE("losses: the gradient of softmax cross-entropy against central differences", L, SoftmaxCrossEntropy<5>,
-                   WeightedClasses) {
+TEST_CASE_TEMPLATE("losses: the gradient of softmax cross-entropy against central differences", L,
+                   SoftmaxCrossEntropy<5>, WeightedClasses) {
   double z[5] = {0.3, -1.7, 2.2, 0, 1.1}, ignored[5], gradient[5];
   for (int y = 0; y < 5; ++y) {
     L::template evaluate<double>(z, y, gradient);

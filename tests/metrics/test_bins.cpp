@@ -40,8 +40,9 @@ TEST_CASE("bins of equal counts: as many samples each, in order, equal probabili
   CHECK(two[1].mean_label == 0.5);
   CHECK(two[1].low == 0.5);
   CHECK(two[1].high == 0.5);
-  const auto weighted = reliability_quantiles(std::vector<double>{0.1, 0.2, 0.3}, std::vector<double>{0, 1, 1},
-                                              std::vector<double>{2, 1, 1}, 2);
+  const auto weighted =
+      reliability_quantiles(std::vector<double>{0.1, 0.2, 0.3}, std::vector<double>{0, 1, 1},
+                            std::vector<double>{2, 1, 1}, 2);
   REQUIRE(weighted.size() == 2);
   CHECK(weighted[0].weight == 2);
   CHECK(weighted[1].mean_prediction == 0.25);
@@ -51,10 +52,12 @@ TEST_CASE("bins of equal counts: as many samples each, in order, equal probabili
 }
 
 TEST_CASE("class_confusion counts what class_accuracy counts") {
-  const std::vector<double> p{.8, .1, .1, .4, .4, .2, .1, .1, .8, .3, .5, .2}, y{0, 1, 2, std::nan("")}, w{1, 2, 4, 8};
+  const std::vector<double> p{.8, .1, .1, .4, .4, .2, .1, .1, .8, .3, .5, .2},
+      y{0, 1, 2, std::nan("")}, w{1, 2, 4, 8};
   // Of equal probabilities the first class counts.
   CHECK(class_confusion(p, y, 3, w) == std::vector<double>{1, 0, 0, 2, 0, 0, 0, 0, 4});
   CHECK(class_accuracy(p, y, 3, w) == 5.0 / 7);
   CHECK_THROWS_WITH_AS(static_cast<void>(class_confusion(p, std::vector<double>{0, 1, 3, 0}, 3)),
-                       "class_confusion: label 2 is 3; expected a whole number in [0, 3) or NaN", ConfigError);
+                       "class_confusion: label 2 is 3; expected a whole number in [0, 3) or NaN",
+                       ConfigError);
 }

@@ -2,8 +2,8 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <set>
 #include <limits>
+#include <set>
 #include <vector>
 
 #include "espalier/metrics/baselines.hpp"

@@ -140,7 +140,8 @@ TEST_CASE("grouped metrics agree with scikit-learn and with brute force over tie
 TEST_CASE("ndcg of exponential gains holds for labels that 2^y overflows for") {
   const std::vector<double> scores{1, 2}, labels{2000, 0};
   const std::vector<std::int64_t> groups{7, 7};
-  CHECK(ndcg_at_k(scores, labels, groups, 10, Gain::exponential).value == close(1 / std::log2(3.0)));
+  CHECK(ndcg_at_k(scores, labels, groups, 10, Gain::exponential).value ==
+        close(1 / std::log2(3.0)));
 }
 
 TEST_CASE("reliability bins agree with scikit-learn's calibration curve") {
@@ -286,15 +287,18 @@ TEST_CASE("the best constant of classes: their shares, and the most frequent one
   // Of 7 labels 4 are 2, 2 are 0, 1 is 1.
   CHECK(constant_class_accuracy(y, 3) == 4.0 / 7);
   CHECK(constant_class_log_loss(y, 4) ==
-        doctest::Approx(4.0 / 7 * std::log(7.0 / 4) + 2.0 / 7 * std::log(7.0 / 2) + 1.0 / 7 * std::log(7.0)));
+        doctest::Approx(4.0 / 7 * std::log(7.0 / 4) + 2.0 / 7 * std::log(7.0 / 2) +
+                        1.0 / 7 * std::log(7.0)));
   // Weights 3, 2 and 5 of 10: another class is the most frequent.
   CHECK(constant_class_accuracy(y, 3, w) == 0.5);
-  CHECK(constant_class_log_loss(y, 3, w) == doctest::Approx(0.3 * std::log(1 / 0.3) + 0.2 * std::log(5) + 0.5 * std::log(2)));
+  CHECK(constant_class_log_loss(y, 3, w) ==
+        doctest::Approx(0.3 * std::log(1 / 0.3) + 0.2 * std::log(5) + 0.5 * std::log(2)));
   CHECK(constant_class_log_loss(Doubles{1, 1}, 2) == 0);
   CHECK(std::isnan(constant_class_accuracy(Doubles{missing}, 2)));
   CHECK(std::isnan(constant_class_log_loss(Doubles{}, 2)));
-  CHECK(error_of([] { return constant_class_accuracy(Doubles{0, 2}, 2); }) ==
-        "class_shares: label 1 is 2; expected a whole number in [0, 2) or NaN");
+  CHECK(error_of([] {
+          return constant_class_accuracy(Doubles{0, 2}, 2);
+        }) == "class_shares: label 1 is 2; expected a whole number in [0, 2) or NaN");
 }
 
 TEST_CASE("log-loss: logits of any size, classes of two as binary, clipping by the type") {

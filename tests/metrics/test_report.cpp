@@ -118,15 +118,19 @@ TEST_CASE("every kind of label has its metrics, each the one of its function") {
   CHECK(others.tasks[2].labelled == 1);
   // The mean of class labels has no meaning.
   CHECK(std::isnan(others.tasks[2].mean));
-  CHECK(Report{{others.tasks[2]}}.to_string() == "task  labelled  mean  log_loss  accuracy\nkind         1     -    0.2877    1.0000\n");
-  const Report nothing{{evaluate({"kind", "kind", LabelKind::classes, 2}, Doubles{0.25, 0.75}, Doubles{missing})}};
-  CHECK(nothing.to_string() == "task  labelled  mean  log_loss  accuracy\nkind         0   n/a       n/a       n/a\n");
+  CHECK(Report{{others.tasks[2]}}.to_string() ==
+        "task  labelled  mean  log_loss  accuracy\nkind         1     -    0.2877    1.0000\n");
+  const Report nothing{
+      {evaluate({"kind", "kind", LabelKind::classes, 2}, Doubles{0.25, 0.75}, Doubles{missing})}};
+  CHECK(nothing.to_string() ==
+        "task  labelled  mean  log_loss  accuracy\nkind         0   n/a       n/a       n/a\n");
   CHECK(others.value("buy", "auc") == roc_auc(p, y));
 }
 
 TEST_CASE("a report's columns are its own, whatever metrics are called") {
   const Report report{{{"a", {{"mean", 1.0}, {"task", 2.0}}, 3, 0.5}}};
-  CHECK(report.to_string() == "task  labelled    mean    mean    task\na            3  0.5000  1.0000  2.0000\n");
+  CHECK(report.to_string() ==
+        "task  labelled    mean    mean    task\na            3  0.5000  1.0000  2.0000\n");
 }
 
 TEST_CASE("resamples of floats are floats: what is clipped is clipped alike") {

@@ -135,7 +135,8 @@ TEST_CASE("metrics: rows of weight 0 change no bit of any function") {
       [](const Rows& r) { return constant_rmse(r.labels, r.weights); },
       [](const Rows& r) { return constant_mae(r.labels, r.weights); },
       [](const Rows& r) {
-        const Interval i = bootstrap(roc_auc, {r.predictions, r.labels, r.weights}, {.resamples = 20});
+        const Interval i =
+            bootstrap(roc_auc, {r.predictions, r.labels, r.weights}, {.resamples = 20});
         return i.low + 7 * i.high;
       }};
   Random random(8);

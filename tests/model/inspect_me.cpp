@@ -16,9 +16,10 @@ namespace {
 
 namespace esp = espalier;
 
-using Inputs = esp::Inputs<esp::Numeric<"age">, esp::NumericVector<"v", 2, esp::AsIs>, esp::Categorical<"user", 4>,
-                           esp::Categorical<"friend", 4, esp::SharedTable<"user">>, esp::Hashed<"page", 16, 2>,
-                           esp::MultiCategorical<"tags", 3>>;
+using Inputs = esp::Inputs<esp::Numeric<"age">, esp::NumericVector<"v", 2, esp::AsIs>,
+                           esp::Categorical<"user", 4>,
+                           esp::Categorical<"friend", 4, esp::SharedTable<"user">>,
+                           esp::Hashed<"page", 16, 2>, esp::MultiCategorical<"tags", 3>>;
 using Click = esp::Task<"click", esp::BinaryCrossEntropy>;
 using Stars = esp::Task<"stars", esp::SoftmaxCrossEntropy<3>>;
 struct Model : esp::MultiTaskModel<Inputs, esp::SharedBottom<esp::Mlp<8>>, Click, Stars> {};

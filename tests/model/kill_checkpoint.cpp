@@ -18,19 +18,23 @@ namespace {
 constexpr int tensors = 7;
 
 /// Each version has other sizes, so a mixture of two files cannot be parsed.
-std::int64_t length(int tensor, std::int64_t version) { return 1 + 9001 * tensor + version % 13 * 512; }
+std::int64_t length(int tensor, std::int64_t version) {
+  return 1 + 9001 * tensor + version % 13 * 512;
+}
 
 std::string name(int tensor) { return "tensor/" + std::to_string(tensor); }
 
 std::int64_t check(const std::string& path) {
   const SafetensorsFile file(path);
   const std::int64_t version = file.values<std::int64_t>("version").at(0);
-  if (file.metadata("version") != std::to_string(version)) throw CheckpointError("metadata is of another version");
+  if (file.metadata("version") != std::to_string(version))
+    throw CheckpointError("metadata is of another version");
   for (int t = 0; t < tensors; ++t) {
     std::vector<float> values(static_cast<std::size_t>(length(t, version)));
     file.read(name(t), {length(t, version)}, std::span(values));
     for (const float value : values) {
-      if (value != static_cast<float>(version)) throw CheckpointError(name(t) + " is of another version");
+      if (value != static_cast<float>(version))
+        throw CheckpointError(name(t) + " is of another version");
     }
   }
   return version;
@@ -45,7 +49,8 @@ void write(const std::string& path, std::int64_t version) {
   writer.metadata("version", std::to_string(version));
   writer.add("version", {1}, std::span<const std::int64_t>(&version, 1));
   for (int t = 0; t < tensors; ++t) {
-    writer.add(name(t), {length(t, version)}, std::span<const float>(values[static_cast<std::size_t>(t)]));
+    writer.add(name(t), {length(t, version)},
+               std::span<const float>(values[static_cast<std::size_t>(t)]));
   }
   writer.write(path);
 }

@@ -7,10 +7,14 @@
 using namespace espalier_test;
 
 TEST_CASE("description: a model line by line") {
-  struct Model : esp::MultiTaskModel<esp::Inputs<esp::NumericVector<"v", 2, esp::AsIs>, esp::Numeric<"x", esp::Clip<esp::Range{0, 9}>, esp::Log1p>,
-                                                 esp::Hashed<"url", 100, 3>, esp::Categorical<"movie", 4, esp::MinCount<5>>,
-                                                 esp::MultiCategorical<"seen", 4, esp::SharedTable<"movie">, esp::MinCount<5>>>,
-                                     esp::Mmoe<2, esp::MlpOf<esp::Activation::silu, 6>>, Click> {};
+  struct Model
+      : esp::MultiTaskModel<
+            esp::Inputs<
+                esp::NumericVector<"v", 2, esp::AsIs>,
+                esp::Numeric<"x", esp::Clip<esp::Range{0, 9}>, esp::Log1p>,
+                esp::Hashed<"url", 100, 3>, esp::Categorical<"movie", 4, esp::MinCount<5>>,
+                esp::MultiCategorical<"seen", 4, esp::SharedTable<"movie">, esp::MinCount<5>>>,
+            esp::Mmoe<2, esp::MlpOf<esp::Activation::silu, 6>>, Click> {};
   CHECK(esp::join_lines(esp::describe_plan(esp::plan_of<Model>())) ==
         "sharing: mmoe\n"
         "input 'v': numeric × 2\n"

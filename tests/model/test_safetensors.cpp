@@ -100,7 +100,8 @@ TEST_CASE("what is written is read, in aligned places") {
   CHECK(file.at("weights").elements() == 6);
   CHECK(file.metadata("a") == "x\ny");
   CHECK(file.tensors().size() == 5);
-  for (const TensorInfo& tensor : file.tensors()) CHECK(tensor.begin % dtype_size(tensor.dtype) == 0);
+  for (const TensorInfo& tensor : file.tensors())
+    CHECK(tensor.begin % dtype_size(tensor.dtype) == 0);
   const InputFile raw(folder / "a");
   std::string last(3, ' ');
   raw.read(raw.size() - 3, std::as_writable_bytes(std::span(last)));
@@ -122,7 +123,8 @@ TEST_CASE("checksums of tensors and texts go with them, and damage is named") {
         "metadata 'crc32c' is what the writer keeps its checksums in, expected another key");
   writer.write(path);
   const std::string whole = read_file(path);
-  const std::string known = R"("crc32c":"{\"metadata\":{\"note\":\"e3069283\"},\"tensor\":{\"values\":\")";
+  const std::string known =
+      R"("crc32c":"{\"metadata\":{\"note\":\"e3069283\"},\"tensor\":{\"values\":\")";
   CHECK(whole.find(known) != std::string::npos);  // the published CRC-32C of "123456789"
   CHECK(whole.find(R"(\"bytes\":\"e3069283\"})") != std::string::npos);
   CHECK(SafetensorsFile(path).metadata().size() == 1);  // metadata() does not include the checksums
@@ -133,8 +135,10 @@ TEST_CASE("checksums of tensors and texts go with them, and damage is named") {
   const SafetensorsFile file(path);
   CHECK(file.values<float>("values") == values);
   CHECK(failure([&] { static_cast<void>(file.values<std::uint8_t>("bytes")); }) ==
-        path + ": tensor 'bytes' is damaged: its CRC-32C is \"116d1180\", expected \"e3069283\"; where it was changed on "
-               "purpose, leave metadata 'crc32c' out");
+        path +
+            ": tensor 'bytes' is damaged: its CRC-32C is \"116d1180\", expected \"e3069283\"; "
+            "where it was changed on "
+            "purpose, leave metadata 'crc32c' out");
   damaged = whole;
   damaged[damaged.find("\"note\":\"1") + 8] = '3';
   CHECK(open_message(path, damaged).starts_with("metadata 'note' is damaged: its CRC-32C is "));
@@ -145,7 +149,8 @@ TEST_CASE("checksums of tensors and texts go with them, and damage is named") {
   damaged = whole;
   damaged[damaged.find("\\\"bytes\\\":") + 2] = 'c';
   CHECK(open_message(path, damaged) ==
-        "metadata 'crc32c' lacks the tensor 'bytes', expected 2 tensors and 1 texts: the file is damaged; where it was changed "
+        "metadata 'crc32c' lacks the tensor 'bytes', expected 2 tensors and 1 texts: the file is "
+        "damaged; where it was changed "
         "on purpose, leave that metadata out");
 }
 
@@ -208,12 +213,14 @@ TEST_CASE("of a temporary file, what it holds is given by value") {
   writer.write(folder / "a");
   const std::string& about = SafetensorsFile(folder / "a").metadata("about");
   CHECK(about == long_text);
-  const TensorInfo& tensor = SafetensorsFile(folder / "a").at("a name of more letters than a string keeps");
+  const TensorInfo& tensor =
+      SafetensorsFile(folder / "a").at("a name of more letters than a string keeps");
   CHECK(tensor.shape == Shape{1});
   std::string names;
   for (const TensorInfo& t : SafetensorsFile(folder / "a").tensors()) names += t.name;
   CHECK(names == tensor.name);
-  for (const auto& [key, text] : SafetensorsFile(folder / "a").metadata()) CHECK(key + text == "about" + long_text);
+  for (const auto& [key, text] : SafetensorsFile(folder / "a").metadata())
+    CHECK(key + text == "about" + long_text);
 }
 
 TEST_CASE("the writer refuses what would not be read") {
@@ -222,12 +229,16 @@ TEST_CASE("the writer refuses what would not be read") {
   const std::span<const float> span(values);
   writer.add("w", {2, 3}, span);
   CHECK(failure([&] { writer.add("w", {6}, span); }) == "tensor 'w' is added twice");
-  CHECK(failure([&] { writer.add("v", {2, 2}, span); }) ==
-        "tensor 'v': 24 bytes do not fill F32 [2, 2]");
-  CHECK(failure([&] { writer.add("v", {-2, -3}, span); }) ==
-        "tensor 'v': 24 bytes do not fill F32 [-2, -3]");
+  CHECK(failure([&] {
+          writer.add("v", {2, 2}, span);
+        }) == "tensor 'v': 24 bytes do not fill F32 [2, 2]");
+  CHECK(failure([&] {
+          writer.add("v", {-2, -3}, span);
+        }) == "tensor 'v': 24 bytes do not fill F32 [-2, -3]");
   const std::span<const float> nothing;
-  CHECK(failure([&] { writer.add("v", {0, -5}, nothing); }) == "tensor 'v': 0 bytes do not fill F32 [0, -5]");
+  CHECK(failure([&] {
+          writer.add("v", {0, -5}, nothing);
+        }) == "tensor 'v': 0 bytes do not fill F32 [0, -5]");
   CHECK(failure([&] { writer.add("__metadata__", {6}, span); }) ==
         "tensor '__metadata__': expected a UTF-8 name other than __metadata__");
   writer.metadata("k", "1");
@@ -242,12 +253,15 @@ TEST_CASE("asking for another tensor, type or shape says what is there") {
   write_file_atomically(path, golden());
   const SafetensorsFile file(path);
   std::vector<float> values(12);
-  CHECK(failure([&] { file.read("v", {3, 4}, std::span(values)); }) ==
-        path + ": expected a tensor 'v', found none");
-  CHECK(failure([&] { file.read("w", {4, 3}, std::span(values)); }) ==
-        path + ": tensor 'w' has shape [3, 4], expected [4, 3] (12 values)");
-  CHECK(failure([&] { file.read("w", {3, 4}, std::span(values).first(11)); }) ==
-        path + ": tensor 'w' has shape [3, 4], expected [3, 4] (11 values)");
+  CHECK(failure([&] {
+          file.read("v", {3, 4}, std::span(values));
+        }) == path + ": expected a tensor 'v', found none");
+  CHECK(failure([&] {
+          file.read("w", {4, 3}, std::span(values));
+        }) == path + ": tensor 'w' has shape [3, 4], expected [4, 3] (12 values)");
+  CHECK(failure([&] {
+          file.read("w", {3, 4}, std::span(values).first(11));
+        }) == path + ": tensor 'w' has shape [3, 4], expected [3, 4] (11 values)");
   CHECK(failure([&] { static_cast<void>(file.values<double>("w")); }) ==
         path + ": tensor 'w' is F32, expected F64");
   CHECK(failure([&] { static_cast<void>(file.metadata("x")); }) ==
@@ -262,11 +276,13 @@ TEST_CASE("hostile headers are refused, each with its reason") {
   CHECK(message("{}", 0) == "accepted");
   CHECK(message("", 0) == "f: not a safetensors file: expected '{' after the length");
   CHECK(message("[]", 0) == "f: not a safetensors file: expected '{' after the length");
-  CHECK(message("{\"a\"", 0) == "f: not a safetensors file: header: byte 4: expected ':', found the end");
+  CHECK(message("{\"a\"", 0) ==
+        "f: not a safetensors file: header: byte 4: expected ':', found the end");
   CHECK(message("{\"t\":1}", 0) == "f: tensor 't': expected an object, found 1");
-  CHECK(message(tensor("\"dtype\":\"F31\"," + shape + "\"data_offsets\":[0,8]"), 8) ==
-        "f: tensor 't': dtype: expected one of BOOL U8 I8 U16 I16 F16 BF16 U32 I32 F32 U64 I64 F64, "
-        "found \"F31\"");
+  CHECK(
+      message(tensor("\"dtype\":\"F31\"," + shape + "\"data_offsets\":[0,8]"), 8) ==
+      "f: tensor 't': dtype: expected one of BOOL U8 I8 U16 I16 F16 BF16 U32 I32 F32 U64 I64 F64, "
+      "found \"F31\"");
   CHECK(message(tensor(shape + "\"data_offsets\":[0,8]"), 8).ends_with("found none"));
   CHECK(message(tensor(f32 + "\"data_offsets\":[0,8]"), 8) ==
         "f: tensor 't': shape: expected a list of integers from 0 to 2^53, found none");
@@ -322,14 +338,16 @@ TEST_CASE("a file cut off anywhere is said to be") {
     const std::string said = open_message(path, whole.substr(0, size));
     CHECK(said.find(size < 8 ? "not a safetensors file: " : "cut off: ") != std::string::npos);
   }
-  CHECK(open_message(path, whole.substr(0, 100)) == "cut off: the header ends at byte 152, the file at byte 100");
+  CHECK(open_message(path, whole.substr(0, 100)) ==
+        "cut off: the header ends at byte 152, the file at byte 100");
   CHECK(open_message(path, whole.substr(0, 200)) ==
         "tensor 'w': cut off: it ends at byte 64 of the data, the file at byte 48");
 }
 
 TEST_CASE("what is no safetensors file is said by how it begins") {
   const TemporaryFolder folder;
-  const std::string path = folder / "pytorch_model.bin", no = "not a safetensors file: it begins like ";
+  const std::string path = folder / "pytorch_model.bin",
+                    no = "not a safetensors file: it begins like ";
   CHECK(open_message(path, "") == "not a safetensors file: it is empty");
   // The text is not read as a header length of 7742… bytes.
   CHECK(open_message(path, "user,click\nu1,0\n") == no + "a CSV file: 'user,click'");
@@ -346,9 +364,11 @@ TEST_CASE("lengths that lie") {
   CHECK(open_message(path, whole) == "accepted");
   CHECK(open_message(path, whole + "x") ==
         "the tensors end at byte 64 of the data, expected 65, the end of the file");
-  CHECK(open_message(path, "1234567") == "not a safetensors file: it begins like a text: '1234567'");
+  CHECK(open_message(path, "1234567") ==
+        "not a safetensors file: it begins like a text: '1234567'");
   CHECK(open_message(path, with_length(~0ULL, "{}")) ==
         "not a safetensors file: it begins like the bytes ff ff ff ff ff ff ff ff");
-  CHECK(open_message(path, with_length(3, "{}")) == "cut off: the header ends at byte 11, the file at byte 10");
+  CHECK(open_message(path, with_length(3, "{}")) ==
+        "cut off: the header ends at byte 11, the file at byte 10");
   CHECK(open_message(path, with_length(2, "{}")) == "accepted");
 }

@@ -23,7 +23,9 @@ void check_same(const esp::Report& a, const esp::Report& b) {
   }
 }
 
-esp::SavedMetrics metrics_in(const std::string& path) { return esp::load_metrics(esp::SafetensorsFile(path)); }
+esp::SavedMetrics metrics_in(const std::string& path) {
+  return esp::load_metrics(esp::SafetensorsFile(path));
+}
 
 }  // namespace
 
@@ -81,7 +83,8 @@ TEST_CASE("a resumed run keeps the metrics of an epoch before") {
 }
 
 TEST_CASE("metrics as JSON: what is undefined is null, another shape is refused") {
-  const esp::SavedMetrics saved{2, {{{"click", {{"auc", esp::undefined}, {"log_loss", 0.1}}, 7, 0.25}}}};
+  const esp::SavedMetrics saved{
+      2, {{{"click", {{"auc", esp::undefined}, {"log_loss", 0.1}}, 7, 0.25}}}};
   const std::string text =
       R"({"split":"validation","epoch":2,"tasks":{"click":{"labelled":7,"mean":0.25,"metrics":{"auc":null,"log_loss":0.1}}}})";
   CHECK(esp::to_json(saved).dump() == text);
@@ -89,8 +92,9 @@ TEST_CASE("metrics as JSON: what is undefined is null, another shape is refused"
   CHECK(std::isnan(read.report.value("click", "auc")));
   CHECK(read.report.value("click", "log_loss") == 0.1);
   CHECK(read.report.tasks[0].labelled == 7);
-  CHECK(message_of([] { static_cast<void>(esp::metrics_from_json(esp::Json::parse(R"({"epoch":0,"tasks":{}})"))); }) ==
-        "epoch is 0, expected 1 or more");
+  CHECK(message_of([] {
+          static_cast<void>(esp::metrics_from_json(esp::Json::parse(R"({"epoch":0,"tasks":{}})")));
+        }) == "epoch is 0, expected 1 or more");
 
   const TemporaryFolder folder;
   esp::SafetensorsWriter writer;

@@ -31,7 +31,8 @@ int asked() {
 int threads_of_process() {
   std::error_code none;
   int count = 0;
-  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task", none)) count += task.exists() ? 1 : 0;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task", none))
+    count += task.exists() ? 1 : 0;
   return none ? -1 : count;
 }
 
@@ -47,7 +48,8 @@ void check_pool(esp::ThreadPool& pool) {
                              if (piece == 5) throw std::runtime_error("five");
                            }),
                   std::runtime_error);
-  CHECK_THROWS_AS(pool.on_every_thread([](int) { throw std::runtime_error("no room"); }), std::runtime_error);
+  CHECK_THROWS_AS(pool.on_every_thread([](int) { throw std::runtime_error("no room"); }),
+                  std::runtime_error);
   std::atomic<int> sum{0};
   pool.run(16, [&](esp::Index piece, int) { sum += static_cast<int>(piece); });
   CHECK(sum == 120);

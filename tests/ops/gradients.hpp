@@ -15,9 +15,10 @@ using Click = esp::Task<"click", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp:
 using Buy = esp::Task<"buy", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Tower<6>>;
 using Content = esp::Task<"content", esp::MeanSquaredError, esp::Weight{0.5}, esp::Tower<5>>;
 /// Fields of every kind: 17 values.
-using Inputs = esp::Inputs<esp::Numeric<"a">, esp::Categorical<"movie", 3>, esp::Numeric<"b">, esp::Numeric<"c">,
-                           esp::Categorical<"last", 3, esp::SharedTable<"movie">>, esp::MultiCategorical<"tags", 4>,
-                           esp::Categorical<"words", 2, esp::Pooled<esp::Pool::sum, ' '>>, esp::Hashed<"url", 5, 2>>;
+using Inputs = esp::Inputs<
+    esp::Numeric<"a">, esp::Categorical<"movie", 3>, esp::Numeric<"b">, esp::Numeric<"c">,
+    esp::Categorical<"last", 3, esp::SharedTable<"movie">>, esp::MultiCategorical<"tags", 4>,
+    esp::Categorical<"words", 2, esp::Pooled<esp::Pool::sum, ' '>>, esp::Hashed<"url", 5, 2>>;
 
 template <class Model>
 void check_model(const esp::GradientCheckOptions& options = {}) {

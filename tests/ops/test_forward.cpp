@@ -29,7 +29,8 @@ struct Plain {
     rows.assign(esp::vocabulary_count(program.plan), 5);
     parameters = esp::Parameters<double>(program.plan, rows);
     esp::Random random(1);
-    for (double& v : parameters.dense) v = random.uniform(0.1, 1) * (random.bernoulli(0.5) ? 1 : -1);
+    for (double& v : parameters.dense)
+      v = random.uniform(0.1, 1) * (random.bernoulli(0.5) ? 1 : -1);
     for (esp::Buffer<double>& table : parameters.tables) {
       for (double& v : table) v = random.normal();
     }
@@ -39,7 +40,9 @@ struct Plain {
     }
   }
 
-  double& at(const esp::ParameterInfo& t, esp::Index i) { return parameters.dense[static_cast<std::size_t>(t.offset + i)]; }
+  double& at(const esp::ParameterInfo& t, esp::Index i) {
+    return parameters.dense[static_cast<std::size_t>(t.offset + i)];
+  }
 
   [[nodiscard]] Vector tensor(const std::string& name) const {
     for (const esp::ParameterInfo& t : program.plan.tensors) {
@@ -51,9 +54,10 @@ struct Plain {
     return {};
   }
 
-  [[nodiscard]] Vector dense(const std::string& name, const Vector& x, esp::Activation act = esp::Activation::relu,
-                             bool bias = true) const {
-    const Vector w = tensor(name + "weight"), b = bias ? tensor(name + "bias") : Vector(w.size() / x.size(), 0.0);
+  [[nodiscard]] Vector dense(const std::string& name, const Vector& x,
+                             esp::Activation act = esp::Activation::relu, bool bias = true) const {
+    const Vector w = tensor(name + "weight"),
+                 b = bias ? tensor(name + "bias") : Vector(w.size() / x.size(), 0.0);
     Vector y;
     for (std::size_t o = 0; o < b.size(); ++o) {
       double sum = b[o];
@@ -69,15 +73,17 @@ struct Plain {
     for (const double v : x) mean += v / static_cast<double>(x.size());
     for (const double v : x) variance += (v - mean) * (v - mean) / static_cast<double>(x.size());
     Vector y;
-    for (std::size_t i = 0; i < x.size(); ++i) y.push_back(gain[i] * (x[i] - mean) / std::sqrt(variance + 1e-5) + shift[i]);
+    for (std::size_t i = 0; i < x.size(); ++i)
+      y.push_back(gain[i] * (x[i] - mean) / std::sqrt(variance + 1e-5) + shift[i]);
     return y;
   }
 
   [[nodiscard]] Vector batch_norm(const std::string& name, const Vector& x) const {
-    const Vector gain = tensor(name + "gain"), shift = tensor(name + "shift"), mean = tensor(name + "running_mean"),
-                 variance = tensor(name + "running_variance");
+    const Vector gain = tensor(name + "gain"), shift = tensor(name + "shift"),
+                 mean = tensor(name + "running_mean"), variance = tensor(name + "running_variance");
     Vector y;
-    for (std::size_t i = 0; i < x.size(); ++i) y.push_back(gain[i] * (x[i] - mean[i]) / std::sqrt(variance[i] + 1e-5) + shift[i]);
+    for (std::size_t i = 0; i < x.size(); ++i)
+      y.push_back(gain[i] * (x[i] - mean[i]) / std::sqrt(variance[i] + 1e-5) + shift[i]);
     return y;
   }
 
@@ -93,7 +99,8 @@ struct Plain {
   }
 
   /// The encoded inputs of sample j; `prefix` selects the tables.
-  [[nodiscard]] Vector inputs(const esp::Batch<double>& batch, esp::Index j, const std::string& prefix = "") const {
+  [[nodiscard]] Vector inputs(const esp::Batch<double>& batch, esp::Index j,
+                              const std::string& prefix = "") const {
     Vector x;
     const auto number = [&](esp::Index i) { x.push_back(batch.numeric(i, j)); };
     const auto append = [&](const Vector& v) { x.insert(x.end(), v.begin(), v.end()); };
@@ -104,7 +111,8 @@ struct Plain {
       const std::int32_t begin = ids.offsets[j], end = ids.offsets[j + 1];
       for (std::int32_t k = begin; k < end; ++k) {
         const Vector r = row(prefix + "embedding/" + table, ids.ids[k]);
-        for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += r[i] / (table == "tags" ? end - begin : 1);
+        for (std::size_t i = 0; i < sum.size(); ++i)
+          sum[i] += r[i] / (table == "tags" ? end - begin : 1);
       }
       append(sum);
     };
@@ -170,7 +178,8 @@ template <class Plain>
 std::vector<Vector> mixtures(const Plain& p, const Vector& x, const std::vector<Vector>& experts) {
   std::vector<Vector> mixed;
   for (const char* task : {"click", "buy", "content"}) {
-    Vector gate = p.dense(std::string(task) + "/gate/", x, esp::Activation::identity, false), sum(experts[0].size(), 0.0);
+    Vector gate = p.dense(std::string(task) + "/gate/", x, esp::Activation::identity, false),
+           sum(experts[0].size(), 0.0);
     double total = 0;
     for (double& g : gate) total += g = std::exp(g);
     for (std::size_t e = 0; e < experts.size(); ++e) {
@@ -184,38 +193,49 @@ std::vector<Vector> mixtures(const Plain& p, const Vector& x, const std::vector<
 }  // namespace
 
 TEST_CASE("forward: shared bottom with every layer") {
-  using Encoder = esp::Layers<esp::Dense<8, esp::Activation::gelu>, esp::LayerNorm, esp::Dropout<esp::Rate{0.3}>,
-                              esp::Residual<esp::Dense<5, esp::Activation::silu>, esp::Dense<8>>, esp::BatchNorm,
-                              esp::Dense<6, esp::Activation::leaky_relu>>;
-  check_forward<Model<esp::SharedBottom<Encoder>>>([](const auto& p, const esp::Batch<double>& batch, esp::Index j) {
-    Vector h = p.layer_norm("shared/layer_norm1/", p.dense("shared/dense0/", p.inputs(batch, j), esp::Activation::gelu));
-    const Vector inside = p.dense("shared/residual3/dense1/", p.dense("shared/residual3/dense0/", h, esp::Activation::silu));
-    for (std::size_t i = 0; i < h.size(); ++i) h[i] += inside[i];
-    h = p.dense("shared/dense5/", p.batch_norm("shared/batch_norm4/", h), esp::Activation::leaky_relu);
-    return towers(p, {h, h, h});
-  });
+  using Encoder = esp::Layers<esp::Dense<8, esp::Activation::gelu>, esp::LayerNorm,
+                              esp::Dropout<esp::Rate{0.3}>,
+                              esp::Residual<esp::Dense<5, esp::Activation::silu>, esp::Dense<8>>,
+                              esp::BatchNorm, esp::Dense<6, esp::Activation::leaky_relu>>;
+  check_forward<Model<esp::SharedBottom<Encoder>>>(
+      [](const auto& p, const esp::Batch<double>& batch, esp::Index j) {
+        Vector h = p.layer_norm("shared/layer_norm1/", p.dense("shared/dense0/", p.inputs(batch, j),
+                                                               esp::Activation::gelu));
+        const Vector inside =
+            p.dense("shared/residual3/dense1/",
+                    p.dense("shared/residual3/dense0/", h, esp::Activation::silu));
+        for (std::size_t i = 0; i < h.size(); ++i) h[i] += inside[i];
+        h = p.dense("shared/dense5/", p.batch_norm("shared/batch_norm4/", h),
+                    esp::Activation::leaky_relu);
+        return towers(p, {h, h, h});
+      });
 }
 
 TEST_CASE("forward: nothing shared") {
-  check_forward<Model<esp::SingleTask<esp::Mlp<6, 4>>>>([](const auto& p, const esp::Batch<double>& batch, esp::Index j) {
-    std::vector<Vector> h;
-    for (const std::string task : {"click/", "buy/", "content/"}) {
-      const Vector x = p.inputs(batch, j, task);
-      h.push_back(p.dense(task + "encoder/dense1/", p.dense(task + "encoder/dense0/", x)));
-    }
-    return towers(p, h);
-  });
+  check_forward<Model<esp::SingleTask<esp::Mlp<6, 4>>>>(
+      [](const auto& p, const esp::Batch<double>& batch, esp::Index j) {
+        std::vector<Vector> h;
+        for (const std::string task : {"click/", "buy/", "content/"}) {
+          const Vector x = p.inputs(batch, j, task);
+          h.push_back(p.dense(task + "encoder/dense1/", p.dense(task + "encoder/dense0/", x)));
+        }
+        return towers(p, h);
+      });
 }
 
 TEST_CASE("forward: experts of several layers") {
-  using Expert = esp::Layers<esp::Dense<6, esp::Activation::tanh>, esp::LayerNorm, esp::Dense<5, esp::Activation::silu>, esp::BatchNorm>;
-  check_forward<Model<esp::Mmoe<3, Expert>>>([](const auto& p, const esp::Batch<double>& batch, esp::Index j) {
+  using Expert = esp::Layers<esp::Dense<6, esp::Activation::tanh>, esp::LayerNorm,
+                             esp::Dense<5, esp::Activation::silu>, esp::BatchNorm>;
+  check_forward<Model<esp::Mmoe<3, Expert>>>([](const auto& p, const esp::Batch<double>& batch,
+                                                esp::Index j) {
     const Vector x = p.inputs(batch, j);
     std::vector<Vector> experts;
     for (int e = 0; e < 3; ++e) {
       const std::string name = "expert" + std::to_string(e) + "/";
-      Vector h = p.layer_norm(name + "layer_norm1/", p.dense(name + "dense0/", x, esp::Activation::tanh));
-      experts.push_back(p.batch_norm(name + "batch_norm3/", p.dense(name + "dense2/", h, esp::Activation::silu)));
+      Vector h =
+          p.layer_norm(name + "layer_norm1/", p.dense(name + "dense0/", x, esp::Activation::tanh));
+      experts.push_back(
+          p.batch_norm(name + "batch_norm3/", p.dense(name + "dense2/", h, esp::Activation::silu)));
     }
     return towers(p, mixtures(p, x, experts));
   });
@@ -224,12 +244,14 @@ TEST_CASE("forward: experts of several layers") {
 TEST_CASE("forward: experts that begin with what they have in common") {
   // Inference ignores dropout: each expert's Dense layer still reads all inputs.
   using Expert = esp::Layers<esp::Dropout<esp::Rate{0.2}>, esp::Dense<5>>;
-  check_forward<Model<esp::Mmoe<3, Expert>>>([](const auto& p, const esp::Batch<double>& batch, esp::Index j) {
-    const Vector x = p.inputs(batch, j);
-    std::vector<Vector> experts;
-    for (int e = 0; e < 3; ++e) experts.push_back(p.dense("expert" + std::to_string(e) + "/dense1/", x));
-    return towers(p, mixtures(p, x, experts));
-  });
+  check_forward<Model<esp::Mmoe<3, Expert>>>(
+      [](const auto& p, const esp::Batch<double>& batch, esp::Index j) {
+        const Vector x = p.inputs(batch, j);
+        std::vector<Vector> experts;
+        for (int e = 0; e < 3; ++e)
+          experts.push_back(p.dense("expert" + std::to_string(e) + "/dense1/", x));
+        return towers(p, mixtures(p, x, experts));
+      });
   check_forward<Model<esp::Mmoe<2, esp::Layers<esp::Dropout<esp::Rate{0.2}>>>>>(
       [](const auto& p, const esp::Batch<double>& batch, esp::Index j) {
         const Vector x = p.inputs(batch, j);

@@ -35,18 +35,23 @@ TEST_CASE("gradients: activations") {
 TEST_CASE("gradients: layers") {
   check<esp::SharedBottom<esp::Layers<esp::Dense<8>, esp::LayerNorm, esp::Dense<6>>>>();
   check<esp::SharedBottom<esp::Layers<esp::Dense<8>, esp::BatchNorm, esp::Dense<6>>>>();
-  check<esp::SharedBottom<esp::Layers<esp::BatchNorm, esp::Dense<6, esp::Activation::tanh>, esp::BatchNorm>>>();
-  check<esp::SharedBottom<esp::Layers<esp::Dense<8>, esp::Dropout<esp::Rate{0.3}>, esp::Dense<6>>>>();
-  check<esp::SharedBottom<esp::Layers<esp::Dense<8>, esp::Residual<esp::Dense<5>, esp::Dense<8>>>>>();
+  check<esp::SharedBottom<
+      esp::Layers<esp::BatchNorm, esp::Dense<6, esp::Activation::tanh>, esp::BatchNorm>>>();
+  check<
+      esp::SharedBottom<esp::Layers<esp::Dense<8>, esp::Dropout<esp::Rate{0.3}>, esp::Dense<6>>>>();
+  check<
+      esp::SharedBottom<esp::Layers<esp::Dense<8>, esp::Residual<esp::Dense<5>, esp::Dense<8>>>>>();
   check<esp::SharedBottom<esp::Layers<esp::Residual<esp::LayerNorm>, esp::Dense<4>>>>();
-  check<esp::SharedBottom<esp::Layers<esp::Residual<esp::Residual<esp::BatchNorm, esp::Dropout<esp::Rate{0.2}>>>>>>();
+  check<esp::SharedBottom<
+      esp::Layers<esp::Residual<esp::Residual<esp::BatchNorm, esp::Dropout<esp::Rate{0.2}>>>>>>();
   check<esp::SharedBottom<esp::Layers<>>>();  // towers read the inputs
 }
 
 TEST_CASE("gradients: sharing architectures") {
   check<esp::SingleTask<esp::Mlp<6>>>();
   check<esp::SingleTask<esp::Layers<>>>();
-  check<esp::SingleTask<esp::Layers<esp::Dense<6>, esp::BatchNorm, esp::Residual<esp::LayerNorm>, esp::Dropout<esp::Rate{0.2}>>>>();
+  check<esp::SingleTask<esp::Layers<esp::Dense<6>, esp::BatchNorm, esp::Residual<esp::LayerNorm>,
+                                    esp::Dropout<esp::Rate{0.2}>>>>();
   check<esp::Mmoe<3, esp::Mlp<6>>>();
   check<esp::Mmoe<1, esp::Mlp<6, 5>>>();
   check<esp::Mmoe<4, esp::Layers<esp::Dense<6, esp::Activation::gelu>, esp::LayerNorm,
@@ -61,7 +66,8 @@ TEST_CASE("gradients: every layer inside experts, first, in the middle and last"
   check<esp::Mmoe<2, esp::Layers<esp::Residual<esp::LayerNorm>, esp::Dense<5>>>>();
   check<esp::Mmoe<2, esp::Layers<esp::Dense<5>, esp::LayerNorm, esp::Dense<4>>>>();
   check<esp::Mmoe<2, esp::Layers<esp::Dense<5>, esp::BatchNorm, esp::Dense<4>>>>();
-  check<esp::Mmoe<2, esp::Layers<esp::Dense<5>, esp::Residual<esp::Dense<3>, esp::Dense<5>>, esp::Dropout<esp::Rate{0.2}>>>>();
+  check<esp::Mmoe<2, esp::Layers<esp::Dense<5>, esp::Residual<esp::Dense<3>, esp::Dense<5>>,
+                                 esp::Dropout<esp::Rate{0.2}>>>>();
   // The experts are equal, and the mixture equals each of them.
   check<esp::Mmoe<2, esp::Layers<esp::Dropout<esp::Rate{0.2}>>>>();
   check<esp::Mmoe<3, esp::Layers<esp::LayerNorm>>>();

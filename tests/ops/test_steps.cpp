@@ -19,7 +19,8 @@ namespace esp = espalier;
 
 namespace {
 
-using Six = esp::Inputs<esp::Numeric<"a">, esp::Categorical<"movie", 3>, esp::Categorical<"user", 2>>;
+using Six =
+    esp::Inputs<esp::Numeric<"a">, esp::Categorical<"movie", 3>, esp::Categorical<"user", 2>>;
 
 using TwoSteps = espalier_test::InTwoSteps<Six>;  // each step has three values
 using espalier_test::LastStep;
@@ -62,14 +63,18 @@ using Narrow = esp::Layers<esp::Dense<4, esp::Activation::tanh>>;
 }  // namespace
 
 TEST_CASE("steps: layers") {
-  check<esp::SharedBottom<esp::Layers<esp::Dense<6, esp::Activation::gelu>, esp::LayerNorm, esp::Dense<5>>>>();
-  check<esp::SharedBottom<esp::Layers<esp::Dense<6>, esp::BatchNorm, esp::Residual<esp::Dense<6, esp::Activation::silu>>>>>();
-  check<esp::SharedBottom<esp::Layers<esp::Dense<6>, esp::Dropout<esp::Rate{0.3}>, esp::Dense<5>>>>();
+  check<esp::SharedBottom<
+      esp::Layers<esp::Dense<6, esp::Activation::gelu>, esp::LayerNorm, esp::Dense<5>>>>();
+  check<esp::SharedBottom<esp::Layers<esp::Dense<6>, esp::BatchNorm,
+                                      esp::Residual<esp::Dense<6, esp::Activation::silu>>>>>();
+  check<
+      esp::SharedBottom<esp::Layers<esp::Dense<6>, esp::Dropout<esp::Rate{0.3}>, esp::Dense<5>>>>();
 }
 
 TEST_CASE("steps: ways to share") {
   check<esp::SingleTask<Act>>();
-  check<esp::Branches<Act, esp::Branch<Narrow, "buy", "click">, esp::Branch<esp::Layers<>, "watch">>>();
+  check<esp::Branches<Act, esp::Branch<Narrow, "buy", "click">,
+                      esp::Branch<esp::Layers<>, "watch">>>();
   check<esp::OneGateMoe<3, Act>>();
   check<esp::Mmoe<3, Act>>();
   check<esp::Mmoe<2, esp::Layers<esp::LayerNorm, esp::Dense<5>>>>();
@@ -87,12 +92,16 @@ TEST_CASE("steps: ways to share") {
 }
 
 TEST_CASE("steps: a representation that is one step of a block bounds a task's path") {
-  using Step = esp::MultiTaskModel<TwoSteps, esp::SharedBottom<esp::Layers<esp::Dense<5>, LastStep>>, esp::Task<"click", esp::BinaryCrossEntropy, esp::Tower<4>>>;
+  using Step =
+      esp::MultiTaskModel<TwoSteps, esp::SharedBottom<esp::Layers<esp::Dense<5>, LastStep>>,
+                          esp::Task<"click", esp::BinaryCrossEntropy, esp::Tower<4>>>;
   struct M : Step {};
   const auto program = esp::program_of<M, double, esp::Cpu>();
   const esp::PlanView& plan = program.plan;
-  const esp::BackwardPath path = esp::backward_path(plan, program.traits, {&plan.tasks[0].logits, 1}, {&plan.tasks[0].representation, 1});
-  CHECK(std::none_of(path.nodes.begin(), path.nodes.end(), [](const esp::Node& n) { return n.name.view().starts_with("shared"); }));
+  const esp::BackwardPath path = esp::backward_path(
+      plan, program.traits, {&plan.tasks[0].logits, 1}, {&plan.tasks[0].representation, 1});
+  CHECK(std::none_of(path.nodes.begin(), path.nodes.end(),
+                     [](const esp::Node& n) { return n.name.view().starts_with("shared"); }));
   CHECK(path.nodes.size() == 2);
 }
 

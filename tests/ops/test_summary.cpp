@@ -14,7 +14,8 @@ using Dense256 = esp::Inputs<esp::NumericVector<"x", 256>>;
 using Click = esp::Task<"click", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Tower<64>>;
 using Buy = esp::Task<"buy", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Tower<64>>;
 using Content = esp::Task<"content", esp::MeanSquaredError, esp::Weight{0.5}, esp::Tower<64>>;
-struct Bottom : esp::MultiTaskModel<Dense256, esp::SharedBottom<esp::Mlp<512, 256>>, Click, Buy, Content> {};
+struct Bottom
+    : esp::MultiTaskModel<Dense256, esp::SharedBottom<esp::Mlp<512, 256>>, Click, Buy, Content> {};
 
 using Mixed = esp::Inputs<esp::Numeric<"age">, esp::Categorical<"movie", 3>>;
 struct Experts : esp::MultiTaskModel<

@@ -303,25 +303,30 @@ TEST_CASE_TEMPLATE("the square root is the correctly rounded one, denormal and z
   }
 }
 
-TEST_CASE_TEMPLATE("averages whose gradients have ceased come to rest at 0; what is no number stays none", T, float,
-                   double) {
+TEST_CASE_TEMPLATE(
+    "averages whose gradients have ceased come to rest at 0; what is no number stays none", T,
+    float, double) {
   constexpr T least = std::numeric_limits<T>::min() * static_cast<T>(1e8);
   for (const T x : {T{0}, T{1}, T{-1}, least, -least}) CHECK(without_tail(x) == x);
-  for (const T x : {least / 2, -least / 2, std::numeric_limits<T>::denorm_min()}) CHECK(without_tail(x) == 0);
+  for (const T x : {least / 2, -least / 2, std::numeric_limits<T>::denorm_min()})
+    CHECK(without_tail(x) == 0);
   CHECK(std::isnan(without_tail(std::numeric_limits<T>::quiet_NaN())));
 
-  for (const Optimizer& optimizer : {Optimizer(Adam{.beta2 = 0.9}), Optimizer(Sgd{.momentum = 0.9})}) {
+  for (const Optimizer& optimizer :
+       {Optimizer(Adam{.beta2 = 0.9}), Optimizer(Sgd{.momentum = 0.9})}) {
     CAPTURE(optimizer.describe());
     Tensor<T> tensor(optimizer, std::vector<T>(11, T{1}));
-    const std::vector<T> some(11, static_cast<T>(0.1)), none(11), no_number(11, std::numeric_limits<T>::quiet_NaN());
+    const std::vector<T> some(11, static_cast<T>(0.1)), none(11),
+        no_number(11, std::numeric_limits<T>::quiet_NaN());
     for (std::int64_t step = 1; step <= (std::is_same_v<T, float> ? 800 : 7000); ++step) {
-      optimizer.update(tensor.values.data(), step == 1 ? some.data() : none.data(), tensor.state_pointers().data(), 11,
-                       {.step = step});
+      optimizer.update(tensor.values.data(), step == 1 ? some.data() : none.data(),
+                       tensor.state_pointers().data(), 11, {.step = step});
     }
     for (const auto& state : tensor.states) {
       for (const T v : state) CHECK(v == 0);
     }
-    optimizer.update(tensor.values.data(), no_number.data(), tensor.state_pointers().data(), 11, {.step = 7001});
+    optimizer.update(tensor.values.data(), no_number.data(), tensor.state_pointers().data(), 11,
+                     {.step = 7001});
     for (const T p : tensor.values) CHECK(std::isnan(p));
   }
 
@@ -330,6 +335,8 @@ TEST_CASE_TEMPLATE("averages whose gradients have ceased come to rest at 0; what
   Tensor<T> small(careful, std::vector<T>(11));
   const std::vector<T> little(11, static_cast<T>(1e-15));
   for (std::int64_t step = 1; step <= 100; ++step)
-    careful.update(small.values.data(), little.data(), small.state_pointers().data(), 11, {.step = step});
-  for (const T p : small.values) CHECK(static_cast<double>(p) == doctest::Approx(-0.1).epsilon(1e-2));
+    careful.update(small.values.data(), little.data(), small.state_pointers().data(), 11,
+                   {.step = step});
+  for (const T p : small.values)
+    CHECK(static_cast<double>(p) == doctest::Approx(-0.1).epsilon(1e-2));
 }

@@ -54,8 +54,12 @@ TEST_CASE("bf16: nodes are pointed at matrices and at what is left, value by val
       for (esp::Index v = 0; v < from.size; ++v) {
         const float value = parameters.dense[static_cast<std::size_t>(from.offset + v)];
         const auto at = static_cast<std::size_t>(to.offset + v);
-        const float there = esp::is_matrix(program.traits[i], before, p) ? static_cast<float>(bf16.matrices[at]) : bf16.rest[at];
-        REQUIRE(there == (esp::is_matrix(program.traits[i], before, p) ? static_cast<float>(esp::BFloat16(value)) : value));
+        const float there = esp::is_matrix(program.traits[i], before, p)
+                                ? static_cast<float>(bf16.matrices[at])
+                                : bf16.rest[at];
+        REQUIRE(there == (esp::is_matrix(program.traits[i], before, p)
+                              ? static_cast<float>(esp::BFloat16(value))
+                              : value));
       }
     }
   }
@@ -66,17 +70,22 @@ TEST_CASE("bf16: nodes are pointed at matrices and at what is left, value by val
 TEST_CASE("bf16: as parameters that are rounded beforehand") {
   const auto program = esp::program_of<Broad, float, esp::Cpu>();
   auto parameters = made_up_parameters<float>(program.plan);
-  for (const esp::WeightMatrix& m : esp::weight_matrices(program.plan.nodes, program.traits)) round(parameters.dense.data() + m.offset, m.rows * m.columns);
+  for (const esp::WeightMatrix& m : esp::weight_matrices(program.plan.nodes, program.traits))
+    round(parameters.dense.data() + m.offset, m.rows * m.columns);
   for (auto& table : parameters.tables) round(table.data(), static_cast<esp::Index>(table.size()));
   const esp::Bf16Parameters bf16(program.plan, program.traits, parameters);
-  const esp::InferenceExecutor<float> halves(program, bf16, esp::Precision::Bf16), whole(program, parameters);
+  const esp::InferenceExecutor<float> halves(program, bf16, esp::Precision::Bf16),
+      whole(program, parameters);
   // Products round the activations, too.
-  for (const esp::Index samples : {1, 64}) CHECK(difference(predictions(halves, samples), predictions(whole, samples)) < 0.02);
+  for (const esp::Index samples : {1, 64})
+    CHECK(difference(predictions(halves, samples), predictions(whole, samples)) < 0.02);
 }
 
 TEST_CASE("bf16: in training, left out by name") {
   const std::vector<std::string_view> none{"bf16"};
-  const auto plain = gradient(esp::Precision::Fp32, {}), left_out = gradient(esp::Precision::Bf16, none), bf16 = gradient(esp::Precision::Bf16, {});
+  const auto plain = gradient(esp::Precision::Fp32, {}),
+             left_out = gradient(esp::Precision::Bf16, none),
+             bf16 = gradient(esp::Precision::Bf16, {});
   CHECK(same_bits(plain, left_out));
   CHECK_FALSE(same_bits(plain, bf16));
   double dot = 0, a = 0, b = 0;
@@ -90,7 +99,8 @@ TEST_CASE("bf16: in training, left out by name") {
 
 TEST_CASE("bf16: cannot be left out where the parameters are kept so") {
   const auto program = esp::program_of<Broad, float, esp::Cpu>();
-  const esp::Bf16Parameters bf16(program.plan, program.traits, made_up_parameters<float>(program.plan));
+  const esp::Bf16Parameters bf16(program.plan, program.traits,
+                                 made_up_parameters<float>(program.plan));
   const std::vector<std::string_view> none{"bf16"};
   CHECK_THROWS_WITH_AS(esp::InferenceExecutor<float>(program, bf16, esp::Precision::Bf16, none),
                        "without is 'bf16', expected a pass: memory_reuse", esp::ConfigError);

@@ -58,7 +58,8 @@ std::vector<T> gradient(Index samples, bool whole, int threads = 1,
   const esp::PlanView plan = esp::plan_of<Model>();
   const esp::RandomBatch<T> data(plan, samples, table_rows, 5, 0.2, true);
   const std::vector<std::string_view> without{esp::DeferredWeightGradients<T>::name};
-  esp::TrainExecutor<T> executor(esp::program_of<Model, T, esp::Cpu>(), table_rows, 600, threads, precision.device(),
+  esp::TrainExecutor<T> executor(esp::program_of<Model, T, esp::Cpu>(), table_rows, 600, threads,
+                                 precision.device(),
                                  whole ? std::span<const std::string_view>() : without);
   esp::initialize(plan, 3, executor.parameters());
   executor.poison(std::numeric_limits<T>::quiet_NaN());
@@ -85,14 +86,16 @@ void compare(Index samples, const std::vector<Index>& table_rows = rows) {
 
 const auto every_layer = [](const esp::Step<float>&) { return true; };
 
-[[nodiscard]] esp::ExecutionSchedule<float> plain_schedule(const esp::Program<float, esp::Cpu>& program) {
+[[nodiscard]] esp::ExecutionSchedule<float> plain_schedule(
+    const esp::Program<float, esp::Cpu>& program) {
   return esp::training_schedule(program, esp::Step<float>{}, {});
 }
 
 [[nodiscard]] Index pieces(Index samples, Index max_batch = 600) {
   const auto program = esp::program_of<Shared, float, esp::Cpu>();
   esp::ExecutionSchedule<float> schedule = plain_schedule(program);
-  esp::DeferredWeightGradients<float> pass(schedule, program.plan, program.traits, max_batch, {}, every_layer);
+  esp::DeferredWeightGradients<float> pass(schedule, program.plan, program.traits, max_batch, {},
+                                           every_layer);
   const std::size_t before = schedule.steps.size();
   pass.apply(schedule, esp::Microbatches::of(samples));
   CHECK(schedule.notes.size() == 1);
@@ -141,12 +144,14 @@ TEST_CASE("weight gradients: a matrix of two layers is left to the microbatches"
   nodes.push_back(esp::Node(nodes[place]));
   std::vector<esp::OperationTraits> traits(program.traits.begin(), program.traits.end());
   traits.push_back(traits[place]);
-  std::vector<esp::OperationFunctions<float, esp::Cpu>> operations(program.operations.begin(), program.operations.end());
+  std::vector<esp::OperationFunctions<float, esp::Cpu>> operations(program.operations.begin(),
+                                                                   program.operations.end());
   operations.push_back(operations[place]);
   program.plan.nodes = nodes;
   program.traits = traits;
   program.operations = operations;
-  const esp::DeferredWeightGradients<float> pass(plain_schedule(program), program.plan, program.traits, 600, {}, every_layer);
+  const esp::DeferredWeightGradients<float> pass(plain_schedule(program), program.plan,
+                                                 program.traits, 600, {}, every_layer);
   CHECK(pass.chosen(esp::Microbatches::of(64)).size() == 1);  // the second layer only
 }
 
@@ -157,15 +162,13 @@ TEST_CASE(
     const auto many = gradient<Experts, float>(64, true, threads);
     CHECK(std::memcmp(many.data(), one.data(), one.size() * sizeof(float)) == 0);
   }
-  esp::TrainExecutor<float> executor(esp::program_of<Experts, float, esp::Cpu>(), rows, 64,
-                                     2);
+  esp::TrainExecutor<float> executor(esp::program_of<Experts, float, esp::Cpu>(), rows, 64, 2);
   const esp::RandomBatch<float> data(esp::plan_of<Experts>(), 64, rows, 1);
   CHECK(espalier_test::step_allocations(executor, data.batch()) == 0);
 }
 
 TEST_CASE("weight gradients: an update takes them once, and leaves none behind") {
-  esp::TrainExecutor<double> executor(esp::program_of<Shared, double, esp::Cpu>(), rows,
-                                      600, 2);
+  esp::TrainExecutor<double> executor(esp::program_of<Shared, double, esp::Cpu>(), rows, 600, 2);
   esp::initialize(executor.plan(), 3, executor.parameters());
   executor.prepare(esp::Sgd{.learning_rate = 1.0}, {});
   const std::vector<double> weights{1, 0.5};

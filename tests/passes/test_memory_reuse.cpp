@@ -40,18 +40,21 @@ void check_places() {
   const int nodes = static_cast<int>(plan.nodes.size());
   REQUIRE(schedule.steps.size() == plan.nodes.size());
   for (int i = 0; i < nodes; ++i) {
-    const esp::Node &a = plan.nodes[static_cast<std::size_t>(i)], &b = *schedule.steps[static_cast<std::size_t>(i)].node;
+    const esp::Node &a = plan.nodes[static_cast<std::size_t>(i)],
+                    &b = *schedule.steps[static_cast<std::size_t>(i)].node;
     use(a.in, b.in, i);
     use(a.in2, b.in2, i);
     use(a.cache, b.cache, i);
     use(a.out, b.out, i);
   }
-  for (std::size_t k = 0; k < plan.tasks.size(); ++k) use(plan.tasks[k].logits, schedule.logits[k], nodes);
+  for (std::size_t k = 0; k < plan.tasks.size(); ++k)
+    use(plan.tasks[k].logits, schedule.logits[k], nodes);
   int overlaps = 0;
   for (std::size_t i = 0; i < uses.size(); ++i) {
     for (std::size_t j = 0; j < i; ++j) {
       const bool alive = uses[i].first <= uses[j].last && uses[j].first <= uses[i].last;
-      const bool apart = uses[i].moved + uses[i].size <= uses[j].moved || uses[j].moved + uses[j].size <= uses[i].moved;
+      const bool apart = uses[i].moved + uses[i].size <= uses[j].moved ||
+                         uses[j].moved + uses[j].size <= uses[i].moved;
       if (alive) CHECK(apart);
       overlaps += apart ? 0 : 1;
     }
@@ -65,10 +68,12 @@ template <class Model>
 void check_bits() {
   const auto program = esp::program_of<Model, float, esp::Cpu>();
   const auto parameters = made_up_parameters<float>(program.plan);
-  const esp::InferenceExecutor<float> with(program, parameters), plain(program, parameters, without);
+  const esp::InferenceExecutor<float> with(program, parameters),
+      plain(program, parameters, without);
   CHECK(plain.values_per_sample() == program.plan.sizes.values);
   CHECK(with.values_per_sample() <= plain.values_per_sample());
-  for (const esp::Index samples : {1, 5, 64, 130}) CHECK(same_bits(predictions(with, samples), predictions(plain, samples)));
+  for (const esp::Index samples : {1, 5, 64, 130})
+    CHECK(same_bits(predictions(with, samples), predictions(plain, samples)));
 }
 
 }  // namespace

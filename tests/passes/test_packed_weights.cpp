@@ -38,11 +38,13 @@ TEST_CASE("packed weights: what one sample is told, in float and double") {
 TEST_CASE("packed weights: read where a product reads them, and nowhere else") {
   const auto program = esp::program_of<Broad, float, esp::Cpu>();
   auto parameters = made_up_parameters<float>(program.plan);
-  const esp::InferenceExecutor<float> packed(program, parameters), plain(program, parameters, without);
+  const esp::InferenceExecutor<float> packed(program, parameters),
+      plain(program, parameters, without);
   const auto before = predictions(packed, 1);
   // The panels are copies: changes of the parameters that they cover have no effect.
-  const auto dense = std::find_if(program.plan.nodes.begin(), program.plan.nodes.end(),
-                                  [](const esp::Node& n) { return n.op == esp::op_id<esp::ops::Dense>; });
+  const auto dense =
+      std::find_if(program.plan.nodes.begin(), program.plan.nodes.end(),
+                   [](const esp::Node& n) { return n.op == esp::op_id<esp::ops::Dense>; });
   REQUIRE(dense != program.plan.nodes.end());
   const esp::Extent matrix = dense->parameters[0];
   const esp::Index panel_values = 48 * dense->in.rows;  // the values of the first panel
@@ -56,7 +58,9 @@ TEST_CASE("packed weights: a layer that two nodes see in different shapes is rea
   auto program = esp::program_of<Broad, float, esp::Cpu>();
   const auto parameters = made_up_parameters<float>(program.plan);
   std::vector<esp::Node> nodes(program.plan.nodes.begin(), program.plan.nodes.end());
-  const auto dense = std::find_if(nodes.begin(), nodes.end(), [](const esp::Node& n) { return n.op == esp::op_id<esp::ops::Dense>; });
+  const auto dense = std::find_if(nodes.begin(), nodes.end(), [](const esp::Node& n) {
+    return n.op == esp::op_id<esp::ops::Dense>;
+  });
   REQUIRE(dense != nodes.end());
   const auto place = static_cast<std::size_t>(dense - nodes.begin());
   esp::Node half = *dense;
@@ -65,7 +69,8 @@ TEST_CASE("packed weights: a layer that two nodes see in different shapes is rea
   program.plan.nodes = nodes;
   std::vector<esp::OperationTraits> traits(program.traits.begin(), program.traits.end());
   traits.push_back(traits[place]);
-  const esp::PackedWeights<float> pass(program.plan, traits, parameters.dense.data(), parameters.dense.size());
+  const esp::PackedWeights<float> pass(program.plan, traits, parameters.dense.data(),
+                                       parameters.dense.size());
   CHECK(pass.bytes() == 0);
   esp::ExecutionSchedule<float> schedule;
   esp::Storage<float, esp::Cpu> storage;
@@ -81,5 +86,6 @@ TEST_CASE("packed weights: a pass that there is not") {
   const auto parameters = made_up_parameters<float>(program.plan);
   const std::vector<std::string_view> wrong{"packed_weight"};
   CHECK_THROWS_WITH_AS(esp::InferenceExecutor<float>(program, parameters, wrong),
-                       "without is 'packed_weight', expected a pass: packed_weights, memory_reuse", esp::ConfigError);
+                       "without is 'packed_weight', expected a pass: packed_weights, memory_reuse",
+                       esp::ConfigError);
 }

@@ -63,7 +63,8 @@ Gradients<T> step(const std::vector<Index>& table_rows, Index samples, bool with
   const esp::PlanView plan = esp::plan_of<Model>();
   const esp::RandomBatch<T> data(plan, samples, table_rows, 5, 0.2, true);
   const std::vector<std::string_view> without{esp::ProjectedEmbeddings<T>::name};
-  esp::TrainExecutor<T> executor(esp::program_of<Model, T, esp::Cpu>(), table_rows, samples, threads, {},
+  esp::TrainExecutor<T> executor(esp::program_of<Model, T, esp::Cpu>(), table_rows, samples,
+                                 threads, {},
                                  with_products ? std::span<const std::string_view>() : without);
   esp::initialize(plan, 3, executor.parameters());
   for (auto& table : executor.parameters().tables) {
@@ -92,7 +93,7 @@ Gradients<T> step(const std::vector<Index>& table_rows, Index samples, bool with
 template <class Model>
 void compare(const std::vector<Index>& table_rows) {
   CHECK(esp::ProjectedEmbeddings<double>(esp::program_of<Model, double, esp::Cpu>(), table_rows,
-                                   333, 8, 1)
+                                         333, 8, 1)
             .pays(333));
   const auto with = step<Model, double>(table_rows, 333, true),
              without = step<Model, double>(table_rows, 333, false);
@@ -121,7 +122,8 @@ TEST_CASE("table products: the same losses and gradients as without") {
 }
 
 TEST_CASE("table products: which tables, which batches, which models") {
-  esp::ProjectedEmbeddings<float> pass(esp::program_of<Shared, float, esp::Cpu>(), rows, 1024, 8, 1);
+  esp::ProjectedEmbeddings<float> pass(esp::program_of<Shared, float, esp::Cpu>(), rows, 1024, 8,
+                                       1);
   esp::ExecutionSchedule<float> schedule, small;
   pass.apply(schedule, 1024);
   REQUIRE(schedule.notes.size() == 1);
@@ -136,9 +138,9 @@ TEST_CASE("table products: which tables, which batches, which models") {
   CHECK(small.steps.empty());
   CHECK(small.summed_tables.empty());
   CHECK_FALSE(small.notes[0].fired);
-  CHECK_FALSE(esp::ProjectedEmbeddings<float>(esp::program_of<Crossed, float, esp::Cpu>(), rows,
-                                        1024, 8, 1)
-                  .pays(1024));
+  CHECK_FALSE(
+      esp::ProjectedEmbeddings<float>(esp::program_of<Crossed, float, esp::Cpu>(), rows, 1024, 8, 1)
+          .pays(1024));
 }
 
 TEST_CASE("table products: what is no number stays none, so that training ends with an error") {
@@ -146,8 +148,7 @@ TEST_CASE("table products: what is no number stays none, so that training ends w
     CAPTURE(in_table);
     const std::vector<Index> sizes{7, 9};
     const esp::RandomBatch<float> data(esp::plan_of<Whole>(), 333, sizes, 5);
-    esp::TrainExecutor<float> executor(esp::program_of<Whole, float, esp::Cpu>(), sizes,
-                                       333, 1);
+    esp::TrainExecutor<float> executor(esp::program_of<Whole, float, esp::Cpu>(), sizes, 333, 1);
     esp::initialize(esp::plan_of<Whole>(), 3, executor.parameters());
     executor.clear_gradient();
     auto& parameters = executor.parameters();
@@ -172,7 +173,6 @@ TEST_CASE("table products: the same bits for any number of threads, and no alloc
     CHECK(many.tables == one.tables);
   }
   const esp::RandomBatch<float> data(esp::plan_of<Shared>(), 512, rows, 1);
-  esp::TrainExecutor<float> executor(esp::program_of<Shared, float, esp::Cpu>(), rows, 512,
-                                     2);
+  esp::TrainExecutor<float> executor(esp::program_of<Shared, float, esp::Cpu>(), rows, 512, 2);
   CHECK(espalier_test::step_allocations(executor, data.batch()) == 0);
 }

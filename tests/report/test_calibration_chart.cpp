@@ -14,7 +14,8 @@ namespace {
 
 std::size_t count(std::string_view text, std::string_view part) {
   std::size_t found = 0;
-  for (std::size_t at = text.find(part); at != std::string_view::npos; at = text.find(part, at + 1)) ++found;
+  for (std::size_t at = text.find(part); at != std::string_view::npos; at = text.find(part, at + 1))
+    ++found;
   return found;
 }
 
@@ -33,14 +34,15 @@ TEST_CASE("calibration: a dot a bin, at its mean prediction and its share of one
   CHECK(count(svg, "#93c5fd") == 2);           // intervals
   CHECK(count(svg, "fill=\"#94a3b8\"") == 5);  // five distinct predictions
   // Bins of equal width: a bin without samples has no dot.
-  CHECK(count(esp::calibration_svg({{"click", p, y}}, "", {.bins = 10, .equal_counts = false}), "<circle") == 5);
+  CHECK(count(esp::calibration_svg({{"click", p, y}}, "", {.bins = 10, .equal_counts = false}),
+              "<circle") == 5);
   const std::vector<double> w(8, 2.0);
   CHECK(count(esp::calibration_svg({{"click", p, y, w}}), "#93c5fd") == 0);
 }
 
 TEST_CASE("calibration: no labels, and probabilities that are none") {
-  const std::vector<float> p{0.5F, 0.5F}, none(2, std::numeric_limits<float>::quiet_NaN()), wrong{0.5F, 1.5F},
-      ones{1, 1};
+  const std::vector<float> p{0.5F, 0.5F}, none(2, std::numeric_limits<float>::quiet_NaN()),
+      wrong{0.5F, 1.5F}, ones{1, 1};
   const std::string svg = esp::calibration_svg({{"click", p, none}});
   CHECK(svg.find(">no labels<") != std::string::npos);
   CHECK(svg.find(">click: ECE n/a<") != std::string::npos);
@@ -53,10 +55,11 @@ TEST_CASE("calibration: no labels, and probabilities that are none") {
 TEST_CASE("confusion: shares of each label's row, by name, of classes and of a binary task") {
   // Four samples of class 0, one of them predicted as 1; two of class 2, one predicted as 0; none
   // of class 1.
-  const std::vector<double> p{.8, .1, .1, .8, .1, .1, .8, .1, .1, .2, .7, .1, .1, .1, .8, .5, .1, .4},
+  const std::vector<double> p{.8, .1, .1, .8, .1, .1, .8, .1, .1,
+                              .2, .7, .1, .1, .1, .8, .5, .1, .4},
       y{0, 0, 0, 0, 2, 2};
-  const std::string svg =
-      esp::confusion_svg({{"stars", p, y, {}, 3, {"bad & sad", "so", "a name that is longer than there is room"}}});
+  const std::string svg = esp::confusion_svg(
+      {{"stars", p, y, {}, 3, {"bad & sad", "so", "a name that is longer than there is room"}}});
   CHECK(svg.find(">stars: accuracy 0.6667<") != std::string::npos);
   CHECK(count(svg, ">75%<") == 1);
   CHECK(count(svg, ">25%<") == 1);

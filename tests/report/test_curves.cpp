@@ -17,7 +17,8 @@ namespace {
 
 std::size_t count(std::string_view text, std::string_view part) {
   std::size_t found = 0;
-  for (std::size_t at = text.find(part); at != std::string_view::npos; at = text.find(part, at + 1)) {
+  for (std::size_t at = text.find(part); at != std::string_view::npos;
+       at = text.find(part, at + 1)) {
     ++found;
   }
   return found;
@@ -71,9 +72,9 @@ TEST_CASE("ticks are at round numbers with as many decimals as it takes") {
 
 TEST_CASE("an axis covers its values, whatever they are") {
   constexpr double most = std::numeric_limits<double>::max();
-  const double ranges[][2] = {{0, 0},       {5, 5},        {-3, -3},         {1, 1 + 1e-15},
-                              {0, 1e-300},  {-1e300, 1e300}, {1e15, 1e15 + 2}, {-1, 1e-9},
-                              {0, most / 4}, {0.73, 0.73}, {5e-324, 5e-324}};
+  const double ranges[][2] = {{0, 0},        {5, 5},          {-3, -3},         {1, 1 + 1e-15},
+                              {0, 1e-300},   {-1e300, 1e300}, {1e15, 1e15 + 2}, {-1, 1e-9},
+                              {0, most / 4}, {0.73, 0.73},    {5e-324, 5e-324}};
   for (const auto& range : ranges) {
     for (const bool whole : {false, true}) {
       CAPTURE(range[0]);
@@ -148,7 +149,8 @@ TEST_CASE("charts of 1 to 20 series and 1 to 1000 points are well formed and sta
 TEST_CASE("a chart has points, whatever the locale: a comma would be another number") {
   const std::string before = std::setlocale(LC_ALL, nullptr);
   bool found = false;
-  for (const char* name : {"de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "de_DE"}) found = found || std::setlocale(LC_ALL, name) != nullptr;
+  for (const char* name : {"de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "de_DE"})
+    found = found || std::setlocale(LC_ALL, name) != nullptr;
   if (!found) MESSAGE("no locale with a decimal comma is installed");
   CHECK(chart_detail::number(604.44) == "604.4");
   CHECK(decimal(0.025, 15) == "0.025");

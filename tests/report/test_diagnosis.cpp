@@ -25,22 +25,26 @@ using esp::Index;
 
 const std::vector<Index> rows{50, 30};
 using NormedEncoder = esp::Layers<esp::Dense<12>, esp::BatchNorm, esp::Dense<8>>;
-struct NormedExperts : esp::MultiTaskModel<MadeUpInputs, esp::Mmoe<3, NormedEncoder>, Click, Watch> {};
+struct NormedExperts
+    : esp::MultiTaskModel<MadeUpInputs, esp::Mmoe<3, NormedEncoder>, Click, Watch> {};
 
 /// The inner product of the gradients of tasks a and b over the group's tensors and tables.
 double product(esp::TrainExecutor<double>& executor, const std::string& group,
                const std::vector<std::vector<double>>& dense,
-               const std::vector<std::map<std::pair<int, int>, std::vector<double>>>& tables, std::size_t a,
-               std::size_t b) {
+               const std::vector<std::map<std::pair<int, int>, std::vector<double>>>& tables,
+               std::size_t a, std::size_t b) {
   double sum = 0;
   for (const esp::ParameterInfo& t : executor.plan().tensors) {
     if (!t.trainable || t.task != esp::shared_by_tasks) continue;
     if (group != "all" && esp::layer_group(t.name.view()) != group) continue;
-    for (auto i = static_cast<std::size_t>(t.offset); i < static_cast<std::size_t>(t.offset + t.size()); ++i)
+    for (auto i = static_cast<std::size_t>(t.offset);
+         i < static_cast<std::size_t>(t.offset + t.size()); ++i)
       sum += dense[a][i] * dense[b][i];
   }
   for (const auto& [at, row] : tables[a]) {
-    if (group != "all" && executor.plan().tables[static_cast<std::size_t>(at.first)].name.view() != group) continue;
+    if (group != "all" &&
+        executor.plan().tables[static_cast<std::size_t>(at.first)].name.view() != group)
+      continue;
     for (std::size_t i = 0; i < row.size(); ++i) sum += row[i] * tables[b].at(at)[i];
   }
   return sum;
@@ -90,7 +94,8 @@ void check_probe() {
       CHECK(group.cosine(1, 0, 2) == group.cosine(0, 1, 2));
       CHECK(a > 0);
     }
-    for (std::size_t i = 0; i < before.dense.size(); ++i) REQUIRE(executor.parameters().dense[i] == before.dense[i]);
+    for (std::size_t i = 0; i < before.dense.size(); ++i)
+      REQUIRE(executor.parameters().dense[i] == before.dense[i]);
     std::vector<double> left(dense[0].size());
     executor.read_gradient(left);
     for (const double g : left) REQUIRE(g == 0);
@@ -114,8 +119,8 @@ TEST_CASE("diagnosis: the group of a tensor is its layer, with all experts toget
   CHECK(esp::layer_group("weight") == "weight");
 }
 
-TEST_CASE_TEMPLATE("diagnosis: each group's Gramian against separate runs; nothing is left behind", Model, Bottom,
-                   Experts, Normed, NormedExperts) {
+TEST_CASE_TEMPLATE("diagnosis: each group's Gramian against separate runs; nothing is left behind",
+                   Model, Bottom, Experts, Normed, NormedExperts) {
   check_probe<Model>();
 }
 
@@ -135,7 +140,8 @@ TEST_CASE("diagnosis: absent tasks and frozen layers do not count") {
   }
 }
 
-TEST_CASE_TEMPLATE("diagnosis: a run that is measured learns the same bits", Model, Experts, Normed, NormedExperts) {
+TEST_CASE_TEMPLATE("diagnosis: a run that is measured learns the same bits", Model, Experts, Normed,
+                   NormedExperts) {
   const esp::Dataset train = made_up(500, 1, 0.1), valid = made_up(200, 2);
   for (const bool by_gradients : {false, true}) {
     const TemporaryFolder folder(TemporaryFolder::Where::in_memory);
@@ -180,9 +186,10 @@ TEST_CASE("diagnosis: to a file, a picture beside it, and the event file") {
     std::string picture = o.diagnose.text();
     picture.replace(picture.rfind('.'), std::string::npos, ".svg");
     const std::string svg = esp::read_file(picture);
-    for (const char* words : {"Length of gradients", "Agreement of gradients: all", "Agreement of gradients: expert/dense0",
-                              "Agreement of gradients: embedding/tags", "Entropy of gates",
-                              "Load of experts: gates/click", "click~watch", "expert 2"}) {
+    for (const char* words :
+         {"Length of gradients", "Agreement of gradients: all",
+          "Agreement of gradients: expert/dense0", "Agreement of gradients: embedding/tags",
+          "Entropy of gates", "Load of experts: gates/click", "click~watch", "expert 2"}) {
       CAPTURE(words);
       CHECK(svg.find(words) != std::string::npos);
     }
@@ -250,5 +257,6 @@ TEST_CASE("diagnosis: options that cannot be are refused") {
         "diagnose file 'd.txt': expected a name that ends in .csv or .jsonl");
   o.diagnose = "d.csv";
   o.diagnose_every = 0;
-  CHECK(message_of([&] { esp::Trainer<Experts> trainer(o); }) == "diagnose_every is 0, expected 1 or more");
+  CHECK(message_of([&] { esp::Trainer<Experts> trainer(o); }) ==
+        "diagnose_every is 0, expected 1 or more");
 }

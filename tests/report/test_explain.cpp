@@ -19,13 +19,16 @@ namespace {
 
 using Click = esp::Task<"click", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Tower<4>>;
 using Watch = esp::Task<"watch", esp::MeanSquaredError>;
-struct Small : esp::MultiTaskModel<esp::Inputs<esp::Categorical<"user", 8>, esp::Numeric<"age">>, esp::SharedBottom<esp::Mlp<16>>, Click,
-                                   Watch> {};
-struct Normed : esp::MultiTaskModel<esp::Inputs<esp::Numeric<"age">>, esp::SharedBottom<esp::BatchNorm>, Click> {};
+struct Small : esp::MultiTaskModel<esp::Inputs<esp::Categorical<"user", 8>, esp::Numeric<"age">>,
+                                   esp::SharedBottom<esp::Mlp<16>>, Click, Watch> {};
+struct Normed : esp::MultiTaskModel<esp::Inputs<esp::Numeric<"age">>,
+                                    esp::SharedBottom<esp::BatchNorm>, Click> {};
 
 /// Whether `text` has `line`; runs of spaces, which align columns, count as one.
 bool has(std::string text, std::string_view line) {
-  text.erase(std::unique(text.begin(), text.end(), [](char a, char b) { return a == ' ' && b == ' '; }), text.end());
+  text.erase(
+      std::unique(text.begin(), text.end(), [](char a, char b) { return a == ' ' && b == ' '; }),
+      text.end());
   return text.find(line) != std::string::npos;
 }
 
@@ -64,31 +67,40 @@ total                                                                           
 }
 
 TEST_CASE("explain: without a pass, and with what needs the whole batch") {
-  const std::string plain = esp::explain<Small>({.batch_size = 100, .vocabulary_rows = {5}, .without = {"projected_embeddings"}});
+  const std::string plain = esp::explain<Small>(
+      {.batch_size = 100, .vocabulary_rows = {5}, .without = {"projected_embeddings"}});
   CHECK_FALSE(has(plain, "multiply tables"));
   CHECK(has(plain, "microbatch forward embedding embedding"));
   CHECK(has(plain, "projected_embeddings no left out"));
   const std::string normed = esp::explain<Normed>({.batch_size = 8});
   CHECK(has(normed, "merge forward batch_moments"));
   CHECK(has(normed, "deferred_weight_gradients no an operation waits for the whole batch"));
-  const std::string bf16 = esp::explain<Small>({.batch_size = 100, .vocabulary_rows = {5}, .precision = esp::Precision::Bf16});
+  const std::string bf16 = esp::explain<Small>(
+      {.batch_size = 100, .vocabulary_rows = {5}, .precision = esp::Precision::Bf16});
   CHECK(has(bf16, "projected_embeddings no products are made in bf16"));
   CHECK(has(bf16, "bf16 yes products read weights and activations as bf16"));
   CHECK_THROWS_AS(static_cast<void>(esp::explain<Small>({.batch_size = 0})), esp::ConfigError);
 }
 
 TEST_CASE("explain: each way to balance runs its own steps") {
-  const std::string mgda = esp::explain<Small>({.batch_size = 64, .vocabulary_rows = {5}, .balance = esp::Mgda{}, .clip = true});
-  CHECK(has(mgda, "task_paths yes backward for each of 2 tasks, over the nodes that its loss reaches"));
+  const std::string mgda = esp::explain<Small>(
+      {.batch_size = 64, .vocabulary_rows = {5}, .balance = esp::Mgda{}, .clip = true});
+  CHECK(has(mgda,
+            "task_paths yes backward for each of 2 tasks, over the nodes that its loss reaches"));
   CHECK(has(mgda, "microbatch backward dense click/dense1 task_paths"));
   CHECK(has(mgda, "once update clip"));
   CHECK_FALSE(has(mgda, "losses"));
-  const std::string by_values = esp::explain<Small>({.batch_size = 64, .vocabulary_rows = {5}, .balance = esp::Mgda{}, .balance_on = esp::BalanceOn::representation});
+  const std::string by_values = esp::explain<Small>({.batch_size = 64,
+                                                     .vocabulary_rows = {5},
+                                                     .balance = esp::Mgda{},
+                                                     .balance_on = esp::BalanceOn::representation});
   CHECK(has(by_values, "keep representation's gradient"));
   CHECK(has(by_values, "combine representations' gradients"));
-  const std::string mean = esp::explain<Small>({.batch_size = 64, .vocabulary_rows = {5}, .balance = esp::GeometricMean{}});
+  const std::string mean = esp::explain<Small>(
+      {.batch_size = 64, .vocabulary_rows = {5}, .balance = esp::GeometricMean{}});
   CHECK(has(mean, "once loss weigh"));
-  CHECK(has(mean, "projected_embeddings no the losses weigh the tasks between forward and backward"));
+  CHECK(
+      has(mean, "projected_embeddings no the losses weigh the tasks between forward and backward"));
 }
 
 TEST_CASE("explain: what a predictor runs") {

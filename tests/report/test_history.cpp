@@ -48,7 +48,8 @@ TEST_CASE("history as JSON lines and CSV") {
 
 TEST_CASE("the rows of a temporary history are the loop's own") {
   std::string epochs;
-  for (const HistoryRow& row : example().rows()) epochs += std::to_string(row.epoch) + ":" + std::to_string(row.step) + " ";
+  for (const HistoryRow& row : example().rows())
+    epochs += std::to_string(row.epoch) + ":" + std::to_string(row.step) + " ";
   CHECK(epochs == "1:200 2:400 3:600 ");
 }
 

@@ -21,10 +21,10 @@ namespace {
 
 /// The tasks of Bottom, and two irrelevant inputs: a number and a category.
 struct WithNoise
-    : esp::MultiTaskModel<
-          esp::Inputs<esp::Numeric<"noise">, esp::Numeric<"x">, esp::Numeric<"y">, esp::Categorical<"user", 4>,
-                      esp::Categorical<"dice", 4>, esp::MultiCategorical<"tags", 3>>,
-          esp::SharedBottom<MadeUpEncoder>, Click, Watch> {};
+    : esp::MultiTaskModel<esp::Inputs<esp::Numeric<"noise">, esp::Numeric<"x">, esp::Numeric<"y">,
+                                      esp::Categorical<"user", 4>, esp::Categorical<"dice", 4>,
+                                      esp::MultiCategorical<"tags", 3>>,
+                          esp::SharedBottom<MadeUpEncoder>, Click, Watch> {};
 
 esp::Table with_noise(esp::Index rows, std::uint64_t seed) {
   esp::Table table = made_up_table(rows, seed);
@@ -45,7 +45,8 @@ esp::Trainer<Model> trained(const esp::Dataset& data, esp::TrainerOptions o = qu
 }
 
 /// The data with the values of one column shuffled.
-esp::Dataset shuffled(esp::Table table, const std::string& name, std::uint64_t seed, std::uint64_t repeat) {
+esp::Dataset shuffled(esp::Table table, const std::string& name, std::uint64_t seed,
+                      std::uint64_t repeat) {
   std::vector<std::int32_t> order(static_cast<std::size_t>(table.rows()));
   std::iota(order.begin(), order.end(), 0);
   esp::Random(esp::mix(seed, esp::hash_text(name)), repeat).shuffle(order);
@@ -81,7 +82,8 @@ TEST_CASE("importance: what determines a label comes first, and noise has an int
       CHECK(i.interval.high - i.interval.low < 0.1);
     }
   }
-  for (const auto& [task, input] : {std::pair{"click", "x"}, {"click", "user"}, {"watch", "y"}, {"watch", "tags"}}) {
+  for (const auto& [task, input] :
+       {std::pair{"click", "x"}, {"click", "user"}, {"watch", "y"}, {"watch", "tags"}}) {
     CHECK(made.at(task, input).interval.low > 0.02);
   }
 }
@@ -165,7 +167,8 @@ TEST_CASE("importance: of one group only there are no intervals") {
   CHECK(made.tasks[0].inputs[0].loss > 0);
 }
 
-TEST_CASE("importance: the same bits for any number of threads, and about the same from a predictor") {
+TEST_CASE(
+    "importance: the same bits for any number of threads, and about the same from a predictor") {
   const TemporaryFolder folder;
   const esp::Dataset train(with_noise(400, 1)), test(with_noise(200, 2));
   esp::TrainerOptions o = quick_options();
@@ -204,11 +207,14 @@ TEST_CASE("importance: weights, groups and another metric go through") {
   const esp::Importance grouped = esp::importance(trainer, data, {.repeats = 1, .metric = "gauc"});
   CHECK(grouped.tasks[0].metric == "gauc");
   CHECK(grouped.tasks[1].metric == "rmse");  // gauc does not apply to it
-  const esp::Report before = trainer.evaluate(data), after = trainer.evaluate(shuffled(table, "x", 1, 0));
-  CHECK(grouped.at("click", "x").loss ==
-        doctest::Approx(before.value("click", "gauc") - after.value("click", "gauc")).epsilon(1e-12));
-  CHECK(grouped.at("watch", "x").loss ==
-        doctest::Approx(after.value("watch", "rmse") - before.value("watch", "rmse")).epsilon(1e-9));
+  const esp::Report before = trainer.evaluate(data),
+                    after = trainer.evaluate(shuffled(table, "x", 1, 0));
+  CHECK(
+      grouped.at("click", "x").loss ==
+      doctest::Approx(before.value("click", "gauc") - after.value("click", "gauc")).epsilon(1e-12));
+  CHECK(
+      grouped.at("watch", "x").loss ==
+      doctest::Approx(after.value("watch", "rmse") - before.value("watch", "rmse")).epsilon(1e-9));
 
   // Weights and groups from the options.
   esp::Trainer<WithNoise> plain = trained<WithNoise>(esp::Dataset(with_noise(400, 1)));
@@ -221,7 +227,8 @@ TEST_CASE("importance: weights, groups and another metric go through") {
   options.evaluate.weights = weights;
   options.evaluate.groups = groups;
   const esp::Report a = plain.evaluate(data, {.weights = weights, .groups = groups});
-  const esp::Report b = plain.evaluate(shuffled(table, "x", 1, 0), {.weights = weights, .groups = groups});
+  const esp::Report b =
+      plain.evaluate(shuffled(table, "x", 1, 0), {.weights = weights, .groups = groups});
   const esp::Importance own = esp::importance(plain, data, options);
   CHECK(own.tasks[0].value == a.value("click", "gauc"));
   CHECK(own.at("click", "x").loss ==
@@ -229,11 +236,12 @@ TEST_CASE("importance: weights, groups and another metric go through") {
   CHECK(own.at("click", "x").interval.low < own.at("click", "x").loss);
 }
 
-TEST_CASE("importance: columns of a vector are shuffled together, and inputs that read one column") {
+TEST_CASE(
+    "importance: columns of a vector are shuffled together, and inputs that read one column") {
   struct Vectors
-      : esp::MultiTaskModel<
-            esp::Inputs<esp::NumericVector<"v", 2, esp::AsIs>, esp::Numeric<"x">, esp::Numeric<"v_1", esp::Log1p>>,
-            esp::SharedBottom<esp::Mlp<4>>, Click> {};
+      : esp::MultiTaskModel<esp::Inputs<esp::NumericVector<"v", 2, esp::AsIs>, esp::Numeric<"x">,
+                                        esp::Numeric<"v_1", esp::Log1p>>,
+                            esp::SharedBottom<esp::Mlp<4>>, Click> {};
   esp::Table table;
   std::vector<double> first, second, x, click;
   esp::Random random(1);
@@ -252,7 +260,9 @@ TEST_CASE("importance: columns of a vector are shuffled together, and inputs tha
   const esp::EncodedData data = features.encode(esp::Dataset(table));
   int shuffles = 0;
   const auto predict = [&](const esp::EncodedData& seen) {
-    const auto at = [&](std::size_t row, std::size_t i) { return static_cast<double>(seen.numeric[row * 4 + i]); };
+    const auto at = [&](std::size_t row, std::size_t i) {
+      return static_cast<double>(seen.numeric[row * 4 + i]);
+    };
     bool moved_vector = false, moved_x = false;
     for (std::size_t row = 0; row < 100; ++row) {
       // v_0 and v_1 come from the same row, and so does the input derived from v_1.
@@ -267,7 +277,8 @@ TEST_CASE("importance: columns of a vector are shuffled together, and inputs tha
     std::fill(p.values[0].begin(), p.values[0].end(), 0.5F);
     return p;
   };
-  const esp::Importance made = esp::importance_of(esp::plan_of<Vectors>(), data, predict, {.repeats = 2});
+  const esp::Importance made =
+      esp::importance_of(esp::plan_of<Vectors>(), data, predict, {.repeats = 2});
   CHECK(shuffles == 4);
   CHECK(order_of(made.tasks[0]) == "v + v_1 x ");
   CHECK(made.at("click", "x").loss == 0);
@@ -275,12 +286,12 @@ TEST_CASE("importance: columns of a vector are shuffled together, and inputs tha
 
 TEST_CASE("importance as text and as a picture") {
   esp::Importance made;
-  made.tasks = {
-      {"click",
-       "auc",
-       0.75,
-       {{"user", 0.125, {0.1, 0.15}}, {"an input of a long name, longer than a picture has room", 0, {-0.01, 0.01}}}},
-      {"watch", "rmse", esp::undefined, {{"user", esp::undefined, {}}}}};
+  made.tasks = {{"click",
+                 "auc",
+                 0.75,
+                 {{"user", 0.125, {0.1, 0.15}},
+                  {"an input of a long name, longer than a picture has room", 0, {-0.01, 0.01}}}},
+                {"watch", "rmse", esp::undefined, {{"user", esp::undefined, {}}}}};
   std::ostringstream out;
   out << made;
   CHECK(out.str() ==
@@ -309,8 +320,10 @@ TEST_CASE("importance: options and data that cannot be") {
   };
   CHECK(refused({.repeats = 0}) == "importance: repeats is 0, expected 1 or more");
   CHECK(refused({.metric = "acu"})
-            .starts_with("importance: no task has the metric 'acu', expected one of 'auc', 'pr_auc', "));
-  CHECK(refused({.metric = "ratio"}) == "metric 'ratio' is best at 1: neither higher nor lower is better");
+            .starts_with(
+                "importance: no task has the metric 'acu', expected one of 'auc', 'pr_auc', "));
+  CHECK(refused({.metric = "ratio"}) ==
+        "metric 'ratio' is best at 1: neither higher nor lower is better");
   CHECK(refused({.evaluate = {.confidence = 1.5}}) ==
         "importance: confidence is 1.5, expected a number between 0 and 1");
   CHECK(message_of([&] { static_cast<void>(esp::importance(trainer, data.head(0))); }) ==

@@ -31,7 +31,8 @@ esp::Dataset three_users() {
 
 }  // namespace
 
-TEST_CASE("write_csv: a row a sample, ids before the predictions, classes by name and by probability") {
+TEST_CASE(
+    "write_csv: a row a sample, ids before the predictions, classes by name and by probability") {
   const TemporaryFolder folder;
   const std::string file = folder / "p.csv";
   esp::Predictions p = three_rows();
@@ -57,10 +58,10 @@ TEST_CASE("write_csv: a row a sample, ids before the predictions, classes by nam
         "1e-20,4,0.1,0.2\n");
   p.class_names = {{}, {"bad", "good, or so", "best"}};
   esp::write_csv(file, p, three_users(), {"user", "click"}, {.prefix = "predicted_"});
-  CHECK(
-      esp::read_file(file).starts_with("user,click,predicted_click,predicted_stars,predicted_stars_bad,\"predicted_"
-                                       "stars_good, or so\",predicted_stars_best\n"
-                                       "u3,1,0.1,"));
+  CHECK(esp::read_file(file).starts_with(
+      "user,click,predicted_click,predicted_stars,predicted_stars_bad,\"predicted_"
+      "stars_good, or so\",predicted_stars_best\n"
+      "u3,1,0.1,"));
 }
 
 TEST_CASE("write_csv: floats are read back as the same floats") {
@@ -95,7 +96,8 @@ TEST_CASE("write_csv: a trained model's predictions, in the dataset's order") {
   for (esp::Index i = 0; i < 15; ++i) {
     const auto at = static_cast<std::size_t>(i);
     CHECK(user.at(i) == was.at(test.rows()[at]));
-    CHECK(read.numbers("x")[at] == test.table().numbers("x")[static_cast<std::size_t>(test.rows()[at])]);
+    CHECK(read.numbers("x")[at] ==
+          test.table().numbers("x")[static_cast<std::size_t>(test.rows()[at])]);
     CHECK(static_cast<float>(read.numbers("p_watch")[at]) == p.of("watch")[at]);
   }
 }
@@ -106,9 +108,9 @@ TEST_CASE("write_csv: what cannot be written is said, and no file is made") {
   esp::Predictions p = three_rows();
   CHECK(message_of([&] { esp::write_csv(file, p, three_users(), {"film"}); }) ==
         "table: no column 'film'; there are 'user', 'click'");
-  CHECK(
-      message_of([&] { esp::write_csv(file, p, three_users(), {"click"}); }) ==
-      "'click' is a column of the data and a predicted one; give PredictionColumns::prefix, expected different names");
+  CHECK(message_of([&] { esp::write_csv(file, p, three_users(), {"click"}); }) ==
+        "'click' is a column of the data and a predicted one; give PredictionColumns::prefix, "
+        "expected different names");
   CHECK(message_of([&] { esp::write_csv(file, p, three_users().head(2), {"user"}); }) ==
         "predictions of 3 rows, and a dataset of 2; expected those of the dataset");
   p.values[1][4] = std::numeric_limits<float>::quiet_NaN();

@@ -53,7 +53,8 @@ std::size_t count(const std::string& text, char c) {
 TEST_CASE("the progress line at some widths") {
   const ProgressState state = example();
   CHECK(format_progress(state, 100) ==
-        "epoch 3/20  62% [================>         ]  0:12 left  32/s  click 0.5123  long_view 0.083  "
+        "epoch 3/20  62% [================>         ]  0:12 left  32/s  click 0.5123  long_view "
+        "0.083  "
         "café -");
   CHECK(format_progress(state, 60) ==
         "epoch 3/20  62% [===>  ]  0:12 left  32/s  click 0.5123  ...");

@@ -123,11 +123,13 @@ TEST_CASE(
   // Other data, another model, other loss options or other folds are another search.
   struct OtherLoss
       : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<MadeUpEncoder>,
-                            esp::Task<"click", esp::BinaryCrossEntropyWith<esp::PositiveWeight{5}>, esp::Weight{1.0}, esp::Tower<8>>,
+                            esp::Task<"click", esp::BinaryCrossEntropyWith<esp::PositiveWeight{5}>,
+                                      esp::Weight{1.0}, esp::Tower<8>>,
                             Watch> {};
-  struct OtherLabel
-      : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<MadeUpEncoder>,
-                            esp::Task<"click", esp::BinaryCrossEntropy, esp::Tower<8>, esp::Label<"watch", esp::AtLeast<2>>>, Watch> {};
+  struct OtherLabel : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<MadeUpEncoder>,
+                                          esp::Task<"click", esp::BinaryCrossEntropy, esp::Tower<8>,
+                                                    esp::Label<"watch", esp::AtLeast<2>>>,
+                                          Watch> {};
   const auto said = [&](const search::Objective& other) {
     search::Options o = quiet_search();
     o.file = folder / "search1.jsonl";
@@ -158,8 +160,7 @@ TEST_CASE("cross-validation: a trial that diverges or cannot be fails alone") {
       search::run({search::choice("trial", {0, 1, 2})}, search::Grid{}, objective, quiet_search());
   CHECK(result.best().trial.number == 2);
   CHECK(result.outcomes[0].error().find("training diverged") != std::string::npos);
-  CHECK(result.outcomes[1].error() ==
-        "fold 0: fixed_weights: 3 weights, expected 2, one a task");
+  CHECK(result.outcomes[1].error() == "fold 0: fixed_weights: 3 weights, expected 2, one a task");
 }
 
 TEST_CASE("fixed weights: as a model whose static weights they are") {

@@ -227,9 +227,10 @@ TEST_CASE("search: of a small space every point is scored once, and the table sa
     ++scored;
     return t.real("c");
   }};
-  const search::Result result =
-      search::run({search::choice("c", {1, 2, 3})}, search::Random{.trials = 40}, objective, quiet());
+  const search::Result result = search::run({search::choice("c", {1, 2, 3})},
+                                            search::Random{.trials = 40}, objective, quiet());
   CHECK(scored == 3);
   CHECK(result.outcomes.size() == 3);
-  CHECK(result.table().ends_with("\nthe space has 3 points: each is a trial, where 40 were asked for\n"));
+  CHECK(result.table().ends_with(
+      "\nthe space has 3 points: each is a trial, where 40 were asked for\n"));
 }

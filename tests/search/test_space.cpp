@@ -133,8 +133,11 @@ TEST_CASE("strategies: no point is a trial twice, and a small space ends with al
   CHECK(halved.rungs[0].trials == 6);
   CHECK(halved.rungs[1].trials == 2);
   CHECK(halved.note.starts_with("the space has 6 points"));
-  CHECK(search::Space{search::uniform("x", 0, 1)}.points() == std::numeric_limits<double>::infinity());
-  CHECK(search::Random{.trials = 500}.schedule(search::Space{search::uniform("x", 0, 1)}).values.size() == 500);
+  CHECK(search::Space{search::uniform("x", 0, 1)}.points() ==
+        std::numeric_limits<double>::infinity());
+  CHECK(search::Random{.trials = 500}
+            .schedule(search::Space{search::uniform("x", 0, 1)})
+            .values.size() == 500);
 }
 
 TEST_CASE("trial: a value is had by name and kind") {

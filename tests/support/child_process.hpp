@@ -49,13 +49,16 @@ inline int child(auto&& action) {
 inline bool own_mounts() {
   const auto map = [](const char* file, const std::string& text) {
     const int opened = ::open(file, O_WRONLY | O_CLOEXEC);
-    const bool written = opened >= 0 && ::write(opened, text.data(), text.size()) == static_cast<::ssize_t>(text.size());
+    const bool written = opened >= 0 && ::write(opened, text.data(), text.size()) ==
+                                            static_cast<::ssize_t>(text.size());
     if (opened >= 0) ::close(opened);
     return written;
   };
   if (::unshare(CLONE_NEWNS) != 0) {  // not privileged: also needs a user namespace
-    const std::string user = "0 " + std::to_string(::getuid()) + " 1", group = "0 " + std::to_string(::getgid()) + " 1";
-    if (::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0 || !map("/proc/self/uid_map", user)) return false;
+    const std::string user = "0 " + std::to_string(::getuid()) + " 1",
+                      group = "0 " + std::to_string(::getgid()) + " 1";
+    if (::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0 || !map("/proc/self/uid_map", user))
+      return false;
     if (!map("/proc/self/setgroups", "deny") || !map("/proc/self/gid_map", group)) return false;
   }
   return ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;

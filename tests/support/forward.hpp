@@ -16,13 +16,17 @@
 namespace espalier_test {
 
 using Rating = esp::Task<"rating", esp::SoftmaxCrossEntropy<5>, esp::Weight{1.0}, esp::Tower<6>>;
-using Deep = esp::Layers<esp::Dense<11, esp::Activation::silu>, esp::Residual<esp::LayerNorm, esp::Dense<7>, esp::Dense<11>>,
-                         esp::Dropout<esp::Rate{0.3}>, esp::BatchNorm, esp::Dense<9, esp::Activation::tanh>>;
+using Deep =
+    esp::Layers<esp::Dense<11, esp::Activation::silu>,
+                esp::Residual<esp::LayerNorm, esp::Dense<7>, esp::Dense<11>>,
+                esp::Dropout<esp::Rate{0.3}>, esp::BatchNorm, esp::Dense<9, esp::Activation::tanh>>;
 struct Mixed : esp::MultiTaskModel<MadeUpInputs, esp::Mmoe<3, Deep>, Click, Watch, Rating> {};
 /// Layers of every panel height, with rows left after the last panel; the experts' second layers
 /// are adjacent.
-struct Broad : esp::MultiTaskModel<MadeUpInputs, esp::Mmoe<3, esp::Mlp<65, 48, 101>>, Click, Watch> {};
-struct Straight : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<esp::Layers<>>, Click, Rating> {};
+struct Broad
+    : esp::MultiTaskModel<MadeUpInputs, esp::Mmoe<3, esp::Mlp<65, 48, 101>>, Click, Watch> {};
+struct Straight
+    : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<esp::Layers<>>, Click, Rating> {};
 
 inline const std::vector<esp::Index> vocabulary_rows{13, 5};
 
@@ -46,7 +50,8 @@ std::vector<T> predictions(const esp::InferenceExecutor<T>& executor, const esp:
   std::vector<std::vector<T>> values;
   std::vector<T*> out;
   for (const esp::TaskInfo& task : executor.plan().tasks) {
-    values.emplace_back(static_cast<std::size_t>(batch.size * task.outputs), std::numeric_limits<T>::quiet_NaN());
+    values.emplace_back(static_cast<std::size_t>(batch.size * task.outputs),
+                        std::numeric_limits<T>::quiet_NaN());
   }
   for (auto& v : values) out.push_back(v.data());
   executor.run(batch, workspace, out);
@@ -69,7 +74,8 @@ template <class T>
 double difference(const std::vector<T>& a, const std::vector<T>& b) {
   double worst = a.size() == b.size() ? 0 : std::numeric_limits<double>::infinity();
   for (std::size_t i = 0; i < a.size() && i < b.size(); ++i) {
-    const double x = static_cast<double>(a[i]), y = static_cast<double>(b[i]), error = std::abs(x - y) / (1 + std::abs(y));
+    const double x = static_cast<double>(a[i]), y = static_cast<double>(b[i]),
+                 error = std::abs(x - y) / (1 + std::abs(y));
     espalier_test::keep_worst(worst, error);
   }
   return worst;

@@ -14,7 +14,9 @@ void with_each_instruction_set(Test test) {
   using espalier::InstructionSet;
   const InstructionSet before = espalier::instruction_set();
   for (const auto set : {InstructionSet::compiled, InstructionSet::avx2, InstructionSet::avx512}) {
-    if (set != InstructionSet::compiled && (ESPALIER_DISPATCH == 0 || !espalier::has_instruction_set(set))) continue;
+    if (set != InstructionSet::compiled &&
+        (ESPALIER_DISPATCH == 0 || !espalier::has_instruction_set(set)))
+      continue;
     CAPTURE(static_cast<int>(set));
     espalier::use_instruction_set(set);
     test(set);

@@ -25,14 +25,18 @@ using Click = esp::Task<"click", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp:
 using Watch = esp::Task<"watch", esp::MeanSquaredError, esp::Weight{0.5}, esp::Tower<8>>;
 using MadeUpInputs = esp::Inputs<esp::Numeric<"x">, esp::Numeric<"y">, esp::Categorical<"user", 4>,
                                  esp::MultiCategorical<"tags", 3>>;
-using MadeUpEncoder = esp::Layers<esp::Dense<16>, esp::Dropout<esp::Rate{0.1}>, esp::Dense<8, esp::Activation::gelu>>;
+using MadeUpEncoder =
+    esp::Layers<esp::Dense<16>, esp::Dropout<esp::Rate{0.1}>, esp::Dense<8, esp::Activation::gelu>>;
 
-struct Bottom : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<MadeUpEncoder>, Click, Watch> {};
-struct Separate : esp::MultiTaskModel<MadeUpInputs, esp::SingleTask<MadeUpEncoder>, Click, Watch> {};
+struct Bottom : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<MadeUpEncoder>, Click, Watch> {
+};
+struct Separate : esp::MultiTaskModel<MadeUpInputs, esp::SingleTask<MadeUpEncoder>, Click, Watch> {
+};
 struct Experts : esp::MultiTaskModel<MadeUpInputs, esp::Mmoe<3, MadeUpEncoder>, Click, Watch> {};
-struct Normed : esp::MultiTaskModel<MadeUpInputs,
-                                    esp::SharedBottom<esp::Layers<esp::Dense<12>, esp::BatchNorm, esp::LayerNorm>>,
-                                    Click, Watch> {};
+struct Normed : esp::MultiTaskModel<
+                    MadeUpInputs,
+                    esp::SharedBottom<esp::Layers<esp::Dense<12>, esp::BatchNorm, esp::LayerNorm>>,
+                    Click, Watch> {};
 
 /// `rows` samples: click depends on x and the user, watch on y and the tags. A fraction `missing`
 /// of each label is missing.
@@ -118,7 +122,8 @@ inline bool same_bits(std::span<const float> a, std::span<const float> b) {
 
 inline bool same_bits(const esp::Parameters<float>& a, const esp::Parameters<float>& b) {
   bool same = same_bits(a.dense.span(), b.dense.span()) && a.tables.size() == b.tables.size();
-  for (std::size_t t = 0; same && t < a.tables.size(); ++t) same = same_bits(a.tables[t].span(), b.tables[t].span());
+  for (std::size_t t = 0; same && t < a.tables.size(); ++t)
+    same = same_bits(a.tables[t].span(), b.tables[t].span());
   return same;
 }
 

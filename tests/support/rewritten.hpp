@@ -33,7 +33,9 @@ struct Contents {
   /// Replaces a tensor with a one-dimensional one of `values`.
   template <class T>
   void set(const std::string& name, const std::vector<T>& values) {
-    Tensor made{espalier::dtype_of<T>, {static_cast<std::int64_t>(values.size())}, std::vector<std::byte>(values.size() * sizeof(T))};
+    Tensor made{espalier::dtype_of<T>,
+                {static_cast<std::int64_t>(values.size())},
+                std::vector<std::byte>(values.size() * sizeof(T))};
     if (!values.empty()) std::memcpy(made.bytes.data(), values.data(), made.bytes.size());
     tensors[name] = std::move(made);
   }
@@ -41,7 +43,8 @@ struct Contents {
   void write(const std::string& path) const {
     espalier::SafetensorsWriter writer;
     for (const auto& [key, text] : metadata) writer.metadata(key, text);
-    for (const auto& [name, t] : tensors) writer.add(name, t.dtype, t.shape, std::span<const std::byte>(t.bytes));
+    for (const auto& [name, t] : tensors)
+      writer.add(name, t.dtype, t.shape, std::span<const std::byte>(t.bytes));
     writer.write(path);
   }
 };

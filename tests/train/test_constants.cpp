@@ -75,12 +75,15 @@ TEST_CASE("constants: by task, in the label's unit, by the names of the metrics 
   const esp::Dataset rows{std::move(table)};
   trainer.fit(rows);
   const esp::Report model = trainer.evaluate(rows);
-  const esp::Report report = esp::constant_report(trainer.plan().schema, trainer.features().encode(rows));
+  const esp::Report report =
+      esp::constant_report(trainer.plan().schema, trainer.features().encode(rows));
   CHECK(report.value("click", "auc") == 0.5);
-  CHECK(report.value("click", "log_loss") == doctest::Approx(-0.75 * std::log(0.75) - 0.25 * std::log(0.25)));
+  CHECK(report.value("click", "log_loss") ==
+        doctest::Approx(-0.75 * std::log(0.75) - 0.25 * std::log(0.25)));
   CHECK(report.tasks[0].mean == 0.75);
   for (const char* task : {"hours", "median", "logs"}) {  // the mean is 40, a median is 20
-    CHECK(report.value(task, "rmse") == doctest::Approx(std::sqrt((900 + 400 + 100 + 3600) / 4.0)).epsilon(1e-5));
+    CHECK(report.value(task, "rmse") ==
+          doctest::Approx(std::sqrt((900 + 400 + 100 + 3600) / 4.0)).epsilon(1e-5));
     CHECK(report.value(task, "mae") == doctest::Approx((10 + 0 + 10 + 80) / 4.0).epsilon(1e-5));
   }
   CHECK(report.value("shares", "poisson_deviance") ==
@@ -89,7 +92,8 @@ TEST_CASE("constants: by task, in the label's unit, by the names of the metrics 
   CHECK(report.tasks[5].labelled == 3);
   CHECK(std::isnan(report.tasks[5].mean));
   for (const esp::TaskReport& task : report.tasks) {
-    for (const esp::MetricValue& m : task.metrics) CHECK_NOTHROW(static_cast<void>(model.at(task.task, m.name)));
+    for (const esp::MetricValue& m : task.metrics)
+      CHECK_NOTHROW(static_cast<void>(model.at(task.task, m.name)));
   }
 }
 
@@ -105,19 +109,23 @@ TEST_CASE("constants: a run says which tasks are worse than the best constant, a
   CHECK(line("click").find(" is worse than that of the best constant, 0.69") != std::string::npos);
   CHECK(line("hours").starts_with("task 'hours': validation rmse "));
   CHECK(line("hours").find("constant, 10.") != std::string::npos);
-  CHECK(line("hours").ends_with("If a few of its labels are very large, try Label<\"hours\", Log1p> or Huber"));
+  CHECK(line("hours").ends_with(
+      "If a few of its labels are very large, try Label<\"hours\", Log1p> or Huber"));
   CHECK(line("median").starts_with("task 'median': validation mae "));
   CHECK(line("logs").starts_with("task 'logs': validation mae "));
   CHECK(line("shares").starts_with("task 'shares': validation poisson_deviance "));
   CHECK(line("kind").starts_with("task 'kind': validation log_loss "));
-  CHECK(line("kind").ends_with(": what it learnt does not hold on these rows. More epochs while it gets better, else a lower learning "
-                               "rate, dropout or weight decay may help"));
+  CHECK(
+      line("kind").ends_with(": what it learnt does not hold on these rows. More epochs while it "
+                             "gets better, else a lower learning "
+                             "rate, dropout or weight decay may help"));
   // On similar rows there is nothing to report; neither for a task of weight 0.
   const std::string of_one_kind = said<All>(train, data(400, 2, false), 20);
   CAPTURE(of_one_kind);
   CHECK(of_one_kind.find("constant") == std::string::npos);
   using Measured = esp::Task<"hours", esp::MeanSquaredError, esp::Weight{0}>;
-  CHECK(said<Model<Click, Measured>>(train, data(400, 2, true)).find("task 'hours'") == std::string::npos);
+  CHECK(said<Model<Click, Measured>>(train, data(400, 2, true)).find("task 'hours'") ==
+        std::string::npos);
 }
 
 TEST_CASE("constants: what is called worse is clearly so") {
@@ -125,7 +133,8 @@ TEST_CASE("constants: what is called worse is clearly so") {
   const esp::Dataset rows = data(200, 1, false);
   trainer.fit(rows);
   const esp::EncodedData encoded = trainer.features().encode(rows);
-  const double constant = esp::constant_report(trainer.plan().schema, encoded).value("click", "log_loss");
+  const double constant =
+      esp::constant_report(trainer.plan().schema, encoded).value("click", "log_loss");
   const auto notes = [&](double auc, double log_loss) {
     esp::Report report;
     report.tasks.push_back({"click", {{"auc", auc}, {"log_loss", log_loss}}, 200, 0.5});
@@ -136,9 +145,14 @@ TEST_CASE("constants: what is called worse is clearly so") {
   CHECK(notes(0.6, constant * 1.009).empty());
   CHECK(notes(0.4, constant).empty());
   CHECK(notes(std::nan(""), std::nan("")).empty());
-  CHECK(notes(0.3, constant) == "task 'click': validation auc 0.3 is below the 0.5 of a constant: what it learnt does not hold on "
-                                "these rows. More epochs while it gets better, else a lower learning rate, dropout or weight decay may help");
-  CHECK(notes(0.7, constant * 2).ends_with(". It ranks (auc 0.7), but its probabilities are off: fewer epochs, dropout or weight decay may help"));
+  CHECK(notes(0.3, constant) ==
+        "task 'click': validation auc 0.3 is below the 0.5 of a constant: what it learnt does not "
+        "hold on "
+        "these rows. More epochs while it gets better, else a lower learning rate, dropout or "
+        "weight decay may help");
+  CHECK(notes(0.7, constant * 2)
+            .ends_with(". It ranks (auc 0.7), but its probabilities are off: fewer epochs, dropout "
+                       "or weight decay may help"));
   CHECK(notes(0.55, constant * 2).ends_with("may help"));
   CHECK(notes(0.55, constant * 2).find("what it learnt does not hold") != std::string::npos);
 }

@@ -32,7 +32,8 @@ TEST_CASE("divergence: the loss, the task, the step") {
   const std::string said = message_of([&] { trainer.fit(train, valid); });
   CAPTURE(said);
   CHECK(said.find("training diverged: the loss of task '") == 0);
-  CHECK(said.find(" at step 2 (epoch 1); a lower learning rate or max_gradient_norm may help") != std::string::npos);
+  CHECK(said.find(" at step 2 (epoch 1); a lower learning rate or max_gradient_norm may help") !=
+        std::string::npos);
   CHECK_THROWS_AS(trainer.fit(train, valid), esp::DivergenceError);
 }
 
@@ -76,7 +77,8 @@ TEST_CASE("divergence: before any good epoch, the weights are those of before, o
   CHECK(same_bits(trainer.parameters(), good.parameters()));
 }
 
-TEST_CASE("divergence: a resumed run that has no best epoch ends with the weights that it went on from") {
+TEST_CASE(
+    "divergence: a resumed run that has no best epoch ends with the weights that it went on from") {
   const TemporaryFolder folder;
   esp::TrainerOptions o = quick_options();
   o.handle_interrupts = o.resume = true;
@@ -108,7 +110,8 @@ TEST_CASE("divergence: the last step's too, where nothing comes after it") {
   o.checkpoint = folder / "model.safetensors";
   esp::Trainer<Bottom> good(o);
   good.fit(train);
-  const std::string before = esp::read_file(o.checkpoint), state = esp::read_file(esp::resume_path(o.checkpoint));
+  const std::string before = esp::read_file(o.checkpoint),
+                    state = esp::read_file(esp::resume_path(o.checkpoint));
   o.optimizer = esp::Sgd{.learning_rate = 3e38};
   for (const bool interrupt : {false, true}) {
     CAPTURE(interrupt);
@@ -119,7 +122,8 @@ TEST_CASE("divergence: the last step's too, where nothing comes after it") {
     const std::string said = message_of([&] { trainer.fit(train); });
     CAPTURE(said);
     CHECK(said.starts_with("training diverged: tensor '"));
-    CHECK(said.ends_with("] after step 1 (epoch 1); a lower learning rate or max_gradient_norm may help"));
+    CHECK(said.ends_with(
+        "] after step 1 (epoch 1); a lower learning rate or max_gradient_norm may help"));
     CHECK(message_of([&] { static_cast<void>(trainer.parameters()); }) ==
           "the model has no weights yet: call fit() or load() first");
     CHECK((esp::read_file(o.checkpoint) == before));

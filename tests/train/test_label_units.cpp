@@ -70,7 +70,8 @@ std::string said(const esp::Dataset& train, int epochs = 1) {
 
 }  // namespace
 
-TEST_CASE("label units: predictions and metrics are in the label's unit, from trainer and file alike") {
+TEST_CASE(
+    "label units: predictions and metrics are in the label's unit, from trainer and file alike") {
   using M = Model<Click, Hours, Kind>;
   esp::TrainerOptions options = quick_options();
   options.epochs = 30;
@@ -84,8 +85,10 @@ TEST_CASE("label units: predictions and metrics are in the label's unit, from tr
   CHECK(p.class_names == std::vector<std::vector<std::string>>{{}, {}, {"down", "up"}});
   const std::vector<double>& hours = test.table().numbers("hours");
   double squared = 0;
-  for (std::size_t i = 0; i < hours.size(); ++i) squared += std::pow(static_cast<double>(p.of("hours")[i]) - hours[i], 2);
-  CHECK(std::sqrt(squared / static_cast<double>(hours.size())) == doctest::Approx(metric(report, "hours", "rmse")));
+  for (std::size_t i = 0; i < hours.size(); ++i)
+    squared += std::pow(static_cast<double>(p.of("hours")[i]) - hours[i], 2);
+  CHECK(std::sqrt(squared / static_cast<double>(hours.size())) ==
+        doctest::Approx(metric(report, "hours", "rmse")));
 
   const espalier_test::TemporaryFolder folder;
   const std::string path = folder / "model.safetensors";
@@ -93,15 +96,19 @@ TEST_CASE("label units: predictions and metrics are in the label's unit, from tr
   const esp::Predictor<M> predictor(path);
   const esp::Predictions q = predictor.predict(test);
   CHECK(q.class_names == p.class_names);
-  for (std::size_t i = 0; i < hours.size(); ++i) CHECK(q.of("hours")[i] == doctest::Approx(static_cast<double>(p.of("hours")[i])).epsilon(1e-5));
+  for (std::size_t i = 0; i < hours.size(); ++i)
+    CHECK(q.of("hours")[i] == doctest::Approx(static_cast<double>(p.of("hours")[i])).epsilon(1e-5));
   const std::vector<float> row = predictor.predict_row({{"x", 0.0}});
   CHECK(row[1] == doctest::Approx(1000).epsilon(0.05));
   esp::Trainer<M> loaded{options};
   loaded.load(path);
-  CHECK(metric(loaded.evaluate(test), "hours", "rmse") == doctest::Approx(metric(report, "hours", "rmse")));
+  CHECK(metric(loaded.evaluate(test), "hours", "rmse") ==
+        doctest::Approx(metric(report, "hours", "rmse")));
 }
 
-TEST_CASE("label units: a label's unit changes nothing for the task beside it, unless it is learnt as it is") {
+TEST_CASE(
+    "label units: a label's unit changes nothing for the task beside it, unless it is learnt as it "
+    "is") {
   const auto in_unit = [](double unit) {
     esp::Table table = data(512, 5).to_table();
     std::vector<double> hours = table.numbers("hours");
@@ -115,13 +122,18 @@ TEST_CASE("label units: a label's unit changes nothing for the task beside it, u
     trainer.fit(in_unit(unit));
     return trainer.predict(data(64, 6));
   };
-  const esp::Predictions hours = clicks(Model<Click, Hours>{}, 1), seconds = clicks(Model<Click, Hours>{}, 3600);
-  const esp::Predictions plain = clicks(Model<Click, PlainHours>{}, 1), plain_smaller = clicks(Model<Click, PlainHours>{}, 0.001);
+  const esp::Predictions hours = clicks(Model<Click, Hours>{}, 1),
+                         seconds = clicks(Model<Click, Hours>{}, 3600);
+  const esp::Predictions plain = clicks(Model<Click, PlainHours>{}, 1),
+                         plain_smaller = clicks(Model<Click, PlainHours>{}, 0.001);
   double most = 0;
   for (std::size_t i = 0; i < 64; ++i) {
-    CHECK(seconds.of("click")[i] == doctest::Approx(static_cast<double>(hours.of("click")[i])).epsilon(1e-3));
-    CHECK(seconds.of("hours")[i] == doctest::Approx(3600 * static_cast<double>(hours.of("hours")[i])).epsilon(1e-3));
-    most = (std::max)(most, std::abs(static_cast<double>(plain.of("click")[i] - plain_smaller.of("click")[i])));
+    CHECK(seconds.of("click")[i] ==
+          doctest::Approx(static_cast<double>(hours.of("click")[i])).epsilon(1e-3));
+    CHECK(seconds.of("hours")[i] ==
+          doctest::Approx(3600 * static_cast<double>(hours.of("hours")[i])).epsilon(1e-3));
+    most = (std::max)(
+        most, std::abs(static_cast<double>(plain.of("click")[i] - plain_smaller.of("click")[i])));
   }
   CHECK(most > 0.05);
 }
@@ -155,12 +167,15 @@ TEST_CASE("label units: of losses below 0 nobody has a share") {
   CHECK(said<Model<Click, Plays>>(data(256), 3).find("makes up") == std::string::npos);
 }
 
-TEST_CASE("label units: a run says once which task makes up nearly all of the loss, and what to do") {
+TEST_CASE(
+    "label units: a run says once which task makes up nearly all of the loss, and what to do") {
   const esp::Dataset train = data(256);
   const std::string text = said<Model<Click, PlainHours>>(train, 3);
-  const std::string note = "task 'hours' makes up 100 % of the weighted loss: the other tasks learn little beside it. "
-                           "Standardise its labels (Label<\"hours\", Standardize>), lower its Weight, or choose a way to "
-                           "balance (TrainerOptions::balance)";
+  const std::string note =
+      "task 'hours' makes up 100 % of the weighted loss: the other tasks learn little beside it. "
+      "Standardise its labels (Label<\"hours\", Standardize>), lower its Weight, or choose a way "
+      "to "
+      "balance (TrainerOptions::balance)";
   const std::size_t at = text.find(note);
   CHECK(at != std::string::npos);
   CHECK(text.find("makes up", at + note.size()) == std::string::npos);
@@ -175,15 +190,22 @@ TEST_CASE("label units: a run says at its start what labels cannot teach") {
   esp::Table table = data(64).to_table();
   table.add("none", std::vector<double>(64, std::nan("")));
   const esp::Dataset train(std::move(table));
-  CHECK(message_of([&] { static_cast<void>(said<Model<Never>>(train)); }).starts_with("table: label 'kind' of task 'never' is nowhere 'Up'; it is '"));
-  const esp::Dataset down = train.filter([&](esp::Index row) { return train.table().column("kind").at(row) == "down"; });
+  CHECK(message_of([&] {
+          static_cast<void>(said<Model<Never>>(train));
+        }).starts_with("table: label 'kind' of task 'never' is nowhere 'Up'; it is '"));
+  const esp::Dataset down =
+      train.filter([&](esp::Index row) { return train.table().column("kind").at(row) == "down"; });
   const std::string text = said<Model<Click, Up, Half>>(down);
-  CHECK(text.find("task 'up' has one label only in the training split, 0: there is nothing to tell apart; its column "
+  CHECK(text.find("task 'up' has one label only in the training split, 0: there is nothing to tell "
+                  "apart; its column "
                   "holds 'down', ones are 'up'") != std::string::npos);
-  CHECK(text.find("task 'half' has no labels in the training split: it will not learn") != std::string::npos);
+  CHECK(text.find("task 'half' has no labels in the training split: it will not learn") !=
+        std::string::npos);
 }
 
-TEST_CASE("label units: a label whose loss is infinite in float is refused with row and value, and nothing changes") {
+TEST_CASE(
+    "label units: a label whose loss is infinite in float is refused with row and value, and "
+    "nothing changes") {
   esp::Table table = data(64).to_table();
   std::vector<double> hours = table.numbers("hours");
   hours[7] = 1e20;
@@ -192,8 +214,10 @@ TEST_CASE("label units: a label whose loss is infinite in float is refused with 
   const esp::Dataset train(std::move(table));
   esp::Trainer<Model<Click, PlainHours>> trainer{quick_options()};
   CHECK(message_of([&] { trainer.fit(train); }) ==
-        "table, row 8: label 'hours' of task 'hours' is 1e+20: its loss is infinite in float; expected labels of a moderate size");
-  CHECK(message_of([&] { trainer.fit(data(64), train); }).starts_with("table, row 8: label 'hours'"));
+        "table, row 8: label 'hours' of task 'hours' is 1e+20: its loss is infinite in float; "
+        "expected labels of a moderate size");
+  CHECK(
+      message_of([&] { trainer.fit(data(64), train); }).starts_with("table, row 8: label 'hours'"));
 }
 
 TEST_CASE("label units: the sample weight is not needed to evaluate, and is to learn") {
@@ -205,7 +229,8 @@ TEST_CASE("label units: the sample weight is not needed to evaluate, and is to l
   trainer.fit(esp::Dataset(weighted));
   CHECK(trainer.evaluate(data(64)).tasks[0].labelled == 64);
   CHECK(message_of([&] { trainer.fit(data(64)); }).find("no column 'w'") != std::string::npos);
-  CHECK(message_of([&] { trainer.fit(esp::Dataset(weighted), data(64)); }).find("no column 'w'") != std::string::npos);
+  CHECK(message_of([&] { trainer.fit(esp::Dataset(weighted), data(64)); }).find("no column 'w'") !=
+        std::string::npos);
 }
 
 TEST_CASE("label units: Huber's delta is in the label's unit") {

@@ -9,14 +9,17 @@ using namespace espalier_test;
 namespace {
 
 using Rating = esp::Task<"rating", esp::SoftmaxCrossEntropy<3>>;
-struct Mixed : esp::MultiTaskModel<esp::Inputs<esp::Numeric<"x">>, esp::SharedBottom<esp::Mlp<4>>, Click, Watch, Rating> {};
-struct Regression : esp::MultiTaskModel<esp::Inputs<esp::Numeric<"x">>, esp::SharedBottom<esp::Mlp<4>>, Watch> {};
+struct Mixed : esp::MultiTaskModel<esp::Inputs<esp::Numeric<"x">>, esp::SharedBottom<esp::Mlp<4>>,
+                                   Click, Watch, Rating> {};
+struct Regression
+    : esp::MultiTaskModel<esp::Inputs<esp::Numeric<"x">>, esp::SharedBottom<esp::Mlp<4>>, Watch> {};
 
 template <int W>
 using Buy = esp::Task<"buy", esp::BinaryCrossEntropy, esp::Weight{W}>;
-struct Five : esp::MultiTaskModel<esp::Inputs<esp::Numeric<"x">>, esp::SharedBottom<esp::Mlp<4>>, Click, Watch, Rating, Buy<1>,
-                                  esp::Task<"rare", esp::BinaryCrossEntropy>,
-                                  esp::Task<"measured", esp::BinaryCrossEntropy, esp::Weight{0}>> {};
+struct Five
+    : esp::MultiTaskModel<esp::Inputs<esp::Numeric<"x">>, esp::SharedBottom<esp::Mlp<4>>, Click,
+                          Watch, Rating, Buy<1>, esp::Task<"rare", esp::BinaryCrossEntropy>,
+                          esp::Task<"measured", esp::BinaryCrossEntropy, esp::Weight{0}>> {};
 
 const esp::PlanView& mixed = esp::plan_of<Mixed>();
 
@@ -46,14 +49,19 @@ TEST_CASE("monitor: what is watched must be a metric that the task has") {
   CHECK(error_of("rating/accuracy") == "accepted");
   CHECK(error_of("click/gauc", true) == "accepted");
   CHECK(error_of("auc") ==
-        "monitor is 'auc', expected 'loss', 'mean_auc', 'click/<metric>', 'watch/<metric>', 'rating/<metric>'");
+        "monitor is 'auc', expected 'loss', 'mean_auc', 'click/<metric>', 'watch/<metric>', "
+        "'rating/<metric>'");
   CHECK(error_of("buy/auc") ==
-        "monitor is 'buy/auc', expected 'loss', 'mean_auc', 'click/<metric>', 'watch/<metric>', 'rating/<metric>'");
+        "monitor is 'buy/auc', expected 'loss', 'mean_auc', 'click/<metric>', 'watch/<metric>', "
+        "'rating/<metric>'");
   CHECK(error_of("") ==
-        "monitor is '', expected 'loss', 'mean_auc', 'click/<metric>', 'watch/<metric>', 'rating/<metric>'");
+        "monitor is '', expected 'loss', 'mean_auc', 'click/<metric>', 'watch/<metric>', "
+        "'rating/<metric>'");
   CHECK(error_of("click/rmse") ==
-        "monitor 'click/rmse': task 'click' has no metric 'rmse'; it has auc, pr_auc, log_loss, accuracy, ece, ratio");
-  CHECK(error_of("watch/auc") == "monitor 'watch/auc': task 'watch' has no metric 'auc'; it has rmse, mae, r2");
+        "monitor 'click/rmse': task 'click' has no metric 'rmse'; it has auc, pr_auc, log_loss, "
+        "accuracy, ece, ratio");
+  CHECK(error_of("watch/auc") ==
+        "monitor 'watch/auc': task 'watch' has no metric 'auc'; it has rmse, mae, r2");
   CHECK(error_of("click/gauc").find("has no metric 'gauc'") != std::string::npos);
   CHECK(error_of("click/ratio") ==
         "monitor 'click/ratio': metric 'ratio' is best at 1: neither higher nor lower is better");
@@ -63,7 +71,8 @@ TEST_CASE("monitor: what is watched must be a metric that the task has") {
 
 TEST_CASE("monitor: which way is better, and NaN never is") {
   const double nan = std::nan("");
-  const esp::Monitor loss(mixed, "loss"), auc(mixed, "mean_auc"), rmse(mixed, "watch/rmse"), r2(mixed, "watch/r2");
+  const esp::Monitor loss(mixed, "loss"), auc(mixed, "mean_auc"), rmse(mixed, "watch/rmse"),
+      r2(mixed, "watch/r2");
   CHECK(loss.better(1, 2));
   CHECK_FALSE(loss.better(2, 2));
   CHECK_FALSE(loss.better(3, 2));
@@ -93,7 +102,8 @@ TEST_CASE("monitor: the value of a report") {
   CHECK(esp::Monitor(esp::plan_of<Five>(), "measured/auc").value(report, 2.5) == 0.1);
 }
 
-TEST_CASE("monitor: tasks of weight 0 decide neither the loss nor the mean AUC, unless all have that") {
+TEST_CASE(
+    "monitor: tasks of weight 0 decide neither the loss nor the mean AUC, unless all have that") {
   using Inputs = esp::Inputs<esp::Numeric<"x">>;
   struct Measured : esp::MultiTaskModel<Inputs, esp::SharedBottom<esp::Mlp<4>>, Watch, Buy<0>> {};
   struct Nothing : esp::MultiTaskModel<Inputs, esp::SharedBottom<esp::Mlp<4>>, Buy<0>> {};
@@ -106,19 +116,24 @@ TEST_CASE("monitor: tasks of weight 0 decide neither the loss nor the mean AUC, 
   data.samples = 2;
   data.tasks = 2;
   data.labels = {none, none, 0, 1};
-  CHECK(message_of([&] { esp::Monitor(esp::plan_of<Measured>(), "loss").check(data); })
-            .starts_with("monitor 'loss' is undefined on the validation split"));
-  CHECK(message_of([&] { esp::Monitor(esp::plan_of<Measured>(), "buy/auc").check(data); }) == "accepted");
+  CHECK(message_of([&] {
+          esp::Monitor(esp::plan_of<Measured>(), "loss").check(data);
+        }).starts_with("monitor 'loss' is undefined on the validation split"));
+  CHECK(message_of([&] { esp::Monitor(esp::plan_of<Measured>(), "buy/auc").check(data); }) ==
+        "accepted");
 }
 
 TEST_CASE("monitor: a validation split that cannot tell is refused") {
   const auto check = [](const char* what, const esp::EncodedData& data) {
     return message_of([&] { esp::Monitor(mixed, what).check(data); });
   };
-  const std::string undefined = " is undefined on the validation split: it has no labels for it, or only one class of them";
+  const std::string undefined =
+      " is undefined on the validation split: it has no labels for it, or only one class of them";
   const auto all = labels({0, 1, 2, 3, 0, 2}), one_class = labels({1, 1, 2, 3, 0, 2}),
-             no_labels = labels({none, none, none, none, none, none}), constant = labels({0, 1, 2, 2, 0, 2});
-  for (const char* what : {"loss", "mean_auc", "click/auc", "watch/rmse", "watch/r2", "rating/log_loss"}) {
+             no_labels = labels({none, none, none, none, none, none}),
+             constant = labels({0, 1, 2, 2, 0, 2});
+  for (const char* what :
+       {"loss", "mean_auc", "click/auc", "watch/rmse", "watch/r2", "rating/log_loss"}) {
     CAPTURE(what);
     CHECK(check(what, all) == "accepted");
     CHECK(check(what, no_labels) == "monitor '" + std::string(what) + "'" + undefined);
@@ -130,6 +145,7 @@ TEST_CASE("monitor: a validation split that cannot tell is refused") {
   CHECK(check("watch/r2", constant) == "monitor 'watch/r2'" + undefined);
   // No sample has a weight.
   CHECK(check("loss", labels({0, 1, 2, 3, 0, 2}, {0, 0})) == "monitor 'loss'" + undefined);
-  CHECK(check("click/auc", labels({0, 1, 2, 3, 0, 2}, {1, 0})) == "monitor 'click/auc'" + undefined);
+  CHECK(check("click/auc", labels({0, 1, 2, 3, 0, 2}, {1, 0})) ==
+        "monitor 'click/auc'" + undefined);
   CHECK(check("loss", labels({none, none, 2, none, none, none})) == "accepted");
 }

@@ -26,14 +26,17 @@ struct Epoch {
 
 std::vector<Epoch> epochs_of(esp::TrainerOptions o) {
   std::vector<Epoch> epochs;
-  o.callbacks.emplace_back([&](esp::EpochInfo& info) { epochs.push_back({info.learning_rate, info.monitored}); });
+  o.callbacks.emplace_back([&](esp::EpochInfo& info) {
+    epochs.push_back({info.learning_rate, info.monitored});
+  });
   esp::Trainer<Bottom> trainer(o);
   trainer.fit(train, valid);
   return epochs;
 }
 
 /// The expected rate factor of each epoch.
-std::vector<double> by_hand(const std::vector<Epoch>& epochs, const esp::Plateau& plateau, bool higher) {
+std::vector<double> by_hand(const std::vector<Epoch>& epochs, const esp::Plateau& plateau,
+                            bool higher) {
   std::vector<double> factors;
   double factor = 1, best = 0;
   int waited = 0;
@@ -54,7 +57,8 @@ std::vector<double> by_hand(const std::vector<Epoch>& epochs, const esp::Plateau
 }  // namespace
 
 TEST_CASE("plateau: the rate is multiplied after each wait, down to the least") {
-  for (const esp::Plateau plateau : {esp::Plateau{}, esp::Plateau{.factor = 0.25, .patience = 2}, esp::Plateau{.factor = 0.1, .least = 0.05},
+  for (const esp::Plateau plateau : {esp::Plateau{}, esp::Plateau{.factor = 0.25, .patience = 2},
+                                     esp::Plateau{.factor = 0.1, .least = 0.05},
                                      esp::Plateau{.factor = 0, .patience = 3, .least = 0.5}}) {
     for (const char* monitor : {"loss", "mean_auc"}) {
       CAPTURE(plateau.describe());
@@ -64,7 +68,8 @@ TEST_CASE("plateau: the rate is multiplied after each wait, down to the least") 
       const std::vector<Epoch> epochs = epochs_of(o);
       const std::vector<double> factors = by_hand(epochs, plateau, o.monitor == "mean_auc");
       REQUIRE(factors.size() == 16);
-      for (std::size_t i = 0; i < factors.size(); ++i) CHECK(epochs[i].rate == doctest::Approx(2e-2 * factors[i]).epsilon(1e-12));
+      for (std::size_t i = 0; i < factors.size(); ++i)
+        CHECK(epochs[i].rate == doctest::Approx(2e-2 * factors[i]).epsilon(1e-12));
       CHECK(factors.back() < 1);  // there was a plateau
       if (plateau.least > 0) CHECK(factors.back() == plateau.least);
     }
@@ -98,8 +103,8 @@ TEST_CASE("plateau: what is said") {
   const std::vector<Epoch> epochs = epochs_of(o);
   std::size_t first = 1;
   while (epochs[first].monitored < epochs[first - 1].monitored) ++first;
-  CHECK(captured.text().find("learning rate times 0.5 from here on: no better loss since epoch " + std::to_string(first) + "\n") !=
-        std::string::npos);
+  CHECK(captured.text().find("learning rate times 0.5 from here on: no better loss since epoch " +
+                             std::to_string(first) + "\n") != std::string::npos);
 }
 
 TEST_CASE("plateau: what cannot be") {
@@ -116,7 +121,8 @@ TEST_CASE("plateau: what cannot be") {
   CHECK(refused({.patience = 0}) == "plateau: patience is 0; expected 1 or more");
   CHECK(refused({.least = 2}) == "plateau: least is 2; expected a number in [0, 1]");
   CHECK(refused({.patience = 2}, 2) ==
-        "plateau: patience is 2, expected less than that of early stopping, 2, which ends the run before the learning rate falls");
+        "plateau: patience is 2, expected less than that of early stopping, 2, which ends the run "
+        "before the learning rate falls");
   esp::Trainer<Bottom> trainer(hasty({}));
   CHECK(message_of([&] { trainer.fit(train); }) ==
         "plateau is set, and fit() has no validation split on which it waits for something better");

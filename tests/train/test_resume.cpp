@@ -53,8 +53,10 @@ Outcome run(const esp::TrainerOptions& o, const esp::Dataset& held_out = valid) 
   outcome.result = trainer.fit(train, held_out);
   outcome.parameters = trainer.parameters();
   outcome.history = trainer.history().to_jsonl();
-  if (std::filesystem::exists(o.checkpoint.text())) outcome.checkpoint = esp::read_file(o.checkpoint);
-  if (std::filesystem::exists(o.checkpoint.text() + ".resume")) outcome.state = esp::read_file(o.checkpoint.text() + ".resume");
+  if (std::filesystem::exists(o.checkpoint.text()))
+    outcome.checkpoint = esp::read_file(o.checkpoint);
+  if (std::filesystem::exists(o.checkpoint.text() + ".resume"))
+    outcome.state = esp::read_file(o.checkpoint.text() + ".resume");
   return outcome;
 }
 
@@ -63,14 +65,16 @@ void check_same(const Outcome& a, const Outcome& b) {
   CHECK(same_bits(a.parameters, b.parameters));
   CHECK(a.result.epochs == b.result.epochs);
   CHECK(a.result.best_epoch == b.result.best_epoch);
-  CHECK(std::bit_cast<std::uint64_t>(a.result.best_value) == std::bit_cast<std::uint64_t>(b.result.best_value));
+  CHECK(std::bit_cast<std::uint64_t>(a.result.best_value) ==
+        std::bit_cast<std::uint64_t>(b.result.best_value));
   CHECK(a.history == b.history);
   CHECK((a.checkpoint == b.checkpoint));
   CHECK((a.state == b.state));  // moments, balance, loop
 }
 
 template <class Model>
-void check_interrupts(const std::function<void(esp::TrainerOptions&)>& change, std::initializer_list<std::int64_t> steps) {
+void check_interrupts(const std::function<void(esp::TrainerOptions&)>& change,
+                      std::initializer_list<std::int64_t> steps) {
   const TemporaryFolder folder(TemporaryFolder::Where::in_memory);
   esp::TrainerOptions o = three_epochs(folder, "whole");
   change(o);
@@ -105,7 +109,8 @@ void check_interrupts(const std::function<void(esp::TrainerOptions&)>& change, s
 /// Compares runs that are interrupted at one step each and resumed with the uninterrupted run.
 /// `options(name)` returns the options of a run of that name.
 template <class Options>
-void check_cuts(const Options& options, const Outcome& whole, std::initializer_list<std::int64_t> steps) {
+void check_cuts(const Options& options, const Outcome& whole,
+                std::initializer_list<std::int64_t> steps) {
   for (const std::int64_t at : steps) {
     CAPTURE(at);
     const std::string name = "cut" + std::to_string(at);
@@ -150,7 +155,8 @@ TEST_CASE("resume: groups of parameters and the average of the weights") {
   using O = esp::TrainerOptions;
   check_interrupts<Bottom>(
       [](O& o) {
-        o.groups = {{.pattern = "embedding/*", .rate = 0.5, .weight_decay = 1e-2}, {.pattern = "*/bias", .weight_decay = 0.0}};
+        o.groups = {{.pattern = "embedding/*", .rate = 0.5, .weight_decay = 1e-2},
+                    {.pattern = "*/bias", .weight_decay = 0.0}};
         o.average = esp::ExponentialAverage{.decay = 0.8};
         o.plateau = esp::Plateau{};
       },
@@ -236,7 +242,8 @@ TEST_CASE("resume: a run that had finished returns at once, with its model") {
   const Outcome again = run<Bottom>(o);
   CHECK(epochs == 0);
   CHECK(again.result.seconds == 0);
-  CHECK(captured.text() == "resuming " + o.checkpoint.text() + ".resume: it had finished all 3 epochs, there is nothing to do\n");
+  CHECK(captured.text() == "resuming " + o.checkpoint.text() +
+                               ".resume: it had finished all 3 epochs, there is nothing to do\n");
   check_same(again, first);
 }
 
@@ -251,7 +258,8 @@ TEST_CASE("resume: more epochs than at first are as many from the start") {
   check_same(run<Bottom>(more), whole);
 }
 
-TEST_CASE("resume: early stopping stays stopped until there is more patience, a callback's stop stays") {
+TEST_CASE(
+    "resume: early stopping stays stopped until there is more patience, a callback's stop stays") {
   const TemporaryFolder folder(TemporaryFolder::Where::in_memory);
   const auto options = [&](const std::string& name, int patience) {
     esp::TrainerOptions o = three_epochs(folder, name);
@@ -308,7 +316,8 @@ TEST_CASE("resume: a FIFO in the file's place is no file, and not waited for") {
   const esp::TrainerOptions o = three_epochs(folder, "run");
   const std::string path = o.checkpoint.text() + ".resume";
   REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
-  CHECK(message_of([&] { static_cast<void>(run<Bottom>(o)); }) == "cannot read " + path + ": not a regular file");
+  CHECK(message_of([&] { static_cast<void>(run<Bottom>(o)); }) ==
+        "cannot read " + path + ": not a regular file");
 }
 
 TEST_CASE("resume: a report that cannot be read changes nothing") {
@@ -322,7 +331,8 @@ TEST_CASE("resume: a report that cannot be read changes nothing") {
     o.schedule = Terminate{6};
     CHECK(run<Bottom>(o).result.interrupted);
     o.schedule = esp::Constant{};
-    const std::string report = folder / (name + "." + name + ".jsonl"), kept = esp::read_file(report);
+    const std::string report = folder / (name + "." + name + ".jsonl"),
+                      kept = esp::read_file(report);
     esp::write_file_atomically(report, "{\"epoch\":1,\"step\":\"x\"}\n");
     esp::Trainer<Bottom> trainer(o);
     const std::string untrained = message_of([&] { static_cast<void>(trainer.parameters()); });
@@ -349,57 +359,91 @@ TEST_CASE("resume: other settings are refused, naming the first difference") {
     change(other);
     return message_of([&] { run<Bottom>(other); });
   };
-  CHECK(refused([](O& n) { n.seed = 2; }) == file + "the run was started with seed: 1, now it is seed: 2" + end);
+  CHECK(refused([](O& n) { n.seed = 2; }) ==
+        file + "the run was started with seed: 1, now it is seed: 2" + end);
   CHECK(refused([](O& n) { n.batch_size = 32; }) ==
         file + "the run was started with batch_size: 64, now it is batch_size: 32" + end);
   CHECK(refused([](O& n) { n.optimizer = esp::Adam{.learning_rate = 2e-2}; }) ==
-        file + "the run was started with optimizer: adam(learning_rate=0.01, beta1=0.9, beta2=0.999, epsilon=1e-08, "
-               "weight_decay=0), now it is optimizer: adam(learning_rate=0.02, beta1=0.9, beta2=0.999, epsilon=1e-08, "
-               "weight_decay=0)" + end);
+        file +
+            "the run was started with optimizer: adam(learning_rate=0.01, beta1=0.9, beta2=0.999, "
+            "epsilon=1e-08, "
+            "weight_decay=0), now it is optimizer: adam(learning_rate=0.02, beta1=0.9, "
+            "beta2=0.999, epsilon=1e-08, "
+            "weight_decay=0)" +
+            end);
   CHECK(refused([](O& n) { n.schedule = esp::Cosine{}; }) ==
-        file + "the run was started with schedule: constant, now it is schedule: cosine(final=0) over 3 epochs" + end);
-  CHECK(refused([](O& n) { n.max_gradient_norm = 1; }).find("max_gradient_norm: 0, now it is max_gradient_norm: 1") !=
+        file +
+            "the run was started with schedule: constant, now it is schedule: cosine(final=0) over "
+            "3 epochs" +
+            end);
+  CHECK(refused([](O& n) {
+          n.max_gradient_norm = 1;
+        }).find("max_gradient_norm: 0, now it is max_gradient_norm: 1") != std::string::npos);
+  CHECK(refused([](O& n) {
+          n.balance = esp::Uncertainty{};
+        }).find("balance: equal, now it is balance: uncertainty(") != std::string::npos);
+  CHECK(refused([](O& n) {
+          n.freeze = {"*/bias"};
+        }).find("freeze: none, now it is freeze: */bias") != std::string::npos);
+  CHECK(refused([](O& n) {
+          n.groups = {{.pattern = "*/bias", .weight_decay = 0.0}};
+        }).find("groups: none, now it is groups: */bias (rate 1, weight_decay 0)") !=
         std::string::npos);
-  CHECK(refused([](O& n) { n.balance = esp::Uncertainty{}; }).find("balance: equal, now it is balance: uncertainty(") !=
+  CHECK(refused([](O& n) {
+          n.average = esp::ExponentialAverage{.decay = 0.99};
+        }).find("average: none, now it is average: exponential_average(decay=0.99)") !=
         std::string::npos);
-  CHECK(refused([](O& n) { n.freeze = {"*/bias"}; }).find("freeze: none, now it is freeze: */bias") != std::string::npos);
-  CHECK(refused([](O& n) { n.groups = {{.pattern = "*/bias", .weight_decay = 0.0}}; })
-            .find("groups: none, now it is groups: */bias (rate 1, weight_decay 0)") != std::string::npos);
-  CHECK(refused([](O& n) { n.average = esp::ExponentialAverage{.decay = 0.99}; })
-            .find("average: none, now it is average: exponential_average(decay=0.99)") != std::string::npos);
-  CHECK(refused([](O& n) { n.plateau = esp::Plateau{.least = 0.1}; })
-            .find("plateau: none, now it is plateau: plateau(factor=0.5, patience=1, least=0.1)") != std::string::npos);
-  CHECK(refused([](O& n) { n.monitor = "mean_auc"; }).find("monitor: loss, now it is monitor: mean_auc") != std::string::npos);
-  CHECK(refused([](O& n) { n.group = "user"; }).find("group: none, now it is group: user") != std::string::npos);
-  CHECK(refused([](O& n) { n.sample_weight = "weight"; }).find("sample_weight: none, now it is sample_weight: weight") !=
+  CHECK(refused([](O& n) {
+          n.plateau = esp::Plateau{.least = 0.1};
+        }).find("plateau: none, now it is plateau: plateau(factor=0.5, patience=1, least=0.1)") !=
         std::string::npos);
+  CHECK(refused([](O& n) {
+          n.monitor = "mean_auc";
+        }).find("monitor: loss, now it is monitor: mean_auc") != std::string::npos);
+  CHECK(refused([](O& n) { n.group = "user"; }).find("group: none, now it is group: user") !=
+        std::string::npos);
+  CHECK(refused([](O& n) {
+          n.sample_weight = "weight";
+        }).find("sample_weight: none, now it is sample_weight: weight") != std::string::npos);
   CHECK(message_of([&] {
           esp::Trainer<Bottom> trainer(o);
           trainer.fit(train, made_up(99, 2));
-        }) == file + "the run was started with validation rows: 100, now it is validation rows: 99" + end);
+        }) == file +
+                  "the run was started with validation rows: 100, now it is validation rows: 99" +
+                  end);
   CHECK(message_of([&] {
           esp::Trainer<Bottom> trainer(o);
           trainer.fit(made_up(231, 2), valid);
-        }) == file + "the run was started with training rows: 230, now it is training rows: 231" + end);
+        }) ==
+        file + "the run was started with training rows: 230, now it is training rows: 231" + end);
 
   // Settings that matter to training only and are not in the model file: weights, loss options,
   // dropout.
-  struct Weighted : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<MadeUpEncoder>, Click,
-                                        esp::Task<"watch", esp::MeanSquaredError, esp::Weight{0.25}, esp::Tower<8>>> {};
-  struct Smoothed
-      : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<MadeUpEncoder>,
-                            esp::Task<"click", esp::BinaryCrossEntropyWith<esp::LabelSmoothing{0.1}>, esp::Weight{1.0}, esp::Tower<8>>,
-                            Watch> {};
-  struct Dropped
-      : esp::MultiTaskModel<MadeUpInputs,
-                            esp::SharedBottom<esp::Layers<esp::Dense<16>, esp::Dropout<esp::Rate{0.2}>,
-                                                          esp::Dense<8, esp::Activation::gelu>>>,
-                            Click, Watch> {};
+  struct Weighted
+      : esp::MultiTaskModel<
+            MadeUpInputs, esp::SharedBottom<MadeUpEncoder>, Click,
+            esp::Task<"watch", esp::MeanSquaredError, esp::Weight{0.25}, esp::Tower<8>>> {};
+  struct Smoothed : esp::MultiTaskModel<
+                        MadeUpInputs, esp::SharedBottom<MadeUpEncoder>,
+                        esp::Task<"click", esp::BinaryCrossEntropyWith<esp::LabelSmoothing{0.1}>,
+                                  esp::Weight{1.0}, esp::Tower<8>>,
+                        Watch> {};
+  struct Dropped : esp::MultiTaskModel<
+                       MadeUpInputs,
+                       esp::SharedBottom<esp::Layers<esp::Dense<16>, esp::Dropout<esp::Rate{0.2}>,
+                                                     esp::Dense<8, esp::Activation::gelu>>>,
+                       Click, Watch> {};
   CHECK(message_of([&] { run<Weighted>(o); }) ==
-        file + "the run was started with weight of 'watch': 0.5, now it is weight of 'watch': 0.25" + end);
-  CHECK(message_of([&] { run<Smoothed>(o); }).find("the run was started with loss of 'click': ") != std::string::npos);
+        file +
+            "the run was started with weight of 'watch': 0.5, now it is weight of 'watch': 0.25" +
+            end);
+  CHECK(message_of([&] { run<Smoothed>(o); }).find("the run was started with loss of 'click': ") !=
+        std::string::npos);
   CHECK(message_of([&] { run<Dropped>(o); }) ==
-        file + "the run was started with rate of 'shared/dropout1': 0.1, now it is rate of 'shared/dropout1': 0.2" + end);
+        file +
+            "the run was started with rate of 'shared/dropout1': 0.1, now it is rate of "
+            "'shared/dropout1': 0.2" +
+            end);
 
   // None of that changed the file: the run can be resumed.
   CHECK(esp::read_file(o.checkpoint.text() + ".resume") == first.state);
@@ -408,26 +452,37 @@ TEST_CASE("resume: other settings are refused, naming the first difference") {
 
 TEST_CASE("resume: options of a loss and of an auxiliary loss are told apart") {
   const auto settings = []<class Model>() {
-    return esp::run_settings(esp::program_of<Model, float, esp::Cpu>(), esp::TrainerOptions{}, 10, 10);
+    return esp::run_settings(esp::program_of<Model, float, esp::Cpu>(), esp::TrainerOptions{}, 10,
+                             10);
   };
-  struct Near : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<MadeUpEncoder>,
-                                    esp::Task<"watch", esp::Huber<esp::Delta{1.5}>, esp::Weight{1.0}, esp::Tower<8>>> {};
-  struct Far : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<MadeUpEncoder>,
-                                   esp::Task<"watch", esp::Huber<esp::Delta{5}>, esp::Weight{1.0}, esp::Tower<8>>> {};
+  struct Near
+      : esp::MultiTaskModel<
+            MadeUpInputs, esp::SharedBottom<MadeUpEncoder>,
+            esp::Task<"watch", esp::Huber<esp::Delta{1.5}>, esp::Weight{1.0}, esp::Tower<8>>> {};
+  struct Far : esp::MultiTaskModel<
+                   MadeUpInputs, esp::SharedBottom<MadeUpEncoder>,
+                   esp::Task<"watch", esp::Huber<esp::Delta{5}>, esp::Weight{1.0}, esp::Tower<8>>> {
+  };
   CHECK(settings.operator()<Near>() != settings.operator()<Far>());
-  struct Even : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<MadeUpEncoder>,
-                                    esp::Task<"kind", esp::SoftmaxCrossEntropy<3, esp::ClassWeights{1, 1, 1}>>> {};
-  struct Last : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<MadeUpEncoder>,
-                                    esp::Task<"kind", esp::SoftmaxCrossEntropy<3, esp::ClassWeights{1, 1, 4}>>> {};
+  struct Even : esp::MultiTaskModel<
+                    MadeUpInputs, esp::SharedBottom<MadeUpEncoder>,
+                    esp::Task<"kind", esp::SoftmaxCrossEntropy<3, esp::ClassWeights{1, 1, 1}>>> {};
+  struct Last : esp::MultiTaskModel<
+                    MadeUpInputs, esp::SharedBottom<MadeUpEncoder>,
+                    esp::Task<"kind", esp::SoftmaxCrossEntropy<3, esp::ClassWeights{1, 1, 4}>>> {};
   CHECK(settings.operator()<Even>() != settings.operator()<Last>());
   using First = esp::Task<"click", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Tower<8>>;
   using Second = esp::Task<"buy", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Tower<8>>;
-  struct Low : esp::MultiTaskModel<MadeUpInputs,
-                                   esp::Escm2<esp::SharedBottom<MadeUpEncoder>, esp::Ipw<esp::Weight{1.0}, esp::Floor{0.05}>, "click", "buy">,
-                                   First, Second> {};
-  struct High : esp::MultiTaskModel<MadeUpInputs,
-                                    esp::Escm2<esp::SharedBottom<MadeUpEncoder>, esp::Ipw<esp::Weight{1.0}, esp::Floor{0.5}>, "click", "buy">,
-                                    First, Second> {};
+  struct Low : esp::MultiTaskModel<
+                   MadeUpInputs,
+                   esp::Escm2<esp::SharedBottom<MadeUpEncoder>,
+                              esp::Ipw<esp::Weight{1.0}, esp::Floor{0.05}>, "click", "buy">,
+                   First, Second> {};
+  struct High
+      : esp::MultiTaskModel<MadeUpInputs,
+                            esp::Escm2<esp::SharedBottom<MadeUpEncoder>,
+                                       esp::Ipw<esp::Weight{1.0}, esp::Floor{0.5}>, "click", "buy">,
+                            First, Second> {};
   CHECK(settings.operator()<Low>() != settings.operator()<High>());
 }
 
@@ -439,11 +494,12 @@ TEST_CASE("interrupt: what is said, and what is kept without a checkpoint") {
   o.schedule = Terminate{6};
   const Outcome cut = run<Bottom>(o);
   const std::string said = captured.text();
-  CHECK(said.find("interrupted after step 6; saved " + o.checkpoint.text() + ".resume: run again with resume to go on\n") !=
-        std::string::npos);
+  CHECK(said.find("interrupted after step 6; saved " + o.checkpoint.text() +
+                  ".resume: run again with resume to go on\n") != std::string::npos);
   o.schedule = esp::Constant{};
   run<Bottom>(o);
-  CHECK(captured.text().find("resuming " + o.checkpoint.text() + ".resume: epoch 2, after 128 of 230 samples\n") != std::string::npos);
+  CHECK(captured.text().find("resuming " + o.checkpoint.text() +
+                             ".resume: epoch 2, after 128 of 230 samples\n") != std::string::npos);
 
   esp::TrainerOptions bare = quick_options();
   bare.handle_interrupts = true;
@@ -451,7 +507,9 @@ TEST_CASE("interrupt: what is said, and what is kept without a checkpoint") {
   bare.progress = esp::ShowProgress::automatic;
   esp::Trainer<Bottom> trainer(bare);
   CHECK(trainer.fit(train, valid).interrupted);
-  CHECK(captured.text().find("interrupted after step 6; nothing saved, as there is no checkpoint file\n") != std::string::npos);
+  CHECK(captured.text().find(
+            "interrupted after step 6; nothing saved, as there is no checkpoint file\n") !=
+        std::string::npos);
   // Both have the parameters of the first epoch.
   CHECK(same_bits(trainer.parameters(), cut.parameters));
 }

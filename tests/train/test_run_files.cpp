@@ -36,10 +36,12 @@ esp::TrainerOptions resumed_in(const TemporaryFolder& folder) {
 }
 
 /// The modification time and content of every file below a folder.
-std::map<std::string, std::pair<std::filesystem::file_time_type, std::string>> contents(const TemporaryFolder& folder) {
+std::map<std::string, std::pair<std::filesystem::file_time_type, std::string>> contents(
+    const TemporaryFolder& folder) {
   std::map<std::string, std::pair<std::filesystem::file_time_type, std::string>> all;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(folder.path())) {
-    if (entry.is_regular_file()) all[entry.path().string()] = {entry.last_write_time(), esp::read_file(entry.path().string())};
+    if (entry.is_regular_file())
+      all[entry.path().string()] = {entry.last_write_time(), esp::read_file(entry.path().string())};
   }
   return all;
 }
@@ -50,7 +52,9 @@ TEST_CASE("run files: a folder that takes no files is said before the first epoc
   for (const int which : {0, 1, 2, 3, 4}) {
     CAPTURE(which);
     esp::TrainerOptions o = quick_options();
-    const std::string path = "/proc/espalier" + std::string(which == 0 ? ".safetensors" : which == 2 ? ".svg" : ".csv");
+    const std::string path = "/proc/espalier" + std::string(which == 0   ? ".safetensors"
+                                                            : which == 2 ? ".svg"
+                                                                         : ".csv");
     if (which == 0) o.checkpoint = path;
     if (which == 1) o.history = path;
     if (which == 2) o.curves = path;
@@ -62,19 +66,25 @@ TEST_CASE("run files: a folder that takes no files is said before the first epoc
   }
 }
 
-TEST_CASE("run files: a read-only folder is said before the first epoch, also where permissions do not bind") {
+TEST_CASE(
+    "run files: a read-only folder is said before the first epoch, also where permissions do not "
+    "bind") {
   const TemporaryFolder folder;
   esp::TrainerOptions o = resumed_in(folder);
   o.epochs = 1;
   CHECK(fit(o).first == "accepted");
   const int ended = child([&] {
     if (!own_mounts()) return 77;
-    if (::mount(folder.path().c_str(), folder.path().c_str(), nullptr, MS_BIND, nullptr) != 0) return 77;
-    if (::mount(nullptr, folder.path().c_str(), nullptr, MS_BIND | MS_REMOUNT | MS_RDONLY, nullptr) != 0) return 77;
+    if (::mount(folder.path().c_str(), folder.path().c_str(), nullptr, MS_BIND, nullptr) != 0)
+      return 77;
+    if (::mount(nullptr, folder.path().c_str(), nullptr, MS_BIND | MS_REMOUNT | MS_RDONLY,
+                nullptr) != 0)
+      return 77;
     // The run is finished: nothing to write.
     if (fit(o) != std::pair<std::string, int>{"accepted", 0}) return 1;
     o.epochs = 2;
-    if (fit(o) != std::pair{"cannot write " + o.checkpoint.text() + ": Read-only file system", 0}) return 2;
+    if (fit(o) != std::pair{"cannot write " + o.checkpoint.text() + ": Read-only file system", 0})
+      return 2;
     return 7;
   });
   CAPTURE(ended);
@@ -89,7 +99,9 @@ TEST_CASE("run files: a history that cannot be written any more costs no checkpo
   o.callbacks.emplace_back([&](esp::EpochInfo& info) {
     if (info.epoch == 2) std::filesystem::remove_all(folder / "reports");
   });
-  CHECK(fit(o) == std::pair{"cannot write " + (folder / "reports/run.jsonl") + ": No such file or directory", 2});
+  CHECK(fit(o) ==
+        std::pair{"cannot write " + (folder / "reports/run.jsonl") + ": No such file or directory",
+                  2});
   o.callbacks.clear();
   CHECK(fit(o) == std::pair<std::string, int>{"accepted", 1});  // two epochs were saved
   esp::Trainer<Bottom> loaded(quick_options());
@@ -174,7 +186,8 @@ TEST_CASE("run files: events begin with the first step of the run, also of the f
     REQUIRE(log.events.size() > 2);
     CHECK(log.events[1].session_start);
     for (const esp::Event& event : log.events) {
-      if (!event.scalars.empty() && event.scalars[0].tag == "train/loss") steps[log.events[1].step].push_back(event.step);
+      if (!event.scalars.empty() && event.scalars[0].tag == "train/loss")
+        steps[log.events[1].step].push_back(event.step);
     }
   }
   CHECK(steps == std::map<std::int64_t, std::vector<std::int64_t>>{{0, {4}}, {5, {8, 12}}});
@@ -193,8 +206,9 @@ TEST_CASE("run files: a resumed run says which rows of its history are lost") {
   o.progress = esp::ShowProgress::automatic;
   const CapturedStderr captured;
   CHECK(fit(o).first == "accepted");
-  CHECK(captured.text().find("history file " + o.history.text() + " lacks epochs 1 to 2 of this run\n") != std::string::npos);
-  CHECK(captured.text().find("diagnose file " + o.diagnose.text() + " lacks steps 1 to 8 of this run\n") !=
-        std::string::npos);
+  CHECK(captured.text().find("history file " + o.history.text() +
+                             " lacks epochs 1 to 2 of this run\n") != std::string::npos);
+  CHECK(captured.text().find("diagnose file " + o.diagnose.text() +
+                             " lacks steps 1 to 8 of this run\n") != std::string::npos);
   CHECK(esp::History::read(o.history).rows().size() == 1);
 }

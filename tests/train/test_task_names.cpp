@@ -20,7 +20,8 @@ using namespace espalier_test;
 namespace {
 
 template <esp::FixedString Name>
-using Of = esp::Task<Name, esp::BinaryCrossEntropy, esp::Weight{1}, esp::Tower<4>, esp::Label<"click">>;
+using Of =
+    esp::Task<Name, esp::BinaryCrossEntropy, esp::Weight{1}, esp::Tower<4>, esp::Label<"click">>;
 
 constexpr const char* odd = "a.b c:d=e,\"f'\\~*?";
 struct Names : esp::MultiTaskModel<MadeUpInputs, esp::Mmoe<3, MadeUpEncoder>, Of<"a">, Of<"a/b">,
@@ -50,10 +51,12 @@ TEST_CASE("task names: a monitor is split behind the longest task that there is"
   CHECK(value("µ 点击/auc/auc") == doctest::Approx(0.9));
   CHECK(what_of("a/b").starts_with("monitor 'a/b': task 'a' has no metric 'b'; it has auc"));
   CHECK(what_of("a/b/c").starts_with("monitor 'a/b/c': task 'a/b' has no metric 'c'; it has auc"));
-  CHECK(what_of("/auc").starts_with("monitor is '/auc', expected 'loss', 'mean_auc', 'a/<metric>', 'a/b/<metric>'"));
+  CHECK(what_of("/auc").starts_with(
+      "monitor is '/auc', expected 'loss', 'mean_auc', 'a/<metric>', 'a/b/<metric>'"));
 }
 
-TEST_CASE("task names: a run's files, a resumed run, freezing and prediction take any line of text") {
+TEST_CASE(
+    "task names: a run's files, a resumed run, freezing and prediction take any line of text") {
   const TemporaryFolder folder(TemporaryFolder::Where::in_memory);
   const esp::Dataset train = made_up(300, 1), valid = made_up(150, 2);
   for (const std::string ending : {"csv", "jsonl"}) {
@@ -91,12 +94,14 @@ TEST_CASE("task names: a run's files, a resumed run, freezing and prediction tak
     for (const esp::ParameterInfo& t : esp::plan_of<Names>().tensors) {
       if (!t.trainable) continue;
       const std::string_view name = t.name.view();
-      const auto begin = static_cast<std::size_t>(t.offset), end = begin + static_cast<std::size_t>(t.size());
+      const auto begin = static_cast<std::size_t>(t.offset),
+                 end = begin + static_cast<std::size_t>(t.size());
       bool moved = false;
       for (std::size_t i = begin; i < end; ++i)
         moved = moved || fresh.dense[i] != trainer.parameters().dense[i];
       CAPTURE(name);
-      const bool frozen = name.starts_with("a/b/") || (name.starts_with(odd) && name.ends_with("bias"));
+      const bool frozen =
+          name.starts_with("a/b/") || (name.starts_with(odd) && name.ends_with("bias"));
       CHECK(moved != frozen);
     }
 
@@ -122,7 +127,8 @@ TEST_CASE("task names: panels of a diagnosis are split before the pair of tasks"
   }
   history.add(row);
   const std::string svg = esp::diagnosis_chart(history).to_svg();
-  for (const char* part : {"Agreement of gradients: all<", "Agreement of gradients: shared/dense0<", ">a~a/b<", ">a/b~c/d<"}) {
+  for (const char* part : {"Agreement of gradients: all<", "Agreement of gradients: shared/dense0<",
+                           ">a~a/b<", ">a/b~c/d<"}) {
     CAPTURE(part);
     CHECK(svg.find(part) != std::string::npos);
   }

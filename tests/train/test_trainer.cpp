@@ -61,20 +61,25 @@ TEST_CASE("trainer: metrics and losses are over the whole split, whatever the ba
   int clicks = 0, watched = 0;
   for (std::size_t i = 0; i < 257; ++i) {
     const double y = data.table().numbers("click")[i], w = data.table().numbers("watch")[i];
-    const auto h = static_cast<double>(p.of("click")[i]), mu = static_cast<double>(p.of("watch")[i]);
+    const auto h = static_cast<double>(p.of("click")[i]),
+               mu = static_cast<double>(p.of("watch")[i]);
     CHECK(h > 0);
     CHECK(h < 1);
     if (y == y) sum -= y * std::log(h) + (1 - y) * std::log(1 - h), ++clicks;
     if (w == w) squares += (mu - w) * (mu - w), ++watched;
   }
   CHECK(p.losses.empty());
-  esp::TrainExecutor<float> executor(esp::program_of<Bottom, float, esp::Cpu>(), trainer.features().vocabulary_rows(), 100, 2);
+  esp::TrainExecutor<float> executor(esp::program_of<Bottom, float, esp::Cpu>(),
+                                     trainer.features().vocabulary_rows(), 100, 2);
   executor.parameters().copy_from(trainer.parameters());
-  const esp::Predictions scored = esp::predict_with_losses(executor, trainer.features().encode(data));
+  const esp::Predictions scored =
+      esp::predict_with_losses(executor, trainer.features().encode(data));
   const double deviation = trainer.features().state().labels[1].scale.deviation;
   CHECK(scored.losses[0] == doctest::Approx(sum / clicks).epsilon(1e-5));
-  CHECK(scored.losses[1] == doctest::Approx(squares / watched / 2 / (deviation * deviation)).epsilon(1e-5));
-  CHECK(trainer.evaluate(data).value("watch", "rmse") == doctest::Approx(std::sqrt(squares / watched)).epsilon(1e-5));
+  CHECK(scored.losses[1] ==
+        doctest::Approx(squares / watched / 2 / (deviation * deviation)).epsilon(1e-5));
+  CHECK(trainer.evaluate(data).value("watch", "rmse") ==
+        doctest::Approx(std::sqrt(squares / watched)).epsilon(1e-5));
   CHECK(message_of([&] { static_cast<void>(p.of("buy")); }) ==
         "no predictions for a task 'buy', expected one of 'click', 'watch'");
 }
@@ -95,7 +100,8 @@ TEST_CASE("trainer: missing labels mask their task, and a task without any does 
   int moved = 0;
   for (const esp::ParameterInfo& t : esp::plan_of<Bottom>().tensors) {
     const auto at = static_cast<std::size_t>(t.offset), n = static_cast<std::size_t>(t.size());
-    const bool same = same_bits(after.dense.span().subspan(at, n), before.dense.span().subspan(at, n));
+    const bool same =
+        same_bits(after.dense.span().subspan(at, n), before.dense.span().subspan(at, n));
     if (t.task == 1) CHECK(same);
     if (t.task == 0) CHECK_FALSE(same);
     moved += same ? 0 : 1;
@@ -122,8 +128,9 @@ TEST_CASE("trainer: a sample's weight counts it so many times") {
     table.add(esp::Column::number("weight", repeat ? std::vector<double>(20, 1.0) : weight));
     esp::Dataset data(std::make_shared<const esp::Table>(table), rows);
     options.sample_weight = repeat ? "" : "weight";
-    struct Plain : esp::MultiTaskModel<esp::Inputs<esp::Numeric<"x", esp::AsIs>, esp::Numeric<"y", esp::AsIs>>,
-                                       esp::SharedBottom<esp::Mlp<5>>, Click, Watch> {};
+    struct Plain : esp::MultiTaskModel<
+                       esp::Inputs<esp::Numeric<"x", esp::AsIs>, esp::Numeric<"y", esp::AsIs>>,
+                       esp::SharedBottom<esp::Mlp<5>>, Click, Watch> {};
     esp::Trainer<Plain> trainer(options);
     trainer.fit(data);
     return trainer.parameters();
@@ -136,8 +143,10 @@ TEST_CASE("trainer: a sample's weight counts it so many times") {
   const esp::Parameters<float> plain = fit(o, std::vector<int>(20, 1), false);
   double difference = 0, effect = 0;
   for (std::size_t i = 0; i < weighted.dense.size(); ++i) {
-    difference = (std::max)(difference, std::abs(static_cast<double>(weighted.dense[i]) - static_cast<double>(repeated.dense[i])));
-    effect = (std::max)(effect, std::abs(static_cast<double>(weighted.dense[i]) - static_cast<double>(plain.dense[i])));
+    difference = (std::max)(difference, std::abs(static_cast<double>(weighted.dense[i]) -
+                                                 static_cast<double>(repeated.dense[i])));
+    effect = (std::max)(effect, std::abs(static_cast<double>(weighted.dense[i]) -
+                                         static_cast<double>(plain.dense[i])));
   }
   CHECK(difference < 1e-6);
   CHECK(effect > 1e-4);
@@ -160,8 +169,9 @@ TEST_CASE("trainer: weights and groups need not be there to predict") {
   unweighted.remove("weight");
   CHECK(trainer.evaluate(esp::Dataset(unweighted)).tasks[0].labelled == 50);
   unweighted.remove("user");
-  CHECK(message_of([&] { static_cast<void>(trainer.evaluate(esp::Dataset(unweighted))); }).find("no column 'user'") !=
-        std::string::npos);
+  CHECK(message_of([&] {
+          static_cast<void>(trainer.evaluate(esp::Dataset(unweighted)));
+        }).find("no column 'user'") != std::string::npos);
   CHECK(trainer.evaluate(made_up(100, 4)).value("click", "gauc") > 0);
 }
 
@@ -177,8 +187,9 @@ TEST_CASE("trainer: labels are not looked at to predict, whatever stands in them
   const esp::Dataset unlabelled(std::move(bad));
   CHECK(same_bits(trainer.predict(unlabelled).of("click"), expected.of("click")));
   CHECK(same_bits(trainer.predict(unlabelled).of("watch"), expected.of("watch")));
-  CHECK(message_of([&] { static_cast<void>(trainer.evaluate(unlabelled)); }).find("label 'click' of task 'click' is -1") !=
-        std::string::npos);
+  CHECK(message_of([&] {
+          static_cast<void>(trainer.evaluate(unlabelled));
+        }).find("label 'click' of task 'click' is -1") != std::string::npos);
 }
 
 TEST_CASE("trainer: what a callback keeps of an epoch stays, and so does what temporaries give") {
@@ -200,7 +211,8 @@ TEST_CASE("trainer: what a callback keeps of an epoch stays, and so does what te
   CHECK(auc.value == trainer.evaluate(valid).value("click", "auc"));
 }
 
-TEST_CASE("trainer: a second fit goes on from the weights, vocabularies and normalisation there are") {
+TEST_CASE(
+    "trainer: a second fit goes on from the weights, vocabularies and normalisation there are") {
   esp::TrainerOptions o = quick_options();
   o.epochs = 6;
   const esp::Dataset train = made_up(600, 1), other = made_up(300, 9), valid = made_up(300, 2);
@@ -254,11 +266,13 @@ TEST_CASE("trainer: splits that cannot be learnt from") {
   CHECK(message_of([&] { trainer.fit(esp::Dataset()); }) == "the training split is empty");
   CHECK(message_of([&] { trainer.fit(made_up(10, 1).head(0)); }) ==
         "the training split is empty: it has none of the 10 rows of made-up");
-  CHECK(message_of([&] { trainer.fit(made_up(0, 1)); }) == "the training split is empty: made-up has no rows");
+  CHECK(message_of([&] { trainer.fit(made_up(0, 1)); }) ==
+        "the training split is empty: made-up has no rows");
   esp::Table table = made_up_table(50, 2);
   table.remove("click");
   CHECK(message_of([&] { trainer.fit(esp::Dataset(table)); }) ==
-        "made-up: no column 'click'; there are 'x', 'y', 'user', 'tags', 'watch', 'weight'. It is the label of task 'click': "
+        "made-up: no column 'click'; there are 'x', 'y', 'user', 'tags', 'watch', 'weight'. It is "
+        "the label of task 'click': "
         "derive it with Table::derive, of a file in the third argument of read_csv<Model>");
   CHECK(message_of([&] { static_cast<void>(trainer.predict(made_up(10, 1))); }) ==
         "the model has no weights yet: call fit() or load() first");

@@ -21,7 +21,8 @@ TEST_CASE("trainer: every balancing method learns, on parameters and on represen
       options.epochs = 8;
       options.balance = entry.make();
       options.balance_on = on;
-      if (on == esp::BalanceOn::representation && options.balance.aggregator_factory() == nullptr) continue;
+      if (on == esp::BalanceOn::representation && options.balance.aggregator_factory() == nullptr)
+        continue;
       esp::Trainer<Experts> trainer(options);
       trainer.fit(train);
       const esp::Report report = trainer.evaluate(test);
@@ -46,8 +47,9 @@ TEST_CASE("trainer: one task is trained as without balancing, whatever the metho
     trainer.fit(train);
     double worst = 0;
     for (std::size_t i = 0; i < plain.parameters().dense.size(); ++i) {
-      espalier_test::keep_worst(worst, static_cast<double>(std::abs(plain.parameters().dense[i] -
-                                                             trainer.parameters().dense[i])));
+      espalier_test::keep_worst(
+          worst, static_cast<double>(
+                     std::abs(plain.parameters().dense[i] - trainer.parameters().dense[i])));
     }
     CHECK(worst < 1e-6);
   }
@@ -72,8 +74,8 @@ TEST_CASE("trainer: gradient methods give the same bits for any number of thread
 
 TEST_CASE("trainer: a run with a gradient method that remembers is resumed bit for bit") {
   const esp::Dataset train = made_up(500, 1), valid = made_up(200, 2);
-  for (const std::string_view name : {"grad_vac", "cr_mogm", "grad_norm", "famo", "excess_mtl",
-                                      "mo_co", "grad_drop"}) {
+  for (const std::string_view name :
+       {"grad_vac", "cr_mogm", "grad_norm", "famo", "excess_mtl", "mo_co", "grad_drop"}) {
     CAPTURE(name);
     const TemporaryFolder folder(TemporaryFolder::Where::in_memory);
     esp::TrainerOptions options = quick_options();

@@ -25,8 +25,8 @@ std::vector<Seen> watch(esp::TrainerOptions& o) {
   std::vector<Seen> seen;
   esp::TrainerOptions watched = o;
   watched.callbacks.emplace_back([&](esp::EpochInfo& info) {
-    seen.push_back({info.epoch, info.learning_rate, info.train_loss, info.task_losses[0], info.validation_loss,
-                    info.validation->value("click", "auc")});
+    seen.push_back({info.epoch, info.learning_rate, info.train_loss, info.task_losses[0],
+                    info.validation_loss, info.validation->value("click", "auc")});
   });
   esp::Trainer<Bottom> trainer(watched);
   trainer.fit(train, valid);
@@ -71,7 +71,8 @@ TEST_CASE("reports: event files hold the same") {
   o.events = folder / "events";
   const std::vector<Seen> seen = watch(o);
   std::vector<std::filesystem::path> files;
-  for (const auto& entry : std::filesystem::directory_iterator(o.events.text())) files.push_back(entry.path());
+  for (const auto& entry : std::filesystem::directory_iterator(o.events.text()))
+    files.push_back(entry.path());
   REQUIRE(files.size() == 1);
   const esp::EventLog log = esp::read_event_file(files[0].string());
   CHECK_FALSE(log.cut_off);
@@ -80,7 +81,8 @@ TEST_CASE("reports: event files hold the same") {
     for (const esp::ScalarEvent& scalar : event.scalars) {
       if (scalar.tag == "valid/loss") losses.push_back(scalar.value);
       if (scalar.tag == "valid/click/auc") aucs.push_back(scalar.value);
-      if (scalar.tag == "valid/loss") CHECK(event.step == 4 * static_cast<std::int64_t>(losses.size()));
+      if (scalar.tag == "valid/loss")
+        CHECK(event.step == 4 * static_cast<std::int64_t>(losses.size()));
     }
   }
   REQUIRE(losses.size() == 3);
@@ -96,7 +98,8 @@ TEST_CASE("reports: curves as an image") {
   o.curves = folder / "curves.svg";
   watch(o);
   const std::string svg = esp::read_file(o.curves);
-  for (const char* part : {"<svg", "Training loss", "Validation AUC", "Validation RMSE", "click", "watch", "best epoch"}) {
+  for (const char* part : {"<svg", "Training loss", "Validation AUC", "Validation RMSE", "click",
+                           "watch", "best epoch"}) {
     CAPTURE(part);
     CHECK(svg.find(part) != std::string::npos);
   }
@@ -123,7 +126,8 @@ TEST_CASE("reports: what is said, and nothing when told to be quiet") {
   const std::string said = run(esp::ShowProgress::automatic);
   CAPTURE(said);
   CHECK(said.find("made-up: 3 rows skipped\n") == 0);
-  CHECK(said.find("task 'watch' has no labels in the training split: it will not learn\n") != std::string::npos);
+  CHECK(said.find("task 'watch' has no labels in the training split: it will not learn\n") !=
+        std::string::npos);
   CHECK(said.find("validation: loss ") != std::string::npos);
   CHECK(said.find("(best so far)") != std::string::npos);
   CHECK(said.find("stopped early: no better mean_auc since epoch ") != std::string::npos);
@@ -131,8 +135,9 @@ TEST_CASE("reports: what is said, and nothing when told to be quiet") {
 }
 
 TEST_CASE("reports: a training that can learn nothing says so") {
-  struct Measured : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<MadeUpEncoder>,
-                                        esp::Task<"click", esp::BinaryCrossEntropy, esp::Weight{0}>> {};
+  struct Measured
+      : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<MadeUpEncoder>,
+                            esp::Task<"click", esp::BinaryCrossEntropy, esp::Weight{0}>> {};
   const auto said = [](auto trainer) {
     const CapturedStderr captured;
     trainer.fit(made_up(60, 1));
@@ -141,11 +146,13 @@ TEST_CASE("reports: a training that can learn nothing says so") {
   esp::TrainerOptions o = quick_options();
   o.epochs = 1;
   o.progress = esp::ShowProgress::automatic;
-  const std::string weightless = said(esp::Trainer<Measured>(o)), free = said(esp::Trainer<Bottom>(o));
+  const std::string weightless = said(esp::Trainer<Measured>(o)),
+                    free = said(esp::Trainer<Bottom>(o));
   o.freeze = {"*"};
   const std::string frozen = said(esp::Trainer<Bottom>(o));
   CHECK(weightless.find("every task has weight 0: nothing will be learnt\n") != std::string::npos);
-  CHECK(frozen.find("freeze fits every tensor and table: no parameter will learn\n") != std::string::npos);
+  CHECK(frozen.find("freeze fits every tensor and table: no parameter will learn\n") !=
+        std::string::npos);
   for (const char* part : {"weight 0", "freeze"}) CHECK(free.find(part) == std::string::npos);
 }
 

@@ -52,7 +52,8 @@ TEST_CASE("stopping: out of patience, and the weights are those of the best epoc
     CHECK(result.epochs == static_cast<int>(values.size()));
     CHECK(result.epochs == result.best_epoch + 3);
     const bool higher = std::string(monitor) == "mean_auc";
-    const auto extreme = higher ? std::max_element(values.begin(), values.end()) : std::min_element(values.begin(), values.end());
+    const auto extreme = higher ? std::max_element(values.begin(), values.end())
+                                : std::min_element(values.begin(), values.end());
     CHECK(result.best_epoch == extreme - values.begin() + 1);
     CHECK(result.best_value == *extreme);
     double so_far = std::nan("");
@@ -120,7 +121,8 @@ TEST_CASE("callbacks: they see the epoch, may stop the run, and may keep it goin
     // standardized labels.
     const double rmse = info.validation->value("watch", "rmse") / deviation;
     CHECK(info.validation_loss ==
-          doctest::Approx(info.validation->value("click", "log_loss") + 0.5 * rmse * rmse / 2).epsilon(1e-4));
+          doctest::Approx(info.validation->value("click", "log_loss") + 0.5 * rmse * rmse / 2)
+              .epsilon(1e-4));
     if (info.epoch == 3) info.stop = true;
   });
   o.callbacks.emplace_back([&](esp::EpochInfo& info) { CHECK(info.stop == (info.epoch == 3)); });

@@ -38,7 +38,8 @@ void check(esp::Index batch_size, double max_norm, const esp::LossWeighting& bal
     CAPTURE(threads);
     const Run many = run<Model>(threads, o);
     CHECK(same_bits(one.parameters, many.parameters));
-    for (std::size_t k = 0; k < 2; ++k) CHECK(same_bits(one.predictions.values[k], many.predictions.values[k]));
+    for (std::size_t k = 0; k < 2; ++k)
+      CHECK(same_bits(one.predictions.values[k], many.predictions.values[k]));
     CHECK(one.history.to_csv() == many.history.to_csv());
   }
 }
@@ -61,7 +62,9 @@ TEST_CASE("threads: the child of a fork may use its copy of a trainer, and may d
   trainer->fit(train);
   const esp::Predictions before = trainer->predict(data);
   if (may_start_threads_in_child) {
-    CHECK(child([&] { return same_bits(trainer->predict(data).values[0], before.values[0]) ? 7 : 1; }) == 7);
+    CHECK(child([&] {
+            return same_bits(trainer->predict(data).values[0], before.values[0]) ? 7 : 1;
+          }) == 7);
     const auto fit = [&] {
       trainer->fit(train);
       return static_cast<int>(trainer->history().rows().back().value("train/loss") * 1e6) % 90;

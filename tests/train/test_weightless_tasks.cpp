@@ -12,10 +12,10 @@
 #include <string>
 #include <vector>
 
+#include "espalier/balance/balance.hpp"
 #include "espalier/core/random.hpp"
 #include "espalier/describe/sharing/gates.hpp"
 #include "espalier/describe/sharing/one_gate_moe.hpp"
-#include "espalier/balance/balance.hpp"
 #include "espalier/exec/make_balance.hpp"
 #include "support/made_up.hpp"
 #include "support/worst.hpp"
@@ -73,7 +73,8 @@ Numbers take(esp::LossWeighting& balance, Step step, const Numbers& static_weigh
         rows[i] = step.gradients[present[i]].data();
         if (!method->memory().empty()) memory[i] = method->memory().data() + present[i] * width;
       }
-      esp::GradientCoordinates<double> g{{rows.data(), present.size()}, present, width, 0, step.key};
+      esp::GradientCoordinates<double> g{
+          {rows.data(), present.size()}, present, width, 0, step.key};
       if (!method->memory().empty()) g.memory = {memory.data(), present.size()};
       method->rewrite(g);
     }
@@ -96,7 +97,9 @@ Numbers take(esp::LossWeighting& balance, Step step, const Numbers& static_weigh
   return all;
 }
 
-bool same(double a, double b) { return std::bit_cast<std::uint64_t>(a) == std::bit_cast<std::uint64_t>(b); }
+bool same(double a, double b) {
+  return std::bit_cast<std::uint64_t>(a) == std::bit_cast<std::uint64_t>(b);
+}
 
 /// Compares 40 steps of the tasks `learn` among four tasks, the others with weight 0, with these
 /// tasks alone.
@@ -111,7 +114,8 @@ void check_as_alone(const esp::LossWeighting& given_beside, const esp::LossWeigh
   esp::Random random(3);
   for (std::uint64_t t = 0; t < 40; ++t) {
     const Step step = random_step(random, 4, t);
-    const Numbers found = take(beside, step, static_weights), expected = take(alone, only(step, learn), own);
+    const Numbers found = take(beside, step, static_weights),
+                  expected = take(alone, only(step, learn), own);
     bool right = true;
     for (std::size_t c = 0; c < width; ++c) right = right && same(found[c], expected[c]);
     for (std::size_t i = 0; i < learn.size(); ++i)
@@ -131,7 +135,8 @@ void check_as_alone(const esp::LossWeighting& given_beside, const esp::LossWeigh
 
 }  // namespace
 
-TEST_CASE("balance: tasks of weight 0 change nothing for the others, bit for bit, with any method") {
+TEST_CASE(
+    "balance: tasks of weight 0 change nothing for the others, bit for bit, with any method") {
   for (const esp::NamedBalance& entry : esp::named_balances()) {
     CAPTURE(entry.name);
     for (const std::vector<std::size_t>& learn :
@@ -147,20 +152,27 @@ TEST_CASE("balance: tasks of weight 0 change nothing for the others, bit for bit
 TEST_CASE("balance: settings by task stay with their tasks where others have weight 0") {
   const std::vector<std::size_t> learn{1, 3};
   using esp::LossWeighting;
-  check_as_alone(LossWeighting(esp::FixedWeights{{9, 2, 9, 4}}), LossWeighting(esp::FixedWeights{{2, 4}}), learn);
-  check_as_alone(
-      LossWeighting(esp::SmoothTchebycheff{.preferences = {9, 2, 9, 4}, .ideal = {1, 0.05, 1, 0.1}}),
-      LossWeighting(esp::SmoothTchebycheff{.preferences = {2, 4}, .ideal = {0.05, 0.1}}), learn);
-  check_as_alone(LossWeighting(esp::Famo{.ideal = {1, 0.05, 1, 0.1}}), LossWeighting(esp::Famo{.ideal = {0.05, 0.1}}), learn);
-  check_as_alone(LossWeighting(esp::PeLtr{.least = {0.4, 0.2, 0.3, 0.1}}), LossWeighting(esp::PeLtr{.least = {0.2, 0.1}}), learn);
-  check_as_alone(LossWeighting(esp::GradDrop{.leaks = {0.9, 0.2, 0.9, 0.4}}), LossWeighting(esp::GradDrop{.leaks = {0.2, 0.4}}), learn);
-  check_as_alone(LossWeighting(esp::MetaBalance{.target = 3}), LossWeighting(esp::MetaBalance{.target = 1}), learn);
+  check_as_alone(LossWeighting(esp::FixedWeights{{9, 2, 9, 4}}),
+                 LossWeighting(esp::FixedWeights{{2, 4}}), learn);
+  check_as_alone(LossWeighting(esp::SmoothTchebycheff{.preferences = {9, 2, 9, 4},
+                                                      .ideal = {1, 0.05, 1, 0.1}}),
+                 LossWeighting(esp::SmoothTchebycheff{.preferences = {2, 4}, .ideal = {0.05, 0.1}}),
+                 learn);
+  check_as_alone(LossWeighting(esp::Famo{.ideal = {1, 0.05, 1, 0.1}}),
+                 LossWeighting(esp::Famo{.ideal = {0.05, 0.1}}), learn);
+  check_as_alone(LossWeighting(esp::PeLtr{.least = {0.4, 0.2, 0.3, 0.1}}),
+                 LossWeighting(esp::PeLtr{.least = {0.2, 0.1}}), learn);
+  check_as_alone(LossWeighting(esp::GradDrop{.leaks = {0.9, 0.2, 0.9, 0.4}}),
+                 LossWeighting(esp::GradDrop{.leaks = {0.2, 0.4}}), learn);
+  check_as_alone(LossWeighting(esp::MetaBalance{.target = 3}),
+                 LossWeighting(esp::MetaBalance{.target = 1}), learn);
   check_as_alone(LossWeighting(esp::CrMogm<esp::PeLtr>{.method = {.least = {0.4, 0.2, 0.3, 0.1}}}),
                  LossWeighting(esp::CrMogm<esp::PeLtr>{.method = {.least = {0.2, 0.1}}}), learn);
 
   const Numbers weights{1, 0, 1};
-  CHECK(message_of([&] { LossWeighting(esp::FixedWeights{{1, 2}}).reset(weights); }) ==
-        "fixed_weights: 2 weights, expected 3, one a task");
+  CHECK(message_of([&] {
+          LossWeighting(esp::FixedWeights{{1, 2}}).reset(weights);
+        }) == "fixed_weights: 2 weights, expected 3, one a task");
   CHECK(message_of([&] { LossWeighting(esp::MetaBalance{.target = 1}).reset(weights); }) ==
         "meta_balance: target is 1, expected a task that learns: its weight is 0");
   CHECK(message_of([&] { LossWeighting(esp::MetaBalance{.target = 3}).reset(weights); }) ==
@@ -173,14 +185,17 @@ TEST_CASE("balance: settings by task stay with their tasks where others have wei
 namespace {
 
 using Measured = esp::Task<"watch", esp::MeanSquaredError, esp::Weight{0}, esp::Tower<8>>;
-using Clicked = esp::Task<"clicked", esp::BinaryCrossEntropy, esp::Weight{0.5}, esp::Tower<8>, esp::Label<"click">>;
+using Clicked = esp::Task<"clicked", esp::BinaryCrossEntropy, esp::Weight{0.5}, esp::Tower<8>,
+                          esp::Label<"click">>;
 struct Alone : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<MadeUpEncoder>, Click> {};
-struct Beside : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<MadeUpEncoder>, Click, Measured> {};
+struct Beside
+    : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<MadeUpEncoder>, Click, Measured> {};
 struct Two : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<MadeUpEncoder>, Click, Clicked> {};
 using OneGate = esp::Gated<esp::OneGateMoe<3, MadeUpEncoder>, esp::BalancedLoad<esp::Weight{2}>>;
 struct Loaded : esp::MultiTaskModel<MadeUpInputs, OneGate, Click> {};
 struct LoadedBeside : esp::MultiTaskModel<MadeUpInputs, OneGate, Click, Measured> {};
-struct TwoBeside : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<MadeUpEncoder>, Click, Measured, Clicked> {};
+struct TwoBeside : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<MadeUpEncoder>, Click,
+                                       Measured, Clicked> {};
 
 /// The maximum difference of the tasks' predictions after a short training.
 template <class With, class Without>
@@ -194,7 +209,8 @@ double difference(const esp::TrainerOptions& options, const std::vector<std::siz
   double worst = 0;
   for (std::size_t i = 0; i < tasks.size(); ++i) {
     for (std::size_t j = 0; j < expected.values[i].size(); ++j) {
-      espalier_test::keep_worst(worst, static_cast<double>(std::abs(found.values[tasks[i]][j] - expected.values[i][j])));
+      espalier_test::keep_worst(
+          worst, static_cast<double>(std::abs(found.values[tasks[i]][j] - expected.values[i][j])));
     }
   }
   return worst;
@@ -202,15 +218,15 @@ double difference(const esp::TrainerOptions& options, const std::vector<std::siz
 
 }  // namespace
 
-TEST_CASE("trainer: a task of weight 0 beside others leaves what they learn as it is, with any method") {
+TEST_CASE(
+    "trainer: a task of weight 0 beside others leaves what they learn as it is, with any method") {
   for (const esp::NamedBalance& entry : esp::named_balances()) {
     CAPTURE(entry.name);
     esp::TrainerOptions options = quick_options();
     options.balance = entry.make();
     CHECK(difference<Beside, Alone>(options, {0}) < 1e-5);
     // Its draws depend on coordinate numbers, which differ in the other model.
-    if (entry.name != "grad_drop")
-      CHECK(difference<TwoBeside, Two>(options, {0, 2}) < 1e-5);
+    if (entry.name != "grad_drop") CHECK(difference<TwoBeside, Two>(options, {0, 2}) < 1e-5);
     if (options.balance.aggregator_factory() == nullptr) continue;
     options.balance_on = esp::BalanceOn::representation;
     CHECK(difference<TwoBeside, Two>(options, {0, 2}) < 1e-5);
@@ -224,7 +240,8 @@ TEST_CASE("trainer: a task of weight 0 takes nothing of the load's term of a sha
   CHECK(difference<LoadedBeside, Loaded>(options, {0}) < 1e-5);
 }
 
-TEST_CASE("trainer: the labels of a task of weight 0 change no bit of the others, with any method") {
+TEST_CASE(
+    "trainer: the labels of a task of weight 0 change no bit of the others, with any method") {
   esp::Table table = made_up_table(400, 1, 0.1);
   const esp::Dataset labelled(table);
   table.remove("watch");

@@ -31,8 +31,7 @@ struct DynamicWeightAverage {
   struct State {
     /// sum, count: of the losses in the current period; newer, older: mean losses of the last two
     /// periods (0: none).
-    std::vector<double> sum, count, newer,
-        older;
+    std::vector<double> sum, count, newer, older;
     double steps = 0;
   };
   State learnt{};

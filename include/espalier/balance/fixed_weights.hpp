@@ -27,9 +27,7 @@ struct FixedWeights {
   static constexpr std::string_view name = "fixed_weights";
   static constexpr bool needs_current_losses = false;
 
-  void keep(const LearningTasks& tasks) {
-    detail::keep_learning(name, "weights", values, tasks);
-  }
+  void keep(const LearningTasks& tasks) { detail::keep_learning(name, "weights", values, tasks); }
   void reset(std::size_t) const {
     for (const double w : values) detail::require_not_negative(name, {"a weight", w});
   }

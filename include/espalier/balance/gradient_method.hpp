@@ -32,8 +32,8 @@ struct TaskGradients {
   std::span<const double> gramian;
   /// Index of each row's task among the learning tasks; ascending.
   std::span<const std::size_t> tasks;
-  std::span<const double> losses;      ///< one per row; empty if the caller does not know them
-  std::uint64_t key = 0;               ///< key of this step's random numbers
+  std::span<const double> losses;  ///< one per row; empty if the caller does not know them
+  std::uint64_t key = 0;           ///< key of this step's random numbers
 
   [[nodiscard]] std::size_t size() const { return tasks.size(); }
   /// g_iᵀ g_j

@@ -42,7 +42,8 @@ struct MetaBalance {
                            static_cast<double>(tasks.all() - 1));
     const std::size_t place = tasks.place(target);
     if (place == LearningTasks::none)
-      detail::refuse_setting(name, {"target", double(target)}, "a task that learns: its weight is 0");
+      detail::refuse_setting(name, {"target", double(target)},
+                             "a task that learns: its weight is 0");
     target = place;
   }
   void reset(std::size_t tasks) {

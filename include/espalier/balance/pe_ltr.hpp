@@ -41,7 +41,8 @@ struct PeLtr {
       detail::require_within(name, {"least", c}, 0, 1);
       sum += c;
     }
-    if (sum > 1 + 1e-12) detail::refuse_setting(name, {"the sum of the least weights", sum}, "at most 1");
+    if (sum > 1 + 1e-12)
+      detail::refuse_setting(name, {"the sum of the least weights", sum}, "at most 1");
   }
   [[nodiscard]] static std::vector<double> state() { return {}; }
   void restore(std::span<const double>) const {}

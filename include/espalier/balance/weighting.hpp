@@ -165,9 +165,7 @@ class LossWeighting {
       }
     }
     [[nodiscard]] bool needs_current_losses() const override { return M::needs_current_losses; }
-    void reset(const LearningTasks& tasks) override {
-      detail::begin_anew(method, given, tasks);
-    }
+    void reset(const LearningTasks& tasks) override { detail::begin_anew(method, given, tasks); }
     void weights(std::span<const double> losses, std::span<double> out) override {
       method.weights(losses, out);
     }
@@ -192,7 +190,8 @@ class LossWeighting {
   void check(std::size_t count, const char* what) const {
     if (count == tasks_.all()) return;
     throw_error<ConfigError>({"balance '", name(), "': ", count, " ", what,
-                              ", expected one for each of ", tasks_.all(), " tasks (as told to reset)"});
+                              ", expected one for each of ", tasks_.all(),
+                              " tasks (as told to reset)"});
   }
 
   std::unique_ptr<detail::LossWeightingConcept> model_;

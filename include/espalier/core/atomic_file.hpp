@@ -45,7 +45,9 @@ class Temporary {
 
 [[nodiscard]] inline std::string resolve(const std::string& path) { return path; }
 inline void remove_stale(const std::string&) {}
-[[nodiscard]] inline Handle create(const std::string& path) { return open_file(path, Open::create); }
+[[nodiscard]] inline Handle create(const std::string& path) {
+  return open_file(path, Open::create);
+}
 inline void sync(std::FILE* file, const std::string& path) {
   if (std::fflush(file) != 0 || _commit(_fileno(file)) != 0) fail("write", path);
 }
@@ -88,7 +90,8 @@ inline void keep_mode(std::FILE*, const std::string&) {}
 /// a file that can be locked is abandoned. Errors are ignored.
 ESPALIER_COLD inline void remove_stale(const std::string& target) {
   const Parts parts = split(target);
-  const int opened = open_descriptor(parts.folder.empty() ? "." : parts.folder, O_RDONLY | O_DIRECTORY);
+  const int opened =
+      open_descriptor(parts.folder.empty() ? "." : parts.folder, O_RDONLY | O_DIRECTORY);
   if (opened < 0) return;
   const std::unique_ptr<DIR, int (*)(DIR*)> folder(::fdopendir(opened), &::closedir);
   if (!folder) {
@@ -156,9 +159,11 @@ ESPALIER_COLD inline void keep_mode(std::FILE* file, const std::string& target) 
   struct stat status {};
   if (::stat(target.c_str(), &status) != 0) return;
   if (S_ISDIR(status.st_mode)) fail("replace", target, EISDIR);
-  if (!S_ISREG(status.st_mode)) throw_error<IoError>({"cannot replace ", target, ": not a regular file"});
+  if (!S_ISREG(status.st_mode))
+    throw_error<IoError>({"cannot replace ", target, ": not a regular file"});
   if (is_mount_point(target)) {
-    throw_error<IoError>({"cannot replace ", target, ": the file itself is a mount point; mount its folder instead"});
+    throw_error<IoError>({"cannot replace ", target,
+                          ": the file itself is a mount point; mount its folder instead"});
   }
   static_cast<void>(::fchmod(::fileno(file), status.st_mode & 07777U));
 }
@@ -167,7 +172,8 @@ ESPALIER_COLD inline void keep_mode(std::FILE* file, const std::string& target) 
 
 /// Creates a new file next to `target` that is ready to replace it. Throws IoError if that is
 /// impossible; the message names `path`, or `target` if the existing file cannot be replaced.
-[[nodiscard]] ESPALIER_COLD inline Handle create_beside(const std::string& target, const std::string& path,
+[[nodiscard]] ESPALIER_COLD inline Handle create_beside(const std::string& target,
+                                                        const std::string& path,
                                                         Temporary& temporary) {
   Handle file;
   for (int attempt = 0; !file; ++attempt) {

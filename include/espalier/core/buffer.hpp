@@ -36,7 +36,9 @@ class Buffer {
       data_ = static_cast<T*>(::operator new(size * sizeof(T), alignment()));
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
       // Before the first access. Failure is ignored: the system then uses small pages.
-      if (is_huge()) static_cast<void>(::madvise(data_, size * sizeof(T) / huge_page * huge_page, MADV_HUGEPAGE));
+      if (is_huge())
+        static_cast<void>(
+            ::madvise(data_, size * sizeof(T) / huge_page * huge_page, MADV_HUGEPAGE));
 #endif
       std::fill_n(data_, size, T{});
     }
@@ -76,7 +78,9 @@ class Buffer {
 
  private:
   [[nodiscard]] bool is_huge() const noexcept { return size_ >= huge_page / sizeof(T); }
-  [[nodiscard]] std::align_val_t alignment() const noexcept { return std::align_val_t{is_huge() ? huge_page : 64}; }
+  [[nodiscard]] std::align_val_t alignment() const noexcept {
+    return std::align_val_t{is_huge() ? huge_page : 64};
+  }
 
   T* data_ = nullptr;
   std::size_t size_ = 0;

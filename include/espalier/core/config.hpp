@@ -13,7 +13,8 @@
 #error "espalier: exceptions are needed: compile without -fno-exceptions"
 #include "espalier: stopped here"
 #elif (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__) || defined(_M_FP_FAST)
-#error "espalier: NaN marks missing values: compile without -ffast-math, -Ofast, -ffinite-math-only (MSVC: /fp:fast)"
+#error \
+    "espalier: NaN marks missing values: compile without -ffast-math, -Ofast, -ffinite-math-only (MSVC: /fp:fast)"
 #include "espalier: stopped here"
 #endif
 

@@ -39,11 +39,14 @@ inline constexpr auto tables = make_tables();
   const auto& tables = crc32c_detail::tables;
   std::uint32_t crc = 0xFFFFFFFFU;
   std::size_t at = 0;
-  const auto byte = [&](std::size_t k) { return std::uint32_t{static_cast<unsigned char>(bytes[at + k])}; };
+  const auto byte = [&](std::size_t k) {
+    return std::uint32_t{static_cast<unsigned char>(bytes[at + k])};
+  };
   for (; bytes.size() - at >= 8; at += 8) {
     crc ^= byte(0) | byte(1) << 8U | byte(2) << 16U | byte(3) << 24U;
-    crc = tables[7][crc & 0xFFU] ^ tables[6][(crc >> 8U) & 0xFFU] ^ tables[5][(crc >> 16U) & 0xFFU] ^
-          tables[4][crc >> 24U] ^ tables[3][byte(4)] ^ tables[2][byte(5)] ^ tables[1][byte(6)] ^ tables[0][byte(7)];
+    crc = tables[7][crc & 0xFFU] ^ tables[6][(crc >> 8U) & 0xFFU] ^
+          tables[5][(crc >> 16U) & 0xFFU] ^ tables[4][crc >> 24U] ^ tables[3][byte(4)] ^
+          tables[2][byte(5)] ^ tables[1][byte(6)] ^ tables[0][byte(7)];
   }
   for (; at < bytes.size(); ++at) crc = (crc >> 8U) ^ tables[0][(crc ^ byte(0)) & 0xFFU];
   return ~crc;

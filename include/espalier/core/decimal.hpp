@@ -13,12 +13,12 @@
 
 #include "espalier/core/config.hpp"
 
-
 namespace espalier {
 
 /// Formats like printf: %g with `digits` significant digits, %f or %e with `digits` decimals (at
 /// most 40).
-[[nodiscard]] inline std::string decimal(double value, int digits, std::chars_format format = std::chars_format::general) {
+[[nodiscard]] inline std::string decimal(double value, int digits,
+                                         std::chars_format format = std::chars_format::general) {
   char text[400];
   const auto end = std::to_chars(text, text + sizeof text, value, format, digits);
   return {text, end.ptr};
@@ -50,7 +50,8 @@ namespace decimal_detail {
   const std::string_view mantissa = text.substr(0, e);
   const std::size_t first = mantissa.find_first_of("123456789");
   const std::size_t point = (std::min)(mantissa.find('.'), mantissa.size());
-  const std::int64_t place = static_cast<std::int64_t>(point) - static_cast<std::int64_t>(first) - (first < point ? 1 : 0);
+  const std::int64_t place =
+      static_cast<std::int64_t>(point) - static_cast<std::int64_t>(first) - (first < point ? 1 : 0);
   std::int64_t exponent = 0;
   if (e != std::string_view::npos) {
     const std::string_view digits = text.substr(e + (text[e + 1] == '+' ? 2 : 1));

@@ -70,11 +70,19 @@ class MessagePart {
 
   ESPALIER_COLD void append_to(std::string& out) const {
     switch (kind_) {
-      case Kind::text: out += text_; break;
-      case Kind::integer: out += std::to_string(integer_); break;
-      case Kind::natural: out += std::to_string(natural_); break;
+      case Kind::text:
+        out += text_;
+        break;
+      case Kind::integer:
+        out += std::to_string(integer_);
+        break;
+      case Kind::natural:
+        out += std::to_string(natural_);
+        break;
       // std::to_string writes "-nan" on some platforms.
-      case Kind::real: out += real_ == real_ ? std::to_string(real_) : "nan"; break;
+      case Kind::real:
+        out += real_ == real_ ? std::to_string(real_) : "nan";
+        break;
     }
   }
 

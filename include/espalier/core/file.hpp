@@ -48,7 +48,8 @@ enum class Open : std::uint8_t { read, append, create };
 /// ::open() with O_CLOEXEC. Never returns descriptor 0, 1 or 2: if standard input, output or error
 /// is closed, output written to it would otherwise go into this file. Returns a negative value and
 /// sets errno on failure.
-[[nodiscard]] ESPALIER_COLD inline int open_descriptor(const std::string& path, int flags) noexcept {
+[[nodiscard]] ESPALIER_COLD inline int open_descriptor(const std::string& path,
+                                                       int flags) noexcept {
   const int file = ::open(path.c_str(), flags | O_CLOEXEC, 0666);
   if (file < 0 || file > STDERR_FILENO) return file;
   const int above = ::fcntl(file, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
@@ -62,11 +63,15 @@ enum class Open : std::uint8_t { read, append, create };
 /// Returns null and sets errno on failure.
 [[nodiscard]] ESPALIER_COLD inline Handle open_file(const std::string& path, Open how) noexcept {
 #if defined(_WIN32)
-  return Handle(std::fopen(path.c_str(), how == Open::read ? "rb" : how == Open::append ? "ab" : "wbx"));
+  return Handle(std::fopen(path.c_str(), how == Open::read     ? "rb"
+                                         : how == Open::append ? "ab"
+                                                               : "wbx"));
 #else
   // O_NONBLOCK for reading: opening a FIFO that has no writer would block. InputFile rejects it
   // later, because it is not a regular file.
-  const int flags = how == Open::read ? O_RDONLY | O_NONBLOCK : O_WRONLY | O_CREAT | (how == Open::append ? O_APPEND : O_EXCL);
+  const int flags = how == Open::read
+                        ? O_RDONLY | O_NONBLOCK
+                        : O_WRONLY | O_CREAT | (how == Open::append ? O_APPEND : O_EXCL);
   const int file = open_descriptor(path, flags);
   if (file < 0) return nullptr;
   Handle stream(::fdopen(file, how == Open::read ? "rb" : how == Open::append ? "ab" : "wb"));
@@ -123,7 +128,8 @@ class InputFile {
     struct stat status {};
     if (::fstat(::fileno(file_.get()), &status) != 0) file_detail::fail("read", path_);
     if (S_ISDIR(status.st_mode)) file_detail::fail("read", path_, EISDIR);
-    if (!S_ISREG(status.st_mode)) throw_error<IoError>({"cannot read ", path_, ": not a regular file"});
+    if (!S_ISREG(status.st_mode))
+      throw_error<IoError>({"cannot read ", path_, ": not a regular file"});
     size_ = static_cast<std::uint64_t>(status.st_size);
 #endif
   }

@@ -55,8 +55,11 @@ inline constexpr std::array<Signature, 11> signatures{{
     if (head.starts_with(known.bytes)) return std::string(known.kind);
   }
   if (const std::string_view line = file_kind_detail::text_line(head); !line.empty()) {
-    const bool rows = line.find_first_of(",;\t") != std::string_view::npos && line.find_first_of("{<") != 0;
-    return std::string(rows ? "a CSV file: '" : "a text: '").append(utf8_prefix(line, 40)).append("'");
+    const bool rows =
+        line.find_first_of(",;\t") != std::string_view::npos && line.find_first_of("{<") != 0;
+    return std::string(rows ? "a CSV file: '" : "a text: '")
+        .append(utf8_prefix(line, 40))
+        .append("'");
   }
   constexpr std::string_view digits = "0123456789abcdef";
   std::string text = "the bytes";

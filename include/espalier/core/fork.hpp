@@ -37,8 +37,8 @@ class ForkMark {
  private:
   [[nodiscard]] static unsigned current() {
 #if !defined(_WIN32)
-    static const int watched =
-        ::pthread_atfork(nullptr, nullptr, [] { fork_detail::generation.fetch_add(1, std::memory_order_relaxed); });
+    static const int watched = ::pthread_atfork(
+        nullptr, nullptr, [] { fork_detail::generation.fetch_add(1, std::memory_order_relaxed); });
     static_cast<void>(watched);
 #endif
     return fork_detail::generation.load(std::memory_order_relaxed);

@@ -37,12 +37,14 @@ class Json {
   Json(std::floating_point auto value) : kind_(Kind::number), number_(static_cast<double>(value)) {}
   /// Throws ConfigError if |value| > 2^53.
   template <std::integral T>
-    requires(!std::same_as<T, bool>)
-  Json(T value) : kind_(Kind::number), number_(static_cast<double>(value)) {
+  requires(!std::same_as<T, bool>) Json(T value)
+      : kind_(Kind::number), number_(static_cast<double>(value)) {
     constexpr std::int64_t most = std::int64_t{1} << 53;
-    if (value > 0 ? static_cast<std::uint64_t>(value) > std::uint64_t{most} : static_cast<std::int64_t>(value) < -most) {
-      throw_error<ConfigError>({"JSON: integer ", value,
-                                " is not exact as a number, expected at most 2^53; write it as a string"});
+    if (value > 0 ? static_cast<std::uint64_t>(value) > std::uint64_t{most}
+                  : static_cast<std::int64_t>(value) < -most) {
+      throw_error<ConfigError>(
+          {"JSON: integer ", value,
+           " is not exact as a number, expected at most 2^53; write it as a string"});
     }
   }
   Json(std::string value) : kind_(Kind::string), text_(std::move(value)) {}
@@ -178,10 +180,18 @@ class Json {
 
   void write(std::string& out) const {
     switch (kind_) {
-      case Kind::null: out += "null"; break;
-      case Kind::boolean: out += number_ != 0 ? "true" : "false"; break;
-      case Kind::number: write_number(out, number_); break;
-      case Kind::string: write_string(out, text_); break;
+      case Kind::null:
+        out += "null";
+        break;
+      case Kind::boolean:
+        out += number_ != 0 ? "true" : "false";
+        break;
+      case Kind::number:
+        write_number(out, number_);
+        break;
+      case Kind::string:
+        write_string(out, text_);
+        break;
       case Kind::array:
       case Kind::object:
         out += is_object() ? '{' : '[';
@@ -206,10 +216,9 @@ class Json {
     char text[32];
     const bool whole = value == std::floor(value) && std::abs(value) <= max_integer;
     const bool negative_zero = value == 0 && std::signbit(value);
-    const auto end =
-        whole && !negative_zero
-            ? std::to_chars(text, text + sizeof text, static_cast<std::int64_t>(value))
-            : std::to_chars(text, text + sizeof text, value);
+    const auto end = whole && !negative_zero
+                         ? std::to_chars(text, text + sizeof text, static_cast<std::int64_t>(value))
+                         : std::to_chars(text, text + sizeof text, value);
     out.append(text, end.ptr);
   }
 

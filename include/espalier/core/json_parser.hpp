@@ -57,13 +57,20 @@ class Json::Parser {
       fail("nested deeper than " + std::to_string(max_depth) + " levels");
     }
     switch (text_[at_]) {
-      case '{': return parse_object(depth);
-      case '[': return parse_array(depth);
-      case '"': return parse_string();
-      case 't': return parse_word("true", true);
-      case 'f': return parse_word("false", false);
-      case 'n': return parse_word("null", nullptr);
-      default: return parse_number();
+      case '{':
+        return parse_object(depth);
+      case '[':
+        return parse_array(depth);
+      case '"':
+        return parse_string();
+      case 't':
+        return parse_word("true", true);
+      case 'f':
+        return parse_word("false", false);
+      case 'n':
+        return parse_word("null", nullptr);
+      default:
+        return parse_number();
     }
   }
 

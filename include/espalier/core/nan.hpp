@@ -15,8 +15,9 @@ inline void require_nan() {
   const volatile float missing = std::numeric_limits<float>::quiet_NaN();
   const float read = missing;
   if (read == read) {
-    throw_error<ConfigError>({"NaN marks missing values, and this program was compiled to ignore it: compile without "
-                              "-fno-honor-nans"});
+    throw_error<ConfigError>(
+        {"NaN marks missing values, and this program was compiled to ignore it: compile without "
+         "-fno-honor-nans"});
   }
 }
 

@@ -32,7 +32,8 @@ namespace espalier {
 class Random {
  public:
   Random() = default;
-  explicit constexpr Random(std::uint64_t seed, std::uint64_t stream = 0) : key_(mix(seed, stream)) {}
+  explicit constexpr Random(std::uint64_t seed, std::uint64_t stream = 0)
+      : key_(mix(seed, stream)) {}
 
   /// 64 random bits.
   [[nodiscard]] constexpr std::uint64_t bits() noexcept { return mix(key_ ^ mix(counter_++)); }

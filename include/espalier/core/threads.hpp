@@ -16,18 +16,21 @@
 
 namespace espalier {
 
-/// Runs `count` pieces of work on up to `threads` threads, the calling one among them. Each thread begins with its own part,
-/// the same in every run, whose values are in its core's cache, and then takes pieces from the others' parts. So any thread
-/// may take any piece, and results must not depend on it.
+/// Runs `count` pieces of work on up to `threads` threads, the calling one among them. Each thread
+/// begins with its own part, the same in every run, whose values are in its core's cache, and then
+/// takes pieces from the others' parts. So any thread may take any piece, and results must not
+/// depend on it.
 ///
-/// The threads are those of the registered ThreadBackend (OpenMP's, with espalier::openmp), else the pool's own. The pool's
-/// own threads spin for a short while when they have no work, and then sleep. In the child of a fork() the pool starts
-/// threads of its own with its first run there.
+/// The threads are those of the registered ThreadBackend (OpenMP's, with espalier::openmp), else
+/// the pool's own. The pool's own threads spin for a short while when they have no work, and then
+/// sleep. In the child of a fork() the pool starts threads of its own with its first run there.
 class ThreadPool {
  public:
   /// `threads` ≥ 1 counts the caller; 0: default_threads(). `backend`: null for threads of its own.
   explicit ThreadPool(int threads, const ThreadBackend* backend = thread_backend())
-      : threads_(threads > 0 ? threads : default_threads()), backend_(backend), parts_(static_cast<std::size_t>(threads_)) {
+      : threads_(threads > 0 ? threads : default_threads()),
+        backend_(backend),
+        parts_(static_cast<std::size_t>(threads_)) {
     if (backend_ == nullptr) start();
   }
 
@@ -41,8 +44,9 @@ class ThreadPool {
 
   [[nodiscard]] int threads() const noexcept { return threads_; }
 
-  /// Calls function(piece, worker) for every piece in [0, count); worker is in [0, threads()) and no two calls with one
-  /// worker overlap. Returns when all are done. The first exception thrown is thrown again here. One run at a time.
+  /// Calls function(piece, worker) for every piece in [0, count); worker is in [0, threads()) and
+  /// no two calls with one worker overlap. Returns when all are done. The first exception thrown is
+  /// thrown again here. One run at a time.
   void run(Index count, FunctionRef<void(Index piece, int worker)> function) {
     if (threads_ > 1 && count > 1 && !mark_.here()) {
       leave_parent();
@@ -57,7 +61,8 @@ class ThreadPool {
     function_ = &function;
     error_ = nullptr;
     for (int part = 0; part < threads_; ++part) {
-      parts_[static_cast<std::size_t>(part)].next.store(part * count / threads_, std::memory_order_relaxed);
+      parts_[static_cast<std::size_t>(part)].next.store(part * count / threads_,
+                                                        std::memory_order_relaxed);
     }
     count_ = count;
     if (backend_ != nullptr) {
@@ -68,14 +73,15 @@ class ThreadPool {
     if (error_) std::rethrow_exception(error_);
   }
 
-  /// Calls function(worker) once on every thread of the pool, the calling one among them. With a backend these are the
-  /// threads that it has for the caller now, which may be fewer.
+  /// Calls function(worker) once on every thread of the pool, the calling one among them. With a
+  /// backend these are the threads that it has for the caller now, which may be fewer.
   void on_every_thread(FunctionRef<void(int worker)> function) {
     if (backend_ == nullptr || !mark_.here()) {
       std::atomic<int> arrived{0};
       run(threads_, [&](Index, int worker) {
         arrived.fetch_add(1);
-        while (arrived.load() < threads_) std::this_thread::yield();  // so that each takes one piece
+        while (arrived.load() < threads_)
+          std::this_thread::yield();  // so that each takes one piece
         function(worker);
       });
       return;
@@ -94,7 +100,8 @@ class ThreadPool {
   }
 
  private:
-  static constexpr int spins = 2000;  // some tens of microseconds: the gap between the parts of a step
+  static constexpr int spins =
+      2000;  // some tens of microseconds: the gap between the parts of a step
 
   static void pause() noexcept {
 #if defined(__x86_64__) || defined(__i386__)
@@ -132,7 +139,8 @@ class ThreadPool {
       const int part = (worker + turn) % threads_;
       const Index end = (part + 1) * count_ / threads_;
       for (;;) {
-        const Index piece = parts_[static_cast<std::size_t>(part)].next.fetch_add(1, std::memory_order_relaxed);
+        const Index piece =
+            parts_[static_cast<std::size_t>(part)].next.fetch_add(1, std::memory_order_relaxed);
         if (piece >= end) break;
         keep_error([&] { (*function_)(piece, worker); });
       }

@@ -50,7 +50,8 @@ namespace espalier {
 }
 
 /// The first `count` characters of `text`.
-[[nodiscard]] inline std::string_view utf8_prefix(std::string_view text, std::size_t count) noexcept {
+[[nodiscard]] inline std::string_view utf8_prefix(std::string_view text,
+                                                  std::size_t count) noexcept {
   std::size_t i = 0;
   for (; i < text.size() && count > 0; --count) {
     i += (std::max)(utf8_length(text, i), std::size_t{1});

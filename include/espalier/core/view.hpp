@@ -15,7 +15,9 @@ struct View {
   Index cols = 0;
   Index stride = 0;
 
-  [[nodiscard]] ESPALIER_HD constexpr T* column(Index j) const noexcept { return data + j * stride; }
+  [[nodiscard]] ESPALIER_HD constexpr T* column(Index j) const noexcept {
+    return data + j * stride;
+  }
   [[nodiscard]] ESPALIER_HD constexpr T& operator()(Index i, Index j) const noexcept {
     return data[i + j * stride];
   }

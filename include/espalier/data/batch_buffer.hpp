@@ -102,7 +102,8 @@ class BatchBuffer {
     const auto ids_of = [&](std::size_t j) { return data.single_ids.data() + rows[j] * width; };
     for (std::size_t begin = 0; begin < rows.size(); begin += at_once) {
       const std::size_t end = (std::min)(begin + at_once, rows.size());
-      for (std::size_t j = end; j < (std::min)(end + at_once, rows.size()); ++j) prefetch_row(ids_of(j), width);
+      for (std::size_t j = end; j < (std::min)(end + at_once, rows.size()); ++j)
+        prefetch_row(ids_of(j), width);
       for (Index f = 0; f < width; ++f) {
         std::int32_t* to = single_ids_.data() + f * column_step_;
         for (std::size_t j = begin; j < end; ++j) to[j] = ids_of(j)[f];
@@ -115,7 +116,8 @@ class BatchBuffer {
   static std::size_t most_values(const std::vector<std::int32_t>& offsets, std::size_t samples) {
     std::vector<std::int32_t> lengths(offsets.size());
     std::adjacent_difference(offsets.begin(), offsets.end(), lengths.begin());
-    const auto end = lengths.begin() + static_cast<std::ptrdiff_t>((std::min)(samples, lengths.size()));
+    const auto end =
+        lengths.begin() + static_cast<std::ptrdiff_t>((std::min)(samples, lengths.size()));
     std::nth_element(lengths.begin(), end, lengths.end(), std::greater<>());
     return static_cast<std::size_t>(std::accumulate(lengths.begin(), end, std::int64_t{0}));
   }

@@ -15,8 +15,10 @@ namespace espalier {
 /// ignored. A value that is frequent enough to fill an interval gets its own, and the other values
 /// share the remaining intervals: a column that is mostly 0 is still resolved above 0. An edge is
 /// halfway between two neighbouring values. O(n log n).
-[[nodiscard]] ESPALIER_COLD inline std::vector<double> bucket_edges(std::vector<double> values, std::size_t most) {
-  values.erase(std::remove_if(values.begin(), values.end(), [](double x) { return std::isnan(x); }), values.end());
+[[nodiscard]] ESPALIER_COLD inline std::vector<double> bucket_edges(std::vector<double> values,
+                                                                    std::size_t most) {
+  values.erase(std::remove_if(values.begin(), values.end(), [](double x) { return std::isnan(x); }),
+               values.end());
   std::sort(values.begin(), values.end());
   struct Run {
     double value;
@@ -38,7 +40,8 @@ namespace espalier {
     const double share = static_cast<double>(rest + held) / static_cast<double>(left);
     const bool after_full = i > 0 && fills(runs[i - 1]);
     const bool full_now = fills(runs[i]);
-    const bool enough = static_cast<double>(held) + 0.5 * static_cast<double>(runs[i].count) > share;
+    const bool enough =
+        static_cast<double>(held) + 0.5 * static_cast<double>(runs[i].count) > share;
     if (i > 0 && (after_full || full_now || enough || runs.size() <= most)) {
       const double low = runs[i - 1].value, high = runs[i].value, middle = low + (high - low) / 2;
       edges.push_back(middle > low && std::isfinite(middle) ? middle : high);

@@ -32,13 +32,16 @@ namespace espalier {
   while (end < text.size() && text[end] >= '0' && text[end] <= '9') ++end;
   if (end == first) return {};
   if (end == text.size()) return text;
-  const bool zeros = text[end] == '.' && text.find_first_not_of('0', end + 1) == std::string_view::npos;
+  const bool zeros =
+      text[end] == '.' && text.find_first_not_of('0', end + 1) == std::string_view::npos;
   return zeros ? text.substr(0, end) : std::string_view();
 }
 
 /// Whether a double by itself can be a category's key. From 2^53 on, it stands for several
 /// integers.
-[[nodiscard]] inline bool number_is_key(double value) { return std::abs(value) < Json::max_integer; }
+[[nodiscard]] inline bool number_is_key(double value) {
+  return std::abs(value) < Json::max_integer;
+}
 
 /// Whether a double that is exact below `below` stands for a single number; a fraction below 2^53
 /// does.
@@ -57,7 +60,8 @@ namespace espalier {
 [[nodiscard]] inline std::string_view category_key(std::string_view text, std::string& made) {
   const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
   const std::size_t first = text.starts_with('-') ? 1 : 0;
-  if (text.size() == first || (!is_digit(text[first]) && text[first] != '.') || is_code(text)) return text;
+  if (text.size() == first || (!is_digit(text[first]) && text[first] != '.') || is_code(text))
+    return text;
   const std::string_view whole = whole_digits(text);
   if (!whole.empty()) return whole == "-0" ? whole.substr(1) : whole;
   double value = 0;
@@ -98,7 +102,8 @@ namespace espalier {
   if (same) return from;
   made = from;
   made.dictionary = keys.take();
-  for (std::int32_t& code : made.codes) code = code < 0 ? code : key_of_code[static_cast<std::size_t>(code)];
+  for (std::int32_t& code : made.codes)
+    code = code < 0 ? code : key_of_code[static_cast<std::size_t>(code)];
   return made;
 }
 

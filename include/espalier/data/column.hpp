@@ -27,7 +27,7 @@ enum class ColumnKind : std::uint8_t { number, text };
 /// Character types: arithmetic, but not accepted as numbers. int8_t and uint8_t are accepted.
 template <class T>
 concept Character = std::same_as<T, char> || std::same_as<T, wchar_t> || std::same_as<T, char8_t> ||
-                    std::same_as<T, char16_t> || std::same_as<T, char32_t>;
+    std::same_as<T, char16_t> || std::same_as<T, char32_t>;
 
 /// A range that a numeric column can be made of; a bool is 0 or 1.
 template <class Range>
@@ -72,8 +72,10 @@ struct Column {
       if constexpr (std::is_integral_v<std::remove_const_t<decltype(value)>>) {
         const double x = numbers.back();
         if (std::abs(x) <= Json::max_integer && static_cast<decltype(value)>(x) == value) continue;
-        throw_error<DataError>({"column '", name, "', row ", numbers.size(), ": ", std::to_string(value),
-                                " is beyond ±2^53, what numbers are exact to; expected ids of so many digits as text"});
+        throw_error<DataError>({"column '", name, "', row ", numbers.size(), ": ",
+                                std::to_string(value),
+                                " is beyond ±2^53, what numbers are exact to; expected ids of so "
+                                "many digits as text"});
       }
     }
     Column made = number(std::move(name), std::move(numbers));
@@ -86,7 +88,9 @@ struct Column {
   template <class Number>
   [[nodiscard]] static double exact_below_of() {
     using Limits = std::numeric_limits<Number>;
-    return Limits::is_specialized && !Limits::is_integer && Limits::digits < 53 ? std::ldexp(1.0, Limits::digits) : Json::max_integer;
+    return Limits::is_specialized && !Limits::is_integer && Limits::digits < 53
+               ? std::ldexp(1.0, Limits::digits)
+               : Json::max_integer;
   }
 
   /// From a span, vector, array, … of strings, one per row; an empty string is a missing value.
@@ -110,7 +114,8 @@ struct Column {
     c.dictionary = known.take();
     return c;
   }
-  [[nodiscard]] static Column text(std::string name, std::initializer_list<std::string_view> values) {
+  [[nodiscard]] static Column text(std::string name,
+                                   std::initializer_list<std::string_view> values) {
     return text<std::initializer_list<std::string_view>>(std::move(name), values);
   }
 
@@ -132,7 +137,8 @@ struct Column {
   /// The text of a row, which refers to the dictionary; empty if missing. Text columns only.
   [[nodiscard]] std::string_view at(Index row) const& {
     const std::int32_t code = codes[static_cast<std::size_t>(row)];
-    return code < 0 ? std::string_view() : std::string_view(dictionary[static_cast<std::size_t>(code)]);
+    return code < 0 ? std::string_view()
+                    : std::string_view(dictionary[static_cast<std::size_t>(code)]);
   }
   std::string_view at(Index row) const&& = delete;  // the view would dangle
 };

@@ -88,7 +88,8 @@ class Columns {
     const auto found = by_name_.find(name);
     const Column* const column = found->second;
     by_name_.erase(found);
-    all_.erase(std::find_if(all_.begin(), all_.end(), [&](const auto& c) { return c.get() == column; }));
+    all_.erase(
+        std::find_if(all_.begin(), all_.end(), [&](const auto& c) { return c.get() == column; }));
   }
 
  private:

@@ -27,7 +27,8 @@ namespace espalier {
 /// espalier/data/gzip.hpp). Throws IoError, DataError, ConfigError.
 [[nodiscard]] Table read_csv(const std::vector<std::string>& paths, const CsvOptions& options = {});
 
-[[nodiscard]] inline Table read_csv(std::initializer_list<std::string> paths, const CsvOptions& options = {}) {
+[[nodiscard]] inline Table read_csv(std::initializer_list<std::string> paths,
+                                    const CsvOptions& options = {}) {
   return read_csv(std::vector<std::string>(paths), options);
 }
 

@@ -29,21 +29,25 @@ namespace espalier::csv_detail {
 /// Throws ConfigError if options are invalid or contradict each other.
 ESPALIER_COLD inline void check(const CsvOptions& options) {
   const auto ends_line = [](char c) { return c == '\n' || c == '\r'; };
-  if (options.separator == options.quote || ends_line(options.separator) || ends_line(options.quote) ||
-      options.separator == '\0') {
+  if (options.separator == options.quote || ends_line(options.separator) ||
+      ends_line(options.quote) || options.separator == '\0') {
     throw ConfigError("CSV: separator and quote must differ, and neither may be NUL or end a line");
   }
   for (const char c : {options.separator, options.quote, options.comment}) {
     if (c != '\0' && std::string_view("0123456789+-.eE").find(c) != std::string_view::npos) {
-      const char* const what = c == options.quote ? "quote" : c == options.separator ? "separator" : "comment";
-      throw_error<ConfigError>({"CSV: the ", what, " '", std::string(1, c), "' is part of numbers"});
+      const char* const what = c == options.quote       ? "quote"
+                               : c == options.separator ? "separator"
+                                                        : "comment";
+      throw_error<ConfigError>(
+          {"CSV: the ", what, " '", std::string(1, c), "' is part of numbers"});
     }
   }
   if (options.header && !options.names.empty()) {
     throw ConfigError("CSV: names are for files without a header line; set header = false");
   }
   const char comment = options.comment;
-  if (comment != '\0' && (comment == options.separator || comment == options.quote || ends_line(comment))) {
+  if (comment != '\0' &&
+      (comment == options.separator || comment == options.quote || ends_line(comment))) {
     throw ConfigError("CSV: the comment must differ from separator and quote, and not end a line");
   }
   for (const char c : {options.separator, options.quote, comment}) {
@@ -55,7 +59,8 @@ ESPALIER_COLD inline void check(const CsvOptions& options) {
     throw_error<ConfigError>({"CSV: skip_rows is ", options.skip_rows, ", expected 0 or more"});
   }
   if (options.max_bad_rows < 0) {
-    throw_error<ConfigError>({"CSV: max_bad_rows is ", options.max_bad_rows, ", expected 0 or more"});
+    throw_error<ConfigError>(
+        {"CSV: max_bad_rows is ", options.max_bad_rows, ", expected 0 or more"});
   }
   std::vector<std::string> wanted;
   for (const CsvColumn& column : options.columns) wanted.push_back(column.name);
@@ -70,11 +75,13 @@ ESPALIER_COLD inline void check(const CsvOptions& options) {
 
 /// Hint, as a clause of an error message, which other separator a line that parsed as one value may
 /// have. Empty if there is none.
-[[nodiscard]] ESPALIER_COLD inline std::string suspected_separator(std::string_view line, const CsvOptions& options) {
+[[nodiscard]] ESPALIER_COLD inline std::string suspected_separator(std::string_view line,
+                                                                   const CsvOptions& options) {
   char most = '\0';
   std::ptrdiff_t times = 0;
   for (const char c : {',', ';', '\t', '|'}) {
-    const std::ptrdiff_t count = c == options.separator ? 0 : std::count(line.begin(), line.end(), c);
+    const std::ptrdiff_t count =
+        c == options.separator ? 0 : std::count(line.begin(), line.end(), c);
     if (count > times) {
       times = count;
       most = c;
@@ -82,14 +89,16 @@ ESPALIER_COLD inline void check(const CsvOptions& options) {
   }
   if (times == 0) return {};
   const std::string written = most == '\t' ? "'\\t'" : "'" + std::string(1, most) + "'";
-  return "; the line '" + shown(line) + "' has " + written + (times > 1 ? " " + std::to_string(times) + " times" : "") +
+  return "; the line '" + shown(line) + "' has " + written +
+         (times > 1 ? " " + std::to_string(times) + " times" : "") +
          ": is .separator = " + written + " meant?";
 }
 
 /// Hint, as a clause of an error message, what may be wrong with a whole file of such columns:
 /// undeclared comments, another separator, no header line, or a header on a later line. Empty if
 /// nothing looks wrong.
-[[nodiscard]] ESPALIER_COLD inline std::string suspicion(const std::vector<std::string>& names, const CsvOptions& options) {
+[[nodiscard]] ESPALIER_COLD inline std::string suspicion(const std::vector<std::string>& names,
+                                                         const CsvOptions& options) {
   if (!options.header) return {};
   if (options.comment == '\0' && names[0].starts_with('#')) {
     return "; '" + shown(names[0]) + "' looks like a comment: is .comment = '#' meant?";
@@ -99,23 +108,27 @@ ESPALIER_COLD inline void check(const CsvOptions& options) {
     return separator.empty() ? "; do the names stand on a later line (.skip_rows)?" : separator;
   }
   bool numbered = true;  // 0, 1, 2, …: what data frames write for columns without names
-  for (std::size_t i = 0; i < names.size(); ++i) numbered = numbered && names[i] == std::to_string(i);
+  for (std::size_t i = 0; i < names.size(); ++i)
+    numbered = numbered && names[i] == std::to_string(i);
   if (numbered) return {};
   for (const std::string& name : names) {
     double ignored = 0;
     if (to_number(name, ignored) == std::errc::invalid_argument) continue;
-    return "; '" + shown(name) + "' looks like a value: is there no line of names (.header = false, .names = {…})?";
+    return "; '" + shown(name) +
+           "' looks like a value: is there no line of names (.header = false, .names = {…})?";
   }
   return {};
 }
 
 /// Reads the values of the row that starts here. Throws DataError.
-[[nodiscard]] ESPALIER_COLD inline std::vector<std::string> row_texts(Scanner& scanner, const CsvOptions& options) {
+[[nodiscard]] ESPALIER_COLD inline std::vector<std::string> row_texts(Scanner& scanner,
+                                                                      const CsvOptions& options) {
   std::vector<std::string> texts;
   std::string_view field;
   bool quoted = false;
   if (!scanner.begin_row()) {
-    throw_error<DataError>({scanner.name(), ": nothing behind the lines that are skipped, expected ",
+    throw_error<DataError>({scanner.name(),
+                            ": nothing behind the lines that are skipped, expected ",
                             (options.header ? "a line that names the columns" : "rows")});
   }
   for (End end = End::separator; end == End::separator;) {
@@ -125,7 +138,8 @@ ESPALIER_COLD inline void check(const CsvOptions& options) {
       end = End::separator;
       continue;
     }
-    if (end == End::more || end == End::error) throw_error<DataError>({scanner.where(scanner.error_line()), scanner.error()});
+    if (end == End::more || end == End::error)
+      throw_error<DataError>({scanner.where(scanner.error_line()), scanner.error()});
     texts.emplace_back(field);
   }
   return texts;
@@ -144,13 +158,14 @@ ESPALIER_COLD inline void check(const CsvOptions& options) {
     names = row_texts(scanner, options);
     const auto [one, other] = twins(names);
     if (other < names.size()) {
-      throw_error<DataError>({scanner.where(scanner.row_line()), "columns ", one + 1, " and ", other + 1, " are both called '",
-                              shown(names[one]), "', expected different names", suspicion(names, options)});
+      throw_error<DataError>({scanner.where(scanner.row_line()), "columns ", one + 1, " and ",
+                              other + 1, " are both called '", shown(names[one]),
+                              "', expected different names", suspicion(names, options)});
     }
     for (std::size_t i = 0; i < names.size(); ++i) {
       if (is_text(names[i])) continue;
-      throw_error<DataError>({scanner.where(scanner.row_line()), "the name of column ", i + 1, ", '", shown(names[i]), "', ",
-                              not_utf8});
+      throw_error<DataError>({scanner.where(scanner.row_line()), "the name of column ", i + 1,
+                              ", '", shown(names[i]), "', ", not_utf8});
     }
     return names;
   }
@@ -165,14 +180,18 @@ ESPALIER_COLD inline void check(const CsvOptions& options) {
 }
 
 /// Throws the error that a file with these columns has no column `name`.
-[[noreturn]] ESPALIER_COLD inline void refuse_column(const std::string& name, const std::vector<std::string>& names,
-                                                     const Scanner& scanner, const CsvOptions& options) {
+[[noreturn]] ESPALIER_COLD inline void refuse_column(const std::string& name,
+                                                     const std::vector<std::string>& names,
+                                                     const Scanner& scanner,
+                                                     const CsvOptions& options) {
   constexpr std::size_t most = 60;
   std::string listed;
-  for (std::size_t i = 0; i < names.size() && i < most; ++i) listed += (i > 0 ? ", '" : "'") + shown(names[i]) + "'";
+  for (std::size_t i = 0; i < names.size() && i < most; ++i)
+    listed += (i > 0 ? ", '" : "'") + shown(names[i]) + "'";
   if (names.size() > most) listed += " and " + std::to_string(names.size() - most) + " more";
-  throw_error<DataError>({(options.header ? scanner.where(scanner.row_line()) : scanner.name() + ": "), "no column '",
-                          shown(name), "', expected it among ", listed, suspicion(names, options)});
+  throw_error<DataError>(
+      {(options.header ? scanner.where(scanner.row_line()) : scanner.name() + ": "), "no column '",
+       shown(name), "', expected it among ", listed, suspicion(names, options)});
 }
 
 }  // namespace espalier::csv_detail

@@ -29,8 +29,7 @@ struct Input {
 
 class Reader {
  public:
-  ESPALIER_COLD explicit Reader(const CsvOptions& options)
-      : options_(options), missing_(options) {
+  ESPALIER_COLD explicit Reader(const CsvOptions& options) : options_(options), missing_(options) {
     check(options);
   }
 
@@ -38,8 +37,9 @@ class Reader {
   [[nodiscard]] ESPALIER_COLD Table read(const std::vector<Input>& inputs) {
     if (inputs.empty()) throw ConfigError("CSV: no file to read");
     constexpr Index sample = 1000;
-    const bool infers = options_.columns.empty() || std::any_of(options_.columns.begin(), options_.columns.end(),
-                                                                [](const CsvColumn& c) { return c.infer; });
+    const bool infers =
+        options_.columns.empty() || std::any_of(options_.columns.begin(), options_.columns.end(),
+                                                [](const CsvColumn& c) { return c.infer; });
     if (!pass(inputs, infers ? sample : max_rows)) {
       // The first pass read only a sample, or an inferred column turned out to be text: read again
       // with the kinds found so far.
@@ -110,7 +110,8 @@ class Reader {
     }
     for (const Input& input : inputs) {
       std::unique_ptr<ByteSource> bytes = input.open();
-      if (options_.encoding == CsvEncoding::latin1) bytes = std::make_unique<Latin1Source>(std::move(bytes));
+      if (options_.encoding == CsvEncoding::latin1)
+        bytes = std::make_unique<Latin1Source>(std::move(bytes));
       Scanner scanner(std::move(bytes), input.name, options_);
       scanner.skip_lines(options_.skip_rows);
       empty_lines_.clear();
@@ -132,9 +133,12 @@ class Reader {
   /// Maps the columns of the file to outputs.
   ESPALIER_COLD void place_outputs(const Scanner& scanner) {
     if (outputs_.empty()) {
-      if (names_.size() > 1 || !suspected_separator(names_[0], options_).empty()) hint_ = suspicion(names_, options_);
+      if (names_.size() > 1 || !suspected_separator(names_[0], options_).empty())
+        hint_ = suspicion(names_, options_);
       for (const CsvColumn& wanted : options_.columns) {
-        if (!wanted.optional || std::find(names_.begin(), names_.end(), wanted.name) != names_.end()) add_output(wanted);
+        if (!wanted.optional ||
+            std::find(names_.begin(), names_.end(), wanted.name) != names_.end())
+          add_output(wanted);
       }
       if (options_.columns.empty()) {
         for (const std::string& name : names_) add_output({.name = name, .infer = true});
@@ -149,7 +153,8 @@ class Reader {
       place_[found->second] = static_cast<std::int32_t>(o);
     }
     if (!options_.columns.empty() || names_.size() == outputs_.size()) return;
-    const auto extra = static_cast<std::size_t>(std::find(place_.begin(), place_.end(), -1) - place_.begin());
+    const auto extra =
+        static_cast<std::size_t>(std::find(place_.begin(), place_.end(), -1) - place_.begin());
     throw_error<DataError>({scanner.where(scanner.row_line()), "column '", shown(names_[extra]),
                             "', which the first file does not have"});
   }
@@ -190,7 +195,8 @@ class Reader {
   ESPALIER_COLD void refuse_empty_lines(const Scanner& scanner) {
     std::string error = std::move(error_);
     for (const Index line : empty_lines_) {
-      error_ = scanner.where(line) + "an empty line, expected " + std::to_string(place_.size()) + " values";
+      error_ = scanner.where(line) + "an empty line, expected " + std::to_string(place_.size()) +
+               " values";
       refuse_row();
     }
     empty_lines_.clear();
@@ -224,13 +230,15 @@ class Reader {
       Output* const out = column < columns && place_[column] >= 0
                               ? &outputs_[static_cast<std::size_t>(place_[column])]
                               : nullptr;
-      if (out != nullptr && out->kind == ColumnKind::number && scanner.number(out->new_numbers[row], end)) {
+      if (out != nullptr && out->kind == ColumnKind::number &&
+          scanner.number(out->new_numbers[row], end)) {
         if (missing_.has_number() && missing_.contains(scanner.number_text())) {
           out->new_numbers[row] = std::numeric_limits<double>::quiet_NaN();
         } else if (out->inferred && is_code(scanner.number_text())) {
           turn_text(*out, scanner.number_text(), std::errc());
         }
-        if (end != End::separator) return finish(scanner, column + 1, scanner.number_text(), true, wrong);
+        if (end != End::separator)
+          return finish(scanner, column + 1, scanner.number_text(), true, wrong);
         continue;
       }
       end = scanner.field(field, quoted);
@@ -251,19 +259,22 @@ class Reader {
 
   ESPALIER_COLD void hold_error(const Scanner& scanner, std::size_t column) {
     error_ = scanner.where(scanner.error_line()) +
-             (column < place_.size() ? "column '" + shown(names_[column]) + "': " : "") + scanner.error();
+             (column < place_.size() ? "column '" + shown(names_[column]) + "': " : "") +
+             scanner.error();
   }
 
   /// `last`: the last field of the row.
-  End finish(const Scanner& scanner, std::size_t fields, std::string_view last, bool quoted, bool wrong) {
+  End finish(const Scanner& scanner, std::size_t fields, std::string_view last, bool quoted,
+             bool wrong) {
     if (fields != place_.size()) return wrong_number(scanner, fields, last, quoted);
     return wrong ? End::error : End::line;
   }
 
-  ESPALIER_COLD End wrong_number(const Scanner& scanner, std::size_t fields, std::string_view last, bool quoted) {
+  ESPALIER_COLD End wrong_number(const Scanner& scanner, std::size_t fields, std::string_view last,
+                                 bool quoted) {
     if (fields == 1 && last.empty() && !quoted) return End::file;
-    error_ = scanner.where(scanner.row_line()) + std::to_string(fields) + (fields == 1 ? " value" : " values") + ", expected " +
-             std::to_string(place_.size());
+    error_ = scanner.where(scanner.row_line()) + std::to_string(fields) +
+             (fields == 1 ? " value" : " values") + ", expected " + std::to_string(place_.size());
     if (fields < place_.size()) error_ += "; none for column '" + shown(names_[fields]) + "'";
     if (fields == 1) error_ += suspected_separator(last, options_);
     if (place_.size() == 1) error_ += suspicion(names_, options_);
@@ -271,7 +282,8 @@ class Reader {
   }
 
   /// Returns false and sets error_ if the field is not UTF-8.
-  bool hold_text(Output& out, std::size_t row, std::string_view field, bool quoted, const Scanner& scanner) {
+  bool hold_text(Output& out, std::size_t row, std::string_view field, bool quoted,
+                 const Scanner& scanner) {
     if (!quoted && missing_.contains(field)) {
       out.new_codes[row] = -1;
       return true;
@@ -299,7 +311,8 @@ class Reader {
           say(scanner, out, field, not_utf8);
           return false;
         }
-        if (result != std::errc() || !says_no_more_than_number(field, value)) turn_text(out, field, result);
+        if (result != std::errc() || !says_no_more_than_number(field, value))
+          turn_text(out, field, result);
       } else if (result != std::errc()) {
         say(scanner, out, field,
             result == std::errc::result_out_of_range
@@ -315,16 +328,19 @@ class Reader {
 
   ESPALIER_COLD void say(const Scanner& scanner, const Output& out, std::string_view field,
                          const char* what) {
-    error_ = scanner.where(scanner.row_line()) + "column '" + shown(out.name) + "': '" + shown(field) + "' " + what;
+    error_ = scanner.where(scanner.row_line()) + "column '" + shown(out.name) + "': '" +
+             shown(field) + "' " + what;
   }
 
   ESPALIER_COLD void turn_text(const Output& out, std::string_view field, std::errc result) {
     double value = 0;
     static_cast<void>(to_number(field, value));
-    turned_text_.push_back({index_of(out), "'" + shown(field) + "' " +
-                                               (result == std::errc::result_out_of_range ? "is beyond the range of a double"
-                                                : result != std::errc()                  ? "is not a number"
-                                                             : "says more than the number " + number_text(value))});
+    turned_text_.push_back(
+        {index_of(out),
+         "'" + shown(field) + "' " +
+             (result == std::errc::result_out_of_range ? "is beyond the range of a double"
+              : result != std::errc()                  ? "is not a number"
+                                      : "says more than the number " + number_text(value))});
   }
   [[nodiscard]] std::size_t index_of(const Output& out) const {
     return static_cast<std::size_t>(&out - outputs_.data());
@@ -359,7 +375,8 @@ class Reader {
 
   void store_chunk() {
     const auto store = [this](auto& column, const auto& rows) {
-      column.insert(column.end(), rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(new_rows_));
+      column.insert(column.end(), rows.begin(),
+                    rows.begin() + static_cast<std::ptrdiff_t>(new_rows_));
     };
     for (Output& o : outputs_) {
       if (o.kind == ColumnKind::number) {
@@ -372,9 +389,11 @@ class Reader {
   }
 
   [[nodiscard]] ESPALIER_COLD std::string note(const std::vector<Input>& inputs) const {
-    std::string text = inputs.front().name + (inputs.size() > 1 ? " and others" : "") + ": skipped " +
-                       std::to_string(bad_rows_) + " malformed row" + (bad_rows_ > 1 ? "s" : "") + ", first: ";
-    for (std::size_t i = 0; i < first_errors_.size(); ++i) text += (i > 0 ? "; " : "") + first_errors_[i];
+    std::string text = inputs.front().name + (inputs.size() > 1 ? " and others" : "") +
+                       ": skipped " + std::to_string(bad_rows_) + " malformed row" +
+                       (bad_rows_ > 1 ? "s" : "") + ", first: ";
+    for (std::size_t i = 0; i < first_errors_.size(); ++i)
+      text += (i > 0 ? "; " : "") + first_errors_[i];
     return text;
   }
 
@@ -390,8 +409,8 @@ class Reader {
   std::vector<Pending> pending_;
   /// Texts of this row that are not contiguous in the scanner's buffer.
   std::deque<std::string> copies_;
-  std::vector<TurnedText> turned_text_;   ///< inferred columns in which this row has a text
-  std::vector<Index> empty_lines_;  ///< line numbers of empty lines since the last row
+  std::vector<TurnedText> turned_text_;  ///< inferred columns in which this row has a text
+  std::vector<Index> empty_lines_;       ///< line numbers of empty lines since the last row
   std::vector<std::string> first_errors_;
   std::string error_, hint_;
 };

@@ -76,7 +76,8 @@ class Scanner {
   [[nodiscard]] bool retry_row() {
     rewind_row();
     if (static_cast<std::size_t>(end_ - row_) > longest_row) {
-      static_cast<void>(fail(row_line_, "a row longer than 64 MiB, expected a quote to be closed or a line to end"));
+      static_cast<void>(fail(
+          row_line_, "a row longer than 64 MiB, expected a quote to be closed or a line to end"));
       return false;
     }
     load();
@@ -139,7 +140,8 @@ class Scanner {
     // exact.
     static constexpr double powers[] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
                                         1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
-    const double v = static_cast<double>(static_cast<std::int64_t>(number.digits)) / powers[number.decimals];
+    const double v =
+        static_cast<double>(static_cast<std::int64_t>(number.digits)) / powers[number.decimals];
     value = negative ? -v : v;
     number_ = {begin, static_cast<std::size_t>(stop - begin)};
     at_ = q + 1;
@@ -161,7 +163,8 @@ class Scanner {
       q = end_of_value(q);
       field = {from, static_cast<std::size_t>(q - from)};
       if (trim_) {
-        while (!field.empty() && (field.back() == ' ' || field.back() == '\t')) field.remove_suffix(1);
+        while (!field.empty() && (field.back() == ' ' || field.back() == '\t'))
+          field.remove_suffix(1);
       }
     }
     if (*q == separator_) {
@@ -174,17 +177,24 @@ class Scanner {
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] const std::string& error() const { return error_; }
   [[nodiscard]] Index error_line() const { return error_line_; }
-  [[nodiscard]] bool copied(std::string_view field) const { return field.data() == unquoted_.data(); }
+  [[nodiscard]] bool copied(std::string_view field) const {
+    return field.data() == unquoted_.data();
+  }
   [[nodiscard]] Index row_line() const { return row_line_; }
   /// The text of the field that number() has just read.
   [[nodiscard]] std::string_view number_text() const { return number_; }
-  [[nodiscard]] ESPALIER_COLD std::string where(Index line) const { return name_ + ":" + std::to_string(line) + ": "; }
+  [[nodiscard]] ESPALIER_COLD std::string where(Index line) const {
+    return name_ + ":" + std::to_string(line) + ": ";
+  }
 
  private:
-
   static std::size_t byte(char c) { return static_cast<unsigned char>(c); }
-  static unsigned digit(char c) { return static_cast<unsigned>(static_cast<unsigned char>(c)) - '0'; }
-  [[nodiscard]] std::string_view rest() const { return {at_, static_cast<std::size_t>(end_ - at_)}; }
+  static unsigned digit(char c) {
+    return static_cast<unsigned>(static_cast<unsigned char>(c)) - '0';
+  }
+  [[nodiscard]] std::string_view rest() const {
+    return {at_, static_cast<std::size_t>(end_ - at_)};
+  }
 
   /// A number of at most 15 digits, with or without a decimal point, without a sign.
   static ShortNumber longer_number(const char* q) {
@@ -232,7 +242,8 @@ class Scanner {
       const void* found = std::memchr(q, quote_, static_cast<std::size_t>(end_ - q));
       if (found == nullptr) {
         if (!whole_) return End::more;
-        return fail(started, "a quoted value without an end, expected a closing " + shown_separator(quote_));
+        return fail(started,
+                    "a quoted value without an end, expected a closing " + shown_separator(quote_));
       }
       const char* const close = static_cast<const char*>(found);
       if (const void* nul = std::memchr(q, '\0', static_cast<std::size_t>(close - q))) {
@@ -254,16 +265,19 @@ class Scanner {
     if (*q == separator_ || *q == '\n' || *q == '\r' || *q == '\0') return End::separator;
     if (end_ - q < 4 && !whole_) return End::more;
     std::string_view after(q, 1);
-    for (std::size_t n = 1; q + n < end_ && (byte(q[n]) & 0xC0U) == 0x80U && n < 4; ++n) after = {q, n + 1};
-    return fail(line_, "'" + shown(after) + "' after a closing quote, expected " + shown_separator(separator_) +
-                           " or the end of the line");
+    for (std::size_t n = 1; q + n < end_ && (byte(q[n]) & 0xC0U) == 0x80U && n < 4; ++n)
+      after = {q, n + 1};
+    return fail(line_, "'" + shown(after) + "' after a closing quote, expected " +
+                           shown_separator(separator_) + " or the end of the line");
   }
 
   /// `*q` is not a separator.
   End end_of_field(const char* q, std::string_view field) {
     if (*q == '\r') {
       if (q + 1 == end_ && !whole_) return End::more;
-      if (q + 1 == end_ || q[1] != '\n') return fail(line_, "a carriage return without a line feed, expected lines to end in LF or CR LF");
+      if (q + 1 == end_ || q[1] != '\n')
+        return fail(line_,
+                    "a carriage return without a line feed, expected lines to end in LF or CR LF");
       ++q;
     }
     if (*q == '\n') {
@@ -277,13 +291,16 @@ class Scanner {
       return End::file;
     }
     if (*q == '\0') return nul_byte(q);
-    return fail(line_, "a quote inside the unquoted value '" + shown(field) + std::string(1, quote_) +
+    return fail(line_, "a quote inside the unquoted value '" + shown(field) +
+                           std::string(1, quote_) +
                            "', expected the whole value in quotes and those in it doubled");
   }
 
   ESPALIER_COLD End nul_byte(const char* at) {
-    return fail(line_, "a NUL byte at byte " + std::to_string(dropped_ + static_cast<std::uint64_t>(at - buffer_.data())) +
-                           ", expected text");
+    return fail(line_,
+                "a NUL byte at byte " +
+                    std::to_string(dropped_ + static_cast<std::uint64_t>(at - buffer_.data())) +
+                    ", expected text");
   }
 
   /// Moves the bytes of the current row to the start of the buffer and reads more of the file after

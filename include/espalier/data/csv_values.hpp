@@ -52,7 +52,8 @@ namespace espalier::csv_detail {
 class MissingTexts {
  public:
   explicit MissingTexts(const CsvOptions& options) : texts_(options.missing) {
-    if (options.default_missing) texts_.insert(texts_.end(), {"", "NA", "NaN", "nan", "null", "NULL"});
+    if (options.default_missing)
+      texts_.insert(texts_.end(), {"", "NA", "NaN", "nan", "null", "NULL"});
     for (const std::string& text : texts_) {
       if (text.empty()) {
         empty_ = true;
@@ -74,7 +75,9 @@ class MissingTexts {
   [[nodiscard]] bool has_number() const { return numbers_; }
 
  private:
-  static std::uint64_t bit(std::size_t size) { return std::uint64_t{1} << (std::min)(size, std::size_t{63}); }
+  static std::uint64_t bit(std::size_t size) {
+    return std::uint64_t{1} << (std::min)(size, std::size_t{63});
+  }
 
   std::vector<std::string> texts_;
   std::array<std::uint64_t, 256> lengths_{};  ///< by first byte: bit set of the lengths that occur
@@ -83,7 +86,8 @@ class MissingTexts {
 
 /// Error text for a value that is not UTF-8.
 inline constexpr const char* not_utf8 =
-    "is not UTF-8, expected the file in UTF-8, or its encoding said (.encoding = CsvEncoding::latin1)";
+    "is not UTF-8, expected the file in UTF-8, or its encoding said (.encoding = "
+    "CsvEncoding::latin1)";
 
 /// Whether a text is UTF-8; fast if it is ASCII.
 [[nodiscard]] inline bool is_text(std::string_view text) {

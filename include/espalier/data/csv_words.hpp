@@ -44,15 +44,18 @@ class Stops {
       const std::uint64_t word = word_at(q);
       // Above its first true mark a test may set false ones; the lowest mark of all tests is
       // correct.
-      const std::uint64_t marks = zeros(word ^ separator_) | zeros(word ^ quote_) | zeros(word ^ each_byte('\n')) |
-                                  zeros(word ^ each_byte('\r')) | zeros(word);
+      const std::uint64_t marks = zeros(word ^ separator_) | zeros(word ^ quote_) |
+                                  zeros(word ^ each_byte('\n')) | zeros(word ^ each_byte('\r')) |
+                                  zeros(word);
       if (marks != 0) return q + first_byte(marks);
     }
   }
 
  private:
   /// Sets the highest bit of each zero byte; above the first zero byte it may set false ones.
-  static std::uint64_t zeros(std::uint64_t word) { return (word - each_byte(1)) & ~word & each_byte(0x80); }
+  static std::uint64_t zeros(std::uint64_t word) {
+    return (word - each_byte(1)) & ~word & each_byte(0x80);
+  }
 
   std::uint64_t separator_, quote_;
 };
@@ -68,7 +71,8 @@ struct ShortNumber {
 /// follows the number.
 [[nodiscard]] inline ShortNumber short_number(const char* q) {
   std::uint64_t word = word_at(q) ^ each_byte('0');
-  const std::uint64_t others = (((word & each_byte(0x7F)) + each_byte(0x76)) | word) & each_byte(0x80);
+  const std::uint64_t others =
+      (((word & each_byte(0x7F)) + each_byte(0x76)) | word) & each_byte(0x80);
   unsigned digits = first_byte(others);
   if (digits == 8) return {};
   ShortNumber number;
@@ -84,7 +88,8 @@ struct ShortNumber {
   word <<= 8 * (8 - digits);  // the last digit becomes the highest byte, with zeros below the first
   word = word * 10 + (word >> 8U);
   constexpr std::uint64_t pairs = 0x000000FF000000FFU;
-  number.digits = ((word & pairs) * 0x000F424000000064U + (word >> 16U & pairs) * 0x0000271000000001U) >> 32U;
+  number.digits =
+      ((word & pairs) * 0x000F424000000064U + (word >> 16U & pairs) * 0x0000271000000001U) >> 32U;
   return number;
 }
 

@@ -27,10 +27,11 @@ class Writer {
   /// ConfigError if there are no columns, two have the same name, or a name is not UTF-8.
   ESPALIER_COLD Writer(OutputFile& out, std::string source, const std::vector<std::string>& columns)
       : out_(out), source_(std::move(source)), columns_(columns), missing_(defaults_) {
-    if (columns_.empty()) throw_error<ConfigError>({source_, ": no columns to write, expected some"});
+    if (columns_.empty())
+      throw_error<ConfigError>({source_, ": no columns to write, expected some"});
     if (const std::size_t twin = twins(columns_).second; twin < columns_.size()) {
-      throw_error<ConfigError>(
-          {source_, ": two columns are called '", shown(columns_[twin]), "', expected different names"});
+      throw_error<ConfigError>({source_, ": two columns are called '", shown(columns_[twin]),
+                                "', expected different names"});
     }
     for (const std::string& name : columns_) text(name);
   }
@@ -38,7 +39,8 @@ class Writer {
   /// Writes a text; an empty text is not a missing value. Throws DataError if it is not UTF-8 or
   /// has a NUL byte.
   ESPALIER_COLD void text(std::string_view value) {
-    if (!is_text(value) || value.find('\0') != std::string_view::npos) refuse(value, "UTF-8 without NUL bytes");
+    if (!is_text(value) || value.find('\0') != std::string_view::npos)
+      refuse(value, "UTF-8 without NUL bytes");
     if (!needs_quotes(value)) return cell(value);
     std::string quoted = "\"";
     for (const char c : value) quoted.append(c == '"' ? 2 : 1, c);
@@ -53,7 +55,8 @@ class Writer {
   template <class T>
   void number(T value) {
     char digits[40];
-    if (!std::isfinite(value)) refuse(std::isnan(value) ? "nan" : value > 0 ? "inf" : "-inf", "a finite number");
+    if (!std::isfinite(value))
+      refuse(std::isnan(value) ? "nan" : value > 0 ? "inf" : "-inf", "a finite number");
     if (value == std::floor(value) && std::abs(value) < static_cast<T>(1e15))
       return cell(number_text(static_cast<double>(value)));
     const auto end = std::to_chars(digits, digits + sizeof digits, value);
@@ -82,17 +85,18 @@ class Writer {
   /// Also true for texts that would be read as missing, trimmed, or taken for a byte order mark.
   [[nodiscard]] bool needs_quotes(std::string_view value) const {
     constexpr std::string_view blank = " \t";
-    return value.empty() || missing_.contains(value) || value.find_first_of(",\"\r\n") != std::string_view::npos ||
-           blank.find(value.front()) != std::string_view::npos || blank.find(value.back()) != std::string_view::npos ||
-           value.starts_with("\xEF\xBB\xBF");
+    return value.empty() || missing_.contains(value) ||
+           value.find_first_of(",\"\r\n") != std::string_view::npos ||
+           blank.find(value.front()) != std::string_view::npos ||
+           blank.find(value.back()) != std::string_view::npos || value.starts_with("\xEF\xBB\xBF");
   }
 
   [[noreturn]] ESPALIER_COLD void refuse(std::string_view value, std::string_view expected) const {
     if (row_ == 0)
-      throw_error<ConfigError>(
-          {source_, ": the name of column ", column_ + 1, " is '", shown(value), "', expected ", expected});
-    throw_error<DataError>({source_, ", row ", row_, ": column '", shown(columns_[column_]), "' is '", shown(value),
-                            "', expected ", expected});
+      throw_error<ConfigError>({source_, ": the name of column ", column_ + 1, " is '",
+                                shown(value), "', expected ", expected});
+    throw_error<DataError>({source_, ", row ", row_, ": column '", shown(columns_[column_]),
+                            "' is '", shown(value), "', expected ", expected});
   }
 
   OutputFile& out_;

@@ -23,7 +23,8 @@ struct KeyTotals {
   /// The values of a key; null if the key is unknown.
   [[nodiscard]] const double* find(std::uint64_t key) const {
     const std::int32_t number = index.find(key);
-    return number == KeyIndex::none ? nullptr : values.data() + static_cast<std::size_t>(number) * width;
+    return number == KeyIndex::none ? nullptr
+                                    : values.data() + static_cast<std::size_t>(number) * width;
   }
   /// The same; a new key gets `fresh` for all values. Valid until the next new key.
   [[nodiscard]] double* add(std::uint64_t key, double fresh) {
@@ -71,12 +72,13 @@ class DailyTotals {
     double* const known = totals_.add(key, 0);
     add_to(known + (open == nullptr ? 0 : open->part) * sums_, values);
     if (open == nullptr) return;
-    open->touched.push_back(static_cast<std::int32_t>((known - totals_.values.data()) / static_cast<std::ptrdiff_t>(totals_.width)));
+    open->touched.push_back(static_cast<std::int32_t>((known - totals_.values.data()) /
+                                                      static_cast<std::ptrdiff_t>(totals_.width)));
   }
 
   /// Per key: the sums of all closed days, then those of each open day.
   [[nodiscard]] const KeyTotals& totals() const { return totals_; }
-  [[nodiscard]] double last_closed() const { return last_closed_; }  ///< −∞ if there is none
+  [[nodiscard]] double last_closed() const { return last_closed_; }     ///< −∞ if there is none
   [[nodiscard]] const std::vector<Day>& open() const { return open_; }  ///< ascending
 
   /// Restores saved state.
@@ -99,7 +101,8 @@ class DailyTotals {
   /// first.
   [[nodiscard]] Day* open_day(double day) {
     if (!knows(day)) return nullptr;
-    const auto after = std::find_if(open_.begin(), open_.end(), [&](const Day& open) { return open.day >= day; });
+    const auto after =
+        std::find_if(open_.begin(), open_.end(), [&](const Day& open) { return open.day >= day; });
     auto place = after - open_.begin();
     if (after != open_.end() && after->day == day) return &*after;
     if (open_.size() == open_days) {
@@ -111,7 +114,9 @@ class DailyTotals {
       --place;
     }
     std::size_t part = 1;
-    while (std::any_of(open_.begin(), open_.end(), [&](const Day& open) { return open.part == part; })) ++part;
+    while (
+        std::any_of(open_.begin(), open_.end(), [&](const Day& open) { return open.part == part; }))
+      ++part;
     return &*open_.insert(open_.begin() + place, {day, part});
   }
 
@@ -119,7 +124,8 @@ class DailyTotals {
   void close_first() {
     const Day& first = open_.front();
     for (const std::int32_t number : first.touched) {
-      double* const closed = totals_.values.data() + static_cast<std::size_t>(number) * totals_.width;
+      double* const closed =
+          totals_.values.data() + static_cast<std::size_t>(number) * totals_.width;
       double* const open = closed + first.part * sums_;
       add_to(closed, open);
       std::fill_n(open, sums_, 0.0);

@@ -66,7 +66,8 @@ class Dataset {
       const double at = std::round(share * static_cast<double>(shuffled.size()));
       return (std::min)(shuffled.size(), static_cast<std::size_t>(at));
     };
-    const std::size_t first = cut(train), second = cut(train + valid), third = cut(train + valid + test);
+    const std::size_t first = cut(train), second = cut(train + valid),
+                      third = cut(train + valid + test);
     const auto part = [&](std::size_t begin, std::size_t end) {
       return Dataset(table_, {shuffled.begin() + static_cast<std::ptrdiff_t>(begin),
                               shuffled.begin() + static_cast<std::ptrdiff_t>(end)});
@@ -116,7 +117,8 @@ class Dataset {
   /// parts are as close to their shares as possible. A row that occurs several times counts once.
   /// For text columns, and numeric columns with at most 100 distinct numbers. Throws ConfigError,
   /// DataError.
-  [[nodiscard]] std::array<Dataset, 3> split_stratified(const std::string& column, double train, double valid, double test,
+  [[nodiscard]] std::array<Dataset, 3> split_stratified(const std::string& column, double train,
+                                                        double valid, double test,
                                                         std::uint64_t seed = 0) const;
 
   /// Cross-validation: `k` ways to leave out one part of `k`. Each row is in the validation rows of
@@ -128,16 +130,19 @@ class Dataset {
   /// As folds(), but all rows with the same value of `column` (for example a user) are in the same
   /// part, chosen by a hash of the value; the sizes of the parts are only approximately equal.
   /// Throws ConfigError if a part has no rows or all rows; DataError.
-  [[nodiscard]] std::vector<Fold> folds_by_hash(const std::string& column, int k, std::uint64_t seed = 1) const;
+  [[nodiscard]] std::vector<Fold> folds_by_hash(const std::string& column, int k,
+                                                std::uint64_t seed = 1) const;
 
   /// As folds(), but the rows of each value of `column` (missing values count as one value) are
   /// distributed equally over the parts, up to one row; so are all rows. `column`: as for
   /// split_stratified().
-  [[nodiscard]] std::vector<Fold> folds_stratified(const std::string& column, int k, std::uint64_t seed = 1) const;
+  [[nodiscard]] std::vector<Fold> folds_stratified(const std::string& column, int k,
+                                                   std::uint64_t seed = 1) const;
 
   /// Rows before `valid_from` are training rows, those before `test_from` validation rows, the rest
   /// test rows. Rows without a time are in no part. Throws ConfigError, DataError.
-  [[nodiscard]] std::array<Dataset, 3> split_by_time(const std::string& column, double valid_from, double test_from) const {
+  [[nodiscard]] std::array<Dataset, 3> split_by_time(const std::string& column, double valid_from,
+                                                     double test_from) const {
     check_times(valid_from <= test_from, number_text(valid_from), number_text(test_from));
     const std::vector<double>& time = table().numbers(column);
     return split_by([&](Index row) {
@@ -153,8 +158,9 @@ class Dataset {
     check_times(valid_from <= test_from, std::string(valid_from), std::string(test_from));
     const Column& time = table().column(column);
     if (time.kind != ColumnKind::text) {
-      throw_error<DataError>({table().source, ": column '", column, "' holds numbers, expected text as '",
-                              valid_from, "': give the bounds as numbers"});
+      throw_error<DataError>({table().source, ": column '", column,
+                              "' holds numbers, expected text as '", valid_from,
+                              "': give the bounds as numbers"});
     }
     return split_by([&](Index row) {
       const std::string_view t = time.at(row);
@@ -183,17 +189,19 @@ class Dataset {
   [[nodiscard]] Table to_table() const { return table().take(rows_); }
 
  private:
-  static void check_times(bool in_order, const std::string& valid_from, const std::string& test_from) {
+  static void check_times(bool in_order, const std::string& valid_from,
+                          const std::string& test_from) {
     if (in_order) return;
-    throw_error<ConfigError>({"split_by_time: validation from ", valid_from, ", test from ", test_from,
-                              ", expected the test not to begin before"});
+    throw_error<ConfigError>({"split_by_time: validation from ", valid_from, ", test from ",
+                              test_from, ", expected the test not to begin before"});
   }
 
   static void check_shares(double train, double valid, double test) {
     const double sum = train + valid + test;
     if (!(train >= 0 && valid >= 0 && test >= 0 && sum <= 1 + 1e-9)) {
-      throw_error<ConfigError>({"split: shares ", number_text(train), ", ", number_text(valid), ", ",
-                                number_text(test), "; expected numbers from 0 that sum to at most 1"});
+      throw_error<ConfigError>({"split: shares ", number_text(train), ", ", number_text(valid),
+                                ", ", number_text(test),
+                                "; expected numbers from 0 that sum to at most 1"});
     }
   }
 

@@ -30,10 +30,12 @@ namespace espalier {
   const auto is = [&](std::size_t at, char c) { return at < text.size() && text[at] == c; };
   const int year = number(0, 4), month = number(5, 2), day = number(8, 2);
   if (year < 0 || month < 0 || day < 0 || !is(4, '-') || !is(7, '-')) return std::nullopt;
-  const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(static_cast<unsigned>(month)),
+  const std::chrono::year_month_day date{std::chrono::year(year),
+                                         std::chrono::month(static_cast<unsigned>(month)),
                                          std::chrono::day(static_cast<unsigned>(day))};
   if (!date.ok()) return std::nullopt;
-  double seconds = 86400.0 * static_cast<double>(std::chrono::sys_days(date).time_since_epoch().count());
+  double seconds =
+      86400.0 * static_cast<double>(std::chrono::sys_days(date).time_since_epoch().count());
   std::size_t at = 10;
   if (is(at, ' ') || is(at, 'T')) {
     const int hour = number(11, 2), minute = number(14, 2);
@@ -47,7 +49,8 @@ namespace espalier {
       at = 19;
       if (is(at, '.')) {
         if (number(++at, 1) < 0) return std::nullopt;
-        for (double part = 0.1; number(at, 1) >= 0; ++at, part /= 10) seconds += part * number(at, 1);
+        for (double part = 0.1; number(at, 1) >= 0; ++at, part /= 10)
+          seconds += part * number(at, 1);
       }
     }
     at += is(at, 'Z') ? 1U : 0U;
@@ -65,23 +68,31 @@ namespace history_detail {
 
 /// Error text after "column 'day' is ": the value found (empty: missing) and what was expected.
 [[nodiscard]] ESPALIER_COLD inline std::string no_moment(std::string_view found, bool days) {
-  return message({(found.empty() ? "missing" : "'" + std::string(found) + "'"), ", expected a ", (days ? "day" : "time"),
-                  ", as inputs of the rows before go by it: a number, or a text as 2022-05-08", (days ? "" : " 18:30:05")});
+  return message({(found.empty() ? "missing" : "'" + std::string(found) + "'"), ", expected a ",
+                  (days ? "day" : "time"),
+                  ", as inputs of the rows before go by it: a number, or a text as 2022-05-08",
+                  (days ? "" : " 18:30:05")});
 }
 
 /// The day or time that a text states; nullopt for other texts.
-[[nodiscard]] inline std::optional<double> moment_of(std::string_view text, bool days) { return days ? day_of(text) : seconds_of(text); }
+[[nodiscard]] inline std::optional<double> moment_of(std::string_view text, bool days) {
+  return days ? day_of(text) : seconds_of(text);
+}
 
 /// A column of days or times, by row. Throws DataError if a value is missing or is not a day or
 /// time.
-[[nodiscard]] ESPALIER_COLD inline std::vector<double> moments_of(const Table& table, std::string_view name, bool days) {
+[[nodiscard]] ESPALIER_COLD inline std::vector<double> moments_of(const Table& table,
+                                                                  std::string_view name,
+                                                                  bool days) {
   const Column& column = table.column(name);
   const auto refuse = [&](std::size_t row, std::string_view found) {
-    throw_error<DataError>({table.where(static_cast<Index>(row)), ": column '", name, "' is ", no_moment(found, days)});
+    throw_error<DataError>({table.where(static_cast<Index>(row)), ": column '", name, "' is ",
+                            no_moment(found, days)});
   };
   if (column.kind == ColumnKind::number) {
     for (std::size_t i = 0; i < column.numbers.size(); ++i) {
-      if (!std::isfinite(column.numbers[i])) refuse(i, std::isnan(column.numbers[i]) ? "" : number_text(column.numbers[i]));
+      if (!std::isfinite(column.numbers[i]))
+        refuse(i, std::isnan(column.numbers[i]) ? "" : number_text(column.numbers[i]));
     }
     return column.numbers;
   }
@@ -90,7 +101,8 @@ namespace history_detail {
   std::vector<double> moments;
   for (std::size_t i = 0; i < column.codes.size(); ++i) {
     const std::int32_t code = column.codes[i];
-    if (code < 0 || !read[static_cast<std::size_t>(code)]) refuse(i, column.at(static_cast<Index>(i)));
+    if (code < 0 || !read[static_cast<std::size_t>(code)])
+      refuse(i, column.at(static_cast<Index>(i)));
     moments.push_back(*read[static_cast<std::size_t>(code)]);
   }
   return moments;
@@ -104,10 +116,12 @@ namespace features_detail {
 [[nodiscard]] inline double moment_of(const NamedValue* value, std::string_view name, bool days) {
   if (value != nullptr && !value->is_text && std::isfinite(value->number)) return value->number;
   if (value != nullptr && value->is_text) {
-    if (const std::optional<double> read = history_detail::moment_of(value->text, days)) return *read;
+    if (const std::optional<double> read = history_detail::moment_of(value->text, days))
+      return *read;
   }
   const bool missing = value == nullptr || value->missing();
-  throw_error<ConfigError>({"row: '", name, "' is ", history_detail::no_moment(missing ? "" : value->as_text(), days)});
+  throw_error<ConfigError>(
+      {"row: '", name, "' is ", history_detail::no_moment(missing ? "" : value->as_text(), days)});
 }
 
 }  // namespace features_detail

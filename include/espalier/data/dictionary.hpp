@@ -68,7 +68,8 @@ class Dictionary {
     std::uint32_t second = 0;
     std::uint64_t hash = 0;
 
-    Key(std::uint64_t a, std::uint32_t b) : first(a), second(b), hash(mix(a ^ b * 0x9E3779B97F4A7C15ULL)) {}
+    Key(std::uint64_t a, std::uint32_t b)
+        : first(a), second(b), hash(mix(a ^ b * 0x9E3779B97F4A7C15ULL)) {}
   };
 
   [[nodiscard]] static Key key(std::string_view text) {
@@ -76,8 +77,9 @@ class Dictionary {
     if (n > longest_inline) return long_key(text);
     const auto length = static_cast<std::uint32_t>(n) << 24U;
     if (n < 8) return {dictionary_detail::load_some(text.data(), n), length};
-    return {dictionary_detail::load<std::uint64_t>(text.data()),
-            static_cast<std::uint32_t>(dictionary_detail::load_some(text.data() + 8, n - 8)) | length};
+    return {
+        dictionary_detail::load<std::uint64_t>(text.data()),
+        static_cast<std::uint32_t>(dictionary_detail::load_some(text.data() + 8, n - 8)) | length};
   }
 
   /// Number of bytes that padded_key() may read, however short the text is.
@@ -90,7 +92,8 @@ class Dictionary {
     const auto length = static_cast<std::uint32_t>(n) << 24U;
     const std::uint64_t first = dictionary_detail::load<std::uint64_t>(text.data());
     if (n < 8) return {first & ((std::uint64_t{1} << (8 * n)) - 1), length};
-    const auto second = static_cast<std::uint32_t>(dictionary_detail::load<std::uint32_t>(text.data() + 8));
+    const auto second =
+        static_cast<std::uint32_t>(dictionary_detail::load<std::uint32_t>(text.data() + 8));
     return {first, (second & ((std::uint32_t{1} << (8 * (n - 8))) - 1)) | length};
   }
 

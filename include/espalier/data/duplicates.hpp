@@ -22,7 +22,9 @@ namespace espalier {
 /// inflate metrics if the model learns from one copy and predicts the other. Throws DataError if a
 /// column does not exist, ConfigError if `columns` is empty.
 ESPALIER_COLD inline Index drop_duplicates(Table& table, const std::vector<std::string>& columns) {
-  if (columns.empty()) throw ConfigError("drop_duplicates: no column is named, expected those that copies have in common");
+  if (columns.empty())
+    throw ConfigError(
+        "drop_duplicates: no column is named, expected those that copies have in common");
   std::vector<const Column*> keys;
   std::vector<Column> made(columns.size());
   for (std::size_t k = 0; k < columns.size(); ++k) {
@@ -31,7 +33,8 @@ ESPALIER_COLD inline Index drop_duplicates(Table& table, const std::vector<std::
   }
   const auto value = [&](const Column& column, std::int32_t row) {
     const auto i = static_cast<std::size_t>(row);
-    if (column.kind == ColumnKind::text) return static_cast<std::uint64_t>(static_cast<std::uint32_t>(column.codes[i]));
+    if (column.kind == ColumnKind::text)
+      return static_cast<std::uint64_t>(static_cast<std::uint32_t>(column.codes[i]));
     const double x = column.numbers[i];
     return std::isnan(x) ? ~std::uint64_t{0} : std::bit_cast<std::uint64_t>(x == 0 ? 0.0 : x);
   };
@@ -46,7 +49,8 @@ ESPALIER_COLD inline Index drop_duplicates(Table& table, const std::vector<std::
     }
     return true;
   };
-  std::unordered_set<std::int32_t, decltype(hash), decltype(same)> seen(static_cast<std::size_t>(table.rows()), hash, same);
+  std::unordered_set<std::int32_t, decltype(hash), decltype(same)> seen(
+      static_cast<std::size_t>(table.rows()), hash, same);
   std::vector<std::int32_t> kept;
   for (const std::int32_t row : table.row_numbers()) {
     if (seen.insert(row).second) kept.push_back(row);

@@ -23,8 +23,8 @@ struct EncodedData {
 
   Index samples = 0;
   Index numeric_rows = 0;
-  std::vector<float> numeric;   ///< numeric_rows × samples, column-major
-  std::vector<Ids> ids;         ///< per categorical, hashed or bucket field
+  std::vector<float> numeric;  ///< numeric_rows × samples, column-major
+  std::vector<Ids> ids;        ///< per categorical, hashed or bucket field
   Index single_fields = 0;
   /// single_fields × samples, column-major: the ids of a sample are contiguous. Batches are
   /// gathered in shuffled order; otherwise each id would need its own cache line.
@@ -33,7 +33,7 @@ struct EncodedData {
   /// Samples × tasks, contiguous per task; NaN if missing; scaled by label_scales.
   std::vector<float> labels;
   std::vector<LabelScale> label_scales;  ///< per task, or empty: how labels were scaled
-  std::vector<float> weights;   ///< per sample, or empty: all 1
+  std::vector<float> weights;            ///< per sample, or empty: all 1
   /// Per sample, or empty: group of the sample, for grouped metrics.
   std::vector<std::int32_t> groups;
 

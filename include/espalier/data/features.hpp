@@ -19,11 +19,11 @@
 #include "espalier/data/day.hpp"
 #include "espalier/data/encoded.hpp"
 #include "espalier/data/features_state.hpp"
-#include "espalier/data/row_history.hpp"
 #include "espalier/data/input_check.hpp"
 #include "espalier/data/labels.hpp"
 #include "espalier/data/named_value.hpp"
 #include "espalier/data/normalisation.hpp"
+#include "espalier/data/row_history.hpp"
 #include "espalier/data/row_names.hpp"
 #include "espalier/data/schema_columns.hpp"
 #include "espalier/data/target_encoding.hpp"
@@ -48,7 +48,8 @@ class Features {
         history_(schema.fields),
         targets_(schema.fields) {
     for (const FieldInfo& f : schema_.fields) {
-      for (int i = 0; i < column_count(f) && !f.history.folded(); ++i) static_cast<void>(names_.add(column_name(f, i)));
+      for (int i = 0; i < column_count(f) && !f.history.folded(); ++i)
+        static_cast<void>(names_.add(column_name(f, i)));
     }
     for (const std::string& name : history_.names()) history_names_.push_back(names_.add(name));
     for (const std::string& name : history_.columns().keys) key_names_.push_back(names_.add(name));
@@ -59,7 +60,8 @@ class Features {
       first_name_.push_back(0);
       second_name_.push_back(0);
       for (int i = 0; i < column_count(f); ++i) {
-        const std::size_t place = f.history.folded() ? names_.size() + targets_.place(f.column) : names_.add(column_name(f, i));
+        const std::size_t place = f.history.folded() ? names_.size() + targets_.place(f.column)
+                                                     : names_.add(column_name(f, i));
         if (f.is_numeric()) number_names_.push_back(place);
         if (i == 0) first_name_.back() = place;
         second_name_.back() = place;
@@ -107,7 +109,8 @@ class Features {
   /// is a separate table whose history columns started empty and whose rows begin after `train`.
   ESPALIER_COLD void learn_history(const Dataset& train, const Dataset& valid) {
     if (history_.empty()) return;
-    const bool goes_on = state_.history && train.table().history && !train.table().history->from_nothing;
+    const bool goes_on =
+        state_.history && train.table().history && !train.table().history->from_nothing;
     RowHistory known = goes_on ? *state_.history : history_;
     std::vector<std::int32_t> rows = train.rows();
     const bool one_table = valid.has_table() && &valid.table() == &train.table();
@@ -131,7 +134,9 @@ class Features {
   /// Inputs with Folds are means over the whole training split. On rows of that split they contain
   /// the rows' own labels, so metrics measured there are too optimistic. For training, use
   /// encode_training().
-  [[nodiscard]] EncodedData encode(const Dataset& data) const { return with_weights(data, encode_labelled(data)); }
+  [[nodiscard]] EncodedData encode(const Dataset& data) const {
+    return with_weights(data, encode_labelled(data));
+  }
 
   /// Encodes the training split for training: as encode(), but inputs with Folds are computed out
   /// of fold, from the labels of this split. Throws DataError.
@@ -141,12 +146,15 @@ class Features {
   }
 
   /// As encode(), but without weights and groups; their columns need not exist.
-  [[nodiscard]] EncodedData encode_labelled(const Dataset& data) const { return with_labels(data, encode_inputs(data)); }
+  [[nodiscard]] EncodedData encode_labelled(const Dataset& data) const {
+    return with_labels(data, encode_inputs(data));
+  }
 
   /// Encodes what predictions need: all labels are missing; columns of labels, weights and groups
   /// are not read. If the check is strict, throws DataError for inputs that training did not see.
   [[nodiscard]] EncodedData encode_inputs(const Dataset& data, const InputCheck& check = {}) const {
-    return encode_inputs(data, targets_.empty() ? Columns() : learnt_targets().columns(data), check);
+    return encode_inputs(data, targets_.empty() ? Columns() : learnt_targets().columns(data),
+                         check);
   }
 
   /// Encodes one sample from raw named values, without labels. An input that is not given is
@@ -175,7 +183,9 @@ class Features {
 
   /// The keys, days and time of a row, as a history uses them. Throws ConfigError if a day or time
   /// is missing, and for an unknown name.
-  [[nodiscard]] RowKeys row_keys(std::span<const NamedValue> values) const { return row_keys(names_.find(values)); }
+  [[nodiscard]] RowKeys row_keys(std::span<const NamedValue> values) const {
+    return row_keys(names_.find(values));
+  }
 
   [[nodiscard]] const FeaturesState& state() const { return state_; }
 
@@ -189,13 +199,15 @@ class Features {
   /// Restores saved state. Throws CheckpointError if it does not fit the schema; then nothing has
   /// changed.
   ESPALIER_COLD void restore(FeaturesState state) {
-    if (state.vocabularies.size() != vocabularies_.size() || state.means.size() != numbers_.size() ||
-        state.deviations.size() != state.means.size()) {
+    if (state.vocabularies.size() != vocabularies_.size() ||
+        state.means.size() != numbers_.size() || state.deviations.size() != state.means.size()) {
       throw_error<CheckpointError>({"features: ", state.vocabularies.size(), " vocabularies and ",
-                                    state.means.size(), " numeric columns, expected ", vocabularies_.size(),
-                                    " and ", numbers_.size()});
+                                    state.means.size(), " numeric columns, expected ",
+                                    vocabularies_.size(), " and ", numbers_.size()});
     }
-    if (!targets_.empty() && !state.targets) throw CheckpointError("features: no means over the training split, which inputs with Folds are");
+    if (!targets_.empty() && !state.targets)
+      throw CheckpointError(
+          "features: no means over the training split, which inputs with Folds are");
     if (state.labels.empty()) state.labels.resize(schema_.labels.size());
     if (state.edges.empty()) state.edges.resize(vocabularies_.size());
     features_detail::check_labels(schema_, state.labels);
@@ -223,12 +235,14 @@ class Features {
     out.numeric_rows = static_cast<Index>(numbers_.size());
     out.tasks = static_cast<Index>(schema_.labels.size());
     for (const LabelState& label : state_.labels) out.label_scales.push_back(label.scale);
-    out.labels.assign(schema_.labels.size() * static_cast<std::size_t>(samples), std::numeric_limits<float>::quiet_NaN());
+    out.labels.assign(schema_.labels.size() * static_cast<std::size_t>(samples),
+                      std::numeric_limits<float>::quiet_NaN());
     return out;
   }
 
   /// `made`: input columns that the table does not have, indexed by table row.
-  [[nodiscard]] EncodedData encode_inputs(const Dataset& data, const Columns& made, const InputCheck& check) const {
+  [[nodiscard]] EncodedData encode_inputs(const Dataset& data, const Columns& made,
+                                          const InputCheck& check) const {
     require_history(data.table());
     EncodedData out = without_labels(data.size());
     numbers_.encode(data, made, out, check);
@@ -245,31 +259,38 @@ class Features {
     if (!weight_column_.empty() && data.table().has(weight_column_)) {
       features_detail::encode_weights(weight_column_, data.table(), data.rows(), out);
     }
-    if (!group_column_.empty()) features_detail::encode_groups(group_column_, data.table(), data.rows(), out);
+    if (!group_column_.empty())
+      features_detail::encode_groups(group_column_, data.table(), data.rows(), out);
     return out;
   }
 
   [[nodiscard]] const TargetEncoding& learnt_targets() const {
-    if (!state_.targets) throw ConfigError("the means over the training split, which inputs with Folds are, are not learnt yet: call fit() first");
+    if (!state_.targets)
+      throw ConfigError(
+          "the means over the training split, which inputs with Folds are, are not learnt yet: "
+          "call fit() first");
     return *state_.targets;
   }
 
   /// `row`: index of the field's first numeric column; advanced past its last.
-  void encode_numbers(std::size_t field, std::size_t& row, const Given& given, const std::vector<double>& known,
-                      const InputCheck& check, EncodedData& out) const {
+  void encode_numbers(std::size_t field, std::size_t& row, const Given& given,
+                      const std::vector<double>& known, const InputCheck& check,
+                      EncodedData& out) const {
     bool missing = false, outside = false;
     for (; row < numbers_.size() && numbers_.columns()[row].field == field; ++row) {
       const features_detail::NumericColumn& column = numbers_.columns()[row];
       const double number = number_of(number_names_[row], given, known);
       const auto input = column.input(number, check.clamp);
       if (!input) {
-        throw_error<ConfigError>({"input '", column.name, "' is ", number_text(number), ", expected a finite number"});
+        throw_error<ConfigError>(
+            {"input '", column.name, "' is ", number_text(number), ", expected a finite number"});
       }
       out.numeric.push_back(*input);
       const std::optional<Unseen> unseen = check.looks() ? column.unseen(number) : std::nullopt;
       if (!unseen) continue;
       if (check.refuses(*unseen, *column.info)) {
-        throw_error<ConfigError>({"input '", column.name, "' is ", features_detail::refusal(*unseen, number, column.range)});
+        throw_error<ConfigError>({"input '", column.name, "' is ",
+                                  features_detail::refusal(*unseen, number, column.range)});
       }
       (*unseen == Unseen::missing ? missing : outside) = true;
     }
@@ -277,8 +298,8 @@ class Features {
     check.add(field, Unseen::outside, outside ? 1 : 0);
   }
 
-  void encode_category(std::size_t field, const Given& given, const std::vector<double>& known, const InputCheck& check,
-                       EncodedData& out) const {
+  void encode_category(std::size_t field, const Given& given, const std::vector<double>& known,
+                       const InputCheck& check, EncodedData& out) const {
     const FieldInfo& f = schema_.fields[field];
     const bool single = features_detail::is_single(f);
     EncodedData::Ids ids;
@@ -288,10 +309,14 @@ class Features {
     std::string text, second;
     if (f.kind == FieldKind::buckets) {
       const double number = number_of(first_name_[field], given, known);
-      if (std::isinf(number)) throw_error<ConfigError>({"input '", f.column, "' is ", number_text(number), ", expected a finite number"});
+      if (std::isinf(number))
+        throw_error<ConfigError>(
+            {"input '", f.column, "' is ", number_text(number), ", expected a finite number"});
       unseen = vocabularies_.add_bucket(field, number, to);
     } else if (!f.second_column.empty()) {
-      unseen = vocabularies_.add_pair(field, key_text(first, f.column, text), key_text(given[second_name_[field]], f.second_column, second), to);
+      unseen =
+          vocabularies_.add_pair(field, key_text(first, f.column, text),
+                                 key_text(given[second_name_[field]], f.second_column, second), to);
     } else {
       const bool present = first != nullptr && !first->missing();
       unseen = vocabularies_.add_ids(field, present, key_text(first, f.column, text), to);
@@ -301,38 +326,48 @@ class Features {
     out.ids.push_back(std::move(ids));
     if (!unseen) return;
     if (check.refuses(*unseen, f)) {
-      throw_error<ConfigError>({"input '", f.column, "' is ", features_detail::refusal(*unseen, key_text(first, f.column, text))});
+      throw_error<ConfigError>(
+          {"input '", f.column, "' is ",
+           features_detail::refusal(*unseen, key_text(first, f.column, text))});
     }
     check.add(field, *unseen, 1);
   }
 
   /// The number given, otherwise the one known, otherwise NaN. Throws ConfigError for a text.
-  [[nodiscard]] double number_of(std::size_t name, const Given& given, const std::vector<double>& known) const {
+  [[nodiscard]] double number_of(std::size_t name, const Given& given,
+                                 const std::vector<double>& known) const {
     const NamedValue* const value = name < given.size() ? given[name] : nullptr;
-    if (value == nullptr) return known.empty() ? std::numeric_limits<double>::quiet_NaN() : known[name];
-    if (value->is_text) throw_error<ConfigError>({"input '", names_[name], "' is '", value->text, "', expected a number"});
+    if (value == nullptr)
+      return known.empty() ? std::numeric_limits<double>::quiet_NaN() : known[name];
+    if (value->is_text)
+      throw_error<ConfigError>(
+          {"input '", names_[name], "' is '", value->text, "', expected a number"});
     return value->number;
   }
 
   /// The text of a value as a category, in `made` or in the value itself. Empty if missing. Throws
   /// ConfigError if the number may have been rounded.
-  [[nodiscard]] std::string_view key_text(const NamedValue* value, std::string_view name, std::string& made) const {
+  [[nodiscard]] std::string_view key_text(const NamedValue* value, std::string_view name,
+                                          std::string& made) const {
     if (value == nullptr || value->missing()) return {};
     if (value->is_text) return value->text;
     made = value->as_text();
     if (state_.keyed && !value->is_whole && !is_exact(value->number, value->exact_below)) {
-      throw_error<ConfigError>({"input '", name, "' is ", made, ", beyond ±2^", std::ilogb(value->exact_below),
-                                ", what its numbers are exact to; expected keys of so many digits as integers or text"});
+      throw_error<ConfigError>(
+          {"input '", name, "' is ", made, ", beyond ±2^", std::ilogb(value->exact_below),
+           ", what its numbers are exact to; expected keys of so many digits as integers or text"});
     }
     return made;
   }
 
   /// Hashes of the categories given under these names.
-  [[nodiscard]] std::vector<std::uint64_t> hashes_of(const std::vector<std::size_t>& names, const Given& given) const {
+  [[nodiscard]] std::vector<std::uint64_t> hashes_of(const std::vector<std::size_t>& names,
+                                                     const Given& given) const {
     std::vector<std::uint64_t> hashes;
     std::string text;
     hashes.reserve(names.size());
-    for (const std::size_t name : names) hashes.push_back(category_hash(key_text(given[name], names_[name], text)));
+    for (const std::size_t name : names)
+      hashes.push_back(category_hash(key_text(given[name], names_[name], text)));
     return hashes;
   }
 
@@ -341,30 +376,38 @@ class Features {
     row.keys = hashes_of(key_names_, given);
     row.days.reserve(day_names_.size());
     for (std::size_t k = 0; k < day_names_.size(); ++k) {
-      row.days.push_back(features_detail::moment_of(given[day_names_[k]], history_.columns().days[k], true));
+      row.days.push_back(
+          features_detail::moment_of(given[day_names_[k]], history_.columns().days[k], true));
     }
-    if (!history_.columns().time.empty()) row.time = features_detail::moment_of(given[time_name_], history_.columns().time, false);
+    if (!history_.columns().time.empty())
+      row.time = features_detail::moment_of(given[time_name_], history_.columns().time, false);
     return row;
   }
 
   /// The history inputs, indexed as names_ (NaN elsewhere), followed by the inputs with Folds;
   /// empty if there are none. Throws ConfigError if a history input is not given and there is no
   /// history.
-  [[nodiscard]] std::vector<double> read_known(const RowHistory* history, const Given& given) const {
+  [[nodiscard]] std::vector<double> read_known(const RowHistory* history,
+                                               const Given& given) const {
     const bool reads_history = !history_.empty() && history != nullptr;
     for (std::size_t i = 0; i < history_names_.size() && !reads_history; ++i) {
       if (given[history_names_[i]] != nullptr) continue;
-      throw_error<ConfigError>({"row: '", names_[history_names_[i]], "' is not given, which knows of the rows before: predict_row(row, state) "
-                                "makes it, where state is the predictor's initial_state(), moved on by what came since"});
+      throw_error<ConfigError>(
+          {"row: '", names_[history_names_[i]],
+           "' is not given, which knows of the rows before: predict_row(row, state) "
+           "makes it, where state is the predictor's initial_state(), moved on by what came "
+           "since"});
     }
     if (!reads_history && targets_.empty()) return {};
-    std::vector<double> known(names_.size() + targets_.names().size(), std::numeric_limits<double>::quiet_NaN());
+    std::vector<double> known(names_.size() + targets_.names().size(),
+                              std::numeric_limits<double>::quiet_NaN());
     if (reads_history) {
       std::vector<double> inputs(history_names_.size());
       history->read(row_keys(given), inputs.data());
       for (std::size_t i = 0; i < inputs.size(); ++i) known[history_names_[i]] = inputs[i];
     }
-    if (!targets_.empty()) learnt_targets().read(hashes_of(target_key_names_, given), known.data() + names_.size());
+    if (!targets_.empty())
+      learnt_targets().read(hashes_of(target_key_names_, given), known.data() + names_.size());
     return known;
   }
 
@@ -373,8 +416,11 @@ class Features {
   ESPALIER_COLD void require_history(const Table& table) const {
     for (const std::string& name : history_.names()) {
       if (table.has(name)) continue;
-      throw_error<DataError>({table.source, ": no column '", name, "', which knows of the rows before: add_history<Model>(table) adds it "
-                              "to a whole log before that is split, ServingState::add_to(table) to rows that came later"});
+      throw_error<DataError>(
+          {table.source, ": no column '", name,
+           "', which knows of the rows before: add_history<Model>(table) adds it "
+           "to a whole log before that is split, ServingState::add_to(table) to rows that came "
+           "later"});
     }
     if (state_.history) require_start(table, state_.history->last());
   }
@@ -382,11 +428,14 @@ class Features {
   /// Throws DataError if the table's history columns started empty and its rows begin after
   /// `known`, the last day or time that the columns should include.
   ESPALIER_COLD void require_start(const Table& table, double known) const {
-    if (history_.empty() || !table.history || !table.history->from_nothing || table.rows() == 0) return;
+    if (history_.empty() || !table.history || !table.history->from_nothing || table.rows() == 0)
+      return;
     if (!(table.history->first > known)) return;
-    throw_error<DataError>({table.source, ": its rows begin at ", number_text(table.history->first), ", after what training knows (until ",
-                            number_text(known), "), and '", history_.names()[0], "' knows of none of that: expected a "
-                            "table that ServingState::add_to(table) went on with, or one of the whole log"});
+    throw_error<DataError>(
+        {table.source, ": its rows begin at ", number_text(table.history->first),
+         ", after what training knows (until ", number_text(known), "), and '", history_.names()[0],
+         "' knows of none of that: expected a "
+         "table that ServingState::add_to(table) went on with, or one of the whole log"});
   }
 
   Schema schema_;

@@ -13,8 +13,8 @@
 
 #include "espalier/core/config.hpp"
 #include "espalier/core/json_parser.hpp"
-#include "espalier/data/row_history.hpp"
 #include "espalier/data/label_scale.hpp"
+#include "espalier/data/row_history.hpp"
 #include "espalier/data/target_encoding.hpp"
 
 namespace espalier {
@@ -70,8 +70,8 @@ namespace features_detail {
     unsigned byte = 0;
     const char* const end = hex.data() + (std::min)(i + 2, hex.size());
     const auto read = std::from_chars(hex.data() + i, end, byte, 16);
-    if (read.ec != std::errc() || read.ptr != hex.data() + i + 2) throw_error<DataError>({json.dump(),
-                                                                                          ": expected pairs of hex digits"});
+    if (read.ec != std::errc() || read.ptr != hex.data() + i + 2)
+      throw_error<DataError>({json.dump(), ": expected pairs of hex digits"});
     bytes += static_cast<char>(byte);
   }
   return bytes;
@@ -102,7 +102,8 @@ namespace features_detail {
 
 [[nodiscard]] ESPALIER_COLD inline LabelState label_from_json(const Json& json) {
   LabelState label;
-  label.scale = {json.at("log1p").as_bool(), json.at("mean").as_number(), json.at("deviation").as_number()};
+  label.scale = {json.at("log1p").as_bool(), json.at("mean").as_number(),
+                 json.at("deviation").as_number()};
   label.classes = texts_from_json(json.at("classes"));
   label.texts = texts_from_json(json.at("texts"));
   return label;
@@ -113,9 +114,11 @@ namespace features_detail {
 /// As JSON for a checkpoint's metadata; without `history` and `targets`.
 [[nodiscard]] ESPALIER_COLD inline Json to_json(const FeaturesState& state) {
   std::vector<Json> vocabularies;
-  for (const auto& vocabulary : state.vocabularies) vocabularies.push_back(features_detail::texts_to_json(vocabulary));
+  for (const auto& vocabulary : state.vocabularies)
+    vocabularies.push_back(features_detail::texts_to_json(vocabulary));
   std::vector<Json> labels;
-  for (const LabelState& label : state.labels) labels.push_back(features_detail::label_to_json(label));
+  for (const LabelState& label : state.labels)
+    labels.push_back(features_detail::label_to_json(label));
   const auto numbers = [](const std::vector<double>& values) {
     return Json::array(std::vector<Json>(values.begin(), values.end()));
   };
@@ -123,7 +126,8 @@ namespace features_detail {
   made.set("vocabularies", Json::array(std::move(vocabularies)));
   made.set("means", numbers(state.means)).set("deviations", numbers(state.deviations));
   if (!state.lows.empty()) made.set("lows", numbers(state.lows)).set("highs", numbers(state.highs));
-  if (std::any_of(state.edges.begin(), state.edges.end(), [](const auto& edges) { return !edges.empty(); })) {
+  if (std::any_of(state.edges.begin(), state.edges.end(),
+                  [](const auto& edges) { return !edges.empty(); })) {
     std::vector<Json> edges;
     for (const std::vector<double>& of_field : state.edges) edges.push_back(numbers(of_field));
     made.set("edges", Json::array(std::move(edges)));
@@ -143,7 +147,8 @@ namespace features_detail {
   for (const Json& v : json.at("deviations").items()) state.deviations.push_back(v.as_number());
   const auto limits = [&](const char* name, std::vector<double>& values) {
     if (json.find(name) == nullptr) return;
-    for (const Json& v : json.at(name).items()) values.push_back(v.is_null() ? std::nan("") : v.as_number());
+    for (const Json& v : json.at(name).items())
+      values.push_back(v.is_null() ? std::nan("") : v.as_number());
   };
   limits("lows", state.lows);
   limits("highs", state.highs);
@@ -154,7 +159,8 @@ namespace features_detail {
     }
   }
   if (const Json* labels = json.find("labels")) {
-    for (const Json& label : labels->items()) state.labels.push_back(features_detail::label_from_json(label));
+    for (const Json& label : labels->items())
+      state.labels.push_back(features_detail::label_from_json(label));
   }
   const Json* const keys = json.find("keys");
   if (keys != nullptr && keys->as_integer() != 2) {

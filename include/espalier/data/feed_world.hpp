@@ -245,8 +245,8 @@ class FeedWorld {
       t.erase(t.find_last_not_of('0') + 1);
       return t.back() == '.' ? t.substr(0, t.size() - 1) : t;
     };
-    throw_error<ConfigError>({"simulated feed: ", name, " is ", text(value), ", expected ", text(low), " to ",
-                              text(high)});
+    throw_error<ConfigError>({"simulated feed: ", name, " is ", text(value), ", expected ",
+                              text(low), " to ", text(high)});
   }
 
   [[nodiscard]] static const FeedOptions& checked(const FeedOptions& options) {

@@ -95,8 +95,8 @@ ESPALIER_COLD ESPALIER_INLINE std::vector<Fold> Dataset::folds_of(
     const std::vector<std::int32_t>& part, int k) const {
   std::vector<Fold> folds;
   for (std::int32_t fold = 0; fold < k; ++fold) {
-    auto [train, valid, none] = split_by(
-        [&](Index row) { return part[static_cast<std::size_t>(row)] == fold ? 1 : 0; });
+    auto [train, valid, none] =
+        split_by([&](Index row) { return part[static_cast<std::size_t>(row)] == fold ? 1 : 0; });
     folds.push_back({std::move(train), std::move(valid)});
   }
   return folds;
@@ -108,7 +108,8 @@ ESPALIER_COLD ESPALIER_INLINE std::vector<Fold> Dataset::folds(int k, std::uint6
   Random(seed, 12).shuffle(rows);
   std::vector<std::int32_t> part(static_cast<std::size_t>(table().rows()), -1);
   for (std::size_t i = 0; i < rows.size(); ++i)
-    part[static_cast<std::size_t>(rows[i])] = static_cast<std::int32_t>(i % static_cast<std::size_t>(k));
+    part[static_cast<std::size_t>(rows[i])] =
+        static_cast<std::int32_t>(i % static_cast<std::size_t>(k));
   return folds_of(part, k);
 }
 
@@ -145,7 +146,8 @@ ESPALIER_COLD ESPALIER_INLINE std::vector<Fold> Dataset::folds_stratified(
   std::size_t dealt = 0;  // each value continues where the previous one stopped
   for (const folds_detail::Rows& of_value : folds_detail::strata(table(), column, rows, seed)) {
     for (const std::int32_t row : of_value)
-      part[static_cast<std::size_t>(row)] = static_cast<std::int32_t>(dealt++ % static_cast<std::size_t>(k));
+      part[static_cast<std::size_t>(row)] =
+          static_cast<std::int32_t>(dealt++ % static_cast<std::size_t>(k));
   }
   return folds_of(part, k);
 }

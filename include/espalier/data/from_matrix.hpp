@@ -35,10 +35,11 @@ template <MatrixLike M>
     }
   }
   if (static_cast<Index>(names.size()) != matrix.cols()) {
-    throw_error<DataError>({"matrix: ", matrix.cols(), " columns, expected ", names.size(),
-                            ", one for each name"});
+    throw_error<DataError>(
+        {"matrix: ", matrix.cols(), " columns, expected ", names.size(), ", one for each name"});
   }
-  std::vector<std::vector<double>> columns(names.size(), std::vector<double>(static_cast<std::size_t>(matrix.rows())));
+  std::vector<std::vector<double>> columns(
+      names.size(), std::vector<double>(static_cast<std::size_t>(matrix.rows())));
   constexpr Index block = 64;  // rows that stay in cache for either storage order
   for (Index begin = 0; begin < matrix.rows(); begin += block) {
     const Index end = (std::min)(begin + block, static_cast<Index>(matrix.rows()));
@@ -51,7 +52,8 @@ template <MatrixLike M>
   table.source = "matrix";
   for (std::size_t j = 0; j < names.size(); ++j) {
     Column column = Column::number(names[j], std::move(columns[j]));
-    column.exact_below = Column::exact_below_of<std::remove_cvref_t<decltype(matrix(Index{}, Index{}))>>();
+    column.exact_below =
+        Column::exact_below_of<std::remove_cvref_t<decltype(matrix(Index{}, Index{}))>>();
     table.add(std::move(column));
   }
   return table;

@@ -4,7 +4,8 @@
 #pragma once
 
 #if !__has_include(<zlib.h>)
-#error "espalier: espalier/data/gzip.hpp needs zlib: install it (zlib1g-dev, zlib-devel) and link the CMake target espalier::gzip"
+#error \
+    "espalier: espalier/data/gzip.hpp needs zlib: install it (zlib1g-dev, zlib-devel) and link the CMake target espalier::gzip"
 #endif
 #include <zlib.h>
 
@@ -23,7 +24,8 @@ class GzipSource final : public ByteSource {
  public:
   GzipSource(std::unique_ptr<ByteSource> compressed, std::string path)
       : compressed_(std::move(compressed)), path_(std::move(path)), block_(std::size_t{1} << 16U) {
-    if (inflateInit2(&stream_, 15 + 16) != Z_OK) throw_error<IoError>({path_, ": zlib cannot be started"});
+    if (inflateInit2(&stream_, 15 + 16) != Z_OK)
+      throw_error<IoError>({path_, ": zlib cannot be started"});
   }
   ~GzipSource() override { inflateEnd(&stream_); }
 

@@ -58,7 +58,8 @@ struct InputCheck {
   /// A history input or input with Folds may be missing because no row came before it, which is not
   /// an error of the row: it is counted, not refused.
   [[nodiscard]] bool refuses(Unseen what, const FieldInfo& field) const {
-    return strict && !(clamp && what == Unseen::outside) && !(what == Unseen::missing && field.history.exists());
+    return strict && !(clamp && what == Unseen::outside) &&
+           !(what == Unseen::missing && field.history.exists());
   }
 
   void add(std::size_t field, Unseen what, std::int64_t rows) const {
@@ -70,13 +71,17 @@ namespace features_detail {
 
 /// Error text of a strict check after "input 'user' is ".
 [[nodiscard]] ESPALIER_COLD inline std::string refusal(Unseen what, std::string_view value) {
-  return what == Unseen::missing ? "missing, expected a value"
-                                 : message({"'", value, "', expected what the vocabulary has, learnt from the training split"});
+  return what == Unseen::missing
+             ? "missing, expected a value"
+             : message({"'", value,
+                        "', expected what the vocabulary has, learnt from the training split"});
 }
-[[nodiscard]] ESPALIER_COLD inline std::string refusal(Unseen what, double value, const InputRange& range) {
-  return what == Unseen::missing ? refusal(what, {})
-                                 : message({number_text(value), ", far outside of what the training split has: ",
-                                            number_text(range.low), " to ", number_text(range.high)});
+[[nodiscard]] ESPALIER_COLD inline std::string refusal(Unseen what, double value,
+                                                       const InputRange& range) {
+  return what == Unseen::missing
+             ? refusal(what, {})
+             : message({number_text(value), ", far outside of what the training split has: ",
+                        number_text(range.low), " to ", number_text(range.high)});
 }
 
 }  // namespace features_detail

@@ -22,12 +22,12 @@ struct JoinReport {
   /// Rows of the left table whose key is not in the right one; their new columns are missing
   /// values.
   Index unmatched = 0;
-  Index without = 0;    ///< unmatched rows that have no key at all
+  Index without = 0;  ///< unmatched rows that have no key at all
 
   /// A summary in one line.
   [[nodiscard]] std::string message(const std::string& key, const std::string& right) const {
-    std::string text = std::to_string(unmatched) + " of " + std::to_string(matched + unmatched) + " rows have a '" + key +
-                       "' that " + right + " does not have";
+    std::string text = std::to_string(unmatched) + " of " + std::to_string(matched + unmatched) +
+                       " rows have a '" + key + "' that " + right + " does not have";
     if (without > 0) text += " (" + std::to_string(without) + " of them have none)";
     return text;
   }
@@ -38,15 +38,16 @@ struct JoinReport {
 /// stays in its place. Rows without a partner are counted and noted in left.notes. O(rows of both).
 /// Throws DataError if a key is twice in `right`, or a column name in both tables; `left` is then
 /// unchanged.
-inline JoinReport join(Table& left, const Table& right, const std::string& key, const JoinOptions& options = {}) {
+inline JoinReport join(Table& left, const Table& right, const std::string& key,
+                       const JoinOptions& options = {}) {
   if (&left == &right) return join(left, Table(right), key, options);
   Column left_made, right_made;
   const Column& left_key = left.as_keys(key, left_made);
   const Column& right_key = right.as_keys(key, right_made);
   for (const Column& c : right.columns()) {
     if (c.name != key && left.has(options.prefix + c.name)) {
-      throw_error<DataError>({right.source, ": column '", options.prefix, c.name, "' is in ", left.source,
-                              " too, expected another name (a prefix makes one)"});
+      throw_error<DataError>({right.source, ": column '", options.prefix, c.name, "' is in ",
+                              left.source, " too, expected another name (a prefix makes one)"});
     }
   }
   std::vector<Index> place(right_key.dictionary.size(), -1);  // indexed by code in `right`
@@ -93,7 +94,8 @@ inline JoinReport join(Table& left, const Table& right, const std::string& key, 
     }
     left.add(std::move(made));
   }
-  if (report.unmatched > 0) left.notes.push_back(left.source + ": " + report.message(key, right.source));
+  if (report.unmatched > 0)
+    left.notes.push_back(left.source + ": " + report.message(key, right.source));
   left.notes.insert(left.notes.end(), right.notes.begin(), right.notes.end());
   return report;
 }

@@ -21,20 +21,23 @@ namespace espalier::history_detail {
 inline constexpr std::uint64_t all_keys = 0;  ///< the key under which all rows are summed
 
 [[nodiscard]] inline std::uint64_t start_key() { return 0x6A09E667F3BCC908ULL; }
-[[nodiscard]] inline std::uint64_t next_key(std::uint64_t key, std::uint64_t value) { return mix(key ^ value); }
+[[nodiscard]] inline std::uint64_t next_key(std::uint64_t key, std::uint64_t value) {
+  return mix(key ^ value);
+}
 
 /// Key of one row. `hashes`: hashes of its key columns; `group`: indices of the columns that form
 /// the key.
-[[nodiscard]] inline std::uint64_t key_of(const std::vector<std::size_t>& group, const std::vector<std::uint64_t>& hashes) {
+[[nodiscard]] inline std::uint64_t key_of(const std::vector<std::size_t>& group,
+                                          const std::vector<std::uint64_t>& hashes) {
   std::uint64_t key = start_key();
   for (const std::size_t k : group) key = next_key(key, hashes[k]);
   return key;
 }
 
 /// Keys of many rows; `hashes` has one vector per column.
-[[nodiscard]] ESPALIER_COLD inline std::vector<std::uint64_t> keys_of(const std::vector<std::size_t>& group,
-                                                                      const std::vector<std::vector<std::uint64_t>>& hashes,
-                                                                      std::size_t rows) {
+[[nodiscard]] ESPALIER_COLD inline std::vector<std::uint64_t> keys_of(
+    const std::vector<std::size_t>& group, const std::vector<std::vector<std::uint64_t>>& hashes,
+    std::size_t rows) {
   std::vector<std::uint64_t> made(rows, start_key());
   for (const std::size_t k : group) {
     for (std::size_t i = 0; i < rows; ++i) made[i] = next_key(made[i], hashes[k][i]);
@@ -43,27 +46,29 @@ inline constexpr std::uint64_t all_keys = 0;  ///< the key under which all rows 
 }
 
 /// hash_text() of a column's category keys, for these rows of a table. Throws DataError.
-[[nodiscard]] ESPALIER_COLD inline std::vector<std::uint64_t> hashes_of(const Table& table, std::string_view name,
-                                                                        const std::vector<std::int32_t>& rows) {
+[[nodiscard]] ESPALIER_COLD inline std::vector<std::uint64_t> hashes_of(
+    const Table& table, std::string_view name, const std::vector<std::int32_t>& rows) {
   Column made;
   const Column& column = table.as_keys(name, made);
   const std::vector<std::uint64_t> of_code = category_hashes(column);
   std::vector<std::uint64_t> hashes;
   hashes.reserve(rows.size());
   for (const std::int32_t row : rows) {
-    hashes.push_back(of_code[static_cast<std::size_t>(column.codes[static_cast<std::size_t>(row)] + 1)]);
+    hashes.push_back(
+        of_code[static_cast<std::size_t>(column.codes[static_cast<std::size_t>(row)] + 1)]);
   }
   return hashes;
 }
 
 /// A column of labels, indexed by table row. Throws DataError if one of these rows has an infinite
 /// label.
-[[nodiscard]] ESPALIER_COLD inline const std::vector<double>& labels_of(const Table& table, std::string_view name,
-                                                                        const std::vector<std::int32_t>& rows) {
+[[nodiscard]] ESPALIER_COLD inline const std::vector<double>& labels_of(
+    const Table& table, std::string_view name, const std::vector<std::int32_t>& rows) {
   const std::vector<double>& values = table.numbers(name);
   for (const std::int32_t row : rows) {
     if (!std::isinf(values[static_cast<std::size_t>(row)])) continue;
-    throw_error<DataError>({table.where(row), ": column '", name, "' is infinite, expected a label that has a mean"});
+    throw_error<DataError>(
+        {table.where(row), ": column '", name, "' is infinite, expected a label that has a mean"});
   }
   return values;
 }

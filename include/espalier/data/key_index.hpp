@@ -61,7 +61,8 @@ class KeyIndex {
 
   void grow() {
     slots_.assign(slots_.empty() ? 64 : 2 * slots_.size(), {});
-    for (std::size_t i = 0; i < keys_.size(); ++i) slots_[place(keys_[i])] = {keys_[i], static_cast<std::int32_t>(i)};
+    for (std::size_t i = 0; i < keys_.size(); ++i)
+      slots_[place(keys_[i])] = {keys_[i], static_cast<std::int32_t>(i)};
   }
 
   std::vector<Slot> slots_;

@@ -20,7 +20,9 @@ struct LabelScale {
   double deviation = 1;
 
   [[nodiscard]] bool changes() const { return log1p || mean != 0 || deviation != 1; }
-  [[nodiscard]] double transformed(double y) const { return log1p ? features_detail::signed_log1p(y) : y; }
+  [[nodiscard]] double transformed(double y) const {
+    return log1p ? features_detail::signed_log1p(y) : y;
+  }
   [[nodiscard]] double to_learnt(double y) const { return (transformed(y) - mean) / deviation; }
   /// Converts back to the label's unit. With log1p, a predicted mean is not the mean of the label:
   /// e^mean(log y) ≤ mean(y).
@@ -35,7 +37,8 @@ struct LabelScale {
 inline void to_label_unit(const LabelScale& scale, std::vector<float>& values) {
   if (!scale.changes()) return;
   constexpr double largest = static_cast<double>(std::numeric_limits<float>::max());
-  for (float& v : values) v = static_cast<float>(std::clamp(scale.to_label(static_cast<double>(v)), -largest, largest));
+  for (float& v : values)
+    v = static_cast<float>(std::clamp(scale.to_label(static_cast<double>(v)), -largest, largest));
 }
 
 }  // namespace espalier

@@ -27,10 +27,14 @@ namespace espalier::features_detail {
 
 [[nodiscard]] inline bool fits(const LabelInfo& label, double y) {
   switch (label.kind) {
-    case LabelKind::binary: return y == 0 || y == 1;
-    case LabelKind::real: return is_float(y);
-    case LabelKind::count: return is_float(y) && y >= 0;
-    case LabelKind::classes: return y >= 0 && y < label.classes && y == std::floor(y);
+    case LabelKind::binary:
+      return y == 0 || y == 1;
+    case LabelKind::real:
+      return is_float(y);
+    case LabelKind::count:
+      return is_float(y) && y >= 0;
+    case LabelKind::classes:
+      return y >= 0 && y < label.classes && y == std::floor(y);
   }
   return false;
 }
@@ -38,23 +42,29 @@ namespace espalier::features_detail {
 [[nodiscard]] ESPALIER_COLD inline std::string expected(const LabelInfo& label) {
   if (label.rule == LabelRule::at_least) return "a number";
   switch (label.kind) {
-    case LabelKind::binary: return "0 or 1";
-    case LabelKind::real: return "a finite number";
-    case LabelKind::count: return "a finite number from 0";
-    case LabelKind::classes: break;
+    case LabelKind::binary:
+      return "0 or 1";
+    case LabelKind::real:
+      return "a finite number";
+    case LabelKind::count:
+      return "a finite number from 0";
+    case LabelKind::classes:
+      break;
   }
   return "a class from 0 to " + std::to_string(label.classes - 1);
 }
 
 /// How to make labels of such cells, as the end of an error message.
-[[nodiscard]] ESPALIER_COLD inline std::string label_remedy(const LabelInfo& label, std::string_view text) {
+[[nodiscard]] ESPALIER_COLD inline std::string label_remedy(const LabelInfo& label,
+                                                            std::string_view text) {
   if (label.rule != LabelRule::value) return {};
   const std::string column = "Label<\"" + std::string(label.column) + "\", ";
   if (label.kind == LabelKind::binary) {
-    return ". " + column + "Equals<\"" + csv_detail::shown(text) + "\">> makes labels of text, " + column +
-           "AtLeast<…>> of numbers";
+    return ". " + column + "Equals<\"" + csv_detail::shown(text) + "\">> makes labels of text, " +
+           column + "AtLeast<…>> of numbers";
   }
-  if (label.kind == LabelKind::classes) return ". " + column + "ByName> takes classes by their names";
+  if (label.kind == LabelKind::classes)
+    return ". " + column + "ByName> takes classes by their names";
   return {};
 }
 
@@ -72,7 +82,8 @@ inline constexpr std::size_t most_texts = 32;
 
 /// `text` must be a category key.
 [[nodiscard]] inline bool is_one_of(const LabelInfo& label, std::string_view text) {
-  return std::any_of(label.texts.begin(), label.texts.end(), [&](std::string_view one) { return category_key(one) == text; });
+  return std::any_of(label.texts.begin(), label.texts.end(),
+                     [&](std::string_view one) { return category_key(one) == text; });
 }
 
 /// The column of one label, read by the label's rule.
@@ -109,7 +120,8 @@ class LabelColumn {
   }
 
   /// The distinct texts in these rows, the most frequent first; empty if the column is numeric.
-  [[nodiscard]] ESPALIER_COLD std::vector<std::string> texts(const std::vector<std::int32_t>& rows) const {
+  [[nodiscard]] ESPALIER_COLD std::vector<std::string> texts(
+      const std::vector<std::int32_t>& rows) const {
     if (text_ == nullptr) return {};
     std::vector<Index> counts(text_->dictionary.size());
     for (const std::int32_t row : rows) {
@@ -120,7 +132,8 @@ class LabelColumn {
     for (std::size_t code = 0; code < counts.size(); ++code) {
       if (counts[code] > 0) order.push_back(code);
     }
-    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return counts[a] > counts[b]; });
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::size_t a, std::size_t b) { return counts[a] > counts[b]; });
     std::vector<std::string> found;
     for (const std::size_t code : order) found.push_back(text_->dictionary[code]);
     return found;
@@ -138,12 +151,13 @@ class LabelColumn {
   }
 
   [[nodiscard]] ESPALIER_COLD std::string where(std::int32_t row) const {
-    return table_.where(row) + ": label '" + std::string(label_.column) + "' of task '" + std::string(label_.name) +
-           "' is " + cell(row);
+    return table_.where(row) + ": label '" + std::string(label_.column) + "' of task '" +
+           std::string(label_.name) + "' is " + cell(row);
   }
 
  private:
-  [[nodiscard]] std::optional<double> value_of(const std::string& text, const LabelState& state) const {
+  [[nodiscard]] std::optional<double> value_of(const std::string& text,
+                                               const LabelState& state) const {
     if (label_.rule == LabelRule::one_of) {
       return is_one_of(label_, text) ? 1 : 0;
     }
@@ -160,7 +174,9 @@ class LabelColumn {
 
   [[noreturn]] ESPALIER_COLD void refuse(std::int32_t row) const {
     if (label_.kind == LabelKind::classes && text_ != nullptr) {
-      throw_error<DataError>({where(row), ", expected one of the classes that the training split has, or a missing value"});
+      throw_error<DataError>(
+          {where(row),
+           ", expected one of the classes that the training split has, or a missing value"});
     }
     throw_error<DataError>({where(row), ", expected ", expected(label_), " or a missing value",
                             label_remedy(label_, text_ == nullptr ? "…" : text_->at(row))});
@@ -184,17 +200,19 @@ class LabelColumn {
 
 /// The class names of a label, in order; empty if classes are numbers. Throws DataError for more
 /// classes than the loss has.
-[[nodiscard]] ESPALIER_COLD inline std::vector<std::string> learn_classes(const LabelInfo& label, const Table& table,
-                                                                          const std::vector<std::int32_t>& rows) {
-  const bool named = label.rule == LabelRule::by_name || table.column(label.column).kind == ColumnKind::text;
+[[nodiscard]] ESPALIER_COLD inline std::vector<std::string> learn_classes(
+    const LabelInfo& label, const Table& table, const std::vector<std::int32_t>& rows) {
+  const bool named =
+      label.rule == LabelRule::by_name || table.column(label.column).kind == ColumnKind::text;
   if (label.kind != LabelKind::classes || !named) return {};
   LabelInfo by_name = label;
   by_name.rule = LabelRule::by_name;
   std::vector<std::string> classes = LabelColumn(by_name, {}, table).texts(rows);
   std::sort(classes.begin(), classes.end(), &class_before);
   if (classes.size() > static_cast<std::size_t>(label.classes)) {
-    throw_error<DataError>({table.source, ": label '", label.column, "' of task '", label.name, "' has ", classes.size(),
-                            " classes in the training split (", quoted(classes), "), expected at most ", label.classes,
+    throw_error<DataError>({table.source, ": label '", label.column, "' of task '", label.name,
+                            "' has ", classes.size(), " classes in the training split (",
+                            quoted(classes), "), expected at most ", label.classes,
                             ", as many as its loss has"});
   }
   return classes;
@@ -203,16 +221,20 @@ class LabelColumn {
 /// Learns from the labels of the training split. `weight(j)`: weight of rows[j]. Throws DataError.
 template <class Weight>
 [[nodiscard]] ESPALIER_COLD LabelState learn_label(const LabelInfo& label, const Table& table,
-                                                   const std::vector<std::int32_t>& rows, Weight weight) {
+                                                   const std::vector<std::int32_t>& rows,
+                                                   Weight weight) {
   LabelState state;
   state.classes = learn_classes(label, table, rows);
   const LabelColumn column(label, state, table);
   if (label.rule == LabelRule::one_of) {
     state.texts = column.texts(rows);
     const std::vector<std::string> all = column.all_texts();
-    if (!all.empty() && std::none_of(all.begin(), all.end(), [&](const std::string& text) { return is_one_of(label, text); })) {
-      throw_error<DataError>({table.source, ": label '", label.column, "' of task '", label.name, "' is nowhere ",
-                              quoted({label.texts.begin(), label.texts.end()}), "; it is ", quoted(all)});
+    if (!all.empty() && std::none_of(all.begin(), all.end(), [&](const std::string& text) {
+          return is_one_of(label, text);
+        })) {
+      throw_error<DataError>({table.source, ": label '", label.column, "' of task '", label.name,
+                              "' is nowhere ", quoted({label.texts.begin(), label.texts.end()}),
+                              "; it is ", quoted(all)});
     }
   }
   if (state.texts.size() > most_texts) state.texts.clear();
@@ -224,11 +246,14 @@ template <class Weight>
     if (!std::isnan(y) && weight(j) > 0) moments.add(state.scale.transformed(y), weight(j));
   }
   // Predictions are floats: their precision must be enough to distinguish the labels.
-  const double step = std::abs(moments.mean()) * static_cast<double>(std::numeric_limits<float>::epsilon());
+  const double step =
+      std::abs(moments.mean()) * static_cast<double>(std::numeric_limits<float>::epsilon());
   if (!moments.constant() && step > 0.01 * moments.deviation()) {
-    throw_error<DataError>({table.source, ": label '", label.column, "' of task '", label.name, "' has mean ",
-                            number_text(moments.mean()), " and deviation ", number_text(moments.deviation()),
-                            ": predictions, which are floats, could not tell its values apart; expected labels of a size near "
+    throw_error<DataError>({table.source, ": label '", label.column, "' of task '", label.name,
+                            "' has mean ", number_text(moments.mean()), " and deviation ",
+                            number_text(moments.deviation()),
+                            ": predictions, which are floats, could not tell its values apart; "
+                            "expected labels of a size near "
                             "their spread: subtract a constant from them"});
   }
   if (label.standardize) {
@@ -239,8 +264,8 @@ template <class Weight>
 }
 
 /// The same for all tasks; a task whose label column is not in the table gets a default state.
-[[nodiscard]] ESPALIER_COLD inline std::vector<LabelState> learn_labels(const Schema& schema, const Dataset& train,
-                                                                        const std::string& weight_column) {
+[[nodiscard]] ESPALIER_COLD inline std::vector<LabelState> learn_labels(
+    const Schema& schema, const Dataset& train, const std::string& weight_column) {
   EncodedData weighted;
   if (!weight_column.empty()) encode_weights(weight_column, train.table(), train.rows(), weighted);
   const auto weight = [&](std::size_t j) {
@@ -249,42 +274,50 @@ template <class Weight>
   std::vector<LabelState> states;
   for (const LabelInfo& label : schema.labels) {
     states.emplace_back();
-    if (train.table().has(label.column)) states.back() = learn_label(label, train.table(), train.rows(), weight);
+    if (train.table().has(label.column))
+      states.back() = learn_label(label, train.table(), train.rows(), weight);
   }
   return states;
 }
 
 /// Throws CheckpointError if the states were not learnt from labels of this schema.
-ESPALIER_COLD inline void check_labels(const Schema& schema, const std::vector<LabelState>& states) {
+ESPALIER_COLD inline void check_labels(const Schema& schema,
+                                       const std::vector<LabelState>& states) {
   if (states.size() != schema.labels.size()) {
-    throw_error<CheckpointError>({"features: labels of ", states.size(), " tasks, expected ", schema.labels.size()});
+    throw_error<CheckpointError>(
+        {"features: labels of ", states.size(), " tasks, expected ", schema.labels.size()});
   }
   for (std::size_t k = 0; k < states.size(); ++k) {
     const LabelInfo& label = schema.labels[k];
     const LabelScale& scale = states[k].scale;
     if (!std::isfinite(scale.mean) || !std::isfinite(scale.deviation) || !(scale.deviation > 0)) {
-      throw_error<CheckpointError>({"features: labels of task '", label.name, "' have mean ", number_text(scale.mean),
-                                    " and deviation ", number_text(scale.deviation),
+      throw_error<CheckpointError>({"features: labels of task '", label.name, "' have mean ",
+                                    number_text(scale.mean), " and deviation ",
+                                    number_text(scale.deviation),
                                     ", expected numbers, the deviation above 0"});
     }
     const bool is_number = label.kind == LabelKind::real || label.kind == LabelKind::count;
     if (scale.changes() && !is_number) {
-      throw_error<CheckpointError>({"features: labels of task '", label.name, "' are scaled, expected them as they are"});
+      throw_error<CheckpointError>(
+          {"features: labels of task '", label.name, "' are scaled, expected them as they are"});
     }
     if (!states[k].classes.empty() && label.kind != LabelKind::classes) {
-      throw_error<CheckpointError>({"features: task '", label.name, "' has names of classes, expected none"});
+      throw_error<CheckpointError>(
+          {"features: task '", label.name, "' has names of classes, expected none"});
     }
     if (states[k].classes.size() > static_cast<std::size_t>(label.classes)) {
-      throw_error<CheckpointError>({"features: task '", label.name, "' has ", states[k].classes.size(), " names for ",
-                                    label.classes, " classes"});
+      throw_error<CheckpointError>({"features: task '", label.name, "' has ",
+                                    states[k].classes.size(), " names for ", label.classes,
+                                    " classes"});
     }
   }
 }
 
 /// Encodes labels. A label whose column is not in the table stays missing in all rows. Throws
 /// DataError.
-inline void encode_labels(const Schema& schema, const std::vector<LabelState>& states, const Table& table,
-                          const std::vector<std::int32_t>& rows, EncodedData& out) {
+inline void encode_labels(const Schema& schema, const std::vector<LabelState>& states,
+                          const Table& table, const std::vector<std::int32_t>& rows,
+                          EncodedData& out) {
   for (std::size_t k = 0; k < schema.labels.size(); ++k) {
     const LabelInfo& label = schema.labels[k];
     if (!table.has(label.column)) continue;
@@ -293,11 +326,13 @@ inline void encode_labels(const Schema& schema, const std::vector<LabelState>& s
     if (!state.texts.empty()) {
       const std::vector<std::string> found = column.texts(rows);
       const auto known = [&](const std::string& text) {
-        return is_one_of(label, text) || std::find(state.texts.begin(), state.texts.end(), text) != state.texts.end();
+        return is_one_of(label, text) ||
+               std::find(state.texts.begin(), state.texts.end(), text) != state.texts.end();
       };
       if (!found.empty() && std::none_of(found.begin(), found.end(), known)) {
-        throw_error<DataError>({table.source, ": label '", label.column, "' of task '", label.name, "' is ", quoted(found),
-                                " here and ", quoted(state.texts), " in the training split, expected some in common: name "
+        throw_error<DataError>({table.source, ": label '", label.column, "' of task '", label.name,
+                                "' is ", quoted(found), " here and ", quoted(state.texts),
+                                " in the training split, expected some in common: name "
                                 "all spellings in OneOf<…>"});
       }
     }
@@ -306,7 +341,9 @@ inline void encode_labels(const Schema& schema, const std::vector<LabelState>& s
       const double y = column(rows[j]);
       if (std::isnan(y)) continue;
       const double learnt = scaled ? state.scale.to_learnt(y) : y;
-      if (!is_float(learnt)) throw_error<DataError>({column.where(rows[j]), ", expected a number that a float can hold"});
+      if (!is_float(learnt))
+        throw_error<DataError>(
+            {column.where(rows[j]), ", expected a number that a float can hold"});
       out.labels[k * rows.size() + j] = static_cast<float>(learnt);
     }
   }

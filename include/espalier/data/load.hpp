@@ -53,10 +53,12 @@ template <class Model>
 ///     });
 template <class Model, class Prepare>
 requires std::invocable<Prepare&, Table&>
-[[nodiscard]] Dataset read_csv(const std::vector<std::string>& paths, CsvOptions options, Prepare prepare) {
+[[nodiscard]] Dataset read_csv(const std::vector<std::string>& paths, CsvOptions options,
+                               Prepare prepare) {
   const Schema schema = plan_of<Model>().schema;
   options.columns = csv_columns(schema, options.columns);
-  for (CsvColumn& column : options.columns) column.optional = column.optional || can_be_derived(schema, column.name);
+  for (CsvColumn& column : options.columns)
+    column.optional = column.optional || can_be_derived(schema, column.name);
   Table table = read_csv(paths, options);
   prepare(table);
   add_history<Model>(table);
@@ -75,7 +77,8 @@ template <class Model>
 [[nodiscard]] Dataset read_inputs(const std::string& path, CsvOptions options = {}) {
   const Schema inputs{plan_of<Model>().schema.fields, {}};
   options.columns = csv_columns(inputs, options.columns);
-  for (CsvColumn& column : options.columns) column.optional = column.optional || is_known_later(inputs, column.name);
+  for (CsvColumn& column : options.columns)
+    column.optional = column.optional || is_known_later(inputs, column.name);
   return Dataset(read_csv(path, options));
 }
 

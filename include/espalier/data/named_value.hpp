@@ -24,7 +24,8 @@ namespace named_value_detail {
 template <class T>
 concept Number = std::is_arithmetic_v<T> && !std::same_as<T, bool> && !Character<T>;
 template <class T>
-concept Text = std::is_convertible_v<const T&, std::string_view> && !std::same_as<T, std::nullptr_t>;
+concept Text =
+    std::is_convertible_v<const T&, std::string_view> && !std::same_as<T, std::nullptr_t>;
 
 template <class T>
 inline constexpr bool is_optional = std::same_as<T, std::nullopt_t>;
@@ -55,7 +56,7 @@ struct NamedValue {
   std::string name;
   std::string text;
   double number = std::numeric_limits<double>::quiet_NaN();
-  std::uint64_t digits = 0;  ///< absolute value of an integer
+  std::uint64_t digits = 0;                ///< absolute value of an integer
   double exact_below = Json::max_integer;  ///< see Column::exact_below
   bool is_text = false, is_whole = false, is_negative = false;
 
@@ -76,19 +77,24 @@ struct NamedValue {
       if constexpr (std::is_integral_v<Value>) {
         is_whole = true;
         if constexpr (std::is_signed_v<Value>) is_negative = value < 0;
-        digits = is_negative ? std::uint64_t{0} - static_cast<std::uint64_t>(value) : static_cast<std::uint64_t>(value);
+        digits = is_negative ? std::uint64_t{0} - static_cast<std::uint64_t>(value)
+                             : static_cast<std::uint64_t>(value);
       }
     } else {
       static_assert(named_value_detail::Number<Value>,
-                    "espalier: a named value is a number, a text (std::string, std::string_view, const char*) or a "
-                    "std::optional of one: of a bool, a char or an enumeration say which number or text is meant");
+                    "espalier: a named value is a number, a text (std::string, std::string_view, "
+                    "const char*) or a "
+                    "std::optional of one: of a bool, a char or an enumeration say which number or "
+                    "text is meant");
     }
   }
 
   void refuse_null(const char* pointer) const {
     if (pointer != nullptr) return;
-    throw_error<ConfigError>({"input '", name, "' is a null pointer, expected a text; what is missing is left out, or "
-                              "std::nullopt"});
+    throw_error<ConfigError>(
+        {"input '", name,
+         "' is a null pointer, expected a text; what is missing is left out, or "
+         "std::nullopt"});
   }
 };
 

@@ -24,7 +24,7 @@ struct NegativeSamplingOptions {
   std::string item = "item";
   /// Name of the added column: 1 for positives, 0 for sampled negatives.
   std::string label = "label";
-  int per_positive = 4;             ///< negatives per row
+  int per_positive = 4;  ///< negatives per row
   /// Items are drawn ∝ (number of their rows)^popularity: 0 uniformly, 1 by frequency.
   double popularity = 0;
   /// Columns that a negative copies from its positive (for example a time).
@@ -50,7 +50,8 @@ class PairSet {
  private:
   static constexpr std::uint64_t none = ~std::uint64_t{0};  // not a pair: codes are not negative
 
-  [[nodiscard]] static std::size_t place(const std::vector<std::uint64_t>& slots, std::uint64_t pair) {
+  [[nodiscard]] static std::size_t place(const std::vector<std::uint64_t>& slots,
+                                         std::uint64_t pair) {
     const std::size_t mask = slots.size() - 1;
     std::size_t at = mix(pair) & mask;
     while (slots[at] != none && slots[at] != pair) at = (at + 1) & mask;
@@ -73,7 +74,8 @@ class PairSet {
 class Sampler {
  public:
   /// `weights`: one per item, not all 0. Must outlive this object.
-  explicit Sampler(const std::vector<double>& weights) : weights_(weights), all_(range(weights.size())) {}
+  explicit Sampler(const std::vector<double>& weights)
+      : weights_(weights), all_(range(weights.size())) {}
 
   void take(std::int32_t user, std::int32_t item) { taken_.insert(pair(user, item)); }
 
@@ -87,7 +89,8 @@ class Sampler {
     const auto [at, fresh] = rest_.try_emplace(user);
     if (fresh) {
       for (const std::int32_t item : all_.items) {
-        if (!taken_.contains(pair(user, item))) at->second.add(item, weights_[static_cast<std::size_t>(item)]);
+        if (!taken_.contains(pair(user, item)))
+          at->second.add(item, weights_[static_cast<std::size_t>(item)]);
       }
     }
     return at->second.items.empty() ? -1 : at->second.draw(random);
@@ -104,7 +107,8 @@ class Sampler {
       sums.push_back((sums.empty() ? 0 : sums.back()) + weight);
     }
     [[nodiscard]] std::int32_t draw(Random& random) const {
-      const auto at = std::upper_bound(sums.begin(), sums.end() - 1, random.uniform() * sums.back());
+      const auto at =
+          std::upper_bound(sums.begin(), sums.end() - 1, random.uniform() * sums.back());
       return items[static_cast<std::size_t>(at - sums.begin())];
     }
   };
@@ -141,15 +145,16 @@ ESPALIER_COLD inline void check(const Table& positives, const NegativeSamplingOp
     throw_error<ConfigError>({"per_positive is ", options.per_positive, ", expected 0 or more"});
   }
   if (!(options.popularity >= 0 && options.popularity <= 10)) {
-    throw_error<ConfigError>({"popularity is ", number_text(options.popularity), ", expected 0 to 10"});
+    throw_error<ConfigError>(
+        {"popularity is ", number_text(options.popularity), ", expected 0 to 10"});
   }
   if (options.user == options.item) {
-    throw_error<ConfigError>({"user and item are both the column '", options.user,
-                              "', expected two columns"});
+    throw_error<ConfigError>(
+        {"user and item are both the column '", options.user, "', expected two columns"});
   }
   if (positives.has(options.label)) {
-    throw_error<ConfigError>({"label is '", options.label, "', expected a name that ", positives.source,
-                              " does not have"});
+    throw_error<ConfigError>({"label is '", options.label, "', expected a name that ",
+                              positives.source, " does not have"});
   }
   for (const std::string& name : options.keep) static_cast<void>(positives.column(name));
 }
@@ -163,7 +168,8 @@ ESPALIER_COLD inline void check(const Table& positives, const NegativeSamplingOp
 /// every item gets no negatives, which is reported in Table::notes; rows without user or item get
 /// none either. The result depends on the seed, the row number and the items of each user. Expected
 /// O(rows · per_positive). Throws ConfigError, DataError.
-[[nodiscard]] inline Table sample_negatives(const Table& positives, const NegativeSamplingOptions& options,
+[[nodiscard]] inline Table sample_negatives(const Table& positives,
+                                            const NegativeSamplingOptions& options,
                                             const Table* known = nullptr) {
   using namespace negative_sampling_detail;
   check(positives, options);
@@ -183,7 +189,8 @@ ESPALIER_COLD inline void check(const Table& positives, const NegativeSamplingOp
     Column made_known_users, made_known_items;
     const Column& known_users = known->as_keys(options.user, made_known_users);
     const Column& known_items = known->as_keys(options.item, made_known_items);
-    const auto user_codes = translated(known_users, users), item_codes = translated(known_items, items);
+    const auto user_codes = translated(known_users, users),
+               item_codes = translated(known_items, items);
     for (std::size_t i = 0; i < known_users.codes.size(); ++i) {
       if (known_users.codes[i] < 0 || known_items.codes[i] < 0) continue;
       const std::int32_t user = user_codes[static_cast<std::size_t>(known_users.codes[i])];
@@ -220,14 +227,16 @@ ESPALIER_COLD inline void check(const Table& positives, const NegativeSamplingOp
   }
   for (const Column& c : positives.columns()) {
     const bool is_item = c.name == options.item;
-    const bool copied = c.name == options.user ||
-                        std::find(options.keep.begin(), options.keep.end(), c.name) != options.keep.end();
+    const bool copied =
+        c.name == options.user ||
+        std::find(options.keep.begin(), options.keep.end(), c.name) != options.keep.end();
     const Column& source = is_item ? items : c;  // items as text: the sampled items are its codes
     Column column = source.without_rows();
     for (std::size_t i = 0; i < from.size(); ++i) {
       const bool negative = sampled[i] >= 0;
       if (source.kind == ColumnKind::number) {
-        column.numbers.push_back(negative && !copied ? std::numeric_limits<double>::quiet_NaN() : source.numbers[from[i]]);
+        column.numbers.push_back(negative && !copied ? std::numeric_limits<double>::quiet_NaN()
+                                                     : source.numbers[from[i]]);
       } else if (negative && is_item) {
         column.codes.push_back(sampled[i]);
       } else {

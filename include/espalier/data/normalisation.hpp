@@ -40,7 +40,8 @@ struct NumericColumn {
   /// How the number differs from the training data; nullopt if it does not.
   [[nodiscard]] std::optional<Unseen> unseen(double number) const {
     if (std::isnan(number)) return Unseen::missing;
-    return range.far_from(before_standardize(*info, number)) ? std::optional(Unseen::outside) : std::nullopt;
+    return range.far_from(before_standardize(*info, number)) ? std::optional(Unseen::outside)
+                                                             : std::nullopt;
   }
 };
 
@@ -50,7 +51,8 @@ class Normalisation {
   ESPALIER_COLD explicit Normalisation(std::span<const FieldInfo> fields) {
     for (std::size_t field = 0; field < fields.size(); ++field) {
       const FieldInfo& f = fields[field];
-      for (int i = 0; f.is_numeric() && i < f.width; ++i) columns_.push_back({&f, field, column_name(f, i)});
+      for (int i = 0; f.is_numeric() && i < f.width; ++i)
+        columns_.push_back({&f, field, column_name(f, i)});
     }
   }
 
@@ -78,9 +80,12 @@ class Normalisation {
         range.high = std::isnan(range.high) ? x : (std::max)(range.high, x);
       }
       if (!moments.finite()) {
-        const auto size = [&](std::int32_t row) { return std::isnan(before(row)) ? 0 : std::abs(before(row)); };
-        const std::int32_t largest = *std::max_element(train.rows().begin(), train.rows().end(),
-                                                       [&](auto a, auto b) { return size(a) < size(b); });
+        const auto size = [&](std::int32_t row) {
+          return std::isnan(before(row)) ? 0 : std::abs(before(row));
+        };
+        const std::int32_t largest =
+            *std::max_element(train.rows().begin(), train.rows().end(),
+                              [&](auto a, auto b) { return size(a) < size(b); });
         throw_error<DataError>({train.table().where(largest), ": column '", c.name, "' is ",
                                 number_text(values[static_cast<std::size_t>(largest)]),
                                 ", expected numbers that have a mean and a deviation"});
@@ -96,12 +101,14 @@ class Normalisation {
   ESPALIER_COLD void take(const FeaturesState& state) {
     const bool ranges = !state.lows.empty() || !state.highs.empty();
     if (ranges && (state.lows.size() != columns_.size() || state.highs.size() != columns_.size())) {
-      throw_error<CheckpointError>({"features: ", state.lows.size(), " least and ", state.highs.size(),
-                                    " largest numbers, expected none or ", columns_.size()});
+      throw_error<CheckpointError>({"features: ", state.lows.size(), " least and ",
+                                    state.highs.size(), " largest numbers, expected none or ",
+                                    columns_.size()});
     }
     for (std::size_t i = 0; i < columns_.size(); ++i) {
       if (!std::isfinite(state.means[i])) throw CheckpointError("features: a mean is not finite");
-      if (!(state.deviations[i] > 0)) throw CheckpointError("features: a deviation is not positive");
+      if (!(state.deviations[i] > 0))
+        throw CheckpointError("features: a deviation is not positive");
       columns_[i].mean = state.means[i];
       columns_[i].deviation = state.deviations[i];
       columns_[i].range = ranges ? InputRange{state.lows[i], state.highs[i]} : InputRange{};
@@ -112,7 +119,8 @@ class Normalisation {
   }
 
   /// Encodes the inputs of all rows; the inputs of a sample are contiguous. Throws DataError.
-  void encode(const Dataset& data, const Columns& made, EncodedData& out, const InputCheck& check) const {
+  void encode(const Dataset& data, const Columns& made, EncodedData& out,
+              const InputCheck& check) const {
     if (check.looks()) look(data, made, check);
     std::vector<const std::vector<double>*> sources;
     for (const NumericColumn& c : columns_) sources.push_back(&number_column(data, made, c.name));
@@ -124,7 +132,8 @@ class Normalisation {
       for (std::size_t i = 0; i < sources.size(); ++i) {
         const NumericColumn& c = columns_[i];
         for (std::size_t j = begin; j < end; ++j) {
-          const auto input = c.input((*sources[i])[static_cast<std::size_t>(data.rows()[j])], check.clamp);
+          const auto input =
+              c.input((*sources[i])[static_cast<std::size_t>(data.rows()[j])], check.clamp);
           if (!input) refuse(data.table(), data.rows()[j], c, *sources[i]);
           out.numeric[j * sources.size() + i] = *input;
         }
@@ -148,7 +157,8 @@ class Normalisation {
           const std::optional<Unseen> what = c.unseen(number);
           if (!what) continue;
           if (check.refuses(*what, *c.info)) {
-            throw_error<DataError>({data.table().where(row), ": column '", c.name, "' is ", refusal(*what, number, c.range)});
+            throw_error<DataError>({data.table().where(row), ": column '", c.name, "' is ",
+                                    refusal(*what, number, c.range)});
           }
           (*what == Unseen::missing ? missing : outside)[j] = true;
         }
@@ -158,8 +168,10 @@ class Normalisation {
     }
   }
 
-  [[noreturn]] static void refuse(const Table& table, std::int32_t row, const NumericColumn& c, const std::vector<double>& values) {
-    throw_error<DataError>({table.where(row), ": column '", c.name, "' is ", number_text(values[static_cast<std::size_t>(row)]),
+  [[noreturn]] static void refuse(const Table& table, std::int32_t row, const NumericColumn& c,
+                                  const std::vector<double>& values) {
+    throw_error<DataError>({table.where(row), ": column '", c.name, "' is ",
+                            number_text(values[static_cast<std::size_t>(row)]),
                             ", expected a finite number that a float can hold"});
   }
 

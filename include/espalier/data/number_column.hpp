@@ -13,7 +13,9 @@ namespace espalier::features_detail {
 
 /// A numeric column, indexed by table row: from `made` if it is there, otherwise from the table.
 /// Throws DataError.
-[[nodiscard]] inline const std::vector<double>& number_column(const Dataset& data, const Columns& made, std::string_view name) {
+[[nodiscard]] inline const std::vector<double>& number_column(const Dataset& data,
+                                                              const Columns& made,
+                                                              std::string_view name) {
   const Column* const column = made.find(name);
   return column == nullptr ? data.table().numbers(name) : column->numbers;
 }

@@ -23,8 +23,8 @@ using BatchSlots = std::array<BatchBuffer<float>, 2>;
 /// smaller. `data`, `order` and `slots` must outlive this object.
 class Prefetcher {
  public:
-  Prefetcher(const EncodedData& data, std::span<const std::int32_t> order, Index batch_size, Index begin,
-             BatchSlots& slots)
+  Prefetcher(const EncodedData& data, std::span<const std::int32_t> order, Index batch_size,
+             Index begin, BatchSlots& slots)
       : data_(data), order_(order), batch_size_(batch_size), begin_(begin), slots_(slots) {
     thread_ = std::thread([this] { fill(); });
   }
@@ -51,8 +51,10 @@ class Prefetcher {
   /// thread threw. Throws Error in the child of a fork().
   [[nodiscard]] const Batch<float>* next() {
     if (!mark_.here()) {
-      throw Error("the process was forked in the middle of an epoch, and the thread that prepares batches stayed in the "
-                  "parent: fork before fit() or after it");
+      throw Error(
+          "the process was forked in the middle of an epoch, and the thread that prepares batches "
+          "stayed in the "
+          "parent: fork before fit() or after it");
     }
     std::unique_lock lock(mutex_);
     if (taken_ > released_) {

@@ -40,7 +40,8 @@ class DailyHistory {
  public:
   static constexpr std::size_t max_labels = 16;
 
-  DailyHistory(std::vector<std::size_t> keys, std::size_t day) : keys_(std::move(keys)), day_(day) {}
+  DailyHistory(std::vector<std::size_t> keys, std::size_t day)
+      : keys_(std::move(keys)), day_(day) {}
 
   [[nodiscard]] const std::vector<std::size_t>& keys() const { return keys_; }
   [[nodiscard]] std::size_t day() const { return day_; }
@@ -70,7 +71,8 @@ class DailyHistory {
 
   /// Whether both have the same inputs, whatever rows they know.
   [[nodiscard]] bool same_inputs(const DailyHistory& other) const {
-    return keys_ == other.keys_ && day_ == other.day_ && labels_ == other.labels_ && inputs_ == other.inputs_;
+    return keys_ == other.keys_ && day_ == other.day_ && labels_ == other.labels_ &&
+           inputs_ == other.inputs_;
   }
 
  private:
@@ -108,7 +110,9 @@ class SessionHistory {
     for (const Input& input : inputs_) visit(input.place);
   }
   void add(std::uint64_t key, double time);
-  [[nodiscard]] bool same_inputs(const SessionHistory& other) const { return keys_ == other.keys_ && inputs_ == other.inputs_; }
+  [[nodiscard]] bool same_inputs(const SessionHistory& other) const {
+    return keys_ == other.keys_ && inputs_ == other.inputs_;
+  }
 
  private:
   struct Input {

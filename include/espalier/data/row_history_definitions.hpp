@@ -17,14 +17,17 @@
 
 namespace espalier {
 
-ESPALIER_COLD ESPALIER_INLINE void DailyHistory::add_input(const FieldInfo& field, std::size_t place, std::size_t label) {
+ESPALIER_COLD ESPALIER_INLINE void DailyHistory::add_input(const FieldInfo& field,
+                                                           std::size_t place, std::size_t label) {
   if (field.history.kind == HistoryKind::count) {
     inputs_.push_back({place, 0, 0});
     return;
   }
   const std::size_t at = place_in(labels_, label);
   if (labels_.size() > max_labels) {
-    throw_error<ConfigError>({"input '", field.name, "': the mean of one more label by these keys, expected at most ", max_labels});
+    throw_error<ConfigError>({"input '", field.name,
+                              "': the mean of one more label by these keys, expected at most ",
+                              max_labels});
   }
   inputs_.push_back({place, 1 + 2 * at, field.history.smoothing});
   totals_ = DailyTotals(1 + 2 * labels_.size());
@@ -39,20 +42,26 @@ ESPALIER_INLINE void DailyHistory::read(std::uint64_t key, double day, double* o
   totals_.read(key, day, of_key.data());
   totals_.read(history_detail::all_keys, day, of_all.data());
   for (const Input& input : inputs_) {
-    out[input.place] = input.sum == 0 ? of_key[0]
-                                      : history_detail::smoothed_mean(of_key.data() + input.sum, of_all.data() + input.sum, input.smoothing);
+    out[input.place] =
+        input.sum == 0 ? of_key[0]
+                       : history_detail::smoothed_mean(of_key.data() + input.sum,
+                                                       of_all.data() + input.sum, input.smoothing);
   }
 }
 
-ESPALIER_INLINE void DailyHistory::add(std::uint64_t key, double day, double rows, const double* labels) {
+ESPALIER_INLINE void DailyHistory::add(std::uint64_t key, double day, double rows,
+                                       const double* labels) {
   std::array<double, 1 + 2 * max_labels> values;
-  const auto label_of = [&](std::size_t i) { return labels == nullptr ? std::numeric_limits<double>::quiet_NaN() : labels[labels_[i]]; };
+  const auto label_of = [&](std::size_t i) {
+    return labels == nullptr ? std::numeric_limits<double>::quiet_NaN() : labels[labels_[i]];
+  };
   history_detail::row_sums(labels_.size(), rows, label_of, values.data());
   totals_.add(key, day, values.data());
   totals_.add(history_detail::all_keys, day, values.data());
 }
 
-ESPALIER_COLD ESPALIER_INLINE void SessionHistory::add_input(const FieldInfo& field, std::size_t place) {
+ESPALIER_COLD ESPALIER_INLINE void SessionHistory::add_input(const FieldInfo& field,
+                                                             std::size_t place) {
   const bool counts = field.history.kind == HistoryKind::earlier_rows;
   const auto back = static_cast<std::size_t>(counts ? 0 : field.history.back);
   inputs_.push_back({place, back});
@@ -63,7 +72,9 @@ ESPALIER_INLINE void SessionHistory::read(std::uint64_t key, double time, double
   const double* const known = rows_.find(key);
   for (const Input& input : inputs_) {
     const double none = input.back == 0 ? 0 : std::numeric_limits<double>::quiet_NaN();
-    out[input.place] = known == nullptr ? none : input.back == 0 ? known[0] : time - known[input.back];
+    out[input.place] = known == nullptr  ? none
+                       : input.back == 0 ? known[0]
+                                         : time - known[input.back];
   }
 }
 
@@ -103,20 +114,26 @@ ESPALIER_INLINE std::size_t RowHistory::place(std::string_view name) const {
 }
 
 ESPALIER_INLINE void RowHistory::read(const RowKeys& row, double* out) const {
-  for (const DailyHistory& d : daily_) d.index().prefetch(history_detail::key_of(d.keys(), row.keys));
-  for (const SessionHistory& s : sessions_) s.index().prefetch(history_detail::key_of(s.keys(), row.keys));
-  for (const DailyHistory& d : daily_) d.read(history_detail::key_of(d.keys(), row.keys), row.days[d.day()], out);
-  for (const SessionHistory& s : sessions_) s.read(history_detail::key_of(s.keys(), row.keys), row.time, out);
+  for (const DailyHistory& d : daily_)
+    d.index().prefetch(history_detail::key_of(d.keys(), row.keys));
+  for (const SessionHistory& s : sessions_)
+    s.index().prefetch(history_detail::key_of(s.keys(), row.keys));
+  for (const DailyHistory& d : daily_)
+    d.read(history_detail::key_of(d.keys(), row.keys), row.days[d.day()], out);
+  for (const SessionHistory& s : sessions_)
+    s.read(history_detail::key_of(s.keys(), row.keys), row.time, out);
 }
 
 ESPALIER_INLINE void RowHistory::add(const RowKeys& row, const double* labels) {
-  for (DailyHistory& d : daily_) d.add(history_detail::key_of(d.keys(), row.keys), row.days[d.day()], 1, labels);
+  for (DailyHistory& d : daily_)
+    d.add(history_detail::key_of(d.keys(), row.keys), row.days[d.day()], 1, labels);
   for (SessionHistory& s : sessions_) s.add(history_detail::key_of(s.keys(), row.keys), row.time);
   last_ = (std::max)(last_, columns_.time.empty() ? row.days[0] : row.time);
 }
 
 ESPALIER_INLINE void RowHistory::add_labels(const RowKeys& row, const double* labels) {
-  for (DailyHistory& d : daily_) d.add(history_detail::key_of(d.keys(), row.keys), row.days[d.day()], 0, labels);
+  for (DailyHistory& d : daily_)
+    d.add(history_detail::key_of(d.keys(), row.keys), row.days[d.day()], 0, labels);
 }
 
 /// Rows of a table as histories read them, in the order in which they are added. Stored by column,
@@ -131,14 +148,17 @@ struct RowHistory::Rows {
 
   /// `all_labels`: throws DataError if a label column does not exist; if false, that label is NaN
   /// (not known) in all rows.
-  ESPALIER_COLD Rows(const HistoryColumns& columns, const Table& table, std::vector<std::int32_t> chosen, bool all_labels)
+  ESPALIER_COLD Rows(const HistoryColumns& columns, const Table& table,
+                     std::vector<std::int32_t> chosen, bool all_labels)
       : order(std::move(chosen)), by_time(!columns.time.empty()) {
-    for (const std::string& name : columns.days) days.push_back(history_detail::moments_of(table, name, true));
+    for (const std::string& name : columns.days)
+      days.push_back(history_detail::moments_of(table, name, true));
     if (by_time) time = history_detail::moments_of(table, columns.time, false);
     sort();
     for (std::vector<double>& column : days) column = in_order(column);
     time = by_time ? in_order(time) : time;
-    for (const std::string& name : columns.keys) keys.push_back(history_detail::hashes_of(table, name, order));
+    for (const std::string& name : columns.keys)
+      keys.push_back(history_detail::hashes_of(table, name, order));
     for (const std::string& name : columns.labels) {
       if (!all_labels && !table.has(name)) {
         labels.emplace_back(order.size(), std::numeric_limits<double>::quiet_NaN());
@@ -170,11 +190,13 @@ struct RowHistory::Rows {
 
 /// Processes one group after the other, because groups are independent. `out`: the values of each
 /// input, in the order of `rows`; may be null.
-ESPALIER_COLD ESPALIER_INLINE void RowHistory::run(const Rows& rows, std::vector<std::vector<double>>* out) {
+ESPALIER_COLD ESPALIER_INLINE void RowHistory::run(const Rows& rows,
+                                                   std::vector<std::vector<double>>* out) {
   constexpr std::size_t ahead = 8;
   std::vector<double> inputs(names_.size()), labels(rows.labels.size());
   const auto tell = [&](const auto& group, const std::vector<double>& when, const auto& add) {
-    const std::vector<std::uint64_t> keys = history_detail::keys_of(group.keys(), rows.keys, rows.order.size());
+    const std::vector<std::uint64_t> keys =
+        history_detail::keys_of(group.keys(), rows.keys, rows.order.size());
     for (std::size_t i = 0; i < keys.size(); ++i) {
       if (i + ahead < keys.size()) group.index().prefetch(keys[i + ahead]);
       if (out != nullptr) {
@@ -201,13 +223,16 @@ ESPALIER_INLINE bool RowHistory::same_inputs(const RowHistory& other) const {
   const auto same = [](const auto& a, const auto& b) { return a.same_inputs(b); };
   return names_ == other.names_ && columns_ == other.columns_ &&
          std::equal(daily_.begin(), daily_.end(), other.daily_.begin(), other.daily_.end(), same) &&
-         std::equal(sessions_.begin(), sessions_.end(), other.sessions_.begin(), other.sessions_.end(), same);
+         std::equal(sessions_.begin(), sessions_.end(), other.sessions_.begin(),
+                    other.sessions_.end(), same);
 }
 
 ESPALIER_COLD ESPALIER_INLINE void RowHistory::add_to(Table& table) {
   if (empty()) return;
   for (const std::string& name : names_) {
-    if (table.has(name)) throw_error<DataError>({table.source, ": there already is a column '", name, "', which knows of the rows before"});
+    if (table.has(name))
+      throw_error<DataError>({table.source, ": there already is a column '", name,
+                              "', which knows of the rows before"});
   }
   const Rows rows(columns_, table, table.row_numbers(), std::isinf(last_));
   std::vector<std::vector<double>> out(names_.size(), std::vector<double>(rows.order.size()));
@@ -215,12 +240,14 @@ ESPALIER_COLD ESPALIER_INLINE void RowHistory::add_to(Table& table) {
   run(rows, &out);
   for (std::size_t k = 0; k < names_.size(); ++k) {
     std::vector<double> values(rows.order.size());
-    for (std::size_t i = 0; i < values.size(); ++i) values[static_cast<std::size_t>(rows.order[i])] = out[k][i];
+    for (std::size_t i = 0; i < values.size(); ++i)
+      values[static_cast<std::size_t>(rows.order[i])] = out[k][i];
     table.add(Column::number(names_[k], std::move(values)));
   }
 }
 
-ESPALIER_COLD ESPALIER_INLINE void RowHistory::add_rows(const Table& table, std::vector<std::int32_t> chosen) {
+ESPALIER_COLD ESPALIER_INLINE void RowHistory::add_rows(const Table& table,
+                                                        std::vector<std::int32_t> chosen) {
   if (empty() || chosen.empty()) return;
   run(Rows(columns_, table, std::move(chosen), true), nullptr);
 }

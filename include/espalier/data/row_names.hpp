@@ -31,14 +31,18 @@ class RowNames {
     for (const NamedValue& value : values) {
       std::size_t step = 0;
       for (; step < names_.size(); ++step) {
-        const std::size_t at = next + step < names_.size() ? next + step : next + step - names_.size();
+        const std::size_t at =
+            next + step < names_.size() ? next + step : next + step - names_.size();
         if (names_[at] != value.name) continue;
-        if (found[at] != nullptr) throw_error<ConfigError>({"row: '", value.name, "' is given twice"});
+        if (found[at] != nullptr)
+          throw_error<ConfigError>({"row: '", value.name, "' is given twice"});
         found[at] = &value;
         next = at + 1;
         break;
       }
-      if (step == names_.size()) throw_error<ConfigError>({"row: '", value.name, "' is not an input of the model, which reads ", list()});
+      if (step == names_.size())
+        throw_error<ConfigError>(
+            {"row: '", value.name, "' is not an input of the model, which reads ", list()});
     }
     return found;
   }

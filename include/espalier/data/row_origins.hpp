@@ -48,8 +48,10 @@ class RowOrigins {
     for (std::size_t i = 0; i < chosen.size(); ++i) {
       const Mark* const mark = mark_of(chosen[i]);
       const bool known = mark != nullptr && mark->line != 0;
-      const Mark here{static_cast<Index>(i), known ? mark->line + (chosen[i] - mark->row) : 0, known ? mark->file : 0};
-      if (made.marks_.empty() || !made.marks_.back().continues_at(here)) made.marks_.push_back(here);
+      const Mark here{static_cast<Index>(i), known ? mark->line + (chosen[i] - mark->row) : 0,
+                      known ? mark->file : 0};
+      if (made.marks_.empty() || !made.marks_.back().continues_at(here))
+        made.marks_.push_back(here);
     }
     return made;
   }
@@ -59,7 +61,8 @@ class RowOrigins {
     const std::size_t files = files_.size();
     files_.insert(files_.end(), other.files_.begin(), other.files_.end());
     if (other.marks_.empty() || other.marks_.front().row > 0) marks_.push_back({rows, 0, 0});
-    for (const Mark& mark : other.marks_) marks_.push_back({rows + mark.row, mark.line, files + mark.file});
+    for (const Mark& mark : other.marks_)
+      marks_.push_back({rows + mark.row, mark.line, files + mark.file});
   }
 
  private:
@@ -69,7 +72,8 @@ class RowOrigins {
 
     /// Whether this mark says the same of a later row as `later` does.
     [[nodiscard]] bool continues_at(const Mark& later) const {
-      return line == 0 ? later.line == 0 : file == later.file && later.line == line + (later.row - row);
+      return line == 0 ? later.line == 0
+                       : file == later.file && later.line == line + (later.row - row);
     }
   };
 

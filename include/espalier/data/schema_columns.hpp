@@ -48,7 +48,8 @@ namespace espalier {
   };
   for (const FieldInfo& f : schema.fields) {
     if (!f.history.exists()) {
-      for (int i = 0; i < column_count(f); ++i) add(column_name(f, i), f.reads_numbers() ? ColumnKind::number : ColumnKind::text);
+      for (int i = 0; i < column_count(f); ++i)
+        add(column_name(f, i), f.reads_numbers() ? ColumnKind::number : ColumnKind::text);
       continue;
     }
     for (const std::string_view key : f.history.keys) add(key, ColumnKind::text);
@@ -56,7 +57,9 @@ namespace espalier {
       add(f.history.label, ColumnKind::number);
       std::string& remedy = columns[places.at(std::string(f.history.label))].remedy;
       if (remedy.empty()) {
-        remedy = "'" + std::string(f.name) + "' is a mean of it: of text derive a column of numbers, in the third argument of read_csv<Model>";
+        remedy = "'" + std::string(f.name) +
+                 "' is a mean of it: of text derive a column of numbers, in the third argument of "
+                 "read_csv<Model>";
       }
     }
     if (!f.history.day.empty()) add(f.history.day, ColumnKind::number, true);
@@ -71,7 +74,8 @@ namespace espalier {
   std::vector<std::string> names;
   for (CsvColumn& column : field_columns(schema)) names.push_back(std::move(column.name));
   for (const LabelInfo& label : schema.labels) {
-    if (std::find(names.begin(), names.end(), label.column) == names.end()) names.emplace_back(label.column);
+    if (std::find(names.begin(), names.end(), label.column) == names.end())
+      names.emplace_back(label.column);
   }
   return names;
 }
@@ -94,17 +98,19 @@ namespace espalier {
 
 /// How the fields of a schema use a column.
 struct ColumnUse {
-  bool of_row = false;   ///< read directly from the row
-  bool goes_by = false;  ///< key, day or time of a history input or an input with Folds
-  bool averaged = false; ///< averaged by such an input, as a label
+  bool of_row = false;    ///< read directly from the row
+  bool goes_by = false;   ///< key, day or time of a history input or an input with Folds
+  bool averaged = false;  ///< averaged by such an input, as a label
 };
 
 [[nodiscard]] ESPALIER_COLD inline ColumnUse use_of(const Schema& schema, std::string_view column) {
   ColumnUse use;
   for (const FieldInfo& f : schema.fields) {
     const HistoryInfo& h = f.history;
-    for (int i = 0; !h.exists() && i < column_count(f); ++i) use.of_row = use.of_row || column_name(f, i) == column;
-    use.goes_by = use.goes_by || h.day == column || h.time == column || std::find(h.keys.begin(), h.keys.end(), column) != h.keys.end();
+    for (int i = 0; !h.exists() && i < column_count(f); ++i)
+      use.of_row = use.of_row || column_name(f, i) == column;
+    use.goes_by = use.goes_by || h.day == column || h.time == column ||
+                  std::find(h.keys.begin(), h.keys.end(), column) != h.keys.end();
     use.averaged = use.averaged || h.label == column;
   }
   return use;
@@ -112,15 +118,18 @@ struct ColumnUse {
 
 /// Whether a column may be derived after reading: a label, or a column that history inputs or
 /// inputs with Folds use, if no field reads it directly.
-[[nodiscard]] ESPALIER_COLD inline bool can_be_derived(const Schema& schema, std::string_view column) {
+[[nodiscard]] ESPALIER_COLD inline bool can_be_derived(const Schema& schema,
+                                                       std::string_view column) {
   const ColumnUse use = use_of(schema, column);
   const auto is_label = [&](const LabelInfo& label) { return label.column == column; };
-  return !use.of_row && (use.goes_by || use.averaged || std::any_of(schema.labels.begin(), schema.labels.end(), is_label));
+  return !use.of_row && (use.goes_by || use.averaged ||
+                         std::any_of(schema.labels.begin(), schema.labels.end(), is_label));
 }
 
 /// Whether history inputs or inputs with Folds average a column as a label, and no field uses it in
 /// another way.
-[[nodiscard]] ESPALIER_COLD inline bool is_known_later(const Schema& schema, std::string_view column) {
+[[nodiscard]] ESPALIER_COLD inline bool is_known_later(const Schema& schema,
+                                                       std::string_view column) {
   const ColumnUse use = use_of(schema, column);
   return use.averaged && !use.of_row && !use.goes_by;
 }
@@ -134,7 +143,8 @@ struct ColumnUse {
   std::vector<CsvColumn> columns = field_columns(schema);
   const auto of_fields = static_cast<std::ptrdiff_t>(columns.size());
   std::unordered_map<std::string, std::ptrdiff_t> places;
-  for (const CsvColumn& column : columns) places.emplace(column.name, std::ptrdiff_t(places.size()));
+  for (const CsvColumn& column : columns)
+    places.emplace(column.name, std::ptrdiff_t(places.size()));
   const auto add = [&](CsvColumn column) {
     const auto [place, is_new] = places.emplace(column.name, std::ptrdiff_t(columns.size()));
     if (is_new) {
@@ -151,8 +161,10 @@ struct ColumnUse {
     const bool is_text = known != places.end() && known->second < of_model &&
                          columns[static_cast<std::size_t>(known->second)].kind == ColumnKind::text;
     if (column.kind == ColumnKind::number && is_text) {
-      throw_error<ConfigError>({"columns: '", column.name, "' is asked for as numbers, but the model reads it as text; expected "
-                                "text, or a column of another name"});
+      throw_error<ConfigError>(
+          {"columns: '", column.name,
+           "' is asked for as numbers, but the model reads it as text; expected "
+           "text, or a column of another name"});
     }
     add(column);
   }

@@ -175,8 +175,8 @@ struct Calendar {
   const year_month_day first{year(static_cast<int>(digits / 10'000)), month(digits / 100 % 100),
                              day(digits % 100)};
   if (!first.ok()) {
-    throw_error<ConfigError>({"simulated feed: first_date is ", date,
-                              ", expected a date as YYYYMMDD from 19700101 on"});
+    throw_error<ConfigError>(
+        {"simulated feed: first_date is ", date, ", expected a date as YYYYMMDD from 19700101 on"});
   }
   Calendar made;
   const sys_days start = first;
@@ -244,8 +244,8 @@ inline constexpr NumberColumn number_columns[] = {
   const FeedWorld& world = simulator.world();
   if (first < 0 || count < 0 || first > options.impressions ||
       count > options.impressions - first) {
-    throw_error<ConfigError>({"simulated feed: ", count, " rows from row ", first, ", expected a part of ",
-                              options.impressions, " rows"});
+    throw_error<ConfigError>({"simulated feed: ", count, " rows from row ", first,
+                              ", expected a part of ", options.impressions, " rows"});
   }
   const feed_detail::Calendar calendar = feed_detail::calendar(options);
   const auto rows = static_cast<std::size_t>(count);

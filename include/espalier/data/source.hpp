@@ -116,7 +116,8 @@ inline std::atomic<GzipOpener> gzip_opener{nullptr};
   const GzipOpener open = gzip_opener;
   if (open == nullptr) {
     throw_error<IoError>({path,
-                          ": compressed; include <espalier/data/gzip.hpp> and link zlib (target " "espalier::gzip)"});
+                          ": compressed; include <espalier/data/gzip.hpp> and link zlib (target "
+                          "espalier::gzip)"});
   }
   return open(std::move(bytes), path);
 }

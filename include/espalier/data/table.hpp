@@ -41,7 +41,7 @@ class Table {
   std::string source = "table";
   /// Messages of a reader or a join: rows skipped, keys without a partner.
   std::vector<std::string> notes;
-  RowOrigins origins;              ///< file and line of each row
+  RowOrigins origins;                    ///< file and line of each row
   std::optional<HistorySpan> history{};  ///< nullopt if there are no columns of history inputs
   /// What a reader suspects to be wrong; appended to the error that a column does not exist.
   std::string hint{};
@@ -53,7 +53,8 @@ class Table {
 
   /// 0, 1, … for all rows. Throws DataError for more than 2^31 − 1 rows.
   [[nodiscard]] ESPALIER_COLD std::vector<std::int32_t> row_numbers() const {
-    if (rows() > std::numeric_limits<std::int32_t>::max()) throw_error<DataError>({source, ": more than 2^31 − 1 rows"});
+    if (rows() > std::numeric_limits<std::int32_t>::max())
+      throw_error<DataError>({source, ": more than 2^31 − 1 rows"});
     std::vector<std::int32_t> numbers(static_cast<std::size_t>(rows()));
     std::iota(numbers.begin(), numbers.end(), 0);
     return numbers;
@@ -70,8 +71,8 @@ class Table {
   ESPALIER_COLD void add(Column column) {
     expect_free(column.name);
     if (!columns_.empty() && column.size() != rows()) {
-      throw_error<DataError>({source, ": column '", column.name, "' has ", column.size(), " rows, expected ",
-                              rows()});
+      throw_error<DataError>(
+          {source, ": column '", column.name, "' has ", column.size(), " rows, expected ", rows()});
     }
     const auto values = static_cast<std::int64_t>(column.dictionary.size());
     std::int32_t low = 0, high = -1;
@@ -80,8 +81,8 @@ class Table {
       high = (std::max)(high, code);
     }
     if (low < -1 || high >= values) {
-      throw_error<DataError>({source, ": column '", column.name, "' has the code ", low < -1 ? low : high,
-                              ", expected −1 (missing) to ", values - 1});
+      throw_error<DataError>({source, ": column '", column.name, "' has the code ",
+                              low < -1 ? low : high, ", expected −1 (missing) to ", values - 1});
     }
     Dictionary distinct;
     for (const std::string& value : column.dictionary) {
@@ -95,15 +96,20 @@ class Table {
 
   /// Adds a column from a span, vector, … of numbers (NaN: missing) or strings (empty: missing).
   template <NumberRange Range>
-  void add(std::string name, const Range& values) { add(Column::number(std::move(name), values)); }
+  void add(std::string name, const Range& values) {
+    add(Column::number(std::move(name), values));
+  }
   template <TextRange Range>
-  void add(std::string name, const Range& values) { add(Column::text(std::move(name), values)); }
+  void add(std::string name, const Range& values) {
+    add(Column::text(std::move(name), values));
+  }
 
   /// Adds a column computed from others: `value(row)` for each row.
   template <class Function>
   void derive(std::string name, Function&& value) {
     std::vector<double> made(static_cast<std::size_t>(rows()));
-    for (Index i = 0; i < rows(); ++i) made[static_cast<std::size_t>(i)] = static_cast<double>(value(i));
+    for (Index i = 0; i < rows(); ++i)
+      made[static_cast<std::size_t>(i)] = static_cast<double>(value(i));
     Column column = Column::number(std::move(name), std::move(made));
     column.exact_below = Column::exact_below_of<std::remove_cvref_t<decltype(value(Index{}))>>();
     add(std::move(column));
@@ -114,10 +120,14 @@ class Table {
     if (const Column* c = columns_.find(name)) return *c;
     std::string known;
     for (const Column& c : columns_) known += (known.empty() ? "'" : ", '") + c.name + "'";
-    throw_error<DataError>({source, ": no column '", name, "'; there are ", known.empty() ? "none" : known,
-                            origins.empty() ? "" : " (read were those that the model and CsvOptions::columns name)", hint});
+    throw_error<DataError>(
+        {source, ": no column '", name, "'; there are ", known.empty() ? "none" : known,
+         origins.empty() ? "" : " (read were those that the model and CsvOptions::columns name)",
+         hint});
   }
-  [[nodiscard]] Column column(std::string_view name) && { return std::as_const(*this).column(name); }
+  [[nodiscard]] Column column(std::string_view name) && {
+    return std::as_const(*this).column(name);
+  }
 
   /// The numbers of a column. Throws DataError if it is a text column.
   [[nodiscard]] const std::vector<double>& numbers(std::string_view name) const& {
@@ -128,7 +138,9 @@ class Table {
     }
     return c.numbers;
   }
-  [[nodiscard]] std::vector<double> numbers(std::string_view name) && { return std::as_const(*this).numbers(name); }
+  [[nodiscard]] std::vector<double> numbers(std::string_view name) && {
+    return std::as_const(*this).numbers(name);
+  }
 
   /// A column as text. A numeric column is converted ("3", "0.5") and stored in `made`.
   [[nodiscard]] const Column& as_text(std::string_view name, Column& made) const& {
@@ -136,7 +148,9 @@ class Table {
     if (c.kind == ColumnKind::text) return c;
     return made = text_of_numbers(c);
   }
-  [[nodiscard]] const Column& as_text(std::string_view name, Column& made) && { return made = as_text(name); }
+  [[nodiscard]] const Column& as_text(std::string_view name, Column& made) && {
+    return made = as_text(name);
+  }
 
   /// A column as category keys (category_key.hpp): as text, where all spellings of a key are one
   /// value. Throws DataError for integers that may have been rounded: from 2^53 on, or from 2^24 on
@@ -147,8 +161,10 @@ class Table {
     for (std::size_t i = 0; i < c.numbers.size(); ++i) {
       const double x = c.numbers[i];
       if (std::isnan(x) || is_exact(x, c.exact_below)) continue;
-      throw_error<DataError>({where(static_cast<Index>(i)), ": column '", c.name, "' is ", number_text(x), ", beyond ±2^",
-                              std::ilogb(c.exact_below), ", what its numbers are exact to; expected keys of so many digits as text"});
+      throw_error<DataError>(
+          {where(static_cast<Index>(i)), ": column '", c.name, "' is ", number_text(x),
+           ", beyond ±2^", std::ilogb(c.exact_below),
+           ", what its numbers are exact to; expected keys of so many digits as text"});
     }
     return made = text_of_numbers(c);
   }
@@ -217,7 +233,8 @@ class Table {
     }
     for (const Column& c : columns_) {
       if (other.column(c.name).kind != c.kind) {
-        throw_error<DataError>({other.source, ": column '", c.name, "' is of another kind than in ", source});
+        throw_error<DataError>(
+            {other.source, ": column '", c.name, "' is of another kind than in ", source});
       }
     }
     notes.insert(notes.end(), other.notes.begin(), other.notes.end());
@@ -231,7 +248,8 @@ class Table {
       for (const std::string& value : c.dictionary) static_cast<void>(known.code(value));
       std::vector<std::int32_t> moved;
       for (const std::string& value : more.dictionary) moved.push_back(known.code(value));
-      for (const std::int32_t code : more.codes) c.codes.push_back(code < 0 ? -1 : moved[static_cast<std::size_t>(code)]);
+      for (const std::int32_t code : more.codes)
+        c.codes.push_back(code < 0 ? -1 : moved[static_cast<std::size_t>(code)]);
       c.dictionary = known.take();
     }
   }
@@ -251,7 +269,8 @@ class Table {
   }
 
   template <class T>
-  static void pick(const std::vector<T>& from, std::span<const std::int32_t> rows, std::vector<T>& to) {
+  static void pick(const std::vector<T>& from, std::span<const std::int32_t> rows,
+                   std::vector<T>& to) {
     if (from.empty()) return;
     to.reserve(rows.size());
     for (const std::int32_t row : rows) to.push_back(from[static_cast<std::size_t>(row)]);

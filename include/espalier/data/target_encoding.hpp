@@ -64,7 +64,8 @@ class TargetEncoding {
   [[nodiscard]] std::size_t place(std::string_view name) const;
 
   [[nodiscard]] static int fold_of(std::int32_t row, int folds) {
-    return static_cast<int>(mix(0xF01D5ULL, static_cast<std::uint64_t>(row)) % static_cast<std::uint64_t>(folds));
+    return static_cast<int>(mix(0xF01D5ULL, static_cast<std::uint64_t>(row)) %
+                            static_cast<std::uint64_t>(folds));
   }
 
   /// Learns from this training split and discards earlier results. Returns the out-of-fold inputs,

@@ -18,14 +18,19 @@ namespace espalier::features_detail {
 }
 
 /// sign(x) · log(1 + |x|)
-[[nodiscard]] inline double signed_log1p(double x) { return std::copysign(std::log1p(std::abs(x)), x); }
+[[nodiscard]] inline double signed_log1p(double x) {
+  return std::copysign(std::log1p(std::abs(x)), x);
+}
 
 /// Applies log1p and clip; the caller applies `standardize`.
 [[nodiscard]] inline double transformed(const Transform& t, double x) {
   switch (t.kind) {
-    case TransformKind::log1p: return signed_log1p(x);
-    case TransformKind::clip: return std::isnan(x) ? x : std::clamp(x, t.low, t.high);
-    case TransformKind::standardize: break;
+    case TransformKind::log1p:
+      return signed_log1p(x);
+    case TransformKind::clip:
+      return std::isnan(x) ? x : std::clamp(x, t.low, t.high);
+    case TransformKind::standardize:
+      break;
   }
   return x;
 }
@@ -43,7 +48,8 @@ namespace espalier::features_detail {
 
 /// The input from the result of before_standardize(). A missing value becomes the mean if it is
 /// standardised, otherwise 0. Returns nullopt if the input does not fit a float.
-[[nodiscard]] inline std::optional<float> as_input(const FieldInfo& f, double x, double mean, double deviation) {
+[[nodiscard]] inline std::optional<float> as_input(const FieldInfo& f, double x, double mean,
+                                                   double deviation) {
   const bool missing = std::isnan(x);
   bool begun = false;
   for (int i = 0; i < f.transform_count; ++i) {

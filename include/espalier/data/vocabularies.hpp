@@ -25,7 +25,9 @@
 
 namespace espalier::features_detail {
 
-[[nodiscard]] inline bool is_single(const FieldInfo& f) { return !f.is_numeric() && f.pool == Pool::none; }
+[[nodiscard]] inline bool is_single(const FieldInfo& f) {
+  return !f.is_numeric() && f.pool == Pool::none;
+}
 
 /// The categorical, hashed and bucket fields of a schema. Several fields may share a table.
 class Vocabularies {
@@ -48,7 +50,7 @@ class Vocabularies {
     std::vector<Index> rows;
     for (std::size_t v = 0; v < tables_.size(); ++v) {
       const FieldInfo& f = *tables_[v];
-      rows.push_back(is_hashed(f) ? static_cast<Index>(f.buckets)
+      rows.push_back(is_hashed(f)    ? static_cast<Index>(f.buckets)
                      : is_buckets(f) ? static_cast<Index>(edges_[v].size()) + 2
                                      : static_cast<Index>(lookup_[v].size()) + 1);
     }
@@ -68,7 +70,8 @@ class Vocabularies {
 
   /// The bucket edges of each bucket field: given ones, or quantiles of its column, which is in
   /// `made` or in the table. Throws DataError.
-  [[nodiscard]] std::vector<std::vector<double>> learn_edges(const Dataset& train, const Columns& made) const {
+  [[nodiscard]] std::vector<std::vector<double>> learn_edges(const Dataset& train,
+                                                             const Columns& made) const {
     std::vector<std::vector<double>> learnt(tables_.size());
     for (std::size_t v = 0; v < tables_.size(); ++v) {
       const FieldInfo& f = *tables_[v];
@@ -78,7 +81,8 @@ class Vocabularies {
       const std::vector<double>& numbers = number_column(train, made, f.column);
       std::vector<double> values;
       values.reserve(train.rows().size());
-      for (const std::int32_t row : train.rows()) values.push_back(finite_number(train.table(), numbers, row, f));
+      for (const std::int32_t row : train.rows())
+        values.push_back(finite_number(train.table(), numbers, row, f));
       learnt[v] = bucket_edges(std::move(values), static_cast<std::size_t>(f.most_buckets));
     }
     return learnt;
@@ -86,16 +90,22 @@ class Vocabularies {
 
   /// Takes over what was learnt. `keyed`: categories are their category keys. Throws
   /// CheckpointError if a vocabulary has a value twice, or edges are not finite and ascending.
-  ESPALIER_COLD void index(const std::vector<std::vector<std::string>>& values, const std::vector<std::vector<double>>& edges, bool keyed) {
+  ESPALIER_COLD void index(const std::vector<std::vector<std::string>>& values,
+                           const std::vector<std::vector<double>>& edges, bool keyed) {
     keyed_ = keyed;
     if (edges.size() != tables_.size()) {
-      throw_error<CheckpointError>({"features: edges of ", edges.size(), " vocabularies, expected ", tables_.size()});
+      throw_error<CheckpointError>(
+          {"features: edges of ", edges.size(), " vocabularies, expected ", tables_.size()});
     }
     for (std::size_t v = 0; v < tables_.size(); ++v) {
       const auto falls = [](double a, double b) { return !(a < b); };
-      const bool ascend = std::adjacent_find(edges[v].begin(), edges[v].end(), falls) == edges[v].end();
-      if (!ascend || (!edges[v].empty() && !(is_buckets(*tables_[v]) && std::isfinite(edges[v].front()) && std::isfinite(edges[v].back())))) {
-        throw_error<CheckpointError>({"features: edges of '", tables_[v]->table, "', expected numbers that ascend, of Buckets alone"});
+      const bool ascend =
+          std::adjacent_find(edges[v].begin(), edges[v].end(), falls) == edges[v].end();
+      if (!ascend ||
+          (!edges[v].empty() && !(is_buckets(*tables_[v]) && std::isfinite(edges[v].front()) &&
+                                  std::isfinite(edges[v].back())))) {
+        throw_error<CheckpointError>({"features: edges of '", tables_[v]->table,
+                                      "', expected numbers that ascend, of Buckets alone"});
       }
     }
     edges_ = edges;
@@ -103,14 +113,16 @@ class Vocabularies {
       lookup_[v] = Dictionary();
       for (const std::string& value : values[v]) static_cast<void>(lookup_[v].code(value));
       if (lookup_[v].size() != values[v].size()) {
-        throw_error<CheckpointError>({"features: vocabulary '", tables_[v]->table, "' has a value twice"});
+        throw_error<CheckpointError>(
+            {"features: vocabulary '", tables_[v]->table, "' has a value twice"});
       }
     }
   }
 
   /// Appends the table rows of one cell of a field. Returns how the cell differs from the training
   /// data, or nullopt.
-  std::optional<Unseen> add_ids(std::size_t field, bool present, std::string_view text, std::vector<std::int32_t>& ids) const {
+  std::optional<Unseen> add_ids(std::size_t field, bool present, std::string_view text,
+                                std::vector<std::int32_t>& ids) const {
     const FieldInfo& f = fields_[field];
     const Dictionary& lookup = lookup_[table_of_[field]];
     bool unknown = false, empty = true;
@@ -131,7 +143,8 @@ class Vocabularies {
   }
 
   /// The same for a number: row 0 if it is missing, otherwise 1 + the number of edges ≤ `number`.
-  std::optional<Unseen> add_bucket(std::size_t field, double number, std::vector<std::int32_t>& ids) const {
+  std::optional<Unseen> add_bucket(std::size_t field, double number,
+                                   std::vector<std::int32_t>& ids) const {
     const std::vector<double>& edges = edges_[table_of_[field]];
     const auto above = std::upper_bound(edges.begin(), edges.end(), number) - edges.begin();
     ids.push_back(std::isnan(number) ? 0 : static_cast<std::int32_t>(above) + 1);
@@ -146,7 +159,8 @@ class Vocabularies {
   }
 
   /// Encodes the ids of all rows. Throws DataError.
-  void encode(const Dataset& data, const Columns& made, EncodedData& out, const InputCheck& check) const {
+  void encode(const Dataset& data, const Columns& made, EncodedData& out,
+              const InputCheck& check) const {
     for (const FieldInfo& f : fields_) out.single_fields += is_single(f) ? 1 : 0;
     out.single_ids.resize(static_cast<std::size_t>(out.single_fields) * data.rows().size());
     std::size_t single = 0;
@@ -165,15 +179,18 @@ class Vocabularies {
   [[nodiscard]] static bool is_hashed(const FieldInfo& f) { return f.kind == FieldKind::hashed; }
   [[nodiscard]] static bool is_buckets(const FieldInfo& f) { return f.kind == FieldKind::buckets; }
 
-  [[nodiscard]] static std::int32_t pair_row(const FieldInfo& f, std::uint64_t first, std::uint64_t second) {
+  [[nodiscard]] static std::int32_t pair_row(const FieldInfo& f, std::uint64_t first,
+                                             std::uint64_t second) {
     return static_cast<std::int32_t>(mix(first, second) % static_cast<std::uint64_t>(f.buckets));
   }
 
   /// Returns NaN if the number is missing. Throws DataError if it is infinite.
-  [[nodiscard]] static double finite_number(const Table& table, const std::vector<double>& numbers, std::int32_t row, const FieldInfo& f) {
+  [[nodiscard]] static double finite_number(const Table& table, const std::vector<double>& numbers,
+                                            std::int32_t row, const FieldInfo& f) {
     const double x = numbers[static_cast<std::size_t>(row)];
     if (!std::isinf(x)) return x;
-    throw_error<DataError>({table.where(row), ": column '", f.column, "' is ", number_text(x), ", expected a finite number"});
+    throw_error<DataError>({table.where(row), ": column '", f.column, "' is ", number_text(x),
+                            ", expected a finite number"});
   }
 
   [[nodiscard]] static std::int32_t hash(const FieldInfo& f, std::string_view value) {
@@ -184,7 +201,9 @@ class Vocabularies {
   template <class Function>
   void for_each_value(const FieldInfo& f, std::string_view text, Function&& function) const {
     std::string made;
-    const auto key = [&](std::string_view value) { return keyed_ ? category_key(value, made) : value; };
+    const auto key = [&](std::string_view value) {
+      return keyed_ ? category_key(value, made) : value;
+    };
     if (f.pool == Pool::none) {
       function(key(text));
       return;
@@ -220,11 +239,12 @@ class Vocabularies {
         if (code >= 0 && by_code[static_cast<std::size_t>(code)]++ == 0) order.push_back(code);
       }
       for (const std::int32_t code : order) {
-        for_each_value(f, column.dictionary[static_cast<std::size_t>(code)], [&](std::string_view value) {
-          const auto at = static_cast<std::size_t>(values.code(value));
-          if (at == counts.size()) counts.push_back(0);
-          counts[at] += by_code[static_cast<std::size_t>(code)];
-        });
+        for_each_value(f, column.dictionary[static_cast<std::size_t>(code)],
+                       [&](std::string_view value) {
+                         const auto at = static_cast<std::size_t>(values.code(value));
+                         if (at == counts.size()) counts.push_back(0);
+                         counts[at] += by_code[static_cast<std::size_t>(code)];
+                       });
       }
     }
     std::vector<std::size_t> kept;
@@ -242,7 +262,8 @@ class Vocabularies {
   /// Writes one id per row to the field's place in single_ids. `single`: number of single-valued
   /// fields before this one.
   template <class IdOf>
-  static void put_single(const Dataset& dataset, std::size_t single, EncodedData& data, const IdOf& id_of) {
+  static void put_single(const Dataset& dataset, std::size_t single, EncodedData& data,
+                         const IdOf& id_of) {
     std::size_t at = single;
     for (const std::int32_t row : dataset.rows()) {
       data.single_ids[at] = id_of(row);
@@ -251,15 +272,16 @@ class Vocabularies {
   }
 
   /// Encodes a bucket field or a field of hashed pairs.
-  void encode_single(std::size_t field, const Dataset& dataset, const Columns& made, EncodedData& data, std::size_t single,
-                     const InputCheck& check) const {
+  void encode_single(std::size_t field, const Dataset& dataset, const Columns& made,
+                     EncodedData& data, std::size_t single, const InputCheck& check) const {
     const FieldInfo& f = fields_[field];
     const Table& table = dataset.table();
     data.ids.emplace_back();
     std::int64_t missing = 0;
     const auto note_missing = [&](std::int32_t row) {
       if (check.refuses(Unseen::missing, f)) {
-        throw_error<DataError>({table.where(row), ": column '", f.column, "' is ", refusal(Unseen::missing, {})});
+        throw_error<DataError>(
+            {table.where(row), ": column '", f.column, "' is ", refusal(Unseen::missing, {})});
       }
       ++missing;
     };
@@ -277,17 +299,19 @@ class Vocabularies {
       const Column& b = table.as_keys(f.second_column, second);
       const std::vector<std::uint64_t> of_a = category_hashes(a), of_b = category_hashes(b);
       put_single(dataset, single, data, [&](std::int32_t row) {
-        const std::int32_t i = a.codes[static_cast<std::size_t>(row)], j = b.codes[static_cast<std::size_t>(row)];
+        const std::int32_t i = a.codes[static_cast<std::size_t>(row)],
+                           j = b.codes[static_cast<std::size_t>(row)];
         if (i < 0 && j < 0) note_missing(row);
-        return pair_row(f, of_a[static_cast<std::size_t>(i + 1)], of_b[static_cast<std::size_t>(j + 1)]);
+        return pair_row(f, of_a[static_cast<std::size_t>(i + 1)],
+                        of_b[static_cast<std::size_t>(j + 1)]);
       });
     }
     check.add(field, Unseen::missing, missing);
   }
 
   /// `single`: number of single-valued fields before this one.
-  void encode_field(std::size_t field, const Dataset& dataset, EncodedData& data, std::size_t single,
-                    const InputCheck& check) const {
+  void encode_field(std::size_t field, const Dataset& dataset, EncodedData& data,
+                    std::size_t single, const InputCheck& check) const {
     const FieldInfo& f = fields_[field];
     const Table& table = dataset.table();
     const std::vector<std::int32_t>& rows = dataset.rows();
@@ -314,7 +338,8 @@ class Vocabularies {
         const std::optional<Unseen>& what = unseen[cell(row)];
         if (!what) continue;
         if (check.refuses(*what, f)) {
-          throw_error<DataError>({table.where(row), ": column '", f.column, "' is ", refusal(*what, column.at(row))});
+          throw_error<DataError>(
+              {table.where(row), ": column '", f.column, "' is ", refusal(*what, column.at(row))});
         }
         ++(*what == Unseen::missing ? missing : unknown);
       }
@@ -330,9 +355,10 @@ class Vocabularies {
     out.offsets.push_back(0);
     for (const std::int32_t row : rows) {
       const std::size_t c = cell(row);
-      if (out.ids.size() + begin[c + 1] - begin[c] > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max())) {
-        throw_error<DataError>({table.source, ": column '", f.name,
-                                "' has more than 2^31 − 1 values in all"});
+      if (out.ids.size() + begin[c + 1] - begin[c] >
+          static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max())) {
+        throw_error<DataError>(
+            {table.source, ": column '", f.name, "' has more than 2^31 − 1 values in all"});
       }
       out.ids.insert(out.ids.end(), ids.begin() + static_cast<std::ptrdiff_t>(begin[c]),
                      ids.begin() + static_cast<std::ptrdiff_t>(begin[c + 1]));
@@ -344,7 +370,7 @@ class Vocabularies {
   std::vector<const FieldInfo*> tables_;  ///< per table: the first field that uses it
   std::vector<std::size_t> table_of_;  ///< per field: index of its table; unused for numeric fields
   bool keyed_ = true;
-  std::vector<Dictionary> lookup_;        ///< per table; empty for hashed and bucket fields
+  std::vector<Dictionary> lookup_;          ///< per table; empty for hashed and bucket fields
   std::vector<std::vector<double>> edges_;  ///< per table; empty unless it is of a bucket field
 };
 

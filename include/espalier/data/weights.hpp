@@ -15,8 +15,8 @@ namespace espalier::features_detail {
 inline constexpr double least_weight = 1e-30, most_weight = 1e30;
 
 /// Throws DataError for a weight that is missing, negative or out of range.
-inline void encode_weights(const std::string& column, const Table& table, const std::vector<std::int32_t>& rows,
-                           EncodedData& out) {
+inline void encode_weights(const std::string& column, const Table& table,
+                           const std::vector<std::int32_t>& rows, EncodedData& out) {
   const std::vector<double>& weights = table.numbers(column);
   out.weights.reserve(rows.size());
   for (const std::int32_t row : rows) {
@@ -32,12 +32,13 @@ inline void encode_weights(const std::string& column, const Table& table, const 
 }
 
 /// Rows with the same value of `column` get the same group number; rows without a value get −1.
-inline void encode_groups(const std::string& column, const Table& table, const std::vector<std::int32_t>& rows,
-                          EncodedData& out) {
+inline void encode_groups(const std::string& column, const Table& table,
+                          const std::vector<std::int32_t>& rows, EncodedData& out) {
   Column made;
   const Column& groups = table.as_keys(column, made);
   out.groups.reserve(rows.size());
-  for (const std::int32_t row : rows) out.groups.push_back(groups.codes[static_cast<std::size_t>(row)]);
+  for (const std::int32_t row : rows)
+    out.groups.push_back(groups.codes[static_cast<std::size_t>(row)]);
 }
 
 }  // namespace espalier::features_detail

@@ -42,18 +42,24 @@ class InputCounter {
  public:
   /// Throws ConfigError for a share outside [0, 1], or fewer than 1 row.
   ESPALIER_COLD InputCounter(std::span<const FieldInfo> fields, InputWarnings warnings)
-      : fields_(fields), warnings_(std::move(warnings)), counts_(fields.size()), before_(fields.size()) {
+      : fields_(fields),
+        warnings_(std::move(warnings)),
+        counts_(fields.size()),
+        before_(fields.size()) {
     if (!(warnings_.share >= 0 && warnings_.share <= 1)) {
-      throw_error<ConfigError>({"warnings.share is ", decimal(warnings_.share, 6), ", expected 0 to 1"});
+      throw_error<ConfigError>(
+          {"warnings.share is ", decimal(warnings_.share, 6), ", expected 0 to 1"});
     }
-    if (warnings_.rows < 1) throw_error<ConfigError>({"warnings.rows is ", warnings_.rows, ", expected 1 or more"});
+    if (warnings_.rows < 1)
+      throw_error<ConfigError>({"warnings.rows is ", warnings_.rows, ", expected 1 or more"});
   }
 
   /// Adds `rows` predicted rows and what was found in them. Throws what the warning function
   /// throws.
   void add(std::int64_t rows, std::span<const InputEvent> found) {
     for (const InputEvent& event : found) {
-      counts_[event.field][static_cast<std::size_t>(event.what)].fetch_add(event.rows, std::memory_order_relaxed);
+      counts_[event.field][static_cast<std::size_t>(event.what)].fetch_add(
+          event.rows, std::memory_order_relaxed);
     }
     const std::int64_t before = rows_.fetch_add(rows, std::memory_order_relaxed);
     if (warnings_.warn && before / warnings_.rows != (before + rows) / warnings_.rows) warn();
@@ -74,13 +80,15 @@ class InputCounter {
 
   [[nodiscard]] Counts read(std::size_t field) const {
     Counts read{};
-    for (std::size_t k = 0; k < read.size(); ++k) read[k] = counts_[field][k].load(std::memory_order_relaxed);
+    for (std::size_t k = 0; k < read.size(); ++k)
+      read[k] = counts_[field][k].load(std::memory_order_relaxed);
     return read;
   }
 
   /// Checks the rows since the last check and warns.
   ESPALIER_COLD void warn() {
-    constexpr std::array<const char*, 3> what{"missing", "not in the vocabulary", "far outside of the training split's numbers"};
+    constexpr std::array<const char*, 3> what{"missing", "not in the vocabulary",
+                                              "far outside of the training split's numbers"};
     std::vector<std::string> lines;
     {
       const std::lock_guard lock(mutex_);
@@ -92,7 +100,8 @@ class InputCounter {
         for (std::size_t k = 0; k < now.size(); ++k) {
           const std::int64_t count = now[k] - before_[f][k];
           if (static_cast<double>(count) <= warnings_.share * static_cast<double>(rows)) continue;
-          lines.push_back(message({"input '", fields_[f].name, "': ", count, " of ", rows, " rows ", what[k]}));
+          lines.push_back(
+              message({"input '", fields_[f].name, "': ", count, " of ", rows, " rows ", what[k]}));
         }
         before_[f] = now;
       }

@@ -45,7 +45,8 @@ class PlanPredictor {
   /// CheckpointError if the file is of another model, naming the first difference; ConfigError for
   /// invalid options.
   PlanPredictor(const CpuProgram& program, const std::string& path, PredictorOptions options = {});
-  PlanPredictor(const CpuProgram& program, const SafetensorsFile& file, PredictorOptions options = {});
+  PlanPredictor(const CpuProgram& program, const SafetensorsFile& file,
+                PredictorOptions options = {});
   PlanPredictor(const CpuProgram& program, const std::string& path, Precision precision)
       : PlanPredictor(program, path, PredictorOptions{.precision = precision}) {}
   PlanPredictor(const CpuProgram& program, const SafetensorsFile& file, Precision precision)
@@ -73,15 +74,19 @@ class PlanPredictor {
   /// The same for a model with history inputs, which are read from `state`; the row also has the
   /// key, day and time columns that they use. Throws ConfigError if a day or time is missing, and
   /// for a state of a model with other inputs.
-  [[nodiscard]] std::vector<float> predict_row(std::span<const NamedValue> values, const ServingState& state) const;
-  [[nodiscard]] std::vector<float> predict_row(std::initializer_list<NamedValue> values, const ServingState& state) const {
+  [[nodiscard]] std::vector<float> predict_row(std::span<const NamedValue> values,
+                                               const ServingState& state) const;
+  [[nodiscard]] std::vector<float> predict_row(std::initializer_list<NamedValue> values,
+                                               const ServingState& state) const {
     return predict_row(std::span<const NamedValue>(values.begin(), values.size()), state);
   }
 
   /// The state after all rows of training and validation; the caller gets a copy to update.
   [[nodiscard]] ServingState initial_state() const;
   /// A state that knows no rows, as at the start of training.
-  [[nodiscard]] ServingState empty_state() const { return {features_, features_->history_inputs()}; }
+  [[nodiscard]] ServingState empty_state() const {
+    return {features_, features_->history_inputs()};
+  }
   /// A state that ServingState::save() wrote, also one of an earlier training with the same inputs.
   /// Throws IoError, CheckpointError.
   [[nodiscard]] ServingState load_state(const std::string& path) const;
@@ -106,8 +111,11 @@ class PlanPredictor {
 
  private:
   [[nodiscard]] Predictions run(const EncodedData& data) const;
-  [[nodiscard]] std::vector<float> predict_row(std::span<const NamedValue> values, const RowHistory* history) const;
-  [[nodiscard]] InputCheck check(std::vector<InputEvent>& found) const { return {&found, strict_, clamp_}; }
+  [[nodiscard]] std::vector<float> predict_row(std::span<const NamedValue> values,
+                                               const RowHistory* history) const;
+  [[nodiscard]] InputCheck check(std::vector<InputEvent>& found) const {
+    return {&found, strict_, clamp_};
+  }
 
   /// Workspaces are reused between calls; there are as many as the maximum number of concurrent
   /// calls.

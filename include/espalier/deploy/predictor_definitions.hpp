@@ -27,8 +27,8 @@ ESPALIER_INLINE PlanPredictor::PlanPredictor(const CpuProgram& program, const Sa
                                              PredictorOptions options)
     : strict_(options.strict),
       clamp_(options.clamp),
-      counter_(std::make_unique<InputCounter>(program.plan.schema.fields,
-                                              std::move(options.warnings))) {
+      counter_(
+          std::make_unique<InputCounter>(program.plan.schema.fields, std::move(options.warnings))) {
   checkpoint_detail::require_model(file);
   auto features = std::make_shared<Features>(program.plan.schema);
   restore_features(file, program.plan, *features);
@@ -59,11 +59,13 @@ ESPALIER_INLINE Predictions PlanPredictor::predict(const EncodedData& data) cons
   return p;
 }
 
-ESPALIER_INLINE std::vector<float> PlanPredictor::predict_row(
-    std::span<const NamedValue> values, const ServingState& state) const {
+ESPALIER_INLINE std::vector<float> PlanPredictor::predict_row(std::span<const NamedValue> values,
+                                                              const ServingState& state) const {
   const RowHistory& known = state.history();
   if (&state.features() != features_.get() && !known.same_inputs(features_->history_inputs()))
-    throw ConfigError("the state is of a model with other inputs: expected one of initial_state() or load_state()");
+    throw ConfigError(
+        "the state is of a model with other inputs: expected one of initial_state() or "
+        "load_state()");
   return predict_row(values, &known);
 }
 
@@ -72,17 +74,19 @@ ESPALIER_COLD ESPALIER_INLINE ServingState PlanPredictor::initial_state() const 
   return {features_, known ? *known : features_->history_inputs()};
 }
 
-ESPALIER_COLD ESPALIER_INLINE ServingState PlanPredictor::load_state(const std::string& path) const {
+ESPALIER_COLD ESPALIER_INLINE ServingState
+PlanPredictor::load_state(const std::string& path) const {
   const SafetensorsFile file(path);
   if (file.find_metadata("history") == nullptr)
-    throw_error<CheckpointError>({path, ": no state of a served model, expected what ServingState::save() wrote"});
+    throw_error<CheckpointError>(
+        {path, ": no state of a served model, expected what ServingState::save() wrote"});
   RowHistory history = features_->history_inputs();
   read_history(file, history);
   return {features_, std::move(history)};
 }
 
-ESPALIER_INLINE std::vector<float> PlanPredictor::predict_row(
-    std::span<const NamedValue> values, const RowHistory* history) const {
+ESPALIER_INLINE std::vector<float> PlanPredictor::predict_row(std::span<const NamedValue> values,
+                                                              const RowHistory* history) const {
   std::vector<InputEvent> found;
   const EncodedData encoded = features_->encode(values, check(found), history);
   counter_->add(1, found);
@@ -98,7 +102,8 @@ ESPALIER_COLD ESPALIER_INLINE const std::vector<std::string>& PlanPredictor::cla
   for (std::size_t k = 0; k < plan().tasks.size(); ++k)
     if (plan().tasks[k].name == task) return features_->state().labels[k].classes;
   std::string known;
-  for (const TaskInfo& t : plan().tasks) known += (known.empty() ? "'" : ", '") + std::string(t.name) + "'";
+  for (const TaskInfo& t : plan().tasks)
+    known += (known.empty() ? "'" : ", '") + std::string(t.name) + "'";
   throw_error<ConfigError>({"no task '", task, "' in the model, expected one of ", known});
 }
 

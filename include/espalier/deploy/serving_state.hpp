@@ -90,7 +90,8 @@ class ServingState {
       const auto found = std::find(names.begin(), names.end(), label.name);
       if (found == names.end()) refuse(label.name);
       if (label.is_text || std::isinf(label.number)) {
-        throw_error<ConfigError>({"label '", label.name, "' is '", label.as_text(), "', expected a number"});
+        throw_error<ConfigError>(
+            {"label '", label.name, "' is '", label.as_text(), "', expected a number"});
       }
       double& value = values[static_cast<std::size_t>(found - names.begin())];
       if (!std::isnan(value)) throw_error<ConfigError>({"label '", label.name, "' is given twice"});
@@ -101,8 +102,10 @@ class ServingState {
 
   [[noreturn]] ESPALIER_COLD void refuse(const std::string& name) const {
     std::string known;
-    for (const std::string& label : history_.columns().labels) known += (known.empty() ? "'" : ", '") + label + "'";
-    throw_error<ConfigError>({"label '", name, "' is none that inputs go by; they go by ", known.empty() ? "none" : known});
+    for (const std::string& label : history_.columns().labels)
+      known += (known.empty() ? "'" : ", '") + label + "'";
+    throw_error<ConfigError>({"label '", name, "' is none that inputs go by; they go by ",
+                              known.empty() ? "none" : known});
   }
 
   std::shared_ptr<const Features> features_;

@@ -17,7 +17,9 @@ namespace detail {
 using AnyBuilder = PlanBuilder<0, 0, 0, 0>;
 
 template <class T>
-concept IsComplete = requires { typename std::bool_constant<(sizeof(T) > 0)>; };
+concept IsComplete = requires {
+  typename std::bool_constant<(sizeof(T) > 0)>;
+};
 
 template <class T>
 struct DerivedFrom : T {};
@@ -25,8 +27,8 @@ struct DerivedFrom : T {};
 /// A class with a failed static_assert, in clang++: it is then not accepted as a base class, and
 /// its members are hidden. The message has already been printed. g++ continues to use such a class.
 template <class T>
-concept IsRefused =
-    IsComplete<T> && std::is_class_v<T> && (!std::is_final_v<T>) && (!std::is_base_of_v<T, DerivedFrom<T>>);
+concept IsRefused = IsComplete<T> && std::is_class_v<T> &&
+    (!std::is_final_v<T>)&&(!std::is_base_of_v<T, DerivedFrom<T>>);
 }  // namespace detail
 
 /// A layer, or a sequence of layers (describe/layers.hpp).
@@ -72,7 +74,9 @@ template <class T, class InputsType, class... Tasks>
 concept IsSharing = requires(detail::AnyBuilder& b) {
   typename T::Operations;
   { T::name } -> std::convertible_to<std::string_view>;
-  { T::template fold<InputsType, Tasks...>(b) } -> std::same_as<std::array<Block, sizeof...(Tasks)>>;
+  {
+    T::template fold<InputsType, Tasks...>(b)
+    } -> std::same_as<std::array<Block, sizeof...(Tasks)>>;
 };
 
 /// The members of a `MultiTaskModel`.
@@ -105,7 +109,10 @@ constexpr Part part_of() {
     return Part::layers;
   } else if constexpr (IsTaskLoss<T>) {
     return Part::loss;
-  } else if constexpr (requires { typename T::Operations; T::name; }) {
+  } else if constexpr (requires {
+                         typename T::Operations;
+                         T::name;
+                       }) {
     return Part::sharing;
   } else {
     return Part::other;

@@ -20,7 +20,8 @@ constexpr auto under(Builder& b, std::string_view name, F make) {
 /// Replaces `automatic` with a concrete initialiser.
 constexpr Init initial(Init init, Activation act) {
   if (init != Init::automatic) return init;
-  const bool rectifier = act == Activation::relu || act == Activation::leaky_relu || act == Activation::gelu || act == Activation::silu;
+  const bool rectifier = act == Activation::relu || act == Activation::leaky_relu ||
+                         act == Activation::gelu || act == Activation::silu;
   return rectifier ? Init::he_uniform : Init::glorot_uniform;
 }
 
@@ -39,7 +40,8 @@ constexpr Block linear(Builder& b, Block x, int units, Activation act = Activati
 
 /// act(W x + b), with tensors `weight` and `bias`.
 template <class Builder>
-constexpr Block affine(Builder& b, Block x, int units, Activation act, Init weights = Init::automatic) {
+constexpr Block affine(Builder& b, Block x, int units, Activation act,
+                       Init weights = Init::automatic) {
   Node node;
   node.in = x;
   node.activation = act;

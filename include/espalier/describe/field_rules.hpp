@@ -10,8 +10,10 @@ namespace espalier::detail {
 struct FieldsAreFields {
   template <bool Holds, Where At>
   static constexpr void say() {
-    static_assert(Holds, "espalier: Inputs takes fields: Numeric<\"age\">, Categorical<\"user\", 16>, Buckets, Hashed, "
-                         "Cross, MeanOf");
+    static_assert(Holds,
+                  "espalier: Inputs takes fields: Numeric<\"age\">, Categorical<\"user\", 16>, "
+                  "Buckets, Hashed, "
+                  "Cross, MeanOf");
   }
 };
 
@@ -32,23 +34,28 @@ struct FieldNames {
 struct SharedTables {
   template <bool Holds, Where At>
   static constexpr void say() {
-    static_assert(Holds, "espalier: fields that share a table must have the same kind, width and buckets");
+    static_assert(Holds,
+                  "espalier: fields that share a table must have the same kind, width and buckets");
   }
 };
 
 struct FieldWidth {
   template <bool Holds, Where At>
   static constexpr void say() {
-    static_assert(Holds, "espalier: a field needs at least one value: Categorical<\"user\", 16> one dimension, "
-                         "NumericVector<\"pixel\", 64> one column");
+    static_assert(
+        Holds,
+        "espalier: a field needs at least one value: Categorical<\"user\", 16> one dimension, "
+        "NumericVector<\"pixel\", 64> one column");
   }
 };
 
 struct FieldOptions {
   template <bool Holds, Where At>
   static constexpr void say() {
-    static_assert(Holds, "espalier: MinCount, SharedTable and Pooled are options of categorical fields, Standardize, "
-                         "Log1p and Clip of numeric ones");
+    static_assert(Holds,
+                  "espalier: MinCount, SharedTable and Pooled are options of categorical fields, "
+                  "Standardize, "
+                  "Log1p and Clip of numeric ones");
   }
 };
 
@@ -90,14 +97,17 @@ struct StandardizedOnce {
 struct BucketCount {
   template <bool Holds, Where At>
   static constexpr void say() {
-    static_assert(Holds, "espalier: Buckets needs 2 to 65536 quantiles, or Edges{18, 65}: Buckets<\"age\", 16, 4>");
+    static_assert(
+        Holds,
+        "espalier: Buckets needs 2 to 65536 quantiles, or Edges{18, 65}: Buckets<\"age\", 16, 4>");
   }
 };
 
 struct BucketSource {
   template <bool Holds, Where At>
   static constexpr void say() {
-    static_assert(Holds, "espalier: Bucketed takes a field of one number: Numeric, MeanOf, CountOf");
+    static_assert(Holds,
+                  "espalier: Bucketed takes a field of one number: Numeric, MeanOf, CountOf");
   }
 };
 
@@ -111,23 +121,30 @@ struct BucketEdges {
 struct HistoryKeys {
   template <bool Holds, Where At>
   static constexpr void say() {
-    static_assert(Holds, "espalier: inputs of the rows before name 1 to 4 columns by which they go: By<\"user\", \"tab\">");
+    static_assert(Holds,
+                  "espalier: inputs of the rows before name 1 to 4 columns by which they go: "
+                  "By<\"user\", \"tab\">");
   }
 };
 
 struct HistoryMoment {
   template <bool Holds, Where At>
   static constexpr void say() {
-    static_assert(Holds, "espalier: MeanOf and CountOf name the column of days, Before<\"date\">, or where there is none "
-                         "Folds<5>; EarlierRows and SincePrevious that of times: SincePrevious<By<\"user\">, \"time\">");
+    static_assert(Holds,
+                  "espalier: MeanOf and CountOf name the column of days, Before<\"date\">, or "
+                  "where there is none "
+                  "Folds<5>; EarlierRows and SincePrevious that of times: "
+                  "SincePrevious<By<\"user\">, \"time\">");
   }
 };
 
 struct HistoryMoments {
   template <bool Holds, Where At>
   static constexpr void say() {
-    static_assert(Holds, "espalier: MeanOf and CountOf go by the days of one column, Before<\"date\">, or where there is "
-                         "none by Folds<5>: one of them is given, once");
+    static_assert(Holds,
+                  "espalier: MeanOf and CountOf go by the days of one column, Before<\"date\">, or "
+                  "where there is "
+                  "none by Folds<5>: one of them is given, once");
   }
 };
 
@@ -141,8 +158,10 @@ struct HistoryFolds {
 struct HistoryOptions {
   template <bool Holds, Where At>
   static constexpr void say() {
-    static_assert(Holds, "espalier: Smoothing is an option of MeanOf, Nth of SincePrevious, Before and Folds of MeanOf "
-                         "and CountOf");
+    static_assert(Holds,
+                  "espalier: Smoothing is an option of MeanOf, Nth of SincePrevious, Before and "
+                  "Folds of MeanOf "
+                  "and CountOf");
   }
 };
 
@@ -163,15 +182,18 @@ struct HistoryBack {
 struct HistoryColumn {
   template <bool Holds, Where At>
   static constexpr void say() {
-    static_assert(Holds, "espalier: two inputs read one column of the rows before, and differ in their keys, Smoothing, "
-                         "column of days or Folds; From<\"other\"> gives one another column");
+    static_assert(Holds,
+                  "espalier: two inputs read one column of the rows before, and differ in their "
+                  "keys, Smoothing, "
+                  "column of days or Folds; From<\"other\"> gives one another column");
   }
 };
 
 struct HistoryTime {
   template <bool Holds, Where At>
   static constexpr void say() {
-    static_assert(Holds, "espalier: the inputs of one model that go by time name the same column of times");
+    static_assert(
+        Holds, "espalier: the inputs of one model that go by time name the same column of times");
   }
 };
 
@@ -182,9 +204,10 @@ struct ClipRange {
   }
 };
 
-using FieldRules = TypeList<FieldsAreFields, FieldsExist, FieldNames, SharedTables, FieldWidth, FieldOptions,
-                            HashedBuckets, HashedMinCount, CrossPool, TransformCount, StandardizedOnce, BucketCount,
-                            BucketSource, BucketEdges, HistoryKeys, HistoryMoment, HistoryMoments, HistoryFolds,
-                            HistoryOptions, HistorySmoothing, HistoryBack, HistoryColumn, HistoryTime, ClipRange>;
+using FieldRules = TypeList<FieldsAreFields, FieldsExist, FieldNames, SharedTables, FieldWidth,
+                            FieldOptions, HashedBuckets, HashedMinCount, CrossPool, TransformCount,
+                            StandardizedOnce, BucketCount, BucketSource, BucketEdges, HistoryKeys,
+                            HistoryMoment, HistoryMoments, HistoryFolds, HistoryOptions,
+                            HistorySmoothing, HistoryBack, HistoryColumn, HistoryTime, ClipRange>;
 
 }  // namespace espalier::detail

@@ -94,7 +94,9 @@ struct Hashed {
 template <FixedString First, FixedString Second, std::int64_t Buckets, int Width, class... Options>
 struct Cross {
   struct Text {
-    static constexpr std::array<std::string_view, 3> parts() { return {First.view(), "+", Second.view()}; }
+    static constexpr std::array<std::string_view, 3> parts() {
+      return {First.view(), "+", Second.view()};
+    }
   };
   static constexpr FieldInfo info() {
     FieldInfo f = Hashed<First, Buckets, Width, Options...>::info();
@@ -126,7 +128,9 @@ Edges(Numbers...) -> Edges<sizeof...(Numbers)>;
 template <class Field, auto Cuts = 0, int Width = 0>
 struct Bucketed {
   struct Text {
-    static constexpr std::array<std::string_view, 2> parts() { return {Field::info().name, ":buckets"}; }
+    static constexpr std::array<std::string_view, 2> parts() {
+      return {Field::info().name, ":buckets"};
+    }
   };
   static constexpr auto cuts = Cuts;
   static constexpr FieldInfo info() {

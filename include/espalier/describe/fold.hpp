@@ -19,7 +19,8 @@ namespace detail {
 struct OperationListed {
   template <bool Holds, Where At>
   static constexpr void say() {
-    static_assert(Holds, "espalier: a layer emits an operation that it does not list in `Operations`");
+    static_assert(Holds,
+                  "espalier: a layer emits an operation that it does not list in `Operations`");
   }
 };
 
@@ -43,15 +44,22 @@ inline constexpr PlanSizes sizes_of = count_sizes<Model>();
 
 /// False if the compiler has already reported an error in a part of the model.
 template <class Model>
-concept Folds = requires { typename std::bool_constant<(sizes_of<Model>.nodes >= 0)>; };
+concept Folds = requires {
+  typename std::bool_constant<(sizes_of<Model>.nodes >= 0)>;
+};
 
 template <class Model>
-concept FitsTogether = requires { requires sizes_of<Model>.broken == 0; };
+concept FitsTogether = requires {
+  requires sizes_of<Model>
+  .broken == 0;
+};
 
 /// The rule that the plan of `Model` breaks; AllHold if none.
 template <class Model, RuleId Broken>
-using BrokenRule = typename FindRule<Broken, JoinUnique<typename SplitList<typename Model::Operations>::Rules,
-                                                        TypeList<OperationListed, TensorNames, TensorsAdjoin>>>::type;
+using BrokenRule =
+    typename FindRule<Broken,
+                      JoinUnique<typename SplitList<typename Model::Operations>::Rules,
+                                 TypeList<OperationListed, TensorNames, TensorsAdjoin>>>::type;
 
 template <class Model>
 struct FoldOf {
@@ -101,7 +109,8 @@ struct FoldOf {
                     filled.plan.tensors,
                     filled.plan.tables,
                     filled.plan.tasks,
-                    std::span<const Block>(filled.zeroed.data(), static_cast<std::size_t>(filled.plan.sizes.zeroed)),
+                    std::span<const Block>(filled.zeroed.data(),
+                                           static_cast<std::size_t>(filled.plan.sizes.zeroed)),
                     filled.plan.sizes,
                     Schema{Model::fields, Model::labels}};
   }();
@@ -109,7 +118,8 @@ struct FoldOf {
 
 /// The fold of `Model`, or of NoModel if `Model` is not a model or breaks a rule.
 template <class Model>
-using Fold = FoldOf<std::conditional_t<FitsTogether<ModelOrNone<Model>>, ModelOrNone<Model>, NoModel>>;
+using Fold =
+    FoldOf<std::conditional_t<FitsTogether<ModelOrNone<Model>>, ModelOrNone<Model>, NoModel>>;
 
 }  // namespace detail
 
@@ -117,11 +127,14 @@ using Fold = FoldOf<std::conditional_t<FitsTogether<ModelOrNone<Model>>, ModelOr
 template <class Model>
 [[nodiscard]] constexpr const PlanView& plan_of() {
   constexpr bool model = IsModel<Model>;  // a concept would add 20 lines to the compiler's message
-  static_assert(model, "espalier: expected a model: struct Model : MultiTaskModel<Inputs<...>, SharedBottom<...>, Click, Buy> {}");
+  static_assert(model,
+                "espalier: expected a model: struct Model : MultiTaskModel<Inputs<...>, "
+                "SharedBottom<...>, Click, Buy> {}");
   using Checked = detail::ModelOrNone<Model>;
   if constexpr (detail::Folds<Checked>) {
     constexpr PlanSizes sizes = detail::sizes_of<Checked>;
-    detail::BrokenRule<Checked, sizes.broken>::template say<sizes.broken == 0, Where(sizes.where)>();
+    detail::BrokenRule<Checked, sizes.broken>::template say<sizes.broken == 0,
+                                                            Where(sizes.where)>();
   }
   return detail::Fold<Model>::view;
 }

@@ -140,7 +140,8 @@ constexpr int back_of() {
 template <FixedString Label, class Keys = void, class Day = void, class... Options>
 struct MeanOf {
   static constexpr FieldInfo info() {
-    FieldInfo f = detail::history_field<detail::JoinedName<detail::MeanText<Label>>, Keys>(HistoryKind::mean);
+    FieldInfo f =
+        detail::history_field<detail::JoinedName<detail::MeanText<Label>>, Keys>(HistoryKind::mean);
     f.history.label = Label.view();
     detail::apply_moment<Day>(f);
     f.history.smoothing = 20;

@@ -46,8 +46,9 @@ constexpr bool histories_agree(std::span<const FieldInfo> fields) {
     for (const FieldInfo& g : fields) {
       const HistoryInfo &a = f.history, &b = g.history;
       if (f.column != g.column || !a.exists() || !b.exists()) continue;
-      const bool same_rows = a.kind == b.kind && a.day == b.day && a.time == b.time && a.back == b.back &&
-                             a.folds == b.folds && std::equal(a.keys.begin(), a.keys.end(), b.keys.begin(), b.keys.end());
+      const bool same_rows = a.kind == b.kind && a.day == b.day && a.time == b.time &&
+                             a.back == b.back && a.folds == b.folds &&
+                             std::equal(a.keys.begin(), a.keys.end(), b.keys.begin(), b.keys.end());
       if (!same_rows || a.label != b.label || a.smoothing != b.smoothing) return false;
     }
   }
@@ -55,13 +56,16 @@ constexpr bool histories_agree(std::span<const FieldInfo> fields) {
 }
 
 constexpr RuleId broken_rule(const HistoryInfo& h) {
-  const bool smooths = h.kind == HistoryKind::mean, goes_back = h.kind == HistoryKind::since_previous;
+  const bool smooths = h.kind == HistoryKind::mean,
+             goes_back = h.kind == HistoryKind::since_previous;
   const bool of_rows = smooths || h.kind == HistoryKind::count;
-  if ((!smooths && h.smoothing != 0) || (!goes_back && h.back != 1) || (!of_rows && h.moments > 0)) return rule_id<HistoryOptions>;
+  if ((!smooths && h.smoothing != 0) || (!goes_back && h.back != 1) || (!of_rows && h.moments > 0))
+    return rule_id<HistoryOptions>;
   if (!h.exists()) return 0;
   if (h.keys.empty() || h.keys.size() > 4) return rule_id<HistoryKeys>;
   if (h.moments > 1) return rule_id<HistoryMoments>;
-  if (h.moments == 1 && h.day.empty() && (h.folds < 2 || h.folds > 32)) return rule_id<HistoryFolds>;
+  if (h.moments == 1 && h.day.empty() && (h.folds < 2 || h.folds > 32))
+    return rule_id<HistoryFolds>;
   if (!h.folded() && (h.daily() ? h.day : h.time).empty()) return rule_id<HistoryMoment>;
   if (h.back < 1 || h.back > 8) return rule_id<HistoryBack>;
   return h.smoothing >= 0 ? 0 : rule_id<HistorySmoothing>;
@@ -69,7 +73,8 @@ constexpr RuleId broken_rule(const HistoryInfo& h) {
 
 constexpr RuleId broken_bucket_rule(const FieldInfo& f) {
   if (f.min_count != 1 || f.table != f.name || f.pool != Pool::none) return rule_id<FieldOptions>;
-  if (f.edges.empty()) return f.most_buckets >= 2 && f.most_buckets <= 65536 ? 0 : rule_id<BucketCount>;
+  if (f.edges.empty())
+    return f.most_buckets >= 2 && f.most_buckets <= 65536 ? 0 : rule_id<BucketCount>;
   for (std::size_t i = 0; i < f.edges.size(); ++i) {
     const double x = f.edges[i];
     if (!(x - x == 0) || (i > 0 && !(f.edges[i - 1] < x))) return rule_id<BucketEdges>;
@@ -81,7 +86,8 @@ constexpr RuleId broken_bucket_rule(const FieldInfo& f) {
 constexpr RuleId broken_rule(const FieldInfo& f) {
   if (f.kind == FieldKind::buckets && broken_bucket_rule(f) != 0) return broken_bucket_rule(f);
   if (f.width < 1) return rule_id<FieldWidth>;
-  if (f.transform_count > static_cast<int>(FieldInfo::max_transforms)) return rule_id<TransformCount>;
+  if (f.transform_count > static_cast<int>(FieldInfo::max_transforms))
+    return rule_id<TransformCount>;
   int standardized = 0;
   for (int i = 0; i < f.transform_count; ++i) {
     const Transform& t = f.transforms[static_cast<std::size_t>(i)];
@@ -130,8 +136,9 @@ struct Inputs {
   static constexpr std::size_t count = sizeof...(Fields);
   static constexpr std::array<FieldInfo, count> fields{detail::field_or_none<Fields>()...};
 
-  static constexpr detail::Fault fault =
-      (IsField<Fields> && ...) ? detail::fault_of(fields) : detail::Fault{rule_id<detail::FieldsAreFields>, {}};
+  static constexpr detail::Fault fault = (IsField<Fields> && ...)
+                                             ? detail::fault_of(fields)
+                                             : detail::Fault{rule_id<detail::FieldsAreFields>, {}};
 
   static constexpr int width = [] {
     int sum = 0;
@@ -187,7 +194,8 @@ struct Inputs {
         continue;
       }
       const std::size_t first = tables_of_fields.first[i];
-      tables[i] = first == i ? b.table(f.table, tables_of_fields.vocabulary[i], f.width) : tables[first];
+      tables[i] =
+          first == i ? b.table(f.table, tables_of_fields.vocabulary[i], f.width) : tables[first];
       node.table = tables[i];
       node.field = categorical++;
       node.pool = f.pool;

@@ -54,7 +54,9 @@ struct ByName {
 namespace detail {
 
 template <class Rule>
-concept MakesLabels = requires(LabelInfo& l) { Rule::apply(l); };
+concept MakesLabels = requires(LabelInfo& l) {
+  Rule::apply(l);
+};
 
 /// The type of `Label<…>`. Task reports its errors.
 template <FixedString Column, class... Rules>

@@ -181,7 +181,8 @@ namespace detail {
 struct ResidualWidth {
   template <bool Holds, Where At>
   static constexpr void say() {
-    static_assert(Holds, "espalier: the layers inside Residual must give as many values as they take");
+    static_assert(Holds,
+                  "espalier: the layers inside Residual must give as many values as they take");
   }
 };
 }  // namespace detail
@@ -190,7 +191,8 @@ struct ResidualWidth {
 template <class... Ls>
 struct Residual {
   using Inside = Layers<Ls...>;
-  using Operations = JoinUnique<typename Inside::Operations, TypeList<ops::Add, detail::ResidualWidth>>;
+  using Operations =
+      JoinUnique<typename Inside::Operations, TypeList<ops::Add, detail::ResidualWidth>>;
   static constexpr int width(int in) { return in; }
 
   template <class Builder>

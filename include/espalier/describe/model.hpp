@@ -16,8 +16,9 @@ namespace detail {
 
 template <class InputsType, class Sharing, class... Tasks>
 struct Arranged {
-  using Operations = JoinUnique<typename InputsType::Operations, typename Sharing::Operations,
-                                typename Tasks::Operations..., TypeList<LossIsLoss, TowerInput, TaskLogits>>;
+  using Operations =
+      JoinUnique<typename InputsType::Operations, typename Sharing::Operations,
+                 typename Tasks::Operations..., TypeList<LossIsLoss, TowerInput, TaskLogits>>;
   using TaskList = TypeList<Tasks...>;
   static constexpr int task_count = sizeof...(Tasks);
   static constexpr std::string_view architecture = Sharing::name;
@@ -39,8 +40,14 @@ struct Arranged {
       info.representation = in[k++];
       b.add_task(info);
     };
-    (add(TaskInfo{Tasks::name, Tasks::Loss::name, Tasks::weight, {}, Tasks::Loss::outputs,
-                  Tasks::Loss::label, Tasks::Loss::outputs, {}},
+    (add(TaskInfo{Tasks::name,
+                  Tasks::Loss::name,
+                  Tasks::weight,
+                  {},
+                  Tasks::Loss::outputs,
+                  Tasks::Loss::label,
+                  Tasks::Loss::outputs,
+                  {}},
          !std::is_same_v<typename Tasks::Loss, NoLoss>),
      ...);
   }

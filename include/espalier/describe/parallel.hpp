@@ -19,7 +19,9 @@ inline constexpr bool is_dense<Dense<U, A, I>> = true;
 namespace detail {
 
 template <class L>
-inline constexpr bool is_elementwise = requires { L::elementwise; };
+inline constexpr bool is_elementwise = requires {
+  L::elementwise;
+};
 
 /// Folds one layer of `count` parallel copies. If `joint`, all copies read the same block `in`: a
 /// Dense is then one wider matmul. Otherwise copy i reads rows i·w … of `in`, w = in.rows / count:
@@ -39,10 +41,10 @@ constexpr Block fold_parallel_layer(Builder& b, Block in, int count, std::string
         const auto path = b.scope(name, i);
         const auto layer = b.scope("dense", position);
         b.template require<detail::DenseUnits>(L::units > 0);
-        b.join(
-            node.parameters[static_cast<std::size_t>(vector)],
-            vector == 0 ? b.tensor("weight", L::units, rows, detail::initial(L::weights, L::activation))
-                        : b.tensor("bias", L::units, 0, Init::zeros));
+        b.join(node.parameters[static_cast<std::size_t>(vector)],
+               vector == 0
+                   ? b.tensor("weight", L::units, rows, detail::initial(L::weights, L::activation))
+                   : b.tensor("bias", L::units, 0, Init::zeros));
       }
     }
     if (needs_pre_activation(L::activation)) node.cache = b.block(L::units * count, in.steps);
@@ -84,7 +86,8 @@ struct Parallel<Layers<Ls...>> {
     static_assert(sizeof...(Ls) > 0, "espalier: an expert needs at least one layer");
     int position = 0;
     // joint: true while all copies still have the same values
-    ((in = detail::fold_parallel_layer<detail::LayerOrNone<Ls>>(b, in, Count, name, position, joint),
+    ((in =
+          detail::fold_parallel_layer<detail::LayerOrNone<Ls>>(b, in, Count, name, position, joint),
       joint = joint && detail::is_elementwise<Ls>, ++position),
      ...);
     if (!joint) return in;
@@ -150,8 +153,8 @@ struct Towers {
         return logits;
       }
     }
-    ((logits[static_cast<std::size_t>(task)] = one<Tasks, typename Tasks::Chain>(
-          b, in[static_cast<std::size_t>(task)], task, 0),
+    ((logits[static_cast<std::size_t>(task)] =
+          one<Tasks, typename Tasks::Chain>(b, in[static_cast<std::size_t>(task)], task, 0),
       ++task),
      ...);
     return logits;
@@ -174,16 +177,16 @@ struct Towers {
     const auto layer = b.scope("dense", 0);
     b.template require<detail::DenseUnits>(L::units > 0);
     const auto owner = b.owned_by(task);
-    const Extent at = weight ? b.tensor("weight", L::units, inputs,
-                                        detail::initial(L::weights, L::activation))
-                             : b.tensor("bias", L::units, 0, Init::zeros);
+    const Extent at =
+        weight ? b.tensor("weight", L::units, inputs, detail::initial(L::weights, L::activation))
+               : b.tensor("bias", L::units, 0, Init::zeros);
     return at;
   }
 
   template <class Builder>
   static constexpr std::array<Block, count> fold_first(Builder& b, Block in) {
-    constexpr Activation act = detail::activation_of<
-        First<typename std::tuple_element_t<0, std::tuple<Tasks...>>>>();
+    constexpr Activation act =
+        detail::activation_of<First<typename std::tuple_element_t<0, std::tuple<Tasks...>>>>();
     constexpr std::array<int, count> units{First<Tasks>::units...};
     constexpr int sum = (First<Tasks>::units + ...);
     Node node;

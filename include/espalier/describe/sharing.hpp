@@ -89,8 +89,8 @@ struct Mmoe {
     };
     (gate_tensor(Tasks::name), ...);
     gate.out = b.block(Experts * tasks, x.steps);
-    const Block gates =
-        detail::under(b, "gates", [&] { return detail::softmax(b, b.template emit<ops::Dense>(gate), tasks); });
+    const Block gates = detail::under(
+        b, "gates", [&] { return detail::softmax(b, b.template emit<ops::Dense>(gate), tasks); });
 
     std::array<Block, sizeof...(Tasks)> out{};
     for (int k = 0; k < tasks; ++k) {

@@ -18,38 +18,47 @@ namespace espalier::detail {
 struct LossIsLoss {
   template <bool Holds, Where At>
   static constexpr void say() {
-    static_assert(Holds, "espalier: a task's second argument is a loss: BinaryCrossEntropy, MeanSquaredError, or a struct "
-                         "of yours with name, label, outputs, evaluate and predict");
+    static_assert(Holds,
+                  "espalier: a task's second argument is a loss: BinaryCrossEntropy, "
+                  "MeanSquaredError, or a struct "
+                  "of yours with name, label, outputs, evaluate and predict");
   }
 };
 
 struct LayersAreLayers {
   template <bool Holds, Where At>
   static constexpr void say() {
-    static_assert(Holds, "espalier: expected layers: Mlp<64, 32>, Dense<64>, Dropout<Rate{0.1}>, several of them in "
-                         "Layers, or a struct of yours with Operations and fold(builder, block, position)");
+    static_assert(
+        Holds,
+        "espalier: expected layers: Mlp<64, 32>, Dense<64>, Dropout<Rate{0.1}>, several of them in "
+        "Layers, or a struct of yours with Operations and fold(builder, block, position)");
   }
 };
 
 struct SharingIsSharing {
   template <bool Holds, Where At>
   static constexpr void say() {
-    static_assert(Holds, "espalier: expected a way to share, such as SharedBottom<Mlp<64, 32>> or Mmoe<8, Mlp<64>>");
+    static_assert(
+        Holds,
+        "espalier: expected a way to share, such as SharedBottom<Mlp<64, 32>> or Mmoe<8, Mlp<64>>");
   }
 };
 
 struct TowerInput {
   template <bool Holds, Where At>
   static constexpr void say() {
-    static_assert(Holds, "espalier: a way to share left the block that this task's tower reads empty");
+    static_assert(Holds,
+                  "espalier: a way to share left the block that this task's tower reads empty");
   }
 };
 
 struct TaskLogits {
   template <bool Holds, Where At>
   static constexpr void say() {
-    static_assert(Holds, "espalier: a task's tower ends in one step of as many values as its loss has outputs: what has several "
-                         "steps is put together before");
+    static_assert(Holds,
+                  "espalier: a task's tower ends in one step of as many values as its loss has "
+                  "outputs: what has several "
+                  "steps is put together before");
   }
 };
 

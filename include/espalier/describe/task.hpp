@@ -32,7 +32,9 @@ inline constexpr bool is_layers<Layers<Ls...>> = true;
 template <class T>
 inline constexpr bool is_weight = std::same_as<T, Weight>;
 template <class T>
-inline constexpr bool is_label = requires { requires T::is_label; };
+inline constexpr bool is_label = requires {
+  requires T::is_label;
+};
 
 template <class List, class L>
 struct Append;
@@ -67,7 +69,9 @@ struct TaskOptions<W, TowerLayers, LabelFrom, First, Rest...> {
 
 /// True for a loss whose labels may be shifted and scaled: see losses/loss.hpp.
 template <class L>
-inline constexpr bool scales_labels = requires { requires L::scales_labels; };
+inline constexpr bool scales_labels = requires {
+  requires L::scales_labels;
+};
 
 }  // namespace detail
 
@@ -83,12 +87,17 @@ struct Task {
   template <class T>
   using Plain = std::remove_const_t<T>;
   static_assert(!TaskName.view().empty(), "espalier: a task needs a name");
-  static_assert(((detail::is_weight<Plain<decltype(Options)>> || detail::is_layers<Plain<decltype(Options)>> ||
+  static_assert(((detail::is_weight<Plain<decltype(Options)>> ||
+                  detail::is_layers<Plain<decltype(Options)>> ||
                   detail::is_label<Plain<decltype(Options)>>)&&...),
-                "espalier: behind a task's loss stand Weight{...}, Tower<...> (or Layers<...>{}) and Label<...>, in any order");
-  static_assert((detail::is_weight<Plain<decltype(Options)>> + ... + 0) <= 1, "espalier: a task has one Weight");
-  static_assert((detail::is_layers<Plain<decltype(Options)>> + ... + 0) <= 1, "espalier: a task has one Tower");
-  static_assert((detail::is_label<Plain<decltype(Options)>> + ... + 0) <= 1, "espalier: a task has one Label");
+                "espalier: behind a task's loss stand Weight{...}, Tower<...> (or Layers<...>{}) "
+                "and Label<...>, in any order");
+  static_assert((detail::is_weight<Plain<decltype(Options)>> + ... + 0) <= 1,
+                "espalier: a task has one Weight");
+  static_assert((detail::is_layers<Plain<decltype(Options)>> + ... + 0) <= 1,
+                "espalier: a task has one Tower");
+  static_assert((detail::is_label<Plain<decltype(Options)>> + ... + 0) <= 1,
+                "espalier: a task has one Label");
 
   using Loss = detail::LossOrNone<LossType>;
   using Sorted = detail::TaskOptions<Weight{}, Layers<>, detail::LabelOption<TaskName>, Options...>;
@@ -99,9 +108,11 @@ struct Task {
   static_assert(weight >= 0, "espalier: a task's weight must not be negative");
 
   static_assert(Sorted::Label::knows_rules,
-                "espalier: behind a Label's column stand Equals, OneOf, AtLeast, ByName, Standardize, Log1p or AsIs");
+                "espalier: behind a Label's column stand Equals, OneOf, AtLeast, ByName, "
+                "Standardize, Log1p or AsIs");
   static_assert(!Sorted::Label::knows_rules || Sorted::Label::has_one_rule,
-                "espalier: a Label has one of Equals, OneOf, AtLeast and ByName, or transforms of numbers: AsIs, Standardize, "
+                "espalier: a Label has one of Equals, OneOf, AtLeast and ByName, or transforms of "
+                "numbers: AsIs, Standardize, "
                 "Log1p, or Log1p and then Standardize");
 
   static constexpr LabelInfo label = [] {
@@ -113,17 +124,23 @@ struct Task {
     if (detail::scales_labels<Loss> && !Sorted::Label::transforms) l.standardize = true;
     return l;
   }();
-  static_assert(label.kind == LabelKind::binary || (label.rule != LabelRule::one_of && label.rule != LabelRule::at_least),
-                "espalier: Equals, OneOf and AtLeast make labels of 0 and 1, for losses such as BinaryCrossEntropy");
-  static_assert(label.kind == LabelKind::classes || label.rule != LabelRule::by_name,
-                "espalier: ByName is for labels that are classes, for losses such as SoftmaxCrossEntropy");
+  static_assert(label.kind == LabelKind::binary ||
+                    (label.rule != LabelRule::one_of && label.rule != LabelRule::at_least),
+                "espalier: Equals, OneOf and AtLeast make labels of 0 and 1, for losses such as "
+                "BinaryCrossEntropy");
+  static_assert(
+      label.kind == LabelKind::classes || label.rule != LabelRule::by_name,
+      "espalier: ByName is for labels that are classes, for losses such as SoftmaxCrossEntropy");
   static_assert(label.kind == LabelKind::real || !detail::scales_labels<Loss>,
-                "espalier: a loss that scales its labels takes real numbers: counts and classes are as they are");
+                "espalier: a loss that scales its labels takes real numbers: counts and classes "
+                "are as they are");
   static_assert(detail::scales_labels<Loss> || (!label.standardize && !label.log1p),
-                "espalier: this loss takes labels as they are: Standardize and Log1p are for squared, absolute and Huber loss");
+                "espalier: this loss takes labels as they are: Standardize and Log1p are for "
+                "squared, absolute and Huber loss");
 
   /// The tower's layers, followed by the head.
-  using Chain = typename detail::Append<TowerType, espalier::Dense<Loss::outputs, Activation::identity>>::type;
+  using Chain = typename detail::Append<TowerType,
+                                        espalier::Dense<Loss::outputs, Activation::identity>>::type;
 };
 
 }  // namespace espalier

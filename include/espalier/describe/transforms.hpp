@@ -18,12 +18,16 @@ constexpr void add_transform(FieldInfo& f, Transform t) {
 }  // namespace detail
 
 struct Log1p {  ///< sign(x) · log(1 + |x|)
-  static constexpr void apply(FieldInfo& f) { detail::add_transform(f, {TransformKind::log1p, 0, 0}); }
+  static constexpr void apply(FieldInfo& f) {
+    detail::add_transform(f, {TransformKind::log1p, 0, 0});
+  }
   static constexpr void apply(LabelInfo& l) { l.log1p = true; }
   static constexpr bool transforms = true;
 };
 struct Standardize {  ///< (x − mean) / standard deviation, both of the training split
-  static constexpr void apply(FieldInfo& f) { detail::add_transform(f, {TransformKind::standardize, 0, 0}); }
+  static constexpr void apply(FieldInfo& f) {
+    detail::add_transform(f, {TransformKind::standardize, 0, 0});
+  }
   static constexpr void apply(LabelInfo& l) { l.standardize = true; }
   static constexpr bool transforms = true;
 };
@@ -40,14 +44,18 @@ struct Range {
 };
 template <Range R>
 struct Clip {  ///< min(max(x, low), high); for inputs only
-  static constexpr void apply(FieldInfo& f) { detail::add_transform(f, {TransformKind::clip, R.low, R.high}); }
+  static constexpr void apply(FieldInfo& f) {
+    detail::add_transform(f, {TransformKind::clip, R.low, R.high});
+  }
   static constexpr bool transforms = true;
 };
 
 namespace detail {
 
 template <class Rule>
-inline constexpr bool is_transform = requires { requires Rule::transforms; };
+inline constexpr bool is_transform = requires {
+  requires Rule::transforms;
+};
 
 /// Applies the options; if none of them is a transform, also the `Usual` ones.
 template <class... Usual, class... Options>

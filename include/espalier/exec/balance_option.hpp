@@ -33,10 +33,11 @@ class BalanceOption : public LossWeighting {
   BalanceOption(LossWeighting balance) : LossWeighting(std::move(balance)) {}
 
   template <class M>
-  requires(!std::derived_from<M, LossWeighting> && (detail::is_gradient_method<M> || WeightingMethod<M>))
-      BalanceOption(M method)
+  requires(!std::derived_from<M, LossWeighting> &&
+           (detail::is_gradient_method<M> || WeightingMethod<M>)) BalanceOption(M method)
       : LossWeighting(std::move(method)) {
-    if constexpr (detail::is_gradient_method<M>) factory_ = AggregatorFactoryOf<M::needs_coordinates>::factory();
+    if constexpr (detail::is_gradient_method<M>)
+      factory_ = AggregatorFactoryOf<M::needs_coordinates>::factory();
   }
   // NOLINTEND(google-explicit-constructor)
 
@@ -50,8 +51,12 @@ class BalanceOption : public LossWeighting {
 /// Throws ConfigError for a gradient method that was first converted to LossWeighting: the code
 /// that drives it is unknown then.
 ESPALIER_COLD inline void require_aggregator_factory(const BalanceOption& option) {
-  if (option.aggregator_factory() != nullptr || LossWeighting(option).gradients() == nullptr) return;
-  throw_error<ConfigError>({"balance is '", option.name(), "' held as a LossWeighting, expected the method itself or make_balance(\"", option.name(), "\")"});
+  if (option.aggregator_factory() != nullptr || LossWeighting(option).gradients() == nullptr)
+    return;
+  throw_error<ConfigError>(
+      {"balance is '", option.name(),
+       "' held as a LossWeighting, expected the method itself or make_balance(\"", option.name(),
+       "\")"});
 }
 
 }  // namespace espalier

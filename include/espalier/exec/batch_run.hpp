@@ -39,20 +39,20 @@ struct BatchRun {
   Index capacity = 0;  ///< samples of the largest batch
   Index tasks = 0;
   Index max_microbatches = 0, max_microbatch = 0, max_accumulators = 0;  ///< over all batch sizes
-  bool segmented = false;                              ///< some operation needs the whole batch
+  bool segmented = false;  ///< some operation needs the whole batch
 
   SparseGradients<T> sparse;
   std::vector<const T*> tables;
   /// One per thread, or one per microbatch if the plan or the balancing method needs barriers.
   std::vector<Workspace<T>> workspaces;
-  std::vector<Buffer<T>> accumulators;   ///< gradients of the dense parameters, to be summed
+  std::vector<Buffer<T>> accumulators;  ///< gradients of the dense parameters, to be summed
   Buffer<T> scratch, merged, lookup_gradients;
   std::vector<double> losses, weights;
   std::vector<double> totals;  ///< Σ sample weight over the labelled samples of each task
   std::vector<double> microbatch_losses;
   /// Per microbatch: sums of auxiliary losses, one per task, then the tasks' weights.
   std::vector<double> auxiliary;
-  double batch_weight = 0;        ///< Σ sample weight over all samples
+  double batch_weight = 0;  ///< Σ sample weight over all samples
   std::vector<T> label_deviations;
 
   // State of the current batch, and settings.
@@ -62,8 +62,8 @@ struct BatchRun {
   bool training = true;
   Weigh weigh = nullptr;
   void* weigh_context = nullptr;
-  Reducer<T>* reducer = nullptr;  ///< null unless other ranks have parts of the batch; not owned
-  Index samples_before = 0;       ///< samples on lower ranks
+  Reducer<T>* reducer = nullptr;     ///< null unless other ranks have parts of the batch; not owned
+  Index samples_before = 0;          ///< samples on lower ranks
   std::vector<std::string> without;  ///< names of passes to leave out
   std::vector<PassNote> notes;       ///< notes that apply to every training schedule
   const ExecutionSchedule<T>* current = nullptr;  ///< schedule that computed the gradients
@@ -71,13 +71,19 @@ struct BatchRun {
 
   /// `vocabulary_rows`: rows of each vocabulary's tables. Throws ConfigError if max_batch < 1, and
   /// as Parameters does.
-  ESPALIER_COLD BatchRun(const Program<T, Cpu>& of, const std::vector<Index>& vocabulary_rows, Index max_batch, int threads,
-                         Cpu on)
-      : program(of), device(on), pool(threads), parameters(of.plan, vocabulary_rows), capacity(max_batch) {
-    if (max_batch < 1) throw ConfigError("batch_size is " + std::to_string(max_batch) + ", expected 1 or more");
+  ESPALIER_COLD BatchRun(const Program<T, Cpu>& of, const std::vector<Index>& vocabulary_rows,
+                         Index max_batch, int threads, Cpu on)
+      : program(of),
+        device(on),
+        pool(threads),
+        parameters(of.plan, vocabulary_rows),
+        capacity(max_batch) {
+    if (max_batch < 1)
+      throw ConfigError("batch_size is " + std::to_string(max_batch) + ", expected 1 or more");
     const PlanSizes& sizes = program.plan.sizes;
     for (const auto& operation : program.operations) {
-      segmented = segmented || operation.merge_forward != nullptr || operation.merge_backward != nullptr;
+      segmented =
+          segmented || operation.merge_forward != nullptr || operation.merge_backward != nullptr;
     }
     tasks = static_cast<Index>(program.plan.tasks.size());
     const auto each_task = static_cast<std::size_t>(tasks);
@@ -100,7 +106,8 @@ struct BatchRun {
     const Index threads_at_work = pool.threads();
     const Index made = segmented ? (std::max)(max_microbatches, threads_at_work) : threads_at_work;
     for (Index i = 0; i < made; ++i) workspaces.emplace_back(program.plan, max_microbatch);
-    for (Index i = 0; i < max_accumulators; ++i) accumulators.emplace_back(static_cast<std::size_t>(sizes.parameters));
+    for (Index i = 0; i < max_accumulators; ++i)
+      accumulators.emplace_back(static_cast<std::size_t>(sizes.parameters));
     scratch = Buffer<T>(static_cast<std::size_t>(sizes.scratch * max_microbatches));
     merged = Buffer<T>(static_cast<std::size_t>(sizes.scratch));
     microbatch_losses.assign(static_cast<std::size_t>(tasks * max_microbatches), 0.0);
@@ -132,7 +139,8 @@ struct BatchRun {
 
   void make_workspace_for_each_microbatch() {
     if (static_cast<Index>(workspaces.size()) >= microbatches.count) return;
-    while (static_cast<Index>(workspaces.size()) < max_microbatches) workspaces.emplace_back(plan(), max_microbatch);
+    while (static_cast<Index>(workspaces.size()) < max_microbatches)
+      workspaces.emplace_back(plan(), max_microbatch);
   }
 
   [[nodiscard]] C context(Index microbatch, Index workspace, Index accumulator) {
@@ -174,21 +182,26 @@ struct BatchRun {
         case Scope::microbatch:
           while (end < steps.size() && steps[end].scope == Scope::microbatch) ++end;
           pool.run(microbatches.accumulators, [&](Index accumulator, int worker) {
-            for (Index microbatch = microbatches.first(accumulator); microbatch < microbatches.first(accumulator + 1); ++microbatch) {
-              const C c = context(microbatch, schedule.waits ? microbatch : Index{worker}, accumulator);
+            for (Index microbatch = microbatches.first(accumulator);
+                 microbatch < microbatches.first(accumulator + 1); ++microbatch) {
+              const C c =
+                  context(microbatch, schedule.waits ? microbatch : Index{worker}, accumulator);
               for (std::size_t i = begin; i < end; ++i) steps[i].run_on(c);
             }
           });
           break;
         case Scope::pieces:
           pool.run(step.pieces, [&](Index piece, int worker) {
-            step.piece(step.state, step.item, piece, worker, {&batch, parameters.dense.data(), tables.data(), accumulators[0].data()});
+            step.piece(step.state, step.item, piece, worker,
+                       {&batch, parameters.dense.data(), tables.data(), accumulators[0].data()});
           });
           break;
         case Scope::merge:
           if (step.is_on()) merge(step.merge, *step.node);
           break;
-        case Scope::once: step.once(step.state, step.item); break;
+        case Scope::once:
+          step.once(step.state, step.item);
+          break;
       }
       begin = end;
     }
@@ -206,7 +219,9 @@ struct BatchRun {
   }
   /// First step of a schedule: zeroes the sums of auxiliary losses.
   [[nodiscard]] Step<T> start_step() {
-    return microbatch_step(Phase::forward, "start", [](BatchRun& run, const C& c) { std::fill_n(c.auxiliary, run.tasks, 0.0); });
+    return microbatch_step(Phase::forward, "start", [](BatchRun& run, const C& c) {
+      std::fill_n(c.auxiliary, run.tasks, 0.0);
+    });
   }
 
   /// Computes a task's loss over a microbatch, and the gradient of its logits.
@@ -214,10 +229,12 @@ struct BatchRun {
     const auto at = static_cast<std::size_t>(k);
     const TaskInfo& task = plan().tasks[at];
     const double scale = totals[at] > 0 ? weights[at] / totals[at] : 0.0;
-    double& value = microbatch_losses[static_cast<std::size_t>(c.first / microbatches.size * tasks + k)];
-    value = program.losses[at].evaluate(as_const(c.value(task.logits)), batch.labels.column(k) + c.first,
-                                        batch.weights == nullptr ? nullptr : batch.weights + c.first, static_cast<T>(scale),
-                                        c.gradient(task.logits), label_deviations[at]);
+    double& value =
+        microbatch_losses[static_cast<std::size_t>(c.first / microbatches.size * tasks + k)];
+    value = program.losses[at].evaluate(
+        as_const(c.value(task.logits)), batch.labels.column(k) + c.first,
+        batch.weights == nullptr ? nullptr : batch.weights + c.first, static_cast<T>(scale),
+        c.gradient(task.logits), label_deviations[at]);
     if (c.auxiliary == nullptr) return;
     if (batch_weight > 0) value += c.auxiliary[k] * (totals[at] / batch_weight);
     c.auxiliary[tasks + k] = totals[at] > 0 ? weights[at] : 0.0;
@@ -237,26 +254,29 @@ struct BatchRun {
   /// Calls work for each microbatch, with the activations left by a schedule that `waits`.
   void each_microbatch(FunctionRef<void(const C& c, Index microbatch)> work) {
     pool.run(microbatches.accumulators, [&](Index accumulator, int) {
-      for (Index microbatch = microbatches.first(accumulator); microbatch < microbatches.first(accumulator + 1); ++microbatch) {
+      for (Index microbatch = microbatches.first(accumulator);
+           microbatch < microbatches.first(accumulator + 1); ++microbatch) {
         work(context(microbatch, microbatch, accumulator), microbatch);
       }
     });
   }
 
   void merge(typename OperationFunctions<T, Cpu>::Merge function, const Node& node) {
-    function(node, scratch.data() + node.scratch, plan().sizes.scratch, microbatches.count, parameters.dense.data(),
-             merged.data() + node.scratch);
+    function(node, scratch.data() + node.scratch, plan().sizes.scratch, microbatches.count,
+             parameters.dense.data(), merged.data() + node.scratch);
   }
 
   /// Computes Σ sample weight over the labelled samples of each task, and over all samples.
   void sum_label_weights() {
     batch_weight = batch.weights == nullptr ? static_cast<double>(batch.size) : 0;
-    for (Index j = 0; batch.weights != nullptr && j < batch.size; ++j) batch_weight += static_cast<double>(batch.weights[j]);
+    for (Index j = 0; batch.weights != nullptr && j < batch.size; ++j)
+      batch_weight += static_cast<double>(batch.weights[j]);
     for (Index k = 0; k < tasks; ++k) {
       const T* labels = batch.labels.column(k);
       double sum = 0;
       for (Index j = 0; j < batch.size; ++j) {
-        if (labels[j] == labels[j]) sum += batch.weights == nullptr ? 1.0 : static_cast<double>(batch.weights[j]);
+        if (labels[j] == labels[j])
+          sum += batch.weights == nullptr ? 1.0 : static_cast<double>(batch.weights[j]);
       }
       totals[static_cast<std::size_t>(k)] = sum;
     }
@@ -267,11 +287,13 @@ struct BatchRun {
     for (Index k = 0; k < tasks; ++k) {
       const auto at = static_cast<std::size_t>(k);
       double sum = 0;
-      for (Index s = 0; s < microbatches.count; ++s) sum += microbatch_losses[static_cast<std::size_t>(s * tasks + k)];
+      for (Index s = 0; s < microbatches.count; ++s)
+        sum += microbatch_losses[static_cast<std::size_t>(s * tasks + k)];
       losses[at] = sum;
     }
     if (reducer != nullptr) reducer->sum(losses);
-    for (std::size_t k = 0; k < losses.size(); ++k) losses[k] = totals[k] > 0 ? losses[k] / totals[k] : std::nan("");
+    for (std::size_t k = 0; k < losses.size(); ++k)
+      losses[k] = totals[k] > 0 ? losses[k] / totals[k] : std::nan("");
   }
 
   /// Returns why a training pass is not applied; empty if it is.
@@ -285,13 +307,16 @@ struct BatchRun {
     if (rows_are_summed) return;
     auto& rows = sparse.shard(shard);
     if (current->has_summed_table(rows.table)) {
-      current->collect(current->collect_state, rows.table, rows.part, sparse.parts(), rows.rows, rows.sums.data());
+      current->collect(current->collect_state, rows.table, rows.part, sparse.parts(), rows.rows,
+                       rows.sums.data());
     } else {
       sparse.collect(shard, batch, lookup_gradients.data(), capacity);
     }
   }
   /// Number of accumulators that hold gradients of these dense parameters.
-  [[nodiscard]] Index accumulators_with(Index begin, Index end) const { return current->has_summed(begin, end) ? 1 : microbatches.accumulators; }
+  [[nodiscard]] Index accumulators_with(Index begin, Index end) const {
+    return current->has_summed(begin, end) ? 1 : microbatches.accumulators;
+  }
 
   void poison(T value) {
     for (Workspace<T>& w : workspaces) {

@@ -23,7 +23,8 @@ class Bf16Parameters {
 
   Bf16Parameters() = default;
 
-  ESPALIER_COLD Bf16Parameters(const PlanView& plan, std::span<const OperationTraits> traits, const Parameters<float>& parameters)
+  ESPALIER_COLD Bf16Parameters(const PlanView& plan, std::span<const OperationTraits> traits,
+                               const Parameters<float>& parameters)
       : layout(plan, traits, static_cast<Index>(parameters.dense.size())),
         matrices(static_cast<std::size_t>(layout.matrices())),
         rest(static_cast<std::size_t>(layout.kept())) {

@@ -16,8 +16,8 @@
 namespace espalier {
 
 struct GradientCheckOptions {
-  Index samples = 37;            ///< odd, and several microbatches
-  Index rows = 5;                ///< of each table
+  Index samples = 37;  ///< odd, and several microbatches
+  Index rows = 5;      ///< of each table
   std::uint64_t seed = 1;
   double step = 1e-5;            ///< h of (f(x + h) − f(x − h)) / 2h
   Index values_per_tensor = 40;  ///< maximum number checked, spread over the tensor
@@ -43,11 +43,14 @@ struct GradientCheckResult {
   const PlanView& plan = program.plan;
   if (options.rows < 1 || options.values_per_tensor < 1 || options.task < shared_by_tasks ||
       options.task >= static_cast<int>(plan.tasks.size())) {
-    throw_error<ConfigError>({"check_gradients: rows is ", options.rows, ", values_per_tensor ", options.values_per_tensor, ", task ",
-                              options.task, "; expected rows and values from 1 and a task of the model's ", plan.tasks.size()});
+    throw_error<ConfigError>({"check_gradients: rows is ", options.rows, ", values_per_tensor ",
+                              options.values_per_tensor, ", task ", options.task,
+                              "; expected rows and values from 1 and a task of the model's ",
+                              plan.tasks.size()});
   }
   const std::vector<Index> rows(vocabulary_count(plan), options.rows);
-  const RandomBatch<double> data(plan, options.samples, rows, options.seed, options.missing, options.sample_weights);
+  const RandomBatch<double> data(plan, options.samples, rows, options.seed, options.missing,
+                                 options.sample_weights);
   TrainExecutor<double> executor(program, rows, options.samples, 1);
   Parameters<double>& parameters = executor.parameters();
   initialize(plan, options.seed, parameters);
@@ -60,7 +63,8 @@ struct GradientCheckResult {
   }
   std::vector<double> weights;
   for (const TaskInfo& task : plan.tasks) {
-    const bool counts = options.task == shared_by_tasks || options.task == static_cast<int>(weights.size());
+    const bool counts =
+        options.task == shared_by_tasks || options.task == static_cast<int>(weights.size());
     weights.push_back(counts ? task.weight : 0);
   }
   const auto concerns = [&](int owner) {
@@ -70,7 +74,8 @@ struct GradientCheckResult {
   const auto loss = [&] {
     const auto losses = executor.forward_backward(data.batch(), weights, key);
     double sum = 0;
-    for (std::size_t k = 0; k < weights.size(); ++k) sum += losses[k] == losses[k] ? weights[k] * losses[k] : 0;
+    for (std::size_t k = 0; k < weights.size(); ++k)
+      sum += losses[k] == losses[k] ? weights[k] * losses[k] : 0;
     return sum;
   };
   executor.poison(std::numeric_limits<double>::quiet_NaN());
@@ -80,7 +85,8 @@ struct GradientCheckResult {
   executor.read_gradient(gradient);
 
   std::vector<std::vector<double>> table_gradients;
-  for (const Buffer<double>& table : parameters.tables) table_gradients.emplace_back(table.size(), 0.0);
+  for (const Buffer<double>& table : parameters.tables)
+    table_gradients.emplace_back(table.size(), 0.0);
   SparseGradients<double>& sparse = executor.collect_sparse();
   for (Index i = 0; i < sparse.shards(); ++i) {
     const auto& shard = sparse.shard(i);
@@ -94,17 +100,20 @@ struct GradientCheckResult {
   }
 
   GradientCheckResult result;
-  const auto check = [&](double* values, const double* analytic, Index size, std::string_view name) {
+  const auto check = [&](double* values, const double* analytic, Index size,
+                         std::string_view name) {
     double largest = 0;
     for (Index i = 0; i < size; ++i) {
       if (!std::isfinite(analytic[i])) {  // it may not be among the values that are compared
         result.worst = std::numeric_limits<double>::infinity();
-        result.where = std::string(name) + "[" + std::to_string(i) + "]: analytic " + std::to_string(analytic[i]);
+        result.where = std::string(name) + "[" + std::to_string(i) + "]: analytic " +
+                       std::to_string(analytic[i]);
         return;
       }
       largest = (std::max)(largest, std::abs(analytic[i]));
     }
-    const Index every = (std::max)(Index{1}, (size + options.values_per_tensor - 1) / options.values_per_tensor);
+    const Index every =
+        (std::max)(Index{1}, (size + options.values_per_tensor - 1) / options.values_per_tensor);
     for (Index i = 0; i < size; i += every) {
       const double before = values[i];
       values[i] = before + options.step;
@@ -113,12 +122,13 @@ struct GradientCheckResult {
       const double down = loss();
       values[i] = before;
       const double numeric = (up - down) / (2 * options.step);
-      const double error = std::abs(analytic[i] - numeric) / (1e-3 * largest + std::abs(numeric) + 1e-6);
+      const double error =
+          std::abs(analytic[i] - numeric) / (1e-3 * largest + std::abs(numeric) + 1e-6);
       ++result.checked;
       if (!(error <= result.worst)) {  // NaN is the worst
         result.worst = error == error ? error : std::numeric_limits<double>::infinity();
-        result.where = std::string(name) + "[" + std::to_string(i) + "]: analytic " + std::to_string(analytic[i]) +
-                       ", numeric " + std::to_string(numeric);
+        result.where = std::string(name) + "[" + std::to_string(i) + "]: analytic " +
+                       std::to_string(analytic[i]) + ", numeric " + std::to_string(numeric);
       }
     }
   };
@@ -128,8 +138,8 @@ struct GradientCheckResult {
   }
   for (std::size_t t = 0; t < parameters.tables.size(); ++t) {
     if (!concerns(plan.tables[t].task)) continue;
-    check(parameters.tables[t].data(), table_gradients[t].data(), static_cast<Index>(parameters.tables[t].size()),
-          plan.tables[t].name.view());
+    check(parameters.tables[t].data(), table_gradients[t].data(),
+          static_cast<Index>(parameters.tables[t].size()), plan.tables[t].name.view());
   }
   return result;
 }

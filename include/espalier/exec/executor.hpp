@@ -20,8 +20,8 @@
 #include "espalier/exec/reducer.hpp"
 #include "espalier/exec/update_run.hpp"
 #include "espalier/ops/program.hpp"
-#include "espalier/passes/deferred_weight_gradients.hpp"
 #include "espalier/passes/bf16_weights.hpp"
+#include "espalier/passes/deferred_weight_gradients.hpp"
 #include "espalier/passes/projected_embeddings.hpp"
 #include "espalier/passes/schedule.hpp"
 #include "espalier/passes/schedules_by_size.hpp"
@@ -63,7 +63,9 @@ class TrainExecutor {
   [[nodiscard]] const ExecutionSchedule<T>& weighed_schedule() const { return weighed_; }
   /// Schedule of update(): sums gradients over accumulators, reduces them over ranks if there are
   /// several, clips them, and updates the parameters.
-  [[nodiscard]] const ExecutionSchedule<T>& update_schedule(bool clip) const { return update_.schedule(clip); }
+  [[nodiscard]] const ExecutionSchedule<T>& update_schedule(bool clip) const {
+    return update_.schedule(clip);
+  }
 
   /// Sets the optimiser, and resets its state. `freeze`: patterns with * for names of tensors and
   /// tables that do not learn. `groups`: tensors with their own settings. `average`: keeps a moving
@@ -88,7 +90,8 @@ class TrainExecutor {
   ESPALIER_COLD void swap_average() {
     if (!average().kept()) return;
     average().swap(run_.parameters);
-    for (std::size_t t = 0; t < run_.tables.size(); ++t) run_.tables[t] = run_.parameters.tables[t].data();
+    for (std::size_t t = 0; t < run_.tables.size(); ++t)
+      run_.tables[t] = run_.parameters.tables[t].data();
   }
 
   /// For training on several ranks, whose executors have one part of every batch each.
@@ -99,8 +102,11 @@ class TrainExecutor {
   /// with an operation that needs the whole batch.
   ESPALIER_COLD void set_reducer(Reducer<T>* reducer) {
     if (reducer != nullptr && run_.segmented) {
-      throw_error<ConfigError>({"model '", plan().model, "' has an operation that needs the whole batch (BatchNorm, BalancedLoad), of which each of ",
-                                static_cast<Index>(reducer->ranks()), " executors has a part: expected a model without"});
+      throw_error<ConfigError>({"model '", plan().model,
+                                "' has an operation that needs the whole batch (BatchNorm, "
+                                "BalancedLoad), of which each of ",
+                                static_cast<Index>(reducer->ranks()),
+                                " executors has a part: expected a model without"});
     }
     run_.reducer = reducer;
     run_.samples_before = 0;
@@ -109,7 +115,9 @@ class TrainExecutor {
 
   /// Divisor that was applied to each task's labels, for losses with constants in the label's unit.
   /// Default 1.
-  ESPALIER_COLD void set_label_deviations(const std::vector<T>& deviations) { run_.label_deviations = deviations; }
+  ESPALIER_COLD void set_label_deviations(const std::vector<T>& deviations) {
+    run_.label_deviations = deviations;
+  }
 
   /// Begins a batch for callers that do not use forward_backward(). They must leave gradients where
   /// it does: in the result's accumulators and lookup gradients.
@@ -124,8 +132,9 @@ class TrainExecutor {
   /// for update(); each loss is a weighted mean over the task's labelled samples. If `weigh` is
   /// given, it computes the weights between the passes, else `weights` are used. Returns the
   /// losses, NaN for a task without labels in the batch.
-  std::span<const double> forward_backward(const Batch<T>& batch, std::span<const double> weights, std::uint64_t key,
-                                           Weigh weigh = nullptr, void* weigh_context = nullptr) {
+  std::span<const double> forward_backward(const Batch<T>& batch, std::span<const double> weights,
+                                           std::uint64_t key, Weigh weigh = nullptr,
+                                           void* weigh_context = nullptr) {
     run_.begin(batch, weights, key);
     run_.weigh = weigh;
     run_.weigh_context = weigh_context;
@@ -138,9 +147,7 @@ class TrainExecutor {
   /// One optimiser step with the gradients of forward_backward(), after which predict() must not
   /// have been called; clears the gradients. `max_norm` > 0 clips their global norm. Returns the
   /// norm before clipping, or 0 without clipping.
-  double update(const UpdateStep& step, double max_norm = 0) {
-    return update_.run(step, max_norm);
-  }
+  double update(const UpdateStep& step, double max_norm = 0) { return update_.run(step, max_norm); }
 
   /// Inference: out[k] receives outputs × size predictions of task k, sample by sample. If
   /// `loss_sums` is not empty, adds each task's weighted sum of losses to it, and the weights of
@@ -166,7 +173,8 @@ class TrainExecutor {
   void read_gradient(std::span<T> out) const {
     for (std::size_t i = 0; i < out.size(); ++i) {
       T sum = 0;
-      for (Index accumulator = 0; accumulator < run_.microbatches.accumulators; ++accumulator) sum += run_.accumulators[static_cast<std::size_t>(accumulator)][i];
+      for (Index accumulator = 0; accumulator < run_.microbatches.accumulators; ++accumulator)
+        sum += run_.accumulators[static_cast<std::size_t>(accumulator)][i];
       out[i] = sum;
     }
   }
@@ -200,22 +208,30 @@ class TrainExecutor {
 
   /// Makes the schedules for all ways to run a batch.
   ESPALIER_COLD void make_schedules(std::span<const std::string_view> without) {
-    require_passes(without, {ProjectedEmbeddings<T>::name, DeferredWeightGradients<T>::name, bf16_pass});
+    require_passes(without,
+                   {ProjectedEmbeddings<T>::name, DeferredWeightGradients<T>::name, bf16_pass});
     run_.without.assign(without.begin(), without.end());
     const std::string_view no_bf16 = why_left_out(bf16_pass, without);
-    const bool asked = reduced_precision_kernels<T>(run_.device) != nullptr, bf16 = asked && no_bf16.empty();
+    const bool asked = reduced_precision_kernels<T>(run_.device) != nullptr,
+               bf16 = asked && no_bf16.empty();
     if (!bf16) run_.device = {};
-    if (asked) run_.notes.push_back({bf16_pass, bf16, bf16 ? "products read weights and activations as bf16" : std::string(no_bf16)});
+    if (asked)
+      run_.notes.push_back(
+          {bf16_pass, bf16,
+           bf16 ? "products read weights and activations as bf16" : std::string(no_bf16)});
     std::string_view no_projected = run_.why_not(ProjectedEmbeddings<T>::name);
     const std::string_view no_deferred = run_.why_not(DeferredWeightGradients<T>::name);
     if (no_projected.empty() && bf16) no_projected = "products are made in bf16";
     if (no_projected.empty()) {
-      projected_ = ProjectedEmbeddings<T>(run_.program, run_.parameters.table_rows, run_.capacity, run_.max_accumulators, run_.pool.threads());
+      projected_ = ProjectedEmbeddings<T>(run_.program, run_.parameters.table_rows, run_.capacity,
+                                          run_.max_accumulators, run_.pool.threads());
     }
     using C = Context<T, Cpu>;
     const Step<T> start = run_.start_step();
-    const Step<T> losses = run_.microbatch_step(Phase::loss, "losses", [](BatchRun<T>& run, const C& c) { run.all_losses(c); });
-    const Step<T> zero = run_.microbatch_step(Phase::backward, "zero", [](BatchRun<T>& run, const C& c) { run.zero(c); });
+    const Step<T> losses = run_.microbatch_step(
+        Phase::loss, "losses", [](BatchRun<T>& run, const C& c) { run.all_losses(c); });
+    const Step<T> zero = run_.microbatch_step(Phase::backward, "zero",
+                                              [](BatchRun<T>& run, const C& c) { run.zero(c); });
     plain_ = training_schedule(run_.program, start, {losses, zero});
     plain_.notes = run_.notes;
     Step<T> weigh;
@@ -230,14 +246,19 @@ class TrainExecutor {
     };
     weighed_ = training_schedule(run_.program, start, {losses, weigh, losses, zero});
     weighed_.notes = run_.notes;
-    for (const std::string_view pass : {DeferredWeightGradients<T>::name, ProjectedEmbeddings<T>::name}) {
-      weighed_.notes.push_back({pass, false, "the losses weigh the tasks between forward and backward"});
+    for (const std::string_view pass :
+         {DeferredWeightGradients<T>::name, ProjectedEmbeddings<T>::name}) {
+      weighed_.notes.push_back(
+          {pass, false, "the losses weigh the tasks between forward and backward"});
     }
     if (no_deferred.empty()) {
-      deferred_ = DeferredWeightGradients<T>(plain_, plan(), run_.program.traits, run_.capacity, run_.device,
-                                             [this](const Step<T>& step) { return !projected_.has_layer(step.place); });
+      deferred_ = DeferredWeightGradients<T>(
+          plain_, plan(), run_.program.traits, run_.capacity, run_.device,
+          [this](const Step<T>& step) { return !projected_.has_layer(step.place); });
     }
-    const auto chosen = [&](Index n) { return Chosen{projected_.pays(n), deferred_.chosen(Microbatches::of(n))}; };
+    const auto chosen = [&](Index n) {
+      return Chosen{projected_.pays(n), deferred_.chosen(Microbatches::of(n))};
+    };
     schedules_ = {run_.capacity, chosen, [&](Index n) {
                     ExecutionSchedule<T> schedule = plain_;
                     apply_pass(schedule, no_deferred, deferred_, Microbatches::of(n));
@@ -265,15 +286,15 @@ class TrainExecutor {
   /// Without passes; with weights computed between forward and backward.
   ExecutionSchedule<T> plain_, weighed_;
   SchedulesBySize<T, Chosen> schedules_;
-  ExecutionSchedule<T> predict_, evaluate_;        ///< forward only; forward and losses
-  std::span<T* const> predictions_;                ///< output of the current predict()
+  ExecutionSchedule<T> predict_, evaluate_;  ///< forward only; forward and losses
+  std::span<T* const> predictions_;          ///< output of the current predict()
 };
 
 #if defined(ESPALIER_INSTANTIATION)
-#define ESPALIER_TRAIN_EXECUTOR(T)                        \
-  ESPALIER_INSTANTIATION struct BatchRun<T>;              \
-  ESPALIER_INSTANTIATION class UpdateRun<T>;              \
-  ESPALIER_INSTANTIATION class ProjectedEmbeddings<T>;    \
+#define ESPALIER_TRAIN_EXECUTOR(T)                         \
+  ESPALIER_INSTANTIATION struct BatchRun<T>;               \
+  ESPALIER_INSTANTIATION class UpdateRun<T>;               \
+  ESPALIER_INSTANTIATION class ProjectedEmbeddings<T>;     \
   ESPALIER_INSTANTIATION class DeferredWeightGradients<T>; \
   ESPALIER_INSTANTIATION class TrainExecutor<T>;
 ESPALIER_INSTANTIATE(ESPALIER_TRAIN_EXECUTOR)

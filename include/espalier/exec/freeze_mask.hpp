@@ -34,7 +34,7 @@ class FreezeMask {
   /// Throws ConfigError for a pattern that matches nothing (the message lists some existing names),
   /// and for a group all of whose tensors belong to earlier groups.
   ESPALIER_COLD FreezeMask(const PlanView& plan, std::span<const std::string> freeze,
-                          std::span<const ParameterGroup> groups = {}) {
+                           std::span<const ParameterGroup> groups = {}) {
     std::vector<bool> freezes(freeze.size(), false), fits(groups.size(), false),
         takes(groups.size(), false);
     const auto group_of = [&](std::string_view name) {

@@ -42,8 +42,9 @@ struct GroupGradients {
   for (std::size_t at = 0; at <= layer.size();) {
     const std::size_t end = (std::min)(layer.find('/', at), layer.size());
     const std::string_view part = layer.substr(at, end - at);
-    const bool numbered = part.starts_with(expert) &&
-                          part.find_first_not_of("0123456789", expert.size()) == std::string_view::npos;
+    const bool numbered =
+        part.starts_with(expert) &&
+        part.find_first_not_of("0123456789", expert.size()) == std::string_view::npos;
     (group += at == 0 ? "" : "/") += numbered ? expert : part;
     at = end + 1;
   }
@@ -87,7 +88,8 @@ class GradientProbe {
     }
     for (GroupGradients& group : groups_) {
       for (std::size_t i = 0; i < tasks; ++i) {
-        for (std::size_t j = 0; j < i; ++j) group.gramian[j * tasks + i] = group.gramian[i * tasks + j];
+        for (std::size_t j = 0; j < i; ++j)
+          group.gramian[j * tasks + i] = group.gramian[i * tasks + j];
       }
     }
     gradients_.discard();
@@ -108,14 +110,17 @@ class GradientProbe {
     const auto add = [&](std::string name, bool counts) {
       int at = 0;
       if (counts) {
-        while (at < static_cast<int>(groups_.size()) && groups_[static_cast<std::size_t>(at)].name != name) ++at;
+        while (at < static_cast<int>(groups_.size()) &&
+               groups_[static_cast<std::size_t>(at)].name != name)
+          ++at;
         if (at == static_cast<int>(groups_.size())) groups_.push_back({std::move(name), {}});
       }
       of.push_back(at);
     };
     const FreezeMask& freeze_mask = e_.freeze_mask();
     for (const ParameterInfo& t : e_.plan().tensors)
-      add(layer_group(t.name.view()), t.trainable && t.task == shared_by_tasks && !freeze_mask.tensor_frozen(t.offset));
+      add(layer_group(t.name.view()),
+          t.trainable && t.task == shared_by_tasks && !freeze_mask.tensor_frozen(t.offset));
     for (std::size_t i = 0; i < e_.plan().tables.size(); ++i) {
       const TableInfo& table = e_.plan().tables[i];
       add(std::string(table.name.view()),

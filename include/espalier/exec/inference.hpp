@@ -14,8 +14,8 @@
 #include "espalier/exec/parameters.hpp"
 #include "espalier/kernels/precision.hpp"
 #include "espalier/ops/program.hpp"
-#include "espalier/passes/memory_reuse.hpp"
 #include "espalier/passes/bf16_weights.hpp"
+#include "espalier/passes/memory_reuse.hpp"
 #include "espalier/passes/packed_weights.hpp"
 #include "espalier/passes/schedule.hpp"
 
@@ -37,26 +37,33 @@ class InferenceExecutor {
   };
 
   /// `without`: names of passes to leave out. Throws ConfigError for an unknown name.
-  InferenceExecutor(const Program<T, Cpu>& program, const Parameters<T>& parameters, std::span<const std::string_view> without = {})
+  InferenceExecutor(const Program<T, Cpu>& program, const Parameters<T>& parameters,
+                    std::span<const std::string_view> without = {})
       : program_(program), schedule_(forward_schedule(program, false)) {
     require_passes(without, {PackedWeights<T>::name, MemoryReuse<T>::name});
     storage_.parameters = parameters.dense.data();
     for (const Buffer<T>& table : parameters.tables) tables_.push_back(table.data());
     storage_.tables = tables_.data();
     const std::string_view no_packed = why_left_out(PackedWeights<T>::name, without);
-    if (no_packed.empty()) packed_ = PackedWeights<T>(program.plan, program.traits, parameters.dense.data(), parameters.dense.size());
+    if (no_packed.empty())
+      packed_ = PackedWeights<T>(program.plan, program.traits, parameters.dense.data(),
+                                 parameters.dense.size());
     apply_pass(schedule_, no_packed, packed_, storage_);
     apply_pass(schedule_, why_left_out(MemoryReuse<T>::name, without), memory_);
   }
 
   // Parameters must outlive the executor.
-  InferenceExecutor(const Program<T, Cpu>&, const Parameters<T>&&, std::span<const std::string_view> = {}) = delete;
+  InferenceExecutor(const Program<T, Cpu>&, const Parameters<T>&&,
+                    std::span<const std::string_view> = {}) = delete;
 
   /// With parameters of half the size. Throws ConfigError for an unknown name or a precision that
   /// is not bf16.
-  InferenceExecutor(const Program<T, Cpu>& program, const Bf16Parameters& parameters, Precision precision,
-                    std::span<const std::string_view> without = {}) requires std::is_same_v<T, float>
-      : program_(program), schedule_(forward_schedule(program, false)), device_(precision.device()) {
+  InferenceExecutor(
+      const Program<T, Cpu>& program, const Bf16Parameters& parameters, Precision precision,
+      std::span<const std::string_view> without = {}) requires std::is_same_v<T, float>
+      : program_(program),
+        schedule_(forward_schedule(program, false)),
+        device_(precision.device()) {
     if (!precision.reduced())
       throw ConfigError("bf16 parameters are read in Precision::Bf16, not in fp32");
     require_passes(without, {MemoryReuse<T>::name});
@@ -68,7 +75,8 @@ class InferenceExecutor {
     apply_pass(schedule_, why_left_out(MemoryReuse<T>::name, without), memory_);
   }
 
-  InferenceExecutor(const Program<T, Cpu>&, const Bf16Parameters&&, Precision, std::span<const std::string_view> = {}) = delete;
+  InferenceExecutor(const Program<T, Cpu>&, const Bf16Parameters&&, Precision,
+                    std::span<const std::string_view> = {}) = delete;
   InferenceExecutor(const InferenceExecutor&) = delete;  // the schedule refers to it
   InferenceExecutor& operator=(const InferenceExecutor&) = delete;
 
@@ -87,14 +95,16 @@ class InferenceExecutor {
 
   /// out[k] receives outputs × size values of task k: probabilities, means, … Does not allocate.
   void run(const Batch<T>& batch, Workspace& workspace, std::span<T* const> out) const {
-    each_microbatch(batch, workspace, [&](const C& c) { write_predictions(program_, schedule_, c, out); });
+    each_microbatch(batch, workspace,
+                    [&](const C& c) { write_predictions(program_, schedule_, c, out); });
   }
 
   /// Calls visit(context) after each microbatch. Its logits are valid, and all activations if
   /// memory_reuse is left out.
   template <class Visit>
   void each_microbatch(const Batch<T>& batch, Workspace& workspace, Visit&& visit) const {
-    if (workspace.capacity < 1) throw ConfigError("the workspace is empty, expected one of make_workspace()");
+    if (workspace.capacity < 1)
+      throw ConfigError("the workspace is empty, expected one of make_workspace()");
     C c;
     c.device = device_;
     c.batch = &batch;

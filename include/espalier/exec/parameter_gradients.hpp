@@ -64,12 +64,12 @@ class ParameterGradients : public TaskBackward<T> {
   }
 
   /// Number of coordinates that a method can remember per task.
-  [[nodiscard]] std::size_t coordinates() const {
-    return static_cast<std::size_t>(shared_);
-  }
+  [[nodiscard]] std::size_t coordinates() const { return static_cast<std::size_t>(shared_); }
 
   /// Schedule for batches of `samples`.
-  [[nodiscard]] const ExecutionSchedule<T>& schedule(Index samples) const { return schedules_.of(samples); }
+  [[nodiscard]] const ExecutionSchedule<T>& schedule(Index samples) const {
+    return schedules_.of(samples);
+  }
 
   /// Runs the batch that the executor has begun. Returns the number of pieces of products().
   std::size_t run(GradientAggregator* method = nullptr) {
@@ -126,9 +126,11 @@ class ParameterGradients : public TaskBackward<T> {
 
  private:
   using Base = TaskBackward<T>;
+  using Base::add_task, Base::dot, Base::each_tensor, Base::forward, Base::accumulator_of,
+      Base::accumulators_, Base::lookups_;
+  using Base::run_, Base::partial_, Base::path_of, Base::paths_, Base::present_, Base::tasks_,
+      Base::freeze_mask_;
   using typename Base::Path;
-  using Base::add_task, Base::dot, Base::each_tensor, Base::forward, Base::accumulator_of, Base::accumulators_, Base::lookups_;
-  using Base::run_, Base::partial_, Base::path_of, Base::paths_, Base::present_, Base::tasks_, Base::freeze_mask_;
 
   /// Sums each task's accumulators into its first one, and clears the others.
   void sum_accumulators(const ParameterRange& chunk) {
@@ -148,8 +150,10 @@ class ParameterGradients : public TaskBackward<T> {
   /// Sums the tasks' gradients over all ranks: dense ones in place, rows in `reduced_`. All ranks
   /// must call the reducer in the same order, so only one thread calls it.
   void reduce() {
-    run_.pool.run(static_cast<Index>(chunks_.size()), [&](Index i, int) { sum_accumulators(chunks_[static_cast<std::size_t>(i)]); });
-    for (const std::size_t k : present_) run_.reducer->sum_gradient({accumulator_of(0, k).data(), accumulator_of(0, k).size()});
+    run_.pool.run(static_cast<Index>(chunks_.size()),
+                  [&](Index i, int) { sum_accumulators(chunks_[static_cast<std::size_t>(i)]); });
+    for (const std::size_t k : present_)
+      run_.reducer->sum_gradient({accumulator_of(0, k).data(), accumulator_of(0, k).size()});
     reduced_.resize(static_cast<std::size_t>(run_.sparse.shards()) * tasks_);
     for (Index shard = 0; shard < run_.sparse.shards(); ++shard) {
       auto& rows = run_.sparse.shard(shard);
@@ -157,18 +161,23 @@ class ParameterGradients : public TaskBackward<T> {
       for (const std::size_t k : present_) {
         run_.sparse.collect(shard, run_.batch, lookups_[k].data(), run_.capacity);
         ReducedRows& all = reduced_[static_cast<std::size_t>(shard) * tasks_ + k];
-        run_.reducer->gather(rows.rows, {rows.sums.data(), static_cast<std::size_t>(rows.count() * rows.width)}, all.rows, all.sums);
+        run_.reducer->gather(
+            rows.rows, {rows.sums.data(), static_cast<std::size_t>(rows.count() * rows.width)},
+            all.rows, all.sums);
       }
     }
   }
 
   /// Whether tasks' gradients of a table take part in the products: it is shared and not frozen.
   [[nodiscard]] bool is_compared(int table) const {
-    return run_.program.plan.tables[static_cast<std::size_t>(table)].task == shared_by_tasks && !freeze_mask_.table_frozen(table);
+    return run_.program.plan.tables[static_cast<std::size_t>(table)].task == shared_by_tasks &&
+           !freeze_mask_.table_frozen(table);
   }
   /// Whether this rank passes on gradients that were summed over ranks. Only rank 0 does, because
   /// the update sums over ranks again.
-  [[nodiscard]] bool leaves_sums() const { return run_.reducer == nullptr || run_.reducer->rank() == 0; }
+  [[nodiscard]] bool leaves_sums() const {
+    return run_.reducer == nullptr || run_.reducer->rank() == 0;
+  }
 
   /// Sums a chunk's accumulators, unless reduce() did. Writes its products; 0 if it is frozen or
   /// not shared.
@@ -181,8 +190,8 @@ class ParameterGradients : public TaskBackward<T> {
     for (const std::size_t k : present_) {
       for (const std::size_t other : present_) {
         if (other > k) break;
-        products[k * tasks_ + other] =
-            dot(accumulator_of(0, k).data() + chunk.begin, accumulator_of(0, other).data() + chunk.begin, n);
+        products[k * tasks_ + other] = dot(accumulator_of(0, k).data() + chunk.begin,
+                                           accumulator_of(0, other).data() + chunk.begin, n);
       }
     }
   }
@@ -311,8 +320,9 @@ class ParameterGradients : public TaskBackward<T> {
     for (std::size_t k = 0; k < tasks_; ++k) add_task(plain_, k);
     const std::string_view why_not = run_.why_not(DeferredWeightGradients<T>::name);
     if (why_not.empty()) {
-      deferred_ = DeferredWeightGradients<T>(plain_, run_.program.plan, run_.program.traits, run_.capacity, run_.device,
-                                             [](const Step<T>& step) { return step.operation != nullptr; });
+      deferred_ = DeferredWeightGradients<T>(
+          plain_, run_.program.plan, run_.program.traits, run_.capacity, run_.device,
+          [](const Step<T>& step) { return step.operation != nullptr; });
     }
     schedules_ = {run_.capacity, [&](Index n) { return deferred_.chosen(Microbatches::of(n)); },
                   [&](Index n) {

@@ -24,7 +24,8 @@ struct ParameterRange {
 /// Returns ranges in the order of the buffer: adjacent tensors of one kind are joined, then cut
 /// into chunks. `mixed`: includes parameters of single tasks. `groups`: one per tensor, or empty.
 [[nodiscard]] ESPALIER_COLD inline std::vector<ParameterRange> parameter_ranges(
-    const PlanView& plan, const FreezeMask& freeze_mask, bool mixed, std::span<const int> groups = {}) {
+    const PlanView& plan, const FreezeMask& freeze_mask, bool mixed,
+    std::span<const int> groups = {}) {
   constexpr Index chunk_size = 8192, gap = 16;  // alignment pads less
   std::vector<ParameterRange> ranges, chunks;
   for (std::size_t i = 0; i < plan.tensors.size(); ++i) {

@@ -11,11 +11,11 @@
 #include <vector>
 
 #include "espalier/core/config.hpp"
+#include "espalier/exec/freeze_mask.hpp"
 #include "espalier/exec/optimizer_state.hpp"
 #include "espalier/exec/parameter_average.hpp"
 #include "espalier/exec/parameters.hpp"
 #include "espalier/exec/sparse_gradients.hpp"
-#include "espalier/exec/freeze_mask.hpp"
 #include "espalier/kernels/cpu/simd.hpp"
 #include "espalier/optim/clip.hpp"
 #include "espalier/optim/optimizer.hpp"
@@ -55,7 +55,8 @@ class ParameterUpdate {
 
   /// Sums the first `count` accumulators' gradients of a chunk into the first accumulator, in
   /// order, and clears the others.
-  static void sum_accumulators(const FreezeMask::Chunk& chunk, std::span<Buffer<T>> accumulators, Index count) {
+  static void sum_accumulators(const FreezeMask::Chunk& chunk, std::span<Buffer<T>> accumulators,
+                               Index count) {
     const Index n = chunk.end - chunk.begin, whole = n / pack_size<T> * pack_size<T>;
     T* parts[Microbatches::max_accumulators]{};
     for (Index accumulator = 0; accumulator < count; ++accumulator) {
@@ -70,7 +71,8 @@ class ParameterUpdate {
       store_pack(parts[0] + j, total);
     }
     for (Index j = whole; j < n; ++j) {
-      for (Index accumulator = 1; accumulator < count; ++accumulator) parts[0][j] += std::exchange(parts[accumulator][j], T{0});
+      for (Index accumulator = 1; accumulator < count; ++accumulator)
+        parts[0][j] += std::exchange(parts[accumulator][j], T{0});
     }
   }
 

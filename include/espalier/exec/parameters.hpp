@@ -19,8 +19,8 @@ namespace espalier {
 
 template <class T>
 struct Parameters {
-  Buffer<T> dense;                   ///< trainable tensors, then state, in the plan's layout
-  std::vector<Buffer<T>> tables;     ///< row-major: table_rows[i] × width
+  Buffer<T> dense;                ///< trainable tensors, then state, in the plan's layout
+  std::vector<Buffer<T>> tables;  ///< row-major: table_rows[i] × width
   std::vector<Index> table_rows;
 
   Parameters() = default;
@@ -33,15 +33,18 @@ struct Parameters {
     for (const TableInfo& table : plan.tables) {
       const auto vocabulary = static_cast<std::size_t>(table.vocabulary);
       if (vocabulary >= vocabulary_rows.size() || vocabulary_rows[vocabulary] < 1) {
-        throw_error<ConfigError>({"table '", table.name.view(),
-                                  "': no number of rows given for its vocabulary, expected 1 or more"});
+        throw_error<ConfigError>(
+            {"table '", table.name.view(),
+             "': no number of rows given for its vocabulary, expected 1 or more"});
       }
       table_rows.push_back(vocabulary_rows[vocabulary]);
       if (table.most_rows > 0 && table_rows.back() > table.most_rows) {
-        throw_error<ConfigError>({"table '", table.name.view(), "': the training data has ", table_rows.back() - 1,
-                                  " values, the model tells ", table.most_rows - 1, " apart"});
+        throw_error<ConfigError>({"table '", table.name.view(), "': the training data has ",
+                                  table_rows.back() - 1, " values, the model tells ",
+                                  table.most_rows - 1, " apart"});
       }
-      if (table_rows.back() > std::numeric_limits<Index>::max() / table.width) throw std::bad_alloc();
+      if (table_rows.back() > std::numeric_limits<Index>::max() / table.width)
+        throw std::bad_alloc();
       tables.emplace_back(static_cast<std::size_t>(table_rows.back() * table.width));
     }
   }
@@ -66,24 +69,30 @@ struct Parameters {
 /// Describes the first value that is NaN or infinite, or returns an empty string:
 /// "tensor 'shared/dense0/weight' is nan at [1, 5]". `prefix` is put before the tensor's name.
 template <class T>
-[[nodiscard]] ESPALIER_COLD std::string find_not_finite(const PlanView& plan, const Parameters<T>& parameters,
+[[nodiscard]] ESPALIER_COLD std::string find_not_finite(const PlanView& plan,
+                                                        const Parameters<T>& parameters,
                                                         std::string_view prefix = {}) {
   const auto look = [&](std::string_view name, const T* values, Index count, Index columns) {
-    const T* const found = std::find_if_not(values, values + count, [](T value) { return std::isfinite(value); });
+    const T* const found =
+        std::find_if_not(values, values + count, [](T value) { return std::isfinite(value); });
     if (found == values + count) return std::string();
     const Index at = found - values;
     const std::string place =
-        columns == 0 ? std::to_string(at) : std::to_string(at / columns) + ", " + std::to_string(at % columns);
-    return message({"tensor '", prefix, name, "' is ", static_cast<double>(*found), " at [", place, "]"});
+        columns == 0 ? std::to_string(at)
+                     : std::to_string(at / columns) + ", " + std::to_string(at % columns);
+    return message(
+        {"tensor '", prefix, name, "' is ", static_cast<double>(*found), " at [", place, "]"});
   };
   for (const ParameterInfo& t : plan.tensors) {
-    std::string found = look(t.name.view(), parameters.dense.data() + t.offset, t.size(), t.columns);
+    std::string found =
+        look(t.name.view(), parameters.dense.data() + t.offset, t.size(), t.columns);
     if (!found.empty()) return found;
   }
   for (std::size_t i = 0; i < parameters.tables.size(); ++i) {
     const Buffer<T>& table = parameters.tables[i];
     const TableInfo& info = plan.tables[i];
-    std::string found = look(info.name.view(), table.data(), static_cast<Index>(table.size()), info.width);
+    std::string found =
+        look(info.name.view(), table.data(), static_cast<Index>(table.size()), info.width);
     if (!found.empty()) return found;
   }
   return {};
@@ -92,7 +101,8 @@ template <class T>
 namespace detail {
 
 template <class T>
-void initialize_range(T* values, Index count, Init init, Index fan_in, Index fan_out, Random random) {
+void initialize_range(T* values, Index count, Init init, Index fan_in, Index fan_out,
+                      Random random) {
   const double in = static_cast<double>(fan_in), both = static_cast<double>(fan_in + fan_out);
   const auto uniform = [&](double bound) {
     for (Index i = 0; i < count; ++i) values[i] = static_cast<T>(random.uniform(-bound, bound));
@@ -102,23 +112,46 @@ void initialize_range(T* values, Index count, Init init, Index fan_in, Index fan
   };
   switch (init) {
     case Init::automatic:
-    case Init::glorot_uniform: uniform(std::sqrt(6 / both)); break;
-    case Init::zeros: std::fill_n(values, count, T{0}); break;
-    case Init::ones: std::fill_n(values, count, T{1}); break;
-    case Init::he_uniform: uniform(std::sqrt(6 / in)); break;
-    case Init::he_normal: normal(std::sqrt(2 / in)); break;
-    case Init::glorot_normal: normal(std::sqrt(2 / both)); break;
-    case Init::lecun_normal: normal(std::sqrt(1 / in)); break;
-    case Init::pytorch: uniform(std::sqrt(1 / in)); break;
-    case Init::embedding: normal(0.01); break;
-    case Init::small: uniform(0.05); break;
+    case Init::glorot_uniform:
+      uniform(std::sqrt(6 / both));
+      break;
+    case Init::zeros:
+      std::fill_n(values, count, T{0});
+      break;
+    case Init::ones:
+      std::fill_n(values, count, T{1});
+      break;
+    case Init::he_uniform:
+      uniform(std::sqrt(6 / in));
+      break;
+    case Init::he_normal:
+      normal(std::sqrt(2 / in));
+      break;
+    case Init::glorot_normal:
+      normal(std::sqrt(2 / both));
+      break;
+    case Init::lecun_normal:
+      normal(std::sqrt(1 / in));
+      break;
+    case Init::pytorch:
+      uniform(std::sqrt(1 / in));
+      break;
+    case Init::embedding:
+      normal(0.01);
+      break;
+    case Init::small:
+      uniform(0.05);
+      break;
     case Init::stitch:
       for (Index i = 0; i < count; ++i) {
         const double others = fan_in > 1 ? 0.1 / static_cast<double>(fan_in - 1) : 0;
-        values[i] = static_cast<T>(i / fan_in == i % fan_in ? 1 - others * static_cast<double>(fan_in - 1) : others);
+        values[i] = static_cast<T>(
+            i / fan_in == i % fan_in ? 1 - others * static_cast<double>(fan_in - 1) : others);
       }
       break;
-    case Init::mean: std::fill_n(values, count, static_cast<T>(1 / in)); break;
+    case Init::mean:
+      std::fill_n(values, count, static_cast<T>(1 / in));
+      break;
   }
 }
 
@@ -136,13 +169,14 @@ template <class T>
 void initialize(const PlanView& plan, std::uint64_t seed, Parameters<T>& parameters) {
   parameters.dense.fill(T{0});
   for (const ParameterInfo& t : plan.tensors) {
-    detail::initialize_range(parameters.dense.data() + t.offset, t.size(), t.init, t.columns, t.rows,
-                             Random(seed, detail::hash_name(t.name.view())));
+    detail::initialize_range(parameters.dense.data() + t.offset, t.size(), t.init, t.columns,
+                             t.rows, Random(seed, detail::hash_name(t.name.view())));
   }
   for (std::size_t i = 0; i < parameters.tables.size(); ++i) {
     const TableInfo& t = plan.tables[i];
-    detail::initialize_range(parameters.tables[i].data(), static_cast<Index>(parameters.tables[i].size()),
-                             Init::embedding, t.width, t.width, Random(seed, detail::hash_name(t.name.view())));
+    detail::initialize_range(parameters.tables[i].data(),
+                             static_cast<Index>(parameters.tables[i].size()), Init::embedding,
+                             t.width, t.width, Random(seed, detail::hash_name(t.name.view())));
   }
 }
 

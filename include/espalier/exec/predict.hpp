@@ -21,8 +21,10 @@ namespace espalier {
 namespace predict_detail {
 
 /// `loss_sums`, `weight_sums`: see TrainExecutor::predict().
-[[nodiscard]] ESPALIER_COLD inline Predictions predict(TrainExecutor<float>& executor, const EncodedData& data,
-                                                       std::span<double> loss_sums, std::span<double> weight_sums) {
+[[nodiscard]] ESPALIER_COLD inline Predictions predict(TrainExecutor<float>& executor,
+                                                       const EncodedData& data,
+                                                       std::span<double> loss_sums,
+                                                       std::span<double> weight_sums) {
   const std::span<const TaskInfo> tasks = executor.plan().tasks;
   Predictions p(executor.plan(), data.size());
   std::vector<std::int32_t> order(static_cast<std::size_t>(data.size()));
@@ -33,7 +35,8 @@ namespace predict_detail {
   std::vector<float*> out(tasks.size());
   Index at = 0;
   while (const Batch<float>* next = ahead.next()) {
-    for (std::size_t k = 0; k < tasks.size(); ++k) out[k] = p.values[k].data() + at * tasks[k].outputs;
+    for (std::size_t k = 0; k < tasks.size(); ++k)
+      out[k] = p.values[k].data() + at * tasks[k].outputs;
     executor.predict(*next, out, loss_sums, weight_sums);
     at += next->size;
   }
@@ -49,7 +52,8 @@ namespace predict_detail {
 }
 
 /// Also computes mean losses over the labelled samples.
-[[nodiscard]] inline Predictions predict_with_losses(TrainExecutor<float>& executor, const EncodedData& data) {
+[[nodiscard]] inline Predictions predict_with_losses(TrainExecutor<float>& executor,
+                                                     const EncodedData& data) {
   const std::size_t tasks = executor.plan().tasks.size();
   std::vector<double> loss_sums(tasks, 0.0), weight_sums(tasks, 0.0);
   Predictions p = predict_detail::predict(executor, data, loss_sums, weight_sums);

@@ -38,7 +38,9 @@ struct Predictions {
     return task < outputs.size() ? static_cast<std::size_t>(outputs[task]) : 1;
   }
 
-  [[nodiscard]] std::size_t samples() const { return values.empty() ? 0 : values[0].size() / width(0); }
+  [[nodiscard]] std::size_t samples() const {
+    return values.empty() ? 0 : values[0].size() / width(0);
+  }
 
   /// Predictions of one task; returned by value for temporaries
   /// (`predictor.predict(data).of("click")`). Throws ConfigError for an unknown name.
@@ -50,7 +52,9 @@ struct Predictions {
     for (const std::string& name : tasks) known += (known.empty() ? "'" : ", '") + name + "'";
     throw_error<ConfigError>({"no predictions for a task '", task, "', expected one of ", known});
   }
-  [[nodiscard]] std::vector<float> of(std::string_view task) && { return std::as_const(*this).of(task); }
+  [[nodiscard]] std::vector<float> of(std::string_view task) && {
+    return std::as_const(*this).of(task);
+  }
 };
 
 }  // namespace espalier

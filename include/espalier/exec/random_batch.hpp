@@ -18,8 +18,8 @@ namespace espalier {
 template <class T>
 class RandomBatch {
  public:
-  RandomBatch(const PlanView& plan, Index samples, const std::vector<Index>& vocabulary_rows, std::uint64_t seed,
-              double missing = 0, bool sample_weights = false) {
+  RandomBatch(const PlanView& plan, Index samples, const std::vector<Index>& vocabulary_rows,
+              std::uint64_t seed, double missing = 0, bool sample_weights = false) {
     Random random(seed);
     Index numeric = 0;
     std::vector<std::string_view> tables;
@@ -36,7 +36,8 @@ class RandomBatch {
       for (Index j = 0; j < samples; ++j) {
         const std::uint64_t values = f.pool == Pool::none ? 1 : random.below(4);
         if (f.pool != Pool::none) offsets.push_back(static_cast<std::int32_t>(ids.size()));
-        for (std::uint64_t k = 0; k < values; ++k) ids.push_back(static_cast<std::int32_t>(random.below(rows)));
+        for (std::uint64_t k = 0; k < values; ++k)
+          ids.push_back(static_cast<std::int32_t>(random.below(rows)));
       }
       if (f.pool != Pool::none) offsets.push_back(static_cast<std::int32_t>(ids.size()));
       ids_.push_back(std::move(ids));
@@ -52,15 +53,19 @@ class RandomBatch {
         double y = random.normal();
         if (label.kind == LabelKind::binary) y = random.bernoulli(0.4) ? 1 : 0;
         if (label.kind == LabelKind::count) y = static_cast<double>(random.below(6));
-        if (label.kind == LabelKind::classes) y = static_cast<double>(random.below(static_cast<std::uint64_t>(label.classes)));
-        labels_.push_back(random.bernoulli(missing) ? std::numeric_limits<T>::quiet_NaN() : static_cast<T>(y));
+        if (label.kind == LabelKind::classes)
+          y = static_cast<double>(random.below(static_cast<std::uint64_t>(label.classes)));
+        labels_.push_back(random.bernoulli(missing) ? std::numeric_limits<T>::quiet_NaN()
+                                                    : static_cast<T>(y));
       }
     }
-    for (Index j = 0; j < samples && sample_weights; ++j) weights_.push_back(static_cast<T>(random.uniform(0.5, 2)));
+    for (Index j = 0; j < samples && sample_weights; ++j)
+      weights_.push_back(static_cast<T>(random.uniform(0.5, 2)));
     batch_.size = samples;
     batch_.numeric = {numeric_.data(), numeric, samples, numeric};
     batch_.ids = columns_;
-    batch_.labels = {labels_.data(), samples, static_cast<Index>(plan.schema.labels.size()), samples};
+    batch_.labels = {labels_.data(), samples, static_cast<Index>(plan.schema.labels.size()),
+                     samples};
     batch_.weights = weights_.empty() ? nullptr : weights_.data();
   }
 

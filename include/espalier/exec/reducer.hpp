@@ -31,8 +31,8 @@ class Reducer {
   virtual void sum_gradient(std::span<T> gradient) = 0;
   /// Concatenates rows of a table and the sums of their gradients, in the order of the ranks.
   /// Numbers of rows may differ.
-  virtual void gather(std::span<const std::int32_t> rows, std::span<const T> sums, std::vector<std::int32_t>& all_rows,
-                      std::vector<T>& all_sums) = 0;
+  virtual void gather(std::span<const std::int32_t> rows, std::span<const T> sums,
+                      std::vector<std::int32_t>& all_rows, std::vector<T>& all_sums) = 0;
 };
 
 }  // namespace espalier

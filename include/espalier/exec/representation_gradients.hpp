@@ -43,7 +43,8 @@ class RepresentationGradients : public TaskBackward<T> {
       if (!known) blocks_.push_back(block);
     }
     for (const TaskInfo& task : plan.tasks) {
-      paths_.push_back(path_of({&task.logits, 1}, blocks_, {static_cast<int>(paths_.size()), false}));
+      paths_.push_back(
+          path_of({&task.logits, 1}, blocks_, {static_cast<int>(paths_.size()), false}));
       if (!paths_.back().lookups.empty()) {
         throw_error<ConfigError>(
             {"balance on representations: the tower of '", task.name,
@@ -63,7 +64,9 @@ class RepresentationGradients : public TaskBackward<T> {
   }
 
   /// Schedules of the part down to the representations, and of the shared part.
-  [[nodiscard]] std::vector<const ExecutionSchedule<T>*> schedules() const { return {&tasks_part_, &shared_part_}; }
+  [[nodiscard]] std::vector<const ExecutionSchedule<T>*> schedules() const {
+    return {&tasks_part_, &shared_part_};
+  }
 
   /// Runs the batch that the executor has begun, backward down to the representations. Returns the
   /// number of pieces of products().
@@ -96,10 +99,11 @@ class RepresentationGradients : public TaskBackward<T> {
 
  private:
   using Base = TaskBackward<T>;
+  using Base::add_path, Base::add_task, Base::dot, Base::forward, Base::run_, Base::partial_,
+      Base::path_of, Base::paths_;
+  using Base::present_, Base::tasks_, Base::when, Base::zero;
   using typename Base::C;
   using typename Base::Path;
-  using Base::add_path, Base::add_task, Base::dot, Base::forward, Base::run_, Base::partial_, Base::path_of, Base::paths_;
-  using Base::present_, Base::tasks_, Base::when, Base::zero;
 
   ESPALIER_COLD void make_schedules() {
     tasks_part_ = forward();
@@ -114,18 +118,20 @@ class RepresentationGradients : public TaskBackward<T> {
     };
     for (std::size_t k = 0; k < tasks_; ++k) {
       add_task(tasks_part_, k);
-      tasks_part_.steps.push_back(step("keep representation's gradient", k, [](void* state, Index task, const C& c) {
-        auto& self = *static_cast<RepresentationGradients*>(state);
-        const auto at = static_cast<std::size_t>(task);
-        self.keep(c, self.run_.program.plan.tasks[at].representation, at);
-      }));
+      tasks_part_.steps.push_back(
+          step("keep representation's gradient", k, [](void* state, Index task, const C& c) {
+            auto& self = *static_cast<RepresentationGradients*>(state);
+            const auto at = static_cast<std::size_t>(task);
+            self.keep(c, self.run_.program.plan.tasks[at].representation, at);
+          }));
       tasks_part_.steps.back().when = when(k);
     }
-    shared_part_.steps.push_back(step("combine representations' gradients", 0, [](void* state, Index, const C& c) {
-      auto& self = *static_cast<RepresentationGradients*>(state);
-      for (const Block& block : self.trunk_.zeroed) zero(c.gradient(block));
-      for (const Block& block : self.blocks_) self.combine_block(c, block);
-    }));
+    shared_part_.steps.push_back(
+        step("combine representations' gradients", 0, [](void* state, Index, const C& c) {
+          auto& self = *static_cast<RepresentationGradients*>(state);
+          for (const Block& block : self.trunk_.zeroed) zero(c.gradient(block));
+          for (const Block& block : self.blocks_) self.combine_block(c, block);
+        }));
     add_path(shared_part_, trunk_, -1);
     tasks_part_.waits = shared_part_.waits = true;  // the second uses activations of the first
   }
@@ -141,7 +147,8 @@ class RepresentationGradients : public TaskBackward<T> {
   }
 
   void multiply(const C& c, Index microbatch) {
-    double* const products = partial_.data() + static_cast<std::size_t>(microbatch) * tasks_ * tasks_;
+    double* const products =
+        partial_.data() + static_cast<std::size_t>(microbatch) * tasks_ * tasks_;
     std::fill_n(products, tasks_ * tasks_, 0.0);
     const Index width = run_.program.plan.tasks[0].representation.rows, n = c.count * width;
     if constexpr (Coordinates) {
@@ -216,8 +223,8 @@ class RepresentationGradients : public TaskBackward<T> {
   Path trunk_;
   ExecutionSchedule<T> tasks_part_, shared_part_;
   std::span<const double> alpha_;  ///< of this step
-  std::vector<Block> blocks_;    ///< distinct representations
-  std::vector<Buffer<T>> kept_;  ///< per task: its gradient, sample by sample
+  std::vector<Block> blocks_;      ///< distinct representations
+  std::vector<Buffer<T>> kept_;    ///< per task: its gradient, sample by sample
   std::vector<std::vector<T>> sums_;
   GradientAggregator* method_ = nullptr;  ///< of this step; null if there is nothing to balance
 };

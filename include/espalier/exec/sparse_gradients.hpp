@@ -36,7 +36,8 @@ class SparseGradients {
 
   SparseGradients() = default;
 
-  ESPALIER_COLD SparseGradients(const PlanView& plan, const std::vector<Index>& table_rows, Index batch_capacity)
+  ESPALIER_COLD SparseGradients(const PlanView& plan, const std::vector<Index>& table_rows,
+                                Index batch_capacity)
       : plan_(plan) {
     const int tables = plan.sizes.tables;
     while (parts_ * tables < target_shards && tables > 0) parts_ *= 2;
@@ -115,7 +116,8 @@ class SparseGradients {
     if (slot == 0) {
       s.rows.push_back(row);
       slot = static_cast<std::int32_t>(s.rows.size());
-      cpu::combine(s.sums.data() + (slot - 1) * s.width, gradient, s.width, [scale](auto, auto g) { return scale * g; });
+      cpu::combine(s.sums.data() + (slot - 1) * s.width, gradient, s.width,
+                   [scale](auto, auto g) { return scale * g; });
     } else {
       cpu::combine(s.sums.data() + (slot - 1) * s.width, gradient, s.width,
                    [scale](auto sum, auto g) { return sum + scale * g; });

@@ -21,7 +21,8 @@ struct Sample {
   double labelled = 0;
 };
 
-[[nodiscard]] ESPALIER_COLD inline Sample sample_of(const LabelInfo& label, std::span<const float> labels,
+[[nodiscard]] ESPALIER_COLD inline Sample sample_of(const LabelInfo& label,
+                                                    std::span<const float> labels,
                                                     std::span<const float> weights) {
   Sample made;
   const bool few = label.kind == LabelKind::binary || label.kind == LabelKind::classes;
@@ -49,14 +50,16 @@ struct Sample {
 /// Returns the z that minimises Σ w · loss(z, y), by bisection of the derivative. If the best z is
 /// infinite (labels that are all 0 or all 1), returns about the z for one additional label of the
 /// other value.
-[[nodiscard]] ESPALIER_COLD inline double best_constant(const LossFunctions<float>& loss, LabelKind kind, const Sample& sample,
+[[nodiscard]] ESPALIER_COLD inline double best_constant(const LossFunctions<float>& loss,
+                                                        LabelKind kind, const Sample& sample,
                                                         float unit) {
   std::vector<float> logits(sample.labels.size()), gradient(sample.labels.size());
   const auto rows = static_cast<Index>(logits.size());
   const auto slope = [&](double z) {
     std::fill(logits.begin(), logits.end(), static_cast<float>(z));
-    static_cast<void>(loss.evaluate({logits.data(), 1, rows, 1}, sample.labels.data(), sample.weights.data(), 1.0F,
-                                    {gradient.data(), 1, rows, 1}, unit));
+    static_cast<void>(loss.evaluate({logits.data(), 1, rows, 1}, sample.labels.data(),
+                                    sample.weights.data(), 1.0F, {gradient.data(), 1, rows, 1},
+                                    unit));
     double sum = 0;
     for (const float g : gradient) sum += static_cast<double>(g);
     return sum;
@@ -67,7 +70,9 @@ struct Sample {
     largest = (std::max)(largest, size);
     if (size > 0) smallest = (std::min)(smallest, size);
   }
-  double high = kind == LabelKind::real ? largest + 100 : std::log1p(sample.labelled) + std::log1p(largest) - std::log(smallest);
+  double high = kind == LabelKind::real
+                    ? largest + 100
+                    : std::log1p(sample.labelled) + std::log1p(largest) - std::log(smallest);
   double low = -high;
   while (high - low > 1e-6 * (std::max)(1.0, std::abs(low))) {
     const double middle = low + (high - low) / 2;
@@ -78,7 +83,8 @@ struct Sample {
 
 /// Weight of each class in the loss, relative to the largest: the negative gradient of the class's
 /// logit if all logits are equal.
-[[nodiscard]] ESPALIER_COLD inline std::vector<double> class_weights(const LossFunctions<float>& loss, int classes) {
+[[nodiscard]] ESPALIER_COLD inline std::vector<double> class_weights(
+    const LossFunctions<float>& loss, int classes) {
   const std::vector<float> logits(static_cast<std::size_t>(classes));
   std::vector<float> gradient(logits.size());
   std::vector<double> weights;
@@ -113,13 +119,17 @@ ESPALIER_COLD inline void start_heads(const Program<float, Cpu>& program, const 
     const auto sample = start_detail::sample_of(label, data.label(k), data.weights);
     if (sample.labels.empty()) continue;
     if (task.outputs == 1) {
-      values.want(task.logits, 0, start_detail::best_constant(program.losses[k], label.kind, sample,
-                                                             static_cast<float>(data.label_scale(k).deviation)));
+      values.want(task.logits, 0,
+                  start_detail::best_constant(program.losses[k], label.kind, sample,
+                                              static_cast<float>(data.label_scale(k).deviation)));
     } else if (label.kind == LabelKind::classes) {
-      const std::vector<double> pulls = start_detail::class_weights(program.losses[k], task.outputs);
+      const std::vector<double> pulls =
+          start_detail::class_weights(program.losses[k], task.outputs);
       for (int c = 0; c < task.outputs; ++c) {  // an absent class counts as half a label
         const double share = static_cast<double>(sample.weights[static_cast<std::size_t>(c)]);
-        values.want(task.logits, c, std::log((std::max)(share, 0.5 / sample.labelled) * pulls[static_cast<std::size_t>(c)]));
+        values.want(task.logits, c,
+                    std::log((std::max)(share, 0.5 / sample.labelled) *
+                             pulls[static_cast<std::size_t>(c)]));
       }
     }
   }

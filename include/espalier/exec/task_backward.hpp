@@ -43,7 +43,10 @@ class TaskBackward {
   };
 
   explicit TaskBackward(TrainExecutor<T>& executor)
-      : run_(executor.batch_run()), freeze_mask_(executor.freeze_mask()), tasks_(executor.plan().tasks.size()), is_present_(new bool[tasks_]()) {
+      : run_(executor.batch_run()),
+        freeze_mask_(executor.freeze_mask()),
+        tasks_(executor.plan().tasks.size()),
+        is_present_(new bool[tasks_]()) {
     present_.reserve(tasks_);
   }
 
@@ -71,8 +74,11 @@ class TaskBackward {
     ExecutionSchedule<T> schedule = forward_schedule(run_.program, true);
     schedule.steps.insert(schedule.steps.begin(), run_.start_step());
     schedule.notes = run_.notes;
-    schedule.notes.push_back({"projected_embeddings", false, "each task has a gradient of its own"});
-    schedule.notes.push_back({pass_name, true, message({"backward for each of ", static_cast<Index>(tasks_), " tasks, over the nodes that its loss reaches"})});
+    schedule.notes.push_back(
+        {"projected_embeddings", false, "each task has a gradient of its own"});
+    schedule.notes.push_back({pass_name, true,
+                              message({"backward for each of ", static_cast<Index>(tasks_),
+                                       " tasks, over the nodes that its loss reaches"})});
     return schedule;
   }
 
@@ -86,7 +92,8 @@ class TaskBackward {
     start.run = [](void* state, Index task, const C& c) {
       auto& self = *static_cast<TaskBackward*>(state);
       self.run_.loss(c, task);
-      for (const Block& block : self.paths_[static_cast<std::size_t>(task)].zeroed) zero(c.gradient(block));
+      for (const Block& block : self.paths_[static_cast<std::size_t>(task)].zeroed)
+        zero(c.gradient(block));
     };
     schedule.steps.push_back(start);
     add_path(schedule, paths_[k], static_cast<Index>(k));
@@ -107,7 +114,9 @@ class TaskBackward {
       step.operation = nullptr;
       step.state = this;
       step.item = static_cast<Index>(walks_.size());
-      step.run = [](void* state, Index item, const C& c) { static_cast<TaskBackward*>(state)->walk(item, c); };
+      step.run = [](void* state, Index item, const C& c) {
+        static_cast<TaskBackward*>(state)->walk(item, c);
+      };
       walks_.push_back({&path.nodes[i], path.places[i], static_cast<std::size_t>(task)});
     }
   }

@@ -77,7 +77,8 @@ class TaskGradientPass {
   }
 
   /// Schedules for a batch of `samples`, in order; gradients are combined after the first.
-  [[nodiscard]] ESPALIER_COLD std::vector<const ExecutionSchedule<T>*> schedules(Index samples) const {
+  [[nodiscard]] ESPALIER_COLD std::vector<const ExecutionSchedule<T>*> schedules(
+      Index samples) const {
     if (representation_) return representation_->schedules();
     return {&parameters_->schedule(samples)};
   }
@@ -132,7 +133,8 @@ struct AggregatorFactory {
                                                      std::uint64_t key,
                                                      GradientAggregator& balance) = 0;
     /// See TaskGradientPass.
-    [[nodiscard]] virtual std::vector<const ExecutionSchedule<float>*> schedules(Index samples) const = 0;
+    [[nodiscard]] virtual std::vector<const ExecutionSchedule<float>*> schedules(
+        Index samples) const = 0;
   };
   /// Also allocates what the method remembers.
   std::unique_ptr<Pass> (*make)(TrainExecutor<float>& executor, BalanceOn on,
@@ -145,10 +147,13 @@ struct AggregatorFactoryOf {
   struct PassOf final : AggregatorFactory::Pass {
     PassOf(TrainExecutor<T>& executor, BalanceOn on) : pass(executor, on) {}
     std::span<const double> forward_backward(const Batch<T>& batch, std::span<const double> weights,
-                                             std::uint64_t key, GradientAggregator& balance) override {
+                                             std::uint64_t key,
+                                             GradientAggregator& balance) override {
       return pass.forward_backward(batch, weights, key, balance);
     }
-    [[nodiscard]] std::vector<const ExecutionSchedule<T>*> schedules(Index samples) const override { return pass.schedules(samples); }
+    [[nodiscard]] std::vector<const ExecutionSchedule<T>*> schedules(Index samples) const override {
+      return pass.schedules(samples);
+    }
     TaskGradientPass<T, Coordinates> pass;
   };
 
@@ -158,7 +163,7 @@ struct AggregatorFactoryOf {
   }
   template <class T>
   static std::unique_ptr<AggregatorFactory::Pass> make(TrainExecutor<T>& executor, BalanceOn on,
-                                                    GradientAggregator& balance) {
+                                                       GradientAggregator& balance) {
     auto made = std::make_unique<PassOf<T>>(executor, on);
     made->pass.prepare(balance);
     return made;

@@ -25,13 +25,16 @@ namespace espalier {
 template <class T>
 class UpdateRun {
  public:
-  ESPALIER_COLD explicit UpdateRun(BatchRun<T>& of) : run_(of), update_(of.program.plan) { make_schedules(); }
+  ESPALIER_COLD explicit UpdateRun(BatchRun<T>& of) : run_(of), update_(of.program.plan) {
+    make_schedules();
+  }
 
   UpdateRun(const UpdateRun&) = delete;  // steps refer to it
   UpdateRun& operator=(const UpdateRun&) = delete;
 
   /// See ParameterUpdate.
-  ESPALIER_COLD void prepare(const Optimizer& optimizer, std::span<const std::string> freeze, std::span<const ParameterGroup> groups,
+  ESPALIER_COLD void prepare(const Optimizer& optimizer, std::span<const std::string> freeze,
+                             std::span<const ParameterGroup> groups,
                              const std::optional<ExponentialAverage>& average) {
     update_.prepare(run_.program.plan, run_.parameters, optimizer, freeze, groups, average);
     make_schedules();
@@ -47,7 +50,9 @@ class UpdateRun {
 
   [[nodiscard]] const ParameterUpdate<T>& update() const { return update_; }
   [[nodiscard]] ParameterUpdate<T>& update() { return update_; }
-  [[nodiscard]] const ExecutionSchedule<T>& schedule(bool clip) const { return clip ? clipped_ : plain_; }
+  [[nodiscard]] const ExecutionSchedule<T>& schedule(bool clip) const {
+    return clip ? clipped_ : plain_;
+  }
 
   /// `max_norm` > 0 clips the global norm. Returns the norm before clipping, or 0 without clipping.
   double run(const UpdateStep& step, double max_norm) {
@@ -73,12 +78,15 @@ class UpdateRun {
       return step;
     };
     const auto pieces = [&](std::string_view name, auto work) {
-      add(Scope::pieces, name).piece = [](void* state, Index, Index piece, int, const WholeBatch<T>&) {
+      add(Scope::pieces, name).piece = [](void* state, Index, Index piece, int,
+                                          const WholeBatch<T>&) {
         decltype(work){}(*static_cast<UpdateRun*>(state), piece);
       };
     };
     const auto once = [&](std::string_view name, auto work) {
-      add(Scope::once, name).once = [](void* state, Index) { decltype(work){}(*static_cast<UpdateRun*>(state)); };
+      add(Scope::once, name).once = [](void* state, Index) {
+        decltype(work){}(*static_cast<UpdateRun*>(state));
+      };
     };
     const bool reduce = run_.reducer != nullptr;
     if (reduce) {
@@ -100,7 +108,8 @@ class UpdateRun {
         u.learn(piece);
       });
     }
-    once("follow state", [](UpdateRun& u) { u.update_.follow_state(u.run_.parameters.dense.data(), u.step_); });
+    once("follow state",
+         [](UpdateRun& u) { u.update_.follow_state(u.run_.parameters.dense.data(), u.step_); });
     return made;
   }
 
@@ -113,19 +122,24 @@ class UpdateRun {
   void sum(Index piece) {
     if (is_shard(piece)) return run_.collect(piece);
     const FreezeMask::Chunk& c = chunk(piece);
-    ParameterUpdate<T>::sum_accumulators(c, run_.accumulators, run_.accumulators_with(c.begin, c.end));
+    ParameterUpdate<T>::sum_accumulators(c, run_.accumulators,
+                                         run_.accumulators_with(c.begin, c.end));
   }
   void learn(Index piece) {
     if (is_shard(piece)) {
       const auto& shard = run_.sparse.shard(piece);
-      update_.update(shard, run_.parameters.tables[static_cast<std::size_t>(shard.table)].data(), step_);
+      update_.update(shard, run_.parameters.tables[static_cast<std::size_t>(shard.table)].data(),
+                     step_);
     } else {
-      update_.update(chunk(piece), run_.parameters.dense.data(), run_.accumulators[0].data(), step_);
+      update_.update(chunk(piece), run_.parameters.dense.data(), run_.accumulators[0].data(),
+                     step_);
     }
   }
   void take_norm(Index piece) {
-    norms_[static_cast<std::size_t>(piece)] = is_shard(piece) ? update_.squared_norm(run_.sparse.shard(piece))
-                                                              : ParameterUpdate<T>::squared_norm(chunk(piece), run_.accumulators[0].data());
+    norms_[static_cast<std::size_t>(piece)] =
+        is_shard(piece)
+            ? update_.squared_norm(run_.sparse.shard(piece))
+            : ParameterUpdate<T>::squared_norm(chunk(piece), run_.accumulators[0].data());
   }
   void clip() {
     squared_norm_ = 0;
@@ -134,10 +148,13 @@ class UpdateRun {
   }
   /// Sums gradients over all ranks.
   void reduce() {
-    run_.reducer->sum_gradient({run_.accumulators[0].data(), static_cast<std::size_t>(run_.plan().sizes.parameters)});
+    run_.reducer->sum_gradient(
+        {run_.accumulators[0].data(), static_cast<std::size_t>(run_.plan().sizes.parameters)});
     for (Index i = 0; i < run_.sparse.shards(); ++i) {
       const auto& shard = run_.sparse.shard(i);
-      run_.reducer->gather(shard.rows, {shard.sums.data(), static_cast<std::size_t>(shard.count() * shard.width)}, all_rows_, all_sums_);
+      run_.reducer->gather(
+          shard.rows, {shard.sums.data(), static_cast<std::size_t>(shard.count() * shard.width)},
+          all_rows_, all_sums_);
       run_.sparse.replace(i, all_rows_, all_sums_);
     }
   }

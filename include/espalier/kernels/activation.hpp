@@ -27,13 +27,20 @@ enum class Activation : std::uint8_t {
 template <class T>
 [[nodiscard]] ESPALIER_HD T activate(Activation a, T x) {
   switch (a) {
-    case Activation::identity: break;
-    case Activation::relu: return x < 0 ? T{0} : x;  // NaN stays NaN
-    case Activation::leaky_relu: return x > 0 ? x : static_cast<T>(0.01) * x;
-    case Activation::gelu: return x / 2 * (1 + std::erf(x * static_cast<T>(0.70710678118654752)));
-    case Activation::silu: return x / (1 + std::exp(-x));
-    case Activation::tanh: return std::tanh(x);
-    case Activation::sigmoid: return 1 / (1 + std::exp(-x));
+    case Activation::identity:
+      break;
+    case Activation::relu:
+      return x < 0 ? T{0} : x;  // NaN stays NaN
+    case Activation::leaky_relu:
+      return x > 0 ? x : static_cast<T>(0.01) * x;
+    case Activation::gelu:
+      return x / 2 * (1 + std::erf(x * static_cast<T>(0.70710678118654752)));
+    case Activation::silu:
+      return x / (1 + std::exp(-x));
+    case Activation::tanh:
+      return std::tanh(x);
+    case Activation::sigmoid:
+      return 1 / (1 + std::exp(-x));
   }
   return x;
 }
@@ -42,9 +49,12 @@ template <class T>
 template <class T>
 [[nodiscard]] ESPALIER_HD T activation_derivative(Activation a, T pre, T post) {
   switch (a) {
-    case Activation::identity: break;
-    case Activation::relu: return post > 0 ? T{1} : T{0};
-    case Activation::leaky_relu: return post > 0 ? T{1} : static_cast<T>(0.01);
+    case Activation::identity:
+      break;
+    case Activation::relu:
+      return post > 0 ? T{1} : T{0};
+    case Activation::leaky_relu:
+      return post > 0 ? T{1} : static_cast<T>(0.01);
     case Activation::gelu:
       return (1 + std::erf(pre * static_cast<T>(0.70710678118654752))) / 2 +
              pre * std::exp(-pre * pre / 2) * static_cast<T>(0.39894228040143268);
@@ -52,8 +62,10 @@ template <class T>
       const T s = 1 / (1 + std::exp(-pre));
       return s * (1 + pre * (1 - s));
     }
-    case Activation::tanh: return 1 - post * post;
-    case Activation::sigmoid: return post * (1 - post);
+    case Activation::tanh:
+      return 1 - post * post;
+    case Activation::sigmoid:
+      return post * (1 - post);
   }
   return T{1};
 }

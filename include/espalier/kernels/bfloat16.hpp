@@ -42,7 +42,8 @@ struct Stored {
 
   // NOLINTNEXTLINE(google-explicit-constructor): values are usually stored as they are.
   constexpr Stored(const T* plain) : values(plain) {}
-  constexpr Stored(const T* plain, const T* packed_weights) : values(plain), packed(packed_weights) {}
+  constexpr Stored(const T* plain, const T* packed_weights)
+      : values(plain), packed(packed_weights) {}
   explicit constexpr Stored(const BFloat16* halves) : bf16(halves) {}
 };
 

@@ -46,7 +46,8 @@ struct RegisterLoss {
   static constexpr bool has_ahead = TakesLogits<L>;
 
   static FloatRegister ahead(FloatRegister z) { return logit(z).e; }
-  static FloatRegister evaluate(FloatRegister z, [[maybe_unused]] FloatRegister e, FloatRegister y, FloatRegister& gradient, float unit) {
+  static FloatRegister evaluate(FloatRegister z, [[maybe_unused]] FloatRegister e, FloatRegister y,
+                                FloatRegister& gradient, float unit) {
     if constexpr (has_ahead) {
       return L::evaluate(Logit<FloatRegister>{z, e}, y, gradient);
     } else {
@@ -62,7 +63,8 @@ struct RegisterLoss {
 /// does not read the previous content of the buffer. `z` and `gradient`: outputs × n; `labels`: n;
 /// `weights`: n, or null for all ones. `unit`: the number that labels were divided by.
 template <class L, class T>
-double apply_loss(View<const T> z, const T* labels, const T* weights, T scale, View<T> gradient, T unit = 1) {
+double apply_loss(View<const T> z, const T* labels, const T* weights, T scale, View<T> gradient,
+                  T unit = 1) {
   check_loss<L>();
   double sum = 0;
   if constexpr (Loss<L>) {
@@ -70,7 +72,8 @@ double apply_loss(View<const T> z, const T* labels, const T* weights, T scale, V
     assert(z.rows == outputs && gradient.rows == outputs && gradient.cols == z.cols);
     if constexpr (std::same_as<T, float> && detail::TakesRegisters<L>) {
       if (z.stride == 1 && gradient.stride == 1) {
-        return apply_registers<detail::RegisterLoss<L>>(Cpu{}, z.data, labels, weights, scale, unit, gradient.data, z.cols);
+        return apply_registers<detail::RegisterLoss<L>>(Cpu{}, z.data, labels, weights, scale, unit,
+                                                        gradient.data, z.cols);
       }
     }
     for (Index j = 0; j < z.cols; ++j) {

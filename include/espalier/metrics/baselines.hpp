@@ -29,13 +29,15 @@ namespace espalier {
 
 /// Weighted shares of the classes; empty if no sample is labelled. `labels`, `weights` and their
 /// errors as in class_log_loss. O(classes + n).
-[[nodiscard]] inline std::vector<double> class_shares(Values labels, Index classes, Values weights = {}) {
+[[nodiscard]] inline std::vector<double> class_shares(Values labels, Index classes,
+                                                      Values weights = {}) {
   std::vector<double> shares(static_cast<std::size_t>((std::max)(classes, Index{0})), 0.0);
   double total = 0;
-  metrics_detail::for_each_class("class_shares", labels, classes, weights, [&](std::size_t, std::size_t y, double w) {
-    shares[y] += w;
-    total += w;
-  });
+  metrics_detail::for_each_class("class_shares", labels, classes, weights,
+                                 [&](std::size_t, std::size_t y, double w) {
+                                   shares[y] += w;
+                                   total += w;
+                                 });
   if (!(total > 0)) return {};
   for (double& share : shares) share /= total;
   return shares;
@@ -43,7 +45,8 @@ namespace espalier {
 
 /// Log loss of always predicting the class shares r: −Σ r ln r, in nats. Arguments and errors as in
 /// class_shares; undefined (NaN) if no sample is labelled.
-[[nodiscard]] inline double constant_class_log_loss(Values labels, Index classes, Values weights = {}) {
+[[nodiscard]] inline double constant_class_log_loss(Values labels, Index classes,
+                                                    Values weights = {}) {
   const std::vector<double> shares = class_shares(labels, classes, weights);
   double sum = 0;
   for (const double r : shares) sum -= r > 0 ? r * std::log(r) : 0.0;
@@ -52,7 +55,8 @@ namespace espalier {
 
 /// Accuracy of always predicting the most frequent class: its share. Arguments and errors as in
 /// constant_class_log_loss.
-[[nodiscard]] inline double constant_class_accuracy(Values labels, Index classes, Values weights = {}) {
+[[nodiscard]] inline double constant_class_accuracy(Values labels, Index classes,
+                                                    Values weights = {}) {
   const std::vector<double> shares = class_shares(labels, classes, weights);
   return shares.empty() ? undefined : *std::max_element(shares.begin(), shares.end());
 }

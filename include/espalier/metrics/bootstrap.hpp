@@ -47,7 +47,8 @@ class Resampler {
       : samples_(samples), options_(options) {
     const std::size_t n = samples.labels.size();
     if (options.resamples < 2)
-      throw_error<ConfigError>({"bootstrap: resamples is ", options.resamples, "; expected 2 or more"});
+      throw_error<ConfigError>(
+          {"bootstrap: resamples is ", options.resamples, "; expected 2 or more"});
     if (!(options.confidence > 0 && options.confidence < 1))
       throw_error<ConfigError>({"bootstrap: confidence is ", number(options.confidence),
                                 "; expected a number in (0, 1)"});
@@ -137,7 +138,8 @@ inline double quantile(const std::vector<double>& sorted, double q) {
   const double at = q * static_cast<double>(sorted.size() - 1);
   // Without this, 40 · (1 − 0.95) / 2, which is not exactly 1, would interpolate with the next
   // value, which may be infinite.
-  if (const double near = std::round(at); std::abs(at - near) < 1e-9) return sorted[static_cast<std::size_t>(near)];
+  if (const double near = std::round(at); std::abs(at - near) < 1e-9)
+    return sorted[static_cast<std::size_t>(near)];
   const auto below = static_cast<std::size_t>(at);
   return std::lerp(sorted[below], sorted[below + 1], at - static_cast<double>(below));
 }

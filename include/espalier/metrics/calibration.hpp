@@ -61,10 +61,8 @@ struct ReliabilityBin {
 /// for probabilities that are close together, as those of rare events. Equal probabilities share a
 /// bin; `low` and `high` are the minimum and maximum of a bin. Arguments and errors as in
 /// reliability_bins. O(n log n).
-[[nodiscard]] ESPALIER_COLD inline std::vector<ReliabilityBin> reliability_quantiles(Values probabilities,
-                                                                                     Values labels,
-                                                                                     Values weights = {},
-                                                                                     Index bins = 10) {
+[[nodiscard]] ESPALIER_COLD inline std::vector<ReliabilityBin> reliability_quantiles(
+    Values probabilities, Values labels, Values weights = {}, Index bins = 10) {
   using namespace metrics_detail;
   constexpr std::string_view metric = "reliability_quantiles";
   require_sizes(metric, probabilities, labels, weights);
@@ -81,7 +79,8 @@ struct ReliabilityBin {
     samples.push_back({probabilities[i], y, w});
     total += w;
   });
-  std::stable_sort(samples.begin(), samples.end(), [](const Sample& a, const Sample& b) { return a.p < b.p; });
+  std::stable_sort(samples.begin(), samples.end(),
+                   [](const Sample& a, const Sample& b) { return a.p < b.p; });
   std::vector<ReliabilityBin> result;
   Index current = -1;
   double before = 0;

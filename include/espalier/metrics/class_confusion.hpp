@@ -13,7 +13,8 @@ namespace espalier {
 /// Sum of the sample weights by label and predicted class (the most probable one; of equal ones,
 /// the first): entry [label · classes + prediction]. Arguments and errors as in class_accuracy.
 /// O(classes · n + classes²).
-[[nodiscard]] ESPALIER_COLD inline std::vector<double> class_confusion(Values predictions, Values labels, Index classes,
+[[nodiscard]] ESPALIER_COLD inline std::vector<double> class_confusion(Values predictions,
+                                                                       Values labels, Index classes,
                                                                        Values weights = {}) {
   const auto k = static_cast<std::size_t>(classes);
   std::vector<double> counts;

@@ -36,9 +36,11 @@ class EvaluateGroups {
  public:
   EvaluateGroups() = default;
   template <class Range>
-  requires(!std::is_same_v<std::remove_cvref_t<Range>, EvaluateGroups> && std::is_convertible_v<const Range&, Groups>)
+  requires(!std::is_same_v<std::remove_cvref_t<Range>, EvaluateGroups> &&
+           std::is_convertible_v<const Range&, Groups>)
       // NOLINTNEXTLINE(google-explicit-constructor): groups are spelled as what they are.
-      EvaluateGroups(Range&& groups) : view(std::forward<Range>(groups)), add(&metrics_detail::add_group_metrics) {}
+      EvaluateGroups(Range&& groups)
+      : view(std::forward<Range>(groups)), add(&metrics_detail::add_group_metrics) {}
 
   KeptView<Groups> view{};
   decltype(&metrics_detail::add_group_metrics) add = nullptr;
@@ -148,7 +150,9 @@ template <LabelKind... kinds>
 [[nodiscard]] ESPALIER_COLD TaskReport evaluate(const LabelInfo& label, Values predictions,
                                                 Values labels,
                                                 const EvaluateOptions& options = {}) {
-  constexpr auto can_be = [](LabelKind kind) { return sizeof...(kinds) == 0 || ((kinds == kind) || ...); };
+  constexpr auto can_be = [](LabelKind kind) {
+    return sizeof...(kinds) == 0 || ((kinds == kind) || ...);
+  };
   std::string task(label.name);
   if constexpr (can_be(LabelKind::binary))
     if (label.kind == LabelKind::binary)

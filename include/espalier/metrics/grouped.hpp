@@ -66,8 +66,7 @@ inline void require_relevance(std::string_view metric, std::size_t i, double y) 
 }
 
 inline void require_cutoff(std::string_view metric, Index k) {
-  if (k < 1)
-    throw_error<ConfigError>({metric, ": k is ", k, "; expected 1 or more"});
+  if (k < 1) throw_error<ConfigError>({metric, ": k is ", k, "; expected 1 or more"});
 }
 
 /// Calls `visit(first rank, last rank + 1, sum of gains)` for every run of equal scores that starts
@@ -96,19 +95,18 @@ void for_each_top_tie(std::span<const Scored> ranked, std::size_t k, Gain gain, 
   GroupedValue result;
   double sum = 0;
   double total = 0;
-  for_each_group(
-      rank_groups("grouped_auc", scores, labels, groups, weights, &require_binary),
-      [&](std::span<const Scored> ranked) {
-        ++result.groups;
-        const double auc = roc_auc_of(ranked, labels, weights);
-        if (std::isnan(auc)) return;
-        double impressions = 0;
-        for (const auto& sample : ranked)
-          impressions += weights.empty() ? 1.0 : weights[sample.index];
-        ++result.counted;
-        sum += impressions * auc;
-        total += impressions;
-      });
+  for_each_group(rank_groups("grouped_auc", scores, labels, groups, weights, &require_binary),
+                 [&](std::span<const Scored> ranked) {
+                   ++result.groups;
+                   const double auc = roc_auc_of(ranked, labels, weights);
+                   if (std::isnan(auc)) return;
+                   double impressions = 0;
+                   for (const auto& sample : ranked)
+                     impressions += weights.empty() ? 1.0 : weights[sample.index];
+                   ++result.counted;
+                   sum += impressions * auc;
+                   total += impressions;
+                 });
   if (total > 0) result.value = sum / total;
   return result;
 }
@@ -142,28 +140,29 @@ enum class Gain : std::uint8_t {
   GroupedValue result;
   std::vector<double> ideal;
   double sum = 0;
-  for_each_group(
-      rank_groups("ndcg_at_k", scores, labels, groups, weights, &require_relevance),
-      [&](std::span<const Scored> ranked) {
-        ++result.groups;
-        ideal.clear();
-        most = 0;
-        for (const auto& sample : ranked) most = (std::max)(most, labels[sample.index]);
-        for (const auto& sample : ranked) ideal.push_back(worth(sample.index));
-        std::sort(ideal.begin(), ideal.end());
-        double best = 0;
-        for (std::size_t r = 0; r < ideal.size() && r < top; ++r)
-          best += ideal[ideal.size() - 1 - r] * discount(r);
-        if (!(best > 0)) return;
-        double dcg = 0;
-        for_each_top_tie(ranked, top, worth, [&](std::size_t begin, std::size_t end, double gains) {
-          double discounts = 0;
-          for (std::size_t r = begin; r < end && r < top; ++r) discounts += discount(r);
-          dcg += gains / static_cast<double>(end - begin) * discounts;
-        });
-        ++result.counted;
-        sum += dcg / best;
-      });
+  for_each_group(rank_groups("ndcg_at_k", scores, labels, groups, weights, &require_relevance),
+                 [&](std::span<const Scored> ranked) {
+                   ++result.groups;
+                   ideal.clear();
+                   most = 0;
+                   for (const auto& sample : ranked) most = (std::max)(most, labels[sample.index]);
+                   for (const auto& sample : ranked) ideal.push_back(worth(sample.index));
+                   std::sort(ideal.begin(), ideal.end());
+                   double best = 0;
+                   for (std::size_t r = 0; r < ideal.size() && r < top; ++r)
+                     best += ideal[ideal.size() - 1 - r] * discount(r);
+                   if (!(best > 0)) return;
+                   double dcg = 0;
+                   for_each_top_tie(ranked, top, worth,
+                                    [&](std::size_t begin, std::size_t end, double gains) {
+                                      double discounts = 0;
+                                      for (std::size_t r = begin; r < end && r < top; ++r)
+                                        discounts += discount(r);
+                                      dcg += gains / static_cast<double>(end - begin) * discounts;
+                                    });
+                   ++result.counted;
+                   sum += dcg / best;
+                 });
   if (result.counted > 0) result.value = sum / static_cast<double>(result.counted);
   return result;
 }
@@ -180,22 +179,22 @@ enum class Gain : std::uint8_t {
   const auto relevant = [&](std::size_t i) { return labels[i] > 0 ? 1.0 : 0.0; };
   GroupedValue result;
   double sum = 0;
-  for_each_group(
-      rank_groups("recall_at_k", scores, labels, groups, weights, &require_relevance),
-      [&](std::span<const Scored> ranked) {
-        ++result.groups;
-        double all = 0;
-        for (const auto& sample : ranked) all += relevant(sample.index);
-        if (!(all > 0)) return;
-        double hits = 0;
-        for_each_top_tie(ranked, top, relevant,
-                         [&](std::size_t begin, std::size_t end, double found) {
-                           hits += found * static_cast<double>((std::min)(end, top) - begin) /
-                                   static_cast<double>(end - begin);
-                         });
-        ++result.counted;
-        sum += hits / all;
-      });
+  for_each_group(rank_groups("recall_at_k", scores, labels, groups, weights, &require_relevance),
+                 [&](std::span<const Scored> ranked) {
+                   ++result.groups;
+                   double all = 0;
+                   for (const auto& sample : ranked) all += relevant(sample.index);
+                   if (!(all > 0)) return;
+                   double hits = 0;
+                   for_each_top_tie(ranked, top, relevant,
+                                    [&](std::size_t begin, std::size_t end, double found) {
+                                      hits += found *
+                                              static_cast<double>((std::min)(end, top) - begin) /
+                                              static_cast<double>(end - begin);
+                                    });
+                   ++result.counted;
+                   sum += hits / all;
+                 });
   if (result.counted > 0) result.value = sum / static_cast<double>(result.counted);
   return result;
 }

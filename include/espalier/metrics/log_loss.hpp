@@ -21,14 +21,16 @@ inline double clip_of(std::string_view metric, Values probabilities, std::option
                          : std::numeric_limits<double>::epsilon();
   const double result = clip.value_or(own);
   if (!(result >= 0 && result < 0.5))
-    throw_error<ConfigError>({metric, ": clip is ", number(result), "; expected a number in [0, 0.5)"});
+    throw_error<ConfigError>(
+        {metric, ": clip is ", number(result), "; expected a number in [0, 0.5)"});
   return result;
 }
 
 /// Checks that labels are in 0 … classes − 1, then calls `visit(sample, label, weight)`. Throws
 /// ConfigError if they are not.
 template <class Visit>
-void for_each_class(std::string_view metric, Values labels, Index classes, Values weights, Visit visit) {
+void for_each_class(std::string_view metric, Values labels, Index classes, Values weights,
+                    Visit visit) {
   if (!weights.empty()) require_size(metric, "weights", weights.size(), labels.size());
   for_each_labelled(metric, labels, weights, [&](std::size_t i, double y, double w) {
     if (!(y >= 0 && y < static_cast<double>(classes)) || y != std::floor(y))
@@ -56,8 +58,8 @@ void for_each_class_label(std::string_view metric, Values predictions, Values la
 /// The same, but calls `visit(label, class of the largest prediction, weight)`; of equal
 /// predictions, the first.
 template <class Visit>
-void for_each_likeliest_class(std::string_view metric, Values predictions, Values labels, Index classes,
-                              Values weights, Visit visit) {
+void for_each_likeliest_class(std::string_view metric, Values predictions, Values labels,
+                              Index classes, Values weights, Visit visit) {
   for_each_class_label(metric, predictions, labels, classes, weights,
                        [&](std::size_t first, std::size_t y, double w) {
                          std::size_t best = 0;

@@ -22,7 +22,7 @@ struct MetricValue {
 struct TaskReport {
   std::string task;
   std::vector<MetricValue> metrics;
-  Index labelled = 0;       ///< samples with a label for this task and a weight above 0
+  Index labelled = 0;  ///< samples with a label for this task and a weight above 0
   /// Mean label; the base rate of a binary task; undefined for class tasks.
   double mean = undefined;
 };

@@ -36,14 +36,16 @@ namespace espalier {
 
 /// `center` ± t · s / √n, where s is the sample standard deviation of the n `values`; undefined
 /// (NaN) for fewer than two values.
-[[nodiscard]] ESPALIER_COLD inline Interval student_interval(double center, const std::vector<double>& values,
+[[nodiscard]] ESPALIER_COLD inline Interval student_interval(double center,
+                                                             const std::vector<double>& values,
                                                              double confidence) {
   if (values.size() < 2) return {};
   const auto n = static_cast<double>(values.size());
   double mean = 0, squares = 0;
   for (const double v : values) mean += v / n;
   for (const double v : values) squares += (v - mean) * (v - mean);
-  const double half = student_t(confidence, static_cast<Index>(values.size()) - 1) * std::sqrt(squares / (n - 1) / n);
+  const double half = student_t(confidence, static_cast<Index>(values.size()) - 1) *
+                      std::sqrt(squares / (n - 1) / n);
   return {center - half, center + half};
 }
 

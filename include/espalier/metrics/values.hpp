@@ -78,11 +78,14 @@ class KeptView : public View {
  public:
   KeptView() = default;
   template <class Range>
-  requires(!std::same_as<std::remove_cvref_t<Range>, KeptView> && std::convertible_to<const Range&, View>)
+  requires(!std::same_as<std::remove_cvref_t<Range>, KeptView> &&
+           std::convertible_to<const Range&, View>)
       // NOLINTNEXTLINE(google-explicit-constructor): as the view it is.
-      KeptView(Range&& range) : View(range) {
+      KeptView(Range&& range)
+      : View(range) {
     static_assert(std::is_lvalue_reference_v<Range> || std::ranges::enable_borrowed_range<Range>,
-                  "espalier: weights and groups of EvaluateOptions are views: give a vector that lives as long, not a "
+                  "espalier: weights and groups of EvaluateOptions are views: give a vector that "
+                  "lives as long, not a "
                   "temporary one");
   }
 };
@@ -106,13 +109,15 @@ inline std::string number(double value) { return decimal(value, 9); }
 
 [[noreturn]] inline void reject(std::string_view metric, std::string_view what, std::size_t i,
                                 double value, std::string_view expected) {
-  throw_error<ConfigError>({metric, ": ", what, " ", i, " is ", number(value), "; expected ", expected});
+  throw_error<ConfigError>(
+      {metric, ": ", what, " ", i, " is ", number(value), "; expected ", expected});
 }
 
 inline void require_size(std::string_view metric, std::string_view what, std::size_t size,
                          std::size_t labels) {
   if (size == labels) return;
-  throw_error<ConfigError>({metric, ": ", size, " ", what, " for ", labels, " labels; expected as many"});
+  throw_error<ConfigError>(
+      {metric, ": ", size, " ", what, " for ", labels, " labels; expected as many"});
 }
 
 inline void require_sizes(std::string_view metric, Values predictions, Values labels,

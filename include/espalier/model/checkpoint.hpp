@@ -47,26 +47,28 @@ void for_each_tensor(const PlanView& plan, P& p, const std::string& prefix, Visi
           std::span(p.dense.data() + t.offset, static_cast<std::size_t>(t.size())));
   }
   for (std::size_t i = 0; i < p.tables.size(); ++i) {
-    visit(prefix + std::string(plan.tables[i].name.view()), Shape{p.table_rows[i], plan.tables[i].width},
-          p.tables[i].span());
+    visit(prefix + std::string(plan.tables[i].name.view()),
+          Shape{p.table_rows[i], plan.tables[i].width}, p.tables[i].span());
   }
 }
 
-inline void add_parameters(SafetensorsWriter& writer, const PlanView& plan, const Parameters<float>& p,
-                           const std::string& prefix) {
+inline void add_parameters(SafetensorsWriter& writer, const PlanView& plan,
+                           const Parameters<float>& p, const std::string& prefix) {
   if (const std::string found = find_not_finite(plan, p, prefix); !found.empty()) {
     throw_error<CheckpointError>({"a model that is not finite is not saved: ", found});
   }
-  for_each_tensor(plan, p, prefix, [&](std::string name, Shape shape, std::span<const float> values) {
-    writer.add(std::move(name), std::move(shape), values);
-  });
+  for_each_tensor(plan, p, prefix,
+                  [&](std::string name, Shape shape, std::span<const float> values) {
+                    writer.add(std::move(name), std::move(shape), values);
+                  });
 }
 
 inline void read_parameters(const SafetensorsFile& file, const PlanView& plan, Parameters<float>& p,
                             const std::string& prefix) {
-  for_each_tensor(plan, p, prefix, [&](const std::string& name, const Shape& shape, std::span<float> values) {
-    file.read(name, shape, values);
-  });
+  for_each_tensor(plan, p, prefix,
+                  [&](const std::string& name, const Shape& shape, std::span<float> values) {
+                    file.read(name, shape, values);
+                  });
   if (const std::string found = find_not_finite(plan, p, prefix); !found.empty()) {
     throw_error<CheckpointError>({file.path(), ": ", found, ", expected finite numbers"});
   }
@@ -78,11 +80,13 @@ ESPALIER_COLD inline void require_model(const SafetensorsFile& file) {
   if (file.find_metadata("loop") == nullptr) return;
   std::string_view model = file.path();
   if (model.ends_with(".resume")) model.remove_suffix(7);
-  throw_error<CheckpointError>({file.path(), ": the resume file of a run, with its last weights; the model is ",
-                                (model == file.path() ? "the file that was called so without '.resume'" : model)});
+  throw_error<CheckpointError>(
+      {file.path(), ": the resume file of a run, with its last weights; the model is ",
+       (model == file.path() ? "the file that was called so without '.resume'" : model)});
 }
 
-inline void add_description(SafetensorsWriter& writer, const PlanView& plan, const FeaturesState& features) {
+inline void add_description(SafetensorsWriter& writer, const PlanView& plan,
+                            const FeaturesState& features) {
   writer.metadata("espalier", std::string(checkpoint_version));
   writer.metadata("description", join_lines(describe_plan(plan)));
   writer.metadata("features", to_json(features).dump());
@@ -99,15 +103,15 @@ inline void add_metrics(SafetensorsWriter& writer, const SavedMetrics& metrics) 
 ESPALIER_COLD inline void check_description(const SafetensorsFile& file, const PlanView& plan) {
   const std::string& version = file.metadata("espalier");
   if (version != checkpoint_version) {
-    throw_error<CheckpointError>({file.path(), ": layout version ", version, ", expected ",
-                                  checkpoint_version});
+    throw_error<CheckpointError>(
+        {file.path(), ": layout version ", version, ", expected ", checkpoint_version});
   }
   const std::string& found = file.metadata("description");
   const std::string expected = join_lines(describe_plan(plan));
   if (found == expected) return;
   const auto [theirs, ours] = first_difference(found, expected);
-  throw_error<CheckpointError>({file.path(), ": made for another model: the file has ", theirs,
-                                "; this model has ", ours});
+  throw_error<CheckpointError>(
+      {file.path(), ": made for another model: the file has ", theirs, "; this model has ", ours});
 }
 
 /// Parses a metadata entry as JSON and returns read(json). Throws CheckpointError if it is missing
@@ -135,8 +139,9 @@ void naming(const SafetensorsFile& file, Action action) {
 
 /// Writes a model file atomically. Throws IoError; CheckpointError if a weight is NaN or infinite,
 /// or the header with the vocabularies is too large.
-inline void save_model(const std::string& path, const PlanView& plan, const Parameters<float>& parameters,
-                       const FeaturesState& features, const SavedMetrics& metrics = {}) {
+inline void save_model(const std::string& path, const PlanView& plan,
+                       const Parameters<float>& parameters, const FeaturesState& features,
+                       const SavedMetrics& metrics = {}) {
   SafetensorsWriter writer;
   checkpoint_detail::add_description(writer, plan, features);
   checkpoint_detail::add_metrics(writer, metrics);
@@ -146,9 +151,11 @@ inline void save_model(const std::string& path, const PlanView& plan, const Para
 
 /// Returns the vocabularies and normalisation of a saved model. Throws CheckpointError if the file
 /// was made for another model.
-[[nodiscard]] inline FeaturesState load_features(const SafetensorsFile& file, const PlanView& plan) {
+[[nodiscard]] inline FeaturesState load_features(const SafetensorsFile& file,
+                                                 const PlanView& plan) {
   checkpoint_detail::check_description(file, plan);
-  FeaturesState state = checkpoint_detail::read_json(file, "features", [](const Json& json) { return features_from_json(json); });
+  FeaturesState state = checkpoint_detail::read_json(
+      file, "features", [](const Json& json) { return features_from_json(json); });
   if (RowHistory history(plan.schema.fields); !history.empty()) {
     read_history(file, history);
     state.history = std::make_shared<const RowHistory>(std::move(history));
@@ -164,19 +171,22 @@ inline void save_model(const std::string& path, const PlanView& plan, const Para
 /// malformed.
 [[nodiscard]] inline SavedMetrics load_metrics(const SafetensorsFile& file) {
   if (file.find_metadata("metrics") == nullptr) return {};
-  return checkpoint_detail::read_json(file, "metrics", [](const Json& json) { return metrics_from_json(json); });
+  return checkpoint_detail::read_json(file, "metrics",
+                                      [](const Json& json) { return metrics_from_json(json); });
 }
 
 /// Loads the weights of a saved model into `parameters`, which must have the right sizes. Throws
 /// CheckpointError if the file was made for another model, or a weight is NaN or infinite.
-inline void load_parameters(const SafetensorsFile& file, const PlanView& plan, Parameters<float>& parameters) {
+inline void load_parameters(const SafetensorsFile& file, const PlanView& plan,
+                            Parameters<float>& parameters) {
   checkpoint_detail::check_description(file, plan);
   checkpoint_detail::read_parameters(file, plan, parameters, "");
 }
 
 /// Replaces the vocabularies and normalisation of `features` with those of a saved model. Also
 /// throws CheckpointError if they do not fit its schema.
-inline void restore_features(const SafetensorsFile& file, const PlanView& plan, Features& features) {
+inline void restore_features(const SafetensorsFile& file, const PlanView& plan,
+                             Features& features) {
   FeaturesState state = load_features(file, plan);
   checkpoint_detail::naming(file, [&] { features.restore(std::move(state)); });
 }
@@ -186,7 +196,8 @@ inline void restore_features(const SafetensorsFile& file, const PlanView& plan, 
 [[nodiscard]] inline FeaturesState load_features(const std::string& path, const PlanView& plan) {
   return load_features(SafetensorsFile(path), plan);
 }
-inline void load_parameters(const std::string& path, const PlanView& plan, Parameters<float>& parameters) {
+inline void load_parameters(const std::string& path, const PlanView& plan,
+                            Parameters<float>& parameters) {
   load_parameters(SafetensorsFile(path), plan, parameters);
 }
 

@@ -17,13 +17,20 @@ namespace espalier {
 
 [[nodiscard]] constexpr std::string_view activation_name(Activation a) {
   switch (a) {
-    case Activation::identity: break;
-    case Activation::relu: return "relu";
-    case Activation::leaky_relu: return "leaky_relu";
-    case Activation::gelu: return "gelu";
-    case Activation::silu: return "silu";
-    case Activation::tanh: return "tanh";
-    case Activation::sigmoid: return "sigmoid";
+    case Activation::identity:
+      break;
+    case Activation::relu:
+      return "relu";
+    case Activation::leaky_relu:
+      return "leaky_relu";
+    case Activation::gelu:
+      return "gelu";
+    case Activation::silu:
+      return "silu";
+    case Activation::tanh:
+      return "tanh";
+    case Activation::sigmoid:
+      return "sigmoid";
   }
   return "identity";
 }
@@ -31,7 +38,8 @@ namespace espalier {
 /// The source of a field's values if its name does not tell: for example ", of 'duration_ms'", or
 /// ", by 'user' 'tab' before 'date'".
 [[nodiscard]] ESPALIER_COLD inline std::string describe_source(const FieldInfo& f) {
-  std::string text = f.column == f.name || f.column.empty() ? "" : ", of '" + std::string(f.column) + "'";
+  std::string text =
+      f.column == f.name || f.column.empty() ? "" : ", of '" + std::string(f.column) + "'";
   if (!f.second_column.empty()) text += " and '" + std::string(f.second_column) + "'";
   const HistoryInfo& h = f.history;
   if (!h.exists()) return text;
@@ -54,8 +62,12 @@ namespace espalier {
     for (int i = 0; i < f.transform_count; ++i) {
       const Transform& t = f.transforms[static_cast<std::size_t>(i)];
       switch (t.kind) {
-        case TransformKind::log1p: text += ", log1p"; break;
-        case TransformKind::standardize: text += ", standardize"; break;
+        case TransformKind::log1p:
+          text += ", log1p";
+          break;
+        case TransformKind::standardize:
+          text += ", standardize";
+          break;
         case TransformKind::clip:
           text += ", clip to [" + Json(t.low).dump() + ", " + Json(t.high).dump() + "]";
           break;
@@ -76,7 +88,8 @@ namespace espalier {
   const auto separator = static_cast<unsigned char>(f.separator);
   const bool shown = separator > 0x20 && separator < 0x7F;
   return text + (f.pool == Pool::sum ? ", sum over " : ", mean over ") +
-         (shown ? "'" + std::string(1, f.separator) + "'" : "byte " + std::to_string(int{separator}));
+         (shown ? "'" + std::string(1, f.separator) + "'"
+                : "byte " + std::to_string(int{separator}));
 }
 
 /// Describes the model as lines "what: value": architecture, fields, tasks, tensors, activations.
@@ -89,7 +102,8 @@ namespace espalier {
     lines.push_back("input '" + std::string(f.name) + "': " + describe_field(f));
   }
   for (const TaskInfo& t : plan.tasks) {
-    lines.push_back("task '" + std::string(t.name) + "': " + std::string(t.loss) + " × " + std::to_string(t.outputs));
+    lines.push_back("task '" + std::string(t.name) + "': " + std::string(t.loss) + " × " +
+                    std::to_string(t.outputs));
   }
   for (const ParameterInfo& t : plan.tensors) {
     std::string shape = std::to_string(t.rows);
@@ -98,7 +112,8 @@ namespace espalier {
   }
   for (const Node& n : plan.nodes) {
     if (n.activation == Activation::identity) continue;
-    lines.push_back("activation of '" + std::string(n.name.view()) + "': " + std::string(activation_name(n.activation)));
+    lines.push_back("activation of '" + std::string(n.name.view()) +
+                    "': " + std::string(activation_name(n.activation)));
   }
   return lines;
 }

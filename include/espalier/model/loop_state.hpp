@@ -15,16 +15,16 @@
 namespace espalier {
 
 struct LoopState {
-  int epoch = 0;           ///< number of finished epochs
-  Index position = 0;      ///< samples of the current epoch that were learnt
-  std::int64_t step = 0;   ///< optimiser steps done
+  int epoch = 0;          ///< number of finished epochs
+  Index position = 0;     ///< samples of the current epoch that were learnt
+  std::int64_t step = 0;  ///< optimiser steps done
   int best_epoch = 0;
   double best_value = std::numeric_limits<double>::quiet_NaN();
-  SavedMetrics best_metrics{};   ///< on the validation split
-  int reductions = 0;       ///< number of learning rate reductions on plateaus
-  int reduced_epoch = 0;    ///< epoch after which the rate was last reduced
-  bool stopped = false;          ///< no more epochs: out of patience, or a callback stopped it
-  bool out_of_patience = false;  ///< stopped because of patience
+  SavedMetrics best_metrics{};      ///< on the validation split
+  int reductions = 0;               ///< number of learning rate reductions on plateaus
+  int reduced_epoch = 0;            ///< epoch after which the rate was last reduced
+  bool stopped = false;             ///< no more epochs: out of patience, or a callback stopped it
+  bool out_of_patience = false;     ///< stopped because of patience
   std::vector<double> loss_sums;    ///< of the current epoch, per task: Σ loss · batch size
   std::vector<double> sample_sums;  ///< per task: Σ batch size over batches with its labels
 

@@ -31,16 +31,20 @@ namespace espalier {
 struct ResumeView {
   Parameters<float>& parameters;
   OptimizerState<float>& optimizer;
-  Parameters<float>& best;           ///< weights of the best epoch; if none yet, the parameters
-  std::vector<double> balance;       ///< state of the balancing method
+  Parameters<float>& best;      ///< weights of the best epoch; if none yet, the parameters
+  std::vector<double> balance;  ///< state of the balancing method
   /// "what: value" lines; equal if one run can continue the other bit for bit.
   std::vector<std::string> settings;
   ParameterAverage<float>* average = nullptr;
 };
 
-[[nodiscard]] inline std::string resume_path(const std::string& checkpoint) { return checkpoint + ".resume"; }
+[[nodiscard]] inline std::string resume_path(const std::string& checkpoint) {
+  return checkpoint + ".resume";
+}
 
-[[nodiscard]] inline bool resume_exists(const std::string& checkpoint) { return file_exists(resume_path(checkpoint)); }
+[[nodiscard]] inline bool resume_exists(const std::string& checkpoint) {
+  return file_exists(resume_path(checkpoint));
+}
 
 namespace resume_detail {
 
@@ -64,7 +68,9 @@ void for_each_average_step(const PlanView& plan, ParameterAverage<float>& averag
   }
 }
 
-[[nodiscard]] inline Shape vector_shape(std::size_t size) { return {static_cast<std::int64_t>(size)}; }
+[[nodiscard]] inline Shape vector_shape(std::size_t size) {
+  return {static_cast<std::int64_t>(size)};
+}
 
 [[nodiscard]] ESPALIER_COLD inline Json to_json(const LoopState& loop) {
   Json json = Json::object();
@@ -116,20 +122,23 @@ ESPALIER_COLD inline void save_resume(const std::string& checkpoint, const PlanV
   checkpoint_detail::add_metrics(writer, loop.best_metrics);
   checkpoint_detail::add_parameters(writer, plan, view.parameters, "");
   if (loop.best_epoch > 0) checkpoint_detail::add_parameters(writer, plan, view.best, "best/");
-  resume_detail::for_each_state(plan, view.optimizer, [&](std::string name, std::span<const float> values) {
-    writer.add(std::move(name), resume_detail::vector_shape(values.size()), values);
-  });
+  resume_detail::for_each_state(
+      plan, view.optimizer, [&](std::string name, std::span<const float> values) {
+        writer.add(std::move(name), resume_detail::vector_shape(values.size()), values);
+      });
   if (view.average != nullptr && view.average->kept()) {
     checkpoint_detail::add_parameters(writer, plan, view.average->values(), "average/");
-    resume_detail::for_each_average_step(plan, *view.average, [&](std::string name, std::span<const std::int64_t> steps) {
-      writer.add(std::move(name), resume_detail::vector_shape(steps.size()), steps);
-    });
+    resume_detail::for_each_average_step(
+        plan, *view.average, [&](std::string name, std::span<const std::int64_t> steps) {
+          writer.add(std::move(name), resume_detail::vector_shape(steps.size()), steps);
+        });
   }
   std::vector<double> numbers{loop.best_value};
   numbers.insert(numbers.end(), loop.loss_sums.begin(), loop.loss_sums.end());
   numbers.insert(numbers.end(), loop.sample_sums.begin(), loop.sample_sums.end());
   writer.add("loop", resume_detail::vector_shape(numbers.size()), std::span<const double>(numbers));
-  writer.add("balance", resume_detail::vector_shape(view.balance.size()), std::span<const double>(view.balance));
+  writer.add("balance", resume_detail::vector_shape(view.balance.size()),
+             std::span<const double>(view.balance));
   writer.write(resume_path(checkpoint));
 }
 
@@ -142,8 +151,9 @@ ESPALIER_COLD inline void save_resume(const std::string& checkpoint, const PlanV
   const std::string settings = join_lines(view.settings);
   if (const std::string& found = file.metadata("settings"); found != settings) {
     const auto [before, now] = first_difference(found, settings);
-    throw_error<CheckpointError>({file.path(), ": the run was started with ", before, ", now it is ", now,
-                                  "; resume with the same settings, or remove the file to start anew"});
+    throw_error<CheckpointError>(
+        {file.path(), ": the run was started with ", before, ", now it is ", now,
+         "; resume with the same settings, or remove the file to start anew"});
   }
   LoopState loop = checkpoint_detail::read_json(file, "loop", resume_detail::loop_from_json);
   loop.best_metrics = load_metrics(file);
@@ -153,18 +163,22 @@ ESPALIER_COLD inline void save_resume(const std::string& checkpoint, const PlanV
   } else {
     view.best.copy_from(view.parameters);
   }
-  resume_detail::for_each_state(plan, view.optimizer, [&](const std::string& name, std::span<float> values) {
-    file.read(name, resume_detail::vector_shape(values.size()), values);
-  });
+  resume_detail::for_each_state(
+      plan, view.optimizer, [&](const std::string& name, std::span<float> values) {
+        file.read(name, resume_detail::vector_shape(values.size()), values);
+      });
   if (view.average != nullptr && view.average->kept()) {
     checkpoint_detail::read_parameters(file, plan, view.average->values(), "average/");
-    resume_detail::for_each_average_step(plan, *view.average, [&](const std::string& name, std::span<std::int64_t> steps) {
-      file.read(name, resume_detail::vector_shape(steps.size()), steps);
-      const auto wrong = std::find_if(steps.begin(), steps.end(), [&](std::int64_t s) { return s < 0 || s > loop.step; });
-      if (wrong != steps.end()) {
-        throw_error<CheckpointError>({file.path(), ": tensor '", name, "' has ", *wrong, ", expected 0 to ", loop.step});
-      }
-    });
+    resume_detail::for_each_average_step(
+        plan, *view.average, [&](const std::string& name, std::span<std::int64_t> steps) {
+          file.read(name, resume_detail::vector_shape(steps.size()), steps);
+          const auto wrong = std::find_if(steps.begin(), steps.end(),
+                                          [&](std::int64_t s) { return s < 0 || s > loop.step; });
+          if (wrong != steps.end()) {
+            throw_error<CheckpointError>(
+                {file.path(), ": tensor '", name, "' has ", *wrong, ", expected 0 to ", loop.step});
+          }
+        });
   }
   view.balance = file.values<double>("balance");
   const std::vector<double> numbers = file.values<double>("loop");
@@ -181,7 +195,8 @@ ESPALIER_COLD inline void save_resume(const std::string& checkpoint, const PlanV
   return loop;
 }
 
-[[nodiscard]] inline LoopState load_resume(const std::string& checkpoint, const PlanView& plan, ResumeView& view) {
+[[nodiscard]] inline LoopState load_resume(const std::string& checkpoint, const PlanView& plan,
+                                           ResumeView& view) {
   return load_resume(SafetensorsFile(resume_path(checkpoint)), plan, view);
 }
 

@@ -49,10 +49,12 @@ class SafetensorsWriter {
   /// if the key is already set or is "crc32c".
   void metadata(std::string key, std::string value) {
     if (!is_utf8(key) || !is_utf8(value)) {
-      throw_error<CheckpointError>({"metadata '", key, "' is not UTF-8: store bytes as a U8 tensor"});
+      throw_error<CheckpointError>(
+          {"metadata '", key, "' is not UTF-8: store bytes as a U8 tensor"});
     }
     if (key == safetensors_detail::checksums_key) {
-      throw_error<CheckpointError>({"metadata '", key, "' is what the writer keeps its checksums in, expected another key"});
+      throw_error<CheckpointError>(
+          {"metadata '", key, "' is what the writer keeps its checksums in, expected another key"});
     }
     for (const auto& known : header_.metadata) {
       if (known.first == key) throw_error<CheckpointError>({"metadata '", key, "' is set twice"});
@@ -65,7 +67,8 @@ class SafetensorsWriter {
   ESPALIER_COLD void add(std::string name, Dtype dtype, Shape shape,
                          std::span<const std::byte> bytes) {
     if (name == "__metadata__" || !is_utf8(name)) {
-      throw_error<CheckpointError>({"tensor '", name, "': expected a UTF-8 name other than __metadata__"});
+      throw_error<CheckpointError>(
+          {"tensor '", name, "': expected a UTF-8 name other than __metadata__"});
     }
     std::uint64_t expected = 0;
     if (!safetensors_detail::byte_count(shape, dtype, expected) || expected != bytes.size()) {
@@ -100,7 +103,8 @@ class SafetensorsWriter {
     header.metadata = header_.metadata;
     std::vector<std::span<const std::byte>> parts;
     Json texts = Json::object(), tensors = Json::object();
-    for (const auto& [key, text] : header.metadata) texts.set(key, safetensors_detail::checksum(text));
+    for (const auto& [key, text] : header.metadata)
+      texts.set(key, safetensors_detail::checksum(text));
     std::uint64_t at = 0;
     for (std::size_t size = 8; size > 0; size /= 2) {
       for (std::size_t i = 0; i < data_.size(); ++i) {
@@ -117,8 +121,8 @@ class SafetensorsWriter {
     header.metadata.emplace_back(safetensors_detail::checksums_key, checksums.dump());
     const std::string head = header.dump();
     if (head.size() - 8 > SafetensorsHeader::max_bytes) {
-      throw_error<CheckpointError>({path, ": a header of ", head.size() - 8, " bytes, expected at most ",
-                                    SafetensorsHeader::max_bytes});
+      throw_error<CheckpointError>({path, ": a header of ", head.size() - 8,
+                                    " bytes, expected at most ", SafetensorsHeader::max_bytes});
     }
     write_file_atomically(path, [&](OutputFile& out) {
       out.write(head);
@@ -149,11 +153,13 @@ class SafetensorsFile {
       length |= std::uint64_t{static_cast<unsigned char>(head[i])} << (8 * i);
     }
     if (size < 8 || length > SafetensorsHeader::max_bytes || (size > 8 && head[8] != '{')) {
-      throw_error<CheckpointError>({path, ": not a safetensors file: ",
-                                    (size == 0 ? "it is empty" : "it begins like " + file_kind(head))});
+      throw_error<CheckpointError>(
+          {path, ": not a safetensors file: ",
+           (size == 0 ? "it is empty" : "it begins like " + file_kind(head))});
     }
     if (length > size - 8) {
-      throw_error<CheckpointError>({path, ": cut off: the header ends at byte ", 8 + length, ", the file at byte ", size});
+      throw_error<CheckpointError>(
+          {path, ": cut off: the header ends at byte ", 8 + length, ", the file at byte ", size});
     }
     std::string json(static_cast<std::size_t>(length), '\0');
     file_.read(8, std::as_writable_bytes(std::span(json)));
@@ -198,7 +204,9 @@ class SafetensorsFile {
   }
   const std::string* find_metadata(std::string_view key) const&& = delete;
   /// Throws CheckpointError if there is no entry with that key.
-  [[nodiscard]] std::string metadata(std::string_view key) && { return std::as_const(*this).metadata(key); }
+  [[nodiscard]] std::string metadata(std::string_view key) && {
+    return std::as_const(*this).metadata(key);
+  }
   [[nodiscard]] const std::string& metadata(std::string_view key) const& {
     if (const std::string* found = find_metadata(key)) return *found;
     throw_error<CheckpointError>({path(), ": expected metadata '", key, "', found none"});
@@ -249,28 +257,36 @@ class SafetensorsFile {
     try {
       checksums_ = Json::parse(*text);
     } catch (const DataError& error) {
-      throw_error<CheckpointError>({path(), ": metadata '", safetensors_detail::checksums_key, "': ", error.what()});
+      throw_error<CheckpointError>(
+          {path(), ": metadata '", safetensors_detail::checksums_key, "': ", error.what()});
     }
-    std::erase_if(header_.metadata, [](const auto& entry) { return entry.first == safetensors_detail::checksums_key; });
+    std::erase_if(header_.metadata, [](const auto& entry) {
+      return entry.first == safetensors_detail::checksums_key;
+    });
     // A checksum without its tensor or entry, or a missing checksum, is an error too.
     std::size_t listed = 0;
     for (const char* const kind : {"tensor", "metadata"}) {
       const Json* const known = checksums_.find(kind);
       listed += known == nullptr ? 0 : known->size();
     }
-    if (listed != header_.tensors.size() + header_.metadata.size()) damaged("lists", std::to_string(listed));
-    for (const TensorInfo& tensor : header_.tensors) static_cast<void>(expected_of("tensor", tensor.name));
-    for (const auto& [key, value] : header_.metadata) check("metadata", key, std::as_bytes(std::span(value)));
+    if (listed != header_.tensors.size() + header_.metadata.size())
+      damaged("lists", std::to_string(listed));
+    for (const TensorInfo& tensor : header_.tensors)
+      static_cast<void>(expected_of("tensor", tensor.name));
+    for (const auto& [key, value] : header_.metadata)
+      check("metadata", key, std::as_bytes(std::span(value)));
   }
 
   [[noreturn]] ESPALIER_COLD void damaged(const std::string& what, const std::string& found) const {
-    throw_error<CheckpointError>({path(), ": metadata '", safetensors_detail::checksums_key, "' ", what, " ", found, ", expected ",
-                                  header_.tensors.size(), " tensors and ", header_.metadata.size(),
-                                  " texts: the file is damaged; where it was changed on purpose, leave that metadata out"});
+    throw_error<CheckpointError>(
+        {path(), ": metadata '", safetensors_detail::checksums_key, "' ", what, " ", found,
+         ", expected ", header_.tensors.size(), " tensors and ", header_.metadata.size(),
+         " texts: the file is damaged; where it was changed on purpose, leave that metadata out"});
   }
 
   /// Throws CheckpointError if there is no checksum.
-  [[nodiscard]] ESPALIER_COLD const Json& expected_of(std::string_view kind, const std::string& name) const {
+  [[nodiscard]] ESPALIER_COLD const Json& expected_of(std::string_view kind,
+                                                      const std::string& name) const {
     const Json* const known = checksums_.find(kind);
     const Json* const expected = known == nullptr ? nullptr : known->find(name);
     if (expected == nullptr) damaged("lacks", "the " + std::string(kind) + " '" + name + "'");
@@ -279,20 +295,22 @@ class SafetensorsFile {
 
   /// Throws CheckpointError unless the checksum of `bytes` is that stored for `kind` 'name'. Does
   /// nothing for a file without checksums.
-  ESPALIER_COLD void check(std::string_view kind, const std::string& name, std::span<const std::byte> bytes) const {
+  ESPALIER_COLD void check(std::string_view kind, const std::string& name,
+                           std::span<const std::byte> bytes) const {
     if (checksums_.is_null()) return;
     const Json* const expected = &expected_of(kind, name);
     const std::string found = safetensors_detail::checksum(bytes);
     if (expected->is_string() && expected->as_string() == found) return;
-    throw_error<CheckpointError>({path(), ": ", kind, " '", name, "' is damaged: its CRC-32C is \"", found, "\", expected ",
-                                  expected->dump(), "; where it was changed on purpose, leave metadata '",
+    throw_error<CheckpointError>({path(), ": ", kind, " '", name, "' is damaged: its CRC-32C is \"",
+                                  found, "\", expected ", expected->dump(),
+                                  "; where it was changed on purpose, leave metadata '",
                                   safetensors_detail::checksums_key, "' out"});
   }
 
   void require(const TensorInfo& tensor, Dtype expected) const {
     if (tensor.dtype == expected) return;
-    throw_error<CheckpointError>({path(), ": tensor '", tensor.name, "' is ", dtype_name(tensor.dtype),
-                                  ", expected ", dtype_name(expected)});
+    throw_error<CheckpointError>({path(), ": tensor '", tensor.name, "' is ",
+                                  dtype_name(tensor.dtype), ", expected ", dtype_name(expected)});
   }
 
   InputFile file_;

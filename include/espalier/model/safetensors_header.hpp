@@ -26,7 +26,21 @@
 namespace espalier {
 
 /// Element types of tensors.
-enum class Dtype : std::uint8_t { boolean, u8, i8, u16, i16, f16, bf16, u32, i32, f32, u64, i64, f64 };
+enum class Dtype : std::uint8_t {
+  boolean,
+  u8,
+  i8,
+  u16,
+  i16,
+  f16,
+  bf16,
+  u32,
+  i32,
+  f32,
+  u64,
+  i64,
+  f64
+};
 
 namespace safetensors_detail {
 
@@ -171,10 +185,12 @@ class EntryReader {
     read_dtype();
     info_.shape = integers("shape");
     const std::vector<std::int64_t> offsets = integers("data_offsets");
-    if (offsets.size() != 2) fail("data_offsets: expected [begin, end], found " + to_string(offsets));
+    if (offsets.size() != 2)
+      fail("data_offsets: expected [begin, end], found " + to_string(offsets));
     info_.begin = static_cast<std::uint64_t>(offsets[0]);
     info_.end = static_cast<std::uint64_t>(offsets[1]);
-    if (info_.begin > info_.end) fail("data_offsets " + to_string(offsets) + ": expected begin ≤ end");
+    if (info_.begin > info_.end)
+      fail("data_offsets " + to_string(offsets) + ": expected begin ≤ end");
     std::uint64_t expected = 0;
     if (!byte_count(info_.shape, info_.dtype, expected)) {
       fail("shape " + to_string(info_.shape) + " is too large");
@@ -185,8 +201,8 @@ class EntryReader {
            std::string(dtype_name(info_.dtype)) + " " + to_string(info_.shape));
     }
     if (info_.end > data_bytes) {
-      fail("cut off: it ends at byte " + std::to_string(info_.end) + " of the data, the file at byte " +
-           std::to_string(data_bytes));
+      fail("cut off: it ends at byte " + std::to_string(info_.end) +
+           " of the data, the file at byte " + std::to_string(data_bytes));
     }
     return info_;
   }
@@ -252,8 +268,7 @@ inline SafetensorsHeader SafetensorsHeader::parse(std::string_view json, std::ui
   for (std::size_t i = 0; i < root.size(); ++i) {
     const Json& entry = root.items()[i];
     if (root.keys()[i] != "__metadata__") {
-      read.push_back(
-          safetensors_detail::EntryReader(what, root.keys()[i], entry).read(data_bytes));
+      read.push_back(safetensors_detail::EntryReader(what, root.keys()[i], entry).read(data_bytes));
       continue;
     }
     for (std::size_t m = 0; m < entry.size() || !entry.is_object(); ++m) {
@@ -266,21 +281,23 @@ inline SafetensorsHeader SafetensorsHeader::parse(std::string_view json, std::ui
   std::vector<std::size_t> order(read.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
   sort_indices(order, [&](std::size_t a, std::size_t b) {
-    return read[a].begin != read[b].begin ? read[a].begin < read[b].begin : read[a].end < read[b].end;
+    return read[a].begin != read[b].begin ? read[a].begin < read[b].begin
+                                          : read[a].end < read[b].end;
   });
   std::uint64_t filled = 0;
   for (const std::size_t i : order) {
     header.tensors.push_back(std::move(read[i]));
     const TensorInfo& tensor = header.tensors.back();
     if (tensor.begin != filled) {
-      throw_error<CheckpointError>({what, ": tensor '", tensor.name, "' begins at byte ", tensor.begin,
-                                    " of the data, expected ", filled, ", where the one before ends"});
+      throw_error<CheckpointError>({what, ": tensor '", tensor.name, "' begins at byte ",
+                                    tensor.begin, " of the data, expected ", filled,
+                                    ", where the one before ends"});
     }
     filled = tensor.end;
   }
   if (filled != data_bytes) {
-    throw_error<CheckpointError>({what, ": the tensors end at byte ", filled, " of the data, expected ",
-                                  data_bytes, ", the end of the file"});
+    throw_error<CheckpointError>({what, ": the tensors end at byte ", filled,
+                                  " of the data, expected ", data_bytes, ", the end of the file"});
   }
   return header;
 }

@@ -38,7 +38,9 @@ struct SavedMetrics {
 
 /// Throws DataError if the JSON has another structure or the epoch is less than 1.
 [[nodiscard]] ESPALIER_COLD inline SavedMetrics metrics_from_json(const Json& json) {
-  const auto number = [](const Json& value) { return value.is_null() ? undefined : value.as_number(); };
+  const auto number = [](const Json& value) {
+    return value.is_null() ? undefined : value.as_number();
+  };
   SavedMetrics saved;
   const std::int64_t epoch = json.at("epoch").as_integer();
   if (epoch < 1 || epoch > std::numeric_limits<int>::max())
@@ -47,8 +49,10 @@ struct SavedMetrics {
   const Json& tasks = json.at("tasks");
   for (std::size_t k = 0; k < tasks.keys().size(); ++k) {
     const Json& entry = tasks.items()[k];
-    TaskReport task{
-        tasks.keys()[k], {}, static_cast<Index>(entry.at("labelled").as_integer()), number(entry.at("mean"))};
+    TaskReport task{tasks.keys()[k],
+                    {},
+                    static_cast<Index>(entry.at("labelled").as_integer()),
+                    number(entry.at("mean"))};
     const Json& metrics = entry.at("metrics");
     for (std::size_t m = 0; m < metrics.keys().size(); ++m)
       task.metrics.push_back({metrics.keys()[m], number(metrics.items()[m])});

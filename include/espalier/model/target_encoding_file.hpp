@@ -26,12 +26,16 @@ namespace target_detail {
 
 inline constexpr std::int64_t version = 1;
 
-[[nodiscard]] ESPALIER_COLD inline std::string about(const TargetEncoding& targets, const TargetGroup& group) {
-  return "by " + history_detail::join_names(targets.keys(), group.keys) + " in " + std::to_string(group.folds) + " folds: rows, " +
+[[nodiscard]] ESPALIER_COLD inline std::string about(const TargetEncoding& targets,
+                                                     const TargetGroup& group) {
+  return "by " + history_detail::join_names(targets.keys(), group.keys) + " in " +
+         std::to_string(group.folds) + " folds: rows, " +
          history_detail::join_names(targets.labels(), group.labels);
 }
 
-[[nodiscard]] ESPALIER_COLD inline std::string tensor(std::size_t group) { return "targets/" + std::to_string(group); }
+[[nodiscard]] ESPALIER_COLD inline std::string tensor(std::size_t group) {
+  return "targets/" + std::to_string(group);
+}
 
 }  // namespace target_detail
 
@@ -42,7 +46,10 @@ ESPALIER_COLD inline void add_targets(SafetensorsWriter& writer, const TargetEnc
     history_detail::add_totals(writer, target_detail::tensor(groups.size()), group.sums);
     groups.push_back(Json::object().set("about", target_detail::about(targets, group)));
   }
-  writer.metadata("targets", Json::object().set("version", target_detail::version).set("groups", Json::array(std::move(groups))).dump());
+  writer.metadata("targets", Json::object()
+                                 .set("version", target_detail::version)
+                                 .set("groups", Json::array(std::move(groups)))
+                                 .dump());
 }
 
 /// Restores `targets`, which must not have learnt anything yet, from the file. Throws
@@ -50,20 +57,26 @@ ESPALIER_COLD inline void add_targets(SafetensorsWriter& writer, const TargetEnc
 ESPALIER_COLD inline void read_targets(const SafetensorsFile& file, TargetEncoding& targets) {
   const auto expect = [&](const std::string& found, const std::string& expected) {
     if (found == expected) return;
-    throw_error<CheckpointError>({file.path(), ": its means over the training split are ", found, ", expected ", expected});
+    throw_error<CheckpointError>(
+        {file.path(), ": its means over the training split are ", found, ", expected ", expected});
   };
   try {
     const Json json = Json::parse(file.metadata("targets"));
-    expect("of version " + json.at("version").dump(), "of version " + std::to_string(target_detail::version));
+    expect("of version " + json.at("version").dump(),
+           "of version " + std::to_string(target_detail::version));
     const std::vector<Json>& saved = json.at("groups").items();
-    expect(std::to_string(saved.size()) + " groups", std::to_string(targets.groups().size()) + " groups");
+    expect(std::to_string(saved.size()) + " groups",
+           std::to_string(targets.groups().size()) + " groups");
     for (std::size_t g = 0; g < saved.size(); ++g) {
       const TargetGroup& group = targets.groups()[g];
       expect(saved[g].at("about").as_string(), target_detail::about(targets, group));
-      KeyTotals sums = history_detail::read_totals(file, target_detail::tensor(g), group.sums.width);
+      KeyTotals sums =
+          history_detail::read_totals(file, target_detail::tensor(g), group.sums.width);
       const auto finite = [](double sum) { return std::isfinite(sum); };
-      if (sums.find(history_detail::all_keys) == nullptr || !std::all_of(sums.values.begin(), sums.values.end(), finite)) {
-        throw_error<CheckpointError>({file.path(), ": tensors '", target_detail::tensor(g), "/…' lack the key 0 or have a sum that is not finite"});
+      if (sums.find(history_detail::all_keys) == nullptr ||
+          !std::all_of(sums.values.begin(), sums.values.end(), finite)) {
+        throw_error<CheckpointError>({file.path(), ": tensors '", target_detail::tensor(g),
+                                      "/…' lack the key 0 or have a sum that is not finite"});
       }
       targets.restore(g, std::move(sums));
     }

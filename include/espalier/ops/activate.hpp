@@ -11,9 +11,7 @@ struct Activate {
   static constexpr std::string_view name = "activate";
 
   struct Shape {
-    static constexpr bool holds(const Node& n) {
-      return n.in.like(n.out);
-    }
+    static constexpr bool holds(const Node& n) { return n.in.like(n.out); }
     template <bool Holds, Where At>
     static constexpr void say() {
       static_assert(Holds, "espalier: Activate gives as many values and steps as it takes");

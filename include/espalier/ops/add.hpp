@@ -12,12 +12,12 @@ struct Add {
   static constexpr std::string_view name = "add";
 
   struct Shape {
-    static constexpr bool holds(const Node& n) {
-      return n.in.like(n.in2) && n.in.like(n.out);
-    }
+    static constexpr bool holds(const Node& n) { return n.in.like(n.in2) && n.in.like(n.out); }
     template <bool Holds, Where At>
     static constexpr void say() {
-      static_assert(Holds, "espalier: Add takes two blocks of as many values and steps, and gives one like them");
+      static_assert(
+          Holds,
+          "espalier: Add takes two blocks of as many values and steps, and gives one like them");
     }
   };
 
@@ -51,9 +51,7 @@ struct Copy {
   static constexpr std::string_view name = "copy";
 
   struct Shape {
-    static constexpr bool holds(const Node& n) {
-      return n.in.like(n.out);
-    }
+    static constexpr bool holds(const Node& n) { return n.in.like(n.out); }
     template <bool Holds, Where At>
     static constexpr void say() {
       static_assert(Holds, "espalier: Copy gives as many values and steps as it takes");
@@ -67,7 +65,8 @@ struct Copy {
 
   template <class C>
   static void backward(const Node& n, const C& c) {
-    if (n.in.gradient) copy(c.device, as_const(c.gradient(n.out)), c.gradient(n.in), n.accumulate_in);
+    if (n.in.gradient)
+      copy(c.device, as_const(c.gradient(n.out)), c.gradient(n.in), n.accumulate_in);
   }
 
   template <class T>

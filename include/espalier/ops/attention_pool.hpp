@@ -17,25 +17,30 @@ struct AttentionPool {
 
   struct Shape {
     static constexpr bool holds(const Node& n) {
-      return n.out.rows > 0 && n.in.rows == 3 * n.out.rows && n.out.steps == 1 && n.cache.is(n.in.steps, 1);
+      return n.out.rows > 0 && n.in.rows == 3 * n.out.rows && n.out.steps == 1 &&
+             n.cache.is(n.in.steps, 1);
     }
     template <bool Holds, Where At>
     static constexpr void say() {
-      static_assert(Holds, "espalier: AttentionPool takes steps of three times as many values as it gives, and has a "
-                           "cache of one value a step");
+      static_assert(Holds,
+                    "espalier: AttentionPool takes steps of three times as many values as it "
+                    "gives, and has a "
+                    "cache of one value a step");
     }
   };
 
   template <class C>
   static void forward(const Node& n, const C& c) {
-    attention_pool_forward(c.device, as_const(c.value(n.in)), Index{n.in.steps}, c.value(n.cache), c.value(n.out));
+    attention_pool_forward(c.device, as_const(c.value(n.in)), Index{n.in.steps}, c.value(n.cache),
+                           c.value(n.out));
   }
 
   template <class C>
   static void backward(const Node& n, const C& c) {
     if (!n.in.gradient) return;
-    attention_pool_backward(c.device, as_const(c.value(n.in)), Index{n.in.steps}, as_const(c.value(n.cache)),
-                            as_const(c.gradient(n.out)), c.gradient(n.in), n.accumulate_in);
+    attention_pool_backward(c.device, as_const(c.value(n.in)), Index{n.in.steps},
+                            as_const(c.value(n.cache)), as_const(c.gradient(n.out)),
+                            c.gradient(n.in), n.accumulate_in);
   }
 
   static constexpr Cost cost(const Node& n) {

@@ -33,21 +33,21 @@ struct Context {
 
   Device device{};
   const Batch<T>* batch = nullptr;
-  Index first = 0;     ///< the microbatch's first sample within the batch
-  Index count = 0;     ///< samples in the microbatch
+  Index first = 0;           ///< the microbatch's first sample within the batch
+  Index count = 0;           ///< samples in the microbatch
   Index samples_before = 0;  ///< samples of the batch on lower ranks: see Reducer
-  Index capacity = 0;  ///< samples that the activation buffers are allocated for
+  Index capacity = 0;        ///< samples that the activation buffers are allocated for
   bool training = false;
   std::uint64_t key = 0;  ///< key of this step's random numbers
 
   Storage<T, Device> storage{};  ///< the model's parameters
   T* parameter_gradients = nullptr;
-  Index accumulator = 0;      ///< index of the accumulator that parameter_gradients points to
-  T* values = nullptr;           ///< activations
-  T* gradients = nullptr;        ///< gradients of the activations, in the same layout
-  T* scratch = nullptr;          ///< this microbatch's values to be merged over the batch
-  const T* merged = nullptr;     ///< the merged values
-  T* lookup_gradients = nullptr; ///< of the whole batch, kept for the update of the tables
+  Index accumulator = 0;          ///< index of the accumulator that parameter_gradients points to
+  T* values = nullptr;            ///< activations
+  T* gradients = nullptr;         ///< gradients of the activations, in the same layout
+  T* scratch = nullptr;           ///< this microbatch's values to be merged over the batch
+  const T* merged = nullptr;      ///< the merged values
+  T* lookup_gradients = nullptr;  ///< of the whole batch, kept for the update of the tables
   Index batch_capacity = 0;
 
   // Auxiliary losses: terms that operations add to a task's loss, Σ_j w_j · term_j / Σ_j w_j over
@@ -67,7 +67,9 @@ struct Context {
   /// A weight matrix that only matrix products read, and a table, in the device's storage format.
   [[nodiscard]] auto matrix(Index offset) const { return storage.matrix(offset); }
   [[nodiscard]] auto table(int index) const { return storage.table(index); }
-  [[nodiscard]] T* parameter_gradient(const Extent& e) const { return parameter_gradient(e.offset); }
+  [[nodiscard]] T* parameter_gradient(const Extent& e) const {
+    return parameter_gradient(e.offset);
+  }
   [[nodiscard]] T* parameter_gradient(Index offset) const {
     return offset < 0 ? nullptr : parameter_gradients + offset;
   }
@@ -91,7 +93,9 @@ struct Context {
 
   /// Index, in the whole batch, of the node's first column in this microbatch: seeds random
   /// numbers.
-  [[nodiscard]] Index first_column(const Node& node) const { return (samples_before + first) * node.in.steps; }
+  [[nodiscard]] Index first_column(const Node& node) const {
+    return (samples_before + first) * node.in.steps;
+  }
   /// Key of one node's random numbers in this step.
   [[nodiscard]] std::uint64_t key_of(const Node& node) const {
     return mix(key, static_cast<std::uint64_t>(node.out.base));

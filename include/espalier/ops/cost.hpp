@@ -14,14 +14,14 @@ namespace espalier {
 /// Costs of a whole plan. A multiply-add is 2 flops. Losses and the optimiser are not counted;
 /// multi-valued fields count as if they had one value.
 struct PlanCost {
-  double forward_flops = 0;     ///< per sample
-  double backward_flops = 0;    ///< per sample
-  double forward_bytes = 0;     ///< per sample: activations read and written by forward, as floats
-  Index parameters = 0;         ///< trainable values, without tables and padding
-  Index parameter_bytes = 0;    ///< of the buffer for parameters, state and padding, as floats
+  double forward_flops = 0;   ///< per sample
+  double backward_flops = 0;  ///< per sample
+  double forward_bytes = 0;   ///< per sample: activations read and written by forward, as floats
+  Index parameters = 0;       ///< trainable values, without tables and padding
+  Index parameter_bytes = 0;  ///< of the buffer for parameters, state and padding, as floats
   /// Per sample: activations kept in training, as floats; their gradients take as much again.
   Index activation_bytes = 0;
-  Index lookup_bytes = 0;       ///< per sample: table values read, as floats
+  Index lookup_bytes = 0;  ///< per sample: table values read, as floats
 
   [[nodiscard]] constexpr double flops() const { return forward_flops + backward_flops; }
 };
@@ -64,7 +64,8 @@ template <class Model>
     sum.backward_flops += cost.backward_flops;
     sum.forward_bytes += cost.bytes;
   }
-  for (const ParameterInfo& tensor : plan.tensors) sum.parameters += tensor.trainable ? tensor.size() : 0;
+  for (const ParameterInfo& tensor : plan.tensors)
+    sum.parameters += tensor.trainable ? tensor.size() : 0;
   sum.parameter_bytes = value * plan.sizes.parameter_values;
   sum.activation_bytes = value * plan.sizes.values;
   sum.lookup_bytes = value * plan.sizes.lookup_values;

@@ -17,15 +17,18 @@ struct Dense {
 
   struct Shape {
     static constexpr bool holds(const Node& n) {
-      return n.groups > 0 && n.in.rows % n.groups == 0 && n.out.is(n.out.rows / n.groups * n.groups, n.in.steps) &&
+      return n.groups > 0 && n.in.rows % n.groups == 0 &&
+             n.out.is(n.out.rows / n.groups * n.groups, n.in.steps) &&
              n.parameters[0].size == Index{n.out.rows} * (n.in.rows / n.groups) &&
              (!n.parameters[1].exists() || n.parameters[1].size == n.out.rows) &&
              (n.cache.exists() ? n.cache.like(n.out) : !needs_pre_activation(n.activation));
     }
     template <bool Holds, Where At>
     static constexpr void say() {
-      static_assert(Holds, "espalier: Dense has groups that divide its inputs and outputs, a weight for each pair of "
-                           "them, a bias for each output or none, and as many steps out as in");
+      static_assert(Holds,
+                    "espalier: Dense has groups that divide its inputs and outputs, a weight for "
+                    "each pair of "
+                    "them, a bias for each output or none, and as many steps out as in");
     }
   };
 
@@ -36,10 +39,12 @@ struct Dense {
 
   /// Cuts at any row if there is one group, else between groups only.
   static constexpr bool slice_rows(const PlanView& plan, Node& n, const Block& part) {
-    const int first = part.row - n.out.row, width = n.out.rows / n.groups, in = n.in.rows / n.groups;
+    const int first = part.row - n.out.row, width = n.out.rows / n.groups,
+              in = n.in.rows / n.groups;
     if (n.groups > 1 && (first % width != 0 || part.rows % width != 0)) return false;
     n.parameters[0] = part_of(plan, n.parameters[0], Index{first} * in, Index{part.rows} * in);
-    if (n.parameters[1].exists()) n.parameters[1] = part_of(plan, n.parameters[1], first, part.rows);
+    if (n.parameters[1].exists())
+      n.parameters[1] = part_of(plan, n.parameters[1], first, part.rows);
     if (n.groups > 1) {
       n.in = n.in.slice(first / width * in, part.rows / width * in);
       n.groups = part.rows / width;
@@ -62,8 +67,8 @@ struct Dense {
   template <class C>
   static void backward(const Node& n, const C& c) {
     const int in = n.in.rows / n.groups, out = n.out.rows / n.groups;
-    activation_backward(c.device, n.activation, as_const(c.value(n.cache)), as_const(c.value(n.out)),
-                        c.gradient(n.out));
+    activation_backward(c.device, n.activation, as_const(c.value(n.cache)),
+                        as_const(c.value(n.out)), c.gradient(n.out));
     for (int g = 0; g < n.groups; ++g) {
       const auto dy = as_const(c.gradient(n.out.slice(g * out, out)));
       dense_weight_gradient(c.device, dy, as_const(c.value(n.in.slice(g * in, in))),
@@ -74,7 +79,8 @@ struct Dense {
 
   /// dx of one group from its δ, if the input has a gradient.
   template <class C>
-  static void input_gradient(const Node& n, int group, View<const typename C::Scalar> delta, const C& c) {
+  static void input_gradient(const Node& n, int group, View<const typename C::Scalar> delta,
+                             const C& c) {
     if (!n.in.gradient) return;
     const int in = n.in.rows / n.groups;
     dense_input_gradient(c.device, c.parameter(weight(n, group)), delta,
@@ -86,7 +92,9 @@ struct Dense {
     return n.parameters[0].offset + Index{group} * (n.in.rows / n.groups) * (n.out.rows / n.groups);
   }
   [[nodiscard]] static constexpr Index bias(const Node& n, int group) {
-    return !n.parameters[1].exists() ? -1 : n.parameters[1].offset + Index{group} * (n.out.rows / n.groups);
+    return !n.parameters[1].exists()
+               ? -1
+               : n.parameters[1].offset + Index{group} * (n.out.rows / n.groups);
   }
 
   /// Sets the bias of a layer without activation, such as a head, to the target.
@@ -101,7 +109,8 @@ struct Dense {
 
   static constexpr Cost cost(const Node& n) {
     const double products = 2.0 * n.in.rows / n.groups * n.out.rows * n.out.steps;
-    return {products, products * (n.in.gradient ? 2 : 1), 4.0 * (n.in.rows + n.out.rows) * n.out.steps};
+    return {products, products * (n.in.gradient ? 2 : 1),
+            4.0 * (n.in.rows + n.out.rows) * n.out.steps};
   }
 
  private:

@@ -21,15 +21,19 @@ struct DomainDense {
 
   struct Shape {
     static constexpr bool holds(const Node& n) {
-      return n.groups > 0 && n.groups <= max_domains && n.field >= 0 && n.in.steps == 1 && n.out.steps == 1 &&
-             n.parameters[0].size == Index{n.out.rows} * n.in.rows && n.parameters[1].size == n.out.rows &&
-             n.parameters[2].size == n.groups * n.parameters[0].size && n.parameters[3].size == n.groups * n.parameters[1].size &&
+      return n.groups > 0 && n.groups <= max_domains && n.field >= 0 && n.in.steps == 1 &&
+             n.out.steps == 1 && n.parameters[0].size == Index{n.out.rows} * n.in.rows &&
+             n.parameters[1].size == n.out.rows &&
+             n.parameters[2].size == n.groups * n.parameters[0].size &&
+             n.parameters[3].size == n.groups * n.parameters[1].size &&
              (n.cache.exists() ? n.cache.like(n.out) : !needs_pre_activation(n.activation));
     }
     template <bool Holds, Where At>
     static constexpr void say() {
-      static_assert(Holds, "espalier: DomainDense has weights and a bias once for all and once a domain, the field "
-                           "that tells domains, 256 of them at most, and no steps");
+      static_assert(
+          Holds,
+          "espalier: DomainDense has weights and a bias once for all and once a domain, the field "
+          "that tells domains, 256 of them at most, and no steps");
     }
   };
 

@@ -11,9 +11,7 @@ struct Dropout {
   static constexpr std::string_view name = "dropout";
 
   struct Shape {
-    static constexpr bool holds(const Node& n) {
-      return n.in.like(n.out);
-    }
+    static constexpr bool holds(const Node& n) { return n.in.like(n.out); }
     template <bool Holds, Where At>
     static constexpr void say() {
       static_assert(Holds, "espalier: Dropout gives as many values and steps as it takes");
@@ -35,7 +33,8 @@ struct Dropout {
     if (!n.in.gradient) return;
     const auto dy = as_const(c.gradient(n.out));
     if (c.training) {
-      dropout(c.device, dy, n.dropout_rate, c.key_of(n), c.first_column(n), c.gradient(n.in), n.accumulate_in);
+      dropout(c.device, dy, n.dropout_rate, c.key_of(n), c.first_column(n), c.gradient(n.in),
+              n.accumulate_in);
     } else {
       copy(c.device, dy, c.gradient(n.in), n.accumulate_in);
     }

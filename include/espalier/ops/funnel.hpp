@@ -18,25 +18,27 @@ struct ProductLogit {
   static constexpr std::string_view name = "product_logit";
 
   struct Shape {
-    static constexpr bool holds(const Node& n) {
-      return n.in.like(n.in2) && n.in.like(n.out);
-    }
+    static constexpr bool holds(const Node& n) { return n.in.like(n.in2) && n.in.like(n.out); }
     template <bool Holds, Where At>
     static constexpr void say() {
-      static_assert(Holds, "espalier: ProductLogit takes two blocks of as many values and steps, and gives one like "
-                           "them");
+      static_assert(
+          Holds,
+          "espalier: ProductLogit takes two blocks of as many values and steps, and gives one like "
+          "them");
     }
   };
 
   template <class C>
   static void forward(const Node& n, const C& c) {
-    product_logit_forward(c.device, as_const(c.value(n.in)), as_const(c.value(n.in2)), c.value(n.out));
+    product_logit_forward(c.device, as_const(c.value(n.in)), as_const(c.value(n.in2)),
+                          c.value(n.out));
   }
 
   template <class C>
   static void backward(const Node& n, const C& c) {
     using Nothing = View<typename C::Scalar>;
-    product_logit_backward(c.device, as_const(c.value(n.in)), as_const(c.value(n.in2)), as_const(c.gradient(n.out)),
+    product_logit_backward(c.device, as_const(c.value(n.in)), as_const(c.value(n.in2)),
+                           as_const(c.gradient(n.out)),
                            n.in.gradient ? c.gradient(n.in) : Nothing{}, n.accumulate_in,
                            n.in2.gradient ? c.gradient(n.in2) : Nothing{}, n.accumulate_in2);
   }
@@ -71,23 +73,27 @@ struct Calibrate {
     }
     template <bool Holds, Where At>
     static constexpr void say() {
-      static_assert(Holds, "espalier: Calibrate takes the logits of two steps of a funnel, one value each, and is "
-                           "part of a task's loss");
+      static_assert(
+          Holds,
+          "espalier: Calibrate takes the logits of two steps of a funnel, one value each, and is "
+          "part of a task's loss");
     }
   };
 
   template <class C>
   static void forward(const Node& n, const C& c) {
     if (c.auxiliary == nullptr) return;
-    c.auxiliary[n.loss] += n.loss_weight * calibrate_forward(c.device, as_const(c.value(n.in)), as_const(c.value(n.in2)),
-                                                      c.sample_weights());
+    c.auxiliary[n.loss] +=
+        n.loss_weight * calibrate_forward(c.device, as_const(c.value(n.in)),
+                                          as_const(c.value(n.in2)), c.sample_weights());
   }
 
   template <class C>
   static void backward(const Node& n, const C& c) {
-    calibrate_backward(c.device, as_const(c.value(n.in)), as_const(c.value(n.in2)), c.sample_weights(),
-                       static_cast<typename C::Scalar>(n.loss_weight * c.auxiliary_scale(n.loss)), c.gradient(n.in),
-                       c.gradient(n.in2));
+    calibrate_backward(c.device, as_const(c.value(n.in)), as_const(c.value(n.in2)),
+                       c.sample_weights(),
+                       static_cast<typename C::Scalar>(n.loss_weight * c.auxiliary_scale(n.loss)),
+                       c.gradient(n.in), c.gradient(n.in2));
   }
 
   static constexpr Cost cost(const Node&) { return {40, 45, 8}; }

@@ -18,7 +18,9 @@ struct Softmax {
     }
     template <bool Holds, Where At>
     static constexpr void say() {
-      static_assert(Holds, "espalier: Softmax gives as many values and steps as it takes, in groups that divide them");
+      static_assert(Holds,
+                    "espalier: Softmax gives as many values and steps as it takes, in groups that "
+                    "divide them");
     }
   };
 
@@ -58,12 +60,15 @@ struct Mix {
 
   struct Shape {
     static constexpr bool holds(const Node& n) {
-      return n.groups > 0 && n.in.is(n.groups * n.out.rows, n.out.steps) && n.in2.is(n.groups, n.out.steps);
+      return n.groups > 0 && n.in.is(n.groups * n.out.rows, n.out.steps) &&
+             n.in2.is(n.groups, n.out.steps);
     }
     template <bool Holds, Where At>
     static constexpr void say() {
-      static_assert(Holds, "espalier: Mix takes groups of as many values as it gives, a weight for each group, and "
-                           "as many steps");
+      static_assert(
+          Holds,
+          "espalier: Mix takes groups of as many values as it gives, a weight for each group, and "
+          "as many steps");
     }
   };
 
@@ -75,9 +80,9 @@ struct Mix {
   template <class C>
   static void backward(const Node& n, const C& c) {
     using Nothing = View<typename C::Scalar>;
-    mix_backward(c.device, as_const(c.value(n.in)), as_const(c.value(n.in2)), as_const(c.gradient(n.out)),
-                 n.in.gradient ? c.gradient(n.in) : Nothing{}, n.accumulate_in,
-                 n.in2.gradient ? c.gradient(n.in2) : Nothing{}, n.accumulate_in2);
+    mix_backward(c.device, as_const(c.value(n.in)), as_const(c.value(n.in2)),
+                 as_const(c.gradient(n.out)), n.in.gradient ? c.gradient(n.in) : Nothing{},
+                 n.accumulate_in, n.in2.gradient ? c.gradient(n.in2) : Nothing{}, n.accumulate_in2);
   }
 
   /// The output's target becomes that of every expert.
@@ -100,8 +105,10 @@ struct MixOnto {
     static constexpr bool holds(const Node& n) { return Mix::Shape::holds(n); }
     template <bool Holds, Where At>
     static constexpr void say() {
-      static_assert(Holds, "espalier: MixOnto takes groups of as many values as it gives, a weight for each group, "
-                           "and as many steps");
+      static_assert(
+          Holds,
+          "espalier: MixOnto takes groups of as many values as it gives, a weight for each group, "
+          "and as many steps");
     }
   };
 

@@ -19,8 +19,10 @@ struct GateDropout {
     }
     template <bool Holds, Where At>
     static constexpr void say() {
-      static_assert(Holds, "espalier: GateDropout gives as many values and steps as it takes, in groups that divide "
-                           "them");
+      static_assert(
+          Holds,
+          "espalier: GateDropout gives as many values and steps as it takes, in groups that divide "
+          "them");
     }
   };
 
@@ -28,7 +30,8 @@ struct GateDropout {
   static void forward(const Node& n, const C& c) {
     const auto g = as_const(c.value(n.in));
     if (c.training) {
-      gate_dropout_forward(c.device, g, Index{n.groups}, n.dropout_rate, c.key_of(n), c.first_column(n), c.value(n.out));
+      gate_dropout_forward(c.device, g, Index{n.groups}, n.dropout_rate, c.key_of(n),
+                           c.first_column(n), c.value(n.out));
     } else {
       copy(c.device, g, c.value(n.out), false);
     }
@@ -37,8 +40,9 @@ struct GateDropout {
   template <class C>
   static void backward(const Node& n, const C& c) {
     if (!n.in.gradient) return;
-    gate_dropout_backward(c.device, as_const(c.value(n.in)), as_const(c.value(n.out)), as_const(c.gradient(n.out)),
-                          Index{n.groups}, n.dropout_rate, c.key_of(n), c.first_column(n), c.gradient(n.in), n.accumulate_in);
+    gate_dropout_backward(c.device, as_const(c.value(n.in)), as_const(c.value(n.out)),
+                          as_const(c.gradient(n.out)), Index{n.groups}, n.dropout_rate, c.key_of(n),
+                          c.first_column(n), c.gradient(n.in), n.accumulate_in);
   }
 
   static constexpr Cost cost(const Node& n) {
@@ -60,22 +64,28 @@ struct GateLoad {
     }
     template <bool Holds, Where At>
     static constexpr void say() {
-      static_assert(Holds, "espalier: GateLoad takes gates without steps, and has scratch for a value each and the "
-                           "weight of all");
+      static_assert(
+          Holds,
+          "espalier: GateLoad takes gates without steps, and has scratch for a value each and the "
+          "weight of all");
     }
   };
 
   template <class C>
   static void forward(const Node& n, const C& c) {
-    if (c.training) gate_load(c.device, as_const(c.value(n.in)), c.sample_weights(), c.scratch + n.scratch);
+    if (c.training)
+      gate_load(c.device, as_const(c.value(n.in)), c.sample_weights(), c.scratch + n.scratch);
   }
 
   template <class T>
-  static void merge_forward(const Node& n, const T* parts, Index stride, Index count, T*, T* merged) {
+  static void merge_forward(const Node& n, const T* parts, Index stride, Index count, T*,
+                            T* merged) {
     for (Index e = 0; e <= n.in.rows; ++e) {
       double sum = 0;
       for (Index s = 0; s < count; ++s) sum += static_cast<double>(parts[s * stride + e]);
-      merged[e] = static_cast<T>(e == 0 ? sum : merged[0] > 0 ? sum / static_cast<double>(merged[0]) : 0.0);
+      merged[e] = static_cast<T>(e == 0          ? sum
+                                 : merged[0] > 0 ? sum / static_cast<double>(merged[0])
+                                                 : 0.0);
     }
   }
 
@@ -102,8 +112,10 @@ struct LoadBalance {
     }
     template <bool Holds, Where At>
     static constexpr void say() {
-      static_assert(Holds, "espalier: LoadBalance takes gates without steps, in at most 64 groups that divide them, "
-                           "and the scratch of their load");
+      static_assert(
+          Holds,
+          "espalier: LoadBalance takes gates without steps, in at most 64 groups that divide them, "
+          "and the scratch of their load");
     }
   };
 
@@ -128,7 +140,9 @@ struct LoadBalance {
     const int experts = n.in.rows / n.groups;
     for (int g = 0; g < n.groups; ++g) {
       double squares = 0;
-      for (int e = 0; e < experts; ++e) squares += static_cast<double>(load[g * experts + e]) * static_cast<double>(load[g * experts + e]);
+      for (int e = 0; e < experts; ++e)
+        squares +=
+            static_cast<double>(load[g * experts + e]) * static_cast<double>(load[g * experts + e]);
       const double value = n.loss_weight * (experts * squares - 1) * c.batch_weight;
       const Index tasks = c.batch->labels.cols;
       if (n.loss >= 0 || n.groups > 1) {
@@ -154,8 +168,8 @@ struct LoadBalance {
       }
       scales[static_cast<std::size_t>(g)] = static_cast<T>(n.loss_weight * 2 * experts * scale);
     }
-    load_balance_backward(c.device, c.merged + n.scratch + 1, scales.data(), Index{n.groups}, c.sample_weights(),
-                          c.gradient(n.in), n.accumulate_in);
+    load_balance_backward(c.device, c.merged + n.scratch + 1, scales.data(), Index{n.groups},
+                          c.sample_weights(), c.gradient(n.in), n.accumulate_in);
   }
 
   static constexpr Cost cost(const Node& n) { return {0, 3.0 * n.in.rows, 0}; }

@@ -17,7 +17,8 @@ struct NumericInput {
     }
     template <bool Holds, Where At>
     static constexpr void say() {
-      static_assert(Holds, "espalier: NumericInput names the first of its numbers, and has no steps");
+      static_assert(Holds,
+                    "espalier: NumericInput names the first of its numbers, and has no steps");
     }
   };
 
@@ -48,8 +49,10 @@ struct Embedding {
     }
     template <bool Holds, Where At>
     static constexpr void say() {
-      static_assert(Holds, "espalier: Embedding names its field and table, numbers its look-up with add_lookup, and "
-                           "has no steps");
+      static_assert(
+          Holds,
+          "espalier: Embedding names its field and table, numbers its look-up with add_lookup, and "
+          "has no steps");
     }
   };
 
@@ -69,9 +72,7 @@ struct Embedding {
     copy(c.device, as_const(c.gradient(n.out)), c.lookup_gradient(n), false);
   }
 
-  static constexpr Cost cost(const Node& n) {
-    return {0, 2.0 * n.out.rows, 8.0 * n.out.rows};
-  }
+  static constexpr Cost cost(const Node& n) { return {0, 2.0 * n.out.rows, 8.0 * n.out.rows}; }
 };
 
 }  // namespace espalier::ops

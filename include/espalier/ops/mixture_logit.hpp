@@ -22,8 +22,10 @@ struct MixtureLogit {
     }
     template <bool Holds, Where At>
     static constexpr void say() {
-      static_assert(Holds, "espalier: MixtureLogit takes two blocks of as many values and steps, and gives one value "
-                           "a step");
+      static_assert(Holds,
+                    "espalier: MixtureLogit takes two blocks of as many values and steps, and "
+                    "gives one value "
+                    "a step");
     }
   };
 

@@ -19,27 +19,31 @@ struct LayerNorm {
 
   struct Shape {
     static constexpr bool holds(const Node& n) {
-      return n.in.like(n.out) && n.cache.is(2, n.in.steps) && n.parameters[0].size == n.in.rows && n.parameters[1].size == n.in.rows;
+      return n.in.like(n.out) && n.cache.is(2, n.in.steps) && n.parameters[0].size == n.in.rows &&
+             n.parameters[1].size == n.in.rows;
     }
     template <bool Holds, Where At>
     static constexpr void say() {
-      static_assert(Holds, "espalier: LayerNorm gives as many values and steps as it takes, has a gain and a shift "
-                           "for each value, and a cache of two values a step");
+      static_assert(
+          Holds,
+          "espalier: LayerNorm gives as many values and steps as it takes, has a gain and a shift "
+          "for each value, and a cache of two values a step");
     }
   };
 
   template <class C>
   static void forward(const Node& n, const C& c) {
-    layer_norm_forward(c.device, as_const(c.value(n.in)), c.parameter(n.parameters[0]), c.parameter(n.parameters[1]),
-                       n.epsilon, c.value(n.cache), c.value(n.out));
+    layer_norm_forward(c.device, as_const(c.value(n.in)), c.parameter(n.parameters[0]),
+                       c.parameter(n.parameters[1]), n.epsilon, c.value(n.cache), c.value(n.out));
   }
 
   template <class C>
   static void backward(const Node& n, const C& c) {
-    layer_norm_backward(c.device, as_const(c.value(n.in)), c.parameter(n.parameters[0]), as_const(c.value(n.cache)),
-                        as_const(c.gradient(n.out)), c.parameter_gradient(n.parameters[0]),
-                        c.parameter_gradient(n.parameters[1]),
-                        n.in.gradient ? c.gradient(n.in) : View<typename C::Scalar>{}, n.accumulate_in);
+    layer_norm_backward(
+        c.device, as_const(c.value(n.in)), c.parameter(n.parameters[0]), as_const(c.value(n.cache)),
+        as_const(c.gradient(n.out)), c.parameter_gradient(n.parameters[0]),
+        c.parameter_gradient(n.parameters[1]),
+        n.in.gradient ? c.gradient(n.in) : View<typename C::Scalar>{}, n.accumulate_in);
   }
 
   static constexpr Cost cost(const Node& n) {
@@ -61,13 +65,16 @@ struct BatchMoments {
 
   struct Shape {
     static constexpr bool holds(const Node& n) {
-      return n.in.like(n.out) && n.scratch >= 0 && n.scratch_size == 4 * n.in.rows + 1 && n.parameters[0].size == n.in.rows &&
-             n.parameters[1].size == n.in.rows && n.parameters[2].size == n.in.rows && n.parameters[3].size == n.in.rows;
+      return n.in.like(n.out) && n.scratch >= 0 && n.scratch_size == 4 * n.in.rows + 1 &&
+             n.parameters[0].size == n.in.rows && n.parameters[1].size == n.in.rows &&
+             n.parameters[2].size == n.in.rows && n.parameters[3].size == n.in.rows;
     }
     template <bool Holds, Where At>
     static constexpr void say() {
-      static_assert(Holds, "espalier: BatchMoments has gain, shift, running mean and variance for each value, "
-                           "scratch of four times as many and one, and an output like its input");
+      static_assert(
+          Holds,
+          "espalier: BatchMoments has gain, shift, running mean and variance for each value, "
+          "scratch of four times as many and one, and an output like its input");
     }
   };
 
@@ -77,7 +84,8 @@ struct BatchMoments {
   }
 
   template <class T>
-  static void merge_forward(const Node& n, const T* parts, Index stride, Index count, T* parameters, T* merged) {
+  static void merge_forward(const Node& n, const T* parts, Index stride, Index count, T* parameters,
+                            T* merged) {
     const Index rows = n.in.rows;
     for (Index i = 0; i < rows; ++i) {
       double total = 0, mean = 0, deviations = 0;
@@ -87,7 +95,8 @@ struct BatchMoments {
         const double delta = static_cast<double>(part[1 + i]) - mean;
         const double both = total + samples;
         mean += delta * samples / both;
-        deviations += static_cast<double>(part[1 + rows + i]) + delta * delta * total * samples / both;
+        deviations +=
+            static_cast<double>(part[1 + rows + i]) + delta * delta * total * samples / both;
         total = both;
       }
       const double variance = deviations / total;
@@ -98,7 +107,8 @@ struct BatchMoments {
       T& running_variance = parameters[n.parameters[3].offset + i];
       const double unbiased = total > 1 ? deviations / (total - 1) : variance;
       running_mean += static_cast<T>(momentum * (mean - static_cast<double>(running_mean)));
-      running_variance += static_cast<T>(momentum * (unbiased - static_cast<double>(running_variance)));
+      running_variance +=
+          static_cast<T>(momentum * (unbiased - static_cast<double>(running_variance)));
     }
   }
 
@@ -107,7 +117,8 @@ struct BatchMoments {
   static void backward(const Node& n, const C& c) {
     if (!n.in.gradient) return;
     batch_norm_input_gradient(c.device, as_const(c.value(n.in)), c.parameter(n.parameters[0]),
-                              c.merged + n.scratch, as_const(c.gradient(n.out)), c.gradient(n.in), n.accumulate_in);
+                              c.merged + n.scratch, as_const(c.gradient(n.out)), c.gradient(n.in),
+                              n.accumulate_in);
   }
 
   static constexpr Cost cost(const Node& n) {
@@ -125,8 +136,10 @@ struct BatchNormalize {
     static constexpr bool holds(const Node& n) { return BatchMoments::Shape::holds(n); }
     template <bool Holds, Where At>
     static constexpr void say() {
-      static_assert(Holds, "espalier: BatchNormalize has gain, shift, running mean and variance for each value, "
-                           "scratch of four times as many and one, and an output like its input");
+      static_assert(
+          Holds,
+          "espalier: BatchNormalize has gain, shift, running mean and variance for each value, "
+          "scratch of four times as many and one, and an output like its input");
     }
   };
 
@@ -134,24 +147,27 @@ struct BatchNormalize {
   static void forward(const Node& n, const C& c) {
     if (c.training) {
       const auto* moments = c.merged + n.scratch;
-      batch_normalize(c.device, as_const(c.value(n.in)), c.parameter(n.parameters[0]), c.parameter(n.parameters[1]),
-                      moments + 1, moments + 1 + n.in.rows, false, n.epsilon, c.value(n.out));
+      batch_normalize(c.device, as_const(c.value(n.in)), c.parameter(n.parameters[0]),
+                      c.parameter(n.parameters[1]), moments + 1, moments + 1 + n.in.rows, false,
+                      n.epsilon, c.value(n.out));
     } else {
-      batch_normalize(c.device, as_const(c.value(n.in)), c.parameter(n.parameters[0]), c.parameter(n.parameters[1]),
-                      c.parameter(n.parameters[2]), c.parameter(n.parameters[3]), true, n.epsilon, c.value(n.out));
+      batch_normalize(c.device, as_const(c.value(n.in)), c.parameter(n.parameters[0]),
+                      c.parameter(n.parameters[1]), c.parameter(n.parameters[2]),
+                      c.parameter(n.parameters[3]), true, n.epsilon, c.value(n.out));
     }
   }
 
   template <class C>
   static void backward(const Node& n, const C& c) {
-    batch_norm_sums(c.device, as_const(c.value(n.in)), c.merged + n.scratch, as_const(c.gradient(n.out)),
-                    c.scratch + n.scratch, c.parameter_gradient(n.parameters[0]),
-                    c.parameter_gradient(n.parameters[1]));
+    batch_norm_sums(c.device, as_const(c.value(n.in)), c.merged + n.scratch,
+                    as_const(c.gradient(n.out)), c.scratch + n.scratch,
+                    c.parameter_gradient(n.parameters[0]), c.parameter_gradient(n.parameters[1]));
   }
 
   /// Σ dy and Σ dy ∘ x̂ over all microbatches, for BatchMoments::backward.
   template <class T>
-  static void merge_backward(const Node& n, const T* parts, Index stride, Index count, T*, T* merged) {
+  static void merge_backward(const Node& n, const T* parts, Index stride, Index count, T*,
+                             T* merged) {
     const Index rows = n.in.rows;
     for (Index i = 0; i < 2 * rows; ++i) {
       double sum = 0;

@@ -20,7 +20,8 @@ struct OperationFunctions {
   using Run = void (*)(const Node&, const Context<T, Device>&);
   /// parts: the scratch of `count` microbatches, `stride` values apart. merged: the result, which
   /// later steps read.
-  using Merge = void (*)(const Node&, const T* parts, Index stride, Index count, T* parameters, T* merged);
+  using Merge = void (*)(const Node&, const T* parts, Index stride, Index count, T* parameters,
+                         T* merged);
 
   using Start = void (*)(const Node&, StartValues<T>&);
 
@@ -40,7 +41,8 @@ template <class T>
 struct LossFunctions {
   /// Returns Σ weight · value over the labelled samples; writes scale · weight · derivative to
   /// `gradient`. `unit`: divisor that was applied to the labels.
-  double (*evaluate)(View<const T> logits, const T* labels, const T* weights, T scale, View<T> gradient, T unit) = nullptr;
+  double (*evaluate)(View<const T> logits, const T* labels, const T* weights, T scale,
+                     View<T> gradient, T unit) = nullptr;
   /// Converts logits to predictions: a probability, a mean or class probabilities.
   void (*predict)(View<const T> logits, View<T> out) = nullptr;
 };
@@ -65,8 +67,10 @@ constexpr OperationFunctions<T, Device> functions_of() {
   f.backward = &Op::template backward<C>;
   if constexpr (requires { &Op::gates; }) f.gates = &Op::gates;
   if constexpr (requires { &Op::template start<T>; }) f.start = &Op::template start<T>;
-  if constexpr (requires { &Op::template merge_forward<T>; }) f.merge_forward = &Op::template merge_forward<T>;
-  if constexpr (requires { &Op::template merge_backward<T>; }) f.merge_backward = &Op::template merge_backward<T>;
+  if constexpr (requires { &Op::template merge_forward<T>; })
+    f.merge_forward = &Op::template merge_forward<T>;
+  if constexpr (requires { &Op::template merge_backward<T>; })
+    f.merge_backward = &Op::template merge_backward<T>;
   return f;
 }
 

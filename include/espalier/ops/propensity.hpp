@@ -21,8 +21,10 @@ struct InversePropensity {
     }
     template <bool Holds, Where At>
     static constexpr void say() {
-      static_assert(Holds, "espalier: InversePropensity takes the logits of a conversion and of its click, one value "
-                           "each, and is part of a task's loss");
+      static_assert(Holds,
+                    "espalier: InversePropensity takes the logits of a conversion and of its "
+                    "click, one value "
+                    "each, and is part of a task's loss");
     }
   };
 
@@ -31,8 +33,10 @@ struct InversePropensity {
     using T = typename C::Scalar;
     if (c.auxiliary == nullptr) return;
     c.auxiliary[n.loss] +=
-        n.loss_weight * inverse_propensity_forward(c.device, as_const(c.value(n.in)), as_const(c.value(n.in2)), c.labels(n.field),
-                                            c.labels(n.loss), c.sample_weights(), static_cast<T>(n.min_propensity));
+        n.loss_weight * inverse_propensity_forward(c.device, as_const(c.value(n.in)),
+                                                   as_const(c.value(n.in2)), c.labels(n.field),
+                                                   c.labels(n.loss), c.sample_weights(),
+                                                   static_cast<T>(n.min_propensity));
   }
 
   template <class C>
@@ -40,8 +44,9 @@ struct InversePropensity {
     using T = typename C::Scalar;
     const auto d = c.gradient(n.in);
     if (!n.accumulate_in) fill(c.device, T{0}, d);
-    inverse_propensity_backward(c.device, as_const(c.value(n.in)), as_const(c.value(n.in2)), c.labels(n.field),
-                                c.labels(n.loss), c.sample_weights(), static_cast<T>(n.min_propensity),
+    inverse_propensity_backward(c.device, as_const(c.value(n.in)), as_const(c.value(n.in2)),
+                                c.labels(n.field), c.labels(n.loss), c.sample_weights(),
+                                static_cast<T>(n.min_propensity),
                                 static_cast<T>(n.loss_weight * c.auxiliary_scale(n.loss)), d);
   }
 
@@ -63,8 +68,10 @@ struct DoublyRobust {
     }
     template <bool Holds, Where At>
     static constexpr void say() {
-      static_assert(Holds, "espalier: DoublyRobust takes the logit of a conversion and an error beside it, the logit "
-                           "of its click, and is part of a task's loss");
+      static_assert(Holds,
+                    "espalier: DoublyRobust takes the logit of a conversion and an error beside "
+                    "it, the logit "
+                    "of its click, and is part of a task's loss");
     }
   };
 
@@ -73,16 +80,20 @@ struct DoublyRobust {
     using T = typename C::Scalar;
     if (c.auxiliary == nullptr) return;
     c.auxiliary[n.loss] +=
-        n.loss_weight * doubly_robust_forward(c.device, as_const(c.value(n.in)), as_const(c.value(n.in2)), c.labels(n.field),
-                                       c.labels(n.loss), c.sample_weights(), static_cast<T>(n.min_propensity));
+        n.loss_weight * doubly_robust_forward(c.device, as_const(c.value(n.in)),
+                                              as_const(c.value(n.in2)), c.labels(n.field),
+                                              c.labels(n.loss), c.sample_weights(),
+                                              static_cast<T>(n.min_propensity));
   }
 
   template <class C>
   static void backward(const Node& n, const C& c) {
     using T = typename C::Scalar;
-    doubly_robust_backward(c.device, as_const(c.value(n.in)), as_const(c.value(n.in2)), c.labels(n.field),
-                           c.labels(n.loss), c.sample_weights(), static_cast<T>(n.min_propensity),
-                           static_cast<T>(n.loss_weight * c.auxiliary_scale(n.loss)), c.gradient(n.in), n.accumulate_in);
+    doubly_robust_backward(c.device, as_const(c.value(n.in)), as_const(c.value(n.in2)),
+                           c.labels(n.field), c.labels(n.loss), c.sample_weights(),
+                           static_cast<T>(n.min_propensity),
+                           static_cast<T>(n.loss_weight * c.auxiliary_scale(n.loss)),
+                           c.gradient(n.in), n.accumulate_in);
   }
 
   static constexpr Cost cost(const Node&) { return {90, 90, 12}; }

@@ -19,22 +19,27 @@ struct Route {
 
   struct Shape {
     static constexpr bool holds(const Node& n) {
-      return n.groups > 0 && n.in.rows % n.groups == 0 && n.in.rows > 0 && n.out.steps == n.in.steps &&
-             n.out.rows % (n.in.rows / n.groups) == 0 && n.parameters[0].size == n.groups * outputs(n) && n.groups * outputs(n) <= static_cast<Index>(most);
+      return n.groups > 0 && n.in.rows % n.groups == 0 && n.in.rows > 0 &&
+             n.out.steps == n.in.steps && n.out.rows % (n.in.rows / n.groups) == 0 &&
+             n.parameters[0].size == n.groups * outputs(n) &&
+             n.groups * outputs(n) <= static_cast<Index>(most);
     }
     template <bool Holds, Where At>
     static constexpr void say() {
-      static_assert(Holds, "espalier: Route gives parts of the width of its groups, as many steps as it takes, and "
-                           "has a gate for each pair of them, at most 4096");
+      static_assert(
+          Holds,
+          "espalier: Route gives parts of the width of its groups, as many steps as it takes, and "
+          "has a gate for each pair of them, at most 4096");
     }
   };
 
   template <class C>
   static void forward(const Node& n, const C& c) {
     std::array<typename C::Scalar, most> z;
-    hard_concrete(c.device, c.parameter(n.parameters[0]), n.groups * outputs(n), c.key_of(n), c.training, z.data(),
-                  static_cast<typename C::Scalar*>(nullptr));
-    stitch_forward(c.device, z.data(), Index{n.groups}, outputs(n), as_const(c.value(n.in)), c.value(n.out));
+    hard_concrete(c.device, c.parameter(n.parameters[0]), n.groups * outputs(n), c.key_of(n),
+                  c.training, z.data(), static_cast<typename C::Scalar*>(nullptr));
+    stitch_forward(c.device, z.data(), Index{n.groups}, outputs(n), as_const(c.value(n.in)),
+                   c.value(n.out));
   }
 
   template <class C>
@@ -42,14 +47,18 @@ struct Route {
     using T = typename C::Scalar;
     const Index routes = n.groups * outputs(n);
     std::array<T, most> z, slopes, dz;
-    hard_concrete(c.device, c.parameter(n.parameters[0]), routes, c.key_of(n), c.training, z.data(), slopes.data());
+    hard_concrete(c.device, c.parameter(n.parameters[0]), routes, c.key_of(n), c.training, z.data(),
+                  slopes.data());
     for (Index i = 0; i < routes; ++i) dz[static_cast<std::size_t>(i)] = 0;
     const auto dy = as_const(c.gradient(n.out));
-    stitch_weight_gradient(c.device, Index{n.groups}, outputs(n), as_const(c.value(n.in)), dy, dz.data());
+    stitch_weight_gradient(c.device, Index{n.groups}, outputs(n), as_const(c.value(n.in)), dy,
+                           dz.data());
     T* d = c.parameter_gradient(n.parameters[0]);
-    for (Index i = 0; i < routes; ++i) d[i] += dz[static_cast<std::size_t>(i)] * slopes[static_cast<std::size_t>(i)];
+    for (Index i = 0; i < routes; ++i)
+      d[i] += dz[static_cast<std::size_t>(i)] * slopes[static_cast<std::size_t>(i)];
     if (!n.in.gradient) return;
-    stitch_input_gradient(c.device, z.data(), Index{n.groups}, outputs(n), dy, c.gradient(n.in), n.accumulate_in);
+    stitch_input_gradient(c.device, z.data(), Index{n.groups}, outputs(n), dy, c.gradient(n.in),
+                          n.accumulate_in);
   }
 
   static constexpr Cost cost(const Node& n) {

@@ -20,12 +20,15 @@ struct Select {
 
   struct Shape {
     static constexpr bool holds(const Node& n) {
-      return n.groups > 0 && n.in.rows % n.groups == 0 && bits(n) >= 0 && bits(n) <= max_select_bits && n.out.is(1 << bits(n), n.in.steps);
+      return n.groups > 0 && n.in.rows % n.groups == 0 && bits(n) >= 0 &&
+             bits(n) <= max_select_bits && n.out.is(1 << bits(n), n.in.steps);
     }
     template <bool Holds, Where At>
     static constexpr void say() {
-      static_assert(Holds, "espalier: Select takes groups of bits and a row for each group, and gives a weight for "
-                           "each number of so many bits, 8 at most");
+      static_assert(
+          Holds,
+          "espalier: Select takes groups of bits and a row for each group, and gives a weight for "
+          "each number of so many bits, 8 at most");
     }
   };
 
@@ -37,13 +40,15 @@ struct Select {
   template <class C>
   static void backward(const Node& n, const C& c) {
     if (!n.in.gradient) return;
-    select_backward(c.device, as_const(c.value(n.in)), Index{n.groups}, bits(n), as_const(c.gradient(n.out)),
-                    c.gradient(n.in), n.accumulate_in);
+    select_backward(c.device, as_const(c.value(n.in)), Index{n.groups}, bits(n),
+                    as_const(c.gradient(n.out)), c.gradient(n.in), n.accumulate_in);
   }
 
   static constexpr Cost cost(const Node& n) {
-    const double products = static_cast<double>(n.groups) * static_cast<double>(bits(n)) * n.out.rows * n.out.steps;
-    return {2 * products, 4 * products * static_cast<double>(bits(n)), 4.0 * (n.in.rows + n.out.rows) * n.out.steps};
+    const double products =
+        static_cast<double>(n.groups) * static_cast<double>(bits(n)) * n.out.rows * n.out.steps;
+    return {2 * products, 4 * products * static_cast<double>(bits(n)),
+            4.0 * (n.in.rows + n.out.rows) * n.out.steps};
   }
 
  private:

@@ -19,7 +19,9 @@ struct BrokenShape {
 struct BlockBounds {
   template <bool Holds, Where At>
   static constexpr void say() {
-    static_assert(Holds, "espalier: a block that an operation reads or writes goes beyond its rows, or beyond the plan's values");
+    static_assert(Holds,
+                  "espalier: a block that an operation reads or writes goes beyond its rows, or "
+                  "beyond the plan's values");
   }
 };
 struct LookupWidth {
@@ -31,7 +33,8 @@ struct LookupWidth {
 
 template <class Plan>
 constexpr bool within(const Plan& plan, const Block& b) {
-  return !b.exists() || (b.base >= 0 && b.row >= 0 && b.row + b.rows <= b.stride && b.base + b.stride * b.steps <= plan.sizes.values);
+  return !b.exists() || (b.base >= 0 && b.row >= 0 && b.row + b.rows <= b.stride &&
+                         b.base + b.stride * b.steps <= plan.sizes.values);
 }
 
 /// The first node whose operation's `Shape` does not hold.
@@ -40,7 +43,8 @@ constexpr BrokenShape broken_shape(TypeList<Ops...>) {
   BrokenShape broken;
   const auto check = [&]<class Op>(std::type_identity<Op>, const Node& node) {
     if constexpr (HasShape<Op>) {
-      if (node.op == op_id<Op> && broken.rule == 0 && !Op::Shape::holds(node)) broken = {rule_id<typename Op::Shape>, node.name};
+      if (node.op == op_id<Op> && broken.rule == 0 && !Op::Shape::holds(node))
+        broken = {rule_id<typename Op::Shape>, node.name};
     }
   };
   const auto& plan = Fold<Model>::filled.plan;
@@ -50,7 +54,8 @@ constexpr BrokenShape broken_shape(TypeList<Ops...>) {
     for (const Block* b : {&node.in, &node.in2, &node.out, &node.cache}) {
       if (!within(plan, *b)) broken = {rule_id<BlockBounds>, node.name};
     }
-    if (node.lookup >= 0 && plan.tables[static_cast<std::size_t>(node.table)].width != node.out.rows) {
+    if (node.lookup >= 0 &&
+        plan.tables[static_cast<std::size_t>(node.table)].width != node.out.rows) {
       broken = {rule_id<LookupWidth>, node.name};
     }
     if (broken.rule != 0) break;
@@ -68,7 +73,8 @@ struct ShapeOf<Op> {
 };
 
 template <class... Ops>
-JoinUnique<TypeList<BlockBounds, LookupWidth>, typename ShapeOf<Ops>::type...> shapes_of(TypeList<Ops...>);
+JoinUnique<TypeList<BlockBounds, LookupWidth>, typename ShapeOf<Ops>::type...> shapes_of(
+    TypeList<Ops...>);
 
 /// Result of the check for a model. Code that uses the model's operations calls
 /// Shapes::Rule::say<Shapes::hold, Shapes::where>(): a compile error if a rule does not hold.

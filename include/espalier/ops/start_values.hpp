@@ -22,7 +22,8 @@ class StartValues {
  public:
   /// `values`: the plan's values per sample. `parameters`: the dense parameters; must outlive this.
   StartValues(int values, T* parameters)
-      : wanted_(static_cast<std::size_t>(values), std::numeric_limits<double>::quiet_NaN()), parameters_(parameters) {}
+      : wanted_(static_cast<std::size_t>(values), std::numeric_limits<double>::quiet_NaN()),
+        parameters_(parameters) {}
 
   [[nodiscard]] double wanted(const Block& block, int row) const {
     return block.steps == 1 ? wanted_[place(block, row)] : std::numeric_limits<double>::quiet_NaN();
@@ -43,7 +44,9 @@ class StartValues {
   void set_parameter(Index at, double value) { parameters_[at] = static_cast<T>(value); }
 
  private:
-  static std::size_t place(const Block& block, int row) { return static_cast<std::size_t>(block.base + block.row + row); }
+  static std::size_t place(const Block& block, int row) {
+    return static_cast<std::size_t>(block.base + block.row + row);
+  }
 
   std::vector<double> wanted_;
   T* parameters_;

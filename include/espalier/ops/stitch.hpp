@@ -16,20 +16,23 @@ struct Stitch {
 
   struct Shape {
     static constexpr bool holds(const Node& n) {
-      return n.groups > 0 && n.in.rows % n.groups == 0 && n.in.rows > 0 && n.out.steps == n.in.steps &&
-             n.out.rows % (n.in.rows / n.groups) == 0 && n.parameters[0].size == n.groups * outputs(n);
+      return n.groups > 0 && n.in.rows % n.groups == 0 && n.in.rows > 0 &&
+             n.out.steps == n.in.steps && n.out.rows % (n.in.rows / n.groups) == 0 &&
+             n.parameters[0].size == n.groups * outputs(n);
     }
     template <bool Holds, Where At>
     static constexpr void say() {
-      static_assert(Holds, "espalier: Stitch gives parts of the width of its groups, as many steps as it takes, and "
-                           "has a weight for each pair of them");
+      static_assert(
+          Holds,
+          "espalier: Stitch gives parts of the width of its groups, as many steps as it takes, and "
+          "has a weight for each pair of them");
     }
   };
 
   template <class C>
   static void forward(const Node& n, const C& c) {
-    stitch_forward(c.device, c.parameter(n.parameters[0]), Index{n.groups}, outputs(n), as_const(c.value(n.in)),
-                   c.value(n.out));
+    stitch_forward(c.device, c.parameter(n.parameters[0]), Index{n.groups}, outputs(n),
+                   as_const(c.value(n.in)), c.value(n.out));
   }
 
   template <class C>
@@ -38,8 +41,8 @@ struct Stitch {
     stitch_weight_gradient(c.device, Index{n.groups}, outputs(n), as_const(c.value(n.in)), dy,
                            c.parameter_gradient(n.parameters[0]));
     if (!n.in.gradient) return;
-    stitch_input_gradient(c.device, c.parameter(n.parameters[0]), Index{n.groups}, outputs(n), dy, c.gradient(n.in),
-                          n.accumulate_in);
+    stitch_input_gradient(c.device, c.parameter(n.parameters[0]), Index{n.groups}, outputs(n), dy,
+                          c.gradient(n.in), n.accumulate_in);
   }
 
   static constexpr Cost cost(const Node& n) {

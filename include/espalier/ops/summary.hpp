@@ -32,7 +32,8 @@ namespace detail {
 [[nodiscard]] inline std::string short_flops(double flops) {
   const bool mega = flops >= 1e5;
   char text[64];
-  std::snprintf(text, sizeof text, "%.2f %s", flops * (mega ? 1e-6 : 1e-3), mega ? "MFLOP" : "kFLOP");
+  std::snprintf(text, sizeof text, "%.2f %s", flops * (mega ? 1e-6 : 1e-3),
+                mega ? "MFLOP" : "kFLOP");
   return text;
 }
 
@@ -86,7 +87,8 @@ namespace detail {
     std::string shape = std::to_string(node.out.rows);
     if (node.out.steps > 1) shape += " x " + std::to_string(node.out.steps);
     nodes.push_back({std::string(operations[i]), std::string(node.name.view()), shape,
-                     grouped_digits(static_cast<double>(parameters[i])), grouped_digits(costs[i].forward_flops),
+                     grouped_digits(static_cast<double>(parameters[i])),
+                     grouped_digits(costs[i].forward_flops),
                      grouped_digits(costs[i].forward_flops + costs[i].backward_flops)});
   }
   nodes.push_back({"total", "", "", grouped_digits(static_cast<double>(total.parameters)),
@@ -104,13 +106,15 @@ namespace detail {
   for (const TaskInfo& task : plan.tasks) {
     char weight[32];
     std::snprintf(weight, sizeof weight, "%g", task.weight);
-    tasks.push_back({std::string(task.name), std::string(task.loss), std::to_string(task.outputs), weight});
+    tasks.push_back(
+        {std::string(task.name), std::string(task.loss), std::to_string(task.outputs), weight});
   }
   text += detail::align_columns(tasks, 2) + '\n';
   text += "a sample: forward " + detail::short_flops(total.forward_flops) + ", training " +
           detail::short_flops(total.flops()) + ", activations " +
-          grouped_digits(static_cast<double>(total.activation_bytes)) + " bytes\nparameters: " +
-          grouped_digits(static_cast<double>(total.parameter_bytes)) + " bytes";
+          grouped_digits(static_cast<double>(total.activation_bytes)) +
+          " bytes\nparameters: " + grouped_digits(static_cast<double>(total.parameter_bytes)) +
+          " bytes";
   text += plan.tables.empty() ? "\n" : ", and the tables, whose rows the data tells\n";
   return text;
 }
@@ -118,7 +122,8 @@ namespace detail {
 namespace detail {
 
 template <class... Ops>
-[[nodiscard]] std::vector<std::string_view> operation_names(const PlanView& plan, TypeList<Ops...>) {
+[[nodiscard]] std::vector<std::string_view> operation_names(const PlanView& plan,
+                                                            TypeList<Ops...>) {
   std::vector<std::string_view> names(plan.nodes.size());
   for (std::size_t i = 0; i < names.size(); ++i) {
     ((plan.nodes[i].op == op_id<Ops> ? void(names[i] = Ops::name) : void()), ...);
@@ -132,7 +137,8 @@ template <class... Ops>
 /// flops (a multiply-add is 2); tables; tasks; totals. Ends with a newline.
 template <class Model>
 [[nodiscard]] std::string summary() {
-  const std::vector<std::string_view> names = detail::operation_names(plan_of<Model>(), typename detail::Fold<Model>::Operations{});
+  const std::vector<std::string_view> names =
+      detail::operation_names(plan_of<Model>(), typename detail::Fold<Model>::Operations{});
   return summary(plan_of<Model>(), node_costs<Model>(), names);
 }
 

@@ -29,17 +29,21 @@ struct WeightMatrix {
 };
 
 /// Whether `node.parameters[parameter]` holds weight matrices.
-[[nodiscard]] constexpr bool is_matrix(const OperationTraits& traits, const Node& node, std::size_t parameter) {
+[[nodiscard]] constexpr bool is_matrix(const OperationTraits& traits, const Node& node,
+                                       std::size_t parameter) {
   return traits.matrices != nullptr && traits.matrices(node).parameter == parameter;
 }
 
 /// All weight matrices, in the order of the nodes. `traits`: one per node.
-[[nodiscard]] ESPALIER_COLD inline std::vector<WeightMatrix> weight_matrices(std::span<const Node> nodes, std::span<const OperationTraits> traits) {
+[[nodiscard]] ESPALIER_COLD inline std::vector<WeightMatrix> weight_matrices(
+    std::span<const Node> nodes, std::span<const OperationTraits> traits) {
   std::vector<WeightMatrix> made;
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     if (traits[i].matrices == nullptr) continue;
     const WeightMatrices m = traits[i].matrices(nodes[i]);
-    for (int k = 0; k < m.count; ++k) made.push_back({&nodes[i], nodes[i].parameters[m.parameter].offset + k * m.rows * m.columns, m.rows, m.columns});
+    for (int k = 0; k < m.count; ++k)
+      made.push_back({&nodes[i], nodes[i].parameters[m.parameter].offset + k * m.rows * m.columns,
+                      m.rows, m.columns});
   }
   return made;
 }

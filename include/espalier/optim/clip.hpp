@@ -48,8 +48,8 @@ template <class T>
 /// ICML 2013.
 [[nodiscard]] inline double clip_factor(double squared_norm, double max_norm) {
   if (!(max_norm > 0))
-    throw_error<ConfigError>({"clip: max_norm is ", optim_detail::shortest(max_norm),
-                              "; expected a number > 0"});
+    throw_error<ConfigError>(
+        {"clip: max_norm is ", optim_detail::shortest(max_norm), "; expected a number > 0"});
   if (std::isnan(squared_norm)) return squared_norm;
   return std::isinf(max_norm) ? 1.0 : (std::min)(1.0, max_norm / (std::sqrt(squared_norm) + 1e-6));
 }

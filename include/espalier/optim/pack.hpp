@@ -56,8 +56,11 @@ inline constexpr Index pack_size = static_cast<Index>(sizeof(Pack<T>) / sizeof(T
 // Compiler builtins: <immintrin.h> would add a third of a second to the compilation of every
 // including file.
 [[nodiscard]] inline Pack<float> square_root(Pack<float> x) { return __builtin_ia32_sqrtps256(x); }
-[[nodiscard]] inline Pack<double> square_root(Pack<double> x) { return __builtin_ia32_sqrtpd256(x); }
-#elif defined(__has_builtin) && defined(__SSE2__) && !defined(__AVX__) && __has_builtin(__builtin_ia32_sqrtps)
+[[nodiscard]] inline Pack<double> square_root(Pack<double> x) {
+  return __builtin_ia32_sqrtpd256(x);
+}
+#elif defined(__has_builtin) && defined(__SSE2__) && !defined(__AVX__) && \
+    __has_builtin(__builtin_ia32_sqrtps)
 [[nodiscard]] inline Pack<float> square_root(Pack<float> x) { return __builtin_ia32_sqrtps(x); }
 [[nodiscard]] inline Pack<double> square_root(Pack<double> x) { return __builtin_ia32_sqrtpd(x); }
 #elif ESPALIER_PACK_BYTES > 0

@@ -28,8 +28,8 @@ namespace optim_detail {
 
 inline void check_range(std::string_view what, double value, double low, double high) {
   if (value >= low && value <= high) return;
-  throw_error<ConfigError>({what, " is ", shortest(value), "; expected a number in [", shortest(low), ", ",
-                            shortest(high), "]"});
+  throw_error<ConfigError>({what, " is ", shortest(value), "; expected a number in [",
+                            shortest(low), ", ", shortest(high), "]"});
 }
 
 inline void check_count(std::string_view what, std::int64_t value, std::int64_t least) {

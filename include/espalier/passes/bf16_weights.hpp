@@ -35,9 +35,12 @@ class Bf16Layout {
 
   Bf16Layout() = default;
 
-  ESPALIER_COLD Bf16Layout(const PlanView& plan, std::span<const OperationTraits> traits, Index parameters) {
-    for (const WeightMatrix& m : weight_matrices(plan.nodes, traits)) ranges_.push_back({m.offset, m.end()});
-    std::sort(ranges_.begin(), ranges_.end(), [](const Range& a, const Range& b) { return a.begin < b.begin; });
+  ESPALIER_COLD Bf16Layout(const PlanView& plan, std::span<const OperationTraits> traits,
+                           Index parameters) {
+    for (const WeightMatrix& m : weight_matrices(plan.nodes, traits))
+      ranges_.push_back({m.offset, m.end()});
+    std::sort(ranges_.begin(), ranges_.end(),
+              [](const Range& a, const Range& b) { return a.begin < b.begin; });
     std::size_t made = 0;
     for (const Range& r : ranges_) {
       if (made > 0 && r.begin <= ranges_[made - 1].end) {  // adjacent, or read by several nodes
@@ -62,20 +65,24 @@ class Bf16Layout {
   /// Ranges in the order of the parameters.
   [[nodiscard]] std::span<const Range> ranges() const { return ranges_; }
   /// Number of values in the buffer of matrices, with padding, and of values that stay float.
-  [[nodiscard]] Index matrices() const { return ranges_.empty() ? 0 : ranges_.back().place + ranges_.back().size(); }
+  [[nodiscard]] Index matrices() const {
+    return ranges_.empty() ? 0 : ranges_.back().place + ranges_.back().size();
+  }
   [[nodiscard]] Index kept() const { return kept_; }
 
   /// Sets the parameter offsets of a node of the plan to this layout.
   ESPALIER_COLD void redirect(Node& node, const OperationTraits& traits) const {
     for (std::size_t p = 0; p < node.parameters.size(); ++p) {
       Extent& e = node.parameters[p];
-      if (e.exists()) e.offset = is_matrix(traits, node, p) ? place_of(e.offset) : kept_at(e.offset);
+      if (e.exists())
+        e.offset = is_matrix(traits, node, p) ? place_of(e.offset) : kept_at(e.offset);
     }
   }
 
  private:
   [[nodiscard]] Index place_of(Index offset) const {
-    const auto r = std::find_if(ranges_.begin(), ranges_.end(), [&](const Range& x) { return offset < x.end; });
+    const auto r = std::find_if(ranges_.begin(), ranges_.end(),
+                                [&](const Range& x) { return offset < x.end; });
     return r->place + offset - r->begin;
   }
   [[nodiscard]] Index kept_at(Index offset) const {
@@ -99,10 +106,14 @@ class Bf16Weights {
   Bf16Weights(const Bf16Weights&) = delete;  // steps refer to its nodes
   Bf16Weights& operator=(const Bf16Weights&) = delete;
 
-  ESPALIER_COLD void apply(ExecutionSchedule<T, Device>& schedule, std::span<const OperationTraits> traits, const Bf16Layout& layout) {
+  ESPALIER_COLD void apply(ExecutionSchedule<T, Device>& schedule,
+                           std::span<const OperationTraits> traits, const Bf16Layout& layout) {
     copy_nodes(schedule, nodes_);
-    for (std::size_t i = 0; i < nodes_.size(); ++i) layout.redirect(nodes_[i], traits[static_cast<std::size_t>(schedule.steps[i].place)]);
-    schedule.notes.push_back({bf16_pass, true, message({"values of matrices: ", layout.matrices(), ", of what stays float: ", layout.kept()})});
+    for (std::size_t i = 0; i < nodes_.size(); ++i)
+      layout.redirect(nodes_[i], traits[static_cast<std::size_t>(schedule.steps[i].place)]);
+    schedule.notes.push_back({bf16_pass, true,
+                              message({"values of matrices: ", layout.matrices(),
+                                       ", of what stays float: ", layout.kept()})});
   }
 
  private:

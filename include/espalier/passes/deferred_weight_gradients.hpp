@@ -10,10 +10,10 @@
 
 #include "espalier/core/buffer.hpp"
 #include "espalier/core/error.hpp"
-#include "espalier/ops/weight_matrices.hpp"
 #include "espalier/ops/program.hpp"
-#include "espalier/passes/schedule.hpp"
+#include "espalier/ops/weight_matrices.hpp"
 #include "espalier/passes/microbatches.hpp"
+#include "espalier/passes/schedule.hpp"
 
 namespace espalier {
 
@@ -30,7 +30,8 @@ struct DeferredMatrix {
     return out < 64 || in * out < (1 << 14) ? 0 : accumulators * in * out / (2 * (in + out));
   }
   [[nodiscard]] bool pays(const Microbatches& microbatches) const {
-    return microbatches.accumulators > 1 && microbatches.samples <= most_samples(microbatches.accumulators);
+    return microbatches.accumulators > 1 &&
+           microbatches.samples <= most_samples(microbatches.accumulators);
   }
   [[nodiscard]] Index pieces() const {
     return (std::max)(Index{2}, out / std::clamp(out / 8, Index{64}, Index{256}));
@@ -60,20 +61,25 @@ class DeferredWeightGradients {
   /// `allowed(step)`: whether a layer's backward step may be changed. The buffers of a layer hold
   /// at most four times as many values as its matrices.
   template <class Allowed>
-  ESPALIER_COLD DeferredWeightGradients(const ExecutionSchedule<T, Device>& schedule, const PlanView& plan, std::span<const OperationTraits> traits,
-                                        Index max_batch, Device device, const Allowed& allowed)
+  ESPALIER_COLD DeferredWeightGradients(const ExecutionSchedule<T, Device>& schedule,
+                                        const PlanView& plan,
+                                        std::span<const OperationTraits> traits, Index max_batch,
+                                        Device device, const Allowed& allowed)
       : device_(device) {
     const std::vector<WeightMatrix> matrices = weight_matrices(plan.nodes, traits);
     for (const Step<T, Device>& step : schedule.steps) {
-      if (step.phase != Phase::backward || step.node == nullptr || step.node->op != op_id<ops::Dense> || step.node->in.steps != 1 ||
-          !allowed(step) || is_shared(matrices, plan.nodes[static_cast<std::size_t>(step.place)], *step.node) || is_shared(schedule, step))
+      if (step.phase != Phase::backward || step.node == nullptr ||
+          step.node->op != op_id<ops::Dense> || step.node->in.steps != 1 || !allowed(step) ||
+          is_shared(matrices, plan.nodes[static_cast<std::size_t>(step.place)], *step.node) ||
+          is_shared(schedule, step))
         continue;
       Layer layer;
       layer.node = step.node;
       layer.when = step.when;
       const Node& n = *layer.node;
       layer.matrix = {n.in.rows / n.groups, n.out.rows / n.groups};
-      Index samples = (std::min)(max_batch, layer.matrix.most_samples(Microbatches::max_accumulators));
+      Index samples =
+          (std::min)(max_batch, layer.matrix.most_samples(Microbatches::max_accumulators));
       while (samples > 0 && !layer.matrix.pays(Microbatches::of(samples))) --samples;
       if (samples < 1) continue;
       layer.x = Buffer<T>(static_cast<std::size_t>(n.in.rows * samples));
@@ -93,17 +99,23 @@ class DeferredWeightGradients {
 
   /// Changes a schedule for this division into microbatches. Its steps refer to this object, which
   /// must outlive it.
-  ESPALIER_COLD void apply(ExecutionSchedule<T, Device>& schedule, const Microbatches& microbatches) {
+  ESPALIER_COLD void apply(ExecutionSchedule<T, Device>& schedule,
+                           const Microbatches& microbatches) {
     std::vector<Index> layers = chosen(microbatches);
     if (layers.empty()) {
-      schedule.notes.push_back({name, false, microbatches.accumulators == 1 ? "the batch makes one accumulator"
-                                                                : "no matrix is large beside what the batch leaves of its inputs and gradients"});
+      schedule.notes.push_back(
+          {name, false,
+           microbatches.accumulators == 1
+               ? "the batch makes one accumulator"
+               : "no matrix is large beside what the batch leaves of its inputs and gradients"});
       return;
     }
     double flops = 0;
     for (Step<T, Device>& step : schedule.steps) {
       if (step.phase != Phase::backward || step.node == nullptr) continue;
-      const auto found = std::find_if(layers.begin(), layers.end(), [&](Index i) { return layers_[static_cast<std::size_t>(i)].node == step.node; });
+      const auto found = std::find_if(layers.begin(), layers.end(), [&](Index i) {
+        return layers_[static_cast<std::size_t>(i)].node == step.node;
+      });
       if (found == layers.end()) continue;
       const Index layer = *found;
       step.pass = name;
@@ -123,20 +135,25 @@ class DeferredWeightGradients {
     added.state = this;
     added.item = static_cast<Index>(sets_.size());
     added.flops_of_sample = flops;
-    for (const Index layer : layers) added.pieces += pieces_of(layers_[static_cast<std::size_t>(layer)]);
+    for (const Index layer : layers)
+      added.pieces += pieces_of(layers_[static_cast<std::size_t>(layer)]);
     added.piece = [](void* state, Index item, Index piece, int, const WholeBatch<T>& b) {
       auto& self = *static_cast<DeferredWeightGradients*>(state);
       self.finish(self.sets_[static_cast<std::size_t>(item)], piece, b.batch->size, b.gradient);
     };
     schedule.steps.push_back(added);
-    for (const Index layer : layers) schedule.summed_parameters.push_back(layers_[static_cast<std::size_t>(layer)].node->parameters[0]);
-    schedule.notes.push_back({name, true, message({"matrices: ", static_cast<Index>(layers.size())})});
+    for (const Index layer : layers)
+      schedule.summed_parameters.push_back(
+          layers_[static_cast<std::size_t>(layer)].node->parameters[0]);
+    schedule.notes.push_back(
+        {name, true, message({"matrices: ", static_cast<Index>(layers.size())})});
     sets_.push_back(std::move(layers));
   }
 
   /// Backward pass of a layer without dW.
   static void backward(void* state, Index item, const C& c) {
-    Layer& layer = static_cast<DeferredWeightGradients*>(state)->layers_[static_cast<std::size_t>(item)];
+    Layer& layer =
+        static_cast<DeferredWeightGradients*>(state)->layers_[static_cast<std::size_t>(item)];
     const Node& n = *layer.node;
     copy(c.device, as_const(c.value(n.in)), samples_of(layer.x, n.in.rows, c.first, c.count),
          false);
@@ -153,7 +170,8 @@ class DeferredWeightGradients {
   /// Adds one piece of the layers' dW to `gradient`, which covers all dense parameters.
   void finish(const std::vector<Index>& layers, Index piece, Index samples, T* gradient) {
     auto at = layers.begin();
-    while (piece >= pieces_of(layers_[static_cast<std::size_t>(*at)])) piece -= pieces_of(layers_[static_cast<std::size_t>(*at++)]);
+    while (piece >= pieces_of(layers_[static_cast<std::size_t>(*at)]))
+      piece -= pieces_of(layers_[static_cast<std::size_t>(*at++)]);
     Layer& layer = layers_[static_cast<std::size_t>(*at)];
     if (layer.when != nullptr && !*layer.when) return;
     const Node& n = *layer.node;
@@ -179,26 +197,33 @@ class DeferredWeightGradients {
   struct Layer {
     const Node* node = nullptr;
     const bool* when = nullptr;  ///< see Step::when
-    DeferredMatrix matrix;  ///< of one group
-    Buffer<T> x, delta;   ///< of the whole batch: rows × samples
+    DeferredMatrix matrix;       ///< of one group
+    Buffer<T> x, delta;          ///< of the whole batch: rows × samples
   };
 
   /// Whether a node other than `of_plan` reads parameters of `node`, which is `of_plan` or a part.
-  [[nodiscard]] static bool is_shared(const std::vector<WeightMatrix>& matrices, const Node& of_plan, const Node& node) {
+  [[nodiscard]] static bool is_shared(const std::vector<WeightMatrix>& matrices,
+                                      const Node& of_plan, const Node& node) {
     const Extent& mine = node.parameters[0];
     return std::any_of(matrices.begin(), matrices.end(), [&](const WeightMatrix& other) {
-      return other.node != &of_plan && mine.offset < other.end() && other.offset < mine.offset + mine.size;
+      return other.node != &of_plan && mine.offset < other.end() &&
+             other.offset < mine.offset + mine.size;
     });
   }
   /// Whether another backward step adds to these gradients too: a node in the paths of two tasks.
-  [[nodiscard]] static bool is_shared(const ExecutionSchedule<T, Device>& schedule, const Step<T, Device>& step) {
+  [[nodiscard]] static bool is_shared(const ExecutionSchedule<T, Device>& schedule,
+                                      const Step<T, Device>& step) {
     const Extent& mine = step.node->parameters[0];
-    return std::any_of(schedule.steps.begin(), schedule.steps.end(), [&](const Step<T, Device>& other) {
-      if (&other == &step || other.phase != Phase::backward || other.node == nullptr) return false;
-      return std::any_of(other.node->parameters.begin(), other.node->parameters.end(), [&](const Extent& e) {
-        return e.exists() && e.offset < mine.offset + mine.size && mine.offset < e.offset + e.size;
-      });
-    });
+    return std::any_of(
+        schedule.steps.begin(), schedule.steps.end(), [&](const Step<T, Device>& other) {
+          if (&other == &step || other.phase != Phase::backward || other.node == nullptr)
+            return false;
+          return std::any_of(other.node->parameters.begin(), other.node->parameters.end(),
+                             [&](const Extent& e) {
+                               return e.exists() && e.offset < mine.offset + mine.size &&
+                                      mine.offset < e.offset + e.size;
+                             });
+        });
   }
   /// Flops of dW for one sample.
   [[nodiscard]] static double products_of(const Layer& layer) {

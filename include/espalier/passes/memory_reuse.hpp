@@ -30,7 +30,8 @@ class MemoryReuse {
     std::vector<Life> lives;
     const auto use = [&](const Block& b, Index step) {
       if (!b.exists()) return;
-      const auto known = std::find_if(lives.begin(), lives.end(), [&](const Life& life) { return life.base == b.base; });
+      const auto known = std::find_if(lives.begin(), lives.end(),
+                                      [&](const Life& life) { return life.base == b.base; });
       if (known != lives.end()) {
         known->last = step;
       } else {
@@ -46,13 +47,17 @@ class MemoryReuse {
     schedule.values = place(lives);
     const auto move = [&](Block& b) {
       if (!b.exists()) return;
-      b.base = std::find_if(lives.begin(), lives.end(), [&](const Life& life) { return life.base == b.base; })->offset;
+      b.base = std::find_if(lives.begin(), lives.end(), [&](const Life& life) {
+                 return life.base == b.base;
+               })->offset;
     };
     for (Node& n : nodes_) {
       for (Block* b : blocks_of(n)) move(*b);
     }
     for (Block& logits : schedule.logits) move(logits);
-    schedule.notes.push_back({name, schedule.values < before, message({"values of a sample: ", schedule.values, " instead of ", before})});
+    schedule.notes.push_back(
+        {name, schedule.values < before,
+         message({"values of a sample: ", schedule.values, " instead of ", before})});
   }
 
  private:

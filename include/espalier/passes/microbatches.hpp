@@ -38,9 +38,13 @@ struct Microbatches {
   }
 
   /// The first microbatch of an accumulator.
-  [[nodiscard]] constexpr Index first(Index accumulator) const { return accumulator * count / accumulators; }
+  [[nodiscard]] constexpr Index first(Index accumulator) const {
+    return accumulator * count / accumulators;
+  }
   [[nodiscard]] constexpr Index first_sample(Index microbatch) const { return microbatch * size; }
-  [[nodiscard]] constexpr Index samples_of(Index microbatch) const { return (std::min)(size, samples - first_sample(microbatch)); }
+  [[nodiscard]] constexpr Index samples_of(Index microbatch) const {
+    return (std::min)(size, samples - first_sample(microbatch));
+  }
 };
 
 }  // namespace espalier

@@ -37,8 +37,8 @@ class ProjectedEmbeddings {
   ProjectedEmbeddings() = default;
 
   ESPALIER_COLD ProjectedEmbeddings(const Program<T, Device>& program,
-                                    const std::vector<Index>& table_rows, Index max_batch, Index accumulators,
-                                    int threads)
+                                    const std::vector<Index>& table_rows, Index max_batch,
+                                    Index accumulators, int threads)
       : program_(program),
         nodes_(program.plan.nodes.begin(), program.plan.nodes.end()),
         roles_(nodes_.size(), Role::other) {
@@ -77,13 +77,17 @@ class ProjectedEmbeddings {
   /// outlive it.
   ESPALIER_COLD void apply(ExecutionSchedule<T, Device>& schedule, Index samples) {
     if (!pays(samples)) {
-      schedule.notes.push_back({name, false, tables_.empty() ? "no small table is read by a first layer alone"
-                                                             : "the batch is too small for its tables' rows"});
+      schedule.notes.push_back({name, false,
+                                tables_.empty() ? "no small table is read by a first layer alone"
+                                                : "the batch is too small for its tables' rows"});
       return;
     }
     using Scope = typename Step<T, Device>::Scope;
-    const auto role = [&](const Step<T, Device>& step) { return step.place < 0 ? Role::other : roles_[static_cast<std::size_t>(step.place)]; };
-    std::erase_if(schedule.steps, [&](const Step<T, Device>& step) { return role(step) == Role::skipped; });
+    const auto role = [&](const Step<T, Device>& step) {
+      return step.place < 0 ? Role::other : roles_[static_cast<std::size_t>(step.place)];
+    };
+    std::erase_if(schedule.steps,
+                  [&](const Step<T, Device>& step) { return role(step) == Role::skipped; });
     for (Step<T, Device>& step : schedule.steps) {
       if (role(step) == Role::other) continue;
       step.pass = name;
@@ -94,8 +98,11 @@ class ProjectedEmbeddings {
       step.item = layer_of(step.place);
       const Layer& layer = layers_[static_cast<std::size_t>(step.item)];
       const auto products = 2.0 * static_cast<double>(layer.used * layer.out);
-      const auto rows_added = static_cast<double>(static_cast<Index>(layer.parts.size()) * layer.out);
-      step.flops_of_sample = step.phase == Phase::forward ? products + rows_added : products * (layer.rest_learns ? 2 : 1) + rows_added;
+      const auto rows_added =
+          static_cast<double>(static_cast<Index>(layer.parts.size()) * layer.out);
+      step.flops_of_sample = step.phase == Phase::forward
+                                 ? products + rows_added
+                                 : products * (layer.rest_learns ? 2 : 1) + rows_added;
       step.run = step.phase == Phase::forward ? &forward : &backward;
     }
     Step<T, Device> added;
@@ -106,7 +113,8 @@ class ProjectedEmbeddings {
     added.name = "multiply tables";
     for (const Layer& layer : layers_) {
       for (const Part& part : layer.parts) {
-        for (const Member& m : part.members) added.flops_of_batch += 2.0 * static_cast<double>(m.rows * m.width * layer.out);
+        for (const Member& m : part.members)
+          added.flops_of_batch += 2.0 * static_cast<double>(m.rows * m.width * layer.out);
       }
     }
     added.piece = [](void* state, Index, Index piece, int worker, const WholeBatch<T>& b) {
@@ -117,16 +125,21 @@ class ProjectedEmbeddings {
     added.name = "gradients of tables";
     added.flops_of_batch *= 2;
     added.piece = [](void* state, Index, Index piece, int worker, const WholeBatch<T>& b) {
-      static_cast<ProjectedEmbeddings*>(state)->finish(piece, worker, *b.batch, b.parameters, b.tables, b.gradient);
+      static_cast<ProjectedEmbeddings*>(state)->finish(piece, worker, *b.batch, b.parameters,
+                                                       b.tables, b.gradient);
     };
     schedule.steps.push_back(added);
-    for (const Layer& layer : layers_) schedule.summed_parameters.push_back(nodes_[static_cast<std::size_t>(layer.node)].parameters[0]);
+    for (const Layer& layer : layers_)
+      schedule.summed_parameters.push_back(
+          nodes_[static_cast<std::size_t>(layer.node)].parameters[0]);
     schedule.summed_tables.assign(program_.plan.tables.size(), false);
     for (const Table& t : tables_) schedule.summed_tables[static_cast<std::size_t>(t.table)] = true;
     schedule.collect = &collect;
     schedule.collect_state = this;
-    schedule.notes.push_back({name, true, message({"tables: ", static_cast<Index>(tables_.size()), ", their rows: ", rows_,
-                                                   ", look-ups a sample: ", lookups_})});
+    schedule.notes.push_back(
+        {name, true,
+         message({"tables: ", static_cast<Index>(tables_.size()), ", their rows: ", rows_,
+                  ", look-ups a sample: ", lookups_})});
   }
 
   /// Computes P for one group of tables, or copies the columns W_x of one layer.
@@ -144,7 +157,8 @@ class ProjectedEmbeddings {
         for (const Member& m : part.members) {
           const bool first = &m == &part.members.front();
           T* const to = part.products.data();
-          project_rows(Device{}, columns_of(layer, m, parameters), tables[m.table], m.rows, part.members.size() == 1 ? to : made);
+          project_rows(Device{}, columns_of(layer, m, parameters), tables[m.table], m.rows,
+                       part.members.size() == 1 ? to : made);
           if (part.members.size() == 1) continue;
           for (Index row = 0; row < part.rows; ++row) {
             const T* const product = made + m.row_of(row) * layer.out;
@@ -230,8 +244,10 @@ class ProjectedEmbeddings {
             if (own == sums) continue;
             add_row(Device{}, sums + row * layer.out, rest + m.row_of(row) * layer.out, layer.out);
           }
-          project_weight_gradient(Device{}, own, tables[m.table], m.rows, columns_of(layer, m, gradient));
-          project_row_gradient(Device{}, columns_of(layer, m, parameters), own, m.rows, t.gradient.data());
+          project_weight_gradient(Device{}, own, tables[m.table], m.rows,
+                                  columns_of(layer, m, gradient));
+          project_row_gradient(Device{}, columns_of(layer, m, parameters), own, m.rows,
+                               t.gradient.data());
         }
       }
     }
@@ -239,7 +255,8 @@ class ProjectedEmbeddings {
 
   /// Writes those of a table's rows part, part + parts, … that the batch touched to `rows`, and
   /// their gradients, which finish() kept, to `sums`.
-  static void collect(const void* state, int table, int part, int parts, std::vector<std::int32_t>& rows, T* sums) {
+  static void collect(const void* state, int table, int part, int parts,
+                      std::vector<std::int32_t>& rows, T* sums) {
     const auto& self = *static_cast<const ProjectedEmbeddings*>(state);
     const Table& t = self.tables_[self.table_of(table)];
     const auto count = static_cast<std::int32_t>(t.touched.size());
@@ -335,7 +352,8 @@ class ProjectedEmbeddings {
       lookups_ += static_cast<Index>(part.members.size());
     }
     for (std::size_t k = 0; k < nodes_.size(); ++k) {
-      if (program_.traits[k].is_input && nodes_[k].out.base == n.in.base && roles_[k] == Role::other)
+      if (program_.traits[k].is_input && nodes_[k].out.base == n.in.base &&
+          roles_[k] == Role::other)
         roles_[k] = Role::moved;
     }
     roles_[static_cast<std::size_t>(i)] = Role::layer;
@@ -368,7 +386,8 @@ class ProjectedEmbeddings {
   /// The columns of W, or of its gradient, for a lookup.
   template <class W>
   [[nodiscard]] static auto columns_of(const Layer& layer, const Member& m, W* parameters) {
-    return layer_columns(Device{}, parameters + layer.weight + m.column, layer.out, m.width, layer.in);
+    return layer_columns(Device{}, parameters + layer.weight + m.column, layer.out, m.width,
+                         layer.in);
   }
   [[nodiscard]] static View<const T> rest_of(const Layer& layer, View<T> x) {
     return {x.data, layer.rest, x.cols, x.stride};

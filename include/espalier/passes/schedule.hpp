@@ -34,18 +34,18 @@ template <class T, class Device = Cpu>
 struct Step {
   using C = Context<T, Device>;
   enum class Scope : std::uint8_t {
-    microbatch,   ///< once per microbatch: `operation` or `run`
-    pieces,  ///< `pieces` times, on any thread: `piece`
-    merge,   ///< once, over the scratch of all microbatches: `merge`
-    once,    ///< once: `once`
+    microbatch,  ///< once per microbatch: `operation` or `run`
+    pieces,      ///< `pieces` times, on any thread: `piece`
+    merge,       ///< once, over the scratch of all microbatches: `merge`
+    once,        ///< once: `once`
   };
 
   Scope scope = Scope::microbatch;
   Phase phase = Phase::forward;
-  std::string_view name;        ///< of the operation, or a description
-  std::string_view pass;        ///< pass that added or changed the step; empty if none
-  Index place = -1;             ///< index of the node in the plan; −1 if none
-  const Node* node = nullptr;   ///< the node to run; owned by the plan or a pass
+  std::string_view name;       ///< of the operation, or a description
+  std::string_view pass;       ///< pass that added or changed the step; empty if none
+  Index place = -1;            ///< index of the node in the plan; −1 if none
+  const Node* node = nullptr;  ///< the node to run; owned by the plan or a pass
 
   void (*operation)(const Node&, const C&) = nullptr;
   void (*run)(void* state, Index item, const C&) = nullptr;
@@ -97,21 +97,28 @@ struct ExecutionSchedule {
   std::vector<bool> summed_tables;        ///< per table: a pass sums its gradients; empty if none
   /// Set by that pass: writes those of a table's rows part, part + parts, … that the batch touched
   /// to `rows`, and the sums of their gradients to `sums`.
-  void (*collect)(const void* state, int table, int part, int parts, std::vector<std::int32_t>& rows, T* sums) = nullptr;
+  void (*collect)(const void* state, int table, int part, int parts,
+                  std::vector<std::int32_t>& rows, T* sums) = nullptr;
   const void* collect_state = nullptr;
   std::vector<PassNote> notes;
 
-  [[nodiscard]] bool has_summed_table(int table) const { return !summed_tables.empty() && summed_tables[static_cast<std::size_t>(table)]; }
+  [[nodiscard]] bool has_summed_table(int table) const {
+    return !summed_tables.empty() && summed_tables[static_cast<std::size_t>(table)];
+  }
   /// Whether the gradients of these dense parameters are in the first accumulator only.
   [[nodiscard]] bool has_summed(Index begin, Index end) const {
-    return std::any_of(summed_parameters.begin(), summed_parameters.end(), [&](const Extent& e) { return begin >= e.offset && end <= e.offset + e.size; });
+    return std::any_of(summed_parameters.begin(), summed_parameters.end(), [&](const Extent& e) {
+      return begin >= e.offset && end <= e.offset + e.size;
+    });
   }
 };
 
 /// Whether there is a barrier between two microbatch steps.
 template <class T, class Device>
 [[nodiscard]] ESPALIER_COLD bool microbatches_wait(const std::vector<Step<T, Device>>& steps) {
-  const auto is_microbatch = [](const auto& step) { return step.scope == Step<T, Device>::Scope::microbatch; };
+  const auto is_microbatch = [](const auto& step) {
+    return step.scope == Step<T, Device>::Scope::microbatch;
+  };
   const auto first = std::find_if(steps.begin(), steps.end(), is_microbatch);
   const auto gap = std::find_if_not(first, steps.end(), is_microbatch);
   return std::find_if(gap, steps.end(), is_microbatch) != steps.end();
@@ -120,7 +127,8 @@ template <class T, class Device>
 /// Adds a step for a node of the plan or of a pass. In training, if the operation needs the whole
 /// batch, adds a merge step after it.
 template <class T, class Device>
-ESPALIER_COLD void add_node(ExecutionSchedule<T, Device>& schedule, const Program<T, Device>& program, std::size_t place, const Node& node,
+ESPALIER_COLD void add_node(ExecutionSchedule<T, Device>& schedule,
+                            const Program<T, Device>& program, std::size_t place, const Node& node,
                             Phase phase, bool training = true) {
   const auto& functions = program.operations[place];
   const bool forward = phase == Phase::forward;
@@ -144,9 +152,11 @@ ESPALIER_COLD void add_node(ExecutionSchedule<T, Device>& schedule, const Progra
 
 /// The forward pass of a plan's nodes; if `training`, with merge steps (see add_node()).
 template <class T, class Device>
-[[nodiscard]] ESPALIER_COLD ExecutionSchedule<T, Device> forward_schedule(const Program<T, Device>& program, bool training) {
+[[nodiscard]] ESPALIER_COLD ExecutionSchedule<T, Device> forward_schedule(
+    const Program<T, Device>& program, bool training) {
   ExecutionSchedule<T, Device> schedule;
-  for (std::size_t i = 0; i < program.plan.nodes.size(); ++i) add_node(schedule, program, i, program.plan.nodes[i], Phase::forward, training);
+  for (std::size_t i = 0; i < program.plan.nodes.size(); ++i)
+    add_node(schedule, program, i, program.plan.nodes[i], Phase::forward, training);
   for (const TaskInfo& task : program.plan.tasks) schedule.logits.push_back(task.logits);
   schedule.values = program.plan.sizes.values;
   return schedule;
@@ -154,12 +164,14 @@ template <class T, class Device>
 
 /// `start`, the forward pass of a plan's nodes, `losses`, and the backward pass.
 template <class T, class Device>
-[[nodiscard]] ESPALIER_COLD ExecutionSchedule<T, Device> training_schedule(const Program<T, Device>& program, const Step<T, Device>& start,
-                                                                      const std::vector<Step<T, Device>>& losses) {
+[[nodiscard]] ESPALIER_COLD ExecutionSchedule<T, Device> training_schedule(
+    const Program<T, Device>& program, const Step<T, Device>& start,
+    const std::vector<Step<T, Device>>& losses) {
   ExecutionSchedule<T, Device> schedule = forward_schedule(program, true);
   schedule.steps.insert(schedule.steps.begin(), start);
   schedule.steps.insert(schedule.steps.end(), losses.begin(), losses.end());
-  for (std::size_t i = program.plan.nodes.size(); i-- > 0;) add_node(schedule, program, i, program.plan.nodes[i], Phase::backward);
+  for (std::size_t i = program.plan.nodes.size(); i-- > 0;)
+    add_node(schedule, program, i, program.plan.nodes[i], Phase::backward);
   schedule.waits = microbatches_wait(schedule.steps);
   return schedule;
 }
@@ -167,22 +179,26 @@ template <class T, class Device>
 /// Writes the predictions of a microbatch after its forward pass: out[k] receives outputs × size
 /// values of task k.
 template <class T, class Device>
-void write_predictions(const Program<T, Device>& program, const ExecutionSchedule<T, Device>& schedule, const Context<T, Device>& c,
+void write_predictions(const Program<T, Device>& program,
+                       const ExecutionSchedule<T, Device>& schedule, const Context<T, Device>& c,
                        std::span<T* const> out) {
   for (std::size_t k = 0; k < schedule.logits.size(); ++k) {
     const int outputs = program.plan.tasks[k].outputs;
-    program.losses[k].predict(as_const(c.value(schedule.logits[k])), {out[k] + c.first * outputs, outputs, c.count, outputs});
+    program.losses[k].predict(as_const(c.value(schedule.logits[k])),
+                              {out[k] + c.first * outputs, outputs, c.count, outputs});
   }
 }
 
 /// Returns why a pass is left out; empty if its name is not in `without`.
 template <class Names>
-[[nodiscard]] ESPALIER_COLD std::string_view why_left_out(std::string_view pass, const Names& without) {
+[[nodiscard]] ESPALIER_COLD std::string_view why_left_out(std::string_view pass,
+                                                          const Names& without) {
   return std::find(without.begin(), without.end(), pass) != without.end() ? "left out" : "";
 }
 /// Applies a pass if `why_not` is empty, else records `why_not` in the notes.
 template <class T, class Device, class Pass, class... Args>
-ESPALIER_COLD void apply_pass(ExecutionSchedule<T, Device>& schedule, std::string_view why_not, Pass& pass, Args&&... args) {
+ESPALIER_COLD void apply_pass(ExecutionSchedule<T, Device>& schedule, std::string_view why_not,
+                              Pass& pass, Args&&... args) {
   if (why_not.empty()) return pass.apply(schedule, args...);
   schedule.notes.push_back({Pass::name, false, std::string(why_not)});
 }
@@ -198,7 +214,8 @@ ESPALIER_COLD void copy_nodes(ExecutionSchedule<T, Device>& schedule, std::vecto
   }
 }
 /// Throws ConfigError if a name in `without` is not in `passes`.
-ESPALIER_COLD inline void require_passes(std::span<const std::string_view> without, std::initializer_list<std::string_view> passes) {
+ESPALIER_COLD inline void require_passes(std::span<const std::string_view> without,
+                                         std::initializer_list<std::string_view> passes) {
   for (const std::string_view name : without) {
     if (std::find(passes.begin(), passes.end(), name) != passes.end()) continue;
     std::string known;

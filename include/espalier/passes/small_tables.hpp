@@ -20,8 +20,7 @@ constexpr Index most_small_rows = 256, most_small_combinations = 64, least_small
 
 struct SmallTable {
   int table = 0;
-  Index group =
-      0;  ///< tables with very few rows that are read together: one row per combination
+  Index group = 0;  ///< tables with very few rows that are read together: one row per combination
 };
 
 /// Whether the node is a Dense layer, with one group and one step, that reads a whole block.
@@ -33,11 +32,14 @@ struct SmallTable {
 namespace small_tables_detail {
 
 /// Whether only inputs write the block and only such layers read it.
-[[nodiscard]] inline bool fits(const PlanView& plan, std::span<const OperationTraits> traits, int base) {
+[[nodiscard]] inline bool fits(const PlanView& plan, std::span<const OperationTraits> traits,
+                               int base) {
   const auto is = [base](const Block& b) { return b.exists() && b.base == base; };
   for (std::size_t i = 0; i < plan.nodes.size(); ++i) {
     const Node& n = plan.nodes[i];
-    if ((is(n.out) && !traits[i].is_input) || (is(n.in) && !reads_small_tables(n)) || is(n.in2) || is(n.cache)) return false;
+    if ((is(n.out) && !traits[i].is_input) || (is(n.in) && !reads_small_tables(n)) || is(n.in2) ||
+        is(n.cache))
+      return false;
   }
   return true;
 }
@@ -59,7 +61,8 @@ namespace small_tables_detail {
 /// Small tables all of whose lookups are in blocks that fits() accepts, in ascending order of rows,
 /// as long as their products fit in most_small_products. Groups are numbered from 0 in that order.
 [[nodiscard]] ESPALIER_COLD inline std::vector<SmallTable> choose_small_tables(
-    const PlanView& plan, std::span<const OperationTraits> traits, const std::vector<Index>& table_rows) {
+    const PlanView& plan, std::span<const OperationTraits> traits,
+    const std::vector<Index>& table_rows) {
   const auto rows_of = [&](int t) { return table_rows[static_cast<std::size_t>(t)]; };
   std::vector<int> order;
   for (int t = 0; t < static_cast<int>(table_rows.size()); ++t) {

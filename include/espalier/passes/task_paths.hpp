@@ -22,7 +22,7 @@ struct BackwardPath {
 
 /// Auxiliary losses at which a path starts, in addition to its seeds.
 struct AuxiliaryLosses {
-  int task = -1;       ///< those of this task; none if −1
+  int task = -1;  ///< those of this task; none if −1
   /// Also load-balancing terms of gates: the task's part, or the whole terms if task is −1.
   bool loads = false;
 };
@@ -52,7 +52,8 @@ template <class Words>
 }
 
 /// Whether a path starts at the node. Reduces a term for several tasks' gates to the task's part.
-[[nodiscard]] inline bool begins(Node& node, const OperationTraits& traits, const AuxiliaryLosses& from, std::size_t tasks) {
+[[nodiscard]] inline bool begins(Node& node, const OperationTraits& traits,
+                                 const AuxiliaryLosses& from, std::size_t tasks) {
   if (traits.keep_task == nullptr) return from.task >= 0 && node.loss == from.task;
   if (!from.loads) return false;
   if (from.task < 0) return true;
@@ -68,7 +69,8 @@ template <class Words>
 /// partly written (joint nodes: the first layers of towers, the gates of all tasks), the node is
 /// reduced to that part if it can be cut there, else the gradient is zeroed before the backward
 /// pass. `traits`: one per node.
-[[nodiscard]] inline BackwardPath backward_path(const PlanView& plan, std::span<const OperationTraits> traits,
+[[nodiscard]] inline BackwardPath backward_path(const PlanView& plan,
+                                                std::span<const OperationTraits> traits,
                                                 std::span<const Block> seeds,
                                                 std::span<const Block> boundary = {},
                                                 const AuxiliaryLosses& from = {}) {
@@ -88,7 +90,8 @@ template <class Words>
     again = false;
     path.nodes.clear();
     path.places.clear();
-    detail::Written<std::vector<std::uint64_t>> written{std::vector<std::uint64_t>(detail::written_words(plan.sizes.values))};
+    detail::Written<std::vector<std::uint64_t>> written{
+        std::vector<std::uint64_t>(detail::written_words(plan.sizes.values))};
     for (const Block& seed : seeds) written.mark(seed);
     for (std::size_t i = plan.nodes.size(); i-- > 0 && !again;) {
       Node node = plan.nodes[i];
@@ -99,7 +102,8 @@ template <class Words>
       if (reached == 0 && !source) continue;
       if (!source && reached != node.out.rows * node.out.steps && !is_zeroed(node.out)) {
         const Block part = detail::run_of(written, node.out);
-        if (part.rows * part.steps != reached || traits[i].slice_rows == nullptr || !traits[i].slice_rows(plan, node, part)) {
+        if (part.rows * part.steps != reached || traits[i].slice_rows == nullptr ||
+            !traits[i].slice_rows(plan, node, part)) {
           zero(node.out);
           again = true;
           break;

@@ -59,7 +59,8 @@ class PlanBuilder {
       all = next;
       return;
     }
-    require<detail::TensorsAdjoin>(next.offset == all.offset + all.size && next.first == all.first + all.count);
+    require<detail::TensorsAdjoin>(next.offset == all.offset + all.size &&
+                                   next.first == all.first + all.count);
     all.size += next.size;
     all.count += next.count;
   }
@@ -118,7 +119,8 @@ class PlanBuilder {
   /// Restores the path and the owner when it is destroyed. Returned by scope() and owned_by().
   class [[nodiscard]] Scope {
    public:
-    constexpr Scope(PlanBuilder& builder, int path, int task) : builder_(builder), path_(path), task_(task) {}
+    constexpr Scope(PlanBuilder& builder, int path, int task)
+        : builder_(builder), path_(path), task_(task) {}
     constexpr ~Scope() {
       while (builder_.path_.size > path_) builder_.path_.text[--builder_.path_.size] = '\0';
       builder_.task_ = task_;
@@ -192,7 +194,7 @@ class PlanBuilder {
 
  private:
   constexpr Extent add_tensor(std::string_view name, int rows, int columns, Init init,
-                             bool trainable) {
+                              bool trainable) {
     Index& end = trainable ? parameters_ : state_;
     const Index offset = end;
     ParameterInfo made;

@@ -15,7 +15,9 @@ namespace espalier {
 namespace detail {
 
 /// Number of words that Written needs for `values` values per sample.
-constexpr std::size_t written_words(int values) { return static_cast<std::size_t>(values) / 64 + 1; }
+constexpr std::size_t written_words(int values) {
+  return static_cast<std::size_t>(values) / 64 + 1;
+}
 
 /// One bit per value of a sample: whether a later node has already written its gradient. Packed 64
 /// per word, because compilers limit the steps of constant evaluation and a model may have many
@@ -32,7 +34,9 @@ struct Written {
   [[nodiscard]] constexpr int count(const Block& b) const {
     int n = 0;
     for (int s = 0; s < b.steps; ++s) {
-      each_word(b, s, [&](std::size_t word, std::uint64_t mask) { n += std::popcount(words[word] & mask); });
+      each_word(b, s, [&](std::size_t word, std::uint64_t mask) {
+        n += std::popcount(words[word] & mask);
+      });
     }
     return n;
   }

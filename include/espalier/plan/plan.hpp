@@ -73,7 +73,9 @@ struct Block {
   [[nodiscard]] constexpr bool is(int so_many_rows, int so_many_steps) const {
     return rows == so_many_rows && steps == so_many_steps;
   }
-  [[nodiscard]] constexpr bool like(const Block& other) const { return is(other.rows, other.steps); }
+  [[nodiscard]] constexpr bool like(const Block& other) const {
+    return is(other.rows, other.steps);
+  }
 };
 
 /// The operation that a node runs: a hash of the name of its type. (Not an address: with
@@ -116,15 +118,15 @@ struct Node {
   Name name;
   int task = shared_by_tasks;  ///< the task that owns the node (its tower or gate)
   Block in, in2, out;
-  Block cache;                       ///< values that forward stores for backward
+  Block cache;                         ///< values that forward stores for backward
   std::array<Extent, 4> parameters{};  ///< the parameters that it reads and learns
   Activation activation = Activation::identity;
   int groups = 1;
   /// Index of what is read: a row of the numeric inputs, a categorical field, or a task's labels.
   int field = -1;
-  int table = -1;      ///< index of the embedding table
-  int loss = -1;       ///< the task to whose loss an auxiliary loss is added
-  int lookup = -1;     ///< index among the plan's lookups
+  int table = -1;   ///< index of the embedding table
+  int loss = -1;    ///< the task to whose loss an auxiliary loss is added
+  int lookup = -1;  ///< index among the plan's lookups
   /// Offset of the lookup's gradient, stored for the update of the table, in values per sample.
   int lookup_base = 0;
   Pool pool = Pool::none;
@@ -134,15 +136,15 @@ struct Node {
   double scale = 0;           ///< factor of a product
   double loss_weight = 0;     ///< weight of an auxiliary loss
   double min_propensity = 0;  ///< lower bound to which propensities are clipped
-  int scratch = -1;    ///< offset of values merged over all microbatches (batch statistics)
+  int scratch = -1;           ///< offset of values merged over all microbatches (batch statistics)
   int scratch_size = 0;
-  bool accumulate_in = false;   ///< backward adds to in's gradient: another node wrote it before
+  bool accumulate_in = false;  ///< backward adds to in's gradient: another node wrote it before
   bool accumulate_in2 = false;
 };
 
 /// How a tensor is initialised. fan_in is the tensor's columns, fan_out its rows.
 enum class Init : std::uint8_t {
-  automatic,       ///< he_uniform under ReLU-like activations, else glorot_uniform
+  automatic,  ///< he_uniform under ReLU-like activations, else glorot_uniform
   zeros,
   ones,
   he_uniform,      ///< U(±√(6 / fan_in)), He et al. 2015
@@ -179,7 +181,7 @@ struct TableInfo {
   int vocabulary = 0;  ///< index of the vocabulary (the Schema's tables in order of first use)
   int width = 0;
   int task = shared_by_tasks;
-  int most_rows = 0;   ///< maximum number of rows that the model supports; 0: any number
+  int most_rows = 0;  ///< maximum number of rows that the model supports; 0: any number
 };
 
 /// One task of the plan.
@@ -203,14 +205,14 @@ struct PlanSizes {
   int tables = 0;
   int tasks = 0;
   int zeroed = 0;
-  int values = 0;             ///< activation values per sample
-  Index parameters = 0;       ///< trainable values, including padding
-  Index parameter_values = 0; ///< trainable values and state
-  int scratch = 0;            ///< values merged over microbatches
+  int values = 0;              ///< activation values per sample
+  Index parameters = 0;        ///< trainable values, including padding
+  Index parameter_values = 0;  ///< trainable values and state
+  int scratch = 0;             ///< values merged over microbatches
   int lookups = 0;
-  int lookup_values = 0;      ///< values per sample of all lookups
-  RuleId broken = 0;          ///< the first broken rule; 0: all hold
-  Name where;                 ///< the layer, task or field that breaks it
+  int lookup_values = 0;  ///< values per sample of all lookups
+  RuleId broken = 0;      ///< the first broken rule; 0: all hold
+  Name where;             ///< the layer, task or field that breaks it
 };
 
 /// A non-owning view of a plan, for code that is compiled once for all models.
@@ -229,12 +231,14 @@ struct PlanView {
 template <class Visit>
 constexpr void for_each_tensor(const PlanView& plan, const Node& node, Visit visit) {
   for (const Extent& e : node.parameters) {
-    for (int t = e.first; t < e.first + e.count; ++t) visit(static_cast<std::size_t>(t), plan.tensors[static_cast<std::size_t>(t)]);
+    for (int t = e.first; t < e.first + e.count; ++t)
+      visit(static_cast<std::size_t>(t), plan.tensors[static_cast<std::size_t>(t)]);
   }
 }
 
 /// Returns values `begin` … `begin + size − 1` of an extent, with the tensors that overlap them.
-[[nodiscard]] constexpr Extent part_of(const PlanView& plan, const Extent& whole, Index begin, Index size) {
+[[nodiscard]] constexpr Extent part_of(const PlanView& plan, const Extent& whole, Index begin,
+                                       Index size) {
   Extent part{whole.offset + begin, size, whole.first, 0};
   for (int t = whole.first; t < whole.first + whole.count; ++t) {
     const ParameterInfo& tensor = plan.tensors[static_cast<std::size_t>(t)];

@@ -35,7 +35,9 @@ inline constexpr Where nowhere{};
 /// The part of a model that checks the rule in its fold, b.require<ResidualWidth>(a == b), must
 /// list it in its `Operations`.
 template <class T>
-concept IsRule = requires { &T::template say<true, nowhere>; };
+concept IsRule = requires {
+  &T::template say<true, nowhere>;
+};
 
 /// True for an operation with a nested rule `Shape`; its holds(node) is checked for each of the
 /// operation's nodes.
@@ -64,7 +66,9 @@ template <class... Ops>
 struct TensorsAdjoin {
   template <bool Holds, Where At>
   static constexpr void say() {
-    static_assert(Holds, "espalier: tensors that are read as one matrix are made one behind the other, without align() in between");
+    static_assert(Holds,
+                  "espalier: tensors that are read as one matrix are made one behind the other, "
+                  "without align() in between");
   }
 };
 
@@ -90,7 +94,8 @@ struct FindRule<Rule, TypeList<>> {
 };
 template <RuleId Rule, class First, class... Rest>
 struct FindRule<Rule, TypeList<First, Rest...>>
-    : std::conditional_t<Rule == rule_id<First>, std::type_identity<First>, FindRule<Rule, TypeList<Rest...>>> {};
+    : std::conditional_t<Rule == rule_id<First>, std::type_identity<First>,
+                         FindRule<Rule, TypeList<Rest...>>> {};
 
 }  // namespace detail
 }  // namespace espalier

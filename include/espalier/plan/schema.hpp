@@ -62,7 +62,9 @@ struct HistoryInfo {
   /// True if it is over the training split, and learnt with the model; false if over earlier rows.
   [[nodiscard]] constexpr bool folded() const { return folds != 0; }
   /// True if it changes only from day to day, not from row to row.
-  [[nodiscard]] constexpr bool daily() const { return (kind == HistoryKind::mean || kind == HistoryKind::count) && !folded(); }
+  [[nodiscard]] constexpr bool daily() const {
+    return (kind == HistoryKind::mean || kind == HistoryKind::count) && !folded();
+  }
 };
 
 /// One input field. Non-numeric fields fill `width` rows of the encoder's input from a table.
@@ -82,15 +84,17 @@ struct FieldInfo {
   int most_buckets = 0;             ///< maximum number of quantile intervals
   std::span<const double> edges{};  ///< given edges, ascending
   // categorical, hashed and buckets
-  std::string_view table;       ///< name of the embedding table: the field's own name unless shared
-  int min_count = 1;            ///< values seen less often in the training split share row 0
-  std::int64_t buckets = 0;     ///< hashed: number of table rows
-  Pool pool = Pool::none;       ///< none: one value per sample; else several, split at `separator`
+  std::string_view table;    ///< name of the embedding table: the field's own name unless shared
+  int min_count = 1;         ///< values seen less often in the training split share row 0
+  std::int64_t buckets = 0;  ///< hashed: number of table rows
+  Pool pool = Pool::none;    ///< none: one value per sample; else several, split at `separator`
   char separator = '|';
 
   [[nodiscard]] constexpr bool is_numeric() const { return kind == FieldKind::numeric; }
   /// Returns whether the field reads number columns.
-  [[nodiscard]] constexpr bool reads_numbers() const { return kind == FieldKind::numeric || kind == FieldKind::buckets; }
+  [[nodiscard]] constexpr bool reads_numbers() const {
+    return kind == FieldKind::numeric || kind == FieldKind::buckets;
+  }
 };
 
 enum class LabelKind : std::uint8_t {
@@ -123,7 +127,9 @@ struct LabelInfo {
   bool standardize = false;  ///< false: mean 0 and deviation 1 are used
 
   /// Returns whether labels are read as text.
-  [[nodiscard]] constexpr bool is_text() const { return rule == LabelRule::one_of || rule == LabelRule::by_name; }
+  [[nodiscard]] constexpr bool is_text() const {
+    return rule == LabelRule::one_of || rule == LabelRule::by_name;
+  }
 };
 
 /// The columns that a model reads.

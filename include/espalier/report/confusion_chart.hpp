@@ -46,19 +46,21 @@ struct Matrix {
   [[nodiscard]] double bottom() const { return (upright_names() ? 1.1 * longest() + 20 : 24) + 34; }
 };
 
-[[nodiscard]] ESPALIER_COLD inline Matrix matrix_of(const LabelledPredictions& task, double threshold) {
+[[nodiscard]] ESPALIER_COLD inline Matrix matrix_of(const LabelledPredictions& task,
+                                                    double threshold) {
   Matrix made;
   made.heading = chart_detail::shortened(task.task) + ": accuracy ";
   const Index classes = task.classes == 0 ? 2 : task.classes;
   if (classes > most_classes) {
-    made.heading =
-        chart_detail::shortened(task.task) + ": " + std::to_string(classes) + " classes, too many for a picture";
+    made.heading = chart_detail::shortened(task.task) + ": " + std::to_string(classes) +
+                   " classes, too many for a picture";
     return made;
   }
   for (Index c = 0; c < classes; ++c) {
     const auto i = static_cast<std::size_t>(c);
-    made.names.push_back(i < task.class_names.size() ? chart_detail::shortened(task.class_names[i], longest_name)
-                                                     : std::to_string(c));
+    made.names.push_back(i < task.class_names.size()
+                             ? chart_detail::shortened(task.class_names[i], longest_name)
+                             : std::to_string(c));
   }
   if (task.classes == 0) {
     const Confusion c = confusion(task.predictions, task.labels, task.weights, threshold);
@@ -66,7 +68,8 @@ struct Matrix {
     made.heading += report_detail::format(c.accuracy()) + " at " + decimal(threshold, 3);
   } else {
     made.counts = class_confusion(task.predictions, task.labels, classes, task.weights);
-    made.heading += report_detail::format(class_accuracy(task.predictions, task.labels, classes, task.weights));
+    made.heading +=
+        report_detail::format(class_accuracy(task.predictions, task.labels, classes, task.weights));
   }
   return made;
 }
@@ -99,34 +102,39 @@ ESPALIER_COLD inline void draw(SvgCanvas& out, const Matrix& m, double x0, doubl
     double sum = 0;
     for (std::size_t c = 0; c < k; ++c) sum += m.counts[row * k + c];
     const double y = y0 + cell * static_cast<double>(row);
-    out.text(x0 - 10, y + cell / 2 + 4, k > 20 ? "font-size=\"10\" text-anchor=\"end\"" : "text-anchor=\"end\"",
-             m.names[row]);
+    out.text(x0 - 10, y + cell / 2 + 4,
+             k > 20 ? "font-size=\"10\" text-anchor=\"end\"" : "text-anchor=\"end\"", m.names[row]);
     for (std::size_t c = 0; c < k; ++c) {
       const double count = m.counts[row * k + c], share = sum > 0 ? count / sum : 0,
                    x = x0 + cell * static_cast<double>(c);
       out.rectangle(x, y, cell, cell, "fill=\"" + shade(share) + "\" stroke=\"#e2e8f0\"");
       if (cell < 30 || count == 0) continue;
       const std::string ink = share > 0.5 ? "fill=\"#ffffff\" " : "fill=\"#334155\" ";
-      const std::string middle = ink + "text-anchor=\"middle\" font-size=\"" + (cell < 40 ? "10" : "12") + "\"";
+      const std::string middle =
+          ink + "text-anchor=\"middle\" font-size=\"" + (cell < 40 ? "10" : "12") + "\"";
       const double down = cell < 40 ? 4 : -2;
       out.text(x + cell / 2, y + cell / 2 + down, middle, percent(share));
       if (cell >= 40)
-        out.text(x + cell / 2, y + cell / 2 + 13, ink + "text-anchor=\"middle\" font-size=\"10\"", short_count(count));
+        out.text(x + cell / 2, y + cell / 2 + 13, ink + "text-anchor=\"middle\" font-size=\"10\"",
+                 short_count(count));
     }
   }
   for (std::size_t c = 0; c < k; ++c) {
-    const double x = x0 + cell * (static_cast<double>(c) + 0.5), y = y0 + m.side() + (m.upright_names() ? 10 : 20);
+    const double x = x0 + cell * (static_cast<double>(c) + 0.5),
+                 y = y0 + m.side() + (m.upright_names() ? 10 : 20);
     if (!m.upright_names()) {
       out.text(x, y, "text-anchor=\"middle\"", m.names[c]);
     } else {
       using chart_detail::number;
       out.text(x + 4, y,
-               std::string(k > 20 ? "font-size=\"10\" " : "") + "text-anchor=\"end\" transform=\"rotate(-90 " +
-                   number(x + 4) + " " + number(y) + ")\"",
+               std::string(k > 20 ? "font-size=\"10\" " : "") +
+                   "text-anchor=\"end\" transform=\"rotate(-90 " + number(x + 4) + " " + number(y) +
+                   ")\"",
                m.names[c]);
     }
   }
-  out.text(x0 + m.side() / 2, y0 + m.side() + m.bottom() - 14, "text-anchor=\"middle\" fill=\"#475569\"", "predicted");
+  out.text(x0 + m.side() / 2, y0 + m.side() + m.bottom() - 14,
+           "text-anchor=\"middle\" fill=\"#475569\"", "predicted");
   chart_detail::upright(out, x0 - m.left() + 34, y0 + m.side() / 2, "label");
 }
 
@@ -136,19 +144,20 @@ ESPALIER_COLD inline void draw(SvgCanvas& out, const Matrix& m, double x0, doubl
 /// predictions: the most probable class or, for a binary task, whether the probability is at least
 /// `threshold`. A cell shows its share of the row and its number of samples (their weight if there
 /// are weights). Throws ConfigError as class_confusion() and confusion() do.
-[[nodiscard]] ESPALIER_COLD inline std::string confusion_svg(const std::vector<LabelledPredictions>& tasks,
-                                                             const std::string& title = "Confusion",
-                                                             double threshold = 0.5) {
+[[nodiscard]] ESPALIER_COLD inline std::string confusion_svg(
+    const std::vector<LabelledPredictions>& tasks, const std::string& title = "Confusion",
+    double threshold = 0.5) {
   using namespace confusion_detail;
   std::vector<SvgPanel> panels;
   for (const LabelledPredictions& task : tasks) {
     Matrix m = matrix_of(task, threshold);
-    const double width = (std::max)(m.left() + m.side() + right, 48 + 1.3 * chart_detail::width_of(m.heading));
-    panels.push_back(
-        {width, top + m.side() + m.bottom(), [m = std::move(m)](SvgCanvas& out, double x, double y, double) {
-           out.text(x + 24, y + top - 18, chart_detail::heading, m.heading);
-           if (!m.names.empty()) draw(out, m, x + m.left(), y + top);
-         }});
+    const double width =
+        (std::max)(m.left() + m.side() + right, 48 + 1.3 * chart_detail::width_of(m.heading));
+    panels.push_back({width, top + m.side() + m.bottom(),
+                      [m = std::move(m)](SvgCanvas& out, double x, double y, double) {
+                        out.text(x + 24, y + top - 18, chart_detail::heading, m.heading);
+                        if (!m.names.empty()) draw(out, m, x + m.left(), y + top);
+                      }});
   }
   return chart_detail::image_of(title, 24, panels);
 }
@@ -162,9 +171,11 @@ void write_confusion(const std::string& path, Model&& model, const Dataset& data
                      const std::string& title = "Confusion", double threshold = 0.5) {
   const EncodedData encoded = model.features().encode(data);
   const Predictions predictions = model.predict(encoded);
-  const auto tasks = labelled(model.plan(), encoded, predictions, {LabelKind::classes, LabelKind::binary});
+  const auto tasks =
+      labelled(model.plan(), encoded, predictions, {LabelKind::classes, LabelKind::binary});
   if (tasks.empty())
-    throw ConfigError("confusion: the model has no binary task and none of classes, expected one or more");
+    throw ConfigError(
+        "confusion: the model has no binary task and none of classes, expected one or more");
   write_file_atomically(path, confusion_svg(tasks, title, threshold));
 }
 

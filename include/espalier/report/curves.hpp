@@ -32,8 +32,8 @@ namespace espalier {
   for (const std::string& name : history.columns()) {
     const std::size_t first = name.find('/'), last = name.rfind('/');
     if (first == last || first == std::string::npos) continue;
-    columns.push_back(
-        {name, name.substr(0, first), name.substr(first + 1, last - first - 1), name.substr(last + 1)});
+    columns.push_back({name, name.substr(0, first), name.substr(first + 1, last - first - 1),
+                       name.substr(last + 1)});
     if (std::find(tasks.begin(), tasks.end(), columns.back().task) == tasks.end()) {
       tasks.push_back(columns.back().task);
     }

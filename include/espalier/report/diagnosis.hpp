@@ -34,7 +34,10 @@ class Diagnosis {
   /// it.
   ESPALIER_COLD Diagnosis(const Program<T, Cpu>& program, TrainExecutor<T>& executor,
                           std::string file, std::int64_t last_step)
-      : plan_(program.plan), file_(std::move(file)), probe_(executor), gates_(program, executor.parameters()) {
+      : plan_(program.plan),
+        file_(std::move(file)),
+        probe_(executor),
+        gates_(program, executor.parameters()) {
     if (last_step == 0 || !file_exists(file_)) return;
     const History before = History::read(file_);
     for (const HistoryRow& row : before.rows()) {
@@ -55,12 +58,14 @@ class Diagnosis {
     const std::size_t tasks = weights.size();
     const auto task = [&](std::size_t k) { return std::string(plan_.tasks[k].name); };
     for (const GroupGradients& group : probe_.measure(batch, weights, key)) {
-      const std::string norm = "gradient_norm/" + group.name + "/", cosine = "gradient_cosine/" + group.name + "/";
+      const std::string norm = "gradient_norm/" + group.name + "/",
+                        cosine = "gradient_cosine/" + group.name + "/";
       for (std::size_t i = 0; i < tasks; ++i) {
         if (group.norm(i, tasks) > 0) add(norm + task(i), group.norm(i, tasks));
       }
       for (std::size_t i = 0; i < tasks; ++i) {
-        for (std::size_t j = i + 1; j < tasks; ++j) add(cosine + task(i) + "~" + task(j), group.cosine(i, j, tasks));
+        for (std::size_t j = i + 1; j < tasks; ++j)
+          add(cosine + task(i) + "~" + task(j), group.cosine(i, j, tasks));
       }
     }
     gates_.clear();
@@ -69,7 +74,8 @@ class Diagnosis {
       const std::string where = "gate/" + gate.where + "/";
       add(where + "entropy", gate.entropy);
       add(where + "load_entropy", gate.load_entropy);
-      for (std::size_t e = 0; e < gate.load.size(); ++e) add(where + "load/" + std::to_string(e), gate.load[e]);
+      for (std::size_t e = 0; e < gate.load.size(); ++e)
+        add(where + "load/" + std::to_string(e), gate.load[e]);
     }
     history_.add(std::move(row));
     return history_.rows().back();
@@ -95,12 +101,14 @@ class Diagnosis {
 /// The functions that the option `diagnose` of a trainer refers to once it is set.
 template <class T>
 struct DiagnoseFunctions {
-  static std::shared_ptr<Diagnosis<T>> make_one(const Program<T, Cpu>& program, TrainExecutor<T>& executor,
-                                                const std::string& file, std::int64_t last_step) {
+  static std::shared_ptr<Diagnosis<T>> make_one(const Program<T, Cpu>& program,
+                                                TrainExecutor<T>& executor, const std::string& file,
+                                                std::int64_t last_step) {
     return std::make_shared<Diagnosis<T>>(program, executor, file, last_step);
   }
-  static const HistoryRow& measure_one(Diagnosis<T>& diagnosis, const Batch<T>& batch, std::span<const double> weights,
-                                       std::uint64_t key, int epoch, std::int64_t step) {
+  static const HistoryRow& measure_one(Diagnosis<T>& diagnosis, const Batch<T>& batch,
+                                       std::span<const double> weights, std::uint64_t key,
+                                       int epoch, std::int64_t step) {
     return diagnosis.measure(batch, weights, key, epoch, step);
   }
   static void save_one(const Diagnosis<T>& diagnosis) { diagnosis.save(); }

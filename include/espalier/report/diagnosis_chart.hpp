@@ -18,7 +18,8 @@ namespace espalier {
 /// writes.
 [[nodiscard]] ESPALIER_COLD inline SvgChart diagnosis_chart(const History& history) {
   std::vector<ChartPanel> panels;
-  const auto add = [&](std::string title, std::string_view y, std::string name, const std::string& column) {
+  const auto add = [&](std::string title, std::string_view y, std::string name,
+                       const std::string& column) {
     std::size_t at = 0;
     while (at < panels.size() && panels[at].title != title) ++at;
     if (at == panels.size()) {
@@ -33,11 +34,12 @@ namespace espalier {
     }
     panels[at].series.push_back(std::move(series));
   };
-  const auto within = [](const std::string& column, std::string_view before, std::string_view after) {
+  const auto within = [](const std::string& column, std::string_view before,
+                         std::string_view after) {
     return column.substr(before.size(), column.size() - before.size() - after.size());
   };
-  constexpr std::string_view norm = "gradient_norm/all/", cosine = "gradient_cosine/", gate = "gate/",
-                             entropy = "/entropy", load = "/load/";
+  constexpr std::string_view norm = "gradient_norm/all/", cosine = "gradient_cosine/",
+                             gate = "gate/", entropy = "/entropy", load = "/load/";
   const std::vector<std::string> columns = history.columns();
   // Task names may contain '/'. The columns of group "all" contain every pair, so they tell where
   // the pair begins in a column name.

@@ -159,7 +159,8 @@ class EventFile {
   ESPALIER_COLD explicit EventFile(const std::string& folder, std::int64_t first_step = 0) {
     make_folders(folder);
     const double now = wall_time();
-    const std::string stem = folder + (folder.empty() || folder.ends_with('/') ? "" : "/") + "events.out.tfevents." +
+    const std::string stem = folder + (folder.empty() || folder.ends_with('/') ? "" : "/") +
+                             "events.out.tfevents." +
                              std::to_string(static_cast<std::int64_t>(now)) + ".espalier";
     for (int number = 0; !file_; ++number) {
       path_ = stem + "." + std::to_string(number);

@@ -33,11 +33,20 @@ class Fields {
     field.bytes = {};
     field.integer = 0;
     switch (field.wire) {
-      case Wire::varint: field.integer = varint(); break;
-      case Wire::fixed64: field.bytes = take(8); break;
-      case Wire::fixed32: field.bytes = take(4); break;
-      case Wire::bytes: field.bytes = take(varint()); break;
-      default: throw_error<DataError>({"unknown wire type ", key & 7U});
+      case Wire::varint:
+        field.integer = varint();
+        break;
+      case Wire::fixed64:
+        field.bytes = take(8);
+        break;
+      case Wire::fixed32:
+        field.bytes = take(4);
+        break;
+      case Wire::bytes:
+        field.bytes = take(varint());
+        break;
+      default:
+        throw_error<DataError>({"unknown wire type ", key & 7U});
     }
     if (field.number == 0) throw DataError("field number 0");
     return true;

@@ -18,8 +18,8 @@ namespace espalier {
 
 /// Statistics of one gate over some samples.
 struct GateReport {
-  std::string where;          ///< node of the gate in the plan, and its task
-  std::vector<double> load;   ///< mean weight of each expert; they sum to 1
+  std::string where;         ///< node of the gate in the plan, and its task
+  std::vector<double> load;  ///< mean weight of each expert; they sum to 1
   /// Mean over the samples of −Σ_e g_e log g_e, in nats: from 0 (one expert per sample) to
   /// log(experts) (all experts equally).
   double entropy = 0;
@@ -40,7 +40,9 @@ class GateUsage {
   /// `parameters` must outlive it.
   GateUsage(const Program<T, Cpu>&, const Parameters<T>&&) = delete;
   GateUsage(const Program<T, Cpu>& program, const Parameters<T>& parameters)
-      : program_(program), executor_(program, parameters, every_pass), workspace_(executor_.make_workspace()) {
+      : program_(program),
+        executor_(program, parameters, every_pass),
+        workspace_(executor_.make_workspace()) {
     for (std::size_t i = 0; i < program_.plan.nodes.size(); ++i) {
       const Node& node = program_.plan.nodes[i];
       const auto gates = program_.operations[i].gates;
@@ -53,7 +55,8 @@ class GateUsage {
           where += "/" + std::string(program_.plan.tasks[static_cast<std::size_t>(g)].name);
         }
         const int experts = node.out.rows / groups;
-        gates_.push_back({node.out.slice(g * experts, experts), {where, std::vector<double>(static_cast<std::size_t>(experts)), 0, 0}});
+        gates_.push_back({node.out.slice(g * experts, experts),
+                          {where, std::vector<double>(static_cast<std::size_t>(experts)), 0, 0}});
       }
     }
   }

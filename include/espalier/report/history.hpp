@@ -126,7 +126,8 @@ class History {
           place(row, line.keys()[i], item.is_null() ? std::nan("") : item.as_number(), where);
         }
       }
-      if (!numbers) throw_error<DataError>({where, ": expected an object of numbers, found something else"});
+      if (!numbers)
+        throw_error<DataError>({where, ": expected an object of numbers, found something else"});
       history.add(std::move(row));
       at = end + 1;
     }
@@ -149,7 +150,9 @@ class History {
       }
       HistoryRow row;
       for (std::size_t i = 0; i < cells.size(); ++i) {
-        const double value = cells[i].empty() ? std::nan("") : Json::parse(cells[i], where + ": " + names[i]).as_number();
+        const double value = cells[i].empty()
+                                 ? std::nan("")
+                                 : Json::parse(cells[i], where + ": " + names[i]).as_number();
         place(row, names[i], value, where);
       }
       history.add(std::move(row));
@@ -160,7 +163,8 @@ class History {
  private:
   static void check_name(const std::string& path) {
     if (!path.ends_with(".csv") && !path.ends_with(".jsonl")) {
-      throw_error<ConfigError>({"history file '", path, "': expected a name that ends in .csv or .jsonl"});
+      throw_error<ConfigError>(
+          {"history file '", path, "': expected a name that ends in .csv or .jsonl"});
     }
   }
 
@@ -172,7 +176,8 @@ class History {
     }
     const double most = name == "epoch" ? (std::numeric_limits<int>::max)() : Json::max_integer;
     if (!(value >= 0 && value <= most && value == std::floor(value))) {
-      throw_error<DataError>({where, ": ", name, ": expected a whole number, found ", Json(value).dump()});
+      throw_error<DataError>(
+          {where, ": ", name, ": expected a whole number, found ", Json(value).dump()});
     }
     if (name == "epoch") {
       row.epoch = static_cast<int>(value);

@@ -29,8 +29,7 @@ struct ImportanceOptions {
   std::string metric{};
   /// Weights and groups (by default those of the trainer's columns), threshold, confidence, …; its
   /// `resamples` are ignored.
-  EvaluateOptions
-      evaluate{};
+  EvaluateOptions evaluate{};
   std::function<void(Index done, Index all)> progress{};  ///< called after each shuffle
 };
 
@@ -97,9 +96,11 @@ Stream& operator<<(Stream& stream, const Importance& importance) {
 /// Simulation, 2007, chapter III.5.
 template <class Model>
 requires PredictsEncoded<std::remove_reference_t<Model>>
-[[nodiscard]] Importance importance(Model&& model, const Dataset& data, const ImportanceOptions& options = {}) {
+[[nodiscard]] Importance importance(Model&& model, const Dataset& data,
+                                    const ImportanceOptions& options = {}) {
   return importance_of(
-      model.plan(), model.features().encode(data), [&](const EncodedData& d) { return model.predict(d); }, options);
+      model.plan(), model.features().encode(data),
+      [&](const EncodedData& d) { return model.predict(d); }, options);
 }
 
 }  // namespace espalier

@@ -50,13 +50,15 @@ struct Source {
     // A field may share columns with several sources: all of them are joined.
     for (std::size_t s = 0; s < sources.size();) {
       Source& known = sources[s];
-      if (std::find_first_of(known.columns.begin(), known.columns.end(), next.columns.begin(), next.columns.end()) ==
-          known.columns.end()) {
+      if (std::find_first_of(known.columns.begin(), known.columns.end(), next.columns.begin(),
+                             next.columns.end()) == known.columns.end()) {
         ++s;
         continue;
       }
       known.name += " + " + next.name;
-      const auto join = [](auto& to, const auto& more) { to.insert(to.end(), more.begin(), more.end()); };
+      const auto join = [](auto& to, const auto& more) {
+        to.insert(to.end(), more.begin(), more.end());
+      };
       join(known.columns, next.columns);
       join(known.numeric, next.numeric);
       join(known.single, next.single);
@@ -73,11 +75,14 @@ struct Source {
 /// Copies the values of the source from row order[j] of `from` to row j of `to`, for every j.
 ESPALIER_COLD inline void take_rows(const Source& source, const EncodedData& from,
                                     const std::vector<std::int32_t>& order, EncodedData& to) {
-  const auto rows = static_cast<std::size_t>(from.numeric_rows), singles = static_cast<std::size_t>(from.single_fields);
+  const auto rows = static_cast<std::size_t>(from.numeric_rows),
+             singles = static_cast<std::size_t>(from.single_fields);
   for (std::size_t j = 0; j < order.size(); ++j) {
     const auto at = static_cast<std::size_t>(order[j]);
-    for (const std::size_t i : source.numeric) to.numeric[j * rows + i] = from.numeric[at * rows + i];
-    for (const std::size_t i : source.single) to.single_ids[j * singles + i] = from.single_ids[at * singles + i];
+    for (const std::size_t i : source.numeric)
+      to.numeric[j * rows + i] = from.numeric[at * rows + i];
+    for (const std::size_t i : source.single)
+      to.single_ids[j * singles + i] = from.single_ids[at * singles + i];
   }
   for (const std::size_t field : source.several) {
     const EncodedData::Ids& before = from.ids[field];
@@ -87,7 +92,8 @@ ESPALIER_COLD inline void take_rows(const Source& source, const EncodedData& fro
     after.offsets.assign(1, 0);
     for (const std::int32_t row : order) {
       const auto* const offset = before.offsets.data() + row;
-      after.ids.insert(after.ids.end(), before.ids.begin() + offset[0], before.ids.begin() + offset[1]);
+      after.ids.insert(after.ids.end(), before.ids.begin() + offset[0],
+                       before.ids.begin() + offset[1]);
       after.offsets.push_back(static_cast<std::int32_t>(after.ids.size()));
     }
   }
@@ -97,27 +103,31 @@ ESPALIER_COLD inline void take_rows(const Source& source, const EncodedData& fro
 /// intervals. `plan` and `data` must outlive it.
 class Evaluation {
  public:
-  ESPALIER_COLD Evaluation(const PlanView& plan, const EncodedData& data, const ImportanceOptions& options)
+  ESPALIER_COLD Evaluation(const PlanView& plan, const EncodedData& data,
+                           const ImportanceOptions& options)
       : plan_(plan), data_(data), options_(options.evaluate) {
     options_.resamples = {};
     if (options_.weights.empty() && !data.weights.empty()) options_.weights = data.weights;
     if (options_.groups.view.empty() && !data.groups.empty()) options_.groups = data.groups;
     const auto n = static_cast<std::size_t>(data.size());
-    metrics_detail::require_size("importance", "weights", options_.weights.empty() ? n : options_.weights.size(), n);
-    metrics_detail::require_size("importance", "groups", options_.groups.view.empty() ? n : options_.groups.view.size(),
-                                 n);
+    metrics_detail::require_size("importance", "weights",
+                                 options_.weights.empty() ? n : options_.weights.size(), n);
+    metrics_detail::require_size("importance", "groups",
+                                 options_.groups.view.empty() ? n : options_.groups.view.size(), n);
     // The groups, or the rows if there are no groups: a unit is never divided between parts.
     std::map<std::int64_t, std::size_t> units;
     std::vector<std::size_t> unit_of(n);
     for (std::size_t i = 0; i < n; ++i) {
-      const std::int64_t unit = options_.groups.view.empty() ? static_cast<std::int64_t>(i) : options_.groups.view[i];
+      const std::int64_t unit =
+          options_.groups.view.empty() ? static_cast<std::int64_t>(i) : options_.groups.view[i];
       unit_of[i] = units.emplace(unit, units.size()).first->second;
     }
     std::vector<std::size_t> place(units.size());
     std::iota(place.begin(), place.end(), std::size_t{0});
     Random(options.seed).shuffle(place);
     parts_.resize((std::clamp)(units.size() / 10, std::size_t{2}, std::size_t{20}));
-    for (std::size_t i = 0; i < n; ++i) add(i, parts_[place[unit_of[i]] * parts_.size() / units.size()]);
+    for (std::size_t i = 0; i < n; ++i)
+      add(i, parts_[place[unit_of[i]] * parts_.size() / units.size()]);
     // Some are empty if there are fewer groups than parts.
     std::erase_if(parts_, [](const Part& part) { return part.rows.empty(); });
     for (Part& part : parts_) {
@@ -141,7 +151,8 @@ class Evaluation {
       for (std::size_t k = 0; k < plan_.tasks.size(); ++k) {
         const std::size_t width = predictions.width(k);
         float* to = of_part.values[k].data();
-        for (const std::size_t row : part.rows) to = std::copy_n(predictions.values[k].data() + row * width, width, to);
+        for (const std::size_t row : part.rows)
+          to = std::copy_n(predictions.values[k].data() + row * width, width, to);
       }
       made.push_back(report_of(plan_, part.data, of_part, part.options, true));
     }
@@ -171,8 +182,8 @@ class Evaluation {
 
 /// The index of the metric to use, per task. Throws ConfigError if no task has the metric `wanted`,
 /// or if neither direction of a metric is better.
-[[nodiscard]] ESPALIER_COLD inline std::vector<std::size_t> chosen_metrics(const Report& report,
-                                                                           const std::string& wanted) {
+[[nodiscard]] ESPALIER_COLD inline std::vector<std::size_t> chosen_metrics(
+    const Report& report, const std::string& wanted) {
   std::vector<std::size_t> chosen;
   std::string known;
   bool found = wanted.empty();
@@ -182,11 +193,14 @@ class Evaluation {
       const std::string& name = task.metrics[m].name;
       if (name == wanted) chosen.back() = m;
       found = found || name == wanted;
-      if (known.find("'" + name + "'") == std::string::npos) known += (known.empty() ? "'" : ", '") + name + "'";
+      if (known.find("'" + name + "'") == std::string::npos)
+        known += (known.empty() ? "'" : ", '") + name + "'";
     }
     static_cast<void>(better_is_higher(task.metrics[chosen.back()].name));
   }
-  if (!found) throw_error<ConfigError>({"importance: no task has the metric '", wanted, "', expected one of ", known});
+  if (!found)
+    throw_error<ConfigError>(
+        {"importance: no task has the metric '", wanted, "', expected one of ", known});
   return chosen;
 }
 
@@ -197,16 +211,16 @@ class Evaluation {
 
 }  // namespace importance_detail
 
-ESPALIER_COLD ESPALIER_INLINE Importance importance_of(const PlanView& plan, const EncodedData& data,
-                                                       FunctionRef<Predictions(const EncodedData&)> predict,
-                                                       const ImportanceOptions& options) {
+ESPALIER_COLD ESPALIER_INLINE Importance importance_of(
+    const PlanView& plan, const EncodedData& data,
+    FunctionRef<Predictions(const EncodedData&)> predict, const ImportanceOptions& options) {
   using namespace importance_detail;
   if (options.repeats < 1)
     throw_error<ConfigError>({"importance: repeats is ", options.repeats, ", expected 1 or more"});
   const double confidence = options.evaluate.confidence;
   if (!(confidence > 0 && confidence < 1))
-    throw_error<ConfigError>(
-        {"importance: confidence is ", decimal(confidence, 9), ", expected a number between 0 and 1"});
+    throw_error<ConfigError>({"importance: confidence is ", decimal(confidence, 9),
+                              ", expected a number between 0 and 1"});
   if (data.size() == 0) throw ConfigError("importance: the data has no rows, expected some");
   const Evaluation evaluation(plan, data, options);
   const std::vector<Report> before = evaluation.reports(predict(data));
@@ -228,16 +242,19 @@ ESPALIER_COLD ESPALIER_INLINE Importance importance_of(const PlanView& plan, con
     for (Index repeat = 0; repeat < options.repeats; ++repeat) {
       std::vector<std::int32_t> order = in_order;
       // Seeded by the name, so that the other inputs of the model change nothing.
-      Random(mix(options.seed, hash_text(source.name)), static_cast<std::uint64_t>(repeat)).shuffle(order);
+      Random(mix(options.seed, hash_text(source.name)), static_cast<std::uint64_t>(repeat))
+          .shuffle(order);
       take_rows(source, data, order, shuffled);
       const std::vector<Report> after = evaluation.reports(predict(shuffled));
       for (std::size_t k = 0; k < metric.size(); ++k) {
         for (std::size_t p = 0; p < before.size(); ++p) {
-          losses[k][p] += loss_of(before[p].tasks[k].metrics[metric[k]], after[p].tasks[k].metrics[metric[k]]) /
-                          static_cast<double>(options.repeats);
+          losses[k][p] +=
+              loss_of(before[p].tasks[k].metrics[metric[k]], after[p].tasks[k].metrics[metric[k]]) /
+              static_cast<double>(options.repeats);
         }
       }
-      if (options.progress) options.progress(++done, static_cast<Index>(sources.size()) * options.repeats);
+      if (options.progress)
+        options.progress(++done, static_cast<Index>(sources.size()) * options.repeats);
     }
     take_rows(source, data, in_order, shuffled);
     for (std::size_t k = 0; k < metric.size(); ++k) {
@@ -246,13 +263,15 @@ ESPALIER_COLD ESPALIER_INLINE Importance importance_of(const PlanView& plan, con
       std::copy_if(losses[k].begin() + 1, losses[k].end(), std::back_inserter(of_parts),
                    [](double x) { return std::isfinite(x); });
       made.tasks[k].inputs.push_back(
-          {source.name, mean, std::isnan(mean) ? Interval{} : student_interval(mean, of_parts, confidence)});
+          {source.name, mean,
+           std::isnan(mean) ? Interval{} : student_interval(mean, of_parts, confidence)});
     }
   }
   for (TaskImportance& task : made.tasks) {
-    std::stable_sort(task.inputs.begin(), task.inputs.end(), [](const InputImportance& a, const InputImportance& b) {
-      return std::isnan(b.loss) ? !std::isnan(a.loss) : a.loss > b.loss;
-    });
+    std::stable_sort(task.inputs.begin(), task.inputs.end(),
+                     [](const InputImportance& a, const InputImportance& b) {
+                       return std::isnan(b.loss) ? !std::isnan(a.loss) : a.loss > b.loss;
+                     });
   }
   return made;
 }
@@ -260,7 +279,9 @@ ESPALIER_COLD ESPALIER_INLINE Importance importance_of(const PlanView& plan, con
 ESPALIER_COLD ESPALIER_INLINE const InputImportance& Importance::at(std::string_view task,
                                                                     std::string_view input) const {
   std::string known;
-  const auto add = [&](const std::string& name) { known += (known.empty() ? "'" : ", '") + name + "'"; };
+  const auto add = [&](const std::string& name) {
+    known += (known.empty() ? "'" : ", '") + name + "'";
+  };
   for (const TaskImportance& t : tasks) {
     if (t.task != task) {
       add(t.task);
@@ -283,9 +304,9 @@ ESPALIER_COLD ESPALIER_INLINE std::string Importance::to_string() const {
         {task.task + ": " + task.metric + " " + report_detail::format(task.value), "worse by",
          decimal(100 * confidence, 4) + " % interval"}};
     for (const InputImportance& i : task.inputs) {
-      cells.push_back(
-          {i.input, report_detail::format(i.loss),
-           "[" + report_detail::format(i.interval.low) + ", " + report_detail::format(i.interval.high) + "]"});
+      cells.push_back({i.input, report_detail::format(i.loss),
+                       "[" + report_detail::format(i.interval.low) + ", " +
+                           report_detail::format(i.interval.high) + "]"});
     }
     text += (text.empty() ? "" : "\n") + report_detail::align(cells);
   }
@@ -295,9 +316,11 @@ ESPALIER_COLD ESPALIER_INLINE std::string Importance::to_string() const {
 namespace importance_detail {
 
 /// One row per input: its name, a dot at the loss, a line over the interval.
-[[nodiscard]] ESPALIER_COLD inline SvgPanel panel_of(const TaskImportance& task, double confidence) {
+[[nodiscard]] ESPALIER_COLD inline SvgPanel panel_of(const TaskImportance& task,
+                                                     double confidence) {
   using namespace chart_detail;
-  constexpr double plot = 320, line_height = 20, top = 40, bottom = 54, right = 24, before_names = 24;
+  constexpr double plot = 320, line_height = 20, top = 40, bottom = 54, right = 24,
+                   before_names = 24;
   double names = 60, low = 0, high = 0;
   for (const InputImportance& i : task.inputs) {
     names = (std::max)(names, width_of(shortened(i.input)));
@@ -307,17 +330,23 @@ namespace importance_detail {
       high = (std::max)(high, x);
     }
   }
-  const double left = before_names + names + 12, height = line_height * static_cast<double>(task.inputs.size());
+  const double left = before_names + names + 12,
+               height = line_height * static_cast<double>(task.inputs.size());
   const Axis axis = Axis::over(low, high, 5, 0.04, false);
-  const auto draw = [&task, axis, left, height, confidence](SvgCanvas& out, double x, double y, double) {
+  const auto draw = [&task, axis, left, height, confidence](SvgCanvas& out, double x, double y,
+                                                            double) {
     const double x0 = x + left, y0 = y + top;
-    const auto to_x = [&](double v) { return x0 + plot * ((v - axis.low) / (axis.high - axis.low)); };
+    const auto to_x = [&](double v) {
+      return x0 + plot * ((v - axis.low) / (axis.high - axis.low));
+    };
     out.text(x + before_names, y0 - 16, heading,
-             shortened(task.task) + ": " + metric_title(task.metric) + " " + report_detail::format(task.value));
+             shortened(task.task) + ": " + metric_title(task.metric) + " " +
+                 report_detail::format(task.value));
     for (const double tick : axis.ticks()) {
       const bool zero = std::abs(tick) < axis.step * 1e-6;
       out.line(to_x(tick), y0, to_x(tick), y0 + height + 5, zero ? axis_line : grid_line);
-      out.text(to_x(tick), y0 + height + 19, "font-size=\"11\" text-anchor=\"middle\"", axis.label(tick));
+      out.text(to_x(tick), y0 + height + 19, "font-size=\"11\" text-anchor=\"middle\"",
+               axis.label(tick));
     }
     out.text(x0 + plot / 2, y0 + height + 40, "text-anchor=\"middle\" fill=\"#475569\"",
              "worse by, " + decimal(100 * confidence, 4) + " % interval");
@@ -339,7 +368,8 @@ namespace importance_detail {
 
 ESPALIER_COLD ESPALIER_INLINE std::string Importance::to_svg(const std::string& title) const {
   std::vector<SvgPanel> panels;
-  for (const TaskImportance& task : tasks) panels.push_back(importance_detail::panel_of(task, confidence));
+  for (const TaskImportance& task : tasks)
+    panels.push_back(importance_detail::panel_of(task, confidence));
   return chart_detail::image_of(title, 24, panels);
 }
 

@@ -21,18 +21,17 @@ namespace espalier {
 struct LabelledPredictions {
   std::string task;
   Values predictions{};  ///< n probabilities of label 1; for class tasks, classes × n
-  Values labels{};                         ///< n: 0, 1, …, or NaN (missing)
-  Values weights{};                        ///< n or none
-  Index classes = 0;                       ///< 0 for a binary task
+  Values labels{};       ///< n: 0, 1, …, or NaN (missing)
+  Values weights{};      ///< n or none
+  Index classes = 0;     ///< 0 for a binary task
   std::vector<std::string> class_names{};  ///< empty: the class numbers are used
 };
 
 /// Returns the tasks of these kinds, one kind after the other. The result refers to `predictions`
 /// and `data`, which must outlive it.
-[[nodiscard]] ESPALIER_COLD inline std::vector<LabelledPredictions> labelled(const PlanView& plan,
-                                                                             const EncodedData& data,
-                                                                             const Predictions& predictions,
-                                                                             std::initializer_list<LabelKind> kinds) {
+[[nodiscard]] ESPALIER_COLD inline std::vector<LabelledPredictions> labelled(
+    const PlanView& plan, const EncodedData& data, const Predictions& predictions,
+    std::initializer_list<LabelKind> kinds) {
   std::vector<LabelledPredictions> made;
   for (const LabelKind kind : kinds) {
     for (std::size_t k = 0; k < plan.tasks.size(); ++k) {
@@ -40,7 +39,8 @@ struct LabelledPredictions {
       if (label.kind != kind) continue;
       made.push_back({std::string(label.name), predictions.values[k], data.label(k), data.weights,
                       kind == LabelKind::classes ? Index{label.classes} : 0,
-                      k < predictions.class_names.size() ? predictions.class_names[k] : std::vector<std::string>()});
+                      k < predictions.class_names.size() ? predictions.class_names[k]
+                                                         : std::vector<std::string>()});
     }
   }
   return made;

@@ -19,17 +19,23 @@ class LazyFileOption {
   LazyFileOption() = default;
 
   template <class Text>
-    requires(!std::is_same_v<Text, LazyFileOption> && std::is_convertible_v<const Text&, std::string>)
-  LazyFileOption(const Text& text)  // NOLINT(google-explicit-constructor): an option is spelled as the text it is.
+  requires(!std::is_same_v<Text, LazyFileOption> && std::is_convertible_v<const Text&, std::string>)
+      LazyFileOption(
+          const Text&
+              text)  // NOLINT(google-explicit-constructor): an option is spelled as the text it is.
       : text_(text), functions_(&Functions::all()) {}
 
-  operator const std::string&() const noexcept { return text_; }  // NOLINT(google-explicit-constructor)
+  operator const std::string&() const noexcept {
+    return text_;
+  }  // NOLINT(google-explicit-constructor)
   [[nodiscard]] const std::string& text() const noexcept { return text_; }
   [[nodiscard]] bool empty() const noexcept { return text_.empty(); }
   void clear() { text_.clear(); }
 
   /// Null if the string is empty.
-  [[nodiscard]] const Functions* functions() const noexcept { return text_.empty() ? nullptr : functions_; }
+  [[nodiscard]] const Functions* functions() const noexcept {
+    return text_.empty() ? nullptr : functions_;
+  }
 
  private:
   std::string text_;

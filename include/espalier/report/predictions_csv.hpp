@@ -24,7 +24,8 @@ struct PredictionColumns {
 namespace predictions_detail {
 
 /// The name of a class, or its number if it has none.
-[[nodiscard]] inline std::string class_name(const Predictions& p, std::size_t task, std::size_t of) {
+[[nodiscard]] inline std::string class_name(const Predictions& p, std::size_t task,
+                                            std::size_t of) {
   const bool named = task < p.class_names.size() && of < p.class_names[task].size();
   return named ? p.class_names[task][of] : std::to_string(of);
 }
@@ -44,13 +45,15 @@ class TaskColumns {
     const std::string name = prefix + predictions_.tasks[task_];
     if (classes_ || width_ == 1) names.push_back(name);
     if (!each_ || (width_ == 1 && !classes_)) return;
-    for (std::size_t c = 0; c < shown(); ++c) names.push_back(name + "_" + class_name(predictions_, task_, c));
+    for (std::size_t c = 0; c < shown(); ++c)
+      names.push_back(name + "_" + class_name(predictions_, task_, c));
   }
 
   void write(csv_detail::Writer& out, std::size_t row) const {
     const float* const values = predictions_.values[task_].data() + row * width_;
     if (classes_) {
-      const auto likeliest = static_cast<std::size_t>(std::max_element(values, values + shown()) - values);
+      const auto likeliest =
+          static_cast<std::size_t>(std::max_element(values, values + shown()) - values);
       out.text(class_name(predictions_, task_, likeliest));
     }
     if (!each_) return;
@@ -67,12 +70,13 @@ class TaskColumns {
   bool classes_, each_;
 };
 
-ESPALIER_COLD inline void write(const std::string& path, const Predictions& predictions, const Dataset* data,
-                                const std::vector<std::string>& copied, const PredictionColumns& options) {
+ESPALIER_COLD inline void write(const std::string& path, const Predictions& predictions,
+                                const Dataset* data, const std::vector<std::string>& copied,
+                                const PredictionColumns& options) {
   const std::size_t rows = predictions.samples();
   if (data != nullptr && static_cast<std::size_t>(data->size()) != rows) {
-    throw_error<ConfigError>(
-        {"predictions of ", rows, " rows, and a dataset of ", data->size(), "; expected those of the dataset"});
+    throw_error<ConfigError>({"predictions of ", rows, " rows, and a dataset of ", data->size(),
+                              "; expected those of the dataset"});
   }
   std::vector<const Column*> columns;
   for (const std::string& name : copied) columns.push_back(&data->table().column(name));
@@ -84,9 +88,10 @@ ESPALIER_COLD inline void write(const std::string& path, const Predictions& pred
   }
   for (std::size_t i = copied.size(); i < names.size(); ++i) {
     if (std::find(copied.begin(), copied.end(), names[i]) == copied.end()) continue;
-    throw_error<ConfigError>({"'", names[i],
-                              "' is a column of the data and a predicted one; give PredictionColumns::prefix, "
-                              "expected different names"});
+    throw_error<ConfigError>(
+        {"'", names[i],
+         "' is a column of the data and a predicted one; give PredictionColumns::prefix, "
+         "expected different names"});
   }
   write_file_atomically(path, [&](OutputFile& file) {
     csv_detail::Writer out(file, "predictions", names);
@@ -106,7 +111,8 @@ ESPALIER_COLD inline void write(const std::string& path, const Predictions& pred
 /// a column <task>_<class> has the probability of each class. Numbers read back as the same floats.
 /// Throws ConfigError for two columns of the same name; IoError; DataError, naming row and task,
 /// for a prediction that is not finite.
-inline void write_csv(const std::string& path, const Predictions& predictions, const PredictionColumns& options = {}) {
+inline void write_csv(const std::string& path, const Predictions& predictions,
+                      const PredictionColumns& options = {}) {
   predictions_detail::write(path, predictions, nullptr, {}, options);
 }
 
@@ -114,7 +120,8 @@ inline void write_csv(const std::string& path, const Predictions& predictions, c
 /// or labels. Also throws DataError for a column that does not exist, and ConfigError for a dataset
 /// of another size.
 inline void write_csv(const std::string& path, const Predictions& predictions, const Dataset& data,
-                      const std::vector<std::string>& columns, const PredictionColumns& options = {}) {
+                      const std::vector<std::string>& columns,
+                      const PredictionColumns& options = {}) {
   predictions_detail::write(path, predictions, &data, columns, options);
 }
 

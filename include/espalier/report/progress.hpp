@@ -69,14 +69,18 @@ class Progress {
   }
 
   /// `done`: samples of this epoch so far. `losses`: one per task; NaN if there is none yet.
-  void update(Index done, std::span<const double> losses) { update(done, losses, steady_seconds()); }
+  void update(Index done, std::span<const double> losses) {
+    update(done, losses, steady_seconds());
+  }
   void update(Index done, std::span<const double> losses, double time) {
     if (time - drawn_ < (bar_ ? options_.redraw_seconds : options_.line_seconds)) return;
     show(done, losses, time);
   }
 
   /// Shows the end of the epoch, regardless of the time of the last redraw, and ends the line.
-  void finish_epoch(Index done, std::span<const double> losses) { finish_epoch(done, losses, steady_seconds()); }
+  void finish_epoch(Index done, std::span<const double> losses) {
+    finish_epoch(done, losses, steady_seconds());
+  }
   void finish_epoch(Index done, std::span<const double> losses, double time) {
     show(done, losses, time);
     end_line();

@@ -20,12 +20,12 @@ namespace espalier {
 /// Progress of a run.
 struct ProgressState {
   std::string counts = "epoch";  ///< unit of the first number
-  int epoch = 1;  ///< from 1
+  int epoch = 1;                 ///< from 1
   int epochs = 1;
-  Index done = 0;    ///< samples of this epoch that are done
-  Index total = 0;   ///< samples per epoch; 0: unknown
-  double rate = 0;   ///< samples per second; 0: not known yet
-  double seconds = 0;  ///< time in this epoch so far
+  Index done = 0;                                      ///< samples of this epoch that are done
+  Index total = 0;                                     ///< samples per epoch; 0: unknown
+  double rate = 0;                                     ///< samples per second; 0: not known yet
+  double seconds = 0;                                  ///< time in this epoch so far
   std::vector<std::pair<std::string, double>> losses;  ///< mean loss of each task so far
 };
 
@@ -41,7 +41,11 @@ struct ProgressState {
   }
   const double size = std::abs(value);
   char text[400];
-  std::snprintf(text, sizeof text, "%.*f", unit == 0 || size >= 99.95 ? 0 : size >= 9.995 ? 1 : 2, value);
+  std::snprintf(text, sizeof text, "%.*f",
+                unit == 0 || size >= 99.95 ? 0
+                : size >= 9.995            ? 1
+                                           : 2,
+                value);
   return text + std::string(units[unit]);
 }
 
@@ -75,13 +79,15 @@ enum class BarStyle : std::uint8_t {
                                                                BarStyle style = BarStyle::ascii) {
   constexpr std::size_t least_bar = 8, most_bar = 30, gap = 2;
   const auto room = static_cast<std::size_t>((std::max)(width, 0));
-  const double part = state.total > 0 ? (std::clamp)(static_cast<double>(state.done) /
-                                                         static_cast<double>(state.total),
-                                                     0.0, 1.0)
-                                      : 0.0;
+  const double part =
+      state.total > 0
+          ? (std::clamp)(static_cast<double>(state.done) / static_cast<double>(state.total), 0.0,
+                         1.0)
+          : 0.0;
   const bool finished = state.total > 0 && state.done >= state.total;
   char text[64];
-  std::string head = state.counts + " " + std::to_string(state.epoch) + "/" + std::to_string(state.epochs);
+  std::string head =
+      state.counts + " " + std::to_string(state.epoch) + "/" + std::to_string(state.epochs);
   if (state.total > 0) {
     std::snprintf(text, sizeof text, " %3d%%", static_cast<int>(part * 100));
     head += text;
@@ -90,7 +96,8 @@ enum class BarStyle : std::uint8_t {
   }
 
   std::vector<std::string> extras;  // most important first
-  const double left = state.rate > 0 ? static_cast<double>(state.total - state.done) / state.rate : -1;
+  const double left =
+      state.rate > 0 ? static_cast<double>(state.total - state.done) / state.rate : -1;
   if (finished) {
     extras.push_back(short_time(state.seconds));
   } else if (state.total > 0 && left >= 0) {

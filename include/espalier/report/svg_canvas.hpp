@@ -30,7 +30,8 @@ namespace chart_detail {
     const std::size_t length = utf8_length(text, i);
     const auto c = static_cast<unsigned char>(text[i]);
     const bool forbidden = length == 0 || (c < 0x20 && c != '\t' && c != '\n' && c != '\r') ||
-                           text.substr(i, length) == "\xEF\xBF\xBE" || text.substr(i, length) == "\xEF\xBF\xBF";
+                           text.substr(i, length) == "\xEF\xBF\xBE" ||
+                           text.substr(i, length) == "\xEF\xBF\xBF";
     if (forbidden) {
       append_utf8(out, 0xFFFD);
     } else if (c == '&') {
@@ -62,7 +63,8 @@ struct Axis {
 
   /// An axis over [least, most] with about `ticks` ticks and free space at both ends: `margin` as a
   /// fraction of the range. `whole`: ticks at whole numbers only.
-  [[nodiscard]] ESPALIER_COLD static Axis over(double least, double most, int ticks, double margin, bool whole) {
+  [[nodiscard]] ESPALIER_COLD static Axis over(double least, double most, int ticks, double margin,
+                                               bool whole) {
     Axis axis;
     if (!(least <= most)) return axis;
     constexpr double bound = std::numeric_limits<double>::max() / 4;  // keeps differences finite
@@ -105,12 +107,14 @@ struct Axis {
     if (size >= 1e12 || step < 1e-5) {
       if (tick == 0) return "0";
       const double digits = std::floor(std::log10(size)) - std::floor(std::log10(step));
-      return decimal(tick, static_cast<int>((std::clamp)(digits, 0.0, 6.0)), std::chars_format::scientific);
+      return decimal(tick, static_cast<int>((std::clamp)(digits, 0.0, 6.0)),
+                     std::chars_format::scientific);
     }
     const double unit = size >= 1e9 ? 1e9 : size >= 1e6 ? 1e6 : size >= 1e4 ? 1e3 : 1;
     if (tick == 0 && unit > 1) return "0";
     const double digits = -std::floor(std::log10(step / unit) + 1e-9);
-    return decimal(tick / unit, static_cast<int>((std::clamp)(digits, 0.0, 12.0)), std::chars_format::fixed) +
+    return decimal(tick / unit, static_cast<int>((std::clamp)(digits, 0.0, 12.0)),
+                   std::chars_format::fixed) +
            (unit >= 1e9   ? "G"
             : unit >= 1e6 ? "M"
             : unit >= 1e3 ? "k"
@@ -125,26 +129,26 @@ struct Axis {
 class SvgCanvas {
  public:
   void text(double x, double y, std::string_view style, std::string_view words) {
-    shapes_ += "<text x=\"" + chart_detail::number(x) + "\" y=\"" + chart_detail::number(y) + "\" " +
-               std::string(style) + ">" + chart_detail::escape(words) + "</text>\n";
+    shapes_ += "<text x=\"" + chart_detail::number(x) + "\" y=\"" + chart_detail::number(y) +
+               "\" " + std::string(style) + ">" + chart_detail::escape(words) + "</text>\n";
   }
 
   void line(double x1, double y1, double x2, double y2, std::string_view style) {
     using chart_detail::number;
-    shapes_ += "<line x1=\"" + number(x1) + "\" y1=\"" + number(y1) + "\" x2=\"" + number(x2) + "\" y2=\"" +
-               number(y2) + "\" " + std::string(style) + "/>\n";
+    shapes_ += "<line x1=\"" + number(x1) + "\" y1=\"" + number(y1) + "\" x2=\"" + number(x2) +
+               "\" y2=\"" + number(y2) + "\" " + std::string(style) + "/>\n";
   }
 
   void rectangle(double x, double y, double width, double height, std::string_view style) {
     using chart_detail::number;
-    shapes_ += "<rect x=\"" + number(x) + "\" y=\"" + number(y) + "\" width=\"" + number(width) + "\" height=\"" +
-               number(height) + "\" " + std::string(style) + "/>\n";
+    shapes_ += "<rect x=\"" + number(x) + "\" y=\"" + number(y) + "\" width=\"" + number(width) +
+               "\" height=\"" + number(height) + "\" " + std::string(style) + "/>\n";
   }
 
   void dot(double x, double y, double radius, std::string_view style) {
     using chart_detail::number;
-    shapes_ += "<circle cx=\"" + number(x) + "\" cy=\"" + number(y) + "\" r=\"" + number(radius) + "\" " +
-               std::string(style) + "/>\n";
+    shapes_ += "<circle cx=\"" + number(x) + "\" cy=\"" + number(y) + "\" r=\"" + number(radius) +
+               "\" " + std::string(style) + "/>\n";
   }
 
   /// Adds a shape as SVG text.
@@ -168,7 +172,8 @@ namespace chart_detail {
 
 inline constexpr double letter_width = 6.4;  // mean width of a 12 px letter
 inline constexpr std::string_view heading = "font-size=\"14\" font-weight=\"600\" fill=\"#0f172a\"";
-inline constexpr std::string_view axis_line = "stroke=\"#94a3b8\"", grid_line = "stroke=\"#e2e8f0\"";
+inline constexpr std::string_view axis_line = "stroke=\"#94a3b8\"",
+                                  grid_line = "stroke=\"#e2e8f0\"";
 
 /// Returns the name, cut to `longest` characters including an ellipsis if it has more.
 [[nodiscard]] inline std::string shortened(std::string_view name, std::size_t longest = 32) {
@@ -183,7 +188,8 @@ inline constexpr std::string_view axis_line = "stroke=\"#94a3b8\"", grid_line = 
 /// Display name of a metric: "AUC" for "auc", "PR AUC" for "pr_auc", "log loss" for "log_loss".
 [[nodiscard]] inline std::string metric_title(std::string name) {
   constexpr std::string_view initials[] = {"auc", "pr_auc", "gauc", "rmse", "mae", "ece"};
-  const bool upper = std::find(std::begin(initials), std::end(initials), name) != std::end(initials);
+  const bool upper =
+      std::find(std::begin(initials), std::end(initials), name) != std::end(initials);
   for (char& c : name) {
     if (c == '_') c = ' ';
     if (upper && c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
@@ -194,7 +200,8 @@ inline constexpr std::string_view axis_line = "stroke=\"#94a3b8\"", grid_line = 
 /// Text rotated to read upwards, centered at (x, y): the title of a vertical axis.
 inline void upright(SvgCanvas& out, double x, double y, std::string_view words) {
   out.text(x, y,
-           "text-anchor=\"middle\" fill=\"#475569\" transform=\"rotate(-90 " + number(x) + " " + number(y) + ")\"",
+           "text-anchor=\"middle\" fill=\"#475569\" transform=\"rotate(-90 " + number(x) + " " +
+               number(y) + ")\"",
            words);
 }
 
@@ -225,9 +232,10 @@ inline void upright(SvgCanvas& out, double x, double y, std::string_view words) 
     if (i % per_row == per_row - 1) y += heights[i / per_row];
   }
   const std::string size = number(width) + "\" height=\"" + number(height) + "\"";
-  return "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"" + size + " viewBox=\"0 0 " + number(width) + " " +
-         number(height) +
-         "\" font-family=\"system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, 'DejaVu Sans', sans-serif\" "
+  return "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"" + size + " viewBox=\"0 0 " +
+         number(width) + " " + number(height) +
+         "\" font-family=\"system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, 'DejaVu Sans', "
+         "sans-serif\" "
          "font-size=\"12\" fill=\"#334155\">\n<rect width=\"" +
          size + " fill=\"#ffffff\"/>\n" + canvas.shapes() + "</svg>\n";
 }

@@ -32,7 +32,7 @@ struct ChartSeries {
 struct ChartPanel {
   std::string title, x_title, y_title;
   std::vector<ChartSeries> series;
-  bool whole_x = false;                             ///< ticks of the x axis at whole numbers only
+  bool whole_x = false;  ///< ticks of the x axis at whole numbers only
   std::vector<std::pair<double, std::string>> marks{};  ///< vertical lines: x and label
 };
 
@@ -78,7 +78,8 @@ class SvgChart {
 inline std::string SvgChart::to_svg() const {
   std::vector<SvgPanel> drawn;
   for (const ChartPanel& panel : panels_) {
-    drawn.push_back({left + plot_width + legend_width(panel) + right, top + plot_height(panel) + bottom,
+    drawn.push_back({left + plot_width + legend_width(panel) + right,
+                     top + plot_height(panel) + bottom,
                      [&panel](SvgCanvas& out, double x, double y, double row_height) {
                        draw(out, panel, x + left, y + top, row_height - top - bottom);
                      }});
@@ -102,12 +103,8 @@ inline void SvgChart::draw(SvgCanvas& out, const ChartPanel& panel, double x0, d
   using chart_detail::Axis;
   const Axis xs = Axis::over(x_low, x_high, 8, 0.02, panel.whole_x);
   const Axis ys = Axis::over(y_low, y_high, 5, 0.06, false);
-  const auto to_x = [&](double v) {
-    return x0 + plot_width * ((v - xs.low) / (xs.high - xs.low));
-  };
-  const auto to_y = [&](double v) {
-    return y0 + height * (1 - (v - ys.low) / (ys.high - ys.low));
-  };
+  const auto to_x = [&](double v) { return x0 + plot_width * ((v - xs.low) / (xs.high - xs.low)); };
+  const auto to_y = [&](double v) { return y0 + height * (1 - (v - ys.low) / (ys.high - ys.low)); };
 
   out.text(x0, y0 - 14, chart_detail::heading, panel.title);
   for (const double tick : ys.ticks()) {
@@ -117,11 +114,11 @@ inline void SvgChart::draw(SvgCanvas& out, const ChartPanel& panel, double x0, d
   for (const double tick : xs.ticks()) {
     out.line(to_x(tick), y0 + height, to_x(tick), y0 + height + 5, chart_detail::axis_line);
     out.text(to_x(tick), y0 + height + 19, "font-size=\"11\" text-anchor=\"middle\"",
-         xs.label(tick));
+             xs.label(tick));
   }
   out.line(x0, y0 + height, x0 + plot_width, y0 + height, chart_detail::axis_line);
   out.text(x0 + plot_width / 2, y0 + height + 40, "text-anchor=\"middle\" fill=\"#475569\"",
-       panel.x_title);
+           panel.x_title);
   if (!panel.y_title.empty()) {
     chart_detail::upright(out, x0 - 60, y0 + height / 2, panel.y_title);
   }
@@ -129,11 +126,11 @@ inline void SvgChart::draw(SvgCanvas& out, const ChartPanel& panel, double x0, d
     if (!(where >= xs.low && where <= xs.high)) continue;
     const bool at_left = to_x(where) < x0 + plot_width / 2;
     out.line(to_x(where), y0, to_x(where), y0 + height,
-         "stroke=\"#94a3b8\" stroke-dasharray=\"3 3\"");
+             "stroke=\"#94a3b8\" stroke-dasharray=\"3 3\"");
     out.text(to_x(where) + (at_left ? 5 : -5), y0 + 10,
-         at_left ? "font-size=\"11\" fill=\"#64748b\""
-                 : "font-size=\"11\" fill=\"#64748b\" text-anchor=\"end\"",
-         words);
+             at_left ? "font-size=\"11\" fill=\"#64748b\""
+                     : "font-size=\"11\" fill=\"#64748b\" text-anchor=\"end\"",
+             words);
   }
   double legend = y0 + 8;
   for (std::size_t i = 0; i < panel.series.size(); ++i, legend += legend_line) {
@@ -152,8 +149,8 @@ inline void SvgChart::draw(SvgCanvas& out, const ChartPanel& panel, double x0, d
   }
 }
 
-inline void SvgChart::draw_series(SvgCanvas& out, const ChartSeries& series, int color, bool with_dots,
-                                  const auto& to_x, const auto& to_y) {
+inline void SvgChart::draw_series(SvgCanvas& out, const ChartSeries& series, int color,
+                                  bool with_dots, const auto& to_x, const auto& to_y) {
   using chart_detail::number;
   constexpr std::size_t few = 30;  // at most this many points get a dot each
   const auto index = static_cast<std::size_t>(color);
@@ -169,7 +166,8 @@ inline void SvgChart::draw_series(SvgCanvas& out, const ChartSeries& series, int
     }
     const std::string x = number(to_x(series.x[i])), y = number(to_y(series.y[i]));
     path += (pen_down ? "L" : "M") + x + " " + y;
-    const bool next = i + 1 < count && std::isfinite(series.x[i + 1]) && std::isfinite(series.y[i + 1]);
+    const bool next =
+        i + 1 < count && std::isfinite(series.x[i + 1]) && std::isfinite(series.y[i + 1]);
     const bool alone = !pen_down && !next;
     if (series.mark == Mark::points || (with_dots && (count <= few || alone))) {
       dots += "<circle cx=\"" + x + "\" cy=\"" + y + "\" r=\"2.5\"/>";
@@ -177,9 +175,10 @@ inline void SvgChart::draw_series(SvgCanvas& out, const ChartSeries& series, int
     pen_down = true;
   }
   if (series.mark == Mark::line && !path.empty()) {
-    out.add("<path d=\"" + path + "\" fill=\"none\" stroke=\"" + paint +
-           "\" stroke-width=\"" + (count > 200 ? "1.2" : "1.8") + "\" stroke-linejoin=\"round\" stroke-linecap=\"round\"" +
-           (dash.empty() ? "" : " stroke-dasharray=\"" + std::string(dash) + "\"") + "/>\n");
+    out.add("<path d=\"" + path + "\" fill=\"none\" stroke=\"" + paint + "\" stroke-width=\"" +
+            (count > 200 ? "1.2" : "1.8") +
+            "\" stroke-linejoin=\"round\" stroke-linecap=\"round\"" +
+            (dash.empty() ? "" : " stroke-dasharray=\"" + std::string(dash) + "\"") + "/>\n");
   }
   if (!dots.empty()) out.add("<g fill=\"" + paint + "\">" + dots + "</g>\n");
 }

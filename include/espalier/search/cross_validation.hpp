@@ -46,7 +46,9 @@ struct CrossValidated : Objective {
   /// Creates a trainer of the outcome's model with these options.
   std::function<PlanTrainer(const Outcome&, TrainerOptions)> trainer_with;
 
-  [[nodiscard]] PlanTrainer trainer(const Outcome& outcome) const { return trainer_with(outcome, options(outcome)); }
+  [[nodiscard]] PlanTrainer trainer(const Outcome& outcome) const {
+    return trainer_with(outcome, options(outcome));
+  }
 };
 
 namespace detail {
@@ -57,7 +59,8 @@ namespace detail {
 }
 
 /// Applies what the search sets in a trial's options.
-[[nodiscard]] ESPALIER_COLD inline TrainerOptions with_search(TrainerOptions options, const std::string& monitor,
+[[nodiscard]] ESPALIER_COLD inline TrainerOptions with_search(TrainerOptions options,
+                                                              const std::string& monitor,
                                                               int budget) {
   options.monitor = monitor;
   if (budget > 0) options.epochs = budget;
@@ -65,7 +68,8 @@ namespace detail {
 }
 
 /// `several`: whether the trial chooses among the models; otherwise the first model is used.
-[[nodiscard]] ESPALIER_COLD inline CrossValidated cross_validation(Models models, bool several, const Dataset& data,
+[[nodiscard]] ESPALIER_COLD inline CrossValidated cross_validation(Models models, bool several,
+                                                                   const Dataset& data,
                                                                    const CrossValidation& settings,
                                                                    OptionsOf options_of) {
   if (!options_of)
@@ -75,18 +79,21 @@ namespace detail {
   objective.folds = settings.folds;
   objective.goal = goal_of(settings);
   if (several) objective.parameters = {models.choice()};
-  objective.about = fingerprint(data) + "; " + (several ? models.about() : models.list()[0].about()) + "; " +
+  objective.about = fingerprint(data) + "; " +
+                    (several ? models.about() : models.list()[0].about()) + "; " +
                     std::to_string(settings.folds) + " folds" +
                     (settings.by.empty() ? "" : " by " + settings.by) + ", seed " +
                     std::to_string(settings.seed) + "; monitor " + settings.monitor +
                     (settings.score ? ", own score" : "");
-  const auto model_of = [several, models = std::move(models)](const Trial& trial) -> const NamedModel& {
+  const auto model_of = [several,
+                         models = std::move(models)](const Trial& trial) -> const NamedModel& {
     return several ? models.at(trial.text(models.parameter())) : models.list()[0];
   };
   auto folds = std::make_shared<const std::vector<espalier::Fold>>(
       settings.by.empty() ? data.folds(settings.folds, settings.seed)
                           : data.folds_by_hash(settings.by, settings.folds, settings.seed));
-  objective.score = [model_of, folds, settings, options_of](const Trial& trial, const FoldRun& fold) {
+  objective.score = [model_of, folds, settings, options_of](const Trial& trial,
+                                                            const FoldRun& fold) {
     TrainerOptions options = with_search(options_of(trial), settings.monitor, fold.budget);
     options.seed = fold.seed;
     options.threads = fold.threads;
@@ -108,7 +115,8 @@ namespace detail {
     return settings.score && !fold.stopping() ? settings.score(trainer.evaluate(rows.valid))
                                               : fit.best_value;
   };
-  objective.options = [options_of = std::move(options_of), monitor = settings.monitor](const Outcome& outcome) {
+  objective.options = [options_of = std::move(options_of),
+                       monitor = settings.monitor](const Outcome& outcome) {
     return with_search(options_of(outcome.trial), monitor, outcome.budget);
   };
   objective.trainer_with = [model_of](const Outcome& outcome, TrainerOptions options) {
@@ -126,7 +134,8 @@ namespace detail {
 template <class Model>
 [[nodiscard]] CrossValidated cross_validation(const Dataset& data, const CrossValidation& settings,
                                               OptionsOf options_of) {
-  return detail::cross_validation({model<Model>("model")}, false, data, settings, std::move(options_of));
+  return detail::cross_validation({model<Model>("model")}, false, data, settings,
+                                  std::move(options_of));
 }
 
 /// The same for a program, if the model type is no longer known.
@@ -134,14 +143,16 @@ template <class Model>
                                                      const Dataset& data,
                                                      const CrossValidation& settings,
                                                      OptionsOf options_of) {
-  return detail::cross_validation({NamedModel{"model", program}}, false, data, settings, std::move(options_of));
+  return detail::cross_validation({NamedModel{"model", program}}, false, data, settings,
+                                  std::move(options_of));
 }
 
 /// The same for several models; the parameter of `models` selects one per trial. Throws ConfigError
 /// if the scores of the models cannot be compared: `monitor` must be computed from the same tasks
 /// in each model and, if it is "loss", with the same weights and losses.
 [[nodiscard]] inline CrossValidated cross_validation(const Models& models, const Dataset& data,
-                                                     const CrossValidation& settings, OptionsOf options_of) {
+                                                     const CrossValidation& settings,
+                                                     OptionsOf options_of) {
   return detail::cross_validation(models, true, data, settings, std::move(options_of));
 }
 

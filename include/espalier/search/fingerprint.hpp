@@ -40,8 +40,7 @@ namespace espalier::search {
     columns += hash;
   }
   char text[24];
-  std::snprintf(text, sizeof text, "%016llx",
-                static_cast<unsigned long long>(mix(rows, columns)));
+  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(mix(rows, columns)));
   return data.table().source + ", " + std::to_string(data.size()) + " rows (" + text + ")";
 }
 

@@ -32,7 +32,9 @@ struct NamedModel {
   PlanTrainer::CpuProgram program;
   /// Creates its trainer. The default creates a trainer for any program, if the model type is no
   /// longer known.
-  Make make = [](const PlanTrainer::CpuProgram& p, TrainerOptions options) { return PlanTrainer(p, std::move(options)); };
+  Make make = [](const PlanTrainer::CpuProgram& p, TrainerOptions options) {
+    return PlanTrainer(p, std::move(options));
+  };
 
   /// "mmoe (6f1d…)": the sharing method, and a hash of the whole model and its learning settings.
   [[nodiscard]] ESPALIER_COLD std::string about() const {
@@ -69,10 +71,12 @@ class Models {
     if (models_.empty()) throw ConfigError("search: there is no model, expected at least one");
     if (parameter_.empty()) throw ConfigError("search: the choice of the model has no name");
     for (std::size_t i = 0; i < models_.size(); ++i) {
-      if (models_[i].name.empty()) throw_error<ConfigError>({"search: model ", i + 1, " has no name"});
+      if (models_[i].name.empty())
+        throw_error<ConfigError>({"search: model ", i + 1, " has no name"});
       for (std::size_t j = 0; j < i; ++j) {
         if (models_[i].name == models_[j].name)
-          throw_error<ConfigError>({"search: two models are called '", models_[i].name, "', expected a name each"});
+          throw_error<ConfigError>(
+              {"search: two models are called '", models_[i].name, "', expected a name each"});
       }
     }
   }
@@ -86,20 +90,24 @@ class Models {
     for (const NamedModel& m : models_) names.emplace_back(m.name);
     return search::choice(parameter_, std::move(names));
   }
-  operator Parameter() const { return choice(); }  // NOLINT(google-explicit-constructor): a space lists it
+  operator Parameter() const {
+    return choice();
+  }  // NOLINT(google-explicit-constructor): a space lists it
 
   /// Throws ConfigError if no model has that name.
   [[nodiscard]] ESPALIER_COLD const NamedModel& at(std::string_view name) const {
     for (const NamedModel& m : models_) {
       if (m.name == name) return m;
     }
-    throw_error<ConfigError>({"search: ", parameter_, " is '", name, "', expected one of ", choice().describe()});
+    throw_error<ConfigError>(
+        {"search: ", parameter_, " is '", name, "', expected one of ", choice().describe()});
   }
 
   /// "small: mmoe (6f1d…), large: mmoe (a3b0…)"
   [[nodiscard]] ESPALIER_COLD std::string about() const {
     std::string text;
-    for (const NamedModel& m : models_) text += (text.empty() ? "" : ", ") + m.name + ": " + m.about();
+    for (const NamedModel& m : models_)
+      text += (text.empty() ? "" : ", ") + m.name + ": " + m.about();
     return text;
   }
 
@@ -113,17 +121,18 @@ namespace detail {
 /// What a score by `monitor` reads from a model: for each task, a description of what is measured.
 /// A loss depends on the weights and losses of the tasks. Metrics are in the unit of the label,
 /// regardless of how the model learns it. A custom score may read all tasks.
-[[nodiscard]] ESPALIER_COLD inline std::map<std::string, std::string> tasks_of_score(const NamedModel& of,
-                                                                                     const std::string& monitor,
-                                                                                     bool own_score) {
+[[nodiscard]] ESPALIER_COLD inline std::map<std::string, std::string> tasks_of_score(
+    const NamedModel& of, const std::string& monitor, bool own_score) {
   const PlanView& plan = of.program.plan;
-  const bool by_loss = monitor == "loss" && !own_score, by_auc = monitor == "mean_auc" && !own_score;
+  const bool by_loss = monitor == "loss" && !own_score,
+             by_auc = monitor == "mean_auc" && !own_score;
   const std::size_t only =
       by_loss || by_auc || own_score ? plan.tasks.size() : Monitor::task_of(plan, monitor);
   std::map<std::string, std::string> read;
   for (std::size_t k = 0; k < plan.tasks.size(); ++k) {
     if (only < plan.tasks.size() && k != only) continue;
-    if (by_auc && (plan.tasks[k].label != LabelKind::binary || !Monitor(plan, monitor).decides(k))) continue;
+    if (by_auc && (plan.tasks[k].label != LabelKind::binary || !Monitor(plan, monitor).decides(k)))
+      continue;
     LabelInfo label = plan.schema.labels[k];
     std::string text = features_detail::expected(label);
     if (!by_loss) {
@@ -132,7 +141,8 @@ namespace detail {
     }
     if (const std::string setting = label_setting(label); !setting.empty()) text += ", " + setting;
     if (by_loss) {
-      text += ", weight " + number_text(plan.tasks[k].weight) + ", " + std::string(plan.tasks[k].loss) + " " +
+      text += ", weight " + number_text(plan.tasks[k].weight) + ", " +
+              std::string(plan.tasks[k].loss) + " " +
               loss_probe(of.program.losses[k], plan.tasks[k].label, plan.tasks[k].outputs);
     }
     read[std::string(plan.tasks[k].name)] = text;
@@ -141,7 +151,8 @@ namespace detail {
 }
 
 /// Throws ConfigError if a better score would not mean a better model.
-ESPALIER_COLD inline void require_comparable(const Models& models, const std::string& monitor, bool own_score) {
+ESPALIER_COLD inline void require_comparable(const Models& models, const std::string& monitor,
+                                             bool own_score) {
   const NamedModel& first = models.list().front();
   const auto expected = tasks_of_score(first, monitor, own_score);
   for (const NamedModel& other : models.list()) {
@@ -150,11 +161,13 @@ ESPALIER_COLD inline void require_comparable(const Models& models, const std::st
       const auto here = found.find(task), there = expected.find(task);
       const bool both = here != found.end() && there != expected.end();
       if (both ? here->second == there->second : own_score) return;
-      const auto text = [&](auto at, const auto& all) { return at == all.end() ? "not there" : at->second; };
-      throw_error<ConfigError>({"cross-validation: ", own_score ? "your score" : "'" + monitor + "'",
-                                " of models '", first.name, "' and '", other.name,
-                                "' cannot be compared: task '", task, "' is ", text(there, expected), " in the one, ",
-                                text(here, found), " in the other"});
+      const auto text = [&](auto at, const auto& all) {
+        return at == all.end() ? "not there" : at->second;
+      };
+      throw_error<ConfigError>(
+          {"cross-validation: ", own_score ? "your score" : "'" + monitor + "'", " of models '",
+           first.name, "' and '", other.name, "' cannot be compared: task '", task, "' is ",
+           text(there, expected), " in the one, ", text(here, found), " in the other"});
     };
     for (const auto& entry : expected) require(entry.first);
     for (const auto& entry : found) require(entry.first);

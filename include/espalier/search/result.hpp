@@ -69,13 +69,12 @@ struct Result {
   std::vector<Parameter> parameters{};
   Goal goal = Goal::minimize;
   /// Every trial with every budget that it had, in the order of rungs and trial numbers.
-  std::vector<Outcome>
-      outcomes{};
-  int run = 0;               ///< number of folds that this run scored
-  int read = 0;              ///< number of folds whose scores were in the file
+  std::vector<Outcome> outcomes{};
+  int run = 0;   ///< number of folds that this run scored
+  int read = 0;  ///< number of folds whose scores were in the file
   /// By a signal: `outcomes` then has only the trials that were complete.
   bool interrupted = false;
-  std::string note{};        ///< of the strategy: the space has fewer points than requested
+  std::string note{};  ///< of the strategy: the space has fewer points than requested
 
   /// Every trial with the largest budget that it had, best first.
   [[nodiscard]] ESPALIER_COLD std::vector<Outcome> ranking() const {

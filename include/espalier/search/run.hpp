@@ -45,17 +45,22 @@ namespace detail {
 /// values for it.
 ESPALIER_COLD inline void require_choice(const Space& space, const Parameter& needed) {
   const auto& all = space.parameters();
-  const auto found = std::find_if(all.begin(), all.end(), [&](const Parameter& p) { return p.name == needed.name; });
+  const auto found = std::find_if(all.begin(), all.end(),
+                                  [&](const Parameter& p) { return p.name == needed.name; });
   if (found == all.end()) {
-    throw_error<ConfigError>({"search: the space has no parameter '", needed.name, "', by which the objective chooses: ",
-                              "expected ", needed.describe()});
+    throw_error<ConfigError>({"search: the space has no parameter '", needed.name,
+                              "', by which the objective chooses: ", "expected ",
+                              needed.describe()});
   }
   const auto known = [&](const Json& v) {
     return std::find(needed.choices.begin(), needed.choices.end(), v) != needed.choices.end();
   };
-  if (found->kind == Parameter::Kind::choice && std::all_of(found->choices.begin(), found->choices.end(), known)) return;
-  throw_error<ConfigError>({"search: parameter '", needed.name, "' of the space is ", found->describe(),
-                            ", expected values of ", needed.describe(), ", by which the objective chooses"});
+  if (found->kind == Parameter::Kind::choice &&
+      std::all_of(found->choices.begin(), found->choices.end(), known))
+    return;
+  throw_error<ConfigError>({"search: parameter '", needed.name, "' of the space is ",
+                            found->describe(), ", expected values of ", needed.describe(),
+                            ", by which the objective chooses"});
 }
 
 /// State of one running search.

@@ -70,7 +70,8 @@ struct Parameter {
   /// Number of values; infinity for a real parameter.
   [[nodiscard]] double count() const {
     if (kind == Kind::choice) return static_cast<double>(choices.size());
-    return kind == Kind::real ? std::numeric_limits<double>::infinity() : std::floor(high) - std::ceil(low) + 1;
+    return kind == Kind::real ? std::numeric_limits<double>::infinity()
+                              : std::floor(high) - std::ceil(low) + 1;
   }
   /// All values. Only if count() is finite.
   [[nodiscard]] ESPALIER_COLD std::vector<Json> all() const {

@@ -72,8 +72,8 @@ ESPALIER_COLD inline void require_at_least(std::string_view name, double value, 
     for (Json& point : all) take(std::move(point));
   }
   if (made.values.size() < wanted) {
-    made.note = message({"the space has ", made.values.size(), " points: each is a trial, where ", trials,
-                         " were asked for"});
+    made.note = message({"the space has ", made.values.size(), " points: each is a trial, where ",
+                         trials, " were asked for"});
   }
   return made;
 }

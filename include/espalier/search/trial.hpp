@@ -39,7 +39,9 @@ struct Trial {
   [[nodiscard]] const std::string& text(std::string_view name) const& {
     return at(name, Json::Kind::string).as_string();
   }
-  [[nodiscard]] std::string text(std::string_view name) && { return std::as_const(*this).text(name); }
+  [[nodiscard]] std::string text(std::string_view name) && {
+    return std::as_const(*this).text(name);
+  }
 
   /// "learning_rate 0.00123, balance equal"
   [[nodiscard]] ESPALIER_COLD std::string describe() const {
@@ -55,9 +57,10 @@ struct Trial {
     if (value.is_string()) return value.as_string();
     const double number = value.is_number() ? value.as_number() : std::nan("");
     char buffer[40];
-    std::snprintf(buffer, sizeof buffer,
-                  number == std::floor(number) && std::abs(number) <= Json::max_integer ? "%.0f" : "%.4g",
-                  number);
+    std::snprintf(
+        buffer, sizeof buffer,
+        number == std::floor(number) && std::abs(number) <= Json::max_integer ? "%.0f" : "%.4g",
+        number);
     return buffer;
   }
 
@@ -86,8 +89,7 @@ struct FoldRun {
   std::uint64_t seed = 0;  ///< depends only on the seed of the search, the trial and the fold
   /// Maximum number of threads to use: other folds run at the same time. The score must not depend
   /// on it.
-  int threads =
-      1;
+  int threads = 1;
   const std::atomic<bool>* stop = nullptr;  ///< stop flag of the search
 
   /// Whether the search is interrupted. The returned score is then discarded, so return soon.
@@ -104,8 +106,7 @@ struct Objective {
   int folds = 1;
   Goal goal = Goal::minimize;
   /// Short description of data and model: a score file with another description is refused.
-  std::string
-      about{};
+  std::string about{};
   /// Choices that `score` reads by name, independent of the other parameters. The space must
   /// contain each of them, with values among these.
   std::vector<Parameter> parameters{};

@@ -22,8 +22,10 @@ struct NamedFile {
 };
 
 [[nodiscard]] ESPALIER_COLD inline std::vector<NamedFile> output_files(const TrainerOptions& o) {
-  std::vector<NamedFile> files{{"checkpoint", o.checkpoint.text()}, {"history", o.history.text()},
-                               {"curves", o.curves.text()}, {"diagnose", o.diagnose.text()}};
+  std::vector<NamedFile> files{{"checkpoint", o.checkpoint.text()},
+                               {"history", o.history.text()},
+                               {"curves", o.curves.text()},
+                               {"diagnose", o.diagnose.text()}};
   if (const std::string& diagnose = o.diagnose.text(); !diagnose.empty())
     files.push_back({"the picture of diagnose", with_ending(diagnose, ".svg")});
   if (!o.checkpoint.empty()) files.push_back({"resume", resume_path(o.checkpoint)});
@@ -50,29 +52,34 @@ ESPALIER_COLD inline void check_options(const TrainerOptions& o) {
   if (o.plateau) {
     o.plateau->check();
     if (o.patience > 0 && o.plateau->patience >= o.patience) {
-      throw_error<ConfigError>({"plateau: patience is ", o.plateau->patience, ", expected less than that of early stopping, ",
-                                o.patience, ", which ends the run before the learning rate falls"});
+      throw_error<ConfigError>({"plateau: patience is ", o.plateau->patience,
+                                ", expected less than that of early stopping, ", o.patience,
+                                ", which ends the run before the learning rate falls"});
     }
   }
   const std::string_view curves = o.curves.text();
   const auto is_table = [](std::string_view what, std::string_view file) {
     if (file.empty() || file.ends_with(".jsonl") || file.ends_with(".csv")) return;
-    throw_error<ConfigError>({what, " file '", file, "': expected a name that ends in .csv or .jsonl"});
+    throw_error<ConfigError>(
+        {what, " file '", file, "': expected a name that ends in .csv or .jsonl"});
   };
   is_table("history", o.history.text());
   is_table("diagnose", o.diagnose.text());
   if (!curves.empty() && !curves.ends_with(".svg")) {
-    throw_error<ConfigError>({"curves file '", o.curves.text(), "': expected a name that ends in .svg"});
+    throw_error<ConfigError>(
+        {"curves file '", o.curves.text(), "': expected a name that ends in .svg"});
   }
   require_aggregator_factory(o.balance);
   const std::vector<NamedFile> files = output_files(o);
   for (std::size_t i = 0; i < files.size(); ++i) {
     for (std::size_t j = 0; j < i; ++j) {
       if (files[i].path != files[j].path) continue;
-      throw_error<ConfigError>({files[j].what, " and ", files[i].what, " are both '", files[i].path, "', expected files of their own"});
+      throw_error<ConfigError>({files[j].what, " and ", files[i].what, " are both '", files[i].path,
+                                "', expected files of their own"});
     }
   }
-  if (o.resume && o.checkpoint.empty()) throw ConfigError("resume is set, but no checkpoint to resume from");
+  if (o.resume && o.checkpoint.empty())
+    throw ConfigError("resume is set, but no checkpoint to resume from");
 }
 
 /// Creates the folders of all output files, so that errors appear before training. Throws IoError
@@ -82,7 +89,8 @@ ESPALIER_COLD inline void make_folders_of(const TrainerOptions& o) {
     std::string folder = file_detail::split(file.path).folder;
     if (folder.size() > 1) folder.pop_back();
     if (!folder.empty()) make_folders(folder);
-    if (is_folder(file.path)) throw_error<IoError>({file.what, " file '", file.path, "' is a folder"});
+    if (is_folder(file.path))
+      throw_error<IoError>({file.what, " file '", file.path, "' is a folder"});
   }
   if (!o.events.empty()) make_folders(o.events);
 }
@@ -90,7 +98,8 @@ ESPALIER_COLD inline void make_folders_of(const TrainerOptions& o) {
 /// Throws IoError if an output file cannot be written, before the first epoch instead of after it.
 ESPALIER_COLD inline void require_writable_files(const TrainerOptions& o) {
   for (const NamedFile& file : output_files(o)) require_writable(file.path);
-  if (!o.events.empty()) require_writable(o.events.text() + (o.events.text().ends_with('/') ? "" : "/") + "events");
+  if (!o.events.empty())
+    require_writable(o.events.text() + (o.events.text().ends_with('/') ? "" : "/") + "events");
 }
 
 }  // namespace espalier

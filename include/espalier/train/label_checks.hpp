@@ -26,28 +26,31 @@ ESPALIER_COLD inline void require_label_columns(const Schema& schema, const Data
     try {
       static_cast<void>(train.table().column(label.column));
     } catch (const DataError& error) {
-      throw_error<DataError>({error.what(), ". It is the label of task '", label.name,
-                              "': derive it with Table::derive, of a file in the third argument of read_csv<Model>"});
+      throw_error<DataError>(
+          {error.what(), ". It is the label of task '", label.name,
+           "': derive it with Table::derive, of a file in the third argument of read_csv<Model>"});
     }
   }
 }
 
 /// Throws DataError if the split has no rows, with the reason.
-ESPALIER_COLD inline void require_rows(std::string_view split, const Dataset& data, std::string_view expected) {
+ESPALIER_COLD inline void require_rows(std::string_view split, const Dataset& data,
+                                       std::string_view expected) {
   if (data.size() > 0) return;
   std::string from;
   if (data.has_table()) {
     const Table& table = data.table();
-    from = table.rows() == 0 ? message({": ", table.source, " has no rows"})
-                             : message({": it has none of the ", table.rows(), " rows of ", table.source});
+    from = table.rows() == 0
+               ? message({": ", table.source, " has no rows"})
+               : message({": it has none of the ", table.rows(), " rows of ", table.source});
   }
   throw_error<DataError>({"the ", split, " split is empty", from, expected});
 }
 
 /// Throws DataError if the loss of a label at a logit of 0 is not finite in float. Checks, for each
 /// task with one output, the label of largest magnitude.
-ESPALIER_COLD inline void require_finite_losses(const Program<float, Cpu>& program, const Dataset& data,
-                                                const EncodedData& encoded) {
+ESPALIER_COLD inline void require_finite_losses(const Program<float, Cpu>& program,
+                                                const Dataset& data, const EncodedData& encoded) {
   for (std::size_t k = 0; k < program.plan.tasks.size(); ++k) {
     const LabelInfo& label = program.plan.schema.labels[k];
     if (program.plan.tasks[k].outputs != 1) continue;
@@ -59,10 +62,12 @@ ESPALIER_COLD inline void require_finite_losses(const Program<float, Cpu>& progr
     if (labels.empty() || std::isnan(labels[worst])) continue;
     std::array<float, 1> logit{0}, gradient{};
     const LabelScale scale = encoded.label_scale(k);
-    const double loss = program.losses[k].evaluate({logit.data(), 1, 1, 1}, &labels[worst], nullptr, 1.0F,
-                                                   {gradient.data(), 1, 1, 1}, static_cast<float>(scale.deviation));
+    const double loss =
+        program.losses[k].evaluate({logit.data(), 1, 1, 1}, &labels[worst], nullptr, 1.0F,
+                                   {gradient.data(), 1, 1, 1}, static_cast<float>(scale.deviation));
     if (std::isfinite(loss)) continue;
-    throw_error<DataError>({data.table().where(data.rows()[worst]), ": label '", label.column, "' of task '", label.name, "' is ",
+    throw_error<DataError>({data.table().where(data.rows()[worst]), ": label '", label.column,
+                            "' of task '", label.name, "' is ",
                             decimal(scale.to_label(static_cast<double>(labels[worst])), 6),
                             ": its loss is infinite in float; expected labels of a moderate size"});
   }
@@ -70,8 +75,8 @@ ESPALIER_COLD inline void require_finite_losses(const Program<float, Cpu>& progr
 
 /// One line for each task that cannot learn from its training labels: there are none, or all have
 /// the same value.
-[[nodiscard]] ESPALIER_COLD inline std::vector<std::string> label_notes(const PlanView& plan, const EncodedData& train,
-                                                                        const std::vector<LabelState>& states) {
+[[nodiscard]] ESPALIER_COLD inline std::vector<std::string> label_notes(
+    const PlanView& plan, const EncodedData& train, const std::vector<LabelState>& states) {
   std::vector<std::string> notes;
   for (std::size_t k = 0; k < plan.tasks.size(); ++k) {
     const LabelInfo& label = plan.schema.labels[k];
@@ -93,10 +98,12 @@ ESPALIER_COLD inline void require_finite_losses(const Program<float, Cpu>& progr
     if (label.kind == LabelKind::classes && !states[k].classes.empty()) {
       value = "'" + states[k].classes[static_cast<std::size_t>(*first)] + "'";
     }
-    std::string note = task + "has one label only in the training split, " + value + ": there is nothing to tell apart";
+    std::string note = task + "has one label only in the training split, " + value +
+                       ": there is nothing to tell apart";
     if (!states[k].texts.empty()) {
       const std::vector<std::string> texts(label.texts.begin(), label.texts.end());
-      note += "; its column holds " + features_detail::quoted(states[k].texts) + ", ones are " + features_detail::quoted(texts);
+      note += "; its column holds " + features_detail::quoted(states[k].texts) + ", ones are " +
+              features_detail::quoted(texts);
     }
     notes.push_back(note);
   }
@@ -104,9 +111,8 @@ ESPALIER_COLD inline void require_finite_losses(const Program<float, Cpu>& progr
 }
 
 /// A line about the task that contributes more than 95 % of the weighted loss, if there is one.
-[[nodiscard]] ESPALIER_COLD inline std::optional<std::string> dominance_note(const PlanView& plan,
-                                                                             std::span<const double> losses,
-                                                                             std::span<const double> weights) {
+[[nodiscard]] ESPALIER_COLD inline std::optional<std::string> dominance_note(
+    const PlanView& plan, std::span<const double> losses, std::span<const double> weights) {
   constexpr double nearly_all = 0.95;
   double sum = 0;
   std::size_t largest = 0, learnt = 0;
@@ -121,9 +127,11 @@ ESPALIER_COLD inline void require_finite_losses(const Program<float, Cpu>& progr
   if (learnt < 2 || !(parts[largest] > nearly_all * sum)) return std::nullopt;
   const LabelInfo& label = plan.schema.labels[largest];
   const bool as_is = label.kind == LabelKind::real && !label.standardize;
-  return "task '" + std::string(label.name) + "' makes up " + decimal(100 * parts[largest] / sum, 3) +
+  return "task '" + std::string(label.name) + "' makes up " +
+         decimal(100 * parts[largest] / sum, 3) +
          " % of the weighted loss: the other tasks learn little beside it. " +
-         (as_is ? "Standardise its labels (Label<\"" + std::string(label.column) + "\", Standardize>), lower its Weight"
+         (as_is ? "Standardise its labels (Label<\"" + std::string(label.column) +
+                      "\", Standardize>), lower its Weight"
                 : "Lower its Weight") +
          ", or choose a way to balance (TrainerOptions::balance)";
 }

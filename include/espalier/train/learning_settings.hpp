@@ -23,10 +23,12 @@ template <class T>
   std::vector<T> logits(2 * static_cast<std::size_t>(outputs)), gradient(logits.size());
   std::string text;
   for (const double scale : {1.0, 1000.0}) {
-    for (std::size_t i = 0; i < logits.size(); ++i) logits[i] = static_cast<T>(scale * (0.75 - static_cast<double>(i % 3)));
-    const double value = loss.evaluate({logits.data(), outputs, 2, outputs}, labels.data(), nullptr, T{1},
-                                       {gradient.data(), outputs, 2, outputs}, T{1});
-    text += (text.empty() ? "" : ", ") + decimal(value, 5) + " and " + decimal(static_cast<double>(gradient[0]), 5);
+    for (std::size_t i = 0; i < logits.size(); ++i)
+      logits[i] = static_cast<T>(scale * (0.75 - static_cast<double>(i % 3)));
+    const double value = loss.evaluate({logits.data(), outputs, 2, outputs}, labels.data(), nullptr,
+                                       T{1}, {gradient.data(), outputs, 2, outputs}, T{1});
+    text += (text.empty() ? "" : ", ") + decimal(value, 5) + " and " +
+            decimal(static_cast<double>(gradient[0]), 5);
   }
   text += " at two probes";
   if (kind != LabelKind::classes) return text;
@@ -35,7 +37,8 @@ template <class T>
     const T label = static_cast<T>(c);
     std::fill(logits.begin(), logits.end(), T{0});
     text += " " + decimal(loss.evaluate({logits.data(), outputs, 1, outputs}, &label, nullptr, T{1},
-                                        {gradient.data(), outputs, 1, outputs}, T{1}), 5);
+                                        {gradient.data(), outputs, 1, outputs}, T{1}),
+                          5);
   }
   return text;
 }
@@ -71,7 +74,8 @@ template <class T, class Device>
     for (const double rate : {node.dropout_rate, node.epsilon, node.scale, node.loss_weight}) {
       if (rate != 0) lines.push_back("rate" + name + number_text(rate));
     }
-    if (node.min_propensity != 0) lines.push_back("bound" + name + number_text(node.min_propensity));
+    if (node.min_propensity != 0)
+      lines.push_back("bound" + name + number_text(node.min_propensity));
   }
   return lines;
 }

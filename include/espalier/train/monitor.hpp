@@ -49,13 +49,15 @@ class Monitor {
     Report report;
     double labelled = 0;
     for (std::size_t k = 0; k < plan_.tasks.size(); ++k) {
-      report.tasks.push_back(of_constants(k, validation.label(k), validation.weights, validation.groups));
+      report.tasks.push_back(
+          of_constants(k, validation.label(k), validation.weights, validation.groups));
       if (decides(k)) labelled += report.tasks.back().labelled > 0 ? 1 : 0;
     }
     if (std::isnan(value(report, labelled > 0 ? 0 : std::nan("")))) {
-      throw_error<DataError>({"monitor '", what_,
-                              "' is undefined on the validation split: it has no labels for it, or ",
-                              "only one class of them"});
+      throw_error<DataError>(
+          {"monitor '", what_,
+           "' is undefined on the validation split: it has no labels for it, or ",
+           "only one class of them"});
     }
   }
 
@@ -82,14 +84,16 @@ class Monitor {
   }
 
   /// Index of the task that "task/metric" names. Throws ConfigError if there is none.
-  [[nodiscard]] ESPALIER_COLD static std::size_t task_of(const PlanView& plan, std::string_view what) {
+  [[nodiscard]] ESPALIER_COLD static std::size_t task_of(const PlanView& plan,
+                                                         std::string_view what) {
     std::string names;
     std::size_t found = plan.tasks.size();
     for (std::size_t k = 0; k < plan.tasks.size(); ++k) {
       // May contain '/': the longest match counts.
       const std::string_view name = plan.tasks[k].name;
       names += ", '" + std::string(name) + "/<metric>'";
-      if (what.size() <= name.size() || !what.starts_with(name) || what[name.size()] != '/') continue;
+      if (what.size() <= name.size() || !what.starts_with(name) || what[name.size()] != '/')
+        continue;
       if (found == plan.tasks.size() || name.size() > plan.tasks[found].name.size()) found = k;
     }
     if (found == plan.tasks.size())
@@ -103,7 +107,8 @@ class Monitor {
   /// weight 0.
   [[nodiscard]] bool decides(std::size_t task) const {
     const auto weighs = [](const TaskInfo& t) { return t.weight > 0; };
-    return weighs(plan_.tasks[task]) || std::none_of(plan_.tasks.begin(), plan_.tasks.end(), weighs);
+    return weighs(plan_.tasks[task]) ||
+           std::none_of(plan_.tasks.begin(), plan_.tasks.end(), weighs);
   }
 
  private:
@@ -113,8 +118,9 @@ class Monitor {
                                                       Groups groups) const {
     const LabelInfo& label = plan_.schema.labels[task];
     const auto outputs = static_cast<std::size_t>(plan_.tasks[task].outputs);
-    const std::vector<float> constant(labels.size() * outputs,
-                                      label.kind == LabelKind::classes ? 1.0F / static_cast<float>(outputs) : 0.5F);
+    const std::vector<float> constant(
+        labels.size() * outputs,
+        label.kind == LabelKind::classes ? 1.0F / static_cast<float>(outputs) : 0.5F);
     EvaluateOptions options;
     options.weights = weights;
     options.groups = grouping_(groups);

@@ -37,8 +37,10 @@ class Recorder {
       history_.truncate(loop.epoch);
     }
     const auto* folder = event_folder_.functions();
-    if (folder != nullptr && !over) events_ = folder->open(event_folder_, resumed ? loop.step + 1 : 0);
-    if (options.progress != ShowProgress::never) progress_ = std::make_unique<Progress>(tasks_, options.epochs);
+    if (folder != nullptr && !over)
+      events_ = folder->open(event_folder_, resumed ? loop.step + 1 : 0);
+    if (options.progress != ShowProgress::never)
+      progress_ = std::make_unique<Progress>(tasks_, options.epochs);
     losses_.resize(tasks_.size());
   }
 
@@ -64,10 +66,13 @@ class Recorder {
     HistoryRow row;
     row.epoch = info.epoch;
     row.step = loop.step;
-    const auto add = [&](std::string name, double value) { row.values.emplace_back(std::move(name), value); };
+    const auto add = [&](std::string name, double value) {
+      row.values.emplace_back(std::move(name), value);
+    };
     add("learning_rate", info.learning_rate);
     add("train/loss", info.train_loss);
-    for (std::size_t k = 0; k < tasks_.size(); ++k) add("train/" + tasks_[k] + "/loss", info.task_losses[k]);
+    for (std::size_t k = 0; k < tasks_.size(); ++k)
+      add("train/" + tasks_[k] + "/loss", info.task_losses[k]);
     if (info.validation != nullptr) {
       add("valid/loss", info.validation_loss);
       for (const TaskReport& task : info.validation->tasks) {
@@ -96,14 +101,16 @@ class Recorder {
   void finish(const LoopState& loop) {
     require_events();
     const auto* file = curves_file_.functions();
-    if (file != nullptr && !history_.rows().empty()) file->write(curves_file_, history_, loop.best_epoch);
+    if (file != nullptr && !history_.rows().empty())
+      file->write(curves_file_, history_, loop.best_epoch);
   }
 
   /// Prints which finished epochs are missing in the history file of a resumed run.
   ESPALIER_COLD void say_missing(const LoopState& loop) const {
     const int last = history_.rows().empty() ? 0 : history_.rows().back().epoch;
     if (history_file_.empty() || last >= loop.epoch) return;
-    say(message({"history file ", history_file_.text(), " lacks epochs ", last + 1, " to ", loop.epoch, " of this run"}));
+    say(message({"history file ", history_file_.text(), " lacks epochs ", last + 1, " to ",
+                 loop.epoch, " of this run"}));
   }
 
   /// Prints a line on standard error, unless progress is off.

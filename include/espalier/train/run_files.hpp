@@ -41,12 +41,17 @@ struct CheckpointFunctions {
 
   /// The file to resume from; null if it does not exist.
   static File open(const std::string& checkpoint) {
-    return resume_exists(checkpoint) ? std::make_shared<const SafetensorsFile>(resume_path(checkpoint)) : File();
+    return resume_exists(checkpoint)
+               ? std::make_shared<const SafetensorsFile>(resume_path(checkpoint))
+               : File();
   }
 
-  static void save_run(const RunParts& run, const Features& features, const LossWeighting& balance, const LoopState& loop) {
-    save_resume(run.options.checkpoint, run.program.plan, features.state(),
-                {run.parameters, run.optimizer, run.best, balance.state(), run.settings(), &run.average}, loop);
+  static void save_run(const RunParts& run, const Features& features, const LossWeighting& balance,
+                       const LoopState& loop) {
+    save_resume(
+        run.options.checkpoint, run.program.plan, features.state(),
+        {run.parameters, run.optimizer, run.best, balance.state(), run.settings(), &run.average},
+        loop);
   }
 
   /// `batch`: samples per step. Throws CheckpointError if the position of the run is not the start
@@ -57,14 +62,15 @@ struct CheckpointFunctions {
     LoopState loop = load_resume(file, run.program.plan, view);
     checkpoint_detail::naming(file, [&] { balance.restore(view.balance); });
     if (loop.position >= run.training_rows || loop.position % batch != 0) {
-      throw_error<CheckpointError>({file.path(), ": position is ", loop.position,
-                                    ", expected the start of a batch"});
+      throw_error<CheckpointError>(
+          {file.path(), ": position is ", loop.position, ", expected the start of a batch"});
     }
     return loop;
   }
 
-  static void save(const std::string& path, const PlanView& plan, const Parameters<float>& parameters,
-                   const Features& features, const SavedMetrics& metrics) {
+  static void save(const std::string& path, const PlanView& plan,
+                   const Parameters<float>& parameters, const Features& features,
+                   const SavedMetrics& metrics) {
     save_model(path, plan, parameters, features.state(), metrics);
   }
 
@@ -87,7 +93,9 @@ struct HistoryFunctions {
   static void write_file(const History& history, const std::string& path) { history.write(path); }
 
   /// Reads the file; an empty history if it does not exist.
-  static History read_file(const std::string& path) { return file_exists(path) ? History::read(path) : History(); }
+  static History read_file(const std::string& path) {
+    return file_exists(path) ? History::read(path) : History();
+  }
 
   decltype(&write_file) write;
   decltype(&read_file) read;
@@ -121,7 +129,8 @@ struct CurveFunctions {
 
 #if ESPALIER_DEFINE
 ESPALIER_INLINE const CheckpointFunctions& CheckpointFunctions::all() {
-  static constexpr CheckpointFunctions functions{&open, &espalier::restore_features, &load_run, &save_run, &save};
+  static constexpr CheckpointFunctions functions{&open, &espalier::restore_features, &load_run,
+                                                 &save_run, &save};
   return functions;
 }
 

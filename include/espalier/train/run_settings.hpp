@@ -17,32 +17,38 @@ namespace espalier {
 /// Lines of the form "what: value". Leaves out the number of epochs (unless the schedule depends on
 /// it), threads, patience, and the destinations of reports.
 template <class T, class Device>
-[[nodiscard]] std::vector<std::string> run_settings(const Program<T, Device>& program, const TrainerOptions& o,
-                                                    Index training_rows, Index validation_rows) {
-  const auto or_none = [](const std::string& text) { return text.empty() ? std::string("none") : text; };
+[[nodiscard]] std::vector<std::string> run_settings(const Program<T, Device>& program,
+                                                    const TrainerOptions& o, Index training_rows,
+                                                    Index validation_rows) {
+  const auto or_none = [](const std::string& text) {
+    return text.empty() ? std::string("none") : text;
+  };
   std::string frozen;
   for (const std::string& pattern : o.freeze) frozen += (frozen.empty() ? "" : " ") + pattern;
   std::string groups;
-  for (const ParameterGroup& group : o.groups) groups += (groups.empty() ? "" : ", ") + describe(group);
+  for (const ParameterGroup& group : o.groups)
+    groups += (groups.empty() ? "" : ", ") + describe(group);
   std::string schedule = o.schedule.describe();
-  if (schedule != Schedule().describe()) schedule += " over " + std::to_string(o.epochs) + " epochs";
-  std::vector<std::string> lines{"seed: " + std::to_string(o.seed),
-                                 "batch_size: " + std::to_string(o.batch_size),
-                                 "precision: " + std::string(o.precision.name()),
-                                 "optimizer: " + o.optimizer.describe(),
-                                 "schedule: " + schedule,
-                                 "plateau: " + (o.plateau ? o.plateau->describe() : "none"),
-                                 "max_gradient_norm: " + number_text(o.max_gradient_norm),
-                                 "balance: " + o.balance.describe() +
-                                     (o.balance_on == BalanceOn::representation ? " on representations" : ""),
-                                 "freeze: " + or_none(frozen),
-                                 "groups: " + or_none(groups),
-                                 "average: " + (o.average ? o.average->describe() : "none"),
-                                 "monitor: " + o.monitor,
-                                 "group: " + or_none(o.group.text()),
-                                 "sample_weight: " + or_none(o.sample_weight),
-                                 "training rows: " + std::to_string(training_rows),
-                                 "validation rows: " + std::to_string(validation_rows)};
+  if (schedule != Schedule().describe())
+    schedule += " over " + std::to_string(o.epochs) + " epochs";
+  std::vector<std::string> lines{
+      "seed: " + std::to_string(o.seed),
+      "batch_size: " + std::to_string(o.batch_size),
+      "precision: " + std::string(o.precision.name()),
+      "optimizer: " + o.optimizer.describe(),
+      "schedule: " + schedule,
+      "plateau: " + (o.plateau ? o.plateau->describe() : "none"),
+      "max_gradient_norm: " + number_text(o.max_gradient_norm),
+      "balance: " + o.balance.describe() +
+          (o.balance_on == BalanceOn::representation ? " on representations" : ""),
+      "freeze: " + or_none(frozen),
+      "groups: " + or_none(groups),
+      "average: " + (o.average ? o.average->describe() : "none"),
+      "monitor: " + o.monitor,
+      "group: " + or_none(o.group.text()),
+      "sample_weight: " + or_none(o.sample_weight),
+      "training rows: " + std::to_string(training_rows),
+      "validation rows: " + std::to_string(validation_rows)};
   for (std::string& line : learning_settings(program)) lines.push_back(std::move(line));
   return lines;
 }

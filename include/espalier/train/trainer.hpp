@@ -97,10 +97,13 @@ class PlanTrainer {
                                                                     Index batch) const;
 
   [[nodiscard]] bool out_of_patience(const LoopState& loop) const {
-    return options_.patience > 0 && loop.best_epoch > 0 && loop.epoch - loop.best_epoch >= options_.patience;
+    return options_.patience > 0 && loop.best_epoch > 0 &&
+           loop.epoch - loop.best_epoch >= options_.patience;
   }
 
-  [[nodiscard]] bool finished(const LoopState& loop) const { return loop.stopped || loop.epoch >= options_.epochs; }
+  [[nodiscard]] bool finished(const LoopState& loop) const {
+    return loop.stopped || loop.epoch >= options_.epochs;
+  }
 
   [[nodiscard]] RunParts parts(TrainExecutor<float>& executor, Parameters<float>& best,
                                const Splits& splits) const;
@@ -151,7 +154,7 @@ class PlanTrainer {
   std::optional<LossWeighting> balance_;
   /// Uses executor_; for a gradient method.
   std::unique_ptr<AggregatorFactory::Pass> task_gradients_;
-  std::shared_ptr<Diagnosis<float>> diagnosis_;           ///< uses executor_; if requested
+  std::shared_ptr<Diagnosis<float>> diagnosis_;  ///< uses executor_; if requested
   Recorder recorder_;
   bool said_dominance_ = false;  ///< in this run
   // State of the current step:

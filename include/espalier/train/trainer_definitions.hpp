@@ -49,7 +49,8 @@ ESPALIER_COLD ESPALIER_INLINE FitResult PlanTrainer::fit(const Dataset& train,
                                                          const Dataset& valid) {
   make_folders_of(options_);
   require_rows("training", train, "");
-  if (valid.has_table()) require_rows("validation", valid, "; expected some, or none given: fit(train)");
+  if (valid.has_table())
+    require_rows("validation", valid, "; expected some, or none given: fit(train)");
   if (options_.plateau && valid.size() == 0)
     throw ConfigError(
         "plateau is set, and fit() has no validation split on which it waits for something better");
@@ -289,8 +290,10 @@ ESPALIER_COLD ESPALIER_INLINE FitResult PlanTrainer::run(const Splits& splits, L
   const bool best_are_there =
       options_.restore_best || (loop.best_epoch == loop.epoch && loop.position == 0);
   if (best_are_there) metrics_ = loop.best_metrics;
-  if (!over && !result.interrupted && metrics_.epoch > 0 && options_.progress != ShowProgress::never) {
-    for (const std::string& note : constant_notes(program_.plan, metrics_.report, splits.valid)) recorder_.say(note);
+  if (!over && !result.interrupted && metrics_.epoch > 0 &&
+      options_.progress != ShowProgress::never) {
+    for (const std::string& note : constant_notes(program_.plan, metrics_.report, splits.valid))
+      recorder_.say(note);
   }
   const bool drawn = options_.curves.empty() || (over && file_exists(options_.curves.text()));
   if (!drawn) recorder_.finish(loop);

@@ -24,7 +24,8 @@ struct AdaTT {
   static constexpr bool fits() {
     static_assert(Own > 0, "espalier: AdaTT needs at least one expert of each task");
     static_assert(Shared >= 0, "espalier: AdaTT's number of shared experts must not be negative");
-    static_assert(sizeof...(Encoders) > 0, "espalier: AdaTT needs an encoder for each level, one at least");
+    static_assert(sizeof...(Encoders) > 0,
+                  "espalier: AdaTT needs an encoder for each level, one at least");
     return Own > 0 && Shared >= 0 && sizeof...(Encoders) > 0;
   }
 
@@ -42,13 +43,15 @@ struct AdaTT {
 
  private:
   template <class Encoder, class... Tasks, class Builder, std::size_t N>
-  static constexpr std::array<Block, N> one(Builder& b, const std::array<Block, N>& h, std::size_t level) {
+  static constexpr std::array<Block, N> one(Builder& b, const std::array<Block, N>& h,
+                                            std::size_t level) {
     const bool last = level + 1 == sizeof...(Encoders);
     const auto path = b.scope("level", static_cast<int>(level));
     std::array<detail::Group, N> groups{};
     if constexpr (Shared > 0) {
       groups[N - 1] = detail::under(b, "shared", [&] {
-        return detail::Group{Parallel<Encoder>::template fold<Shared>(b, h[N - 1], "expert"), Shared};
+        return detail::Group{Parallel<Encoder>::template fold<Shared>(b, h[N - 1], "expert"),
+                             Shared};
       });
     }
     detail::each_task<Tasks...>(b, false, [&](int k) {
@@ -57,7 +60,8 @@ struct AdaTT {
     });
     std::array<Block, N> out{};
     if (Shared > 0 && !last) {
-      out[N - 1] = detail::under(b, "shared", [&] { return fuse(b, groups, groups[N - 1], h[N - 1]); });
+      out[N - 1] =
+          detail::under(b, "shared", [&] { return fuse(b, groups, groups[N - 1], h[N - 1]); });
     }
     detail::each_task<Tasks...>(b, last, [&](int k) {
       const auto at = static_cast<std::size_t>(k);
@@ -67,9 +71,11 @@ struct AdaTT {
   }
 
   template <class Builder, std::size_t N>
-  static constexpr Block fuse(Builder& b, const std::array<detail::Group, N>& groups, const detail::Group& own, Block h) {
+  static constexpr Block fuse(Builder& b, const std::array<detail::Group, N>& groups,
+                              const detail::Group& own, Block h) {
     constexpr int count = static_cast<int>(N);
-    const Block all = detail::mix_groups(b, groups.data(), count, detail::fold_gate(b, h, (count - 1) * Own + Shared));
+    const Block all = detail::mix_groups(b, groups.data(), count,
+                                         detail::fold_gate(b, h, (count - 1) * Own + Shared));
     const auto path = b.scope("own");
     Block native = own.experts;
     if (own.count > 1) {

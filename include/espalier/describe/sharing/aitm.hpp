@@ -29,27 +29,32 @@ template <class Sharing, Weight Strength, FixedString... Steps>
 struct AitmWith {
   using Below = typename detail::SharingBelow<Sharing>::type;
   using Names = detail::NameList<Steps...>;
-  using Operations = JoinUnique<typename Below::Operations,
-                                TypeList<ops::Dense, ops::Copy, ops::AttentionPool, ops::Calibrate, detail::ChainWidth>>;
+  using Operations =
+      JoinUnique<typename Below::Operations, TypeList<ops::Dense, ops::Copy, ops::AttentionPool,
+                                                      ops::Calibrate, detail::ChainWidth>>;
   static constexpr std::string_view name = "aitm";
   static constexpr bool brings_towers = true;
 
   template <class InputsType, class... Tasks>
   static constexpr bool fits() {
-    static_assert(sizeof...(Steps) >= 2, "espalier: Aitm names the steps of the chain, two tasks at least");
-    static_assert(Strength.value >= 0, "espalier: the weight of Aitm's calibrator must not be negative");
+    static_assert(sizeof...(Steps) >= 2,
+                  "espalier: Aitm names the steps of the chain, two tasks at least");
+    static_assert(Strength.value >= 0,
+                  "espalier: the weight of Aitm's calibrator must not be negative");
     static_assert(Names::differ, "espalier: Aitm names a task twice");
     constexpr bool sound = sizeof...(Steps) >= 2 && Strength.value >= 0 && Names::differ;
     constexpr bool known = Names::template are_tasks<Tasks...>;
     constexpr bool binary = detail::chain_is_binary<Names, Tasks...>;
     static_assert(known, "espalier: Aitm names a task that the model does not have");
-    static_assert(binary, "espalier: the steps of Aitm are probabilities: tasks with BinaryCrossEntropy");
+    static_assert(binary,
+                  "espalier: the steps of Aitm are probabilities: tasks with BinaryCrossEntropy");
     return sound && known && binary && detail::fits<Below, InputsType, Tasks...>();
   }
 
   template <class InputsType, class... Tasks, class Builder>
   static constexpr std::array<Block, sizeof...(Tasks)> fold(Builder& b) {
-    constexpr std::array<int, sizeof...(Steps)> steps{detail::task_number<Tasks...>(Steps.view())...};
+    constexpr std::array<int, sizeof...(Steps)> steps{
+        detail::task_number<Tasks...>(Steps.view())...};
     // Each step but the last is read by the next ones.
     for (std::size_t i = 0; i + 1 < steps.size(); ++i) b.read_by_others(steps[i]);
     return Below::template fold<InputsType, Tasks...>(b);
@@ -58,10 +63,12 @@ struct AitmWith {
   template <class... Tasks, class Builder>
   static constexpr std::array<Block, sizeof...(Tasks)> fold_towers(
       Builder& b, const std::array<Block, sizeof...(Tasks)>& in) {
-    constexpr std::array<int, sizeof...(Steps)> steps{detail::task_number<Tasks...>(Steps.view())...};
+    constexpr std::array<int, sizeof...(Steps)> steps{
+        detail::task_number<Tasks...>(Steps.view())...};
     std::array<Block, sizeof...(Tasks)> h{}, logits{};
     detail::with_each<Tasks...>([&]<class Task>(int k) {
-      h[static_cast<std::size_t>(k)] = detail::fold_tower<Task>(b, in[static_cast<std::size_t>(k)], k);
+      h[static_cast<std::size_t>(k)] =
+          detail::fold_tower<Task>(b, in[static_cast<std::size_t>(k)], k);
     });
     for (std::size_t i = 1; i < steps.size(); ++i) {
       const auto k = static_cast<std::size_t>(steps[i]);
@@ -73,9 +80,11 @@ struct AitmWith {
       h[k] = transfer(b, before, h[k]);
     }
     // Through the calibrator, a step's head also learns from the next step's loss.
-    for (const int k : steps) b.read_by_others(k, Strength.value > 0 && k != steps[steps.size() - 1]);
+    for (const int k : steps)
+      b.read_by_others(k, Strength.value > 0 && k != steps[steps.size() - 1]);
     detail::with_each<Tasks...>([&]<class Task>(int k) {
-      logits[static_cast<std::size_t>(k)] = detail::fold_head<Task>(b, h[static_cast<std::size_t>(k)], k);
+      logits[static_cast<std::size_t>(k)] =
+          detail::fold_head<Task>(b, h[static_cast<std::size_t>(k)], k);
     });
     for (std::size_t i = 1; i < steps.size() && Strength.value > 0; ++i) {
       Node node;

@@ -19,7 +19,8 @@ struct Branch {
 /// the trunk.
 template <class Trunk, class... Bs>
 struct Branches {
-  using Operations = JoinUnique<typename EncoderOf<Trunk>::Operations, typename Bs::Layers::Operations...>;
+  using Operations =
+      JoinUnique<typename EncoderOf<Trunk>::Operations, typename Bs::Layers::Operations...>;
   static constexpr std::string_view name = "branches";
 
   template <class InputsType, class... Tasks>
@@ -51,7 +52,8 @@ struct Branches {
   }
 
   template <class B, class... Tasks, class Builder>
-  static constexpr void one(Builder& b, Block trunk, int branch, std::array<Block, sizeof...(Tasks)>& out) {
+  static constexpr void one(Builder& b, Block trunk, int branch,
+                            std::array<Block, sizeof...(Tasks)>& out) {
     constexpr std::array<std::string_view, sizeof...(Tasks)> names{Tasks::name...};
     int only = shared_by_tasks;
     for (std::size_t k = 0; k < names.size() && B::Names::count == 1; ++k) {

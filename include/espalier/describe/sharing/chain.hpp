@@ -16,7 +16,8 @@ namespace espalier::detail {
 struct TowersAbove {
   template <bool Holds, Where At>
   static constexpr void say() {
-    static_assert(Holds, "espalier: what stands below another way to share must not bring towers of its own");
+    static_assert(
+        Holds, "espalier: what stands below another way to share must not bring towers of its own");
   }
 };
 
@@ -55,7 +56,8 @@ constexpr Block fold_head(Builder& b, Block in, int task) {
 /// True if all tasks in `Names` predict the probability of one event, from one logit.
 template <class Names, class... Tasks>
 inline constexpr bool chain_is_binary = ((Names::place(Tasks::name) < 0 ||
-                                          (Tasks::Loss::label == LabelKind::binary && Tasks::Loss::outputs == 1)) &&
+                                          (Tasks::Loss::label == LabelKind::binary &&
+                                           Tasks::Loss::outputs == 1)) &&
                                          ...);
 
 }  // namespace espalier::detail

@@ -17,7 +17,8 @@ struct CrossStitch {
 
   template <class InputsType, class... Tasks>
   static constexpr bool fits() {
-    static_assert(sizeof...(Encoders) > 0, "espalier: CrossStitch needs at least one block of layers");
+    static_assert(sizeof...(Encoders) > 0,
+                  "espalier: CrossStitch needs at least one block of layers");
     return sizeof...(Encoders) > 0;
   }
 

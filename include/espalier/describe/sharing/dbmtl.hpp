@@ -21,7 +21,9 @@ struct Reads {
 template <class Sharing, class Relation, class... Edges>
 struct Dbmtl {
   using Below = typename detail::SharingBelow<Sharing>::type;
-  using Operations = JoinUnique<typename Below::Operations, typename EncoderOf<Relation>::Operations, TypeList<ops::Dense, ops::Copy>>;
+  using Operations =
+      JoinUnique<typename Below::Operations, typename EncoderOf<Relation>::Operations,
+                 TypeList<ops::Dense, ops::Copy>>;
   static constexpr std::string_view name = "dbmtl";
   static constexpr bool brings_towers = true;
 
@@ -38,7 +40,8 @@ struct Dbmtl {
     static_assert(known, "espalier: Reads names a task that the model does not have");
     static_assert(once, "espalier: two Reads of one task: name all that it reads in one");
     static_assert(ordered || !differ, "espalier: Dbmtl's tasks read each other in a circle");
-    return sizeof...(Edges) > 0 && named && differ && known && once && ordered && detail::fits<Below, InputsType, Tasks...>();
+    return sizeof...(Edges) > 0 && named && differ && known && once && ordered &&
+           detail::fits<Below, InputsType, Tasks...>();
   }
 
   template <class InputsType, class... Tasks, class Builder>
@@ -80,14 +83,19 @@ struct Dbmtl {
     }
     detail::with_each<Tasks...>([&]<class Task>(int k) {
       b.read_by_others(k, false);  // a head belongs to its task
-      logits[static_cast<std::size_t>(k)] = detail::fold_head<Task>(b, r[static_cast<std::size_t>(k)], k);
+      logits[static_cast<std::size_t>(k)] =
+          detail::fold_head<Task>(b, r[static_cast<std::size_t>(k)], k);
     });
     return logits;
   }
 
  private:
-  static constexpr bool is_read(std::string_view task) { return ((Edges::Names::place(task) >= 0) || ...); }
-  static constexpr int edges_of(std::string_view task) { return (0 + ... + (Edges::task == task ? 1 : 0)); }
+  static constexpr bool is_read(std::string_view task) {
+    return ((Edges::Names::place(task) >= 0) || ...);
+  }
+  static constexpr int edges_of(std::string_view task) {
+    return (0 + ... + (Edges::task == task ? 1 : 0));
+  }
   static constexpr bool reads(std::string_view task, std::string_view from) {
     return ((Edges::task == task && Edges::Names::place(from) >= 0) || ...);
   }
@@ -105,7 +113,8 @@ struct Dbmtl {
       more = false;
       for (std::size_t k = 0; k < tasks; ++k) {
         bool ready = !done[k];
-        for (std::size_t j = 0; j < tasks; ++j) ready = ready && (done[j] || !reads(names[k], names[j]));
+        for (std::size_t j = 0; j < tasks; ++j)
+          ready = ready && (done[j] || !reads(names[k], names[j]));
         if (!ready) continue;
         done[k] = true;
         sorted[count++] = static_cast<int>(k);

@@ -17,7 +17,8 @@ struct DselectK {
     while (1 << n < Experts) ++n;
     return n;
   }();
-  using Operations = JoinUnique<typename Parallel<Encoder>::Operations, TypeList<ops::Dense, ops::Select, ops::Mix>>;
+  using Operations = JoinUnique<typename Parallel<Encoder>::Operations,
+                                TypeList<ops::Dense, ops::Select, ops::Mix>>;
   static constexpr std::string_view name = "dselect_k";
 
   template <class InputsType, class... Tasks>
@@ -26,7 +27,8 @@ struct DselectK {
                   "espalier: DselectK's number of experts must be a power of 2, from 2 to 256");
     static_assert(Selected > 0 && Selected <= Experts,
                   "espalier: DselectK selects 1 expert or more, but no more than there are");
-    return Experts > 1 && Experts <= 256 && 1 << bits == Experts && Selected > 0 && Selected <= Experts;
+    return Experts > 1 && Experts <= 256 && 1 << bits == Experts && Selected > 0 &&
+           Selected <= Experts;
   }
 
   template <class InputsType, class... Tasks, class Builder>

@@ -66,7 +66,8 @@ struct Escm2 {
     node.loss_weight = Method::strength;
     node.min_propensity = Method::floor;
     detail::under(b, Buy.view(), [&] {
-      if constexpr (Method::imputes) node.in = detail::concatenate(b, {logits[buy], imputed<Tasks...>(b, in)});
+      if constexpr (Method::imputes)
+        node.in = detail::concatenate(b, {logits[buy], imputed<Tasks...>(b, in)});
       const auto inner = b.scope("propensity");
       if constexpr (Method::imputes) {
         return b.template emit<ops::DoublyRobust>(node);

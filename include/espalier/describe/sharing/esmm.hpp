@@ -23,19 +23,22 @@ struct Esmm {
 
   template <class InputsType, class... Tasks>
   static constexpr bool fits() {
-    static_assert(sizeof...(Steps) >= 2, "espalier: Esmm names the steps of the funnel, two tasks at least");
+    static_assert(sizeof...(Steps) >= 2,
+                  "espalier: Esmm names the steps of the funnel, two tasks at least");
     static_assert(Names::differ, "espalier: Esmm names a task twice");
     constexpr bool sound = sizeof...(Steps) >= 2 && Names::differ;
     constexpr bool known = Names::template are_tasks<Tasks...>;
     constexpr bool binary = detail::chain_is_binary<Names, Tasks...>;
     static_assert(known, "espalier: Esmm names a task that the model does not have");
-    static_assert(binary, "espalier: the steps of Esmm are probabilities: tasks with BinaryCrossEntropy");
+    static_assert(binary,
+                  "espalier: the steps of Esmm are probabilities: tasks with BinaryCrossEntropy");
     return sound && known && binary && detail::fits<Below, InputsType, Tasks...>();
   }
 
   template <class InputsType, class... Tasks, class Builder>
   static constexpr std::array<Block, sizeof...(Tasks)> fold(Builder& b) {
-    constexpr std::array<int, sizeof...(Steps)> steps{detail::task_number<Tasks...>(Steps.view())...};
+    constexpr std::array<int, sizeof...(Steps)> steps{
+        detail::task_number<Tasks...>(Steps.view())...};
     // Each step but the last is read by the next ones.
     for (std::size_t i = 0; i + 1 < steps.size(); ++i) b.read_by_others(steps[i]);
     return Below::template fold<InputsType, Tasks...>(b);
@@ -49,8 +52,8 @@ struct Esmm {
 
   /// Returns the logits of the steps' products, from the towers' logits.
   template <class... Tasks, class Builder>
-  static constexpr std::array<Block, sizeof...(Tasks)> multiply(Builder& b,
-                                                                std::array<Block, sizeof...(Tasks)> logits) {
+  static constexpr std::array<Block, sizeof...(Tasks)> multiply(
+      Builder& b, std::array<Block, sizeof...(Tasks)> logits) {
     int before = -1;
     const auto step = [&](std::string_view task) {
       const int k = detail::task_number<Tasks...>(task);

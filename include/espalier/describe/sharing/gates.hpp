@@ -22,7 +22,8 @@ constexpr Block softmax(Builder& b, Block x, int groups = 1) {
     load.in = gates.stopped();
     load.out = {};
     load.loss_weight = b.gate_options.load_balance;
-    if (b.owner() == shared_by_tasks && groups == 1) load.loss_weight *= b.gate_options.of_shared_gates;
+    if (b.owner() == shared_by_tasks && groups == 1)
+      load.loss_weight *= b.gate_options.of_shared_gates;
     load.scratch_size = x.rows + 1;
     load.scratch = b.scratch(load.scratch_size);
     // −1 for a shared gate: its term is spread over all tasks. With several groups, group k's term
@@ -74,26 +75,32 @@ struct Gated {
 
   template <class InputsType, class... Tasks>
   static constexpr bool fits() {
-    static_assert(sizeof...(Options) > 0, "espalier: Gated needs GateDropout, BalancedLoad or both");
-    constexpr bool rates = ((Options::dropout >= 0) && ...) && (Options::dropout + ...) < 1;  // they add up
+    static_assert(sizeof...(Options) > 0,
+                  "espalier: Gated needs GateDropout, BalancedLoad or both");
+    constexpr bool rates =
+        ((Options::dropout >= 0) && ...) && (Options::dropout + ...) < 1;  // they add up
     constexpr bool weights = ((Options::load_balance >= 0) && ...);
     static_assert(rates, "espalier: GateDropout's rate must lie in [0, 1)");
     static_assert(weights, "espalier: BalancedLoad's weight must not be negative");
-    return sizeof...(Options) > 0 && rates && weights && detail::fits<Below, InputsType, Tasks...>();
+    return sizeof...(Options) > 0 && rates && weights &&
+           detail::fits<Below, InputsType, Tasks...>();
   }
 
   template <class InputsType, class... Tasks, class Builder>
   static constexpr std::array<Block, sizeof...(Tasks)> fold(Builder& b) {
     // A shared gate's term is split equally among all tasks; the factor makes up for those of
     // weight 0.
-    constexpr double all = sizeof...(Tasks), learning = (0.0 + ... + (Tasks::weight > 0 ? 1.0 : 0.0));
-    b.gate_options = {(Options::dropout + ...), (Options::load_balance + ...), learning > 0 ? all / learning : 1};
+    constexpr double all = sizeof...(Tasks),
+                     learning = (0.0 + ... + (Tasks::weight > 0 ? 1.0 : 0.0));
+    b.gate_options = {(Options::dropout + ...), (Options::load_balance + ...),
+                      learning > 0 ? all / learning : 1};
     return Below::template fold<InputsType, Tasks...>(b);
   }
 
   template <class... Tasks, class Builder, class In>
-  static constexpr auto fold_towers(Builder& b, const In& in) requires(
-      requires { Below::template fold_towers<Tasks...>(b, in); }) {
+  static constexpr auto fold_towers(Builder& b, const In& in) requires(requires {
+    Below::template fold_towers<Tasks...>(b, in);
+  }) {
     return Below::template fold_towers<Tasks...>(b, in);
   }
 };

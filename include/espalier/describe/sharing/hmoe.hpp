@@ -16,19 +16,22 @@ template <class Sharing, FixedString... Alike>
 struct Hmoe {
   using Below = typename detail::SharingBelow<Sharing>::type;
   using Names = detail::NameList<Alike...>;
-  using Operations = JoinUnique<typename Below::Operations, detail::GateOperations, detail::MixOperations>;
+  using Operations =
+      JoinUnique<typename Below::Operations, detail::GateOperations, detail::MixOperations>;
   static constexpr std::string_view name = "hmoe";
   static constexpr bool brings_towers = true;
 
   template <class InputsType, class... Tasks>
   static constexpr bool fits() {
-    static_assert(sizeof...(Alike) >= 2, "espalier: Hmoe names the tasks that are alike, two at least");
+    static_assert(sizeof...(Alike) >= 2,
+                  "espalier: Hmoe names the tasks that are alike, two at least");
     static_assert(Names::differ, "espalier: Hmoe names a task twice");
     constexpr bool sound = sizeof...(Alike) >= 2 && Names::differ;
     constexpr bool known = Names::template are_tasks<Tasks...>;
     constexpr bool binary = detail::chain_is_binary<Names, Tasks...>;
     static_assert(known, "espalier: Hmoe names a task that the model does not have");
-    static_assert(binary, "espalier: the tasks of Hmoe are probabilities: tasks with BinaryCrossEntropy");
+    static_assert(binary,
+                  "espalier: the tasks of Hmoe are probabilities: tasks with BinaryCrossEntropy");
     return sound && known && binary && detail::fits<Below, InputsType, Tasks...>();
   }
 
@@ -42,7 +45,8 @@ struct Hmoe {
       Builder& b, const std::array<Block, sizeof...(Tasks)>& in) {
     const std::array<Block, sizeof...(Tasks)> logits = Towers<Tasks...>::fold(b, in);
     std::array<Block, sizeof...(Tasks)> out = logits;
-    constexpr std::array<int, sizeof...(Alike)> tasks{detail::task_number<Tasks...>(Alike.view())...};
+    constexpr std::array<int, sizeof...(Alike)> tasks{
+        detail::task_number<Tasks...>(Alike.view())...};
     constexpr std::array<std::string_view, sizeof...(Tasks)> names{Tasks::name...};
     for (const int k : tasks) {
       const auto at = static_cast<std::size_t>(k);

@@ -116,7 +116,8 @@ struct HomeLevel {
       each_group(b, groups, [&] {
         const auto path = b.scope("batch_norm");
         const int rows = Experts * Units;
-        b.join(node.parameters[which], learnt ? b.tensor(name, rows, 0, init) : b.state(name, rows, init));
+        b.join(node.parameters[which],
+               learnt ? b.tensor(name, rows, 0, init) : b.state(name, rows, init));
       });
     };
     vectors(0, "gain", Init::ones, true);
@@ -178,7 +179,8 @@ struct Home {
     static_assert(sizeof...(Categories) > 0, "espalier: Home needs at least one Category of tasks");
     constexpr bool named = ((Categories::Names::count > 0) && ...);
     static_assert(named, "espalier: a Category of Home names at least one task");
-    constexpr bool sound = named && Experts > 0 && Rank > 0 && First > 0 && Second > 0 && sizeof...(Categories) > 0;
+    constexpr bool sound =
+        named && Experts > 0 && Rank > 0 && First > 0 && Second > 0 && sizeof...(Categories) > 0;
     constexpr bool known = (Categories::Names::template are_tasks<Tasks...> && ...);
     constexpr bool once = ((times(Tasks::name) == 1) && ...);
     static_assert(known, "espalier: Home names a task that the model does not have");

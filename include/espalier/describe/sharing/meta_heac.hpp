@@ -66,7 +66,8 @@ struct MetaHeac {
     constexpr bool any = critics_of<Tasks...>() > 0;
     constexpr bool alike = (may_share<Tasks, CriticOf<Tasks...>> && ...);
     static_assert(any, "espalier: MetaHeac's critics need a task with BinaryCrossEntropy");
-    static_assert(alike, "espalier: the tasks that share MetaHeac's critics must have the same tower");
+    static_assert(alike,
+                  "espalier: the tasks that share MetaHeac's critics must have the same tower");
     return sound && any && alike;
   }
 

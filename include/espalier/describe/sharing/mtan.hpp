@@ -14,7 +14,8 @@ namespace espalier {
 /// the last a^l. Masks belong to their task; the trunk is shared by all.
 template <class... Encoders>
 struct Mtan {
-  using Operations = JoinUnique<typename EncoderOf<Encoders>::Operations..., TypeList<ops::Dense, ops::Copy, ops::Multiply>>;
+  using Operations = JoinUnique<typename EncoderOf<Encoders>::Operations...,
+                                TypeList<ops::Dense, ops::Copy, ops::Multiply>>;
   static constexpr std::string_view name = "mtan";
 
   template <class InputsType, class... Tasks>

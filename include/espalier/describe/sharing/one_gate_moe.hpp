@@ -10,8 +10,8 @@ namespace espalier {
 /// read Σ_i g(x)_i · f_i(x), with g(x) = softmax(W x).
 template <int Experts, class Encoder>
 struct OneGateMoe {
-  using Operations =
-      JoinUnique<typename Parallel<Encoder>::Operations, detail::GateOperations, TypeList<ops::Mix>>;
+  using Operations = JoinUnique<typename Parallel<Encoder>::Operations, detail::GateOperations,
+                                TypeList<ops::Mix>>;
   static constexpr std::string_view name = "one_gate_moe";
 
   template <class InputsType, class... Tasks>

@@ -44,7 +44,8 @@ struct PepNet {
   template <class InputsType, class... Tasks, class Builder>
   static constexpr std::array<Block, sizeof...(Tasks)> fold(Builder& b) {
     const Block x = InputsType::fold(b);
-    const Block e = detail::under(b, "domain", [&] { return gated<InputsType>(b, x, Where::names, x.stopped(), x); });
+    const Block e = detail::under(
+        b, "domain", [&] { return gated<InputsType>(b, x, Where::names, x.stopped(), x); });
     std::array<Block, sizeof...(Tasks)> out{};
     detail::each_task<Tasks...>(b, true, [&](int k) {
       Block h = e;
@@ -73,7 +74,8 @@ struct PepNet {
 
   /// g([the named inputs, rest]) ∘ h.
   template <class InputsType, class Builder, std::size_t N>
-  static constexpr Block gated(Builder& b, Block x, const std::array<std::string_view, N>& names, Block rest, Block h) {
+  static constexpr Block gated(Builder& b, Block x, const std::array<std::string_view, N>& names,
+                               Block rest, Block h) {
     int rows = rest.rows;
     for (const FieldInfo& f : InputsType::fields) rows += names_it(names, f) ? f.width : 0;
     const Block in = b.block(rows, rest.steps);
@@ -83,7 +85,8 @@ struct PepNet {
       row += part.rows;
     };
     for (const FieldInfo& f : InputsType::fields) {
-      if (names_it(names, f)) append(f.is_numeric() ? x.slice(at, f.width).stopped() : x.slice(at, f.width));
+      if (names_it(names, f))
+        append(f.is_numeric() ? x.slice(at, f.width).stopped() : x.slice(at, f.width));
       at += f.width;
     }
     append(rest);

@@ -10,11 +10,14 @@ namespace detail {
 
 /// One level of customised gate control, with `Above` levels above it. h has the input of each
 /// task's experts and, last, that of the shared experts; the result has the same layout.
-template <int Own, int Shared, class Encoder, int Above, class... Tasks, class Builder, std::size_t N>
+template <int Own, int Shared, class Encoder, int Above, class... Tasks, class Builder,
+          std::size_t N>
 constexpr std::array<Block, N> fold_cgc_level(Builder& b, const std::array<Block, N>& h) {
   constexpr int tasks = static_cast<int>(sizeof...(Tasks));
   std::array<Group, N> groups{};  // the experts of each task, then the shared ones
-  groups[N - 1] = under(b, "shared", [&] { return Group{Parallel<Encoder>::template fold<Shared>(b, h[N - 1], "expert"), Shared}; });
+  groups[N - 1] = under(b, "shared", [&] {
+    return Group{Parallel<Encoder>::template fold<Shared>(b, h[N - 1], "expert"), Shared};
+  });
   // Below the last level, a task's experts also serve other tasks, through the shared mixture.
   each_task<Tasks...>(b, Above == 0, [&](int k) {
     const auto at = static_cast<std::size_t>(k);
@@ -35,7 +38,8 @@ constexpr std::array<Block, N> fold_cgc_level(Builder& b, const std::array<Block
 }
 
 template <class... Encoders>
-using PleOperations = JoinUnique<typename Parallel<Encoders>::Operations..., GateOperations, MixOperations>;
+using PleOperations =
+    JoinUnique<typename Parallel<Encoders>::Operations..., GateOperations, MixOperations>;
 
 }  // namespace detail
 
@@ -49,7 +53,8 @@ struct Cgc {
 
   template <class InputsType, class... Tasks>
   static constexpr bool fits() {
-    static_assert(Own > 0 && Shared > 0, "espalier: Cgc and Ple need at least one expert of each task and one shared");
+    static_assert(Own > 0 && Shared > 0,
+                  "espalier: Cgc and Ple need at least one expert of each task and one shared");
     return Own > 0 && Shared > 0;
   }
 
@@ -75,8 +80,10 @@ struct Ple {
 
   template <class InputsType, class... Tasks>
   static constexpr bool fits() {
-    static_assert(Own > 0 && Shared > 0, "espalier: Cgc and Ple need at least one expert of each task and one shared");
-    static_assert(sizeof...(Encoders) > 0, "espalier: Ple needs an encoder for each level, one at least");
+    static_assert(Own > 0 && Shared > 0,
+                  "espalier: Cgc and Ple need at least one expert of each task and one shared");
+    static_assert(sizeof...(Encoders) > 0,
+                  "espalier: Ple needs an encoder for each level, one at least");
     return Own > 0 && Shared > 0 && sizeof...(Encoders) > 0;
   }
 
@@ -101,7 +108,8 @@ struct Ple {
     if constexpr (sizeof...(Above) > 0) levels<TaskList, Above...>(b, h, level + 1);
   }
   template <class Encoder, int Above, class... Tasks, class Builder, std::size_t N>
-  static constexpr std::array<Block, N> one(TypeList<Tasks...>, Builder& b, const std::array<Block, N>& h) {
+  static constexpr std::array<Block, N> one(TypeList<Tasks...>, Builder& b,
+                                            const std::array<Block, N>& h) {
     return detail::fold_cgc_level<Own, Shared, Encoder, Above, Tasks...>(b, h);
   }
 };

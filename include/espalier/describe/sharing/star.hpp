@@ -107,7 +107,9 @@ struct Star {
     if constexpr (known) {
       constexpr FieldInfo field = InputsType::fields[at];
       constexpr bool single = field.kind == FieldKind::categorical && field.pool == Pool::none;
-      static_assert(single, "espalier: Star's domain is an input of kind Categorical with one value a sample");
+      static_assert(
+          single,
+          "espalier: Star's domain is an input of kind Categorical with one value a sample");
       return sound && single;
     }
     return sound && known;
@@ -117,8 +119,7 @@ struct Star {
   static constexpr std::array<Block, sizeof...(Tasks)> fold(Builder& b) {
     constexpr std::size_t at = detail::field_number<InputsType>(Where.view());
     int categorical = 0;
-    for (std::size_t i = 0; i < at; ++i)
-      categorical += InputsType::fields[i].is_numeric() ? 0 : 1;
+    for (std::size_t i = 0; i < at; ++i) categorical += InputsType::fields[i].is_numeric() ? 0 : 1;
     const Block x = InputsType::fold(b);
     b.limit_rows(InputsType::tables_of_fields.vocabulary[at], Domains + 1);
     if constexpr (Added::count > 0) b.aside = x;

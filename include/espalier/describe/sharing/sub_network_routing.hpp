@@ -19,8 +19,10 @@ struct SubNetworkRouting {
 
   template <class InputsType, class... Tasks>
   static constexpr bool fits() {
-    static_assert(Count > 0 && Count <= 64, "espalier: SubNetworkRouting takes 1 to 64 sub-networks a level");
-    static_assert(sizeof...(Encoders) > 0, "espalier: SubNetworkRouting needs an encoder for each level, one at least");
+    static_assert(Count > 0 && Count <= 64,
+                  "espalier: SubNetworkRouting takes 1 to 64 sub-networks a level");
+    static_assert(sizeof...(Encoders) > 0,
+                  "espalier: SubNetworkRouting needs an encoder for each level, one at least");
     return Count > 0 && Count <= 64 && sizeof...(Encoders) > 0;
   }
 
@@ -30,7 +32,8 @@ struct SubNetworkRouting {
     int level = 0;
     ((h = one<Encoders>(b, h, level), ++level), ...);
     std::array<Block, sizeof...(Tasks)> out{};
-    detail::each_task<Tasks...>(b, true, [&](int k) { out[static_cast<std::size_t>(k)] = route(b, h, 1); });
+    detail::each_task<Tasks...>(b, true,
+                                [&](int k) { out[static_cast<std::size_t>(k)] = route(b, h, 1); });
     return out;
   }
 

@@ -40,8 +40,8 @@ void attention_pool_forward(Device, View<const T> x, Index tokens, View<T> weigh
 /// dv_u (+)= a_u dy; with s_u = a_u (⟨v_u, dy⟩ − Σ_t a_t ⟨v_t, dy⟩) / √width:
 /// dk_u (+)= s_u q_u, dq_u (+)= s_u k_u.
 template <class T>
-void attention_pool_backward(Device, View<const T> x, Index tokens, View<const T> weights, View<const T> dy, View<T> dx,
-                             bool accumulate) {
+void attention_pool_backward(Device, View<const T> x, Index tokens, View<const T> weights,
+                             View<const T> dy, View<T> dx, bool accumulate) {
   const Index width = dy.rows;
   const T scale = T{1} / std::sqrt(static_cast<T>(width));
   for (Index j = 0; j < dy.cols; ++j) {

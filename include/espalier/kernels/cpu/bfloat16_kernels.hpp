@@ -32,8 +32,7 @@ struct BFloat16Kernels {
     const GemmInput<T> right{x.data, 1, x.stride};
     if (!stays_float(outputs, x.rows)) {
       if (w.bf16 != nullptr) {
-        gemm_pairs<Math>(outputs, x.cols, x.rows, GemmInput<BFloat16>{w.bf16, x.rows, 1}, right,
-                         y);
+        gemm_pairs<Math>(outputs, x.cols, x.rows, GemmInput<BFloat16>{w.bf16, x.rows, 1}, right, y);
       } else {
         gemm_pairs<Math>(outputs, x.cols, x.rows, GemmInput<T>{w.values, x.rows, 1}, right, y);
       }
@@ -88,7 +87,7 @@ struct BFloat16Kernels {
   }
 
   static constexpr ReducedPrecisionKernels<T> all{&forward, &input_gradient, &weight_gradient,
-                                        &gather,  &gather_pooled,  &prepare_thread};
+                                                  &gather,  &gather_pooled,  &prepare_thread};
 
  private:
   static void widen(const BFloat16* from, Index n, T* to) {

@@ -14,7 +14,8 @@ namespace espalier::cpu {
 /// `first` + j of the whole batch, so the mask does not depend on microbatches or threads. The
 /// backward pass is the same function.
 template <class T>
-void dropout(Device, View<const T> x, double rate, std::uint64_t key, Index first, View<T> y, bool accumulate) {
+void dropout(Device, View<const T> x, double rate, std::uint64_t key, Index first, View<T> y,
+             bool accumulate) {
   // 32 random bits per value: two values share a hash.
   const auto threshold = static_cast<std::uint64_t>(rate * 0x1p32);
   const T scale = static_cast<T>(1 / (1 - rate));

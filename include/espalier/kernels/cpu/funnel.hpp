@@ -38,8 +38,8 @@ void product_logit_forward(Device, View<const T> a, View<const T> b, View<T> z) 
 
 /// da (+)= dz · ∂z/∂a, db (+)= dz · ∂z/∂b. Either is skipped if its data is null.
 template <class T>
-void product_logit_backward(Device, View<const T> a, View<const T> b, View<const T> dz, View<T> da, bool add_a, View<T> db,
-                            bool add_b) {
+void product_logit_backward(Device, View<const T> a, View<const T> b, View<const T> dz, View<T> da,
+                            bool add_a, View<T> db, bool add_b) {
   for (Index j = 0; j < dz.cols; ++j) {
     for (Index i = 0; i < dz.rows; ++i) {
       T by_a, by_b;
@@ -60,20 +60,23 @@ template <class T>
 
 /// Returns Σ_j w_j max(σ(later_j) − σ(earlier_j), 0). weights: null for all ones.
 template <class T>
-[[nodiscard]] double calibrate_forward(Device, View<const T> earlier, View<const T> later, const T* weights) {
+[[nodiscard]] double calibrate_forward(Device, View<const T> earlier, View<const T> later,
+                                       const T* weights) {
   double sum = 0;
   for (Index j = 0; j < later.cols; ++j) {
     T slope;
     const T more = probability(later(0, j), slope) - probability(earlier(0, j), slope);
-    if (!(more <= 0)) sum += static_cast<double>(more) * (weights == nullptr ? 1.0 : static_cast<double>(weights[j]));
+    if (!(more <= 0))
+      sum +=
+          static_cast<double>(more) * (weights == nullptr ? 1.0 : static_cast<double>(weights[j]));
   }
   return sum;
 }
 
 /// d_earlier and d_later += scale · the derivatives of that sum.
 template <class T>
-void calibrate_backward(Device, View<const T> earlier, View<const T> later, const T* weights, T scale, View<T> d_earlier,
-                        View<T> d_later) {
+void calibrate_backward(Device, View<const T> earlier, View<const T> later, const T* weights,
+                        T scale, View<T> d_earlier, View<T> d_later) {
   for (Index j = 0; j < later.cols; ++j) {
     T of_later, of_earlier;
     if (probability(later(0, j), of_later) <= probability(earlier(0, j), of_earlier)) continue;

@@ -54,7 +54,8 @@ void softmax_forward(Device, View<const T> x, Index groups, View<T> y) {
 
 /// dx (+)= y ∘ (dy − ⟨dy, y⟩) in each group.
 template <class T>
-void softmax_backward(Device, View<const T> y, View<const T> dy, Index groups, View<T> dx, bool accumulate) {
+void softmax_backward(Device, View<const T> y, View<const T> dy, Index groups, View<T> dx,
+                      bool accumulate) {
   const Index rows = y.rows / groups;
   for (Index j = 0; j < y.cols; ++j) {
     for (Index g = 0; g < groups; ++g) {
@@ -73,7 +74,8 @@ void softmax_backward(Device, View<const T> y, View<const T> dy, Index groups, V
 
 /// Rows [0, Vectors · lanes) of a mixture of experts that are `step` apart; adds to `to` if `add`.
 template <class T, int Vectors>
-[[gnu::always_inline]] inline void mix_rows(const T* gate, const T* expert, Index experts, Index step, T* to, bool add) {
+[[gnu::always_inline]] inline void mix_rows(const T* gate, const T* expert, Index experts,
+                                            Index step, T* to, bool add) {
   Vector<T> sum[std::size_t{Vectors}];
   for (int v = 0; v < Vectors; ++v) sum[v] = add ? load(to + v * lanes<T>) : Vector<T>{};
   for (Index e = 0; e < experts; ++e, expert += step) {
@@ -84,7 +86,8 @@ template <class T, int Vectors>
 
 /// y (+)= Σ_e gates_e · experts_e. experts: gates.rows contiguous blocks of y.rows rows.
 template <class T>
-void mix_forward(Device, View<const T> experts, View<const T> gates, View<T> y, bool accumulate = false) {
+void mix_forward(Device, View<const T> experts, View<const T> gates, View<T> y,
+                 bool accumulate = false) {
   const Index rows = y.rows;
   for (Index j = 0; j < y.cols; ++j) {
     T* const to = y.column(j);
@@ -119,16 +122,18 @@ template <class T>
 /// dexperts_e (+)= gates_e · dy;  dgates_e (+)= ⟨experts_e, dy⟩. Either is skipped if its data is
 /// null.
 template <class T>
-void mix_backward(Device, View<const T> experts, View<const T> gates, View<const T> dy, View<T> dexperts,
-                  bool accumulate_experts, View<T> dgates, bool accumulate_gates) {
+void mix_backward(Device, View<const T> experts, View<const T> gates, View<const T> dy,
+                  View<T> dexperts, bool accumulate_experts, View<T> dgates,
+                  bool accumulate_gates) {
   for (Index j = 0; j < dy.cols; ++j) {
     const T* const d = dy.column(j);
     for (Index e = 0; e < gates.rows; ++e) {
       if (dexperts.data != nullptr) {
         const T gate = gates(e, j);
-        combine(dexperts.column(j) + e * dy.rows, d, dy.rows, [gate, accumulate_experts](auto before, auto v) {
-          return accumulate_experts ? before + gate * v : gate * v;
-        });
+        combine(dexperts.column(j) + e * dy.rows, d, dy.rows,
+                [gate, accumulate_experts](auto before, auto v) {
+                  return accumulate_experts ? before + gate * v : gate * v;
+                });
       }
       if (dgates.data == nullptr) continue;
       const T product = dot(experts.column(j) + e * dy.rows, d, dy.rows);

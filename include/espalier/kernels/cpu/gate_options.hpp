@@ -13,9 +13,11 @@ namespace espalier::cpu {
 namespace detail {
 /// Sum of the weights that are kept; 0 if it is at most 1e-6: all are kept then.
 template <class T>
-[[nodiscard]] T kept_weight(const T* g, Index rows, std::uint64_t threshold, std::uint64_t column, Index at) {
+[[nodiscard]] T kept_weight(const T* g, Index rows, std::uint64_t threshold, std::uint64_t column,
+                            Index at) {
   T sum = 0;
-  for (Index e = 0; e < rows; ++e) sum += (mix(column + static_cast<std::uint64_t>(at + e)) >> 32U) < threshold ? T{0} : g[e];
+  for (Index e = 0; e < rows; ++e)
+    sum += (mix(column + static_cast<std::uint64_t>(at + e)) >> 32U) < threshold ? T{0} : g[e];
   return sum > static_cast<T>(1e-6) ? sum : T{0};
 }
 }  // namespace detail
@@ -24,7 +26,8 @@ template <class T>
 /// function of key, column and row. Column j is column `first` + j of the whole batch. If Σ m g is
 /// at most 1e-6, y = g.
 template <class T>
-void gate_dropout_forward(Device, View<const T> g, Index groups, double rate, std::uint64_t key, Index first, View<T> y) {
+void gate_dropout_forward(Device, View<const T> g, Index groups, double rate, std::uint64_t key,
+                          Index first, View<T> y) {
   const auto threshold = static_cast<std::uint64_t>(rate * 0x1p32);
   const Index rows = g.rows / groups;
   for (Index j = 0; j < g.cols; ++j) {
@@ -43,8 +46,9 @@ void gate_dropout_forward(Device, View<const T> g, Index groups, double rate, st
 
 /// dg_e (+)= m_e (dy_e − ⟨dy, y⟩) / Σ m g, or dy_e if Σ m g is at most 1e-6.
 template <class T>
-void gate_dropout_backward(Device, View<const T> g, View<const T> y, View<const T> dy, Index groups, double rate,
-                           std::uint64_t key, Index first, View<T> dg, bool accumulate) {
+void gate_dropout_backward(Device, View<const T> g, View<const T> y, View<const T> dy, Index groups,
+                           double rate, std::uint64_t key, Index first, View<T> dg,
+                           bool accumulate) {
   const auto threshold = static_cast<std::uint64_t>(rate * 0x1p32);
   const Index rows = g.rows / groups;
   for (Index j = 0; j < g.cols; ++j) {
@@ -78,7 +82,8 @@ void gate_load(Device, View<const T> g, const T* weights, T* sums) {
 
 /// dg_ej (+)= scales[group of e] · w_j · load_e. weights: null for all ones.
 template <class T>
-void load_balance_backward(Device, const T* load, const T* scales, Index groups, const T* weights, View<T> dg, bool accumulate) {
+void load_balance_backward(Device, const T* load, const T* scales, Index groups, const T* weights,
+                           View<T> dg, bool accumulate) {
   const Index rows = dg.rows / groups;
   for (Index j = 0; j < dg.cols; ++j) {
     const T weight = weights == nullptr ? T{1} : weights[j];

@@ -16,9 +16,9 @@
 #include "espalier/kernels/cpu/simd.hpp"
 
 #define ESPALIER_SET ESPALIER_COMPILED_SET
+#include "espalier/kernels/cpu/gemm_micro_kernel.inc"
 #include "espalier/kernels/cpu/gemm_outer.inc"
 #include "espalier/kernels/cpu/gemm_packed.inc"
-#include "espalier/kernels/cpu/gemm_micro_kernel.inc"
 
 #include "espalier/kernels/cpu/gemm.inc"
 #undef ESPALIER_SET
@@ -29,9 +29,9 @@ ESPALIER_BEGIN_TARGET("avx2,fma")
 #include "espalier/kernels/cpu/simd.inc"
 
 #include "espalier/kernels/cpu/gemm_dot.inc"
+#include "espalier/kernels/cpu/gemm_micro_kernel.inc"
 #include "espalier/kernels/cpu/gemm_outer.inc"
 #include "espalier/kernels/cpu/gemm_packed.inc"
-#include "espalier/kernels/cpu/gemm_micro_kernel.inc"
 
 #include "espalier/kernels/cpu/gemm.inc"
 #undef ESPALIER_SET
@@ -42,9 +42,9 @@ ESPALIER_BEGIN_TARGET("avx512f,avx512dq,avx512bw,avx512vl,fma")
 #include "espalier/kernels/cpu/simd.inc"
 
 #include "espalier/kernels/cpu/gemm_dot.inc"
+#include "espalier/kernels/cpu/gemm_micro_kernel.inc"
 #include "espalier/kernels/cpu/gemm_outer.inc"
 #include "espalier/kernels/cpu/gemm_packed.inc"
-#include "espalier/kernels/cpu/gemm_micro_kernel.inc"
 
 #include "espalier/kernels/cpu/gemm.inc"
 #undef ESPALIER_SET
@@ -94,11 +94,11 @@ void prepare_thread(Device device) {
 #undef ESPALIER_CALL_SET
 
 #if defined(ESPALIER_INSTANTIATION)
-#define ESPALIER_GEMM(T)                                                                         \
-  ESPALIER_INSTANTIATION void gemm<T>(Index, Index, Index, const GemmInput<T>&,                  \
-                                      const GemmInput<T>&, const GemmOutput<T>&);                \
-  ESPALIER_INSTANTIATION void packed_times<T>(Index, Index, const T*, const T*, const T*,        \
-                                              const GemmOutput<T>&);                             \
+#define ESPALIER_GEMM(T)                                                                  \
+  ESPALIER_INSTANTIATION void gemm<T>(Index, Index, Index, const GemmInput<T>&,           \
+                                      const GemmInput<T>&, const GemmOutput<T>&);         \
+  ESPALIER_INSTANTIATION void packed_times<T>(Index, Index, const T*, const T*, const T*, \
+                                              const GemmOutput<T>&);                      \
   ESPALIER_INSTANTIATION void prepare_thread<T>(Device);
 ESPALIER_INSTANTIATE(ESPALIER_GEMM)
 #undef ESPALIER_GEMM

@@ -147,13 +147,11 @@ void pair_blocks(Index m, Index n, Index k, const GemmInput<Left>& a, const Gemm
         c.bias = out.bias == nullptr ? nullptr : out.bias + (transposed ? j : i);
         if (rows == width) {
           panel_times_columns<float, 1, nr_one_vector, Math>(pairs, left, rows, packed, !deep,
-                                                              columns, c);
+                                                             columns, c);
         } else if (rows == 2 * width) {
-          panel_times_columns<float, 2, nr, Math>(pairs, left, rows, packed, !deep,
-                                                            columns, c);
+          panel_times_columns<float, 2, nr, Math>(pairs, left, rows, packed, !deep, columns, c);
         } else {
-          panel_times_columns<float, 3, nr, Math>(pairs, left, rows, packed, !deep,
-                                                            columns, c);
+          panel_times_columns<float, 3, nr, Math>(pairs, left, rows, packed, !deep, columns, c);
         }
         i += rows;
       }

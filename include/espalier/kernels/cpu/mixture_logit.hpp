@@ -67,13 +67,16 @@ void mixture_logit_backward(Device, View<const T> z, View<const T> g, View<const
       const T p = log_sigmoid(z(c, j)), q = log_sigmoid(-z(c, j)), d = dy(0, j);
       if (dz.data != nullptr) {
         const T w = std::log(g(c, j));
-        const T by = g(c, j) == 0 ? T{0}
-                                  : d * (std::exp(w + p - yes) * std::exp(q) + std::exp(w + q - no) * std::exp(p));
+        const T by =
+            g(c, j) == 0
+                ? T{0}
+                : d * (std::exp(w + p - yes) * std::exp(q) + std::exp(w + q - no) * std::exp(p));
         dz(c, j) = add_z ? dz(c, j) + by : by;
       }
       if (dg.data != nullptr) {
         constexpr T most = std::is_same_v<T, float> ? 80 : 700;
-        const T by = d * (std::exp(p - yes > most ? most : p - yes) - std::exp(q - no > most ? most : q - no));
+        const T by = d * (std::exp(p - yes > most ? most : p - yes) -
+                          std::exp(q - no > most ? most : q - no));
         dg(c, j) = add_g ? dg(c, j) + by : by;
       }
     }

@@ -12,7 +12,8 @@ namespace espalier::cpu {
 /// y = gain ∘ (x − mean) · r + shift, r = 1 / √(variance + ε), for each column. cache: receives
 /// mean and r, 2 × n.
 template <class T>
-void layer_norm_forward(Device, View<const T> x, const T* gain, const T* shift, double epsilon, View<T> cache, View<T> y) {
+void layer_norm_forward(Device, View<const T> x, const T* gain, const T* shift, double epsilon,
+                        View<T> cache, View<T> y) {
   const T count = static_cast<T>(x.rows);
   for (Index j = 0; j < x.cols; ++j) {
     const T* from = x.column(j);
@@ -31,8 +32,8 @@ void layer_norm_forward(Device, View<const T> x, const T* gain, const T* shift, 
 /// dgain += Σ dy ∘ x̂; dshift += Σ dy; dx (+)= r (d − mean(d) − x̂ mean(d ∘ x̂)) with d = gain ∘ dy
 /// and x̂ = (x − mean) · r. dx is skipped if its data is null.
 template <class T>
-void layer_norm_backward(Device, View<const T> x, const T* gain, View<const T> cache, View<const T> dy, T* dgain, T* dshift,
-                         View<T> dx, bool accumulate) {
+void layer_norm_backward(Device, View<const T> x, const T* gain, View<const T> cache,
+                         View<const T> dy, T* dgain, T* dshift, View<T> dx, bool accumulate) {
   const T count = static_cast<T>(x.rows);
   for (Index j = 0; j < x.cols; ++j) {
     const T* from = x.column(j);
@@ -79,8 +80,8 @@ void batch_moments(Device, View<const T> x, T* moments) {
 /// y = gain ∘ (x − mean) ∘ r + shift with r = 1 / √(variance + ε). `spread`: the variance if
 /// `is_variance`, else r.
 template <class T>
-void batch_normalize(Device, View<const T> x, const T* gain, const T* shift, const T* mean, const T* spread,
-                     bool is_variance, double epsilon, View<T> y) {
+void batch_normalize(Device, View<const T> x, const T* gain, const T* shift, const T* mean,
+                     const T* spread, bool is_variance, double epsilon, View<T> y) {
   for (Index i = 0; i < x.rows; ++i) {
     const T r = is_variance ? 1 / std::sqrt(spread[i] + static_cast<T>(epsilon)) : spread[i];
     for (Index j = 0; j < x.cols; ++j) y(i, j) = gain[i] * ((x(i, j) - mean[i]) * r) + shift[i];
@@ -90,7 +91,8 @@ void batch_normalize(Device, View<const T> x, const T* gain, const T* shift, con
 /// moments: those of the merged batch: count, means, r. Writes sums[1 …] = Σ dy, then Σ dy ∘ x̂,
 /// over these columns, and adds the same to dshift and dgain.
 template <class T>
-void batch_norm_sums(Device, View<const T> x, const T* moments, View<const T> dy, T* sums, T* dgain, T* dshift) {
+void batch_norm_sums(Device, View<const T> x, const T* moments, View<const T> dy, T* sums, T* dgain,
+                     T* dshift) {
   const T* const mean = moments + 1;
   const T* const r = mean + x.rows;
   for (Index i = 0; i < x.rows; ++i) {
@@ -109,8 +111,8 @@ void batch_norm_sums(Device, View<const T> x, const T* moments, View<const T> dy
 /// dx (+)= gain · r · (dy − Σ dy / N − x̂ · Σ(dy ∘ x̂) / N). moments: N, means, r, Σ dy, Σ dy ∘ x̂
 /// of the whole batch.
 template <class T>
-void batch_norm_input_gradient(Device, View<const T> x, const T* gain, const T* moments, View<const T> dy, View<T> dx,
-                               bool accumulate) {
+void batch_norm_input_gradient(Device, View<const T> x, const T* gain, const T* moments,
+                               View<const T> dy, View<T> dx, bool accumulate) {
   const Index rows = x.rows;
   const T* const mean = moments + 1;
   const T* const r = mean + rows;
@@ -119,7 +121,8 @@ void batch_norm_input_gradient(Device, View<const T> x, const T* gain, const T* 
   for (Index j = 0; j < x.cols; ++j) {
     for (Index i = 0; i < rows; ++i) {
       const T normalised = (x(i, j) - mean[i]) * r[i];
-      const T v = gain[i] * r[i] * (dy(i, j) - sum[i] / moments[0] - normalised * (dot[i] / moments[0]));
+      const T v =
+          gain[i] * r[i] * (dy(i, j) - sum[i] / moments[0] - normalised * (dot[i] / moments[0]));
       dx(i, j) = accumulate ? dx(i, j) + v : v;
     }
   }

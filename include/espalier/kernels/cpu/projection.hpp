@@ -57,19 +57,23 @@ template <class T>
 /// P = E Wᵀ. E: rows × width, P: rows × out, both row-major.
 template <class T>
 void project_rows(Device, const LayerColumns<const T>& w, const T* e, Index rows, T* p) {
-  gemm<T>(w.out, rows, w.width, {w.data, w.stride, 1}, {e, 1, w.width}, {p, w.out, false, nullptr, Activation::identity});
+  gemm<T>(w.out, rows, w.width, {w.data, w.stride, 1}, {e, 1, w.width},
+          {p, w.out, false, nullptr, Activation::identity});
 }
 
 /// With G, the gradient of P: dW += Gᵀ E.
 template <class T>
-void project_weight_gradient(Device, const T* g, const T* e, Index rows, const LayerColumns<T>& dw) {
-  gemm<T>(dw.width, dw.out, rows, {e, 1, dw.width}, {g, dw.out, 1}, {dw.data, dw.stride, true, nullptr, Activation::identity});
+void project_weight_gradient(Device, const T* g, const T* e, Index rows,
+                             const LayerColumns<T>& dw) {
+  gemm<T>(dw.width, dw.out, rows, {e, 1, dw.width}, {g, dw.out, 1},
+          {dw.data, dw.stride, true, nullptr, Activation::identity});
 }
 
 /// dE += G W.
 template <class T>
 void project_row_gradient(Device, const LayerColumns<const T>& w, const T* g, Index rows, T* de) {
-  gemm<T>(w.width, rows, w.out, {w.data, 1, w.stride}, {g, 1, w.out}, {de, w.width, true, nullptr, Activation::identity});
+  gemm<T>(w.width, rows, w.out, {w.data, 1, w.stride}, {g, 1, w.out},
+          {de, w.width, true, nullptr, Activation::identity});
 }
 
 }  // namespace espalier::cpu

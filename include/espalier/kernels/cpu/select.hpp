@@ -47,9 +47,11 @@ void select_forward(Device, View<const T> x, Index selectors, Index bits, View<T
     for (Index i = 0; i < selectors; ++i) {
       std::array<T, max_select_bits> steps;
       T slope;
-      for (Index b = 0; b < bits; ++b) steps[static_cast<std::size_t>(b)] = smooth_step(column[i * bits + b], slope);
+      for (Index b = 0; b < bits; ++b)
+        steps[static_cast<std::size_t>(b)] = smooth_step(column[i * bits + b], slope);
       const T weight = std::exp(alpha[i] - most) / sum;
-      for (Index e = 0; e < y.rows; ++e) to[e] += weight * code_probability(steps.data(), bits, e, Index{-1});
+      for (Index e = 0; e < y.rows; ++e)
+        to[e] += weight * code_probability(steps.data(), bits, e, Index{-1});
     }
   }
 }
@@ -58,7 +60,8 @@ void select_forward(Device, View<const T> x, Index selectors, Index bits, View<T
 ///   last rows   dx_i (+)= w_i (d_i − Σ_k w_k d_k)
 ///   first rows  dx_ib (+)= w_i S′(x_ib) Σ_e ±dy_e · Π of the other bits, + if bit b of e is set
 template <class T>
-void select_backward(Device, View<const T> x, Index selectors, Index bits, View<const T> dy, View<T> dx, bool accumulate) {
+void select_backward(Device, View<const T> x, Index selectors, Index bits, View<const T> dy,
+                     View<T> dx, bool accumulate) {
   for (Index j = 0; j < dy.cols; ++j) {
     const T* column = x.column(j);
     const T* alpha = column + selectors * bits;
@@ -73,11 +76,13 @@ void select_backward(Device, View<const T> x, Index selectors, Index bits, View<
       for (Index i = 0; i < selectors; ++i) {
         std::array<T, max_select_bits> steps, slopes;
         for (Index b = 0; b < bits; ++b) {
-          steps[static_cast<std::size_t>(b)] = smooth_step(column[i * bits + b], slopes[static_cast<std::size_t>(b)]);
+          steps[static_cast<std::size_t>(b)] =
+              smooth_step(column[i * bits + b], slopes[static_cast<std::size_t>(b)]);
         }
         const T weight = std::exp(alpha[i] - most) / sum;
         T says = 0;
-        for (Index e = 0; e < dy.rows; ++e) says += d[e] * code_probability(steps.data(), bits, e, Index{-1});
+        for (Index e = 0; e < dy.rows; ++e)
+          says += d[e] * code_probability(steps.data(), bits, e, Index{-1});
         if (!second) {
           mean += weight * says;
           continue;

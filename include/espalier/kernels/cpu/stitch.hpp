@@ -31,8 +31,8 @@ void stitch_forward(Device, const T* a, Index inputs, Index outputs, View<const 
 
 /// dx_i (+)= Σ_o a_oi dy_o.
 template <class T>
-void stitch_input_gradient(Device, const T* a, Index inputs, Index outputs, View<const T> dy, View<T> dx,
-                           bool accumulate) {
+void stitch_input_gradient(Device, const T* a, Index inputs, Index outputs, View<const T> dy,
+                           View<T> dx, bool accumulate) {
   const Index width = dy.rows / outputs;
   for (Index j = 0; j < dy.cols; ++j) {
     const T* ESPALIER_RESTRICT from = dy.column(j);
@@ -53,7 +53,8 @@ void stitch_input_gradient(Device, const T* a, Index inputs, Index outputs, View
 
 /// da_oi += Σ ⟨dy_o, x_i⟩ over the samples.
 template <class T>
-void stitch_weight_gradient(Device, Index inputs, Index outputs, View<const T> x, View<const T> dy, T* da) {
+void stitch_weight_gradient(Device, Index inputs, Index outputs, View<const T> x, View<const T> dy,
+                            T* da) {
   const Index width = dy.rows / outputs;
   for (Index j = 0; j < dy.cols; ++j) {
     for (Index o = 0; o < outputs; ++o) {

@@ -81,9 +81,11 @@ namespace detail {
   const FloatRegister r = (x - n * 0.693359375F) - n * -2.12194440e-4F;  // log 2 in two parts
   // Terms in pairs, in parallel: the chain of dependent operations limits the speed.
   const FloatRegister r2 = r * r;
-  const FloatRegister q = ((r * 1.98909808e-4F + 1.39336410e-3F) * r2 + (r * 8.33331093e-3F + 4.16664650e-2F)) * r2 +
-                          (r * 1.66666667e-1F + 0.5F);
-  const auto power = same_bits<FloatRegister>((same_bits<BitsRegister>(shifted) << 23) + (127U << 23));
+  const FloatRegister q =
+      ((r * 1.98909808e-4F + 1.39336410e-3F) * r2 + (r * 8.33331093e-3F + 4.16664650e-2F)) * r2 +
+      (r * 1.66666667e-1F + 0.5F);
+  const auto power =
+      same_bits<FloatRegister>((same_bits<BitsRegister>(shifted) << 23) + (127U << 23));
   return (q * r2 + r) * power + power;
 }
 
