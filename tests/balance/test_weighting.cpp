@@ -9,8 +9,10 @@
 
 #include "espalier/balance/balance.hpp"
 #include "espalier/core/random.hpp"
+#include "support/message_of.hpp"
 
 using namespace espalier;
+using espalier_test::message_of;
 
 namespace {
 
@@ -46,15 +48,6 @@ Numbers random_losses(Random& random, std::size_t tasks) {
     losses.push_back(random.bernoulli(0.2) ? absent : loss);
   }
   return losses;
-}
-
-std::string message_of(auto&& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "nothing thrown";
 }
 
 }  // namespace

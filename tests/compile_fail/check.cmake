@@ -29,7 +29,7 @@ foreach(dir IN LISTS include_dirs)
   list(APPEND flags -I "${dir}")
 endforeach()
 set(ENV{LC_ALL} C)
-execute_process(COMMAND "${COMPILER}" -std=c++20 ${more_flags} -fsyntax-only ${flags} "${FILE}"
+execute_process(COMMAND "${COMPILER}" -std=c++20 -DESPALIER_COMPILED_LIBRARY ${more_flags} -fsyntax-only ${flags} "${FILE}"
                 RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
 
 if(expected STREQUAL "compiles")

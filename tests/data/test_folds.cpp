@@ -14,21 +14,14 @@
 
 #include "espalier/core/random.hpp"
 #include "espalier/data/folds.hpp"
+#include "support/message_of.hpp"
 
 using namespace espalier;
+using espalier_test::message_of;
 
 namespace {
 
 using Rows = std::vector<std::int32_t>;
-
-std::string error_of(auto&& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "accepted";
-}
 
 /// `user`: few rows each. `kind`: common, rare, very rare and missing values. `class`: the same as
 /// numbers.
@@ -109,7 +102,7 @@ TEST_CASE("folds: a row that the data has several times is left out with all of 
       }
     }
   }
-  CHECK(error_of([&] { static_cast<void>(data.folds(3)); }) ==
+  CHECK(message_of([&] { static_cast<void>(data.folds(3)); }) ==
         "folds: k is 3, expected 2 to 2, the number of different rows");
 }
 
@@ -193,20 +186,20 @@ TEST_CASE("split stratified: values of one row each are divided by the shares al
 
 TEST_CASE("folds: what cannot be cut is refused with a sentence") {
   const Dataset data = events(130, 1);
-  CHECK(error_of([&] { static_cast<void>(data.folds(1)); }) ==
+  CHECK(message_of([&] { static_cast<void>(data.folds(1)); }) ==
         "folds: k is 1, expected 2 to 130, the number of different rows");
-  CHECK(error_of([&] { static_cast<void>(data.folds_stratified("kind", 131)); }) ==
+  CHECK(message_of([&] { static_cast<void>(data.folds_stratified("kind", 131)); }) ==
         "folds: k is 131, expected 2 to 130, the number of different rows");
-  CHECK(error_of([&] {
+  CHECK(message_of([&] {
           static_cast<void>(data.folds_by_hash("user", 60));
         }).ends_with("of 130 rows: column 'user' has too few values, expected fewer folds"));
-  CHECK(error_of([&] {
+  CHECK(message_of([&] {
           static_cast<void>(data.folds_by_hash("nobody", 3));
         }).find("no column 'nobody'") != std::string::npos);
-  CHECK(error_of([&] { static_cast<void>(data.split_stratified("spread", 0.8, 0.1, 0.1)); }) ==
+  CHECK(message_of([&] { static_cast<void>(data.split_stratified("spread", 0.8, 0.1, 0.1)); }) ==
         "events: column 'spread' has 130 different numbers, expected at most 100 to stratify by: "
         "derive a column of a few ranges from it");
-  CHECK(error_of([&] { static_cast<void>(data.split_stratified("kind", 0.8, 0.3, 0.1)); }) ==
+  CHECK(message_of([&] { static_cast<void>(data.split_stratified("kind", 0.8, 0.3, 0.1)); }) ==
         "split: shares 0.8, 0.3, 0.1; expected numbers from 0 that sum to at most 1");
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "espalier/search/run.hpp"
+#include "support/message_of.hpp"
 
 namespace espalier_test {
 
@@ -35,15 +36,6 @@ inline search::Options quiet() {
   search::Options o;
   o.progress = esp::ShowProgress::never;
   return o;
-}
-
-inline std::string message_of(auto&& action) {
-  try {
-    action();
-  } catch (const esp::Error& error) {
-    return error.what();
-  }
-  return "accepted";
 }
 
 /// The complete content of a result as text.

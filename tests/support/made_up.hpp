@@ -16,6 +16,7 @@
 #include "espalier/exec/start_heads.hpp"
 #include "espalier/optim/optim.hpp"
 #include "espalier/train/trainer.hpp"
+#include "support/message_of.hpp"
 
 namespace espalier_test {
 
@@ -89,17 +90,6 @@ inline esp::TrainerOptions quick_options() {
   o.threads = 2;
   o.progress = esp::ShowProgress::never;
   return o;
-}
-
-/// The error's message, or "accepted".
-template <class Action>
-std::string message_of(Action&& action) {
-  try {
-    action();
-  } catch (const esp::Error& error) {
-    return error.what();
-  }
-  return "accepted";
 }
 
 /// The initial parameters of a run.

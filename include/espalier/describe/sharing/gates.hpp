@@ -78,7 +78,7 @@ struct Gated {
     static_assert(sizeof...(Options) > 0,
                   "espalier: Gated needs GateDropout, BalancedLoad or both");
     constexpr bool rates =
-        ((Options::dropout >= 0) && ...) && (Options::dropout + ...) < 1;  // they add up
+        ((Options::dropout >= 0) && ...) && (0.0 + ... + Options::dropout) < 1;  // they add up
     constexpr bool weights = ((Options::load_balance >= 0) && ...);
     static_assert(rates, "espalier: GateDropout's rate must lie in [0, 1)");
     static_assert(weights, "espalier: BalancedLoad's weight must not be negative");
