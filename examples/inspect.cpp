@@ -12,6 +12,8 @@
 #include <vector>
 
 #include "common/tensor_statistics.hpp"
+#include "espalier/core/json.hpp"
+#include "espalier/core/utf8.hpp"
 #include "espalier/data/features_state.hpp"
 #include "espalier/metrics/report_text.hpp"
 #include "espalier/model/checkpoint.hpp"

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/options.hpp"
+#include "espalier/core/file.hpp"
 #include "espalier/espalier.hpp"
 #include "espalier/report/calibration_chart.hpp"
 #include "espalier/report/confusion_chart.hpp"

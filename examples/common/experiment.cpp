@@ -16,6 +16,7 @@
 #include "common/options.hpp"
 #include "common/search.hpp"
 #include "common/transfer.hpp"
+#include "espalier/core/file.hpp"
 #include "espalier/exec/make_balance.hpp"
 #include "espalier/exec/predict.hpp"
 #include "espalier/report/explain.hpp"

@@ -4,6 +4,7 @@
 
 #include "espalier/core/config.hpp"
 #include "espalier/core/error.hpp"
+#include "espalier/core/file.hpp"
 #include "espalier/data/csv.hpp"
 #include "espalier/data/csv_writer.hpp"
 #include "espalier/data/dataset.hpp"
@@ -18,6 +19,7 @@
 #include "espalier/describe/model.hpp"
 #include "espalier/losses/losses.hpp"
 #include "espalier/metrics/metrics.hpp"
+#include "espalier/model/checkpoint.hpp"
 #include "espalier/ops/summary.hpp"
 #include "espalier/optim/optim.hpp"
 #include "espalier/report/importance.hpp"

@@ -9,6 +9,7 @@
 
 #include "espalier/core/json.hpp"
 #include "espalier/core/random.hpp"
+#include "espalier/core/utf8.hpp"
 
 using namespace espalier;
 

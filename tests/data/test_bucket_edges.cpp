@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Buckets: the quantile edges, and the bucket of a number in tables and in single rows.
+#include "espalier/core/json.hpp"
 #include "espalier/data/bucket_edges.hpp"
 
 #include <limits>

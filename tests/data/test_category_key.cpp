@@ -12,6 +12,7 @@
 
 #include "data/helpers.hpp"
 #include "espalier/core/decimal.hpp"
+#include "espalier/core/json.hpp"
 #include "espalier/core/random.hpp"
 #include "espalier/data/category_key.hpp"
 #include "espalier/data/csv.hpp"
@@ -19,6 +20,7 @@
 #include "espalier/data/from_matrix.hpp"
 #include "espalier/data/join.hpp"
 #include "espalier/data/negative_sampling.hpp"
+#include "espalier/data/weights.hpp"
 #include "espalier/describe/inputs.hpp"
 
 using namespace espalier;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // read_csv() reads back what write_csv() writes.
 #include "data/helpers.hpp"
+#include "espalier/core/file.hpp"
 #include "espalier/core/random.hpp"
 #include "espalier/data/csv_writer.hpp"
 #include "support/temporary_folder.hpp"

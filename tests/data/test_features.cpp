@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "data/helpers.hpp"
+#include "espalier/core/json.hpp"
 #include "espalier/data/features.hpp"
 #include "espalier/describe/inputs.hpp"
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <doctest/doctest.h>
 
+#include "espalier/core/file.hpp"
 #include "espalier/data/source.hpp"
 
 #if __has_include(<zlib.h>)

@@ -11,7 +11,9 @@
 #include <vector>
 
 #include "data/helpers.hpp"
+#include "espalier/core/json.hpp"
 #include "espalier/data/features.hpp"
+#include "espalier/data/schema_columns.hpp"
 #include "espalier/describe/inputs.hpp"
 
 using namespace espalier;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "data/helpers.hpp"
+#include "espalier/core/json.hpp"
 #include "espalier/data/features.hpp"
 #include "espalier/data/load.hpp"
 #include "espalier/describe/model.hpp"

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "espalier/core/random.hpp"
+#include "espalier/data/day.hpp"
 #include "espalier/data/duplicates.hpp"
 #include "espalier/data/features.hpp"
 #include "espalier/data/schema_columns.hpp"

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "espalier/core/file.hpp"
 #include "espalier/espalier.hpp"
 #include "support/temporary_folder.hpp"
 

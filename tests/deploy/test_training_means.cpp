@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include "data/helpers.hpp"
+#include "espalier/core/file.hpp"
 #include "espalier/data/load.hpp"
 #include "espalier/deploy/predictor.hpp"
 #include "support/made_up.hpp"

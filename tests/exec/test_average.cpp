@@ -5,7 +5,11 @@
 #include <cmath>
 #include <vector>
 
+#include "espalier/exec/freeze_mask.hpp"
 #include "espalier/exec/random_batch.hpp"
+#include "espalier/model/checkpoint.hpp"
+#include "espalier/model/resume.hpp"
+#include "espalier/model/safetensors.hpp"
 #include "support/allocations.hpp"
 #include "support/made_up.hpp"
 #include "support/rewritten.hpp"

@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "espalier/core/json.hpp"
 #include "espalier/deploy/predictor.hpp"
 #include "espalier/describe/model.hpp"
 #include "espalier/model/resume.hpp"

@@ -8,6 +8,7 @@
 #include "espalier/core/random.hpp"
 #include "espalier/metrics/calibration.hpp"
 #include "espalier/metrics/class_confusion.hpp"
+#include "espalier/metrics/log_loss.hpp"
 
 using namespace espalier;
 

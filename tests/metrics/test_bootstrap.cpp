@@ -6,9 +6,12 @@
 #include <set>
 #include <vector>
 
+#include "espalier/core/random.hpp"
+#include "espalier/metrics/auc.hpp"
 #include "espalier/metrics/baselines.hpp"
 #include "espalier/metrics/bootstrap.hpp"
 #include "espalier/metrics/log_loss.hpp"
+#include "espalier/metrics/regression.hpp"
 
 using namespace espalier;
 

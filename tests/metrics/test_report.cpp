@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "espalier/core/random.hpp"
 #include "espalier/metrics/evaluate.hpp"
 #include "espalier/metrics/metrics.hpp"
 #include "espalier/metrics/report.hpp"

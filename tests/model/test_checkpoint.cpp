@@ -7,7 +7,10 @@
 #include <cstring>
 #include <limits>
 
+#include "espalier/core/file.hpp"
 #include "espalier/deploy/predictor.hpp"
+#include "espalier/model/checkpoint.hpp"
+#include "espalier/model/safetensors.hpp"
 #include "support/made_up.hpp"
 #include "support/rewritten.hpp"
 #include "support/temporary_folder.hpp"

@@ -5,6 +5,8 @@
 #include <filesystem>
 
 #include "espalier/deploy/predictor.hpp"
+#include "espalier/model/checkpoint.hpp"
+#include "espalier/model/resume.hpp"
 #include "support/made_up.hpp"
 #include "support/rewritten.hpp"
 #include "support/temporary_folder.hpp"

@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "espalier/core/file.hpp"
+#include "espalier/core/json.hpp"
 #include "espalier/model/safetensors.hpp"
 #include "support/temporary_folder.hpp"
 

@@ -2,6 +2,11 @@
 // A model file stores the metrics of the validation split.
 #include <doctest/doctest.h>
 
+#include "espalier/core/file.hpp"
+#include "espalier/core/json.hpp"
+#include "espalier/model/checkpoint.hpp"
+#include "espalier/model/resume.hpp"
+#include "espalier/model/safetensors.hpp"
 #include "support/made_up.hpp"
 #include "support/temporary_folder.hpp"
 

@@ -2,6 +2,7 @@
 // Charts of calibration and of confusion matrices.
 #include <doctest/doctest.h>
 
+#include "espalier/core/file.hpp"
 #include "espalier/deploy/predictor.hpp"
 #include "espalier/report/calibration_chart.hpp"
 #include "espalier/report/confusion_chart.hpp"

@@ -2,6 +2,7 @@
 // Predictions as a CSV file.
 #include <doctest/doctest.h>
 
+#include "espalier/core/file.hpp"
 #include "espalier/data/csv.hpp"
 #include "espalier/report/predictions_csv.hpp"
 #include "support/made_up.hpp"

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "espalier/core/utf8.hpp"
 #include "espalier/report/progress.hpp"
 
 using namespace espalier;

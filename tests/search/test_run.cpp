@@ -11,6 +11,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "espalier/core/file.hpp"
 #include "search/made_up_search.hpp"
 #include "support/captured_stderr.hpp"
 #include "support/temporary_folder.hpp"

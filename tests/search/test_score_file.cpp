@@ -6,6 +6,7 @@
 #include <csignal>
 #include <stdexcept>
 
+#include "espalier/core/file.hpp"
 #include "search/made_up_search.hpp"
 #include "support/temporary_folder.hpp"
 

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "espalier/core/file.hpp"
 #include "support/made_up.hpp"
 #include "support/temporary_folder.hpp"
 

@@ -4,6 +4,8 @@
 
 #include <csignal>
 
+#include "espalier/core/file.hpp"
+#include "espalier/model/resume.hpp"
 #include "support/made_up.hpp"
 #include "support/temporary_folder.hpp"
 

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <initializer_list>
 
+#include "espalier/core/file.hpp"
 #include "espalier/describe/sharing/escm2.hpp"
 #include "espalier/train/run_settings.hpp"
 #include "support/captured_stderr.hpp"

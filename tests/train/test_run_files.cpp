@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 
+#include "espalier/core/file.hpp"
 #include "espalier/report/event_file.hpp"
 #include "support/captured_stderr.hpp"
 #include "support/child_process.hpp"

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "espalier/core/file.hpp"
 #include "espalier/report/event_file.hpp"
 #include "support/captured_stderr.hpp"
 #include "support/made_up.hpp"

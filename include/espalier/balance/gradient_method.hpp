@@ -20,7 +20,6 @@
 #include "espalier/balance/learning_tasks.hpp"
 #include "espalier/balance/weighting.hpp"
 #include "espalier/core/config.hpp"
-#include "espalier/core/error.hpp"
 
 namespace espalier {
 
@@ -95,24 +94,9 @@ class GradientAggregator {
                   "espalier: a gradient method that needs coordinates has a member "
                   "rewrite(GradientCoordinates): see balance/coordinates.hpp");
   }
-  GradientAggregator(const GradientAggregator& other)
-      : model_(other.model_ ? other.model_->clone() : nullptr),
-        tasks_(other.tasks_),
-        memory_(other.memory_) {
-    make_room();
-  }
+  GradientAggregator(const GradientAggregator& other);
   GradientAggregator(GradientAggregator&&) noexcept = default;
-  GradientAggregator& operator=(GradientAggregator other) noexcept {
-    std::swap(model_, other.model_);
-    std::swap(tasks_, other.tasks_);
-    present_.swap(other.present_);
-    places_.swap(other.places_);
-    losses_.swap(other.losses_);
-    gramian_.swap(other.gramian_);
-    weights_.swap(other.weights_);
-    memory_.swap(other.memory_);
-    return *this;
-  }
+  GradientAggregator& operator=(GradientAggregator other) noexcept;
   ~GradientAggregator() = default;
 
   [[nodiscard]] std::string_view name() const { return model_->name(); }
@@ -124,16 +108,7 @@ class GradientAggregator {
   /// than max_tasks tasks.
   void reset(std::size_t tasks) { reset(LearningTasks(tasks)); }
   void reset(std::span<const double> static_weights) { reset(LearningTasks(static_weights)); }
-  void reset(const LearningTasks& tasks) {
-    if (tasks.all() > max_tasks) {
-      throw_error<ConfigError>(
-          {"balance '", name(), "': ", tasks.all(), " tasks, expected at most ", max_tasks});
-    }
-    model_->reset(tasks);
-    tasks_ = tasks;
-    memory_.clear();
-    make_room();
-  }
+  void reset(const LearningTasks& tasks);
 
   /// Writes the weights of this step to `out`. `gramian`: tasks × tasks, of the gradients of the
   /// losses times their static weights. A task that is absent from the batch has NaN (or infinity)
@@ -143,48 +118,7 @@ class GradientAggregator {
   /// overflow, for gradients whose lengths differ by a factor of about 1e150, every weight is
   /// 1 / n. Throws ConfigError if a size does not match.
   void weights(std::span<const double> gramian, std::span<const double> losses, std::uint64_t key,
-               std::span<double> out) {
-    const std::size_t all = tasks_.all();
-    if (gramian.size() != all * all || out.size() != all ||
-        (!losses.empty() && losses.size() != all)) {
-      throw_error<ConfigError>({"balance '", name(), "': a Gramian of ", gramian.size(),
-                                " values, ", losses.size(), " losses and ", out.size(),
-                                " weights, expected ", all * all, ", ", all, " (or none) and ", all,
-                                " (as told to reset)"});
-    }
-    present_.clear();
-    places_.clear();
-    losses_.clear();
-    for (std::size_t k = 0; k < all; ++k) {
-      out[k] = 0;
-      if (!std::isfinite(gramian[k * all + k]) || tasks_.place(k) == LearningTasks::none) continue;
-      present_.push_back(k);
-      places_.push_back(tasks_.place(k));
-      if (!losses.empty()) losses_.push_back(losses[k]);
-    }
-    const std::size_t count = present_.size();
-    if (count == 0) return;
-    if (!balances()) {
-      out[present_[0]] = 1;
-      return;
-    }
-    for (std::size_t i = 0; i < count; ++i) {
-      const std::size_t row = present_[i] * all;
-      gramian_[i * count + i] = (std::max)(gramian[row + present_[i]], 0.0);
-      for (std::size_t j = 0; j < i; ++j) {
-        const double product = gramian[row + present_[j]];
-        const double most = std::sqrt(gramian_[i * count + i]) * std::sqrt(gramian_[j * count + j]);
-        gramian_[i * count + j] = gramian_[j * count + i] =
-            std::isfinite(product) ? (std::min)((std::max)(product, -most), most) : 0.0;
-      }
-    }
-    const std::span<double> found(weights_.data(), count);
-    model_->weights({{gramian_.data(), count * count}, places_, losses_, key}, found);
-    bool finite = true;
-    for (const double w : found) finite = finite && std::isfinite(w);
-    for (std::size_t i = 0; i < count; ++i)
-      out[present_[i]] = finite ? found[i] : 1 / static_cast<double>(count);
-  }
+               std::span<double> out);
 
   /// Whether there is anything to balance: more than one task learns. If not, neither the method's
   /// weights() nor its rewrite() is needed.
@@ -195,10 +129,7 @@ class GradientAggregator {
   /// Whether the method keeps one number per task and coordinate.
   [[nodiscard]] bool remembers() const { return model_->remembers(); }
   /// Allocates them, initially 0; nothing if the method keeps none.
-  void remember(std::size_t coordinates) {
-    const std::size_t size = model_->remembers() ? tasks_.all() * coordinates : 0;
-    if (memory_.size() != size) memory_.assign(size, 0.0);
-  }
+  void remember(std::size_t coordinates);
   /// These numbers, task-major.
   [[nodiscard]] std::span<double> memory() { return memory_; }
   /// `gradients.tasks` are indices in the model. May run concurrently for different coordinates.
@@ -213,22 +144,10 @@ class GradientAggregator {
     model_->rewrite(gradients);
   }
 
-  [[nodiscard]] std::vector<double> state() const {
-    std::vector<double> all = model_->state();
-    all.insert(all.end(), memory_.begin(), memory_.end());
-    return all;
-  }
+  [[nodiscard]] std::vector<double> state() const;
   /// Throws CheckpointError if the length of `state` differs from that of the method's state and
   /// memory.
-  void restore(std::span<const double> state) {
-    const std::size_t own = model_->state().size(), expected = own + memory_.size();
-    if (state.size() != expected) {
-      throw_error<CheckpointError>(
-          {"balance '", name(), "': a state of ", state.size(), " numbers, expected ", expected});
-    }
-    model_->restore(state.first(own));
-    std::copy(state.begin() + static_cast<std::ptrdiff_t>(own), state.end(), memory_.begin());
-  }
+  void restore(std::span<const double> state);
 
  private:
   struct Concept {
@@ -302,14 +221,7 @@ class GradientAggregator {
     using Type = CoordinateModel<M>;
   };
 
-  void make_room() {
-    const std::size_t all = tasks_.all();
-    present_.reserve(all);
-    places_.reserve(all);
-    losses_.reserve(all);
-    gramian_.resize(all * all);
-    weights_.resize(all);
-  }
+  void make_room();
 
   std::unique_ptr<Concept> model_;
   LearningTasks tasks_;
@@ -345,3 +257,7 @@ struct detail::GradientModelOf {
 };
 
 }  // namespace espalier
+
+#if ESPALIER_DEFINE
+#include "espalier/balance/gradient_method_definitions.hpp"
+#endif

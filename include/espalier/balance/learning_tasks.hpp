@@ -17,18 +17,8 @@ class LearningTasks {
  public:
   LearningTasks() = default;
   /// `all` tasks, all of which learn.
-  explicit LearningTasks(std::size_t all) : all_(all) {
-    for (std::size_t k = 0; k < all; ++k) add(k);
-  }
-  explicit LearningTasks(std::span<const double> static_weights) : all_(static_weights.size()) {
-    for (std::size_t k = 0; k < all_; ++k) {
-      if (static_weights[k] > 0) {
-        add(k);
-      } else {
-        places_.push_back(none);
-      }
-    }
-  }
+  explicit LearningTasks(std::size_t all);
+  explicit LearningTasks(std::span<const double> static_weights);
 
   static constexpr std::size_t none = static_cast<std::size_t>(-1);
 
@@ -41,19 +31,12 @@ class LearningTasks {
   [[nodiscard]] std::size_t place(std::size_t k) const { return places_[k]; }
 
   /// Copies the learning tasks' values from one value per task of the model.
-  void gather(std::span<const double> of_all, std::span<double> out) const {
-    for (std::size_t i = 0; i < size(); ++i) out[i] = of_all[tasks_[i]];
-  }
+  void gather(std::span<const double> of_all, std::span<double> out) const;
   /// The inverse: writes one value per task of the model, 0 for tasks that do not learn.
-  void scatter(std::span<const double> of_these, std::span<double> out) const {
-    for (std::size_t k = 0; k < all_; ++k) out[k] = places_[k] == none ? 0.0 : of_these[places_[k]];
-  }
+  void scatter(std::span<const double> of_these, std::span<double> out) const;
 
  private:
-  void add(std::size_t k) {
-    places_.push_back(tasks_.size());
-    tasks_.push_back(k);
-  }
+  void add(std::size_t k);
 
   std::size_t all_ = 0;
   std::vector<std::size_t> tasks_, places_;
@@ -80,3 +63,7 @@ void begin_anew(M& method, const M& given, const LearningTasks& tasks) {
 }  // namespace detail
 
 }  // namespace espalier
+
+#if ESPALIER_DEFINE
+#include "espalier/balance/learning_tasks_definitions.hpp"
+#endif

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "espalier/balance/learning_tasks.hpp"
-#include "espalier/core/error.hpp"
+#include "espalier/core/config.hpp"
 
 namespace espalier {
 
@@ -96,19 +96,9 @@ class LossWeighting {
       // NOLINTNEXTLINE(google-explicit-constructor): an option is given as the method itself.
       LossWeighting(M method)
       : model_(std::make_unique<Model<M>>(std::move(method))) {}
-  LossWeighting(const LossWeighting& other)
-      : model_(other.model_ ? other.model_->clone() : nullptr),
-        tasks_(other.tasks_),
-        losses_(other.losses_),
-        weights_(other.weights_) {}
+  LossWeighting(const LossWeighting& other);
   LossWeighting(LossWeighting&&) noexcept = default;
-  LossWeighting& operator=(LossWeighting other) noexcept {
-    model_ = std::move(other.model_);
-    tasks_ = std::move(other.tasks_);
-    losses_ = std::move(other.losses_);
-    weights_ = std::move(other.weights_);
-    return *this;
-  }
+  LossWeighting& operator=(LossWeighting other) noexcept;
   ~LossWeighting() = default;
 
   [[nodiscard]] std::string_view name() const { return model_->name(); }
@@ -127,27 +117,11 @@ class LossWeighting {
 
   /// Writes the weights of the next step; 0 for an excluded task. `losses` has one value per task
   /// if needs_current_losses; otherwise it may be empty.
-  void weights(std::span<const double> losses, std::span<double> out) {
-    check(out.size(), "weights");
-    if (!losses.empty() || needs_current_losses()) check(losses.size(), "losses");
-    if (tasks_.are_all()) return model_->weights(losses, out);
-    if (tasks_.size() > 0) model_->weights(losses.empty() ? losses : of_learning(losses), weights_);
-    tasks_.scatter(weights_, out);
-  }
-  void observe(std::span<const double> losses) {
-    check(losses.size(), "losses");
-    if (tasks_.size() > 0) model_->observe(tasks_.are_all() ? losses : of_learning(losses));
-  }
+  void weights(std::span<const double> losses, std::span<double> out);
+  void observe(std::span<const double> losses);
   [[nodiscard]] std::vector<double> state() const { return model_->state(); }
   /// Throws CheckpointError if the length of `state` differs from that of the method's state.
-  void restore(std::span<const double> state) {
-    const std::size_t expected = model_->state().size();
-    if (state.size() != expected) {
-      throw_error<CheckpointError>(
-          {"balance '", name(), "': a state of ", state.size(), " numbers, expected ", expected});
-    }
-    model_->restore(state);
-  }
+  void restore(std::span<const double> state);
 
  private:
   template <class M>
@@ -175,24 +149,11 @@ class LossWeighting {
     M given, method;
   };
 
-  void reset(LearningTasks tasks) {
-    model_->reset(tasks);
-    losses_.assign(tasks.size(), 0.0);
-    weights_.assign(tasks.size(), 0.0);
-    tasks_ = std::move(tasks);
-  }
+  void reset(LearningTasks tasks);
 
-  [[nodiscard]] std::span<const double> of_learning(std::span<const double> losses) {
-    tasks_.gather(losses, losses_);
-    return losses_;
-  }
+  [[nodiscard]] std::span<const double> of_learning(std::span<const double> losses);
 
-  void check(std::size_t count, const char* what) const {
-    if (count == tasks_.all()) return;
-    throw_error<ConfigError>({"balance '", name(), "': ", count, " ", what,
-                              ", expected one for each of ", tasks_.all(),
-                              " tasks (as told to reset)"});
-  }
+  void check(std::size_t count, const char* what) const;
 
   std::unique_ptr<detail::LossWeightingConcept> model_;
   LearningTasks tasks_;
@@ -200,3 +161,7 @@ class LossWeighting {
 };
 
 }  // namespace espalier
+
+#if ESPALIER_DEFINE
+#include "espalier/balance/weighting_definitions.hpp"
+#endif

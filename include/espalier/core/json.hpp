@@ -3,17 +3,16 @@
 // same double.
 #pragma once
 
-#include <charconv>
-#include <cmath>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "espalier/core/config.hpp"
 #include "espalier/core/error.hpp"
-#include "espalier/core/utf8.hpp"
 
 namespace espalier {
 
@@ -52,18 +51,9 @@ class Json {
   Json(const char* value) : Json(std::string(value)) {}
   // NOLINTEND(google-explicit-constructor)
 
-  [[nodiscard]] static Json array(std::vector<Json> items = {}) {
-    Json made;
-    made.kind_ = Kind::array;
-    made.items_ = std::move(items);
-    return made;
-  }
+  [[nodiscard]] static Json array(std::vector<Json> items = {});
 
-  [[nodiscard]] static Json object() {
-    Json made;
-    made.kind_ = Kind::object;
-    return made;
-  }
+  [[nodiscard]] static Json object();
 
   /// Parses one value; only whitespace may follow it. `what` (a file name) begins the error
   /// message. Throws DataError, with the byte offset, for anything outside RFC 8259, malformed
@@ -89,13 +79,7 @@ class Json {
   }
   /// Returns an integer in [−2^53, 2^53]; throws DataError for any other number. The parser has
   /// rounded the text to a double before: a result of 2^53 may have been 2^53 + 1 in the text.
-  [[nodiscard]] std::int64_t as_integer() const {
-    require(Kind::number);
-    if (number_ != std::floor(number_) || std::abs(number_) > max_integer) {
-      throw_error<DataError>({"JSON: expected an integer within 2^53, found ", dump()});
-    }
-    return static_cast<std::int64_t>(number_);
-  }
+  [[nodiscard]] std::int64_t as_integer() const;
   [[nodiscard]] const std::string& as_string() const& {
     require(Kind::string);
     return text_;
@@ -114,143 +98,38 @@ class Json {
   [[nodiscard]] std::size_t size() const noexcept { return items_.size(); }
 
   /// Returns the member of an object; null if it does not exist or this is not an object.
-  [[nodiscard]] const Json* find(std::string_view key) const& noexcept {
-    for (std::size_t i = 0; i < keys_.size(); ++i) {
-      if (keys_[i] == key) return &items_[i];
-    }
-    return nullptr;
-  }
+  [[nodiscard]] const Json* find(std::string_view key) const& noexcept;
   const Json* find(std::string_view key) const&& = delete;  // the result would dangle
   /// Returns the member of an object. Throws DataError if it does not exist or this is not an
   /// object.
-  [[nodiscard]] const Json& at(std::string_view key) const& {
-    require(Kind::object);
-    if (const Json* found = find(key)) return *found;
-    throw_error<DataError>({"JSON: expected a member '", key, "', found none"});
-  }
+  [[nodiscard]] const Json& at(std::string_view key) const&;
   [[nodiscard]] Json at(std::string_view key) && { return std::as_const(*this).at(key); }
 
   /// Sets a member of an object; a null becomes an object first. Returns *this for chaining.
-  ESPALIER_COLD Json& set(std::string_view key, Json value) {
-    if (is_null()) kind_ = Kind::object;
-    require(Kind::object);
-    for (std::size_t i = 0; i < keys_.size(); ++i) {
-      if (keys_[i] == key) {
-        items_[i] = std::move(value);
-        return *this;
-      }
-    }
-    keys_.emplace_back(key);
-    items_.push_back(std::move(value));
-    return *this;
-  }
+  Json& set(std::string_view key, Json value);
 
   /// Appends to an array; a null becomes an array first. Returns *this for chaining.
-  Json& push(Json value) {
-    if (is_null()) kind_ = Kind::array;
-    require(Kind::array);
-    items_.push_back(std::move(value));
-    return *this;
-  }
+  Json& push(Json value);
 
   /// Returns the value as text on one line. Whole numbers up to 2^53 are written as integers,
   /// others with the fewest digits that parse to the same double; NaN and infinities are written as
   /// null, bytes that are not UTF-8 as U+FFFD.
-  [[nodiscard]] std::string dump() const {
-    std::string out;
-    write(out);
-    return out;
-  }
+  [[nodiscard]] std::string dump() const;
 
   [[nodiscard]] bool operator==(const Json&) const = default;
 
  private:
   class Parser;
 
-  [[nodiscard]] static std::string_view name(Kind kind) noexcept {
-    constexpr std::string_view names[] = {"null",     "a bool",   "a number",
-                                          "a string", "an array", "an object"};
-    return names[static_cast<std::size_t>(kind)];
-  }
+  [[nodiscard]] static std::string_view name(Kind kind) noexcept;
 
-  void require(Kind kind) const {
-    if (kind_ == kind) return;
-    throw_error<DataError>({"JSON: expected ", name(kind), ", found ", name(kind_)});
-  }
+  void require(Kind kind) const;
 
-  void write(std::string& out) const {
-    switch (kind_) {
-      case Kind::null:
-        out += "null";
-        break;
-      case Kind::boolean:
-        out += number_ != 0 ? "true" : "false";
-        break;
-      case Kind::number:
-        write_number(out, number_);
-        break;
-      case Kind::string:
-        write_string(out, text_);
-        break;
-      case Kind::array:
-      case Kind::object:
-        out += is_object() ? '{' : '[';
-        for (std::size_t i = 0; i < items_.size(); ++i) {
-          if (i > 0) out += ',';
-          if (is_object()) {
-            write_string(out, keys_[i]);
-            out += ':';
-          }
-          items_[i].write(out);
-        }
-        out += is_object() ? '}' : ']';
-        break;
-    }
-  }
+  void write(std::string& out) const;
 
-  ESPALIER_COLD static void write_number(std::string& out, double value) {
-    if (!std::isfinite(value)) {
-      out += "null";
-      return;
-    }
-    char text[32];
-    const bool whole = value == std::floor(value) && std::abs(value) <= max_integer;
-    const bool negative_zero = value == 0 && std::signbit(value);
-    const auto end = whole && !negative_zero
-                         ? std::to_chars(text, text + sizeof text, static_cast<std::int64_t>(value))
-                         : std::to_chars(text, text + sizeof text, value);
-    out.append(text, end.ptr);
-  }
+  static void write_number(std::string& out, double value);
 
-  static void write_string(std::string& out, std::string_view text) {
-    constexpr char hex[] = "0123456789abcdef";
-    out += '"';
-    for (std::size_t i = 0; i < text.size();) {
-      const auto c = static_cast<unsigned char>(text[i]);
-      const std::size_t length = utf8_length(text, i);
-      if (c == '"' || c == '\\') {
-        out += '\\';
-        out += text[i];
-      } else if (c < 0x20) {
-        constexpr std::string_view short_codes = "\b\f\n\r\t", letters = "bfnrt";
-        const std::size_t at = short_codes.find(text[i]);
-        out += '\\';
-        if (at != std::string_view::npos) {
-          out += letters[at];
-        } else {
-          out += "u00";
-          out += hex[c >> 4U];
-          out += hex[c & 0xFU];
-        }
-      } else if (length == 0) {
-        append_utf8(out, 0xFFFD);
-      } else {
-        out.append(text, i, length);
-      }
-      i += length == 0 ? 1 : length;
-    }
-    out += '"';
-  }
+  static void write_string(std::string& out, std::string_view text);
 
   Kind kind_ = Kind::null;
   double number_ = 0;
@@ -261,4 +140,7 @@ class Json {
 
 }  // namespace espalier
 
-#include "espalier/core/json_parser.hpp"
+#if ESPALIER_DEFINE
+#include "espalier/core/json_definitions.hpp"
+#include "espalier/core/json_parser_definitions.hpp"
+#endif

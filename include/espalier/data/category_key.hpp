@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "espalier/core/config.hpp"
-#include "espalier/core/decimal.hpp"
 #include "espalier/core/json.hpp"
 #include "espalier/data/column.hpp"
 
@@ -57,54 +56,22 @@ namespace espalier {
 /// a table built in code, and a value to predict from. The key of a key is the key itself;
 /// number_text(x) is a key for every x. The result refers to `text`, or to `made` if the text was
 /// changed.
-[[nodiscard]] inline std::string_view category_key(std::string_view text, std::string& made) {
-  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
-  const std::size_t first = text.starts_with('-') ? 1 : 0;
-  if (text.size() == first || (!is_digit(text[first]) && text[first] != '.') || is_code(text))
-    return text;
-  const std::string_view whole = whole_digits(text);
-  if (!whole.empty()) return whole == "-0" ? whole.substr(1) : whole;
-  double value = 0;
-  if (to_number(text, value) != std::errc() || !number_is_key(value)) return text;
-  return made = number_text(value);
-}
+[[nodiscard]] std::string_view category_key(std::string_view text, std::string& made);
 
 /// The hash of a category's key. A missing category is the empty text.
-[[nodiscard]] inline std::uint64_t category_hash(std::string_view text) {
-  std::string made;
-  return hash_text(category_key(text, made));
-}
+[[nodiscard]] std::uint64_t category_hash(std::string_view text);
 
 /// The hashes of a column of keys, indexed by code + 1: the first is that of a missing value.
-[[nodiscard]] ESPALIER_COLD inline std::vector<std::uint64_t> category_hashes(const Column& keys) {
-  std::vector<std::uint64_t> hashes{hash_text({})};
-  for (const std::string& value : keys.dictionary) hashes.push_back(hash_text(value));
-  return hashes;
-}
+[[nodiscard]] std::vector<std::uint64_t> category_hashes(const Column& keys);
 
-[[nodiscard]] inline std::string category_key(std::string_view text) {
-  std::string made;
-  return std::string(category_key(text, made));
-}
+[[nodiscard]] std::string category_key(std::string_view text);
 
 /// A text column as category keys: `from` itself, or a new column in `made` if a value is not a key
 /// yet.
-[[nodiscard]] ESPALIER_COLD inline const Column& keys_of(const Column& from, Column& made) {
-  std::string changed;
-  Dictionary keys;
-  std::vector<std::int32_t> key_of_code;
-  bool same = true;
-  for (const std::string& value : from.dictionary) {
-    const std::string_view key = category_key(value, changed);
-    same = same && key == value;
-    key_of_code.push_back(keys.code(key));
-  }
-  if (same) return from;
-  made = from;
-  made.dictionary = keys.take();
-  for (std::int32_t& code : made.codes)
-    code = code < 0 ? code : key_of_code[static_cast<std::size_t>(code)];
-  return made;
-}
+[[nodiscard]] const Column& keys_of(const Column& from, Column& made);
 
 }  // namespace espalier
+
+#if ESPALIER_DEFINE
+#include "espalier/data/category_key_definitions.hpp"
+#endif

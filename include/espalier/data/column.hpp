@@ -2,7 +2,6 @@
 // `Column`: the numbers or texts of one column, by row.
 #pragma once
 
-#include <bit>
 #include <cmath>
 #include <concepts>
 #include <cstdint>
@@ -54,12 +53,7 @@ struct Column {
   /// For a text column that a reader first took for numeric: which row and value changed that.
   std::string text_because{};
 
-  [[nodiscard]] static Column number(std::string name, std::vector<double> values) {
-    Column c;
-    c.name = std::move(name);
-    c.numbers = std::move(values);
-    return c;
-  }
+  [[nodiscard]] static Column number(std::string name, std::vector<double> values);
 
   /// From a span, vector, array, … of any number type; NaN is a missing value. Throws DataError for
   /// an integer beyond ±2^53, which a double cannot distinguish from its neighbours.
@@ -115,20 +109,10 @@ struct Column {
     return c;
   }
   [[nodiscard]] static Column text(std::string name,
-                                   std::initializer_list<std::string_view> values) {
-    return text<std::initializer_list<std::string_view>>(std::move(name), values);
-  }
+                                   std::initializer_list<std::string_view> values);
 
   /// A column of the same name, kind and dictionary, without rows.
-  [[nodiscard]] Column without_rows() const {
-    Column c;
-    c.name = name;
-    c.kind = kind;
-    c.dictionary = dictionary;
-    c.exact_below = exact_below;
-    c.text_because = text_because;
-    return c;
-  }
+  [[nodiscard]] Column without_rows() const;
 
   [[nodiscard]] Index size() const {
     return static_cast<Index>(kind == ColumnKind::number ? numbers.size() : codes.size());
@@ -144,24 +128,10 @@ struct Column {
 };
 
 /// Converts a numeric column to a text column.
-[[nodiscard]] inline Column text_of_numbers(const Column& from) {
-  Column made;
-  made.name = from.name;
-  made.kind = ColumnKind::text;
-  made.codes.reserve(from.numbers.size());
-  Dictionary known;
-  struct Seen {
-    double value = std::numeric_limits<double>::quiet_NaN();
-    std::int32_t code = -1;
-  };
-  std::vector<Seen> cache(std::size_t{1} << 10U);  // by hash: most columns have few distinct values
-  for (const double v : from.numbers) {
-    Seen& seen = cache[mix(std::bit_cast<std::uint64_t>(v)) & (cache.size() - 1)];
-    if (seen.value != v) seen = {v, std::isnan(v) ? -1 : known.code(number_text(v))};
-    made.codes.push_back(seen.code);
-  }
-  made.dictionary = known.take();
-  return made;
-}
+[[nodiscard]] Column text_of_numbers(const Column& from);
 
 }  // namespace espalier
+
+#if ESPALIER_DEFINE
+#include "espalier/data/column_definitions.hpp"
+#endif

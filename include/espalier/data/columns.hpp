@@ -2,7 +2,6 @@
 // `Columns`: the columns of a table, in order and by name.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <iterator>
 #include <memory>
@@ -44,16 +43,14 @@ class Columns {
     const std::unique_ptr<Column>* at_ = nullptr;
   };
 
-  Columns() = default;
-  Columns(const Columns& other) {
-    for (const Column& column : other) add(column);
-  }
-  Columns(Columns&& other) noexcept { swap(other); }
+  Columns();
+  Columns(const Columns& other);
+  Columns(Columns&& other) noexcept;
   Columns& operator=(Columns other) noexcept {
     swap(other);
     return *this;
   }
-  ~Columns() = default;
+  ~Columns();
 
   [[nodiscard]] std::size_t size() const { return all_.size(); }
   [[nodiscard]] bool empty() const { return all_.empty(); }
@@ -63,43 +60,26 @@ class Columns {
   [[nodiscard]] Iterator end() const { return Iterator(all_.data() + all_.size()); }
 
   /// Returns null if there is no column of that name.
-  [[nodiscard]] const Column* find(std::string_view name) const {
-    const auto found = by_name_.find(name);
-    return found == by_name_.end() ? nullptr : found->second;
-  }
+  [[nodiscard]] const Column* find(std::string_view name) const;
 
   /// The name must not be in use.
-  void add(Column column) {
-    all_.push_back(std::make_unique<Column>(std::move(column)));
-    by_name_.emplace(all_.back()->name, all_.back().get());
-  }
+  void add(Column column);
 
   /// `from` must exist, `to` must not be in use.
-  void rename(std::string_view from, std::string to) {
-    const auto found = by_name_.find(from);
-    Column& column = *found->second;
-    by_name_.erase(found);  // before the name that its key refers to changes
-    column.name = std::move(to);
-    by_name_.emplace(column.name, &column);
-  }
+  void rename(std::string_view from, std::string to);
 
   /// `name` must exist.
-  void remove(std::string_view name) {
-    const auto found = by_name_.find(name);
-    const Column* const column = found->second;
-    by_name_.erase(found);
-    all_.erase(
-        std::find_if(all_.begin(), all_.end(), [&](const auto& c) { return c.get() == column; }));
-  }
+  void remove(std::string_view name);
 
  private:
-  void swap(Columns& other) noexcept {
-    all_.swap(other.all_);
-    by_name_.swap(other.by_name_);
-  }
+  void swap(Columns& other) noexcept;
 
   std::vector<std::unique_ptr<Column>> all_;
   std::unordered_map<std::string_view, Column*> by_name_;  ///< keys refer to the columns' own names
 };
 
 }  // namespace espalier
+
+#if ESPALIER_DEFINE
+#include "espalier/data/columns_definitions.hpp"
+#endif

@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -82,15 +81,7 @@ class DailyTotals {
   [[nodiscard]] const std::vector<Day>& open() const { return open_; }  ///< ascending
 
   /// Restores saved state.
-  void restore(KeyTotals totals, double last_closed, std::vector<Day> open) {
-    totals_ = std::move(totals);
-    last_closed_ = last_closed;
-    open_ = std::move(open);
-    for (Day& day : open_) {
-      day.touched.resize(totals_.index.size());
-      std::iota(day.touched.begin(), day.touched.end(), 0);
-    }
-  }
+  void restore(KeyTotals totals, double last_closed, std::vector<Day> open);
 
  private:
   void add_to(double* out, const double* values) const {
@@ -99,40 +90,10 @@ class DailyTotals {
 
   /// The open day of a row; null if the day is closed. If there are too many open days, closes the
   /// first.
-  [[nodiscard]] Day* open_day(double day) {
-    if (!knows(day)) return nullptr;
-    const auto after =
-        std::find_if(open_.begin(), open_.end(), [&](const Day& open) { return open.day >= day; });
-    auto place = after - open_.begin();
-    if (after != open_.end() && after->day == day) return &*after;
-    if (open_.size() == open_days) {
-      if (place == 0) {
-        last_closed_ = day;
-        return nullptr;
-      }
-      close_first();
-      --place;
-    }
-    std::size_t part = 1;
-    while (
-        std::any_of(open_.begin(), open_.end(), [&](const Day& open) { return open.part == part; }))
-      ++part;
-    return &*open_.insert(open_.begin() + place, {day, part});
-  }
+  [[nodiscard]] Day* open_day(double day);
 
   /// O(rows of the day), or O(keys) after restore().
-  void close_first() {
-    const Day& first = open_.front();
-    for (const std::int32_t number : first.touched) {
-      double* const closed =
-          totals_.values.data() + static_cast<std::size_t>(number) * totals_.width;
-      double* const open = closed + first.part * sums_;
-      add_to(closed, open);
-      std::fill_n(open, sums_, 0.0);
-    }
-    last_closed_ = first.day;
-    open_.erase(open_.begin());
-  }
+  void close_first();
 
   std::size_t sums_;
   KeyTotals totals_;  ///< parts × sums values per key
@@ -141,3 +102,7 @@ class DailyTotals {
 };
 
 }  // namespace espalier
+
+#if ESPALIER_DEFINE
+#include "espalier/data/daily_totals_definitions.hpp"
+#endif

@@ -2,9 +2,8 @@
 // `Dataset`: some rows of a table. Splits share the table; it is not copied.
 #pragma once
 
-#include <algorithm>
 #include <array>
-#include <cmath>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -12,8 +11,6 @@
 #include <vector>
 
 #include "espalier/core/config.hpp"
-#include "espalier/core/random.hpp"
-#include "espalier/data/dictionary.hpp"
 #include "espalier/data/table.hpp"
 
 namespace espalier {
@@ -26,21 +23,11 @@ class Dataset {
   Dataset() = default;
 
   /// All rows of a table. Throws DataError for more than 2^31 − 1 rows.
-  explicit Dataset(Table table) : table_(std::make_shared<const Table>(std::move(table))) {
-    rows_ = table_->row_numbers();
-  }
+  explicit Dataset(Table table);
 
   /// These rows of a table, in this order. Throws ConfigError for a row that the table does not
   /// have.
-  Dataset(std::shared_ptr<const Table> table, std::vector<std::int32_t> rows)
-      : table_(std::move(table)), rows_(std::move(rows)) {
-    const Index end = table_ ? table_->rows() : 0;
-    for (const std::int32_t row : rows_) {
-      if (row < 0 || row >= end) {
-        throw_error<ConfigError>({"dataset: row ", row, ", expected 0 to ", end - 1});
-      }
-    }
-  }
+  Dataset(std::shared_ptr<const Table> table, std::vector<std::int32_t> rows);
 
   [[nodiscard]] Index size() const { return static_cast<Index>(rows_.size()); }
   [[nodiscard]] bool has_table() const { return table_ != nullptr; }
@@ -57,23 +44,8 @@ class Dataset {
   /// Splits into training, validation and test rows: shuffles by `seed` and cuts by shares of the
   /// rows; rows beyond the sum of the shares are in no part. Throws ConfigError if a share is
   /// negative or the shares sum to more than 1.
-  [[nodiscard]] ESPALIER_COLD std::array<Dataset, 3> split(double train, double valid, double test,
-                                                           std::uint64_t seed = 0) const {
-    check_shares(train, valid, test);
-    std::vector<std::int32_t> shuffled = rows_;
-    Random(seed, 11).shuffle(shuffled);
-    const auto cut = [&](double share) {
-      const double at = std::round(share * static_cast<double>(shuffled.size()));
-      return (std::min)(shuffled.size(), static_cast<std::size_t>(at));
-    };
-    const std::size_t first = cut(train), second = cut(train + valid),
-                      third = cut(train + valid + test);
-    const auto part = [&](std::size_t begin, std::size_t end) {
-      return Dataset(table_, {shuffled.begin() + static_cast<std::ptrdiff_t>(begin),
-                              shuffled.begin() + static_cast<std::ptrdiff_t>(end)});
-    };
-    return {part(0, first), part(first, second), part(second, third)};
-  }
+  [[nodiscard]] std::array<Dataset, 3> split(double train, double valid, double test,
+                                             std::uint64_t seed = 0) const;
 
   /// Splits by a rule: rule(row of the table) is 0 for training, 1 for validation, 2 for test,
   /// anything else for none.
@@ -92,25 +64,9 @@ class Dataset {
   /// same part. The part of a value depends only on the seed and the shares, not on the rest of the
   /// data. The shares are those of the values in expectation; the shares of rows are approximate.
   /// Throws ConfigError, DataError.
-  [[nodiscard]] ESPALIER_COLD std::array<Dataset, 3> split_by_hash(const std::string& column,
-                                                                   double train, double valid,
-                                                                   double test,
-                                                                   std::uint64_t seed = 0) const {
-    check_shares(train, valid, test);
-    Column made;
-    const Column& key = table().as_keys(column, made);
-    const double all = train + valid + test;
-    const auto part = [&](std::string_view value) {
-      const double u = static_cast<double>(mix(seed, hash_text(value)) >> 11U) * 0x1.0p-53;
-      return u < train ? 0 : u < train + valid ? 1 : u < all || all >= 1 - 1e-9 ? 2 : -1;
-    };
-    std::vector<int> parts;  // indexed by code
-    for (const std::string& value : key.dictionary) parts.push_back(part(value));
-    return split_by([&](Index row) {
-      const std::int32_t code = key.codes[static_cast<std::size_t>(row)];
-      return code < 0 ? part({}) : parts[static_cast<std::size_t>(code)];
-    });
-  }
+  [[nodiscard]] std::array<Dataset, 3> split_by_hash(const std::string& column, double train,
+                                                     double valid, double test,
+                                                     std::uint64_t seed = 0) const;
 
   /// Divides the rows of each value of `column` (missing values count as one value) by the shares:
   /// of each value, every part gets its share of the rows, rounded down or up; over all values, the
@@ -142,31 +98,13 @@ class Dataset {
   /// Rows before `valid_from` are training rows, those before `test_from` validation rows, the rest
   /// test rows. Rows without a time are in no part. Throws ConfigError, DataError.
   [[nodiscard]] std::array<Dataset, 3> split_by_time(const std::string& column, double valid_from,
-                                                     double test_from) const {
-    check_times(valid_from <= test_from, number_text(valid_from), number_text(test_from));
-    const std::vector<double>& time = table().numbers(column);
-    return split_by([&](Index row) {
-      const double t = time[static_cast<std::size_t>(row)];
-      return std::isnan(t) ? -1 : t < valid_from ? 0 : t < test_from ? 1 : 2;
-    });
-  }
+                                                     double test_from) const;
 
   /// The same for times as text that sorts in time order: "2022-05-05", "2022-05-05 18:30". Throws
   /// ConfigError, DataError.
-  [[nodiscard]] ESPALIER_COLD std::array<Dataset, 3> split_by_time(
-      const std::string& column, std::string_view valid_from, std::string_view test_from) const {
-    check_times(valid_from <= test_from, std::string(valid_from), std::string(test_from));
-    const Column& time = table().column(column);
-    if (time.kind != ColumnKind::text) {
-      throw_error<DataError>({table().source, ": column '", column,
-                              "' holds numbers, expected text as '", valid_from,
-                              "': give the bounds as numbers"});
-    }
-    return split_by([&](Index row) {
-      const std::string_view t = time.at(row);
-      return t.empty() ? -1 : t < valid_from ? 0 : t < test_from ? 1 : 2;
-    });
-  }
+  [[nodiscard]] std::array<Dataset, 3> split_by_time(const std::string& column,
+                                                     std::string_view valid_from,
+                                                     std::string_view test_from) const;
 
   /// The rows for which keep(row of the table) is true.
   template <class Keep>
@@ -179,31 +117,16 @@ class Dataset {
   }
 
   /// The first n rows, or all if there are fewer. Throws ConfigError if n < 0.
-  [[nodiscard]] Dataset head(Index n) const {
-    if (n < 0) throw_error<ConfigError>({"head: ", n, " rows, expected 0 or more"});
-    const auto count = static_cast<std::ptrdiff_t>((std::min)(n, size()));
-    return {table_, {rows_.begin(), rows_.begin() + count}};
-  }
+  [[nodiscard]] Dataset head(Index n) const;
 
   /// A table of these rows only.
-  [[nodiscard]] Table to_table() const { return table().take(rows_); }
+  [[nodiscard]] Table to_table() const;
 
  private:
   static void check_times(bool in_order, const std::string& valid_from,
-                          const std::string& test_from) {
-    if (in_order) return;
-    throw_error<ConfigError>({"split_by_time: validation from ", valid_from, ", test from ",
-                              test_from, ", expected the test not to begin before"});
-  }
+                          const std::string& test_from);
 
-  static void check_shares(double train, double valid, double test) {
-    const double sum = train + valid + test;
-    if (!(train >= 0 && valid >= 0 && test >= 0 && sum <= 1 + 1e-9)) {
-      throw_error<ConfigError>({"split: shares ", number_text(train), ", ", number_text(valid),
-                                ", ", number_text(test),
-                                "; expected numbers from 0 that sum to at most 1"});
-    }
-  }
+  static void check_shares(double train, double valid, double test);
 
   /// `part`: for each row of the table, the fold that validates on it; −1 if none.
   [[nodiscard]] std::vector<Fold> folds_of(const std::vector<std::int32_t>& part, int k) const;
@@ -215,3 +138,7 @@ class Dataset {
 }  // namespace espalier
 
 #include "espalier/data/folds.hpp"
+
+#if ESPALIER_DEFINE
+#include "espalier/data/dataset_definitions.hpp"
+#endif

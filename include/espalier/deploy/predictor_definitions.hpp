@@ -16,6 +16,7 @@
 #include "espalier/data/batch_buffer.hpp"
 #include "espalier/deploy/predictor.hpp"
 #include "espalier/model/checkpoint.hpp"
+#include "espalier/model/row_history_file.hpp"
 
 namespace espalier {
 

@@ -2,10 +2,7 @@
 // `ServingState`: what a served model knows of earlier rows, updated by observed rows.
 #pragma once
 
-#include <algorithm>
-#include <cmath>
 #include <initializer_list>
-#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -17,7 +14,7 @@
 #include "espalier/data/features.hpp"
 #include "espalier/data/named_value.hpp"
 #include "espalier/data/row_history.hpp"
-#include "espalier/model/row_history_file.hpp"
+#include "espalier/data/table.hpp"
 
 namespace espalier {
 
@@ -43,20 +40,12 @@ class ServingState {
   /// Adds a row: later rows read it. Labels given with it are known at once. `row` is as for
   /// predict_row(). Throws ConfigError for an unknown name, and for a row without day or time; then
   /// nothing has changed.
-  void observe(Values row, Values labels = {}) {
-    const RowKeys known = features_->row_keys(row);
-    const std::vector<double> values = label_values(labels);
-    history_.add(known, values.data());
-  }
+  void observe(Values row, Values labels = {});
   void observe(Values row, List labels) { observe(row, span_of(labels)); }
   void observe(List row, List labels = {}) { observe(span_of(row), span_of(labels)); }
 
   /// Adds labels of a row that was observed before; give each label only once.
-  void observe_labels(Values row, Values labels) {
-    const RowKeys known = features_->row_keys(row);
-    const std::vector<double> values = label_values(labels);
-    history_.add_labels(known, values.data());
-  }
+  void observe_labels(Values row, Values labels);
   void observe_labels(Values row, List labels) { observe_labels(row, span_of(labels)); }
   void observe_labels(List row, List labels) { observe_labels(span_of(row), span_of(labels)); }
 
@@ -69,12 +58,7 @@ class ServingState {
   void add_to(Table& table) { history_.add_to(table); }
 
   /// Writes the state, either completely or not at all. Throws IoError.
-  ESPALIER_COLD void save(const std::string& path) const {
-    SafetensorsWriter writer;
-    writer.metadata("espalier_state", "1");
-    add_history(writer, history_);
-    writer.write(path);
-  }
+  void save(const std::string& path) const;
 
   [[nodiscard]] const RowHistory& history() const { return history_; }
   [[nodiscard]] const Features& features() const { return *features_; }
@@ -83,33 +67,16 @@ class ServingState {
   [[nodiscard]] static Values span_of(List list) { return {list.begin(), list.size()}; }
 
   /// Labels indexed as HistoryColumns::labels; NaN if not given. Throws ConfigError.
-  [[nodiscard]] std::vector<double> label_values(Values labels) const {
-    const std::vector<std::string>& names = history_.columns().labels;
-    std::vector<double> values(names.size(), std::numeric_limits<double>::quiet_NaN());
-    for (const NamedValue& label : labels) {
-      const auto found = std::find(names.begin(), names.end(), label.name);
-      if (found == names.end()) refuse(label.name);
-      if (label.is_text || std::isinf(label.number)) {
-        throw_error<ConfigError>(
-            {"label '", label.name, "' is '", label.as_text(), "', expected a number"});
-      }
-      double& value = values[static_cast<std::size_t>(found - names.begin())];
-      if (!std::isnan(value)) throw_error<ConfigError>({"label '", label.name, "' is given twice"});
-      value = label.number;
-    }
-    return values;
-  }
+  [[nodiscard]] std::vector<double> label_values(Values labels) const;
 
-  [[noreturn]] ESPALIER_COLD void refuse(const std::string& name) const {
-    std::string known;
-    for (const std::string& label : history_.columns().labels)
-      known += (known.empty() ? "'" : ", '") + label + "'";
-    throw_error<ConfigError>({"label '", name, "' is none that inputs go by; they go by ",
-                              known.empty() ? "none" : known});
-  }
+  [[noreturn]] void refuse(const std::string& name) const;
 
   std::shared_ptr<const Features> features_;
   RowHistory history_;
 };
 
 }  // namespace espalier
+
+#if ESPALIER_DEFINE
+#include "espalier/deploy/serving_state_definitions.hpp"
+#endif

@@ -20,7 +20,7 @@ enum class BalanceOn : unsigned char {
 
 struct AggregatorFactory;
 
-/// In task_gradients.hpp.
+/// In aggregator_factory.hpp.
 template <bool Coordinates>
 struct AggregatorFactoryOf;
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "espalier/balance/gradient_method.hpp"
+#include "espalier/exec/aggregator_factory.hpp"
 #include "espalier/exec/balance_option.hpp"
 #include "espalier/exec/executor.hpp"
 #include "espalier/exec/parameter_gradients.hpp"
@@ -123,52 +124,37 @@ class TaskGradientPass {
   std::vector<double> gramian_, alpha_;
 };
 
-/// Type-erased TaskGradientPass for the trainer, in single precision.
-struct AggregatorFactory {
-  class Pass {
-   public:
-    virtual ~Pass() = default;
-    virtual std::span<const double> forward_backward(const Batch<float>& batch,
-                                                     std::span<const double> weights,
-                                                     std::uint64_t key,
-                                                     GradientAggregator& balance) = 0;
-    /// See TaskGradientPass.
-    [[nodiscard]] virtual std::vector<const ExecutionSchedule<float>*> schedules(
-        Index samples) const = 0;
-  };
-  /// Also allocates what the method remembers.
-  std::unique_ptr<Pass> (*make)(TrainExecutor<float>& executor, BalanceOn on,
-                                GradientAggregator& balance) = nullptr;
+namespace detail {
+
+template <class T, bool Coordinates>
+struct AggregatorPass final : AggregatorFactory::Pass {
+  AggregatorPass(TrainExecutor<T>& executor, BalanceOn on) : pass(executor, on) {}
+  std::span<const double> forward_backward(const Batch<T>& batch, std::span<const double> weights,
+                                           std::uint64_t key,
+                                           GradientAggregator& balance) override {
+    return pass.forward_backward(batch, weights, key, balance);
+  }
+  [[nodiscard]] std::vector<const ExecutionSchedule<T>*> schedules(Index samples) const override {
+    return pass.schedules(samples);
+  }
+  TaskGradientPass<T, Coordinates> pass;
 };
+
+template <class T, bool Coordinates>
+std::unique_ptr<AggregatorFactory::Pass> make_pass(TrainExecutor<T>& executor, BalanceOn on,
+                                                   GradientAggregator& balance) {
+  auto made = std::make_unique<AggregatorPass<T, Coordinates>>(executor, on);
+  made->pass.prepare(balance);
+  return made;
+}
+
+}  // namespace detail
 
 template <bool Coordinates>
-struct AggregatorFactoryOf {
-  template <class T>
-  struct PassOf final : AggregatorFactory::Pass {
-    PassOf(TrainExecutor<T>& executor, BalanceOn on) : pass(executor, on) {}
-    std::span<const double> forward_backward(const Batch<T>& batch, std::span<const double> weights,
-                                             std::uint64_t key,
-                                             GradientAggregator& balance) override {
-      return pass.forward_backward(batch, weights, key, balance);
-    }
-    [[nodiscard]] std::vector<const ExecutionSchedule<T>*> schedules(Index samples) const override {
-      return pass.schedules(samples);
-    }
-    TaskGradientPass<T, Coordinates> pass;
-  };
-
-  [[nodiscard]] static const AggregatorFactory* factory() {
-    static constexpr AggregatorFactory made{&make<float>};
-    return &made;
-  }
-  template <class T>
-  static std::unique_ptr<AggregatorFactory::Pass> make(TrainExecutor<T>& executor, BalanceOn on,
-                                                       GradientAggregator& balance) {
-    auto made = std::make_unique<PassOf<T>>(executor, on);
-    made->pass.prepare(balance);
-    return made;
-  }
-};
+const AggregatorFactory* AggregatorFactoryOf<Coordinates>::factory() {
+  static constexpr AggregatorFactory made{&detail::make_pass<float, Coordinates>};
+  return &made;
+}
 
 #if defined(ESPALIER_INSTANTIATION)
 #define ESPALIER_TASK_GRADIENTS(T)                                \

@@ -2,13 +2,9 @@
 // Scores of the best constant prediction: the baseline that a model has to beat.
 #pragma once
 
-#include <algorithm>
-#include <cmath>
-#include <utility>
 #include <vector>
 
-#include "espalier/metrics/log_loss.hpp"
-#include "espalier/metrics/regression.hpp"
+#include "espalier/core/config.hpp"
 #include "espalier/metrics/values.hpp"
 
 namespace espalier {
@@ -16,79 +12,29 @@ namespace espalier {
 /// Log loss of always predicting the base rate r: −r ln r − (1 − r) ln(1 − r), in nats; 0 if only
 /// one class occurs. `labels`: n, each 0, 1 or NaN (missing); `weights`: n or none, ≥ 0. Undefined
 /// (NaN) if no sample is labelled. Throws ConfigError if a size or value is invalid.
-[[nodiscard]] inline double constant_log_loss(Values labels, Values weights = {}) {
-  using namespace metrics_detail;
-  require_sizes("constant_log_loss", labels, labels, weights);
-  for_each_labelled("constant_log_loss", labels, weights, [](std::size_t i, double y, double) {
-    require_binary("constant_log_loss", i, y);
-  });
-  const double rate = label_mean(labels, weights);
-  const auto entropy = [](double p) { return p > 0 ? -p * std::log(p) : 0.0; };
-  return std::isnan(rate) ? undefined : entropy(rate) + entropy(1 - rate);
-}
+[[nodiscard]] double constant_log_loss(Values labels, Values weights = {});
 
 /// Weighted shares of the classes; empty if no sample is labelled. `labels`, `weights` and their
 /// errors as in class_log_loss. O(classes + n).
-[[nodiscard]] inline std::vector<double> class_shares(Values labels, Index classes,
-                                                      Values weights = {}) {
-  std::vector<double> shares(static_cast<std::size_t>((std::max)(classes, Index{0})), 0.0);
-  double total = 0;
-  metrics_detail::for_each_class("class_shares", labels, classes, weights,
-                                 [&](std::size_t, std::size_t y, double w) {
-                                   shares[y] += w;
-                                   total += w;
-                                 });
-  if (!(total > 0)) return {};
-  for (double& share : shares) share /= total;
-  return shares;
-}
+[[nodiscard]] std::vector<double> class_shares(Values labels, Index classes, Values weights = {});
 
 /// Log loss of always predicting the class shares r: −Σ r ln r, in nats. Arguments and errors as in
 /// class_shares; undefined (NaN) if no sample is labelled.
-[[nodiscard]] inline double constant_class_log_loss(Values labels, Index classes,
-                                                    Values weights = {}) {
-  const std::vector<double> shares = class_shares(labels, classes, weights);
-  double sum = 0;
-  for (const double r : shares) sum -= r > 0 ? r * std::log(r) : 0.0;
-  return shares.empty() ? undefined : sum;
-}
+[[nodiscard]] double constant_class_log_loss(Values labels, Index classes, Values weights = {});
 
 /// Accuracy of always predicting the most frequent class: its share. Arguments and errors as in
 /// constant_class_log_loss.
-[[nodiscard]] inline double constant_class_accuracy(Values labels, Index classes,
-                                                    Values weights = {}) {
-  const std::vector<double> shares = class_shares(labels, classes, weights);
-  return shares.empty() ? undefined : *std::max_element(shares.begin(), shares.end());
-}
+[[nodiscard]] double constant_class_accuracy(Values labels, Index classes, Values weights = {});
 
 /// RMSE of always predicting the mean: the standard deviation of the labels. Arguments and errors
 /// as in rmse.
-[[nodiscard]] inline double constant_rmse(Values labels, Values weights = {}) {
-  const double mean = label_mean(labels, weights);
-  return std::sqrt(metrics_detail::mean_error(
-      "constant_rmse", labels, labels, weights,
-      [mean](std::size_t, double, double y) { return (mean - y) * (mean - y); }));
-}
+[[nodiscard]] double constant_rmse(Values labels, Values weights = {});
 
 /// MAE of always predicting the (weighted) median. Arguments and errors as in mae. O(n log n).
-[[nodiscard]] inline double constant_mae(Values labels, Values weights = {}) {
-  using namespace metrics_detail;
-  require_sizes("constant_mae", labels, labels, weights);
-  std::vector<std::pair<double, double>> sorted;  // label, weight
-  double total = 0;
-  for_each_labelled("constant_mae", labels, weights, [&](std::size_t i, double y, double w) {
-    require_finite("constant_mae", "label", i, y);
-    sorted.emplace_back(y, w);
-    total += w;
-  });
-  if (sorted.empty()) return undefined;
-  std::sort(sorted.begin(), sorted.end());
-  std::size_t middle = 0;
-  for (double below = sorted[0].second; below < 0.5 * total && middle + 1 < sorted.size();)
-    below += sorted[++middle].second;
-  const double median = sorted[middle].first;
-  return mean_error("constant_mae", labels, labels, weights,
-                    [median](std::size_t, double, double y) { return std::abs(median - y); });
-}
+[[nodiscard]] double constant_mae(Values labels, Values weights = {});
 
 }  // namespace espalier
+
+#if ESPALIER_DEFINE
+#include "espalier/metrics/baselines_definitions.hpp"
+#endif

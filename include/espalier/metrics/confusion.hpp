@@ -3,6 +3,7 @@
 // from them.
 #pragma once
 
+#include "espalier/core/config.hpp"
 #include "espalier/metrics/values.hpp"
 
 namespace espalier {
@@ -42,28 +43,16 @@ struct Confusion {
 /// Counts; a sample is predicted positive if its probability is at least `threshold`.
 /// `probabilities`: n, in [0, 1]; `labels`: n, each 0, 1 or NaN (missing); `weights`: n or none, ≥
 /// 0. O(n). Throws ConfigError if a size or value is invalid.
-[[nodiscard]] inline Confusion confusion(Values probabilities, Values labels, Values weights = {},
-                                         double threshold = 0.5) {
-  using namespace metrics_detail;
-  require_sizes("confusion", probabilities, labels, weights);
-  if (std::isnan(threshold)) throw ConfigError("confusion: threshold is nan; expected a number");
-  Confusion counts;
-  for_each_labelled("confusion", labels, weights, [&](std::size_t i, double y, double w) {
-    require_binary("confusion", i, y);
-    require_probability("confusion", i, probabilities[i]);
-    if (probabilities[i] >= threshold)
-      (y > 0 ? counts.true_positive : counts.false_positive) += w;
-    else
-      (y > 0 ? counts.false_negative : counts.true_negative) += w;
-  });
-  return counts;
-}
+[[nodiscard]] Confusion confusion(Values probabilities, Values labels, Values weights = {},
+                                  double threshold = 0.5);
 
 /// Share of samples that are classified correctly at `threshold`; undefined (NaN) if no sample is
 /// labelled. Arguments and errors as in confusion.
-[[nodiscard]] inline double accuracy(Values probabilities, Values labels, Values weights = {},
-                                     double threshold = 0.5) {
-  return confusion(probabilities, labels, weights, threshold).accuracy();
-}
+[[nodiscard]] double accuracy(Values probabilities, Values labels, Values weights = {},
+                              double threshold = 0.5);
 
 }  // namespace espalier
+
+#if ESPALIER_DEFINE
+#include "espalier/metrics/confusion_definitions.hpp"
+#endif

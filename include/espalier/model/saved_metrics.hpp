@@ -2,13 +2,8 @@
 // `SavedMetrics`: the validation metrics stored in a model file.
 #pragma once
 
-#include <limits>
-#include <string>
-#include <utility>
-#include <vector>
-
 #include "espalier/core/config.hpp"
-#include "espalier/core/json_parser.hpp"
+#include "espalier/core/json.hpp"
 #include "espalier/metrics/report.hpp"
 
 namespace espalier {
@@ -22,43 +17,13 @@ struct SavedMetrics {
 /// {"split": "validation", "epoch": 3,
 ///  "tasks": {"click": {"labelled": …, "mean": …, "metrics": {"auc": …, …}}, …}}
 /// Undefined values are null.
-[[nodiscard]] ESPALIER_COLD inline Json to_json(const SavedMetrics& saved) {
-  Json tasks = Json::object();
-  for (const TaskReport& task : saved.report.tasks) {
-    Json metrics = Json::object();
-    for (const MetricValue& metric : task.metrics) metrics.set(metric.name, metric.value);
-    Json entry = Json::object();
-    entry.set("labelled", task.labelled).set("mean", task.mean).set("metrics", std::move(metrics));
-    tasks.set(task.task, std::move(entry));
-  }
-  Json made = Json::object();
-  made.set("split", "validation").set("epoch", saved.epoch).set("tasks", std::move(tasks));
-  return made;
-}
+[[nodiscard]] Json to_json(const SavedMetrics& saved);
 
 /// Throws DataError if the JSON has another structure or the epoch is less than 1.
-[[nodiscard]] ESPALIER_COLD inline SavedMetrics metrics_from_json(const Json& json) {
-  const auto number = [](const Json& value) {
-    return value.is_null() ? undefined : value.as_number();
-  };
-  SavedMetrics saved;
-  const std::int64_t epoch = json.at("epoch").as_integer();
-  if (epoch < 1 || epoch > std::numeric_limits<int>::max())
-    throw_error<DataError>({"epoch is ", epoch, ", expected 1 or more"});
-  saved.epoch = static_cast<int>(epoch);
-  const Json& tasks = json.at("tasks");
-  for (std::size_t k = 0; k < tasks.keys().size(); ++k) {
-    const Json& entry = tasks.items()[k];
-    TaskReport task{tasks.keys()[k],
-                    {},
-                    static_cast<Index>(entry.at("labelled").as_integer()),
-                    number(entry.at("mean"))};
-    const Json& metrics = entry.at("metrics");
-    for (std::size_t m = 0; m < metrics.keys().size(); ++m)
-      task.metrics.push_back({metrics.keys()[m], number(metrics.items()[m])});
-    saved.report.tasks.push_back(std::move(task));
-  }
-  return saved;
-}
+[[nodiscard]] SavedMetrics metrics_from_json(const Json& json);
 
 }  // namespace espalier
+
+#if ESPALIER_DEFINE
+#include "espalier/model/saved_metrics_definitions.hpp"
+#endif

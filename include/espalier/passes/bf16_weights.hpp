@@ -2,8 +2,6 @@
 // Layout of weight matrices stored as bf16, and a pass that makes a schedule read them.
 #pragma once
 
-#include <algorithm>
-#include <cassert>
 #include <cstddef>
 #include <span>
 #include <string_view>
@@ -35,32 +33,7 @@ class Bf16Layout {
 
   Bf16Layout() = default;
 
-  ESPALIER_COLD Bf16Layout(const PlanView& plan, std::span<const OperationTraits> traits,
-                           Index parameters) {
-    for (const WeightMatrix& m : weight_matrices(plan.nodes, traits))
-      ranges_.push_back({m.offset, m.end()});
-    std::sort(ranges_.begin(), ranges_.end(),
-              [](const Range& a, const Range& b) { return a.begin < b.begin; });
-    std::size_t made = 0;
-    for (const Range& r : ranges_) {
-      if (made > 0 && r.begin <= ranges_[made - 1].end) {  // adjacent, or read by several nodes
-        ranges_[made - 1].end = (std::max)(ranges_[made - 1].end, r.end);
-      } else {
-        ranges_[made++] = r;
-      }
-    }
-    ranges_.resize(made);
-    constexpr Index line = 64 / static_cast<Index>(sizeof(BFloat16));
-    Index place = 0, last = 0;
-    for (Range& r : ranges_) {
-      r.place = place;
-      place += (r.size() + line - 1) / line * line;
-      kept_ += r.begin - last;
-      r.kept_before = kept_;
-      last = r.end;
-    }
-    kept_ += parameters - last;
-  }
+  Bf16Layout(const PlanView& plan, std::span<const OperationTraits> traits, Index parameters);
 
   /// Ranges in the order of the parameters.
   [[nodiscard]] std::span<const Range> ranges() const { return ranges_; }
@@ -71,28 +44,11 @@ class Bf16Layout {
   [[nodiscard]] Index kept() const { return kept_; }
 
   /// Sets the parameter offsets of a node of the plan to this layout.
-  ESPALIER_COLD void redirect(Node& node, const OperationTraits& traits) const {
-    for (std::size_t p = 0; p < node.parameters.size(); ++p) {
-      Extent& e = node.parameters[p];
-      if (e.exists())
-        e.offset = is_matrix(traits, node, p) ? place_of(e.offset) : kept_at(e.offset);
-    }
-  }
+  void redirect(Node& node, const OperationTraits& traits) const;
 
  private:
-  [[nodiscard]] Index place_of(Index offset) const {
-    const auto r = std::find_if(ranges_.begin(), ranges_.end(),
-                                [&](const Range& x) { return offset < x.end; });
-    return r->place + offset - r->begin;
-  }
-  [[nodiscard]] Index kept_at(Index offset) const {
-    Index removed = 0;
-    for (const Range& r : ranges_) {
-      assert(offset < r.begin || offset >= r.end);
-      if (r.begin < offset) removed += r.size();
-    }
-    return offset - removed;
-  }
+  [[nodiscard]] Index place_of(Index offset) const;
+  [[nodiscard]] Index kept_at(Index offset) const;
 
   std::vector<Range> ranges_;
   Index kept_ = 0;
@@ -121,3 +77,7 @@ class Bf16Weights {
 };
 
 }  // namespace espalier
+
+#if ESPALIER_DEFINE
+#include "espalier/passes/bf16_weights_definitions.hpp"
+#endif

@@ -12,7 +12,6 @@
 #include <vector>
 
 #include "espalier/core/config.hpp"
-#include "espalier/core/error.hpp"
 #include "espalier/ops/program.hpp"
 
 namespace espalier {
@@ -214,14 +213,11 @@ ESPALIER_COLD void copy_nodes(ExecutionSchedule<T, Device>& schedule, std::vecto
   }
 }
 /// Throws ConfigError if a name in `without` is not in `passes`.
-ESPALIER_COLD inline void require_passes(std::span<const std::string_view> without,
-                                         std::initializer_list<std::string_view> passes) {
-  for (const std::string_view name : without) {
-    if (std::find(passes.begin(), passes.end(), name) != passes.end()) continue;
-    std::string known;
-    for (const std::string_view pass : passes) (known += known.empty() ? "" : ", ") += pass;
-    throw_error<ConfigError>({"without is '", name, "', expected a pass: ", known});
-  }
-}
+void require_passes(std::span<const std::string_view> without,
+                    std::initializer_list<std::string_view> passes);
 
 }  // namespace espalier
+
+#if ESPALIER_DEFINE
+#include "espalier/passes/schedule_definitions.hpp"
+#endif

@@ -10,9 +10,11 @@
 #include <vector>
 
 #include "espalier/core/config.hpp"
+#include "espalier/core/decimal.hpp"
 #include "espalier/core/file.hpp"
 #include "espalier/metrics/class_confusion.hpp"
 #include "espalier/metrics/confusion.hpp"
+#include "espalier/metrics/log_loss.hpp"
 #include "espalier/metrics/report_text.hpp"
 #include "espalier/report/labelled_predictions.hpp"
 #include "espalier/report/svg_canvas.hpp"

@@ -14,6 +14,7 @@
 
 #include "espalier/core/config.hpp"
 #include "espalier/core/error.hpp"
+#include "espalier/core/json.hpp"
 #include "espalier/core/random.hpp"
 #include "espalier/data/labels.hpp"
 #include "espalier/model/description.hpp"

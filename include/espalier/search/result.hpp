@@ -12,6 +12,7 @@
 
 #include "espalier/core/config.hpp"
 #include "espalier/core/error.hpp"
+#include "espalier/core/json.hpp"
 #include "espalier/core/utf8.hpp"
 #include "espalier/report/svg_chart.hpp"
 #include "espalier/search/space.hpp"

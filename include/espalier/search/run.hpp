@@ -15,6 +15,8 @@
 
 #include "espalier/core/config.hpp"
 #include "espalier/core/error.hpp"
+#include "espalier/core/file.hpp"
+#include "espalier/core/json.hpp"
 #include "espalier/core/random.hpp"
 #include "espalier/core/threads.hpp"
 #include "espalier/report/progress.hpp"

@@ -16,6 +16,7 @@
 #include "espalier/core/error.hpp"
 #include "espalier/core/json.hpp"
 #include "espalier/core/random.hpp"
+#include "espalier/core/utf8.hpp"
 #include "espalier/data/column.hpp"
 #include "espalier/data/dictionary.hpp"
 

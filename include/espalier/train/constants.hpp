@@ -15,6 +15,7 @@
 #include "espalier/losses/huber.hpp"
 #include "espalier/losses/squared_error.hpp"
 #include "espalier/metrics/baselines.hpp"
+#include "espalier/metrics/regression.hpp"
 #include "espalier/metrics/report.hpp"
 #include "espalier/plan/plan.hpp"
 

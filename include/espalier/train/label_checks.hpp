@@ -16,6 +16,7 @@
 #include "espalier/core/decimal.hpp"
 #include "espalier/data/dataset.hpp"
 #include "espalier/data/features.hpp"
+#include "espalier/data/labels.hpp"
 #include "espalier/ops/program.hpp"
 
 namespace espalier {

@@ -2,8 +2,6 @@
 // `recommended`: the training options that docs/tables.md shows to be best on its data.
 #pragma once
 
-#include <utility>
-
 #include "espalier/core/config.hpp"
 #include "espalier/train/options.hpp"
 
@@ -16,13 +14,10 @@ namespace espalier {
 ///     Trainer<Model> trainer{recommended({.checkpoint = "model.safetensors"})};
 ///
 /// The measurements are in docs/training.md.
-[[nodiscard]] ESPALIER_COLD inline TrainerOptions recommended(TrainerOptions options = {}) {
-  const TrainerOptions plain;
-  if (options.epochs == plain.epochs) options.epochs = 30;
-  if (options.batch_size == plain.batch_size) options.batch_size = 512;
-  if (!options.average) options.average = ExponentialAverage{.decay = 0.999};
-  if (options.patience == plain.patience) options.patience = 3;
-  return options;
-}
+[[nodiscard]] TrainerOptions recommended(TrainerOptions options = {});
 
 }  // namespace espalier
+
+#if ESPALIER_DEFINE
+#include "espalier/train/recommended_definitions.hpp"
+#endif

@@ -3,11 +3,18 @@
 #pragma once
 
 #include <algorithm>
+#include <charconv>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
 
 #include "espalier/core/config.hpp"
 #include "espalier/core/error.hpp"
 #include "espalier/core/json.hpp"
 #include "espalier/core/sort.hpp"
+#include "espalier/core/utf8.hpp"
 
 namespace espalier {
 
@@ -216,7 +223,7 @@ class Json::Parser {
   std::size_t at_ = 0;
 };
 
-inline Json Json::parse(std::string_view text, std::string_view what) {
+ESPALIER_INLINE Json Json::parse(std::string_view text, std::string_view what) {
   return Parser(text, what).parse();
 }
 

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// `AggregatorFactory`: makes the TaskGradientPass of a gradient method, for code that does not
+// include task_gradients.hpp.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "espalier/core/config.hpp"
+#include "espalier/exec/balance_option.hpp"
+#include "espalier/exec/executor.hpp"
+
+namespace espalier {
+
+/// Type-erased TaskGradientPass for the trainer, in single precision.
+struct AggregatorFactory {
+  class Pass {
+   public:
+    virtual ~Pass() = default;
+    virtual std::span<const double> forward_backward(const Batch<float>& batch,
+                                                     std::span<const double> weights,
+                                                     std::uint64_t key,
+                                                     GradientAggregator& balance) = 0;
+    /// See TaskGradientPass.
+    [[nodiscard]] virtual std::vector<const ExecutionSchedule<float>*> schedules(
+        Index samples) const = 0;
+  };
+  /// Also allocates what the method remembers.
+  std::unique_ptr<Pass> (*make)(TrainExecutor<float>& executor, BalanceOn on,
+                                GradientAggregator& balance) = nullptr;
+};
+
+template <bool Coordinates>
+struct AggregatorFactoryOf {
+  /// Defined in task_gradients.hpp.
+  [[nodiscard]] static const AggregatorFactory* factory();
+};
+
+#if !ESPALIER_DEFINE
+extern template struct AggregatorFactoryOf<false>;
+extern template struct AggregatorFactoryOf<true>;
+#endif
+
+}  // namespace espalier

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// Definitions of description.hpp.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "espalier/core/config.hpp"
+#include "espalier/core/json.hpp"
+#include "espalier/model/description.hpp"
+#include "espalier/plan/plan.hpp"
+
+namespace espalier {
+
+ESPALIER_COLD ESPALIER_INLINE std::string describe_source(const FieldInfo& f) {
+  std::string text =
+      f.column == f.name || f.column.empty() ? "" : ", of '" + std::string(f.column) + "'";
+  if (!f.second_column.empty()) text += " and '" + std::string(f.second_column) + "'";
+  const HistoryInfo& h = f.history;
+  if (!h.exists()) return text;
+  text += ", by";
+  for (const std::string_view key : h.keys) text += " '" + std::string(key) + "'";
+  if (h.daily()) text += " before '" + std::string(h.day) + "'";
+  if (h.folded()) text += " of the training split, " + std::to_string(h.folds) + " folds";
+  if (!h.time.empty()) text += " at '" + std::string(h.time) + "'";
+  if (h.kind == HistoryKind::mean) text += ", smoothing " + Json(h.smoothing).dump();
+  if (h.back > 1) text += ", " + std::to_string(h.back) + " before";
+  return text;
+}
+
+ESPALIER_COLD ESPALIER_INLINE std::string describe_field(const FieldInfo& f) {
+  std::string text;
+  const std::string source = describe_source(f);
+  if (f.is_numeric()) {
+    text = "numeric × " + std::to_string(f.width);
+    for (int i = 0; i < f.transform_count; ++i) {
+      const Transform& t = f.transforms[static_cast<std::size_t>(i)];
+      switch (t.kind) {
+        case TransformKind::log1p:
+          text += ", log1p";
+          break;
+        case TransformKind::standardize:
+          text += ", standardize";
+          break;
+        case TransformKind::clip:
+          text += ", clip to [" + Json(t.low).dump() + ", " + Json(t.high).dump() + "]";
+          break;
+      }
+    }
+    return text + source;
+  }
+  if (f.kind == FieldKind::buckets) {
+    text = f.edges.empty() ? std::to_string(f.most_buckets) + " buckets" : "buckets at";
+    for (const double edge : f.edges) text += " " + Json(edge).dump();
+    return text + " × " + std::to_string(f.width) + source;
+  }
+  text = f.kind == FieldKind::hashed ? "hashed to " + std::to_string(f.buckets) : "categorical";
+  text += " × " + std::to_string(f.width) + ", table '" + std::string(f.table) + "'";
+  if (f.min_count > 1) text += ", at least " + std::to_string(f.min_count) + " times";
+  text += source;
+  if (f.pool == Pool::none) return text;
+  const auto separator = static_cast<unsigned char>(f.separator);
+  const bool shown = separator > 0x20 && separator < 0x7F;
+  return text + (f.pool == Pool::sum ? ", sum over " : ", mean over ") +
+         (shown ? "'" + std::string(1, f.separator) + "'"
+                : "byte " + std::to_string(int{separator}));
+}
+
+ESPALIER_COLD ESPALIER_INLINE std::vector<std::string> describe_plan(const PlanView& plan) {
+  std::vector<std::string> lines;
+  lines.push_back("sharing: " + std::string(plan.model));
+  for (const FieldInfo& f : plan.schema.fields) {
+    lines.push_back("input '" + std::string(f.name) + "': " + describe_field(f));
+  }
+  for (const TaskInfo& t : plan.tasks) {
+    lines.push_back("task '" + std::string(t.name) + "': " + std::string(t.loss) + " × " +
+                    std::to_string(t.outputs));
+  }
+  for (const ParameterInfo& t : plan.tensors) {
+    std::string shape = std::to_string(t.rows);
+    if (t.columns > 0) shape += " × " + std::to_string(t.columns);
+    lines.push_back("tensor '" + std::string(t.name.view()) + "': " + shape);
+  }
+  for (const Node& n : plan.nodes) {
+    if (n.activation == Activation::identity) continue;
+    lines.push_back("activation of '" + std::string(n.name.view()) +
+                    "': " + std::string(activation_name(n.activation)));
+  }
+  return lines;
+}
+
+ESPALIER_INLINE std::string join_lines(const std::vector<std::string>& lines) {
+  std::string text;
+  for (const std::string& line : lines) text += line + "\n";
+  return text;
+}
+
+ESPALIER_COLD ESPALIER_INLINE std::pair<std::string, std::string> first_difference(
+    std::string_view a, std::string_view b) {
+  if (a == b) return {};
+  std::size_t line = 0;
+  for (std::size_t i = 0; i < a.size() && i < b.size() && a[i] == b[i]; ++i) {
+    if (a[i] == '\n') line = i + 1;
+  }
+  const auto cut = [line](std::string_view text) {
+    if (line >= text.size()) return std::string("nothing more");
+    return std::string(text.substr(line, text.find('\n', line) - line));
+  };
+  return {cut(a), cut(b)};
+}
+
+}  // namespace espalier
