@@ -3,13 +3,7 @@
 # Writes FILE, a header of what most files of this folder include, and precompiles it.
 file(WRITE "${FILE}" "#include \"espalier/describe/fold.hpp\"\n#include \"espalier/describe/model.hpp\"\n"
                      "#include \"espalier/losses/losses.hpp\"\n#include \"espalier/ops/program.hpp\"\n")
-set(flags "")
-string(REPLACE "|" ";" include_dirs "${INCLUDE_DIRS}")
-foreach(dir IN LISTS include_dirs)
-  if(NOT dir MATCHES "^\\$<INSTALL_INTERFACE" AND NOT dir STREQUAL "")
-    list(APPEND flags -I "${dir}")
-  endif()
-endforeach()
+include("${CMAKE_CURRENT_LIST_DIR}/include_flags.cmake")
 execute_process(COMMAND "${COMPILER}" -std=c++20 -DESPALIER_COMPILED_LIBRARY ${flags} -x c++-header "${FILE}" -o "${FILE}.gch"
                 RESULT_VARIABLE status)
 if(NOT status EQUAL 0)

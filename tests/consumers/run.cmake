@@ -19,11 +19,10 @@ if(NAME STREQUAL "find_package" OR NAME STREQUAL "openmp")
 elseif(NAME STREQUAL "compiled")
   run("configuring the library" "${CMAKE_COMMAND}" -S "${ROOT}" -B "${WORK}/library" -G "${GENERATOR}"
       "-DCMAKE_CXX_COMPILER=${COMPILER}" "-DCMAKE_CXX_COMPILER_LAUNCHER=${LAUNCHER}" -DCMAKE_BUILD_TYPE=Release
-      "-DCMAKE_CXX_FLAGS_RELEASE=-O1 -DNDEBUG"
       -DESPALIER_INSTALL_COMPILED=ON -DESPALIER_BUILD_TESTS=OFF -DESPALIER_BUILD_EXAMPLES=OFF -DESPALIER_BUILD_BENCH=OFF)
   run("building the library" "${CMAKE_COMMAND}" --build "${WORK}/library")
   run("installing the library" "${CMAKE_COMMAND}" --install "${WORK}/library" --prefix "${WORK}/prefix")
-  set(options "-DCMAKE_PREFIX_PATH=${WORK}/prefix" -DCMAKE_BUILD_TYPE=Release "-DCMAKE_CXX_FLAGS_RELEASE=-O1 -DNDEBUG")
+  set(options "-DCMAKE_PREFIX_PATH=${WORK}/prefix" -DCMAKE_BUILD_TYPE=Release)
   set(include_dir "${WORK}/prefix/include")
 elseif(NAME STREQUAL "add_subdirectory")
   set(options "-DESPALIER_ROOT=${ROOT}")
@@ -105,7 +104,7 @@ endif()
 # Only the unit behind espalier::openmp has OpenMP's flag.
 string(REGEX REPLACE "{[^}]*openmp[.]cpp[^}]*}" "" commands "${commands}")
 # Removes the flags that this consumer tests or sets itself.
-string(REGEX REPLACE " -DESPALIER_COMPILED_LIBRARY| -O1 -DNDEBUG" "" commands "${commands}")
+string(REGEX REPLACE " -DESPALIER_COMPILED_LIBRARY| -O3 -DNDEBUG" "" commands "${commands}")
 if(commands MATCHES " -(O|W|D|m|fopenmp)")
   message(FATAL_ERROR "consumer ${NAME}: we export a flag:\n${commands}")
 endif()
