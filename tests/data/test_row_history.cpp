@@ -7,9 +7,7 @@
 
 #include "espalier/core/random.hpp"
 #include "espalier/data/day.hpp"
-#include "espalier/data/duplicates.hpp"
 #include "espalier/data/features.hpp"
-#include "espalier/data/schema_columns.hpp"
 #include "espalier/describe/inputs.hpp"
 #include "helpers.hpp"
 
@@ -310,25 +308,6 @@ TEST_CASE("RowHistory: inputs are the same where names, columns, days and smooth
   CHECK_FALSE(a.same_inputs(c));
 }
 
-TEST_CASE("columns of a schema: a day is found out, whether it is a key before or behind") {
-  using Before_ =
-      Inputs<EarlierRows<By<"user", "date">, "time">, CountOf<By<"user">, Before<"date">>>;
-  using Behind =
-      Inputs<CountOf<By<"user">, Before<"date">>, EarlierRows<By<"user", "date">, "time">>;
-  using Number = Inputs<EarlierRows<By<"user", "date">, "time">,
-                        CountOf<By<"user">, Before<"date">>, Numeric<"date">>;
-  const auto date = [](std::span<const FieldInfo> fields) {
-    for (const CsvColumn& column : field_columns({fields, {}})) {
-      if (column.name == "date") return column;
-    }
-    return CsvColumn{};
-  };
-  CHECK(date(Before_::fields).infer);
-  CHECK(date(Behind::fields).infer);
-  CHECK_FALSE(date(Number::fields).infer);
-  CHECK(date(Number::fields).kind == ColumnKind::number);
-}
-
 TEST_CASE("days and times: numbers or texts, anything else is refused with its place") {
   CHECK(day_of("1970-01-01") == 0);
   CHECK(day_of("2022-05-08") == 19120);
@@ -445,42 +424,4 @@ TEST_CASE("Features: strict does not refuse a row before which there was none, a
   CHECK(failure<ConfigError>([&] {
           static_cast<void>(features.encode(without_x, {&found, true, false}, &history));
         }) == "input 'x' is missing, expected a value");
-}
-
-TEST_CASE("drop_duplicates: of equal rows the first") {
-  Table t;
-  t.add("k", std::vector<std::string>{"a", "a", "", "", "b"});
-  t.add("x", std::vector<double>{1, 1, std::nan(""), std::nan(""), 1});
-  t.add("n", std::vector<double>{0, 1, 2, 3, 4});
-  Table other = t;
-  CHECK(drop_duplicates(t, {"k", "x"}) == 2);
-  CHECK(cells(t, "n") == "0 2 4");
-  CHECK(drop_duplicates(other, {"k", "x", "n"}) == 0);
-  CHECK(other.rows() == 5);
-  CHECK(failure<ConfigError>([&] { static_cast<void>(drop_duplicates(other, {})); }) ==
-        "drop_duplicates: no column is named, expected those that copies have in common");
-  Table codes;
-  codes.add("id", std::vector<std::string>{"17", "17.0", "017"});
-  CHECK(drop_duplicates(codes, {"id"}) == 1);
-  CHECK(cells(codes, "id") == "17 017");
-}
-
-TEST_CASE(
-    "field_columns: what inputs of the rows before are made of, and what to do about a label of "
-    "text") {
-  using Few = Inputs<Categorical<"user", 2>, MeanOf<"click", By<"user", "tab">, Before<"day">>,
-                     Numeric<"tab">, SincePrevious<By<"user">, "time">>;
-  std::string text;
-  for (const CsvColumn& c : field_columns({Few::fields, {}})) {
-    text += c.name +
-            (c.infer                      ? " found out"
-             : c.kind == ColumnKind::text ? " text"
-                                          : " number") +
-            (c.remedy.empty() ? "" : "; " + c.remedy) + "\n";
-  }
-  CHECK(text ==
-        "user text\ntab number\n"
-        "click number; 'mean_click_by_user_tab' is a mean of it: of text derive a column of "
-        "numbers, in the third argument of "
-        "read_csv<Model>\nday found out\ntime found out\n");
 }
