@@ -2,6 +2,8 @@
 // Definitions of gradient_method.hpp.
 #pragma once
 
+#include "espalier/balance/gradient_method.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -9,7 +11,6 @@
 #include <utility>
 #include <vector>
 
-#include "espalier/balance/gradient_method.hpp"
 #include "espalier/balance/learning_tasks.hpp"
 #include "espalier/core/config.hpp"
 #include "espalier/core/error.hpp"

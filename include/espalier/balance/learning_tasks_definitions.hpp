@@ -2,10 +2,11 @@
 // Definitions of learning_tasks.hpp.
 #pragma once
 
+#include "espalier/balance/learning_tasks.hpp"
+
 #include <cstddef>
 #include <span>
 
-#include "espalier/balance/learning_tasks.hpp"
 #include "espalier/core/config.hpp"
 
 namespace espalier {

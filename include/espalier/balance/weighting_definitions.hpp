@@ -2,6 +2,8 @@
 // Definitions of weighting.hpp.
 #pragma once
 
+#include "espalier/balance/weighting.hpp"
+
 #include <cstddef>
 #include <memory>
 #include <span>
@@ -9,7 +11,6 @@
 #include <utility>
 
 #include "espalier/balance/learning_tasks.hpp"
-#include "espalier/balance/weighting.hpp"
 #include "espalier/core/config.hpp"
 #include "espalier/core/error.hpp"
 

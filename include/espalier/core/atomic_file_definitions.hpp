@@ -2,6 +2,8 @@
 // Definitions of atomic_file.hpp.
 #pragma once
 
+#include "espalier/core/atomic_file.hpp"
+
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
@@ -11,7 +13,6 @@
 #include <string_view>
 #include <utility>
 
-#include "espalier/core/atomic_file.hpp"
 #include "espalier/core/config.hpp"
 #include "espalier/core/error.hpp"
 #include "espalier/core/file.hpp"

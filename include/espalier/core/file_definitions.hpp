@@ -2,6 +2,8 @@
 // Definitions of file.hpp.
 #pragma once
 
+#include "espalier/core/file.hpp"
+
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
@@ -14,7 +16,6 @@
 
 #include "espalier/core/config.hpp"
 #include "espalier/core/error.hpp"
-#include "espalier/core/file.hpp"
 
 #if defined(_WIN32)
 #include <fcntl.h>

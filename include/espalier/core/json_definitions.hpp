@@ -2,6 +2,8 @@
 // Definitions of json.hpp.
 #pragma once
 
+#include "espalier/core/json.hpp"
+
 #include <charconv>
 #include <cmath>
 #include <cstdint>
@@ -12,7 +14,6 @@
 
 #include "espalier/core/config.hpp"
 #include "espalier/core/error.hpp"
-#include "espalier/core/json.hpp"
 #include "espalier/core/utf8.hpp"
 
 namespace espalier {

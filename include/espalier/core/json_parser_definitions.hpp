@@ -2,6 +2,8 @@
 // `Json::parse`: a recursive descent parser for the grammar of RFC 8259.
 #pragma once
 
+#include "espalier/core/json.hpp"
+
 #include <algorithm>
 #include <charconv>
 #include <cstdint>
@@ -12,7 +14,6 @@
 
 #include "espalier/core/config.hpp"
 #include "espalier/core/error.hpp"
-#include "espalier/core/json.hpp"
 #include "espalier/core/sort.hpp"
 #include "espalier/core/utf8.hpp"
 

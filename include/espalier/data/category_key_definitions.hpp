@@ -2,6 +2,8 @@
 // Definitions of category_key.hpp.
 #pragma once
 
+#include "espalier/data/category_key.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -11,7 +13,6 @@
 
 #include "espalier/core/config.hpp"
 #include "espalier/core/decimal.hpp"
-#include "espalier/data/category_key.hpp"
 #include "espalier/data/dictionary.hpp"
 
 namespace espalier {

@@ -2,6 +2,8 @@
 // Definitions of column.hpp.
 #pragma once
 
+#include "espalier/data/column.hpp"
+
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -15,7 +17,6 @@
 #include "espalier/core/config.hpp"
 #include "espalier/core/decimal.hpp"
 #include "espalier/core/random.hpp"
-#include "espalier/data/column.hpp"
 #include "espalier/data/dictionary.hpp"
 
 namespace espalier {

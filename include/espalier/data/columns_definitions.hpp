@@ -2,6 +2,8 @@
 // Definitions of columns.hpp.
 #pragma once
 
+#include "espalier/data/columns.hpp"
+
 #include <algorithm>
 #include <memory>
 #include <string>
@@ -9,7 +11,6 @@
 #include <utility>
 
 #include "espalier/core/config.hpp"
-#include "espalier/data/columns.hpp"
 
 namespace espalier {
 

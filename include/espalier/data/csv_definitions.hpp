@@ -2,13 +2,14 @@
 // Definitions of the functions of csv.hpp.
 #pragma once
 
+#include "espalier/data/csv.hpp"
+
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "espalier/core/config.hpp"
-#include "espalier/data/csv.hpp"
 #include "espalier/data/csv_reader.hpp"
 
 namespace espalier {

@@ -2,6 +2,8 @@
 // Definitions of csv_writer.hpp.
 #pragma once
 
+#include "espalier/data/csv_writer.hpp"
+
 #include <charconv>
 #include <cmath>
 #include <cstddef>
@@ -17,7 +19,6 @@
 #include "espalier/data/csv_header.hpp"
 #include "espalier/data/csv_options.hpp"
 #include "espalier/data/csv_values.hpp"
-#include "espalier/data/csv_writer.hpp"
 
 namespace espalier {
 

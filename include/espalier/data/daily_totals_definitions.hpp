@@ -2,6 +2,8 @@
 // Definitions of daily_totals.hpp.
 #pragma once
 
+#include "espalier/data/daily_totals.hpp"
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -10,7 +12,6 @@
 #include <vector>
 
 #include "espalier/core/config.hpp"
-#include "espalier/data/daily_totals.hpp"
 
 namespace espalier {
 

@@ -2,6 +2,8 @@
 // Definitions of dataset.hpp.
 #pragma once
 
+#include "espalier/data/dataset.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -16,7 +18,6 @@
 #include "espalier/core/decimal.hpp"
 #include "espalier/core/error.hpp"
 #include "espalier/core/random.hpp"
-#include "espalier/data/dataset.hpp"
 #include "espalier/data/dictionary.hpp"
 
 namespace espalier {

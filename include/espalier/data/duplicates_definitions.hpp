@@ -2,6 +2,8 @@
 // Definitions of duplicates.hpp.
 #pragma once
 
+#include "espalier/data/duplicates.hpp"
+
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -14,7 +16,6 @@
 #include "espalier/core/error.hpp"
 #include "espalier/core/random.hpp"
 #include "espalier/data/category_key.hpp"
-#include "espalier/data/duplicates.hpp"
 
 namespace espalier {
 

@@ -2,6 +2,8 @@
 // Definitions of features.hpp.
 #pragma once
 
+#include "espalier/data/features.hpp"
+
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -18,7 +20,6 @@
 #include "espalier/core/error.hpp"
 #include "espalier/data/category_key.hpp"
 #include "espalier/data/day.hpp"
-#include "espalier/data/features.hpp"
 #include "espalier/data/labels.hpp"
 #include "espalier/data/schema_columns.hpp"
 #include "espalier/data/weights.hpp"

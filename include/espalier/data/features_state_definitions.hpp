@@ -2,6 +2,8 @@
 // Definitions of features_state.hpp.
 #pragma once
 
+#include "espalier/data/features_state.hpp"
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -14,7 +16,6 @@
 #include "espalier/core/error.hpp"
 #include "espalier/core/json.hpp"
 #include "espalier/core/utf8.hpp"
-#include "espalier/data/features_state.hpp"
 
 namespace espalier {
 

@@ -2,6 +2,8 @@
 // Definitions of the folds of `Dataset`, and of splits stratified by a column.
 #pragma once
 
+#include "espalier/data/folds.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cstdint>
@@ -14,7 +16,6 @@
 #include "espalier/core/error.hpp"
 #include "espalier/core/random.hpp"
 #include "espalier/data/dictionary.hpp"
-#include "espalier/data/folds.hpp"
 #include "espalier/data/table.hpp"
 
 namespace espalier {

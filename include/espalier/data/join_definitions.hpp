@@ -2,6 +2,8 @@
 // Definitions of join.hpp.
 #pragma once
 
+#include "espalier/data/join.hpp"
+
 #include <cstdint>
 #include <limits>
 #include <string>
@@ -11,7 +13,6 @@
 #include "espalier/core/config.hpp"
 #include "espalier/core/error.hpp"
 #include "espalier/data/dictionary.hpp"
-#include "espalier/data/join.hpp"
 
 namespace espalier {
 

@@ -2,6 +2,8 @@
 // Definitions of negative_sampling.hpp.
 #pragma once
 
+#include "espalier/data/negative_sampling.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -16,7 +18,6 @@
 #include "espalier/core/error.hpp"
 #include "espalier/core/random.hpp"
 #include "espalier/data/dictionary.hpp"
-#include "espalier/data/negative_sampling.hpp"
 
 namespace espalier {
 

@@ -2,6 +2,8 @@
 // Definitions of normalisation.hpp.
 #pragma once
 
+#include "espalier/data/normalisation.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -13,7 +15,6 @@
 #include "espalier/core/config.hpp"
 #include "espalier/core/decimal.hpp"
 #include "espalier/core/error.hpp"
-#include "espalier/data/normalisation.hpp"
 #include "espalier/data/number_column.hpp"
 #include "espalier/data/schema_columns.hpp"
 

@@ -2,6 +2,8 @@
 // Definitions of `RowHistory`.
 #pragma once
 
+#include "espalier/data/row_history.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -13,7 +15,6 @@
 #include "espalier/core/place_in.hpp"
 #include "espalier/data/day.hpp"
 #include "espalier/data/key_groups.hpp"
-#include "espalier/data/row_history.hpp"
 
 namespace espalier {
 

@@ -2,6 +2,8 @@
 // Definitions of row_origins.hpp.
 #pragma once
 
+#include "espalier/data/row_origins.hpp"
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -11,7 +13,6 @@
 #include <vector>
 
 #include "espalier/core/config.hpp"
-#include "espalier/data/row_origins.hpp"
 
 namespace espalier {
 

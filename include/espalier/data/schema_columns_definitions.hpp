@@ -2,6 +2,8 @@
 // Definitions of schema_columns.hpp.
 #pragma once
 
+#include "espalier/data/schema_columns.hpp"
+
 #include <algorithm>
 #include <cstddef>
 #include <string>
@@ -12,7 +14,6 @@
 
 #include "espalier/core/config.hpp"
 #include "espalier/core/error.hpp"
-#include "espalier/data/schema_columns.hpp"
 
 namespace espalier {
 

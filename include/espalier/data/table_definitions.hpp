@@ -2,6 +2,8 @@
 // Definitions of table.hpp.
 #pragma once
 
+#include "espalier/data/table.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -18,7 +20,6 @@
 #include "espalier/core/error.hpp"
 #include "espalier/data/category_key.hpp"
 #include "espalier/data/dictionary.hpp"
-#include "espalier/data/table.hpp"
 
 namespace espalier {
 

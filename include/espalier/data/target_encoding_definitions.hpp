@@ -2,6 +2,8 @@
 // Definitions of `TargetEncoding`.
 #pragma once
 
+#include "espalier/data/target_encoding.hpp"
+
 #include <algorithm>
 #include <array>
 #include <limits>
@@ -12,7 +14,6 @@
 #include "espalier/core/config.hpp"
 #include "espalier/core/place_in.hpp"
 #include "espalier/data/key_groups.hpp"
-#include "espalier/data/target_encoding.hpp"
 
 namespace espalier {
 

@@ -2,6 +2,8 @@
 // Definitions of vocabularies.hpp.
 #pragma once
 
+#include "espalier/data/vocabularies.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -20,7 +22,6 @@
 #include "espalier/data/bucket_edges.hpp"
 #include "espalier/data/category_key.hpp"
 #include "espalier/data/number_column.hpp"
-#include "espalier/data/vocabularies.hpp"
 
 namespace espalier::features_detail {
 

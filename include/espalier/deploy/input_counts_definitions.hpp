@@ -2,6 +2,8 @@
 // Definitions of input_counts.hpp.
 #pragma once
 
+#include "espalier/deploy/input_counts.hpp"
+
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -16,7 +18,6 @@
 #include "espalier/core/decimal.hpp"
 #include "espalier/core/error.hpp"
 #include "espalier/data/input_check.hpp"
-#include "espalier/deploy/input_counts.hpp"
 #include "espalier/plan/schema.hpp"
 
 namespace espalier {

@@ -2,6 +2,8 @@
 // Definitions of `PlanPredictor`.
 #pragma once
 
+#include "espalier/deploy/predictor.hpp"
+
 #include <algorithm>
 #include <cstdint>
 #include <memory>
@@ -14,7 +16,6 @@
 
 #include "espalier/core/config.hpp"
 #include "espalier/data/batch_buffer.hpp"
-#include "espalier/deploy/predictor.hpp"
 #include "espalier/model/checkpoint.hpp"
 #include "espalier/model/row_history_file.hpp"
 

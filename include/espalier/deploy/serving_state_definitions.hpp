@@ -2,6 +2,8 @@
 // Definitions of serving_state.hpp.
 #pragma once
 
+#include "espalier/deploy/serving_state.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -14,7 +16,6 @@
 #include "espalier/data/features.hpp"
 #include "espalier/data/named_value.hpp"
 #include "espalier/data/row_history.hpp"
-#include "espalier/deploy/serving_state.hpp"
 #include "espalier/model/row_history_file.hpp"
 #include "espalier/model/safetensors.hpp"
 

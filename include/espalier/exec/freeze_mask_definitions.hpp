@@ -2,6 +2,8 @@
 // Definitions of freeze_mask.hpp.
 #pragma once
 
+#include "espalier/exec/freeze_mask.hpp"
+
 #include <algorithm>
 #include <span>
 #include <string>
@@ -11,7 +13,6 @@
 #include "espalier/core/config.hpp"
 #include "espalier/core/error.hpp"
 #include "espalier/core/glob.hpp"
-#include "espalier/exec/freeze_mask.hpp"
 #include "espalier/optim/parameter_group.hpp"
 #include "espalier/plan/plan.hpp"
 

@@ -2,6 +2,8 @@
 // Definitions of make_balance.hpp: the list of named balancing methods.
 #pragma once
 
+#include "espalier/exec/make_balance.hpp"
+
 #include <array>
 #include <span>
 #include <string>
@@ -9,7 +11,6 @@
 
 #include "espalier/balance/balance.hpp"
 #include "espalier/core/error.hpp"
-#include "espalier/exec/make_balance.hpp"
 #include "espalier/exec/task_gradients.hpp"
 
 namespace espalier {

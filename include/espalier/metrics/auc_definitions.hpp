@@ -2,6 +2,8 @@
 // Definitions of auc.hpp.
 #pragma once
 
+#include "espalier/metrics/auc.hpp"
+
 #include <algorithm>
 #include <cstddef>
 #include <span>
@@ -9,7 +11,6 @@
 #include <vector>
 
 #include "espalier/core/config.hpp"
-#include "espalier/metrics/auc.hpp"
 #include "espalier/metrics/values.hpp"
 
 namespace espalier {

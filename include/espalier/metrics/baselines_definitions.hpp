@@ -2,13 +2,14 @@
 // Definitions of baselines.hpp.
 #pragma once
 
+#include "espalier/metrics/baselines.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <utility>
 #include <vector>
 
 #include "espalier/core/config.hpp"
-#include "espalier/metrics/baselines.hpp"
 #include "espalier/metrics/log_loss.hpp"
 #include "espalier/metrics/regression.hpp"
 #include "espalier/metrics/values.hpp"

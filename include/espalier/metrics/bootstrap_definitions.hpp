@@ -2,6 +2,8 @@
 // Definitions of bootstrap.hpp.
 #pragma once
 
+#include "espalier/metrics/bootstrap.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -12,7 +14,6 @@
 #include "espalier/core/config.hpp"
 #include "espalier/core/error.hpp"
 #include "espalier/core/random.hpp"
-#include "espalier/metrics/bootstrap.hpp"
 #include "espalier/metrics/values.hpp"
 
 namespace espalier {

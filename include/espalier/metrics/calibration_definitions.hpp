@@ -2,6 +2,8 @@
 // Definitions of calibration.hpp.
 #pragma once
 
+#include "espalier/metrics/calibration.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <string_view>
@@ -9,7 +11,6 @@
 
 #include "espalier/core/config.hpp"
 #include "espalier/core/error.hpp"
-#include "espalier/metrics/calibration.hpp"
 #include "espalier/metrics/values.hpp"
 
 namespace espalier {

@@ -2,10 +2,11 @@
 // Definitions of class_confusion.hpp.
 #pragma once
 
+#include "espalier/metrics/class_confusion.hpp"
+
 #include <vector>
 
 #include "espalier/core/config.hpp"
-#include "espalier/metrics/class_confusion.hpp"
 #include "espalier/metrics/log_loss.hpp"
 #include "espalier/metrics/values.hpp"
 

@@ -2,11 +2,12 @@
 // Definitions of confusion.hpp.
 #pragma once
 
+#include "espalier/metrics/confusion.hpp"
+
 #include <cmath>
 
 #include "espalier/core/config.hpp"
 #include "espalier/core/error.hpp"
-#include "espalier/metrics/confusion.hpp"
 #include "espalier/metrics/values.hpp"
 
 namespace espalier {

@@ -2,6 +2,8 @@
 // Definitions of the functions that evaluate.hpp declares.
 #pragma once
 
+#include "espalier/metrics/evaluate.hpp"
+
 #include <cmath>
 #include <string>
 #include <utility>
@@ -12,7 +14,6 @@
 #include "espalier/metrics/bootstrap.hpp"
 #include "espalier/metrics/calibration.hpp"
 #include "espalier/metrics/confusion.hpp"
-#include "espalier/metrics/evaluate.hpp"
 #include "espalier/metrics/grouped.hpp"
 #include "espalier/metrics/log_loss.hpp"
 #include "espalier/metrics/regression.hpp"

@@ -2,6 +2,8 @@
 // Definitions of grouped.hpp.
 #pragma once
 
+#include "espalier/metrics/grouped.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -11,7 +13,6 @@
 
 #include "espalier/core/config.hpp"
 #include "espalier/metrics/auc.hpp"
-#include "espalier/metrics/grouped.hpp"
 #include "espalier/metrics/values.hpp"
 
 namespace espalier {

@@ -2,6 +2,8 @@
 // Definitions of log_loss.hpp.
 #pragma once
 
+#include "espalier/metrics/log_loss.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -10,7 +12,6 @@
 
 #include "espalier/core/config.hpp"
 #include "espalier/core/error.hpp"
-#include "espalier/metrics/log_loss.hpp"
 #include "espalier/metrics/values.hpp"
 
 namespace espalier {

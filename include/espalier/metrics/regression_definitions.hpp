@@ -2,6 +2,8 @@
 // Definitions of regression.hpp.
 #pragma once
 
+#include "espalier/metrics/regression.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -9,7 +11,6 @@
 
 #include "espalier/core/config.hpp"
 #include "espalier/core/rounding.hpp"
-#include "espalier/metrics/regression.hpp"
 #include "espalier/metrics/values.hpp"
 
 namespace espalier {

@@ -2,6 +2,8 @@
 // Definitions of the functions that report.hpp declares.
 #pragma once
 
+#include "espalier/metrics/report.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <string>
@@ -11,7 +13,6 @@
 
 #include "espalier/core/config.hpp"
 #include "espalier/core/error.hpp"
-#include "espalier/metrics/report.hpp"
 #include "espalier/metrics/report_text.hpp"
 
 namespace espalier {

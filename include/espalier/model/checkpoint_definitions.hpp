@@ -2,6 +2,8 @@
 // Definitions of checkpoint.hpp.
 #pragma once
 
+#include "espalier/model/checkpoint.hpp"
+
 #include <memory>
 #include <span>
 #include <string>
@@ -16,7 +18,6 @@
 #include "espalier/data/row_history.hpp"
 #include "espalier/data/target_encoding.hpp"
 #include "espalier/exec/parameters.hpp"
-#include "espalier/model/checkpoint.hpp"
 #include "espalier/model/description.hpp"
 #include "espalier/model/row_history_file.hpp"
 #include "espalier/model/safetensors.hpp"

@@ -2,6 +2,8 @@
 // Definitions of description.hpp.
 #pragma once
 
+#include "espalier/model/description.hpp"
+
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -10,7 +12,6 @@
 
 #include "espalier/core/config.hpp"
 #include "espalier/core/json.hpp"
-#include "espalier/model/description.hpp"
 #include "espalier/plan/plan.hpp"
 
 namespace espalier {

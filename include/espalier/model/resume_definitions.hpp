@@ -2,6 +2,8 @@
 // Definitions of resume.hpp.
 #pragma once
 
+#include "espalier/model/resume.hpp"
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -19,7 +21,6 @@
 #include "espalier/model/checkpoint.hpp"
 #include "espalier/model/description.hpp"
 #include "espalier/model/loop_state.hpp"
-#include "espalier/model/resume.hpp"
 #include "espalier/model/safetensors.hpp"
 
 namespace espalier {

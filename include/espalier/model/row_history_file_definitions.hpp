@@ -2,6 +2,8 @@
 // Definitions of row_history_file.hpp.
 #pragma once
 
+#include "espalier/model/row_history_file.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -17,7 +19,6 @@
 #include "espalier/core/json.hpp"
 #include "espalier/data/daily_totals.hpp"
 #include "espalier/data/row_history.hpp"
-#include "espalier/model/row_history_file.hpp"
 #include "espalier/model/safetensors.hpp"
 
 namespace espalier {

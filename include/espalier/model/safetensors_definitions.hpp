@@ -2,6 +2,8 @@
 // Definitions of safetensors.hpp.
 #pragma once
 
+#include "espalier/model/safetensors.hpp"
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -19,7 +21,6 @@
 #include "espalier/core/file_kind.hpp"
 #include "espalier/core/json.hpp"
 #include "espalier/core/utf8.hpp"
-#include "espalier/model/safetensors.hpp"
 #include "espalier/model/safetensors_header.hpp"
 
 namespace espalier {

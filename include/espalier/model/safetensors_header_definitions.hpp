@@ -2,6 +2,8 @@
 // Definitions of safetensors_header.hpp.
 #pragma once
 
+#include "espalier/model/safetensors_header.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -15,7 +17,6 @@
 #include "espalier/core/json.hpp"
 #include "espalier/core/sort.hpp"
 #include "espalier/core/utf8.hpp"
-#include "espalier/model/safetensors_header.hpp"
 
 namespace espalier {
 

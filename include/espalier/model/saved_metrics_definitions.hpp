@@ -2,6 +2,8 @@
 // Definitions of saved_metrics.hpp.
 #pragma once
 
+#include "espalier/model/saved_metrics.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -11,7 +13,6 @@
 #include "espalier/core/error.hpp"
 #include "espalier/core/json.hpp"
 #include "espalier/metrics/report.hpp"
-#include "espalier/model/saved_metrics.hpp"
 
 namespace espalier {
 

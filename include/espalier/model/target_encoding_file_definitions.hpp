@@ -2,6 +2,8 @@
 // Definitions of target_encoding_file.hpp.
 #pragma once
 
+#include "espalier/model/target_encoding_file.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -17,7 +19,6 @@
 #include "espalier/data/target_encoding.hpp"
 #include "espalier/model/row_history_file.hpp"
 #include "espalier/model/safetensors.hpp"
-#include "espalier/model/target_encoding_file.hpp"
 
 namespace espalier {
 

@@ -2,6 +2,8 @@
 // Definitions of summary.hpp.
 #pragma once
 
+#include "espalier/ops/summary.hpp"
+
 #include <algorithm>
 #include <cstdio>
 #include <span>
@@ -11,7 +13,6 @@
 
 #include "espalier/core/config.hpp"
 #include "espalier/ops/cost.hpp"
-#include "espalier/ops/summary.hpp"
 
 namespace espalier {
 

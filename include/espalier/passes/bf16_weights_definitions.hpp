@@ -2,6 +2,8 @@
 // Definitions of bf16_weights.hpp.
 #pragma once
 
+#include "espalier/passes/bf16_weights.hpp"
+
 #include <algorithm>
 #include <cassert>
 #include <cstddef>
@@ -11,7 +13,6 @@
 #include "espalier/core/config.hpp"
 #include "espalier/kernels/bfloat16.hpp"
 #include "espalier/ops/weight_matrices.hpp"
-#include "espalier/passes/bf16_weights.hpp"
 
 namespace espalier {
 

@@ -2,6 +2,8 @@
 // Definitions of schedule.hpp.
 #pragma once
 
+#include "espalier/passes/schedule.hpp"
+
 #include <algorithm>
 #include <initializer_list>
 #include <span>
@@ -10,7 +12,6 @@
 
 #include "espalier/core/config.hpp"
 #include "espalier/core/error.hpp"
-#include "espalier/passes/schedule.hpp"
 
 namespace espalier {
 

@@ -2,13 +2,14 @@
 // Definitions of small_tables.hpp.
 #pragma once
 
+#include "espalier/passes/small_tables.hpp"
+
 #include <algorithm>
 #include <span>
 #include <vector>
 
 #include "espalier/core/config.hpp"
 #include "espalier/ops/program.hpp"
-#include "espalier/passes/small_tables.hpp"
 #include "espalier/plan/plan.hpp"
 
 namespace espalier {

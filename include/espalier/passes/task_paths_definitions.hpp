@@ -2,6 +2,8 @@
 // Definitions of task_paths.hpp.
 #pragma once
 
+#include "espalier/passes/task_paths.hpp"
+
 #include <algorithm>
 #include <cstdint>
 #include <span>
@@ -9,7 +11,6 @@
 
 #include "espalier/core/config.hpp"
 #include "espalier/ops/traits.hpp"
-#include "espalier/passes/task_paths.hpp"
 #include "espalier/plan/gradient_flow.hpp"
 #include "espalier/plan/plan.hpp"
 

@@ -2,6 +2,8 @@
 // Definitions of curves.hpp.
 #pragma once
 
+#include "espalier/report/curves.hpp"
+
 #include <algorithm>
 #include <string>
 #include <string_view>
@@ -10,7 +12,6 @@
 
 #include "espalier/core/config.hpp"
 #include "espalier/core/file.hpp"
-#include "espalier/report/curves.hpp"
 #include "espalier/report/history.hpp"
 #include "espalier/report/svg_canvas.hpp"
 #include "espalier/report/svg_chart.hpp"

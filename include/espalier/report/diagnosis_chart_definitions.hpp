@@ -2,6 +2,8 @@
 // Definitions of diagnosis_chart.hpp.
 #pragma once
 
+#include "espalier/report/diagnosis_chart.hpp"
+
 #include <algorithm>
 #include <string>
 #include <string_view>
@@ -9,7 +11,6 @@
 #include <vector>
 
 #include "espalier/core/config.hpp"
-#include "espalier/report/diagnosis_chart.hpp"
 #include "espalier/report/history.hpp"
 #include "espalier/report/svg_chart.hpp"
 

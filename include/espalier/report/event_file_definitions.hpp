@@ -2,6 +2,8 @@
 // Definitions of event_file.hpp.
 #pragma once
 
+#include "espalier/report/event_file.hpp"
+
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
@@ -12,7 +14,6 @@
 #include "espalier/core/clock.hpp"
 #include "espalier/core/config.hpp"
 #include "espalier/core/file.hpp"
-#include "espalier/report/event_file.hpp"
 #include "espalier/report/event_wire.hpp"
 
 namespace espalier {

@@ -2,6 +2,8 @@
 // Definitions of event_reader.hpp.
 #pragma once
 
+#include "espalier/report/event_reader.hpp"
+
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -11,7 +13,6 @@
 #include "espalier/core/error.hpp"
 #include "espalier/core/file.hpp"
 #include "espalier/report/event_file.hpp"
-#include "espalier/report/event_reader.hpp"
 #include "espalier/report/event_wire.hpp"
 
 namespace espalier {

@@ -2,6 +2,8 @@
 // Definitions of history.hpp.
 #pragma once
 
+#include "espalier/report/history.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -14,7 +16,6 @@
 #include "espalier/core/config.hpp"
 #include "espalier/core/file.hpp"
 #include "espalier/core/json.hpp"
-#include "espalier/report/history.hpp"
 
 namespace espalier {
 

@@ -2,6 +2,8 @@
 // Definitions of the functions that importance.hpp declares.
 #pragma once
 
+#include "espalier/report/importance.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <iterator>
@@ -18,7 +20,6 @@
 #include "espalier/exec/predict.hpp"
 #include "espalier/metrics/report_text.hpp"
 #include "espalier/metrics/student_t.hpp"
-#include "espalier/report/importance.hpp"
 #include "espalier/report/svg_canvas.hpp"
 
 namespace espalier {

@@ -2,6 +2,8 @@
 // Definitions of predictions_csv.hpp.
 #pragma once
 
+#include "espalier/report/predictions_csv.hpp"
+
 #include <algorithm>
 #include <string>
 #include <utility>
@@ -13,7 +15,6 @@
 #include "espalier/data/csv_writer_definitions.hpp"
 #include "espalier/data/dataset.hpp"
 #include "espalier/exec/predictions.hpp"
-#include "espalier/report/predictions_csv.hpp"
 
 namespace espalier {
 

@@ -2,6 +2,8 @@
 // Definitions of progress.hpp.
 #pragma once
 
+#include "espalier/report/progress.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -13,7 +15,6 @@
 #include <vector>
 
 #include "espalier/core/config.hpp"
-#include "espalier/report/progress.hpp"
 
 #if defined(_WIN32)
 #include <io.h>

@@ -2,6 +2,8 @@
 // Definitions of progress_format.hpp.
 #pragma once
 
+#include "espalier/report/progress_format.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -12,7 +14,6 @@
 
 #include "espalier/core/config.hpp"
 #include "espalier/core/utf8.hpp"
-#include "espalier/report/progress_format.hpp"
 
 namespace espalier {
 

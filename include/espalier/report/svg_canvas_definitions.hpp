@@ -2,6 +2,8 @@
 // Definitions of svg_canvas.hpp.
 #pragma once
 
+#include "espalier/report/svg_canvas.hpp"
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -14,7 +16,6 @@
 #include "espalier/core/config.hpp"
 #include "espalier/core/decimal.hpp"
 #include "espalier/core/utf8.hpp"
-#include "espalier/report/svg_canvas.hpp"
 
 namespace espalier {
 

@@ -2,6 +2,8 @@
 // Definitions of svg_chart.hpp.
 #pragma once
 
+#include "espalier/report/svg_chart.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -13,7 +15,6 @@
 
 #include "espalier/core/config.hpp"
 #include "espalier/report/svg_canvas.hpp"
-#include "espalier/report/svg_chart.hpp"
 
 namespace espalier {
 

@@ -2,6 +2,8 @@
 // Definitions of monitor.hpp.
 #pragma once
 
+#include "espalier/train/monitor.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -12,7 +14,6 @@
 
 #include "espalier/core/config.hpp"
 #include "espalier/core/error.hpp"
-#include "espalier/train/monitor.hpp"
 
 namespace espalier {
 

@@ -2,11 +2,12 @@
 // Definitions of recommended.hpp.
 #pragma once
 
+#include "espalier/train/recommended.hpp"
+
 #include <utility>
 
 #include "espalier/core/config.hpp"
 #include "espalier/train/options.hpp"
-#include "espalier/train/recommended.hpp"
 
 namespace espalier {
 

@@ -2,6 +2,8 @@
 // Definitions of recorder.hpp.
 #pragma once
 
+#include "espalier/train/recorder.hpp"
+
 #include <cstdio>
 #include <exception>
 #include <memory>
@@ -13,7 +15,6 @@
 #include "espalier/metrics/report.hpp"
 #include "espalier/report/event_file.hpp"
 #include "espalier/report/progress.hpp"
-#include "espalier/train/recorder.hpp"
 
 namespace espalier {
 

@@ -2,6 +2,8 @@
 // Definitions of run_files.hpp.
 #pragma once
 
+#include "espalier/train/run_files.hpp"
+
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,7 +17,6 @@
 #include "espalier/report/curves.hpp"
 #include "espalier/report/event_file.hpp"
 #include "espalier/report/history.hpp"
-#include "espalier/train/run_files.hpp"
 #include "espalier/train/run_settings.hpp"
 
 namespace espalier {

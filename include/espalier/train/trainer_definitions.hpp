@@ -2,6 +2,8 @@
 // Definitions of the functions of `PlanTrainer`.
 #pragma once
 
+#include "espalier/train/trainer.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <memory>
@@ -29,7 +31,6 @@
 #include "espalier/train/divergence.hpp"
 #include "espalier/train/interrupt.hpp"
 #include "espalier/train/label_checks.hpp"
-#include "espalier/train/trainer.hpp"
 
 namespace espalier {
 
