@@ -3,6 +3,8 @@
 // elements apart.
 #pragma once
 
+#include <type_traits>
+
 #include "espalier/core/config.hpp"
 
 namespace espalier {
@@ -23,8 +25,14 @@ struct View {
   }
   [[nodiscard]] ESPALIER_HD constexpr bool contiguous() const noexcept { return stride == rows; }
 
-  // NOLINTNEXTLINE(google-explicit-constructor): a view of const is a weaker view.
-  constexpr operator View<const T>() const noexcept { return {data, rows, cols, stride}; }
+  // A view of const is a weaker view. A template: nvcc warns of a conversion to the same type.
+  template <class C>
+  requires(!std::is_const_v<T> && std::is_same_v<C, const T>)
+      // NOLINTNEXTLINE(google-explicit-constructor)
+      constexpr
+      operator View<C>() const noexcept {
+    return {data, rows, cols, stride};
+  }
 };
 
 /// Returns a read-only view of the same values.

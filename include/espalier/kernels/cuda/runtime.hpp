@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// The part of the CUDA runtime that executors use: memory, streams and graphs. Declared without
+// CUDA's headers; espalier::cuda has the definitions. All throw CudaError, which names the call.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "espalier/core/config.hpp"
+#include "espalier/core/error.hpp"
+
+namespace espalier {
+
+/// A call of the CUDA runtime failed, or there is no GPU.
+struct CudaError : Error {
+  using Error::Error;
+};
+
+namespace cuda {
+
+struct Stream;
+struct Graph;
+
+/// Throws CudaError with one line if the program runs on a machine without a usable GPU.
+void require_gpu();
+/// Name of the current GPU, such as "NVIDIA H200".
+[[nodiscard]] std::string gpu_name();
+
+/// Device memory, zeroed. `what` is named if there is not enough: "out of device memory: …".
+[[nodiscard]] void* allocate(std::size_t bytes, std::string_view what);
+void release(void* memory) noexcept;
+/// Host memory that copies may read and write while the host goes on.
+[[nodiscard]] void* allocate_pinned(std::size_t bytes, std::string_view what);
+void release_pinned(void* memory) noexcept;
+
+[[nodiscard]] Stream* make_stream();
+void release(Stream* stream) noexcept;
+/// Waits until everything before it on the stream has run.
+void synchronize(Stream* stream);
+
+void copy_to_device(Stream* stream, void* to, const void* from, std::size_t bytes);
+void copy_to_host(Stream* stream, void* to, const void* from, std::size_t bytes);
+void copy_on_device(Stream* stream, void* to, const void* from, std::size_t bytes);
+void clear(Stream* stream, void* memory, std::size_t bytes);
+
+/// Between these two, what is put on the stream is recorded and does not run.
+void begin_capture(Stream* stream);
+[[nodiscard]] Graph* end_capture(Stream* stream);
+/// Runs a recorded graph: one launch.
+void launch(Graph* graph, Stream* stream);
+/// Number of nodes: kernels, copies and clears.
+[[nodiscard]] std::size_t nodes(const Graph* graph);
+void release(Graph* graph) noexcept;
+
+struct Release {
+  void operator()(Stream* stream) const noexcept { release(stream); }
+  void operator()(Graph* graph) const noexcept { release(graph); }
+};
+using StreamPtr = std::unique_ptr<Stream, Release>;
+using GraphPtr = std::unique_ptr<Graph, Release>;
+
+/// Owns an array of trivially copyable `T` in device memory, zeroed at first.
+template <class T>
+class Memory {
+ public:
+  Memory() = default;
+  Memory(std::size_t size, std::string_view what)
+      : data_(size == 0 ? nullptr : static_cast<T*>(allocate(size * sizeof(T), what))),
+        size_(size) {}
+
+  [[nodiscard]] T* data() const { return data_.get(); }
+  [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] bool empty() const { return size_ == 0; }
+
+  /// Copies `count` values from the host; returns when they may be changed.
+  void set(Stream* stream, const T* from, std::size_t count) {
+    copy_to_device(stream, data(), from, count * sizeof(T));
+    synchronize(stream);
+  }
+  void get(Stream* stream, T* to, std::size_t count) const {
+    copy_to_host(stream, to, data(), count * sizeof(T));
+    synchronize(stream);
+  }
+
+ private:
+  struct Free {
+    void operator()(T* memory) const noexcept { release(static_cast<void*>(memory)); }
+  };
+  std::unique_ptr<T, Free> data_;
+  std::size_t size_ = 0;
+};
+
+/// Owns an array in pinned host memory.
+template <class T>
+class Pinned {
+ public:
+  Pinned() = default;
+  Pinned(std::size_t size, std::string_view what)
+      : data_(size == 0 ? nullptr : static_cast<T*>(allocate_pinned(size * sizeof(T), what))),
+        size_(size) {}
+
+  [[nodiscard]] T* data() const { return data_.get(); }
+  [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] T& operator[](std::size_t i) const { return data_.get()[i]; }
+
+ private:
+  struct Free {
+    void operator()(T* memory) const noexcept { release_pinned(static_cast<void*>(memory)); }
+  };
+  std::unique_ptr<T, Free> data_;
+  std::size_t size_ = 0;
+};
+
+}  // namespace cuda
+}  // namespace espalier
