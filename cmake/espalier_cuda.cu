@@ -2,5 +2,6 @@
 // The library behind the target espalier::cuda: the kernels and the part of the CUDA runtime that
 // kernels/cuda/ only declares. Compiled by nvcc; and, for tests without a GPU, by a host compiler
 // (tests/cuda/emulated.cpp).
+#include "espalier/kernels/cuda/dense.cuh"
 #include "espalier/kernels/cuda/elementwise.cuh"
 #include "espalier/kernels/cuda/runtime.cuh"

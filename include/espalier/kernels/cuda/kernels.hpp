@@ -25,4 +25,13 @@ void multiply(Device device, View<const float> a, View<const float> b, float sca
 void dropout(Device device, View<const float> x, double rate, Key key, Index first, View<float> y,
              bool accumulate);
 
+// dense.cuh
+void dense_forward(Device device, const float* w, const float* bias, View<const float> x,
+                   Activation activation, View<float> pre, View<float> y);
+void dense_input_gradient(Device device, const float* w, View<const float> dy, View<float> dx,
+                          bool accumulate);
+void dense_weight_gradient(Device device, View<const float> dy, View<const float> x, float* dw,
+                           float* db);
+void add_samples(Device device, View<const float> v, float* to);
+
 }  // namespace espalier::cuda

@@ -138,7 +138,7 @@ __global__ void sum_columns_kernel(Index rows, Index cols, Index parts, F f, T* 
   __syncthreads();
   if (threadIdx.y == 0 && i < rows) {
     T total = 0;
-    for (int t = 0; t < sum_threads; ++t) total += partial[t * sum_rows + threadIdx.x];
+    for (unsigned t = 0; t < sum_threads; ++t) total += partial[t * sum_rows + threadIdx.x];
     sums[blockIdx.y * rows + i] = total;
   }
 }
