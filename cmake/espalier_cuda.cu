@@ -4,4 +4,6 @@
 // (tests/cuda/emulated.cpp).
 #include "espalier/kernels/cuda/dense.cuh"
 #include "espalier/kernels/cuda/elementwise.cuh"
+#include "espalier/kernels/cuda/inputs.cuh"
 #include "espalier/kernels/cuda/runtime.cuh"
+#include "espalier/losses/cuda/library.cuh"

@@ -8,7 +8,7 @@
 
 #include "espalier/core/view.hpp"
 #include "espalier/kernels/cpu/loss.hpp"
-#include "espalier/losses/logistic.hpp"
+#include "espalier/losses/logistic_registers.hpp"
 #include "espalier/losses/loss.hpp"
 
 namespace espalier {
@@ -24,21 +24,6 @@ template <class L>
 concept TakesLogits = requires(Logit<FloatRegister> x, FloatRegister y, FloatRegister& gradient) {
   L::evaluate(x, y, gradient);
 };
-
-template <class L, class T>
-concept TakesUnit = requires(T z, T& gradient, Element<T> unit) {
-  L::template evaluate<T>(z, z, gradient, unit);
-};
-
-/// Evaluates L for one value or for a register of values. `unit`: see loss.hpp.
-template <class L, class T>
-inline T evaluate_in_unit(T z, T y, T& gradient, [[maybe_unused]] Element<T> unit) {
-  if constexpr (TakesUnit<L, T>) {
-    return L::template evaluate<T>(z, y, gradient, unit);
-  } else {
-    return L::template evaluate<T>(z, y, gradient);
-  }
-}
 
 /// Adapts L to registers of samples for apply_registers().
 template <class L>

@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-#include "espalier/kernels/cpu/vector_math.hpp"
+#include "espalier/core/config.hpp"
 
 namespace espalier {
 
@@ -19,12 +19,6 @@ struct Logit {
 template <class T>
 [[nodiscard]] ESPALIER_HD Logit<T> logit(T z) {
   return {z, std::exp(-std::abs(z))};
-}
-
-template <>
-[[nodiscard]] inline Logit<FloatRegister> logit(FloatRegister z) {
-  const FloatRegister left = detail::minus_magnitude(z), power = detail::exponential_between(left);
-  return {z, left < -87.3F ? FloatRegister{} : power};
 }
 
 /// σ(z), σ(−z) and both logarithms. NaN gives NaN.
@@ -42,21 +36,6 @@ template <class T>
   const bool right = z >= 0;
   return {right ? large : small, right ? small : large, log + (right ? T{0} : -z),
           log + (right ? z : T{0})};
-}
-
-/// One division, executed in parallel with log(1 + e) = e p(e), p of degree 9. Within 3 ulp.
-template <>
-[[nodiscard]] inline Logistic<FloatRegister> logistic(Logit<FloatRegister> x) {
-  const auto right = x.z >= 0.0F;
-  const FloatRegister left = detail::minus_magnitude(x.z), e = x.e;
-  const FloatRegister large = 1.0F / (1.0F + e), small = e * large;
-  const FloatRegister e2 = e * e, e4 = e2 * e2;
-  const FloatRegister p =
-      ((e * -0.499998930F + 1.0F) + (e * -0.249516160F + 0.333297100F) * e2) +
-      ((e * -0.152696670F + 0.196632740F) + (e * -0.0563736100F + 0.105436236F) * e2) * e4 +
-      (e * -0.00317605700F + 0.0195425260F) * (e4 * e4);
-  const FloatRegister near = e * p, far = near - left;
-  return {right ? large : small, right ? small : large, right ? near : far, right ? far : near};
 }
 
 /// 1 / (1 + e^−z).

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "espalier/core/config.hpp"
+#include "espalier/kernels/elements.hpp"
 #include "espalier/plan/schema.hpp"
 
 namespace espalier {
@@ -95,6 +96,25 @@ concept VectorLoss = detail::LossHasName<L> && detail::LossHasLabel<L> &&
 
 template <class L>
 concept Loss = ScalarLoss<L> || VectorLoss<L>;
+
+namespace detail {
+
+template <class L, class T>
+concept TakesUnit = requires(T z, T& gradient, Element<T> unit) {
+  L::template evaluate<T>(z, z, gradient, unit);
+};
+
+/// Evaluates L for one value or for a register of values. `unit`: see loss.hpp.
+template <class L, class T>
+ESPALIER_HD inline T evaluate_in_unit(T z, T y, T& gradient, [[maybe_unused]] Element<T> unit) {
+  if constexpr (TakesUnit<L, T>) {
+    return L::template evaluate<T>(z, y, gradient, unit);
+  } else {
+    return L::template evaluate<T>(z, y, gradient);
+  }
+}
+
+}  // namespace detail
 
 /// Fails to compile, with a one-sentence message, if a user-defined loss lacks something.
 template <class L>

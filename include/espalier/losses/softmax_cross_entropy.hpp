@@ -21,7 +21,7 @@ struct ClassWeights {
 
   static constexpr std::size_t count = Count;
   [[nodiscard]] constexpr bool positive() const {
-    for (std::size_t i = 0; i < Count; ++i) {
+    for (std::size_t i = 0; i != Count; ++i) {
       if (!(value[i] > 0)) return false;
     }
     return true;

@@ -34,4 +34,9 @@ void dense_weight_gradient(Device device, View<const float> dy, View<const float
                            float* db);
 void add_samples(Device device, View<const float> v, float* to);
 
+// inputs.cuh
+void gather(Device device, const float* rows, const std::int32_t* ids, View<float> y);
+void gather_pooled(Device device, const float* rows, const std::int32_t* ids,
+                   const std::int32_t* offsets, bool mean, View<float> y);
+
 }  // namespace espalier::cuda
