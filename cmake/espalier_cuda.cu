@@ -5,5 +5,6 @@
 #include "espalier/kernels/cuda/dense.cuh"
 #include "espalier/kernels/cuda/elementwise.cuh"
 #include "espalier/kernels/cuda/inputs.cuh"
+#include "espalier/kernels/cuda/rows.cuh"
 #include "espalier/kernels/cuda/runtime.cuh"
 #include "espalier/losses/cuda/library.cuh"
