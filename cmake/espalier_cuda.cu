@@ -8,3 +8,4 @@
 #include "espalier/kernels/cuda/rows.cuh"
 #include "espalier/kernels/cuda/runtime.cuh"
 #include "espalier/losses/cuda/library.cuh"
+#include "espalier/optim/cuda/update.cuh"

@@ -31,7 +31,7 @@ struct Adagrad {
   }
 
   template <class T>
-  [[nodiscard]] auto formula(const UpdateStep& step) const {
+  [[nodiscard]] ESPALIER_HD auto formula(const UpdateStep& step) const {
     return [scale = static_cast<T>(step.gradient_scale), decay = static_cast<T>(weight_decay),
             rate = static_cast<T>(learning_rate * step.rate),
             epsilon = static_cast<T>(epsilon)](auto& p, auto g, auto& a) {

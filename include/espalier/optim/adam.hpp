@@ -15,7 +15,7 @@ namespace optim_detail {
 /// The update of Adam and AdamW: `l2` · p is added to the gradient; p is first multiplied by
 /// 1 − rate · `decoupled`.
 template <class T>
-[[nodiscard]] auto adam_formula(const UpdateStep& step, double learning_rate, double beta1,
+[[nodiscard]] ESPALIER_HD auto adam_formula(const UpdateStep& step, double learning_rate, double beta1,
                                 double beta2, double epsilon, double l2, double decoupled) {
   const auto t = static_cast<double>(step.step);
   const double rate = learning_rate * step.rate;
@@ -61,7 +61,7 @@ struct Adam {
     return optim_detail::adam_parameters(learning_rate, beta1, beta2, epsilon, weight_decay);
   }
   template <class T>
-  [[nodiscard]] auto formula(const UpdateStep& step) const {
+  [[nodiscard]] ESPALIER_HD auto formula(const UpdateStep& step) const {
     return optim_detail::adam_formula<T>(step, learning_rate, beta1, beta2, epsilon, weight_decay,
                                          0);
   }
@@ -84,7 +84,7 @@ struct AdamW {
     return optim_detail::adam_parameters(learning_rate, beta1, beta2, epsilon, weight_decay);
   }
   template <class T>
-  [[nodiscard]] auto formula(const UpdateStep& step) const {
+  [[nodiscard]] ESPALIER_HD auto formula(const UpdateStep& step) const {
     return optim_detail::adam_formula<T>(step, learning_rate, beta1, beta2, epsilon, 0,
                                          weight_decay);
   }

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "espalier/core/config.hpp"
 #include "espalier/core/error.hpp"
@@ -52,6 +53,10 @@ class Optimizer {
   /// "adam(learning_rate=0.001, beta1=0.9, …)": all hyper-parameters without loss of precision;
   /// equal texts mean equal optimisers.
   [[nodiscard]] std::string describe() const { return model_->describe(); }
+  /// All hyper-parameters with their values.
+  [[nodiscard]] std::vector<HyperParameter> hyper_parameters() const {
+    return model_->hyper_parameters();
+  }
   /// Whether the rule has a `double weight_decay`.
   [[nodiscard]] bool has_weight_decay() const { return model_->has_weight_decay(); }
   /// Returns a copy with this weight decay; an unchanged copy if the rule has none. Throws
@@ -94,6 +99,7 @@ class Optimizer {
     [[nodiscard]] virtual double learning_rate() const = 0;
     [[nodiscard]] virtual double initial_state(int i) const = 0;
     [[nodiscard]] virtual std::string describe() const = 0;
+    [[nodiscard]] virtual std::vector<HyperParameter> hyper_parameters() const = 0;
     [[nodiscard]] virtual bool has_weight_decay() const = 0;
     [[nodiscard]] virtual Optimizer with_weight_decay(double value) const = 0;
     virtual void update(float*, const float*, float* const*, Index, const UpdateStep&) const = 0;
@@ -123,6 +129,10 @@ class Optimizer {
         text += (text.empty() ? "" : ", ") + std::string(h.name) + "=" +
                 optim_detail::shortest(h.value);
       return std::string(Rule::name) + "(" + text + ")";
+    }
+    [[nodiscard]] ESPALIER_COLD std::vector<HyperParameter> hyper_parameters() const override {
+      const auto all = rule.hyper_parameters();
+      return {all.begin(), all.end()};
     }
     [[nodiscard]] bool has_weight_decay() const override {
       return requires(Rule r) { r.weight_decay = 0.0; };

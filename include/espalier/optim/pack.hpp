@@ -9,13 +9,19 @@
 #include <limits>
 
 #include "espalier/core/config.hpp"
+#if defined(__CUDACC__)
+#define ESPALIER_COMPILED_SET compiled_cuda  // nvcc has no vector types, and needs none
+#else
 #include "espalier/kernels/cpu/instruction_set.hpp"
+#endif
 
 // At most 32 bytes: an update is limited by memory bandwidth, and with narrower packs narrow
 // embedding rows have a smaller remainder. Compiler vector types support + − * / with each other
 // and with a T, but not the square root, and a loop around std::sqrt is not vectorised unless the
 // application is compiled with -fno-math-errno: hence square_root().
-#if defined(__AVX__)
+#if defined(__CUDACC__)
+#define ESPALIER_PACK_BYTES 0
+#elif defined(__AVX__)
 #define ESPALIER_PACK_BYTES 32
 #elif defined(__SSE2__) || defined(__ARM_NEON)
 #define ESPALIER_PACK_BYTES 16
@@ -50,16 +56,16 @@ template <class T>
 inline constexpr Index pack_size = static_cast<Index>(sizeof(Pack<T>) / sizeof(T));
 
 /// √x, correctly rounded, of a scalar or of every element of a pack.
-[[nodiscard]] inline float square_root(float x) { return std::sqrt(x); }
-[[nodiscard]] inline double square_root(double x) { return std::sqrt(x); }
-#if defined(__has_builtin) && defined(__AVX__) && __has_builtin(__builtin_ia32_sqrtps256)
+[[nodiscard]] ESPALIER_HD inline float square_root(float x) { return std::sqrt(x); }
+[[nodiscard]] ESPALIER_HD inline double square_root(double x) { return std::sqrt(x); }
+#if ESPALIER_PACK_BYTES == 32 && defined(__has_builtin) && __has_builtin(__builtin_ia32_sqrtps256)
 // Compiler builtins: <immintrin.h> would add a third of a second to the compilation of every
 // including file.
 [[nodiscard]] inline Pack<float> square_root(Pack<float> x) { return __builtin_ia32_sqrtps256(x); }
 [[nodiscard]] inline Pack<double> square_root(Pack<double> x) {
   return __builtin_ia32_sqrtpd256(x);
 }
-#elif defined(__has_builtin) && defined(__SSE2__) && !defined(__AVX__) && \
+#elif ESPALIER_PACK_BYTES == 16 && defined(__has_builtin) && defined(__SSE2__) && \
     __has_builtin(__builtin_ia32_sqrtps)
 [[nodiscard]] inline Pack<float> square_root(Pack<float> x) { return __builtin_ia32_sqrtps(x); }
 [[nodiscard]] inline Pack<double> square_root(Pack<double> x) { return __builtin_ia32_sqrtpd(x); }
@@ -102,13 +108,17 @@ struct ElementOfPack<Pack<double>> {
 };
 #endif
 
-/// x, or 0 if |x| < 10⁸ times the least normal number (about 10⁻³⁰ for float). Otherwise a decaying
+/// 10⁸ times the least normal number: about 10⁻³⁰ for float.
+template <class T>
+inline constexpr T least_of_tail = std::numeric_limits<T>::min() * static_cast<T>(1e8);
+
+/// x, or 0 if |x| < least_of_tail. Otherwise a decaying
 /// average whose gradients have become 0 ends as a denormal that never reaches 0, and denormals
 /// make processors many times slower. NaN is kept.
 template <class P>
-[[nodiscard]] inline P without_tail(const P& x) {
+[[nodiscard]] ESPALIER_HD inline P without_tail(const P& x) {
   using T = typename ElementOfPack<P>::type;
-  constexpr T least = std::numeric_limits<T>::min() * static_cast<T>(1e8);
+  constexpr T least = least_of_tail<T>;
   const P zero{};
   return x < least ? (x > -least ? zero : x) : x;
 }

@@ -114,7 +114,7 @@ struct WithoutStates {
   const Formula& formula;
 
   template <class P>
-  void operator()(P& p, P g) const {
+  ESPALIER_HD void operator()(P& p, P g) const {
     [&]<std::size_t... I>(std::index_sequence<I...>) {
       std::array<P, S> zeros{};
       formula(p, g, zeros[I]...);

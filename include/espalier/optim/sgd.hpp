@@ -32,7 +32,7 @@ struct Sgd {
   }
 
   template <class T>
-  [[nodiscard]] auto formula(const UpdateStep& step) const {
+  [[nodiscard]] ESPALIER_HD auto formula(const UpdateStep& step) const {
     return [scale = static_cast<T>(step.gradient_scale), decay = static_cast<T>(weight_decay),
             rate = static_cast<T>(learning_rate * step.rate), keep = static_cast<T>(momentum),
             // p changes by −rate · (now · g + then · b)
