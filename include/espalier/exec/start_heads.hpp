@@ -50,7 +50,7 @@ struct Sample {
 /// Returns the z that minimises Σ w · loss(z, y), by bisection of the derivative. If the best z is
 /// infinite (labels that are all 0 or all 1), returns about the z for one additional label of the
 /// other value.
-[[nodiscard]] ESPALIER_COLD inline double best_constant(const LossFunctions<float>& loss,
+[[nodiscard]] ESPALIER_COLD inline double best_constant(const LossFunctions<float, Cpu>& loss,
                                                         LabelKind kind, const Sample& sample,
                                                         float unit) {
   std::vector<float> logits(sample.labels.size()), gradient(sample.labels.size());
@@ -84,7 +84,7 @@ struct Sample {
 /// Weight of each class in the loss, relative to the largest: the negative gradient of the class's
 /// logit if all logits are equal.
 [[nodiscard]] ESPALIER_COLD inline std::vector<double> class_weights(
-    const LossFunctions<float>& loss, int classes) {
+    const LossFunctions<float, Cpu>& loss, int classes) {
   const std::vector<float> logits(static_cast<std::size_t>(classes));
   std::vector<float> gradient(logits.size());
   std::vector<double> weights;

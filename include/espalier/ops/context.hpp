@@ -38,7 +38,7 @@ struct Context {
   Index samples_before = 0;  ///< samples of the batch on lower ranks: see Reducer
   Index capacity = 0;        ///< samples that the activation buffers are allocated for
   bool training = false;
-  std::uint64_t key = 0;  ///< key of this step's random numbers
+  typename Device::Key key{};  ///< key of this step's random numbers
 
   Storage<T, Device> storage{};  ///< the model's parameters
   T* parameter_gradients = nullptr;
@@ -97,7 +97,7 @@ struct Context {
     return (samples_before + first) * node.in.steps;
   }
   /// Key of one node's random numbers in this step.
-  [[nodiscard]] std::uint64_t key_of(const Node& node) const {
+  [[nodiscard]] typename Device::Key key_of(const Node& node) const {
     return mix(key, static_cast<std::uint64_t>(node.out.base));
   }
 

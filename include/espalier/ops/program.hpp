@@ -37,7 +37,8 @@ struct OperationFunctions {
   Merge merge_backward = nullptr;
 };
 
-template <class T>
+/// The functions of a loss. Specialised for devices on which they have other arguments.
+template <class T, class Device>
 struct LossFunctions {
   /// Returns Σ weight · value over the labelled samples; writes scale · weight · derivative to
   /// `gradient`. `unit`: divisor that was applied to the labels.
@@ -45,13 +46,18 @@ struct LossFunctions {
                      View<T> gradient, T unit) = nullptr;
   /// Converts logits to predictions: a probability, a mean or class probabilities.
   void (*predict)(View<const T> logits, View<T> out) = nullptr;
+
+  template <class Loss>
+  static constexpr LossFunctions of() {
+    return {&apply_loss<Loss, T>, &apply_predict<Loss, T>};
+  }
 };
 
 template <class T, class Device>
 struct Program {
   PlanView plan;
   std::span<const OperationFunctions<T, Device>> operations;  ///< one per node
-  std::span<const LossFunctions<T>> losses;                   ///< one per task
+  std::span<const LossFunctions<T, Device>> losses;           ///< one per task
   std::span<const OperationTraits> traits;                    ///< one per node
 };
 
@@ -99,9 +105,9 @@ struct Functions {
   }
 
   template <class... Tasks>
-  static constexpr std::array<LossFunctions<T>, sizeof...(Tasks)> loss_table(TypeList<Tasks...>) {
-    return {LossFunctions<T>{&apply_loss<typename Tasks::Loss, T>,
-                             &apply_predict<typename Tasks::Loss, T>}...};
+  static constexpr std::array<LossFunctions<T, Device>, sizeof...(Tasks)> loss_table(
+      TypeList<Tasks...>) {
+    return {LossFunctions<T, Device>::template of<typename Tasks::Loss>()...};
   }
 
   static constexpr auto operations = table(typename Fold<Model>::Operations{});

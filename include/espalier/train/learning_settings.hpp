@@ -18,7 +18,8 @@ namespace espalier {
 /// loss and the first gradient at small and at large logits; for classes also the loss of each
 /// class at logits of 0.
 template <class T>
-[[nodiscard]] std::string loss_probe(const LossFunctions<T>& loss, LabelKind kind, int outputs) {
+[[nodiscard]] std::string loss_probe(const LossFunctions<T, Cpu>& loss, LabelKind kind,
+                                     int outputs) {
   constexpr std::array<T, 2> labels{0, 1};
   std::vector<T> logits(2 * static_cast<std::size_t>(outputs)), gradient(logits.size());
   std::string text;

@@ -4,6 +4,8 @@
 // accumulated, else =.
 #pragma once
 
+#include <cstdint>
+
 #include "espalier/core/config.hpp"
 
 namespace espalier::cpu {
@@ -13,6 +15,8 @@ struct ReducedPrecisionKernels;  // reduced_precision_kernels.hpp
 
 /// One thread of the CPU: kernels are single-threaded; executors provide the threads.
 struct Device {
+  using Key = std::uint64_t;  ///< of random numbers
+
   /// Kernels for products in less than single precision, or null.
   const ReducedPrecisionKernels<float>* reduced = nullptr;
 };

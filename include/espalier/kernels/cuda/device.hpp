@@ -25,6 +25,8 @@ struct Key {
 
 /// Where kernels run. Floats only.
 struct Device {
+  using Key = cuda::Key;
+
   Stream* stream = nullptr;
   /// Device memory for partial sums, of workspace_bytes; kernels of one stream share it.
   void* workspace = nullptr;

@@ -13,6 +13,9 @@ namespace espalier::cuda {
 struct Stream {
   cudaStream_t native = nullptr;
 };
+struct Event {
+  cudaEvent_t native = nullptr;
+};
 struct Graph {
   cudaGraph_t recorded = nullptr;
   cudaGraphExec_t native = nullptr;
@@ -101,6 +104,22 @@ void copy_on_device(Stream* stream, void* to, const void* from, std::size_t byte
 void clear(Stream* stream, void* memory, std::size_t bytes) {
   check(cudaMemsetAsync(memory, 0, bytes, stream->native), "cudaMemsetAsync");
 }
+
+Event* make_event() {
+  auto event = std::make_unique<Event>();
+  check(cudaEventCreateWithFlags(&event->native, cudaEventDisableTiming),
+        "cudaEventCreateWithFlags");
+  return event.release();
+}
+void release(Event* event) noexcept {
+  if (event == nullptr) return;
+  static_cast<void>(cudaEventDestroy(event->native));
+  delete event;
+}
+void record(Event* event, Stream* stream) {
+  check(cudaEventRecord(event->native, stream->native), "cudaEventRecord");
+}
+void wait(Event* event) { check(cudaEventSynchronize(event->native), "cudaEventSynchronize"); }
 
 void begin_capture(Stream* stream) {
   check(cudaStreamBeginCapture(stream->native, cudaStreamCaptureModeThreadLocal),

@@ -22,6 +22,7 @@ namespace cuda {
 
 struct Stream;
 struct Graph;
+struct Event;
 
 /// Throws CudaError with one line if the program runs on a machine without a usable GPU.
 void require_gpu();
@@ -54,12 +55,21 @@ void launch(Graph* graph, Stream* stream);
 [[nodiscard]] std::size_t nodes(const Graph* graph);
 void release(Graph* graph) noexcept;
 
+/// A point of a stream. wait() returns when everything before the last record() has run; at once if
+/// there was none.
+[[nodiscard]] Event* make_event();
+void release(Event* event) noexcept;
+void record(Event* event, Stream* stream);
+void wait(Event* event);
+
 struct Release {
+  void operator()(Event* event) const noexcept { release(event); }
   void operator()(Stream* stream) const noexcept { release(stream); }
   void operator()(Graph* graph) const noexcept { release(graph); }
 };
 using StreamPtr = std::unique_ptr<Stream, Release>;
 using GraphPtr = std::unique_ptr<Graph, Release>;
+using EventPtr = std::unique_ptr<Event, Release>;
 
 /// Owns an array of trivially copyable `T` in device memory, zeroed at first.
 template <class T>

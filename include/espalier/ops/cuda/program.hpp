@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a `Program<float, Cuda>` is made of: parameters, kernels and losses on a GPU.
+#pragma once
+
+#include "espalier/kernels/cuda/kernels.hpp"
+#include "espalier/losses/cuda/apply.hpp"
+#include "espalier/losses/cuda/library.hpp"
+#include "espalier/ops/program.hpp"
+
+#if defined(__CUDACC__)
+#include "espalier/losses/cuda/apply.cuh"
+#endif
+
+namespace espalier {
+
+/// Parameters in device memory. `tables` itself is in host memory: operations read it when they
+/// launch their kernels.
+template <class T>
+struct Storage<T, Cuda> {
+  const T* parameters = nullptr;
+  const T* const* tables = nullptr;
+
+  [[nodiscard]] const T* matrix(Index offset) const { return parameters + offset; }
+  [[nodiscard]] const T* table(int index) const { return tables[index]; }
+};
+
+template <>
+struct LossFunctions<float, Cuda> {
+  void (*evaluate)(Cuda device, const cuda::LossArguments& arguments) = nullptr;
+  void (*predict)(Cuda device, View<const float> logits, View<float> out) = nullptr;
+
+  template <class Loss>
+  static constexpr LossFunctions of() {
+#if !defined(__CUDACC__)
+    static_assert(cuda::has_loss<Loss>,
+                  "espalier: this loss is not one of espalier::cuda (losses/cuda/library.hpp): "
+                  "compile the model in a .cu file");
+#endif
+    return {&cuda::apply_loss<Loss>, &cuda::apply_predict<Loss>};
+  }
+};
+
+}  // namespace espalier

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+// CudaTrainExecutor, on the emulator, against the CPU's executor: whole models.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <vector>
+
+#include "cuda/recording.hpp"
+#include "espalier/describe/model.hpp"
+#include "espalier/exec/cuda/train_executor.hpp"
+#include "espalier/exec/executor.hpp"
+#include "espalier/exec/random_batch.hpp"
+#include "espalier/optim/optim.hpp"
+
+namespace esp = espalier;
+using esp::Index;
+
+namespace {
+
+using Click = esp::Task<"click", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Tower<8>>;
+using Watch = esp::Task<"watch", esp::MeanSquaredError, esp::Weight{0.5}, esp::Tower<8>>;
+using Inputs = esp::Inputs<esp::NumericVector<"x", 6>, esp::Categorical<"user", 5>,
+                           esp::MultiCategorical<"tags", 4>>;
+using Encoder = esp::Layers<esp::Dense<24>, esp::Dropout<esp::Rate{0.2}>,
+                            esp::Dense<16, esp::Activation::gelu>>;
+struct Bottom : esp::MultiTaskModel<Inputs, esp::SharedBottom<Encoder>, Click, Watch> {};
+
+const std::vector<Index> rows{40, 30};
+const std::vector<double> weights{1, 0.5};
+
+/// Both executors with the same parameters.
+template <class Model>
+struct Both {
+  esp::TrainExecutor<float> cpu;
+  esp::CudaTrainExecutor gpu;
+  std::int64_t step = 0;
+
+  Both(Index capacity, const esp::Optimizer& optimizer, double clip = 0,
+       const std::vector<std::string>& freeze = {},
+       const std::vector<esp::ParameterGroup>& groups = {})
+      : cpu(esp::program_of<Model, float, esp::Cpu>(), rows, capacity, 1),
+        gpu(esp::program_of<Model, float, esp::Cuda>(), rows, capacity),
+        max_norm(clip) {
+    esp::initialize(cpu.plan(), 1, cpu.parameters());
+    cpu.prepare(optimizer, freeze, groups);
+    gpu.prepare(optimizer, freeze, groups, max_norm);
+    gpu.set_parameters(cpu.parameters());
+  }
+
+  /// A step of both; checks the losses.
+  void train(const esp::Batch<float>& batch) {
+    ++step;
+    const esp::UpdateStep update{step, 0.9, 1};
+    const std::vector<double> expected = [&] {
+      const auto losses = cpu.forward_backward(batch, weights, static_cast<std::uint64_t>(step));
+      return std::vector<double>(losses.begin(), losses.end());
+    }();
+    const double norm = cpu.update(update, max_norm);
+    gpu.step(batch, weights, static_cast<std::uint64_t>(step), update);
+    const auto losses = gpu.losses();
+    for (std::size_t k = 0; k < expected.size(); ++k) {
+      if (std::isnan(expected[k]))
+        CHECK(std::isnan(losses[k]));
+      else
+        CHECK(losses[k] == doctest::Approx(expected[k]).epsilon(1e-5));
+    }
+    CHECK(gpu.norm() == doctest::Approx(norm).epsilon(1e-4));
+  }
+
+  /// The largest difference between parameters.
+  [[nodiscard]] double apart() {
+    esp::Parameters<float> got(cpu.plan(), rows);
+    gpu.get_parameters(got);
+    double most = 0;
+    const auto compare = [&](const esp::Buffer<float>& a, const esp::Buffer<float>& b) {
+      for (std::size_t i = 0; i < a.size(); ++i)
+        most = (std::max)(most, std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i])));
+    };
+    compare(got.dense, cpu.parameters().dense);
+    for (std::size_t t = 0; t < got.tables.size(); ++t)
+      compare(got.tables[t], cpu.parameters().tables[t]);
+    return most;
+  }
+
+  double max_norm;
+};
+
+}  // namespace
+
+TEST_CASE("cuda: a model trains and predicts as on the CPU") {
+  for (const bool sample_weights : {false, true}) {
+    Both<Bottom> both(50, esp::Adam{.learning_rate = 1e-2});
+    for (const Index samples : {50, 50, 7, 1, 50}) {
+      const esp::RandomBatch<float> batch(both.cpu.plan(), samples, rows,
+                                          static_cast<std::uint64_t>(both.step + 3), 0.3,
+                                          sample_weights);
+      both.train(batch.batch());
+    }
+    CHECK(both.apart() <= 1e-3);  // Adam divides by √v: small gradients differ in more digits
+
+    const esp::RandomBatch<float> batch(both.cpu.plan(), 33, rows, 9);
+    std::vector<float> a(33), b(33), c(33), d(33);
+    float* const expected[] = {a.data(), b.data()};
+    float* const got[] = {c.data(), d.data()};
+    both.cpu.predict(batch.batch(), expected);
+    both.gpu.predict(batch.batch(), got);
+    for (std::size_t j = 0; j < 33; ++j) {
+      CHECK(c[j] == doctest::Approx(a[j]).epsilon(1e-3));
+      CHECK(d[j] == doctest::Approx(b[j]).epsilon(1e-2));
+    }
+  }
+}
+
+TEST_CASE("cuda: gradients are the CPU's") {
+  Both<Bottom> both(40, esp::Sgd{});
+  const esp::RandomBatch<float> batch(both.cpu.plan(), 40, rows, 5, 0.3);
+  both.cpu.forward_backward(batch.batch(), weights, 7);
+  both.gpu.forward_backward(batch.batch(), weights, 7);
+  const auto size = static_cast<std::size_t>(both.cpu.plan().sizes.parameters);
+  std::vector<float> expected(size), got(size);
+  both.cpu.read_gradient(expected);
+  both.gpu.get_gradient(got);
+  float most = 0;
+  for (const float g : expected) most = (std::max)(most, std::abs(g));
+  for (std::size_t i = 0; i < size; ++i) CHECK(std::abs(got[i] - expected[i]) <= 1e-5F * most);
+}
+
+TEST_CASE("cuda: clipping, frozen parameters and groups") {
+  Both<Bottom> both(30, esp::Sgd{.learning_rate = 0.1, .momentum = 0.9}, 0.05, {"*/bias"},
+                    {{.pattern = "embedding/*", .rate = 0.5}});
+  for (int i = 0; i < 4; ++i) {
+    const esp::RandomBatch<float> batch(both.cpu.plan(), 30, rows, static_cast<std::uint64_t>(i),
+                                        0.3);
+    both.train(batch.batch());
+  }
+  CHECK(both.apart() <= 1e-5);
+}
+
+TEST_CASE("cuda: a step is one launch of a graph, and the host waits for nothing but the losses") {
+  Both<Bottom> both(20, esp::Adam{});
+  const esp::RandomBatch<float> batch(both.cpu.plan(), 20, rows, 1);
+  both.gpu.step(batch.batch(), weights, 1, {1, 1, 1});
+  const esp::cuda::Recording before = esp::cuda::recording();
+  for (std::int64_t step = 2; step < 7; ++step)
+    both.gpu.step(batch.batch(), weights, 1, {step, 1, 1});
+  const esp::cuda::Recording& after = esp::cuda::recording();
+  CHECK(after.graphs - before.graphs == 5);
+  CHECK(after.waits == before.waits);
+  for (const auto& [name, count] : after.submitted) {
+    CAPTURE(name);
+    const auto found = before.submitted.find(name);
+    const int more = count - (found == before.submitted.end() ? 0 : found->second);
+    CHECK((more == 0 || name == "copy to device"));  // the batch, and the settings of the step
+  }
+  CHECK(both.gpu.graph_nodes(20) > 10);
+  MESSAGE("nodes of the graph: " << both.gpu.graph_nodes(20));
+}
+
+TEST_CASE("cuda: the same bits whatever the order of blocks and threads") {
+  std::vector<float> first;
+  for (const std::uint64_t seed : {1U, 2U}) {
+    Both<Bottom> both(33, esp::Adam{.learning_rate = 1e-2});
+    esp::cuda::seed_emulator(seed);
+    for (int i = 0; i < 2; ++i) {
+      const esp::RandomBatch<float> batch(both.cpu.plan(), 33, rows, static_cast<std::uint64_t>(i),
+                                          0.3);
+      both.gpu.step(batch.batch(), weights, 1, {i + 1, 1, 1});
+    }
+    esp::Parameters<float> got(both.cpu.plan(), rows);
+    both.gpu.get_parameters(got);
+    std::vector<float> all(got.dense.begin(), got.dense.end());
+    for (const auto& table : got.tables) all.insert(all.end(), table.begin(), table.end());
+    if (seed == 1) first = all;
+    CHECK(all == first);
+  }
+}
+
+TEST_CASE("cuda: what cannot run is said") {
+  const auto make = [](Index batch) {
+    return esp::CudaTrainExecutor(esp::program_of<Bottom, float, esp::Cuda>(), rows, batch)
+        .capacity();
+  };
+  CHECK_THROWS_WITH_AS(make(0), "batch_size is 0, expected 1 or more", esp::ConfigError);
+  esp::cuda::limit_memory(std::size_t{1} << 20U);
+  CHECK_THROWS_WITH_AS(make(8),
+                       "out of device memory: 33554432 bytes were asked for the workspace, 1048576 "
+                       "are free",
+                       esp::CudaError);
+  esp::cuda::limit_memory(static_cast<std::size_t>(-1));
+  Both<Bottom> both(20, esp::Adam{});
+  const esp::RandomBatch<float> batch(both.cpu.plan(), 21, rows, 1);
+  CHECK_THROWS_WITH_AS(both.gpu.step(batch.batch(), weights, 1, {}),
+                       "a batch has 21 samples, expected 1 to 20", esp::ConfigError);
+}
