@@ -11,7 +11,7 @@
 #include "espalier/exec/random_batch.hpp"
 #include "espalier/losses/losses.hpp"
 #include "espalier/ops/cost.hpp"
-#include "espalier/ops/program.hpp"
+#include "espalier/ops/cpu/program.hpp"
 #include "espalier/optim/optim.hpp"
 
 namespace bench {

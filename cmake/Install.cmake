@@ -21,6 +21,11 @@ if(ESPALIER_INSTALL_COMPILED)
   install(EXPORT espalier_compiled_targets NAMESPACE espalier:: DESTINATION "${package_dir}")
   set(independent "")
 endif()
+if(TARGET espalier_cuda)
+  install(TARGETS espalier_cuda EXPORT espalier_cuda_targets ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+  install(EXPORT espalier_cuda_targets NAMESPACE espalier:: DESTINATION "${package_dir}")
+  set(independent "")
+endif()
 
 configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/espalierConfig.cmake.in"
                               "${PROJECT_BINARY_DIR}/espalierConfig.cmake"

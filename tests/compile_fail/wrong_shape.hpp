@@ -3,7 +3,7 @@
 #pragma once
 
 #include "espalier/describe/model.hpp"
-#include "espalier/ops/program.hpp"
+#include "espalier/ops/cpu/program.hpp"
 
 namespace esp = espalier;
 using esp::Block;

@@ -50,11 +50,13 @@ function(configures expected code)
 endfunction()
 if(NAME STREQUAL "find_package")
   set(link "target_link_libraries(app PRIVATE")
-  configures("no component 'nosuch': expected compiled, gzip or openmp" "find_package(espalier 0.1 REQUIRED COMPONENTS nosuch)")
+  configures("no component 'nosuch': expected compiled, cuda, gzip or openmp" "find_package(espalier 0.1 REQUIRED COMPONENTS nosuch)")
   configures("no component 'compiled': it is installed with -DESPALIER_INSTALL_COMPILED=ON, no component 'gzip': no zlib is found here"
              "find_package(espalier REQUIRED COMPONENTS compiled gzip)" -DCMAKE_DISABLE_FIND_PACKAGE_ZLIB=ON)
   configures("espalier::compiled is missing: it is installed with -DESPALIER_INSTALL_COMPILED=ON"
              "find_package(espalier REQUIRED)\n${link} espalier::compiled)")
+  configures("espalier::cuda is missing: it is installed with -DESPALIER_CUDA=ON"
+             "find_package(espalier REQUIRED)\n${link} espalier::cuda)")
   configures("espalier::gzip is missing: no zlib is found here"
              "find_package(espalier REQUIRED)\n${link} espalier::gzip)" -DCMAKE_DISABLE_FIND_PACKAGE_ZLIB=ON)
   configures("compatible with requested version \"9.9\"" "find_package(espalier 9.9 REQUIRED)")

@@ -13,6 +13,7 @@ std::size_t memory_left = static_cast<std::size_t>(-1);
 }  // namespace
 
 Recording& recording() { return recorded; }
+bool emulated() { return true; }
 void limit_memory(std::size_t bytes) { memory_left = bytes; }
 void seed_emulator(std::uint64_t seed) { emulator::seed(seed); }
 

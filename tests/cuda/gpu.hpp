@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <limits>
 
 #include "cuda/recording.hpp"
 #include "espalier/kernels/cuda/device.hpp"
@@ -21,7 +22,7 @@ struct Gpu {
   explicit Gpu(std::uint64_t seed = 1) { espalier::cuda::seed_emulator(seed); }
 };
 
-/// The largest |a − b| over the matrix; NaN equals NaN.
+/// The largest |a − b| over the matrix; NaN equals NaN, and is infinitely far from a number.
 template <class A, class B>
 [[nodiscard]] double most_apart(const Padded<A>& a, const Padded<B>& b) {
   double most = 0;
@@ -30,6 +31,7 @@ template <class A, class B>
       const double x = a(i, j), y = b(i, j);
       if (std::isnan(x) && std::isnan(y)) continue;
       const double apart = std::abs(x - y);
+      if (std::isnan(apart)) return std::numeric_limits<double>::infinity();
       most = apart <= most ? most : apart;
     }
   }

@@ -16,6 +16,8 @@ struct Recording {
 };
 
 [[nodiscard]] Recording& recording();
+/// False on a real GPU, where nothing is recorded.
+[[nodiscard]] bool emulated();
 /// Allocations of more bytes than this fail.
 void limit_memory(std::size_t bytes);
 /// Seeds the order in which blocks and threads run.

@@ -77,13 +77,15 @@ TEST_CASE(
   const Gpu gpu(3);
   Padded<float> x(37, 9, 1), y(37, 9), expected(37, 9);
   x.randomize(1);
-  std::uint64_t step = 0;
+  TestVector<std::uint64_t> steps{0};
+  std::uint64_t& step = steps[0];
   const esp::cuda::Key key = mix(esp::cuda::Key{&step}, std::uint64_t{17});
   esp::cuda::begin_capture(gpu.stream.get());
   dropout(gpu.device, std::as_const(x).view(), 0.3, key, 5, y.view(), false);
   const esp::cuda::GraphPtr graph(esp::cuda::end_capture(gpu.stream.get()));
   for (step = 1; step < 4; ++step) {
     esp::cuda::launch(graph.get(), gpu.stream.get());
+    esp::cuda::synchronize(gpu.stream.get());
     esp::cpu::dropout(esp::Cpu{}, std::as_const(x).view(), 0.3, esp::mix(step, 17), 5,
                       expected.view(), false);
     CHECK(most_apart(y, expected) == 0);

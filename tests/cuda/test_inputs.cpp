@@ -20,7 +20,7 @@ TEST_CASE("cuda: lookups of single and pooled rows") {
       Padded<float> table(width, static_cast<Index>(rows)), y(width, samples, 2), expected = y;
       table.randomize(1);
       esp::Random random(2);
-      std::vector<std::int32_t> ids, offsets{0};
+      TestVector<std::int32_t> ids, offsets{0};
       for (Index j = 0; j < samples; ++j) {
         const std::uint64_t count = random.below(4);  // sometimes none
         for (std::uint64_t k = 0; k < count; ++k)

@@ -38,7 +38,7 @@ void check_loss(Index samples, bool weighted, float unit) {
   const Index outputs = L::outputs;
   Padded<float> z(outputs, samples, 1), gradient(outputs, samples, 2), expected = gradient;
   z.randomize(1, 4);
-  std::vector<float> labels(static_cast<std::size_t>(samples)), weights;
+  TestVector<float> labels(static_cast<std::size_t>(samples)), weights;
   esp::Random random(2);
   for (float& y : labels)
     y = random.below(4) == 0 ? std::numeric_limits<float>::quiet_NaN() : label_of<L>(random.bits());
@@ -48,14 +48,17 @@ void check_loss(Index samples, bool weighted, float unit) {
     if (y == y) total += weighted ? static_cast<double>(weights.back()) : 1.0;
   }
   const float* const sample_weights = weighted ? weights.data() : nullptr;
-  double weight = 0.5, value = -1, totals[2]{};
+  TestVector<double> sums{0.5, -1, 0, 0};
+  const double& weight = sums[0];
+  const double& value = sums[1];
+  double* const totals = &sums[2];
   sum_label_weights(gpu.device, {labels.data(), samples, 1, samples}, sample_weights, totals);
   CHECK(totals[0] == doctest::Approx(total).epsilon(1e-12));
   if (!weighted) CHECK(totals[1] == static_cast<double>(samples));
 
   const esp::cuda::LossArguments a{
       std::as_const(z).view(), labels.data(), sample_weights, &weight, &totals[0],
-      gradient.view(),         unit,          &value};
+      gradient.view(),         unit,          &sums[1]};
   esp::cuda::apply_loss<L>(gpu.device, a);
   const auto scale = static_cast<float>(total > 0 ? weight / total : 0.0);
   const double expected_value = esp::apply_loss<L, float>(
@@ -99,15 +102,17 @@ TEST_CASE("cuda: a batch without labels of a task has no loss and no gradient") 
   const Gpu gpu;
   Padded<float> z(1, 5), gradient(1, 5);
   z.randomize(1);
-  const std::vector<float> labels(5, std::numeric_limits<float>::quiet_NaN());
-  const double weight = 1;
-  double totals[2]{}, value = -1;
+  const TestVector<float> labels(5, std::numeric_limits<float>::quiet_NaN());
+  TestVector<double> sums{1, -1, 0, 0};
+  const double& weight = sums[0];
+  const double& value = sums[1];
+  double* const totals = &sums[2];
   sum_label_weights(gpu.device, {labels.data(), 5, 1, 5}, nullptr, totals);
   CHECK(totals[0] == 0);
   CHECK(totals[1] == 5);
   esp::cuda::apply_loss<esp::SquaredError>(
       gpu.device, {std::as_const(z).view(), labels.data(), nullptr, &weight, &totals[0],
-                   gradient.view(), 1, &value});
+                   gradient.view(), 1, &sums[1]});
   CHECK(value == 0);
   CHECK(most_apart(gradient, Padded<float>(1, 5).fill(0)) == 0);
 }

@@ -35,9 +35,9 @@ void check_rows(const std::vector<Table>& tables, const std::vector<Lookup>& loo
     all_rows += t.rows;
     widest = (std::max)(widest, t.width);
   }
-  std::vector<std::vector<std::int32_t>> ids(lookups.size()), offsets(lookups.size());
-  std::vector<std::vector<float>> gradients(lookups.size());
-  std::vector<esp::cuda::LookupRows> described;
+  std::vector<TestVector<std::int32_t>> ids(lookups.size()), offsets(lookups.size());
+  std::vector<TestVector<float>> gradients(lookups.size());
+  TestVector<esp::cuda::LookupRows> described;
   std::map<std::uint32_t, std::vector<double>> expected;
   Index entries = 0;
   for (std::size_t l = 0; l < lookups.size(); ++l) {
@@ -77,9 +77,9 @@ void check_rows(const std::vector<Table>& tables, const std::vector<Lookup>& loo
     described.push_back(d);
   }
   const auto n = static_cast<std::size_t>(entries);
-  std::vector<std::uint32_t> rows(n), order(n), spare_rows(n), spare_order(n),
+  TestVector<std::uint32_t> rows(n), order(n), spare_rows(n), spare_order(n),
       counts(static_cast<std::size_t>(esp::cuda::sort_counts(entries)));
-  std::vector<float> sums(n * static_cast<std::size_t>(widest)),
+  TestVector<float> sums(n * static_cast<std::size_t>(widest)),
       carries(static_cast<std::size_t>(esp::cuda::chunks_of(entries) * widest));
   esp::cuda::sum_row_gradients(gpu.device,
                                {described.data(), static_cast<int>(described.size()), entries,

@@ -8,7 +8,7 @@
 
 #include "espalier/describe/model.hpp"
 #include "espalier/describe/sharing/all.hpp"
-#include "espalier/ops/program.hpp"
+#include "espalier/ops/cpu/program.hpp"
 #include "espalier/ops/summary.hpp"
 
 namespace espalier_test {

@@ -9,7 +9,7 @@
 
 #include "espalier/describe/model.hpp"
 #include "espalier/losses/losses.hpp"
-#include "espalier/ops/program.hpp"
+#include "espalier/ops/cpu/program.hpp"
 
 namespace esp = espalier;
 using esp::Index;

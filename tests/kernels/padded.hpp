@@ -10,6 +10,7 @@
 
 #include "espalier/core/random.hpp"
 #include "espalier/core/view.hpp"
+#include "kernels/memory.hpp"
 
 namespace espalier_test {
 
@@ -82,7 +83,7 @@ class Padded {
   }
 
   Index rows_, cols_, stride_, shift_;
-  std::vector<T> memory_;
+  TestVector<T> memory_;
 };
 
 /// The maximum of |got − expected| / bound over the matrix. NaN equals NaN, infinity equals itself;

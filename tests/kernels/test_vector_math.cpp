@@ -9,7 +9,7 @@
 #include <limits>
 
 #include "espalier/kernels/cpu/vector_math.hpp"
-#include "espalier/losses/logistic.hpp"
+#include "espalier/losses/logistic_registers.hpp"
 #include "support/worst.hpp"
 
 using namespace espalier;

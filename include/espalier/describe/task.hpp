@@ -52,7 +52,7 @@ struct TaskOptions {
 };
 template <Weight W, class TowerLayers, class LabelFrom, auto First, auto... Rest>
 struct TaskOptions<W, TowerLayers, LabelFrom, First, Rest...> {
-  using Type = std::remove_const_t<decltype(First)>;
+  using Type = std::remove_cvref_t<decltype(First)>;
   static constexpr Weight weight_of() {
     if constexpr (is_weight<Type>) {
       return First;
@@ -79,13 +79,13 @@ inline constexpr bool scales_labels = requires {
 /// `Loss::outputs` values. Options follow the loss in any order: Weight{0.5}, Tower<64>,
 /// Label<"column">.
 ///
-/// Labels of squared, absolute and Huber loss are standardised unless their Label gives transforms:
-/// the loss is computed on (y − mean) / deviation, so that its weight has the same meaning in any
-/// unit. Predictions and metrics are in the label's unit.
+/// Losses of numbers that scale their labels (`scales_labels`) get them standardised unless the
+/// Label gives transforms: the loss is computed on (y − mean) / deviation, so that its weight has
+/// the same meaning in any unit. Predictions and metrics are in the label's unit.
 template <FixedString TaskName, class LossType, auto... Options>
 struct Task {
   template <class T>
-  using Plain = std::remove_const_t<T>;
+  using Plain = std::remove_cvref_t<T>;
   static_assert(!TaskName.view().empty(), "espalier: a task needs a name");
   static_assert(((detail::is_weight<Plain<decltype(Options)>> ||
                   detail::is_layers<Plain<decltype(Options)>> ||
@@ -136,7 +136,7 @@ struct Task {
                 "are as they are");
   static_assert(detail::scales_labels<Loss> || (!label.standardize && !label.log1p),
                 "espalier: this loss takes labels as they are: Standardize and Log1p are for "
-                "squared, absolute and Huber loss");
+                "losses of numbers that scale their labels, such as MeanSquaredError");
 
   /// The tower's layers, followed by the head.
   using Chain = typename detail::Append<TowerType,

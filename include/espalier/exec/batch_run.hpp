@@ -18,7 +18,7 @@
 #include "espalier/exec/reducer.hpp"
 #include "espalier/exec/sparse_gradients.hpp"
 #include "espalier/exec/workspace.hpp"
-#include "espalier/ops/program.hpp"
+#include "espalier/ops/cpu/program.hpp"
 #include "espalier/passes/microbatches.hpp"
 #include "espalier/passes/schedule.hpp"
 

@@ -19,7 +19,7 @@
 #include "espalier/exec/parameters.hpp"
 #include "espalier/exec/reducer.hpp"
 #include "espalier/exec/update_run.hpp"
-#include "espalier/ops/program.hpp"
+#include "espalier/ops/cpu/program.hpp"
 #include "espalier/passes/bf16_weights.hpp"
 #include "espalier/passes/deferred_weight_gradients.hpp"
 #include "espalier/passes/projected_embeddings.hpp"

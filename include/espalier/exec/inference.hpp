@@ -13,7 +13,7 @@
 #include "espalier/exec/bf16_parameters.hpp"
 #include "espalier/exec/parameters.hpp"
 #include "espalier/kernels/precision.hpp"
-#include "espalier/ops/program.hpp"
+#include "espalier/ops/cpu/program.hpp"
 #include "espalier/passes/bf16_weights.hpp"
 #include "espalier/passes/memory_reuse.hpp"
 #include "espalier/passes/packed_weights.hpp"

@@ -9,7 +9,7 @@
 
 #include "espalier/core/config.hpp"
 #include "espalier/data/encoded.hpp"
-#include "espalier/ops/program.hpp"
+#include "espalier/ops/cpu/program.hpp"
 
 namespace espalier {
 

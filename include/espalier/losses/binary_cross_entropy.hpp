@@ -74,8 +74,8 @@ constexpr Wanted option_of(First first, Rest... rest) {
 }
 
 template <class Option>
-concept BinaryCrossEntropyOption = std::same_as<std::remove_cv_t<Option>, PositiveWeight> ||
-    std::same_as<std::remove_cv_t<Option>, LabelSmoothing>;
+concept BinaryCrossEntropyOption = std::same_as<std::remove_cvref_t<Option>, PositiveWeight> ||
+    std::same_as<std::remove_cvref_t<Option>, LabelSmoothing>;
 
 }  // namespace detail
 

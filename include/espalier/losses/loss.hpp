@@ -71,13 +71,13 @@ concept VectorLossOf = EvaluatesVector<L, T> && PredictsVector<L, T>;
 ///     };
 ///
 /// `evaluate` returns the value and writes its derivative with respect to z; `predict` returns the
-/// prediction for z: a probability or a mean. Both must be finite for every finite z; `y` is never
-/// missing.
+/// prediction for z: a probability or a mean. Both must be finite for |z| up to 1e4 in float; `y`
+/// is never missing.
 ///
 /// If a loss declares `static constexpr bool takes_registers = true`, `evaluate` is also called
-/// with T a register of floats, for many samples at once: its formula must then use the functions
-/// of kernels/elements.hpp. If it has an overload that takes a Logit (losses/logistic.hpp) for z,
-/// registers use that one.
+/// with T a register of floats, for many samples at once: its formula may then use arithmetic,
+/// comparisons with ?:, and the functions of kernels/elements.hpp, no others. If it has an overload
+/// that takes a Logit (losses/logistic.hpp) for z, registers use that one.
 ///
 /// If a loss of real labels declares `static constexpr bool scales_labels = true`, it must depend
 /// on z − y alone: labels may then be shifted and scaled, and are standardised unless a task's

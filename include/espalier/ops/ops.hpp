@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// All operations, all losses, and the CPU kernels.
+// All operations.
 #pragma once
 
-#include "espalier/kernels/cpu/kernels.hpp"
-#include "espalier/losses/losses.hpp"
 #include "espalier/ops/activate.hpp"
 #include "espalier/ops/add.hpp"
 #include "espalier/ops/attention_pool.hpp"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `Program`: a plan, and the functions that run its nodes and losses on one device.
+// `Program`: a plan, and the functions that run its nodes and losses on one device. Made for a
+// device where its header ops/<device>/program.hpp is included.
 #pragma once
 
 #include <array>
@@ -37,21 +38,10 @@ struct OperationFunctions {
   Merge merge_backward = nullptr;
 };
 
-/// The functions of a loss. Specialised for devices on which they have other arguments.
+/// The functions of a loss. Specialised for each device, whose header ops/<device>/program.hpp also
+/// includes its kernels.
 template <class T, class Device>
-struct LossFunctions {
-  /// Returns Σ weight · value over the labelled samples; writes scale · weight · derivative to
-  /// `gradient`. `unit`: divisor that was applied to the labels.
-  double (*evaluate)(View<const T> logits, const T* labels, const T* weights, T scale,
-                     View<T> gradient, T unit) = nullptr;
-  /// Converts logits to predictions: a probability, a mean or class probabilities.
-  void (*predict)(View<const T> logits, View<T> out) = nullptr;
-
-  template <class Loss>
-  static constexpr LossFunctions of() {
-    return {&apply_loss<Loss, T>, &apply_predict<Loss, T>};
-  }
-};
+struct LossFunctions;
 
 template <class T, class Device>
 struct Program {
@@ -61,6 +51,10 @@ struct Program {
   std::span<const OperationTraits> traits;                    ///< one per node
 };
 
+/// False for an operation that has no kernels for a device.
+template <class Op, class Device>
+inline constexpr bool runs_on = true;
+
 namespace detail {
 
 template <class Op, class T, class Device>
@@ -69,8 +63,10 @@ constexpr OperationFunctions<T, Device> functions_of() {
   OperationFunctions<T, Device> f;
   f.name = Op::name;
   f.cost = &Op::cost;
-  f.forward = &Op::template forward<C>;
-  f.backward = &Op::template backward<C>;
+  if constexpr (runs_on<Op, Device>) {
+    f.forward = &Op::template forward<C>;
+    f.backward = &Op::template backward<C>;
+  }
   if constexpr (requires { &Op::gates; }) f.gates = &Op::gates;
   if constexpr (requires { &Op::template start<T>; }) f.start = &Op::template start<T>;
   if constexpr (requires { &Op::template merge_forward<T>; })
@@ -117,9 +113,22 @@ struct Functions {
 
 }  // namespace detail
 
+namespace detail {
+
+template <class Device, class... Ops>
+[[nodiscard]] constexpr bool all_run(TypeList<Ops...>) {
+  return (runs_on<Ops, Device> && ...);
+}
+
+}  // namespace detail
+
 /// The program of `Model` for scalar `T` on `Device`.
 template <class Model, class T, class Device>
 [[nodiscard]] constexpr Program<T, Device> program_of() {
+  constexpr bool runs = detail::all_run<Device>(typename detail::Fold<Model>::Operations{});
+  static_assert(runs,
+                "espalier: the model has an operation that this device cannot run yet: docs/gpu.md "
+                "lists them");
   using Shapes = detail::Shapes<Model>;
   Shapes::Rule::template say<Shapes::hold, Shapes::where>();
   return {plan_of<Model>(), detail::Functions<Model, T, Device>::operations,

@@ -15,8 +15,9 @@ namespace optim_detail {
 /// The update of Adam and AdamW: `l2` · p is added to the gradient; p is first multiplied by
 /// 1 − rate · `decoupled`.
 template <class T>
-[[nodiscard]] ESPALIER_HD auto adam_formula(const UpdateStep& step, double learning_rate, double beta1,
-                                double beta2, double epsilon, double l2, double decoupled) {
+[[nodiscard]] ESPALIER_HD auto adam_formula(const UpdateStep& step, double learning_rate,
+                                            double beta1, double beta2, double epsilon, double l2,
+                                            double decoupled) {
   const auto t = static_cast<double>(step.step);
   const double rate = learning_rate * step.rate;
   return [scale = static_cast<T>(step.gradient_scale), l2 = static_cast<T>(l2),

@@ -186,7 +186,7 @@ class Optimizer {
             prefetch_row(table + next, width);
             for (const T* state : states) prefetch_row(state + next, width);
           }
-          for (std::size_t i = 0; i < at.size(); ++i) at[i] = states[i] + offset;
+          for (std::size_t i = 0; i != at.size(); ++i) at[i] = states[i] + offset;
           optim_detail::update_range(formula, table + offset, g + r * width, at, width);
         }
       });

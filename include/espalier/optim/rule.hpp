@@ -86,13 +86,13 @@ void update_rest(const Formula& formula, T* p, const T* g, const std::array<T*, 
   std::array<T*, S> padded{};
   std::copy_n(p + i, count, parameter.data());
   std::copy_n(g + i, count, gradient.data());
-  for (std::size_t k = 0; k < S; ++k) {
+  for (std::size_t k = 0; k != S; ++k) {
     std::copy_n(states[k] + i, count, state[k].data());
     padded[k] = state[k].data();
   }
   update_pack(formula, parameter.data(), gradient.data(), padded, 0, std::make_index_sequence<S>{});
   std::copy_n(parameter.data(), count, p + i);
-  for (std::size_t k = 0; k < S; ++k) std::copy_n(state[k].data(), count, states[k] + i);
+  for (std::size_t k = 0; k != S; ++k) std::copy_n(state[k].data(), count, states[k] + i);
 }
 
 template <class T, class Formula, std::size_t S>
@@ -114,7 +114,7 @@ struct WithoutStates {
   const Formula& formula;
 
   template <class P>
-  ESPALIER_HD void operator()(P& p, P g) const {
+  void operator()(P& p, P g) const {
     [&]<std::size_t... I>(std::index_sequence<I...>) {
       std::array<P, S> zeros{};
       formula(p, g, zeros[I]...);

@@ -10,7 +10,7 @@
 
 #include "espalier/core/buffer.hpp"
 #include "espalier/core/error.hpp"
-#include "espalier/ops/program.hpp"
+#include "espalier/ops/cpu/program.hpp"
 #include "espalier/ops/weight_matrices.hpp"
 #include "espalier/passes/microbatches.hpp"
 #include "espalier/passes/schedule.hpp"

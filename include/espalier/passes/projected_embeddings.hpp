@@ -9,7 +9,7 @@
 
 #include "espalier/core/buffer.hpp"
 #include "espalier/core/error.hpp"
-#include "espalier/ops/program.hpp"
+#include "espalier/ops/cpu/program.hpp"
 #include "espalier/passes/schedule.hpp"
 #include "espalier/passes/small_tables.hpp"
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "espalier/core/config.hpp"
-#include "espalier/ops/program.hpp"
+#include "espalier/ops/cpu/program.hpp"
 #include "espalier/plan/plan.hpp"
 
 namespace espalier {

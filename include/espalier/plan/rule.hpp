@@ -36,7 +36,7 @@ inline constexpr Where nowhere{};
 /// list it in its `Operations`.
 template <class T>
 concept IsRule = requires {
-  &T::template say<true, nowhere>;
+  T::template say<true, nowhere>();
 };
 
 /// True for an operation with a nested rule `Shape`; its holds(node) is checked for each of the

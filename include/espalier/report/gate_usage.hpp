@@ -12,7 +12,7 @@
 
 #include "espalier/exec/inference.hpp"
 #include "espalier/exec/parameters.hpp"
-#include "espalier/ops/program.hpp"
+#include "espalier/ops/cpu/program.hpp"
 
 namespace espalier {
 
@@ -41,7 +41,7 @@ class GateUsage {
   GateUsage(const Program<T, Cpu>&, const Parameters<T>&&) = delete;
   GateUsage(const Program<T, Cpu>& program, const Parameters<T>& parameters)
       : program_(program),
-        executor_(program, parameters, every_pass),
+        executor_(program, parameters, left_out),
         workspace_(executor_.make_workspace()) {
     for (std::size_t i = 0; i < program_.plan.nodes.size(); ++i) {
       const Node& node = program_.plan.nodes[i];
@@ -114,7 +114,7 @@ class GateUsage {
 
   /// The passes to leave out: memory reuse, because every activation is read after the forward
   /// pass; packed weights, because the parameters may change between batches.
-  static constexpr std::string_view every_pass[] = {PackedWeights<T>::name, MemoryReuse<T>::name};
+  static constexpr std::string_view left_out[] = {PackedWeights<T>::name, MemoryReuse<T>::name};
 
   Program<T, Cpu> program_;
   InferenceExecutor<T> executor_;

@@ -17,7 +17,7 @@
 #include "espalier/data/dataset.hpp"
 #include "espalier/data/features.hpp"
 #include "espalier/data/labels.hpp"
-#include "espalier/ops/program.hpp"
+#include "espalier/ops/cpu/program.hpp"
 
 namespace espalier {
 

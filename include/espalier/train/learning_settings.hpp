@@ -10,7 +10,7 @@
 
 #include "espalier/core/decimal.hpp"
 #include "espalier/data/column.hpp"
-#include "espalier/ops/program.hpp"
+#include "espalier/ops/cpu/program.hpp"
 
 namespace espalier {
 

@@ -15,7 +15,7 @@
 #include "espalier/exec/parameters.hpp"
 #include "espalier/metrics/evaluate.hpp"
 #include "espalier/model/loop_state.hpp"
-#include "espalier/ops/program.hpp"
+#include "espalier/ops/cpu/program.hpp"
 #include "espalier/report/history.hpp"
 #include "espalier/report/lazy_file_option.hpp"
 #include "espalier/train/options.hpp"

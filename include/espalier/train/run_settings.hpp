@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "espalier/data/table.hpp"
-#include "espalier/ops/program.hpp"
+#include "espalier/ops/cpu/program.hpp"
 #include "espalier/train/learning_settings.hpp"
 #include "espalier/train/options.hpp"
 

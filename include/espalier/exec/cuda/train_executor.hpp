@@ -468,7 +468,7 @@ class CudaTrainExecutor {
     const auto& schedule = kind == Kind::predict ? predict_ : train_;
     cuda::begin_capture(stream_.get());
     try {
-      if (kind == Kind::gradient)
+      if (kind != Kind::predict)
         cuda::clear(c.device.stream, gradients_.data(), gradients_.size() * sizeof(float));
       for (const auto& step : schedule.steps) step.run_on(c);
       if (kind == Kind::step) update(c.device);

@@ -56,7 +56,7 @@ void launch(Device device, const char* name, dim3 grid, dim3 block, void (*kerne
 
 #endif
 
-[[nodiscard]] constexpr Index blocks_for(Index items, Index of_each) {
+[[nodiscard]] ESPALIER_HD constexpr Index blocks_for(Index items, Index of_each) {
   return (items + of_each - 1) / of_each;
 }
 [[nodiscard]] inline unsigned grid_size(Index blocks) { return static_cast<unsigned>(blocks); }
@@ -94,7 +94,14 @@ template <class F>
 struct OfMatrix {
   Index rows;
   F f;
-  ESPALIER_HD void operator()(Index at) const { f(at % rows, at / rows); }
+  ESPALIER_HD void operator()(Index at) const {
+    if (at <= 0xFFFFFFFF) {  // a division of 64 bits takes several times as long
+      const auto i = static_cast<std::uint32_t>(at), n = static_cast<std::uint32_t>(rows);
+      f(static_cast<Index>(i % n), static_cast<Index>(i / n));
+    } else {
+      f(at % rows, at / rows);
+    }
+  }
 };
 template <class F>
 void each_element(Device device, const char* name, Index rows, Index cols, F f) {
@@ -156,7 +163,7 @@ struct PutSum {
 };
 
 /// put(i, Σ_j f(i, j)) for each of `rows`, j in [0, cols). Two launches; uses the workspace. `T` is
-/// the type in which it sums.
+/// the type in which it sums: a number, or a struct that is made of 0 and has +=.
 template <class T, class F, class Put>
 void sum_columns(Device device, const char* name, Index rows, Index cols, F f, Put put) {
   if (rows <= 0) return;

@@ -13,6 +13,26 @@
 
 namespace espalier {
 
+// These merge microbatches, add auxiliary losses, or work on the host.
+template <>
+inline constexpr bool runs_on<ops::BatchMoments, Cuda> = false;
+template <>
+inline constexpr bool runs_on<ops::BatchNormalize, Cuda> = false;
+template <>
+inline constexpr bool runs_on<ops::GateDropout, Cuda> = false;
+template <>
+inline constexpr bool runs_on<ops::GateLoad, Cuda> = false;
+template <>
+inline constexpr bool runs_on<ops::LoadBalance, Cuda> = false;
+template <>
+inline constexpr bool runs_on<ops::Calibrate, Cuda> = false;
+template <>
+inline constexpr bool runs_on<ops::InversePropensity, Cuda> = false;
+template <>
+inline constexpr bool runs_on<ops::DoublyRobust, Cuda> = false;
+template <>
+inline constexpr bool runs_on<ops::Route, Cuda> = false;
+
 /// Parameters in device memory. `tables` itself is in host memory: operations read it when they
 /// launch their kernels.
 template <class T>

@@ -55,7 +55,6 @@ struct UpdateRange {
     float p = u.parameters[i];
     update_one<Rule, Stateless>(*u.formula, u.scale, p, u.gradients[i], u.states, i);
     u.parameters[i] = p;
-    u.gradients[i] = 0;
   }
 };
 

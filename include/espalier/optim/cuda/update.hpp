@@ -25,7 +25,7 @@ struct RangeUpdate {
   const FormulaBytes* formula = nullptr;
   const float* scale = nullptr;  ///< multiplies the gradients; null: 1
   float* parameters = nullptr;
-  float* gradients = nullptr;
+  const float* gradients = nullptr;
   float* states[max_optimizer_states] = {};
   Index count = 0;
 };
