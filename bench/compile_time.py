@@ -4,10 +4,12 @@
 
 python3 bench/compile_time.py [--compiler CXX] [--runs N] [--only NAME …] [--added] [--prefix COMMAND]
 
+Measures each sharing architecture; scripts/compile-time measures README's program and the header against limits.
 Compiles, without a cache and with -O2, README's program with SharedBottom; the same with another architecture in its
 place; and the same with both, each trained and evaluated. Prints processor seconds (the best of N rounds) and peak memory,
-and what the second architecture adds. The last lines: espalier.hpp alone, and all headers of architectures with none used.
-Exits with 1 where one adds more than --limit seconds. For figures to report, leave the machine idle, and use several rounds.
+and what the second architecture adds; each row in the last round, when it is measured. The last lines: espalier.hpp alone,
+and all headers of architectures with none used. Exits with 1 where one adds more than --limit seconds. For figures to
+report, leave the machine idle, and use several rounds.
 """
 
 import argparse
@@ -114,20 +116,24 @@ def main():
         programs["espalier.hpp alone"] = include
         programs["espalier.hpp, all.hpp"] = include + "#include <espalier/describe/sharing/all.hpp>\n"
         # In rounds: a machine that slows down or speeds up on the way does so for all.
-        best = {}
+        best, over = {}, []
+
+        def print_row(name):
+            seconds, memory = best[name]
+            added = seconds - best["SharedBottom"][0] if name.startswith("SharedBottom, ") else None
+            print(f"{name:30s} {seconds:8.2f} {memory:5.0f} {'' if added is None else f'{added:+7.2f}'}", flush=True)
+            if added is not None and added > o.limit:
+                over.append(name)
+
+        print(f"{'program':30s} {'seconds':>8s} {'MiB':>5s} {'added':>7s}", flush=True)
         for number in range(o.runs):
             for name, text in programs.items():
                 found = measure(text)
                 best[name] = min(best.get(name, found), found)
-                if sys.stderr.isatty():
+                if number == o.runs - 1:
+                    print_row(name)
+                elif sys.stderr.isatty():
                     print(f"round {number + 1} of {o.runs}: {name}", file=sys.stderr)
-        over = []
-        print(f"{'program':30s} {'seconds':>8s} {'MiB':>5s} {'added':>7s}")
-        for name, (seconds, memory) in best.items():
-            added = seconds - best["SharedBottom"][0] if name.startswith("SharedBottom, ") else None
-            print(f"{name:30s} {seconds:8.2f} {memory:5.0f} {'' if added is None else f'{added:+7.2f}'}")
-            if added is not None and added > o.limit:
-                over.append(name)
     if over:
         sys.exit(f"compile_time: more than {o.limit} s for one more architecture: {', '.join(over)}")
 

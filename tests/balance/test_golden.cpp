@@ -6,11 +6,14 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "espalier/balance/balance.hpp"
 #include "espalier/core/random.hpp"
+#include "espalier/exec/make_balance.hpp"
 #include "support/coordinate_step.hpp"
 #include "support/worst.hpp"
 
@@ -168,7 +171,36 @@ LossWeighting loss_method(const std::string& name) {
   return Equal{};
 }
 
+/// Named methods without golden values, and why.
+struct TestedElsewhere {
+  std::string_view name, why;
+};
+constexpr TestedElsewhere tested_elsewhere[] = {
+    {"equal", "its weights are 1: test_weighting.cpp"},
+    {"uncertainty", "compared with its objective and by hand: test_weighting.cpp"},
+    {"uncertainty_revised", "compared with its objective: test_weighting.cpp"},
+    {"random_loss", "its weights are random: the last test of this file"},
+    {"mean_gradient", "its weights are the same: test_gradient_methods.cpp"},
+};
+
 }  // namespace
+
+TEST_CASE("golden values: every named method has some, or a reason why not") {
+  std::set<std::string_view> golden;
+  for (const GoldenMethod& method : golden_gradient_methods) golden.insert(method.name);
+  for (const GoldenMethod& method : golden_coordinate_methods) golden.insert(method.name);
+  for (const GoldenMethod& method : golden_loss_methods) golden.insert(method.name);
+  std::set<std::string_view> elsewhere;
+  for (const TestedElsewhere& method : tested_elsewhere) elsewhere.insert(method.name);
+  for (const NamedBalance& method : named_balances()) {
+    CAPTURE(method.name);
+    CHECK_MESSAGE(golden.count(method.name) + elsewhere.count(method.name) == 1,
+                  "add the method to tests/golden/balance.py and run it, or add the reason why not "
+                  "to tested_elsewhere");
+    elsewhere.erase(method.name);
+  }
+  CHECK(elsewhere.empty());
+}
 
 TEST_CASE("gradient methods: the step agrees to 1e-4 with an independent implementation") {
   for (const GoldenMethod& method : golden_gradient_methods) {
@@ -262,4 +294,28 @@ TEST_CASE("loss weightings: the weights agree to 1e-4 with an independent implem
     std::printf("%-24s %d problems, worst %.1e; against %s\n", method.name, problems, worst,
                 method.reference);
   }
+}
+
+TEST_CASE("random_loss: weights of sum n, drawn anew in each step; their logarithms are normal") {
+  LossWeighting balance = RandomLoss{};
+  balance.reset(3);
+  std::vector<double> weights(3), before(3), first;
+  double mean = 0, square = 0;
+  const int steps = 4000;
+  for (int i = 0; i < steps; ++i) {
+    balance.weights({}, weights);
+    CHECK(weights[0] + weights[1] + weights[2] == doctest::Approx(3));
+    CHECK(weights != before);
+    if (i == 0) first = weights;
+    before = weights;
+    const double z = std::log(weights[0] / weights[1]);  // the difference of two normal numbers
+    mean += z / steps;
+    square += z * z / steps;
+    balance.observe(std::vector<double>{1, 2, 3});
+  }
+  CHECK(std::abs(mean) < 0.1);
+  CHECK(square == doctest::Approx(2).epsilon(0.1));
+  balance.reset(3);
+  balance.weights({}, weights);
+  CHECK(weights == first);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Golden values: tests/golden/random.py.
+// Golden values: tests/golden/random_numbers.py.
 #include <doctest/doctest.h>
 
 #include <algorithm>

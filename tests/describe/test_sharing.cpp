@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -85,6 +86,13 @@ TEST_CASE("sharing: predictions and gradients are those of the same formulae in 
   const std::vector<Golden> golden{
 #include "describe/golden.inc"
   };
+  for (const Entry& m : models()) {
+    CAPTURE(m.golden);
+    if (m.golden.empty()) continue;
+    CHECK_MESSAGE(std::any_of(golden.begin(), golden.end(),
+                              [&](const Golden& g) { return g.model == m.golden; }),
+                  "no golden values: add the model to tests/golden/architectures.py and run it");
+  }
   const esp::Index samples = 9;
   const Fixture data(samples);
   for (const Golden& g : golden) {
@@ -386,7 +394,7 @@ struct ShapesOf {
       holds = Op::Shape::holds(node);
     };
     (ask(static_cast<const Ops*>(nullptr)), ...);
-    CHECK(known);
+    CHECK_MESSAGE(known, "add the operation to Shapes");
     return holds;
   }
 };
@@ -428,4 +436,86 @@ TEST_CASE("architectures: no node can have one more value, step or parameter unn
       }
     }
   }
+}
+
+TEST_CASE("architectures: a node cut to some rows of its output computes these as the whole one") {
+  const esp::Index samples = 5;
+  const std::vector<std::string_view> without{"packed_weights", "memory_reuse"};
+  const auto difference = [](const Values& a, const Values& b) {
+    double worst = 0;
+    for (std::size_t i = 0; i < a.size(); ++i)
+      espalier_test::keep_worst(worst, std::abs(a[i] - b[i]));
+    return worst;
+  };
+  std::set<std::string_view> cut_operations;
+  for (const Entry& model : models()) {
+    CAPTURE(model.name);
+    const esp::PlanView& plan = model.program.plan;
+    const std::vector<esp::Index> vocabularies(esp::vocabulary_count(plan), 5);
+    const esp::RandomBatch<double> data(plan, samples, vocabularies, 3);
+    esp::Parameters<double> parameters(plan, vocabularies);
+    esp::Random random(4);
+    for (double& v : parameters.dense) v = random.uniform(0.1, 1);
+    const esp::InferenceExecutor<double> executor(model.program, parameters, without);
+    auto workspace = executor.make_workspace(samples);
+    workspace.values.fill(0);
+    // Afterwards all values of the forward pass are in the workspace.
+    executor.each_microbatch(data.batch(), workspace, [&](auto c) {
+      const Values values(workspace.values.begin(), workspace.values.end());
+      Values gradients(values.size());
+      for (double& v : gradients) v = random.uniform(-1, 1);
+      /// What `run` leaves of activations, of their gradients, and of those of parameters.
+      const auto after = [&](const auto& start, const auto& run) {
+        std::array<Values, 3> made{values, gradients, Values(parameters.dense.size())};
+        c.values = made[0].data();
+        c.gradients = made[1].data();
+        c.parameter_gradients = made[2].data();
+        start();
+        run();
+        return made;
+      };
+      for (std::size_t i = 0; i < plan.nodes.size(); ++i) {
+        esp::Node whole = plan.nodes[i];
+        const auto slice_rows = model.program.traits[i].slice_rows;
+        if (slice_rows == nullptr) continue;
+        CAPTURE(whole.name.view());
+        whole.accumulate_in = whole.accumulate_in2 = true;
+        const auto& operation = model.program.operations[i];
+        for (int first = 0; first < whole.out.rows; ++first) {
+          for (int rows = 1; first + rows < whole.out.rows + (first > 0 ? 1 : 0); ++rows) {
+            CAPTURE(first);
+            CAPTURE(rows);
+            esp::Node cut = whole;
+            const esp::Block part = whole.out.slice(first, rows);
+            if (!slice_rows(plan, cut, part)) continue;
+            cut_operations.insert(operation.name);
+            const auto forward = after(
+                [&] {
+                  const auto y = c.value(part);
+                  for (esp::Index j = 0; j < y.cols; ++j) {
+                    for (esp::Index r = 0; r < y.rows; ++r)
+                      y(r, j) = std::numeric_limits<double>::quiet_NaN();
+                  }
+                },
+                [&] { operation.forward(cut, c); });
+            CHECK(difference(forward[0], values) < 1e-12);
+            // Only the part's gradient differs from 0.
+            const auto only_part = [&] {
+              const auto dy = c.gradient(whole.out);
+              for (esp::Index j = 0; j < dy.cols; ++j) {
+                for (esp::Index r = 0; r < dy.rows; ++r) {
+                  if (r < first || r >= first + rows) dy(r, j) = 0;
+                }
+              }
+            };
+            const auto expected = after(only_part, [&] { operation.backward(whole, c); });
+            const auto found = after(only_part, [&] { operation.backward(cut, c); });
+            for (std::size_t k = 0; k < found.size(); ++k)
+              CHECK(difference(found[k], expected[k]) < 1e-12);
+          }
+        }
+      }
+    });
+  }
+  CHECK(cut_operations == std::set<std::string_view>{"dense", "softmax"});
 }

@@ -13,6 +13,7 @@
 #include "espalier/exec/random_batch.hpp"
 #include "support/allocations.hpp"
 #include "support/made_up.hpp"
+#include "support/optimizers.hpp"
 
 using namespace espalier_test;
 
@@ -101,6 +102,10 @@ TEST_CASE("allocations: none in a step, for every architecture, balance and opti
   CHECK(Steps<Separate>(esp::Uncertainty{.revised = true}, esp::AdamW{}).count() == 0);
   CHECK(Steps<Experts>(esp::Uncertainty{}, esp::Sgd{.momentum = 0.9}).count() == 0);
   CHECK(Steps<Normed>(esp::Equal{}, esp::Adagrad{}).count() == 0);
+  espalier_test::for_each_optimizer([](const auto& optimizer) {
+    CAPTURE(std::string(optimizer.name));
+    CHECK(Steps<Bottom>(esp::Uncertainty{}, optimizer).count() == 0);
+  });
   CHECK(Steps<Everything>(esp::Uncertainty{}).count() == 0);
   CHECK(Steps<Bottom>(Current{}).count() == 0);
   CHECK(Steps<Everything>(Current{}).count() == 0);

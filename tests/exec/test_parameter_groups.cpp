@@ -8,6 +8,7 @@
 
 #include "espalier/exec/random_batch.hpp"
 #include "support/made_up.hpp"
+#include "support/optimizers.hpp"
 #include "support/worst.hpp"
 
 using namespace espalier_test;
@@ -153,10 +154,9 @@ TEST_CASE("groups: every optimiser that has a weight decay takes a group's") {
     CHECK(same_bits(grouped, expected));
     CHECK_FALSE(same_bits(grouped, plain));
   };
-  check(esp::Sgd{.momentum = 0.9});
-  check(esp::Adam{});
-  check(esp::AdamW{});
-  check(esp::Adagrad{});
+  espalier_test::for_each_optimizer([&](const auto& optimizer) {
+    if constexpr (requires { optimizer.weight_decay; }) check(optimizer);
+  });
 }
 
 TEST_CASE("groups: the same bits for any number of threads; rate 1 and no decay change nothing") {

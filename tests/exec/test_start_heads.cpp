@@ -95,9 +95,12 @@ TEST_CASE("start: rates, means, medians, shares") {
   using Heavy = esp::Task<"kind", esp::SoftmaxCrossEntropy<3, esp::ClassWeights{1, 4, 2}>>;
   check(start<Shared<Heavy>>(), {0.4 / 2.6, 2.0 / 2.6, 0.2 / 2.6});
   // Weighted logistic: the odds equal the mean. Focal: the zero of its derivative for a share of
-  // 0.2 positives, found by hand.
+  // 0.2 positives, by bisection. Huber, of 0, 1, 1, 2, 2, 3, 3, 4, 4 and 100: Σ clamp(z − y, −1, 1)
+  // is 3 + 4 (z − 2.5) − 3 for z between 2 and 3.
   using Odds = esp::Task<"odds", esp::WeightedLogistic, esp::Label<"plays">>;
-  check(start<Shared<Odds>>(), {1.5});
+  using Rare = esp::Task<"rare", esp::Focal<>, esp::Label<"click">>;
+  using Robust = esp::Task<"robust", esp::Huber<>, esp::Label<"hours">>;
+  check(start<Shared<Odds, Rare, Robust>>(), {1.5, 0.28355882, 2.5});
   // At least half of the labels are ≤ 2 and at least half are ≥ 3.
   const double median = start<Shared<Median>>()[0];
   CHECK(median > 1.999);

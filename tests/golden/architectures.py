@@ -2,18 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Golden values of the sharing architectures: written anew in PyTorch from the papers' formulae, gradients by autograd.
 
-python3 tests/golden/architectures.py > tests/describe/golden.inc      # needs torch
+python3 tests/golden/architectures.py      # writes tests/describe/golden.inc; needs torch
 
 Every tensor and table holds 0.5 sin(h + 1.3 i), h from its name's hash, so that no weights need to be stored; inputs and
 labels are made alike. What is kept: predictions, and for each tensor Σ_i cos(i) · gradient_i of the total loss.
 """
 
 import math
-import sys
 
-sys.path.pop(0)  # this folder, whose random.py is not the one that torch imports
-import torch  # noqa: E402
-import torch.nn.functional as F  # noqa: E402
+import golden_file
+import torch
+import torch.nn.functional as F
 
 torch.set_default_dtype(torch.float64)
 SAMPLES, TASKS, OWN = 9, ["click", "buy", "watch"], {"click": 1.0, "buy": 0.7, "watch": 0.5}
@@ -427,4 +426,4 @@ def main():
         print(" }},")
 
 
-main()
+golden_file.write("describe/golden.inc", main)

@@ -5,16 +5,15 @@ tasks; for methods that need coordinates steps. Both sides make the problems fro
 are stored.
 
     python3 -m pip install numpy scipy torch torchjd cvxpy clarabel ecos quadprog qpsolvers
-    python3 tests/golden/balance.py > tests/balance/golden.inc
-    python3 tests/golden/balance.py coordinate > tests/balance/golden_coordinates.inc
+    python3 tests/golden/balance.py                 # writes tests/balance/golden.inc
+    python3 tests/golden/balance.py coordinate      # writes tests/balance/golden_coordinates.inc
 """
 import itertools
 import sys
 import warnings
 
-sys.path.pop(0)  # random.py beside this file is not the one that SciPy wants
-
 import cvxpy as cp
+import golden_file
 import numpy as np
 import scipy.optimize
 import torch
@@ -541,4 +540,4 @@ def main():
         print("};")
 
 
-main()
+golden_file.write("balance/golden_coordinates.inc" if "coordinate" in sys.argv else "balance/golden.inc", main)

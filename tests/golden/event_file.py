@@ -2,14 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """TensorBoard's own view of event files (pip install tensorboard).
 
-    event_file.py --golden     prints tests/report/event_file_golden.inc: an event file by TensorBoard's writer
+    event_file.py --golden     writes tests/report/event_file_golden.inc: an event file by TensorBoard's writer
     event_file.py FOLDER       prints what TensorBoard's server (--load_fast=false) finds in a run: tag, step, value, wall time
 """
 import io
 import sys
 
-sys.path.pop(0)  # scripts beside this one are no modules
-
+import golden_file
 from tensorboard.backend.event_processing.plugin_event_accumulator import EventAccumulator
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary
@@ -45,6 +44,6 @@ def show(folder):
 
 
 if sys.argv[1:] == ["--golden"]:
-    golden()
+    golden_file.write("report/event_file_golden.inc", golden)
 else:
     show(sys.argv[1])

@@ -2,13 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Golden values of the losses: textbook formulae at 9000 digits; derivatives by differences.
 
-python3 tests/golden/losses.py > tests/losses/golden.inc      # needs mpmath; a minute
+python3 tests/golden/losses.py      # writes tests/losses/golden.inc; needs mpmath; 3 minutes
 """
 
-import sys
-
-sys.path.pop(0)  # this folder, whose random.py is not the one that mpmath imports
-from mpmath import exp, log, mp, mpf  # noqa: E402
+import golden_file
+from mpmath import exp, log, mp, mpf
 
 mp.dps = 9000  # so that 1 − σ(1e4) = e^−1e4 is not lost
 H = mpf(10) ** -60  # of the differences; what they leave out is of order H²
@@ -108,29 +106,35 @@ def softmax(name, points, weights=(1, 1, 1)):
 
 binary = [(z, y) for z in LOGITS for y in (0, 1)]
 counts = [(z, y) for z in RATES for y in (0, 1, 7, 2048)]
-print("// SPDX-License-Identifier: Apache-2.0")
-print("// Written by tests/golden/losses.py; do not edit.\n")
-print("// clang-format off")
-print("namespace golden {\n")
-print("struct Scalar { double z, y, value, gradient, prediction; };")
-print("struct Vector3 { double z[3]; double y, value; double gradient[3], prediction[3]; };\n")
-scalar("binary_cross_entropy", cross_entropy(), sigma, binary)
-scalar("positive_weight", cross_entropy("3.5"), sigma, binary)
-scalar("label_smoothing", cross_entropy("1", "0.125"), sigma, binary)
-scalar("weight_and_smoothing", cross_entropy("0.25", "0.5"), sigma, binary)
-scalar("focal", focal("2", "0.25"), sigma, binary)
-scalar("focal_half", focal("0.5", "0.75"), sigma, binary)
-scalar("focal_one", focal("1", "0.5"), sigma, binary)
-scalar("focal_zero", focal("0", "0.5"), sigma, binary)
-scalar("squared_error", lambda z, y: (z - y) ** 2 / 2, same, NUMBERS)
-scalar("absolute_error", lambda z, y: abs(z - y), same, NUMBERS)
-scalar("huber", huber("1"), same, NUMBERS)
-scalar("huber_half", huber("0.5"), same, NUMBERS)
-scalar("poisson", poisson, odds, counts)
-scalar("weighted_logistic", watch_time, odds, counts)
-scalar("weighted_logistic_unwatched", watch_time_as_published, odds, counts)
-logits = [((a, b, c), y) for a, b, c in [(0, 0, 0), (1, -2, 0.5), (40, 0.25, -3), (1e4, -1e4, 0),
-                                         (-1e4, -9998.5, -1e4), (9999, 1e4, 9999.5)] for y in range(3)]
-softmax("softmax_cross_entropy", logits)
-softmax("class_weights", logits, (1, 4, mpf("0.375")))
-print("}  // namespace golden")
+
+
+def main():
+    print("// SPDX-License-Identifier: Apache-2.0")
+    print("// Written by tests/golden/losses.py; do not edit.\n")
+    print("// clang-format off")
+    print("namespace golden {\n")
+    print("struct Scalar { double z, y, value, gradient, prediction; };")
+    print("struct Vector3 { double z[3]; double y, value; double gradient[3], prediction[3]; };\n")
+    scalar("binary_cross_entropy", cross_entropy(), sigma, binary)
+    scalar("positive_weight", cross_entropy("3.5"), sigma, binary)
+    scalar("label_smoothing", cross_entropy("1", "0.125"), sigma, binary)
+    scalar("weight_and_smoothing", cross_entropy("0.25", "0.5"), sigma, binary)
+    scalar("focal", focal("2", "0.25"), sigma, binary)
+    scalar("focal_half", focal("0.5", "0.75"), sigma, binary)
+    scalar("focal_one", focal("1", "0.5"), sigma, binary)
+    scalar("focal_zero", focal("0", "0.5"), sigma, binary)
+    scalar("squared_error", lambda z, y: (z - y) ** 2 / 2, same, NUMBERS)
+    scalar("absolute_error", lambda z, y: abs(z - y), same, NUMBERS)
+    scalar("huber", huber("1"), same, NUMBERS)
+    scalar("huber_half", huber("0.5"), same, NUMBERS)
+    scalar("poisson", poisson, odds, counts)
+    scalar("weighted_logistic", watch_time, odds, counts)
+    scalar("weighted_logistic_unwatched", watch_time_as_published, odds, counts)
+    logits = [((a, b, c), y) for a, b, c in [(0, 0, 0), (1, -2, 0.5), (40, 0.25, -3), (1e4, -1e4, 0),
+                                             (-1e4, -9998.5, -1e4), (9999, 1e4, 9999.5)] for y in range(3)]
+    softmax("softmax_cross_entropy", logits)
+    softmax("class_weights", logits, (1, 4, mpf("0.375")))
+    print("}  // namespace golden")
+
+
+golden_file.write("losses/golden.inc", main)

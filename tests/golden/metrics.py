@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Golden values of the metrics: from scikit-learn, else by brute force over all orders of ties.
 
-python3 tests/golden/metrics.py > tests/metrics/golden.inc      # needs numpy and scikit-learn
+python3 tests/golden/metrics.py      # writes tests/metrics/golden.inc; needs numpy and scikit-learn
 """
 
 import itertools
 import math
 
+import golden_file
 import numpy as np
 from sklearn import metrics as sk
 from sklearn.calibration import calibration_curve
@@ -37,6 +38,10 @@ grade = rng.integers(0, 4, n).astype(float)
 grade[user == 5] = 0  # a user without a relevant sample
 
 seen = ~missing
+
+# Ranking by user: brute force over all orders of ties wants few samples a user.
+small = slice(0, 40)
+score_small, grade_small, user_small = score[small], grade[small], user[small]
 
 
 def array(name, values):
@@ -108,100 +113,105 @@ def ndcg_at(k, gain):
     return fn
 
 
-print("// SPDX-License-Identifier: Apache-2.0")
-print("// Written by tests/golden/metrics.py; do not edit.\n")
-print("// clang-format off")
-print("namespace golden {\n")
-print("constexpr double none = std::numeric_limits<double>::quiet_NaN();")
-for name in (
-    "score",
-    "probability",
-    "weight",
-    "target",
-    "predicted",
-    "count",
-    "rate",
-    "logits",
-    "grade",
-):
-    array(name, globals()[name])
-array("label", with_missing(label))
-array("target_label", with_missing(target))
-array("count_label", with_missing(count))
-array("klass", with_missing(klass))
-print("const std::vector<std::int32_t> user{" + ", ".join(map(str, user)) + "};\n")
+def main():
+    print("// SPDX-License-Identifier: Apache-2.0")
+    print("// Written by tests/golden/metrics.py; do not edit.\n")
+    print("// clang-format off")
+    print("namespace golden {\n")
+    print("constexpr double none = std::numeric_limits<double>::quiet_NaN();")
+    for name in (
+        "score",
+        "probability",
+        "weight",
+        "target",
+        "predicted",
+        "count",
+        "rate",
+        "logits",
+        "grade",
+    ):
+        array(name, globals()[name])
+    array("label", with_missing(label))
+    array("target_label", with_missing(target))
+    array("count_label", with_missing(count))
+    array("klass", with_missing(klass))
+    print("const std::vector<std::int32_t> user{" + ", ".join(map(str, user)) + "};\n")
 
-y, s, p, w = label[seen], score[seen], probability[seen], weight[seen]
-for suffix, weights in (("", None), ("_weighted", w)):
-    ones = np.ones_like(y) if weights is None else weights
-    value("roc_auc" + suffix, sk.roc_auc_score(y, s, sample_weight=weights))
-    value("pr_auc" + suffix, sk.average_precision_score(y, s, sample_weight=weights))
-    value("log_loss" + suffix, sk.log_loss(y, p, sample_weight=weights))
-    value(
-        "log_loss_clipped" + suffix, sk.log_loss(y, s, sample_weight=weights)
-    )  # 0 and 1 are clipped
-    for threshold in (0.5, 0.3):
-        at = (p >= threshold).astype(float)
-        t = f"_{int(threshold * 100)}{suffix}"
-        value("accuracy" + t, sk.accuracy_score(y, at, sample_weight=weights))
-        value("precision" + t, sk.precision_score(y, at, sample_weight=weights))
-        value("recall" + t, sk.recall_score(y, at, sample_weight=weights))
-        value("f1" + t, sk.f1_score(y, at, sample_weight=weights))
-    value("ece" + suffix, ece(p, y, ones))
-    value("ratio" + suffix, np.sum(ones * p) / np.sum(ones * y))
-    value(
-        "rmse" + suffix,
-        sk.root_mean_squared_error(target[seen], predicted[seen], sample_weight=weights),
-    )
-    value(
-        "mae" + suffix, sk.mean_absolute_error(target[seen], predicted[seen], sample_weight=weights)
-    )
-    value("r2" + suffix, sk.r2_score(target[seen], predicted[seen], sample_weight=weights))
-    value(
-        "poisson_deviance" + suffix,
-        sk.mean_poisson_deviance(count[seen], rate[seen], sample_weight=weights),
-    )
-    softmax = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
-    value("class_log_loss" + suffix, sk.log_loss(klass[seen], softmax[seen], sample_weight=weights))
-    value(
-        "class_accuracy" + suffix,
-        sk.accuracy_score(klass[seen], logits[seen].argmax(1), sample_weight=weights),
-    )
-    aucs, shares = [], []
-    for u in range(users):
-        m = user[seen] == u
-        if 0 < y[m].sum() < m.sum():
-            aucs.append(
-                sk.roc_auc_score(y[m], s[m], sample_weight=None if weights is None else w[m])
-            )
-            shares.append(ones[m].sum())
-    value("gauc" + suffix, np.average(aucs, weights=shares))
-    value("gauc_counted" + suffix, len(aucs))
-    base = np.full_like(y, np.average(y, weights=ones))
-    value("constant_log_loss" + suffix, sk.log_loss(y, base, sample_weight=weights))
-    mean = np.full_like(y, np.average(target[seen], weights=ones))
-    value(
-        "constant_rmse" + suffix,
-        sk.root_mean_squared_error(target[seen], mean, sample_weight=weights),
-    )
-    value(
-        "constant_mae" + suffix,
-        min(np.average(abs(target[seen] - m), weights=ones) for m in target[seen]),
-    )
+    y, s, p, w = label[seen], score[seen], probability[seen], weight[seen]
+    for suffix, weights in (("", None), ("_weighted", w)):
+        ones = np.ones_like(y) if weights is None else weights
+        value("roc_auc" + suffix, sk.roc_auc_score(y, s, sample_weight=weights))
+        value("pr_auc" + suffix, sk.average_precision_score(y, s, sample_weight=weights))
+        value("log_loss" + suffix, sk.log_loss(y, p, sample_weight=weights))
+        value(
+            "log_loss_clipped" + suffix, sk.log_loss(y, s, sample_weight=weights)
+        )  # 0 and 1 are clipped
+        for threshold in (0.5, 0.3):
+            at = (p >= threshold).astype(float)
+            t = f"_{int(threshold * 100)}{suffix}"
+            value("accuracy" + t, sk.accuracy_score(y, at, sample_weight=weights))
+            value("precision" + t, sk.precision_score(y, at, sample_weight=weights))
+            value("recall" + t, sk.recall_score(y, at, sample_weight=weights))
+            value("f1" + t, sk.f1_score(y, at, sample_weight=weights))
+        value("ece" + suffix, ece(p, y, ones))
+        value("ratio" + suffix, np.sum(ones * p) / np.sum(ones * y))
+        value(
+            "rmse" + suffix,
+            sk.root_mean_squared_error(target[seen], predicted[seen], sample_weight=weights),
+        )
+        value(
+            "mae" + suffix,
+            sk.mean_absolute_error(target[seen], predicted[seen], sample_weight=weights),
+        )
+        value("r2" + suffix, sk.r2_score(target[seen], predicted[seen], sample_weight=weights))
+        value(
+            "poisson_deviance" + suffix,
+            sk.mean_poisson_deviance(count[seen], rate[seen], sample_weight=weights),
+        )
+        softmax = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+        value(
+            "class_log_loss" + suffix,
+            sk.log_loss(klass[seen], softmax[seen], sample_weight=weights),
+        )
+        value(
+            "class_accuracy" + suffix,
+            sk.accuracy_score(klass[seen], logits[seen].argmax(1), sample_weight=weights),
+        )
+        aucs, shares = [], []
+        for u in range(users):
+            m = user[seen] == u
+            if 0 < y[m].sum() < m.sum():
+                aucs.append(
+                    sk.roc_auc_score(y[m], s[m], sample_weight=None if weights is None else w[m])
+                )
+                shares.append(ones[m].sum())
+        value("gauc" + suffix, np.average(aucs, weights=shares))
+        value("gauc_counted" + suffix, len(aucs))
+        base = np.full_like(y, np.average(y, weights=ones))
+        value("constant_log_loss" + suffix, sk.log_loss(y, base, sample_weight=weights))
+        mean = np.full_like(y, np.average(target[seen], weights=ones))
+        value(
+            "constant_rmse" + suffix,
+            sk.root_mean_squared_error(target[seen], mean, sample_weight=weights),
+        )
+        value(
+            "constant_mae" + suffix,
+            min(np.average(abs(target[seen] - m), weights=ones) for m in target[seen]),
+        )
 
-print()
-true, pred = calibration_curve(y, p, n_bins=10)
-array("reliability_label", true)
-array("reliability_prediction", pred)
+    print()
+    true, pred = calibration_curve(y, p, n_bins=10)
+    array("reliability_label", true)
+    array("reliability_prediction", pred)
 
-# Ranking by user: brute force over all orders of ties wants few samples a user.
-small = slice(0, 40)
-score_small, grade_small, user_small = score[small], grade[small], user[small]
-print("const std::size_t ranking_size = 40;")
-for k in (1, 3, 10):
-    v, counted = by_user(ndcg_at(k, lambda g: g))
-    value(f"ndcg_{k}", v)
-    value(f"ndcg_{k}_exponential", by_user(ndcg_at(k, lambda g: 2.0**g - 1))[0])
-    value(f"recall_{k}", by_user(recall_at(k))[0])
-value("ranking_counted", counted)
-print("\n}  // namespace golden")
+    print("const std::size_t ranking_size = 40;")
+    for k in (1, 3, 10):
+        v, counted = by_user(ndcg_at(k, lambda g: g))
+        value(f"ndcg_{k}", v)
+        value(f"ndcg_{k}_exponential", by_user(ndcg_at(k, lambda g: 2.0**g - 1))[0])
+        value(f"recall_{k}", by_user(recall_at(k))[0])
+    value("ranking_counted", counted)
+    print("\n}  // namespace golden")
+
+
+golden_file.write("metrics/golden.inc", main)

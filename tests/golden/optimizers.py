@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Golden sequences of the optimisers, from their papers' formulas in numpy, and of the schedules.
 
-    python3 tests/golden/optimizers.py > tests/optim/golden.inc      # needs numpy
+    python3 tests/golden/optimizers.py      # writes tests/optim/golden.inc; needs numpy
 
 Two tensors, 5 × 3 and 7, each pulled to a target that moves: element i of all 22 has the gradient
     p_i − sin(0.7 i + 0.11 t) at step t = 1 … 60
@@ -11,6 +11,7 @@ and starts at cos(i). Learning rates follow 1 / (1 + 0.01 t); gradients times 0.
 
 import math
 
+import golden_file
 import numpy as np
 
 STEPS, KEPT = 60, (1, 2, 25, 60)
@@ -98,20 +99,6 @@ def adagrad(lr, initial=0.0, eps=1e-10, decay=0.0):
     return make
 
 
-print("// SPDX-License-Identifier: Apache-2.0")
-print("// Written by tests/golden/optimizers.py; do not edit.\n")
-print("// clang-format off")
-print("namespace golden {\n")
-print(f"const int kept[{len(KEPT)}] = {{" + ", ".join(map(str, KEPT)) + "};\n")
-run("sgd", sgd(0.05))
-run("sgd_momentum", sgd(0.05, 0.9))
-run("sgd_nesterov", sgd(0.05, 0.8, True, 0.01))
-run("adam", adam(0.02))
-run("adam_l2", adam(0.02, 0.8, 0.95, 1e-6, l2=0.1))
-run("adamw", adam(0.02, decoupled=0.1))
-run("adagrad", adagrad(0.1))
-run("adagrad_initial", adagrad(0.1, 0.1, 1e-7, 0.01))
-
 steps = np.arange(1, 131)  # of 120: beyond the end as well
 share = np.minimum((steps - 1) / 120, 1)
 after = np.minimum(np.maximum(steps - 21, 0) / 100, 1)
@@ -128,11 +115,28 @@ def sequence(name, values):
     )
 
 
-sequence("step_decay", 0.5 ** np.floor((steps - 1) / 40))
-sequence("cosine", [0.1 + 0.9 * (1 + math.cos(math.pi * x)) / 2 for x in share])
-sequence("linear", 1 + share * (0.2 - 1))
-sequence(
-    "warm_cosine",
-    [s / 20 if s <= 20 else (1 + math.cos(math.pi * x)) / 2 for s, x in zip(steps, after)],
-)
-print("}  // namespace golden")
+def main():
+    print("// SPDX-License-Identifier: Apache-2.0")
+    print("// Written by tests/golden/optimizers.py; do not edit.\n")
+    print("// clang-format off")
+    print("namespace golden {\n")
+    print(f"const int kept[{len(KEPT)}] = {{" + ", ".join(map(str, KEPT)) + "};\n")
+    run("sgd", sgd(0.05))
+    run("sgd_momentum", sgd(0.05, 0.9))
+    run("sgd_nesterov", sgd(0.05, 0.8, True, 0.01))
+    run("adam", adam(0.02))
+    run("adam_l2", adam(0.02, 0.8, 0.95, 1e-6, l2=0.1))
+    run("adamw", adam(0.02, decoupled=0.1))
+    run("adagrad", adagrad(0.1))
+    run("adagrad_initial", adagrad(0.1, 0.1, 1e-7, 0.01))
+    sequence("step_decay", 0.5 ** np.floor((steps - 1) / 40))
+    sequence("cosine", [0.1 + 0.9 * (1 + math.cos(math.pi * x)) / 2 for x in share])
+    sequence("linear", 1 + share * (0.2 - 1))
+    sequence(
+        "warm_cosine",
+        [s / 20 if s <= 20 else (1 + math.cos(math.pi * x)) / 2 for s, x in zip(steps, after)],
+    )
+    print("}  // namespace golden")
+
+
+golden_file.write("optim/golden.inc", main)

@@ -3,7 +3,7 @@
 """Checks that Python's `safetensors` package and espalier read each other's files.
 
     safetensors_roundtrip.py <program made of tests/model/safetensors_roundtrip.cpp> <scratch folder>
-    safetensors_roundtrip.py --golden      prints tests/model/safetensors_golden.inc
+    safetensors_roundtrip.py --golden      writes tests/model/safetensors_golden.inc
 
 Exit status 77 with a sentence when the package is not there: the test counts as skipped.
 """
@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 
-sys.path.pop(0)  # scripts beside this one are no modules
+import golden_file
 
 try:
     import numpy as np
@@ -84,6 +84,6 @@ def golden():
 
 
 if sys.argv[1:] == ["--golden"]:
-    golden()
+    golden_file.write("model/safetensors_golden.inc", golden)
 else:
     check(sys.argv[1], sys.argv[2])

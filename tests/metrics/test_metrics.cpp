@@ -225,7 +225,7 @@ TEST_CASE(
   const Doubles p_twice{0.2, 0.4, 0.4, 0.7};
   const Doubles y_twice{0, 1, 1, 1};
   using Metric = double (*)(Values, Values, Values);
-  const Metric metrics[] = {
+  const std::vector<Metric> of_predictions{
       roc_auc,
       pr_auc,
       rmse,
@@ -236,10 +236,13 @@ TEST_CASE(
       log_loss_from_logits,
       [](Values a, Values b, Values c) { return log_loss(a, b, c); },
       [](Values a, Values b, Values c) { return accuracy(a, b, c); },
-      [](Values a, Values b, Values c) { return expected_calibration_error(a, b, c); },
+      [](Values a, Values b, Values c) { return expected_calibration_error(a, b, c); }};
+  const std::vector<Metric> of_labels{
       [](Values, Values b, Values c) { return constant_log_loss(b, c); },
       [](Values, Values b, Values c) { return constant_rmse(b, c); },
       [](Values, Values b, Values c) { return constant_mae(b, c); }};
+  std::vector<Metric> metrics = of_predictions;
+  metrics.insert(metrics.end(), of_labels.begin(), of_labels.end());
   for (const auto metric : metrics) {
     CHECK(metric(p, y, {}) == close(metric(p_seen, y_seen, {})));
     CHECK(metric(p, y, w) == close(metric(p_twice, y_twice, {})));
@@ -250,11 +253,11 @@ TEST_CASE(
     CHECK_THROWS_AS(metric(p, y, Doubles{1, 1, 1, -1}), ConfigError);
     CHECK_THROWS_AS(metric(p, y, Doubles{1, 1, 1, missing}), ConfigError);
   }
-  for (std::size_t m = 0; m < 11; ++m) {
-    CHECK_THROWS_AS(metrics[m](p_seen, y, {}), ConfigError);
-    CHECK_THROWS_AS(metrics[m](Doubles{missing, 0.5}, Doubles{0, 1}, {}), ConfigError);
-    CHECK_NOTHROW(metrics[m](Doubles{missing, 0.5, 0.2}, Doubles{missing, 1, 0},
-                             {}));  // predictions without a label are not checked
+  for (const auto metric : of_predictions) {
+    CHECK_THROWS_AS(metric(p_seen, y, {}), ConfigError);
+    CHECK_THROWS_AS(metric(Doubles{missing, 0.5}, Doubles{0, 1}, {}), ConfigError);
+    // Predictions without a label are not checked.
+    CHECK_NOTHROW(metric(Doubles{missing, 0.5, 0.2}, Doubles{missing, 1, 0}, {}));
   }
 }
 

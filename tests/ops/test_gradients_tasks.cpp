@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include "ops/gradients.hpp"
+#include "support/losses.hpp"
 
 using namespace espalier_test;
 
@@ -25,19 +26,14 @@ struct Two
 }  // namespace
 
 TEST_CASE("gradients: every loss") {
-  check_model<One<esp::BinaryCrossEntropy>>();
+  for_each_loss([]<class L>(L) {
+    if constexpr (L::outputs <= 2) check_model<One<L>>();  // of classes, only 2: a model for each
+  });
   check_model<One<esp::BinaryCrossEntropyWith<esp::PositiveWeight{3.0}>>>();
   check_model<
       One<esp::BinaryCrossEntropyWith<esp::LabelSmoothing{0.2}, esp::PositiveWeight{0.5}>>>();
-  check_model<One<esp::Focal<>>>();
-  check_model<One<esp::MeanSquaredError>>();
-  check_model<One<esp::Huber<>>>();
-  check_model<One<esp::AbsoluteError>>();
-  check_model<One<esp::SoftmaxCrossEntropy<2>>>();
   check_model<One<esp::SoftmaxCrossEntropy<7>>>();
   check_model<One<esp::SoftmaxCrossEntropy<3, esp::ClassWeights{1.0, 4.0, 0.25}>>>();
-  check_model<One<esp::WeightedLogistic>>();
-  check_model<One<esp::Poisson>>();
 }
 
 TEST_CASE("gradients: towers that begin alike are one matmul, others are not") {

@@ -10,6 +10,7 @@
 #include "espalier/losses/losses.hpp"
 #include "espalier/train/constants.hpp"
 #include "support/captured_stderr.hpp"
+#include "support/losses.hpp"
 #include "support/made_up.hpp"
 
 using espalier_test::quick_options;
@@ -25,10 +26,11 @@ struct Model : esp::MultiTaskModel<Inputs, esp::SharedBottom<esp::Mlp<8>>, Tasks
 using Click = esp::Task<"click", esp::BinaryCrossEntropy>;
 using Hours = esp::Task<"hours", esp::MeanSquaredError>;
 using Median = esp::Task<"median", esp::AbsoluteError, esp::Label<"hours">>;
+using Robust = esp::Task<"robust", esp::Huber<>, esp::Label<"hours">>;
 using Logs = esp::Task<"logs", esp::MeanSquaredError, esp::Label<"hours", esp::Log1p>>;
 using Shares = esp::Task<"shares", esp::Poisson>;
 using Kind = esp::Task<"kind", esp::SoftmaxCrossEntropy<3>>;
-using All = Model<Click, Hours, Median, Logs, Shares, Kind>;
+using All = Model<Click, Hours, Median, Logs, Shares, Kind, Robust>;
 
 /// Labels that depend on x, or on −x if `turned`; hours are 100 + 10 z with z = ±x.
 esp::Dataset data(esp::Index rows, std::uint64_t seed, bool turned) {
@@ -81,7 +83,8 @@ TEST_CASE("constants: by task, in the label's unit, by the names of the metrics 
   CHECK(report.value("click", "log_loss") ==
         doctest::Approx(-0.75 * std::log(0.75) - 0.25 * std::log(0.25)));
   CHECK(report.tasks[0].mean == 0.75);
-  for (const char* task : {"hours", "median", "logs"}) {  // the mean is 40, a median is 20
+  // The mean of hours is 40, a median is 20.
+  for (const char* task : {"hours", "median", "logs", "robust"}) {
     CHECK(report.value(task, "rmse") ==
           doctest::Approx(std::sqrt((900 + 400 + 100 + 3600) / 4.0)).epsilon(1e-5));
     CHECK(report.value(task, "mae") == doctest::Approx((10 + 0 + 10 + 80) / 4.0).epsilon(1e-5));
@@ -95,6 +98,15 @@ TEST_CASE("constants: by task, in the label's unit, by the names of the metrics 
     for (const esp::MetricValue& m : task.metrics)
       CHECK_NOTHROW(static_cast<void>(model.at(task.task, m.name)));
   }
+}
+
+TEST_CASE("constants: every loss of the library has a metric to compare") {
+  espalier_test::for_each_loss([]<class L>(L) {
+    CAPTURE(std::string(L::name));
+    esp::LabelInfo label;
+    label.kind = L::label;
+    CHECK_FALSE(esp::constants_detail::aim_of(label, L::name).empty());
+  });
 }
 
 TEST_CASE("constants: a run says which tasks are worse than the best constant, and by what") {
@@ -112,6 +124,7 @@ TEST_CASE("constants: a run says which tasks are worse than the best constant, a
   CHECK(line("hours").ends_with(
       "If a few of its labels are very large, try Label<\"hours\", Log1p> or Huber"));
   CHECK(line("median").starts_with("task 'median': validation mae "));
+  CHECK(line("robust").starts_with("task 'robust': validation mae "));
   CHECK(line("logs").starts_with("task 'logs': validation mae "));
   CHECK(line("shares").starts_with("task 'shares': validation poisson_deviance "));
   CHECK(line("kind").starts_with("task 'kind': validation log_loss "));

@@ -10,6 +10,7 @@
 #include "espalier/core/file.hpp"
 #include "support/captured_stderr.hpp"
 #include "support/made_up.hpp"
+#include "support/optimizers.hpp"
 #include "support/temporary_folder.hpp"
 #include "train/interrupted_run.hpp"
 
@@ -76,10 +77,10 @@ TEST_CASE("resume: every optimiser goes on as if never stopped, inside an epoch 
   };
   with(esp::Sgd{.learning_rate = 1e-2});
   with(esp::Sgd{.learning_rate = 1e-2, .momentum = 0.9});
-  with(esp::Sgd{.learning_rate = 1e-2, .momentum = 0.9, .nesterov = true, .weight_decay = 1e-3});
-  with(esp::Adam{.learning_rate = 1e-2});
-  with(esp::AdamW{.learning_rate = 1e-2});
-  with(esp::Adagrad{.learning_rate = 5e-2});
+  espalier_test::for_each_optimizer([&](auto optimizer) {
+    optimizer.learning_rate = 1e-2;
+    with(optimizer);
+  });
 }
 
 TEST_CASE("resume: every architecture and balance, with clipping, weights and frozen tensors") {

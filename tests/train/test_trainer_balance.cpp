@@ -72,7 +72,7 @@ TEST_CASE("trainer: gradient methods give the same bits for any number of thread
   }
 }
 
-TEST_CASE("trainer: a run with a gradient method that remembers is resumed bit for bit") {
+TEST_CASE("trainer: a run with a balancing method that remembers is resumed bit for bit") {
   const esp::Dataset train = made_up(500, 1), valid = made_up(200, 2);
   for (const std::string_view name :
        {"grad_vac", "cr_mogm", "grad_norm", "famo", "excess_mtl", "mo_co", "grad_drop"}) {

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Golden values of tests/core/test_random.cpp: the generator written from its papers, in Python's big integers."""
+"""Prints the golden values of tests/core/test_random.cpp: the generator written from its papers, in Python's big integers."""
 
 M = (1 << 64) - 1
 GAMMA = 0x9E3779B97F4A7C15
