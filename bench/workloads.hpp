@@ -9,6 +9,7 @@
 
 #include "espalier/describe/model.hpp"
 #include "espalier/exec/random_batch.hpp"
+#include "espalier/kernels/precision.hpp"
 #include "espalier/losses/losses.hpp"
 #include "espalier/ops/cost.hpp"
 #include "espalier/ops/cpu/program.hpp"
