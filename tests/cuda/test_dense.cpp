@@ -23,7 +23,8 @@ constexpr Sizes every_size[] = {{1, 1, 1},    {7, 1, 5},    {33, 3, 40},  {70, 2
 }  // namespace
 
 TEST_CASE("cuda: dense layers, values and gradients") {
-  for (const auto& [in, out, samples] : every_size) {
+  for (const Sizes& sizes : every_size) {
+    const Index in = sizes.in, out = sizes.out, samples = sizes.samples;
     for (const bool padded : {false, true}) {
       CAPTURE(in);
       CAPTURE(out);
