@@ -179,8 +179,8 @@ TEST_CASE_TEMPLATE(
   for (double a = -12; a <= 12; a += 1.5) {
     for (double b = -12; b <= 12; b += 1.5) {
       T by_a, by_b;
-      const double z = static_cast<double>(
-          esp::cpu::product_logit(static_cast<T>(a), static_cast<T>(b), by_a, by_b));
+      const double z =
+          static_cast<double>(esp::product_logit(static_cast<T>(a), static_cast<T>(b), by_a, by_b));
       const double p = sigmoid(a) * sigmoid(b), expected = std::log(p) - std::log1p(-p);
       CHECK(std::abs(z - expected) <
             20 * epsilon_of<T> * (1 + std::abs(expected)) + 1e-11 / (1 - p));
@@ -194,22 +194,22 @@ TEST_CASE_TEMPLATE(
   // For large |a|, |b| the logit of the product is the sum of the logarithms, although p
   // underflows.
   T by_a, by_b;
-  CHECK(esp::cpu::product_logit(T{-200}, T{-300}, by_a, by_b) == T{-500});
+  CHECK(esp::product_logit(T{-200}, T{-300}, by_a, by_b) == T{-500});
   CHECK(by_a == T{1});
   CHECK(by_b == T{1});
-  CHECK(esp::cpu::product_logit(T{200}, T{-3}, by_a, by_b) == doctest::Approx(-3));
+  CHECK(esp::product_logit(T{200}, T{-3}, by_a, by_b) == doctest::Approx(-3));
   CHECK(by_a == doctest::Approx(0));
   const T huge = std::numeric_limits<T>::max();
   for (const T x :
        {huge, -huge, std::numeric_limits<T>::infinity(), -std::numeric_limits<T>::infinity()}) {
     for (const T y : {huge, -huge, T{0}}) {
-      const T z = esp::cpu::product_logit(x, y, by_a, by_b);
+      const T z = esp::product_logit(x, y, by_a, by_b);
       CHECK(std::isfinite(z));
       CHECK(std::isfinite(by_a));
       CHECK(std::isfinite(by_b));
     }
   }
-  CHECK(std::isnan(esp::cpu::product_logit(std::numeric_limits<T>::quiet_NaN(), T{1}, by_a, by_b)));
+  CHECK(std::isnan(esp::product_logit(std::numeric_limits<T>::quiet_NaN(), T{1}, by_a, by_b)));
 }
 
 TEST_CASE_TEMPLATE("product of probabilities: written and added over columns, either side left out",

@@ -8,23 +8,9 @@
 
 #include "espalier/core/view.hpp"
 #include "espalier/kernels/cpu/device.hpp"
+#include "espalier/kernels/logits.hpp"
 
 namespace espalier::cpu {
-
-/// Returns z, the logit of p = σ(a) σ(b): (1 − p) / p = e^−a + e^−b + e^−(a + b), and z = −log of
-/// this sum, computed with the largest term factored out. by_a and by_b receive ∂z/∂a and ∂z/∂b:
-/// the shares of the terms with a, and of those with b, in the sum.
-template <class T>
-[[nodiscard]] T product_logit(T a, T b, T& by_a, T& by_b) {
-  constexpr T most = static_cast<T>(1e30);  // the sum of two of them is finite
-  const T x = -std::clamp(a, -most, most), y = -std::clamp(b, -most, most);
-  const T largest = (std::max)((std::max)(x, y), x + y);
-  const T ex = std::exp(x - largest), ey = std::exp(y - largest), both = std::exp(x + y - largest);
-  const T sum = ex + ey + both;
-  by_a = (ex + both) / sum;
-  by_b = (ey + both) / sum;
-  return -(largest + std::log(sum));
-}
 
 template <class T>
 void product_logit_forward(Device, View<const T> a, View<const T> b, View<T> z) {

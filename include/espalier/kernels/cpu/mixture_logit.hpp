@@ -9,39 +9,9 @@
 #include "espalier/core/view.hpp"
 #include "espalier/kernels/cpu/device.hpp"
 #include "espalier/kernels/cpu/simd.hpp"
+#include "espalier/kernels/logits.hpp"
 
 namespace espalier::cpu {
-
-/// log σ(z).
-template <class T>
-[[nodiscard]] T log_sigmoid(T z) {
-  return z < 0 ? z - std::log1p(std::exp(z)) : -std::log1p(std::exp(-z));
-}
-
-/// yes = log Σ_c g_c σ(z_c), no = log Σ_c g_c σ(−z_c). Each is computed with its largest term
-/// factored out.
-template <class T>
-void mixture_logs(const T* z, const T* g, Index count, T& yes, T& no) {
-  T most_yes = 0, most_no = 0;
-  bool any = false;
-  for (Index c = 0; c < count; ++c) {
-    if (g[c] == 0) continue;
-    const T weight = std::log(g[c]), p = weight + log_sigmoid(z[c]),
-            q = weight + log_sigmoid(-z[c]);
-    most_yes = any && most_yes > p ? most_yes : p;
-    most_no = any && most_no > q ? most_no : q;
-    any = true;
-  }
-  T sum_yes = 0, sum_no = 0;
-  for (Index c = 0; c < count; ++c) {
-    if (g[c] == 0) continue;  // with weight 0, z_c may be infinite
-    const T weight = std::log(g[c]);
-    sum_yes += std::exp(weight + log_sigmoid(z[c]) - most_yes);
-    sum_no += std::exp(weight + log_sigmoid(-z[c]) - most_no);
-  }
-  yes = most_yes + std::log(sum_yes);
-  no = most_no + std::log(sum_no);
-}
 
 /// y = the logit of Σ_c g_c σ(z_c), if Σ_c g_c = 1.
 template <class T>

@@ -8,18 +8,9 @@
 #include "espalier/core/view.hpp"
 #include "espalier/kernels/cpu/device.hpp"
 #include "espalier/kernels/limits.hpp"
+#include "espalier/kernels/smooth_step.hpp"
 
 namespace espalier::cpu {
-
-/// Returns S(t): 0 below −½, 1 above ½, −2 t³ + 3/2 t + ½ between; NaN gives NaN. Writes S′(t) to
-/// `slope`.
-template <class T>
-[[nodiscard]] T smooth_step(T t, T& slope) {
-  const bool inside = t > static_cast<T>(-0.5) && t < static_cast<T>(0.5);
-  slope = inside ? static_cast<T>(1.5) - 6 * t * t : T{0};
-  if (t != t) return t;
-  return inside ? (static_cast<T>(1.5) - 2 * t * t) * t + static_cast<T>(0.5) : t > 0 ? T{1} : T{0};
-}
 
 /// The probability of expert e under one selector: the product over bits b of steps[b] if bit b of
 /// e is set, else 1 − steps[b]; bit `skip` is left out (−1: none).

@@ -4,22 +4,14 @@
 
 #include <cmath>
 
-#include "espalier/kernels/cuda/elementwise.cuh"
 #include "espalier/kernels/cuda/kernels.hpp"
 #include "espalier/kernels/cuda/launch.cuh"
 #include "espalier/kernels/limits.hpp"
+#include "espalier/kernels/smooth_step.hpp"
 
 namespace espalier::cuda {
 
 namespace kernels {
-
-/// S(t) of the CPU's select_forward() and, in `slope`, S′(t).
-ESPALIER_HD inline float smooth_step(float t, float& slope) {
-  const bool inside = t > -0.5F && t < 0.5F;
-  slope = inside ? 1.5F - 6 * t * t : 0.0F;
-  if (t != t) return t;
-  return inside ? (1.5F - 2 * t * t) * t + 0.5F : t > 0 ? 1.0F : 0.0F;
-}
 
 /// The softmax of the selectors of a column.
 struct SelectorWeights {
