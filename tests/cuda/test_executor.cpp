@@ -13,19 +13,16 @@
 #include "espalier/exec/executor.hpp"
 #include "espalier/exec/random_batch.hpp"
 #include "espalier/optim/optim.hpp"
+#include "support/click_and_watch.hpp"
 
 namespace esp = espalier;
 using esp::Index;
 
 namespace {
 
-using Click = esp::Task<"click", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Tower<8>>;
-using Watch = esp::Task<"watch", esp::MeanSquaredError, esp::Weight{0.5}, esp::Tower<8>>;
-using Inputs = esp::Inputs<esp::NumericVector<"x", 6>, esp::Categorical<"user", 5>,
-                           esp::MultiCategorical<"tags", 4>>;
-using Encoder = esp::Layers<esp::Dense<24>, esp::Dropout<esp::Rate{0.2}>,
-                            esp::Dense<16, esp::Activation::gelu>>;
-struct Bottom : esp::MultiTaskModel<Inputs, esp::SharedBottom<Encoder>, Click, Watch> {};
+using espalier_test::click_and_watch::Bottom;
+using espalier_test::click_and_watch::Click;
+using espalier_test::click_and_watch::Watch;
 
 const std::vector<Index> rows{40, 30};
 const std::vector<double> weights{1, 0.5};

@@ -15,18 +15,17 @@
 #include "espalier/exec/inference.hpp"
 #include "espalier/optim/optim.hpp"
 #include "support/allocations.hpp"
+#include "support/click_and_watch.hpp"
 
 namespace esp = espalier;
 
 namespace {
 
-using Click = esp::Task<"click", esp::BinaryCrossEntropy, esp::Weight{1.0}, esp::Tower<8>>;
-using Watch = esp::Task<"watch", esp::MeanSquaredError, esp::Weight{0.5}, esp::Tower<8>>;
-using Inputs = esp::Inputs<esp::NumericVector<"x", 6>, esp::Categorical<"user", 5>,
-                           esp::MultiCategorical<"tags", 4>>;
-using Encoder = esp::Layers<esp::Dense<24>, esp::Dropout<esp::Rate{0.2}>,
-                            esp::Dense<16, esp::Activation::gelu>>;
-struct Bottom : esp::MultiTaskModel<Inputs, esp::SharedBottom<Encoder>, Click, Watch> {};
+using espalier_test::click_and_watch::Bottom;
+using espalier_test::click_and_watch::Click;
+using espalier_test::click_and_watch::Encoder;
+using espalier_test::click_and_watch::Inputs;
+using espalier_test::click_and_watch::Watch;
 struct Experts : esp::MultiTaskModel<Inputs, esp::Mmoe<3, Encoder>, Click, Watch> {};
 struct Norm
     : esp::MultiTaskModel<Inputs, esp::SharedBottom<esp::Layers<esp::Dense<16>, esp::BatchNorm>>,

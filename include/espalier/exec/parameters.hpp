@@ -17,6 +17,29 @@
 
 namespace espalier {
 
+/// Rows of each table: `vocabulary_rows[v]` if it is of vocabulary v. Throws ConfigError if that is
+/// missing, below 1 or more than the model allows; std::bad_alloc if a table is too large.
+[[nodiscard]] ESPALIER_COLD inline std::vector<Index> table_rows(
+    const PlanView& plan, const std::vector<Index>& vocabulary_rows) {
+  std::vector<Index> rows;
+  for (const TableInfo& table : plan.tables) {
+    const auto vocabulary = static_cast<std::size_t>(table.vocabulary);
+    if (vocabulary >= vocabulary_rows.size() || vocabulary_rows[vocabulary] < 1) {
+      throw_error<ConfigError>(
+          {"table '", table.name.view(),
+           "': no number of rows given for its vocabulary, expected 1 or more"});
+    }
+    rows.push_back(vocabulary_rows[vocabulary]);
+    if (table.most_rows > 0 && rows.back() > table.most_rows) {
+      throw_error<ConfigError>({"table '", table.name.view(), "': the training data has ",
+                                rows.back() - 1, " values, the model tells ", table.most_rows - 1,
+                                " apart"});
+    }
+    if (rows.back() > std::numeric_limits<Index>::max() / table.width) throw std::bad_alloc();
+  }
+  return rows;
+}
+
 template <class T>
 struct Parameters {
   Buffer<T> dense;                ///< trainable tensors, then state, in the plan's layout
@@ -29,24 +52,10 @@ struct Parameters {
   /// if that is missing, below 1 or more than the model allows; std::bad_alloc if a table is too
   /// large.
   ESPALIER_COLD Parameters(const PlanView& plan, const std::vector<Index>& vocabulary_rows)
-      : dense(static_cast<std::size_t>(plan.sizes.parameter_values)) {
-    for (const TableInfo& table : plan.tables) {
-      const auto vocabulary = static_cast<std::size_t>(table.vocabulary);
-      if (vocabulary >= vocabulary_rows.size() || vocabulary_rows[vocabulary] < 1) {
-        throw_error<ConfigError>(
-            {"table '", table.name.view(),
-             "': no number of rows given for its vocabulary, expected 1 or more"});
-      }
-      table_rows.push_back(vocabulary_rows[vocabulary]);
-      if (table.most_rows > 0 && table_rows.back() > table.most_rows) {
-        throw_error<ConfigError>({"table '", table.name.view(), "': the training data has ",
-                                  table_rows.back() - 1, " values, the model tells ",
-                                  table.most_rows - 1, " apart"});
-      }
-      if (table_rows.back() > std::numeric_limits<Index>::max() / table.width)
-        throw std::bad_alloc();
-      tables.emplace_back(static_cast<std::size_t>(table_rows.back() * table.width));
-    }
+      : dense(static_cast<std::size_t>(plan.sizes.parameter_values)),
+        table_rows(espalier::table_rows(plan, vocabulary_rows)) {
+    for (std::size_t t = 0; t < table_rows.size(); ++t)
+      tables.emplace_back(static_cast<std::size_t>(table_rows[t] * plan.tables[t].width));
   }
 
   /// Copies values without allocating. `other` must have the same plan and rows.

@@ -62,15 +62,13 @@ class DeviceBatch {
   /// Puts copies of the batch on the stream; `batch` may change when it returns. Waits for the
   /// copies of the batch before the last.
   void copy(const Batch<float>& batch, Stream* stream) {
-    Slot& slot = slots_[next_];
-    next_ = 1 - next_;
-    wait(slot.copied.get());
+    std::byte* const bytes = staging_.next();
     std::size_t at = 0;
-    const auto put = [&](void* to, const void* from, std::size_t bytes) {
-      if (bytes == 0) return;
-      std::memcpy(slot.bytes.data() + at, from, bytes);
-      copy_to_device(stream, to, slot.bytes.data() + at, bytes);
-      at += (bytes + 63) / 64 * 64;
+    const auto put = [&](void* to, const void* from, std::size_t count) {
+      if (count == 0) return;
+      std::memcpy(bytes + at, from, count);
+      copy_to_device(stream, to, bytes + at, count);
+      at += (count + 63) / 64 * 64;
     };
     const auto samples = static_cast<std::size_t>(batch.size);
     if (numeric_rows_ > 0 && batch.numeric.stride != numeric_rows_)
@@ -85,7 +83,7 @@ class DeviceBatch {
       if (fields_[f].pooled)
         put(fields_[f].offsets.data(), batch.ids[f].offsets, (samples + 1) * sizeof(std::int32_t));
     }
-    record(slot.copied.get(), stream);
+    staging_.sent(stream);
   }
 
   /// A batch of that many samples in device memory; `weighted`: with sample weights.
@@ -114,10 +112,6 @@ class DeviceBatch {
     bool pooled = false;
     Memory<std::int32_t> ids, offsets;
   };
-  struct Slot {
-    Pinned<std::byte> bytes;
-    EventPtr copied;
-  };
 
   [[nodiscard]] std::size_t values_of(const Batch<float>& batch, std::size_t field) const {
     return static_cast<std::size_t>(fields_[field].pooled ? batch.ids[field].offsets[batch.size]
@@ -131,18 +125,15 @@ class DeviceBatch {
       values += field.ids.size() + field.offsets.size();
       pieces += 2;
     }
-    for (Slot& slot : slots_) {
-      if (slot.copied) wait(slot.copied.get());
-      slot = {Pinned<std::byte>(values * 4 + pieces * 64, "batches"), EventPtr(make_event())};
-    }
+    staging_.settle();
+    staging_ = Staging(values * 4 + pieces * 64);
   }
 
   Index capacity_ = 0, numeric_rows_ = 0, tasks_ = 0;
   std::vector<Field> fields_;
   Memory<float> numeric_, labels_, weights_;
   std::vector<IdColumn> columns_;
-  Slot slots_[2];
-  int next_ = 0;
+  Staging staging_;
 };
 
 }  // namespace espalier::cuda

@@ -2,24 +2,20 @@
 // `CudaTrainExecutor`: runs a plan's schedule on a GPU, a step as one launch of a recorded graph.
 #pragma once
 
-#include <algorithm>
 #include <cmath>
 #include <compare>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
-#include <limits>
 #include <map>
-#include <optional>
 #include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "espalier/exec/cuda/device_batch.hpp"
+#include "espalier/exec/cuda/step_settings.hpp"
+#include "espalier/exec/cuda/touched_rows.hpp"
 #include "espalier/exec/freeze_mask.hpp"
 #include "espalier/exec/parameters.hpp"
-#include "espalier/kernels/cuda/rows.hpp"
 #include "espalier/ops/cuda/program.hpp"
 #include "espalier/optim/adam.hpp"
 #include "espalier/optim/cuda/update.hpp"
@@ -42,10 +38,9 @@ class CudaTrainExecutor {
   ESPALIER_COLD CudaTrainExecutor(const CudaProgram& program,
                                   const std::vector<Index>& vocabulary_rows, Index max_batch)
       : program_(program),
-        layout_(program.plan, vocabulary_rows),
         stream_(cuda::make_stream()),
         batch_(program.plan, checked(max_batch)),
-        rules_(group_rules(Adam{}, {})),
+        rows_(program.plan, table_rows(program.plan, vocabulary_rows)),
         freeze_(program.plan, {}) {
     for (const auto& operation : program.operations) {
       if (operation.merge_forward != nullptr || operation.merge_backward != nullptr) {
@@ -57,25 +52,21 @@ class CudaTrainExecutor {
     const auto samples = static_cast<std::size_t>(max_batch);
     const auto values = static_cast<std::size_t>(sizes.values) * samples;
     workspace_ = cuda::Memory<std::byte>(Cuda::workspace_bytes, "the workspace");
-    parameters_ = cuda::Memory<float>(layout_.dense.size(), "parameters");
+    parameters_ =
+        cuda::Memory<float>(static_cast<std::size_t>(sizes.parameter_values), "parameters");
     gradients_ = cuda::Memory<float>(static_cast<std::size_t>(sizes.parameters), "gradients");
     values_ = cuda::Memory<float>(values, "activations");
     value_gradients_ = cuda::Memory<float>(values, "gradients of activations");
     lookup_gradients_ = cuda::Memory<float>(static_cast<std::size_t>(sizes.lookup_values) * samples,
                                             "gradients of lookups");
-    for (const Buffer<float>& table : layout_.tables) {
-      tables_.emplace_back(table.size(), "a table");
-      table_pointers_.push_back(tables_.back().data());
-    }
     tasks_ = plan().tasks.size();
     losses_.assign(tasks_, 0.0);
     deviations_.assign(tasks_, 1.0F);
     sums_ = cuda::Memory<double>(2 * tasks_ + 2, "sums of losses");
     read_ = cuda::Pinned<double>(2 * tasks_ + 2, "sums of losses");
     scale_ = cuda::Memory<float>(1, "the clipping factor");
-    make_rows();
+    rows_.describe(plan(), batch_, lookup_gradients_.data(), stream_.get());
     make_schedules();
-    prepare(Adam{}, {});
   }
 
   CudaTrainExecutor(const CudaTrainExecutor&) = delete;  // schedules refer to it
@@ -87,13 +78,13 @@ class CudaTrainExecutor {
   /// Copies of all parameters. `parameters` must have the same plan and rows.
   ESPALIER_COLD void set_parameters(const Parameters<float>& parameters) {
     parameters_.set(stream_.get(), parameters.dense.data(), parameters.dense.size());
-    for (std::size_t t = 0; t < tables_.size(); ++t)
-      tables_[t].set(stream_.get(), parameters.tables[t].data(), parameters.tables[t].size());
+    for (std::size_t t = 0; t < rows_.count(); ++t)
+      rows_.values(t).set(stream_.get(), parameters.tables[t].data(), parameters.tables[t].size());
   }
   ESPALIER_COLD void get_parameters(Parameters<float>& parameters) const {
     parameters_.get(stream_.get(), parameters.dense.data(), parameters.dense.size());
-    for (std::size_t t = 0; t < tables_.size(); ++t)
-      tables_[t].get(stream_.get(), parameters.tables[t].data(), parameters.tables[t].size());
+    for (std::size_t t = 0; t < rows_.count(); ++t)
+      rows_.values(t).get(stream_.get(), parameters.tables[t].data(), parameters.tables[t].size());
   }
   /// The gradient of the dense parameters after a step without update, for tests and diagnosis.
   ESPALIER_COLD void get_gradient(std::span<float> out) const {
@@ -107,40 +98,26 @@ class CudaTrainExecutor {
   }
 
   /// Sets the optimiser, and resets its state. `max_norm` > 0 clips the gradients' global norm.
-  /// Throws ConfigError, also for an optimiser that espalier::cuda does not have.
+  /// Throws ConfigError, also for an optimiser that espalier::cuda does not have. Without a call,
+  /// the first step prepares Adam.
   ESPALIER_COLD void prepare(const Optimizer& optimizer, std::span<const std::string> freeze,
                              std::span<const ParameterGroup> groups = {}, double max_norm = 0) {
-    rules_ = group_rules(optimizer, groups);
+    settings_ = cuda::StepSettings(tasks_, group_rules(optimizer, groups));
     freeze_ = FreezeMask(plan(), freeze, groups);
-    kernels_ = &cuda::rule_kernels(optimizer.name(), optimizer.states() == 0);
     max_norm_ = max_norm;
-    const auto count = static_cast<std::size_t>(optimizer.states());
     states_.clear();
-    for (std::size_t s = 0; s < count; ++s) {
-      const auto initial = static_cast<float>(optimizer.initial_state(static_cast<int>(s)));
-      states_.push_back(filled(gradients_.size(), initial));
-      for (std::size_t t = 0; t < tables_.size(); ++t)
-        states_.push_back(filled(tables_[t].size(), initial));
+    for (int s = 0; s < optimizer.states(); ++s) {
+      const auto initial = static_cast<float>(optimizer.initial_state(s));
+      State& state = states_.emplace_back();
+      state.dense = filled(gradients_.size(), initial);
+      for (std::size_t t = 0; t < rows_.count(); ++t)
+        state.tables.push_back(filled(rows_.values(t).size(), initial));
     }
-    for (std::size_t t = 0; t < tables_.size(); ++t) {
-      cuda::TableRows& table = host_tables_[t];
+    rows_.learn_by(stream_.get(), [&](std::size_t t, cuda::TableRows& table) {
       table.group = freeze_.table_group(static_cast<int>(t));
-      for (std::size_t s = 0; s < count; ++s)
-        table.states[s] = states_[s * (tables_.size() + 1) + t + 1].data();
-    }
-    if (!host_tables_.empty())
-      device_tables_.set(stream_.get(), host_tables_.data(), host_tables_.size());
-    hyper_.clear();
-    for (const GroupRule& rule : rules_) {
-      hyper_.emplace_back();
-      for (const HyperParameter& h : rule.optimizer.hyper_parameters())
-        hyper_.back().push_back(h.value);
-    }
-    settings_ = cuda::Memory<std::byte>(settings_bytes(), "settings of a step");
-    for (SettingsSlot& slot : slots_) {
-      slot = {cuda::Pinned<std::byte>(settings_bytes(), "settings of a step"),
-              cuda::EventPtr(cuda::make_event())};
-    }
+      for (std::size_t s = 0; s < states_.size(); ++s)
+        table.states[s] = states_[s].tables[t].data();
+    });
     graphs_.clear();
   }
 
@@ -160,13 +137,15 @@ class CudaTrainExecutor {
   std::span<const double> losses() {
     cuda::synchronize(stream_.get());
     for (std::size_t k = 0; k < tasks_; ++k) {
-      const double total = read_[tasks_ + k];
-      losses_[k] = total > 0 ? read_[k] / total : std::nan("");
+      const double total = read_.data()[tasks_ + k];
+      losses_[k] = total > 0 ? read_.data()[k] / total : std::nan("");
     }
     return losses_;
   }
   /// The norm of the last step's gradients before clipping; 0 without clipping. After losses().
-  [[nodiscard]] double norm() const { return max_norm_ > 0 ? std::sqrt(read_[2 * tasks_ + 1]) : 0; }
+  [[nodiscard]] double norm() const {
+    return max_norm_ > 0 ? std::sqrt(read_.data()[2 * tasks_ + 1]) : 0;
+  }
 
   /// Inference: out[k] receives outputs × size predictions of task k, sample by sample.
   void predict(const Batch<float>& batch, std::span<float* const> out) {
@@ -201,10 +180,10 @@ class CudaTrainExecutor {
     Kind kind;
     friend auto operator<=>(const GraphKey&, const GraphKey&) = default;
   };
-  /// What differs from step to step, in device memory: the key, the tasks' weights, the formulas.
-  struct SettingsSlot {
-    cuda::Pinned<std::byte> bytes;
-    cuda::EventPtr copied;
+  /// One number per parameter that the optimiser keeps.
+  struct State {
+    cuda::Memory<float> dense;
+    std::vector<cuda::Memory<float>> tables;
   };
 
   [[nodiscard]] static Index checked(Index max_batch) {
@@ -213,19 +192,6 @@ class CudaTrainExecutor {
     return max_batch;
   }
 
-  [[nodiscard]] std::size_t formulas_at() const { return (8 + 8 * tasks_ + 15) / 16 * 16; }
-  [[nodiscard]] std::size_t settings_bytes() const {
-    return formulas_at() + sizeof(cuda::FormulaBytes) * rules_.size();
-  }
-  [[nodiscard]] const std::uint64_t* device_key() const {
-    return reinterpret_cast<const std::uint64_t*>(settings_.data());
-  }
-  [[nodiscard]] const double* device_weights() const {
-    return reinterpret_cast<const double*>(settings_.data() + 8);
-  }
-  [[nodiscard]] const cuda::FormulaBytes* device_formulas() const {
-    return reinterpret_cast<const cuda::FormulaBytes*>(settings_.data() + formulas_at());
-  }
   [[nodiscard]] double* device_totals() const { return sums_.data() + tasks_; }
   [[nodiscard]] double* device_norm() const { return sums_.data() + 2 * tasks_ + 1; }
 
@@ -236,70 +202,6 @@ class CudaTrainExecutor {
       made.set(stream_.get(), values.data(), size);
     }
     return made;
-  }
-
-  /// Describes tables and lookups for sum_row_gradients().
-  ESPALIER_COLD void make_rows() {
-    std::int32_t rows = 0;
-    for (std::size_t t = 0; t < tables_.size(); ++t) {
-      cuda::TableRows table;
-      table.values = tables_[t].data();
-      table.first_row = rows;
-      table.rows = static_cast<std::int32_t>(layout_.table_rows[t]);
-      table.width = plan().tables[t].width;
-      sorted_.width = (std::max)(sorted_.width, table.width);
-      host_tables_.push_back(table);
-      if (layout_.table_rows[t] > std::numeric_limits<std::int32_t>::max() - rows)
-        throw ConfigError("the tables have more than 2³¹ rows in all, which a GPU cannot number");
-      rows += table.rows;
-    }
-    sorted_.all_rows = rows;
-    device_tables_ = cuda::Memory<cuda::TableRows>(host_tables_.size(), "a list of tables");
-    describe_lookups();
-  }
-
-  /// Also called when a batch has more values than there was room for.
-  ESPALIER_COLD void describe_lookups() {
-    std::vector<cuda::LookupRows> lookups;
-    const Batch<float> batch = batch_.of(capacity(), false);
-    sorted_.entries = 0;
-    for (const Node& node : plan().nodes) {
-      if (node.lookup < 0) continue;
-      const auto field = static_cast<std::size_t>(node.field);
-      const cuda::TableRows& table = host_tables_[static_cast<std::size_t>(node.table)];
-      cuda::LookupRows lookup;
-      lookup.ids = batch.ids[field].ids;
-      lookup.offsets = batch.ids[field].offsets;
-      lookup.gradient = lookup_gradients_.data() + node.lookup_base * capacity();
-      lookup.first_entry = sorted_.entries;
-      lookup.entries = batch_.room(field);
-      lookup.first_row = table.first_row;
-      lookup.width = table.width;
-      lookup.mean = node.pool == Pool::mean;
-      sorted_.entries += lookup.entries;
-      lookups.push_back(lookup);
-    }
-    if (lookups.empty()) return;
-    const auto n = static_cast<std::size_t>(sorted_.entries);
-    const auto width = static_cast<std::size_t>(sorted_.width);
-    lookups_ = cuda::Memory<cuda::LookupRows>(lookups.size(), "a list of lookups");
-    lookups_.set(stream_.get(), lookups.data(), lookups.size());
-    for (cuda::Memory<std::uint32_t>& memory : sort_)
-      memory = cuda::Memory<std::uint32_t>(n, "touched rows");
-    counts_ = cuda::Memory<std::uint32_t>(
-        static_cast<std::size_t>(cuda::sort_counts(sorted_.entries)), "touched rows");
-    row_sums_ = cuda::Memory<float>(n * width, "gradients of touched rows");
-    carries_ = cuda::Memory<float>(
-        static_cast<std::size_t>(cuda::chunks_of(sorted_.entries)) * width, "touched rows");
-    sorted_.lookups = lookups_.data();
-    sorted_.lookup_count = static_cast<int>(lookups.size());
-    sorted_.rows = sort_[0].data();
-    sorted_.order = sort_[1].data();
-    sorted_.spare_rows = sort_[2].data();
-    sorted_.spare_order = sort_[3].data();
-    sorted_.counts = counts_.data();
-    sorted_.sums = row_sums_.data();
-    sorted_.carries = carries_.data();
   }
 
   ESPALIER_COLD void make_schedules() {
@@ -335,7 +237,7 @@ class CudaTrainExecutor {
       a.z = as_const(c.value(task.logits));
       a.labels = c.batch->labels.column(static_cast<Index>(k));
       a.weights = c.batch->weights;
-      a.weight = device_weights() + k;
+      a.weight = settings_.weights() + k;
       a.total = device_totals() + k;
       a.gradient = c.gradient(task.logits);
       a.unit = deviations_[k];
@@ -361,8 +263,8 @@ class CudaTrainExecutor {
     c.count = batch.size;
     c.capacity = capacity();
     c.training = training;
-    c.key = {device_key(), 0};
-    c.storage = {parameters_.data(), table_pointers_.data()};
+    c.key = {settings_.key(), 0};
+    c.storage = {parameters_.data(), rows_.pointers()};
     c.parameter_gradients = gradients_.data();
     c.values = values_.data();
     c.gradients = value_gradients_.data();
@@ -371,44 +273,42 @@ class CudaTrainExecutor {
     return c;
   }
 
-  /// Puts the update on the stream.
-  void update(Cuda device) {
-    const bool clip = max_norm_ > 0, rows = sorted_.lookup_count > 0;
-    const int tables = static_cast<int>(host_tables_.size());
-    if (rows) cuda::sum_row_gradients(device, sorted_, current_samples_);
+  /// Puts the update of a batch on the stream.
+  void update(Cuda device, Index samples) {
+    const bool clip = max_norm_ > 0;
+    const float* const scale = clip ? scale_.data() : nullptr;
+    const int tables = static_cast<int>(rows_.count());
+    if (rows_.any()) cuda::sum_row_gradients(device, rows_.sorted(), samples);
     if (clip) {
       cuda::clear(device.stream, device_norm(), sizeof(double));
       for_each_range([&](Index begin, Index end, int) {
         cuda::add_squared_norm(device, gradients_.data() + begin, end - begin, device_norm());
       });
-      if (rows)
-        cuda::add_squared_norm(device, device_tables_.data(), tables, sorted_, device_norm());
+      if (rows_.any())
+        cuda::add_squared_norm(device, rows_.tables(), tables, rows_.sorted(), device_norm());
       cuda::clip_scale(device, device_norm(), max_norm_, scale_.data());
     }
     for_each_range([&](Index begin, Index end, int group) {
       cuda::RangeUpdate u;
-      u.formula = device_formulas() + group;
-      u.scale = clip ? scale_.data() : nullptr;
+      u.formula = settings_.formula(static_cast<std::size_t>(group));
+      u.scale = scale;
       u.parameters = parameters_.data() + begin;
       u.gradients = gradients_.data() + begin;
       u.count = end - begin;
-      for (std::size_t s = 0; s * (tables_.size() + 1) < states_.size(); ++s)
-        u.states[s] = states_[s * (tables_.size() + 1)].data() + begin;
-      kernels_->update(device, u);
+      for (std::size_t s = 0; s < states_.size(); ++s)
+        u.states[s] = states_[s].dense.data() + begin;
+      settings_.kernels().update(device, u);
     });
-    for (std::size_t group = 0; rows && group < rules_.size(); ++group) {
-      const bool used =
-          std::any_of(host_tables_.begin(), host_tables_.end(),
-                      [&](const auto& table) { return table.group == static_cast<int>(group); });
-      if (!used) continue;
+    for (std::size_t group = 0; group < settings_.groups(); ++group) {
+      if (!rows_.any() || !rows_.has_group(static_cast<int>(group))) continue;
       cuda::RowsUpdate u;
-      u.formula = device_formulas() + group;
-      u.scale = clip ? scale_.data() : nullptr;
-      u.tables = device_tables_.data();
+      u.formula = settings_.formula(group);
+      u.scale = scale;
+      u.tables = rows_.tables();
       u.table_count = tables;
       u.group = static_cast<int>(group);
-      u.sorted = sorted_;
-      kernels_->update_rows(device, u);
+      u.sorted = rows_.sorted();
+      settings_.kernels().update_rows(device, u);
     }
   }
 
@@ -434,36 +334,20 @@ class CudaTrainExecutor {
     }
     if (batch_.reserve(batch)) {
       cuda::synchronize(stream_.get());
-      describe_lookups();
+      rows_.describe(plan(), batch_, lookup_gradients_.data(), stream_.get());
       graphs_.clear();
     }
     batch_.copy(batch, stream_.get());
-    if (kind != Kind::predict) copy_settings(weights, key, step);
+    if (kind != Kind::predict) {
+      if (!settings_.made()) prepare(Adam{}, {});
+      settings_.copy(weights, key, step, stream_.get());
+    }
     cuda::GraphPtr& graph = graphs_[{batch.size, batch.weights != nullptr, kind}];
     if (!graph) graph = record(batch_.of(batch.size, batch.weights != nullptr), kind);
     cuda::launch(graph.get(), stream_.get());
   }
 
-  void copy_settings(std::span<const double> weights, std::uint64_t key, const UpdateStep& step) {
-    SettingsSlot& slot = slots_[next_slot_];
-    next_slot_ = 1 - next_slot_;
-    cuda::wait(slot.copied.get());
-    std::byte* const bytes = slot.bytes.data();
-    std::memcpy(bytes, &key, sizeof key);
-    std::memcpy(bytes + 8, weights.data(), 8 * tasks_);
-    for (std::size_t group = 0; group < rules_.size(); ++group) {
-      UpdateStep of_group = step;
-      of_group.rate *= rules_[group].rate;
-      cuda::FormulaBytes formula{};
-      kernels_->write(hyper_[group], of_group, formula);
-      std::memcpy(bytes + formulas_at() + group * sizeof formula, &formula, sizeof formula);
-    }
-    cuda::copy_to_device(stream_.get(), settings_.data(), bytes, settings_bytes());
-    cuda::record(slot.copied.get(), stream_.get());
-  }
-
   [[nodiscard]] ESPALIER_COLD cuda::GraphPtr record(const Batch<float>& batch, Kind kind) {
-    current_samples_ = batch.size;
     const C c = context(batch, kind != Kind::predict);
     const auto& schedule = kind == Kind::predict ? predict_ : train_;
     cuda::begin_capture(stream_.get());
@@ -471,7 +355,7 @@ class CudaTrainExecutor {
       if (kind != Kind::predict)
         cuda::clear(c.device.stream, gradients_.data(), gradients_.size() * sizeof(float));
       for (const auto& step : schedule.steps) step.run_on(c);
-      if (kind == Kind::step) update(c.device);
+      if (kind == Kind::step) update(c.device, batch.size);
       if (kind != Kind::predict) {
         cuda::copy_to_host(c.device.stream, read_.data(), sums_.data(),
                            sums_.size() * sizeof(double));
@@ -484,39 +368,23 @@ class CudaTrainExecutor {
   }
 
   CudaProgram program_;
-  Parameters<float> layout_;  ///< sizes; its values are not used
   cuda::StreamPtr stream_;
   cuda::DeviceBatch batch_;
+  cuda::TouchedRows rows_;
   cuda::Memory<std::byte> workspace_;
   cuda::Memory<float> parameters_, gradients_, values_, value_gradients_, lookup_gradients_;
   cuda::Memory<float> predictions_, scale_;
-  std::vector<cuda::Memory<float>> tables_;
-  std::vector<const float*> table_pointers_;
   cuda::Memory<double> sums_;  ///< losses, totals of labels, of samples, and the squared norm
   cuda::Pinned<double> read_;  ///< the same after the last step
   std::size_t tasks_ = 0;
   std::vector<double> losses_;
   std::vector<float> deviations_;
 
-  // Rows of tables.
-  std::vector<cuda::TableRows> host_tables_;
-  cuda::Memory<cuda::TableRows> device_tables_;
-  cuda::Memory<cuda::LookupRows> lookups_;
-  cuda::Memory<std::uint32_t> sort_[4], counts_;
-  cuda::Memory<float> row_sums_, carries_;
-  cuda::SortedRows sorted_;
-  Index current_samples_ = 0;  ///< of the graph that is recorded
-
   // The optimiser.
-  std::vector<GroupRule> rules_;
-  std::vector<std::vector<double>> hyper_;  ///< hyper-parameters of each rule
+  cuda::StepSettings settings_;
   FreezeMask freeze_;
-  const cuda::RuleKernels* kernels_ = nullptr;
-  std::vector<cuda::Memory<float>> states_;  ///< state by state: dense, then each table
+  std::vector<State> states_;
   double max_norm_ = 0;
-  cuda::Memory<std::byte> settings_;
-  SettingsSlot slots_[2];
-  int next_slot_ = 0;
 
   ExecutionSchedule<float, Cuda> train_, predict_;
   std::map<GraphKey, cuda::GraphPtr> graphs_;

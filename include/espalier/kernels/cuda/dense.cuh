@@ -83,14 +83,14 @@ void dense_input_gradient(Device device, const float* w, View<const float> dy, V
 }
 
 void add_samples(Device device, View<const float> v, float* to) {
-  sum_columns<float>(device, "add_samples", v.rows, v.cols, kernels::Element{v}, AddTo{to});
+  sum_columns<float>(device, "add_samples", v.rows, v.cols, kernels::Element{v}, AddTo<float>{to});
 }
 
 void dense_weight_gradient(Device device, View<const float> dy, View<const float> x, float* dw,
                            float* db) {
   if (dy.rows <= kernels::few_outputs) {
     sum_columns<float>(device, "dense_weight_gradient", dy.rows * x.rows, x.cols,
-                       kernels::WeightTerm{dy, x}, AddTo{dw});
+                       kernels::WeightTerm{dy, x}, AddTo<float>{dw});
   } else {
     // Read as column-major, dW is dWᵀ = x dyᵀ.
     product(device, "dense_weight_gradient", x.rows, dy.rows, x.cols, {x.data, 1, x.stride},

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 
-#include "espalier/kernels/cuda/elementwise.cuh"
 #include "espalier/kernels/cuda/kernels.hpp"
 #include "espalier/kernels/cuda/launch.cuh"
 

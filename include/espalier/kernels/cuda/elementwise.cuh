@@ -10,10 +10,6 @@ namespace espalier::cuda {
 
 namespace kernels {
 
-ESPALIER_HD inline void put(float* to, float value, bool accumulate) {
-  *to = accumulate ? *to + value : value;
-}
-
 struct ActivationForward {
   Activation activation;
   View<const float> x;

@@ -5,7 +5,6 @@
 
 #include <cmath>
 
-#include "espalier/kernels/cuda/elementwise.cuh"
 #include "espalier/kernels/cuda/kernels.hpp"
 #include "espalier/kernels/cuda/launch.cuh"
 

@@ -177,10 +177,37 @@ void sum_columns(Device device, const char* name, Index rows, Index cols, F f, P
   each(device, name, rows, PutSum<T, Put>{rows, parts, sums, put});
 }
 
-/// Adds a sum to to[i].
+/// Adds a sum to to[i], or writes it there.
+template <class T>
 struct AddTo {
-  float* to;
-  ESPALIER_HD void operator()(Index i, float sum) const { to[i] += sum; }
+  T* to;
+  ESPALIER_HD void operator()(Index i, T sum) const { to[i] += sum; }
 };
+template <class T>
+struct PutTo {
+  T* to;
+  ESPALIER_HD void operator()(Index i, T sum) const { to[i] = sum; }
+};
+
+/// *to (+)= value.
+ESPALIER_HD inline void put(float* to, float value, bool accumulate) {
+  *to = accumulate ? *to + value : value;
+}
+
+/// The last i of `count` ≥ 1 whose first(i) is not after `x`; 0 if there is none. first()
+/// increases.
+template <class First, class X>
+ESPALIER_HD inline Index last_not_after(Index count, X x, First first) {
+  Index low = 0, high = count - 1;
+  while (low < high) {
+    const Index middle = (low + high + 1) / 2;
+    if (first(middle) <= x) {
+      low = middle;
+    } else {
+      high = middle - 1;
+    }
+  }
+  return low;
+}
 
 }  // namespace espalier::cuda

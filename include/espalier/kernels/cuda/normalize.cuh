@@ -5,7 +5,6 @@
 
 #include <cmath>
 
-#include "espalier/kernels/cuda/elementwise.cuh"
 #include "espalier/kernels/cuda/kernels.hpp"
 #include "espalier/kernels/cuda/launch.cuh"
 
@@ -111,10 +110,6 @@ struct SquareFromMean {
     return apart * apart;
   }
 };
-struct PutDeviation {
-  float* to;
-  ESPALIER_HD void operator()(Index i, float sum) const { to[i] = sum; }
-};
 
 struct BatchNormalize {
   View<const float> x;
@@ -187,7 +182,7 @@ void batch_moments(Device device, View<const float> x, float* moments) {
   sum_columns<float>(device, "batch_means", x.rows, x.cols, kernels::FromFirst{x},
                      kernels::PutMean{x, moments});
   sum_columns<float>(device, "batch_deviations", x.rows, x.cols, kernels::SquareFromMean{x, mean},
-                     kernels::PutDeviation{mean + x.rows});
+                     PutTo<float>{mean + x.rows});
 }
 
 void batch_normalize(Device device, View<const float> x, const float* gain, const float* shift,

@@ -13,30 +13,13 @@ namespace kernels {
 
 /// The lookup that has this entry: the last one whose first entry is not after it.
 ESPALIER_HD inline const LookupRows& lookup_of(const SortedRows& s, Index entry) {
-  int low = 0, high = s.lookup_count - 1;
-  while (low < high) {
-    const int middle = (low + high + 1) / 2;
-    if (s.lookups[middle].first_entry <= entry) {
-      low = middle;
-    } else {
-      high = middle - 1;
-    }
-  }
-  return s.lookups[low];
+  return s.lookups[last_not_after(s.lookup_count, entry,
+                                  [&](Index l) { return s.lookups[l].first_entry; })];
 }
 
 /// The sample to which value k of a pooled lookup belongs.
 ESPALIER_HD inline Index sample_of(const LookupRows& lookup, Index samples, Index k) {
-  Index low = 0, high = samples - 1;
-  while (low < high) {
-    const Index middle = (low + high + 1) / 2;
-    if (lookup.offsets[middle] <= k) {
-      low = middle;
-    } else {
-      high = middle - 1;
-    }
-  }
-  return low;
+  return last_not_after(samples, k, [&](Index j) { return lookup.offsets[j]; });
 }
 
 struct RowOfEntry {

@@ -71,56 +71,75 @@ using StreamPtr = std::unique_ptr<Stream, Release>;
 using GraphPtr = std::unique_ptr<Graph, Release>;
 using EventPtr = std::unique_ptr<Event, Release>;
 
-/// Owns an array of trivially copyable `T` in device memory, zeroed at first.
-template <class T>
-class Memory {
+/// Owns an array of trivially copyable `T`.
+template <class T, void* (*Allocate)(std::size_t, std::string_view), void (*Free)(void*) noexcept>
+class Array {
  public:
-  Memory() = default;
-  Memory(std::size_t size, std::string_view what)
-      : data_(size == 0 ? nullptr : static_cast<T*>(allocate(size * sizeof(T), what))),
+  Array() = default;
+  Array(std::size_t size, std::string_view what)
+      : data_(size == 0 ? nullptr : static_cast<T*>(Allocate(size * sizeof(T), what))),
         size_(size) {}
 
   [[nodiscard]] T* data() const { return data_.get(); }
   [[nodiscard]] std::size_t size() const { return size_; }
-  [[nodiscard]] bool empty() const { return size_ == 0; }
-
-  /// Copies `count` values from the host; returns when they may be changed.
-  void set(Stream* stream, const T* from, std::size_t count) {
-    copy_to_device(stream, data(), from, count * sizeof(T));
-    synchronize(stream);
-  }
-  void get(Stream* stream, T* to, std::size_t count) const {
-    copy_to_host(stream, to, data(), count * sizeof(T));
-    synchronize(stream);
-  }
 
  private:
-  struct Free {
-    void operator()(T* memory) const noexcept { release(static_cast<void*>(memory)); }
+  struct Delete {
+    void operator()(T* memory) const noexcept { Free(memory); }
   };
-  std::unique_ptr<T, Free> data_;
+  std::unique_ptr<T, Delete> data_;
   std::size_t size_ = 0;
 };
 
-/// Owns an array in pinned host memory.
+/// In device memory, zeroed at first.
 template <class T>
-class Pinned {
+class Memory : public Array<T, allocate, release> {
  public:
-  Pinned() = default;
-  Pinned(std::size_t size, std::string_view what)
-      : data_(size == 0 ? nullptr : static_cast<T*>(allocate_pinned(size * sizeof(T), what))),
-        size_(size) {}
+  using Array<T, allocate, release>::Array;
 
-  [[nodiscard]] T* data() const { return data_.get(); }
-  [[nodiscard]] std::size_t size() const { return size_; }
-  [[nodiscard]] T& operator[](std::size_t i) const { return data_.get()[i]; }
+  /// Copies `count` values from the host; returns when they may be changed.
+  void set(Stream* stream, const T* from, std::size_t count) {
+    copy_to_device(stream, this->data(), from, count * sizeof(T));
+    synchronize(stream);
+  }
+  void get(Stream* stream, T* to, std::size_t count) const {
+    copy_to_host(stream, to, this->data(), count * sizeof(T));
+    synchronize(stream);
+  }
+};
+
+/// In pinned host memory.
+template <class T>
+using Pinned = Array<T, allocate_pinned, release_pinned>;
+
+/// Copies from the host to the device that go on while the host prepares the next: two buffers in
+/// pinned memory take turns.
+class Staging {
+ public:
+  explicit Staging(std::size_t bytes = 0) {
+    for (Slot& slot : slots_) slot = {Pinned<std::byte>(bytes, "copies"), EventPtr(make_event())};
+  }
+
+  /// The buffer for the next copies, once those from it have run.
+  [[nodiscard]] std::byte* next() {
+    at_ = 1 - at_;
+    wait(slots_[at_].copied.get());
+    return slots_[at_].bytes.data();
+  }
+  /// After all copies from that buffer have been put on the stream.
+  void sent(Stream* stream) { record(slots_[at_].copied.get(), stream); }
+  /// Waits for all copies: the buffers may then be released.
+  void settle() {
+    for (Slot& slot : slots_) wait(slot.copied.get());
+  }
 
  private:
-  struct Free {
-    void operator()(T* memory) const noexcept { release_pinned(static_cast<void*>(memory)); }
+  struct Slot {
+    Pinned<std::byte> bytes;
+    EventPtr copied;
   };
-  std::unique_ptr<T, Free> data_;
-  std::size_t size_ = 0;
+  Slot slots_[2];
+  int at_ = 0;
 };
 
 }  // namespace cuda

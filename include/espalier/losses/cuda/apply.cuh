@@ -52,11 +52,6 @@ struct LossOfSample {
   }
 };
 
-struct PutDouble {
-  double* to;
-  ESPALIER_HD void operator()(Index i, double sum) const { to[i] = sum; }
-};
-
 template <class L>
 struct Predict {
   View<const float> z;
@@ -88,7 +83,7 @@ void apply_loss(Device device, const LossArguments& a) {
   if constexpr (Loss<L>) {
     sum_columns<double>(device, "loss", 1, a.z.cols,
                         kernels::LossOfSample<typename kernels::Spelled<L>::type>{a},
-                        kernels::PutDouble{a.value});
+                        PutTo<double>{a.value});
   }
 }
 

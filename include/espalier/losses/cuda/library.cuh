@@ -16,7 +16,7 @@ ESPALIER_CUDA_LOSSES(ESPALIER_CUDA_LOSS)
 void sum_label_weights(Device device, View<const float> labels, const float* weights,
                        double* totals) {
   sum_columns<double>(device, "sum_label_weights", labels.cols + 1, labels.rows,
-                      kernels::LabelWeight{labels, weights}, kernels::PutDouble{totals});
+                      kernels::LabelWeight{labels, weights}, PutTo<double>{totals});
 }
 
 }  // namespace espalier::cuda

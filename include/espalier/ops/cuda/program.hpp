@@ -2,6 +2,8 @@
 // What a `Program<float, Cuda>` is made of: parameters, kernels and losses on a GPU.
 #pragma once
 
+#include <type_traits>
+
 #include "espalier/kernels/cuda/kernels.hpp"
 #include "espalier/losses/cuda/apply.hpp"
 #include "espalier/losses/cuda/library.hpp"
@@ -13,25 +15,17 @@
 
 namespace espalier {
 
-// These merge microbatches, add auxiliary losses, or work on the host.
-template <>
-inline constexpr bool runs_on<ops::BatchMoments, Cuda> = false;
-template <>
-inline constexpr bool runs_on<ops::BatchNormalize, Cuda> = false;
-template <>
-inline constexpr bool runs_on<ops::GateDropout, Cuda> = false;
-template <>
-inline constexpr bool runs_on<ops::GateLoad, Cuda> = false;
-template <>
-inline constexpr bool runs_on<ops::LoadBalance, Cuda> = false;
-template <>
-inline constexpr bool runs_on<ops::Calibrate, Cuda> = false;
-template <>
-inline constexpr bool runs_on<ops::InversePropensity, Cuda> = false;
-template <>
-inline constexpr bool runs_on<ops::DoublyRobust, Cuda> = false;
-template <>
-inline constexpr bool runs_on<ops::Route, Cuda> = false;
+namespace detail {
+template <class T, class... Ts>
+inline constexpr bool is_one_of = (std::is_same_v<T, Ts> || ...);
+}  // namespace detail
+
+/// Operations that merge microbatches, add auxiliary losses, or work on the host.
+template <class Op>
+inline constexpr bool runs_on<Op, Cuda> =
+    !detail::is_one_of<Op, ops::BatchMoments, ops::BatchNormalize, ops::GateDropout, ops::GateLoad,
+                       ops::LoadBalance, ops::Calibrate, ops::InversePropensity, ops::DoublyRobust,
+                       ops::Route>;
 
 /// Parameters in device memory. `tables` itself is in host memory: operations read it when they
 /// launch their kernels.

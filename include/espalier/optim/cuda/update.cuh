@@ -60,16 +60,7 @@ struct UpdateRange {
 
 /// The table that has a row: the last one whose first row is not after it.
 ESPALIER_HD inline const TableRows& table_of(const TableRows* tables, int count, std::int32_t row) {
-  int low = 0, high = count - 1;
-  while (low < high) {
-    const int middle = (low + high + 1) / 2;
-    if (tables[middle].first_row <= row) {
-      low = middle;
-    } else {
-      high = middle - 1;
-    }
-  }
-  return tables[low];
+  return tables[last_not_after(count, row, [&](Index t) { return tables[t].first_row; })];
 }
 
 /// Whether the sum of a row's gradients is at this sorted entry.
@@ -117,11 +108,6 @@ struct SquareOfRow {
     }
     return sum;
   }
-};
-
-struct AddDouble {
-  double* to;
-  ESPALIER_HD void operator()(Index i, double sum) const { to[i] += sum; }
 };
 
 struct ClipScale {
@@ -186,13 +172,13 @@ const RuleKernels& rule_kernels(std::string_view name, bool stateless) {
 
 void add_squared_norm(Device device, const float* gradients, Index count, double* norm) {
   sum_columns<double>(device, "squared norm", 1, count, kernels::Square{gradients},
-                      kernels::AddDouble{norm});
+                      AddTo<double>{norm});
 }
 
 void add_squared_norm(Device device, const TableRows* tables, int table_count,
                       const SortedRows& sorted, double* norm) {
   sum_columns<double>(device, "squared norm of rows", 1, sorted.entries,
-                      kernels::SquareOfRow{tables, table_count, sorted}, kernels::AddDouble{norm});
+                      kernels::SquareOfRow{tables, table_count, sorted}, AddTo<double>{norm});
 }
 
 void clip_scale(Device device, const double* norm, double max_norm, float* scale) {
