@@ -13,13 +13,18 @@ endif()
 enable_language(CUDA)
 find_package(CUDAToolkit REQUIRED)
 
+# CMake does not know of every nvcc that it has C++20.
+function(espalier_compile_cuda_as_20 target)
+  if("cuda_std_20" IN_LIST CMAKE_CUDA_COMPILE_FEATURES)
+    target_compile_features(${target} PRIVATE cuda_std_20)
+  else()
+    target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:-std=c++20>")
+  endif()
+endfunction()
+
 add_library(espalier_cuda STATIC cmake/espalier_cuda.cu)
 add_library(espalier::cuda ALIAS espalier_cuda)
 set_target_properties(espalier_cuda PROPERTIES EXPORT_NAME cuda POSITION_INDEPENDENT_CODE ON CUDA_EXTENSIONS OFF)
-if("cuda_std_20" IN_LIST CMAKE_CUDA_COMPILE_FEATURES)
-  target_compile_features(espalier_cuda PRIVATE cuda_std_20)
-else()  # CMake does not know of every nvcc that it has C++20
-  target_compile_options(espalier_cuda PRIVATE -std=c++20)
-endif()
+espalier_compile_cuda_as_20(espalier_cuda)
 target_compile_options(espalier_cuda PRIVATE "$<$<BOOL:${ESPALIER_WERROR}>:SHELL:--Werror all-warnings>")
 target_link_libraries(espalier_cuda PUBLIC espalier CUDA::cudart_static)

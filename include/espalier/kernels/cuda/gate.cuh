@@ -23,31 +23,38 @@ __device__ inline float most_of_warp(float value) {
   return value;
 }
 
+/// Who computes a group of values: a thread alone, or the lanes of a warp, which share them.
+struct OneThread {
+  static constexpr int lane = 0, lanes = 1;
+  [[nodiscard]] __device__ float sum(float value) const { return value; }
+  [[nodiscard]] __device__ float most(float value) const { return value; }
+};
+struct OneWarp {
+  int lane;
+  static constexpr int lanes = lanes_of_warp;
+  [[nodiscard]] __device__ float sum(float value) const { return sum_of_warp(value); }
+  [[nodiscard]] __device__ float most(float value) const { return most_of_warp(value); }
+};
+
 struct SoftmaxForward {
   View<const float> x;
   Index groups, rows;  // rows of a group
   View<float> y;
+
+  __device__ void operator()(Index g, Index j) const { group(g, j, OneThread{}); }
+  __device__ void run(Index at, int lane) const { group(at % groups, at / groups, OneWarp{lane}); }
+
   /// Group g of column j.
-  ESPALIER_HD void operator()(Index g, Index j) const {
+  template <class Team>
+  __device__ void group(Index g, Index j, Team team) const {
     const float* const from = x.column(j) + g * rows;
     float* const to = y.column(j) + g * rows;
     float most = from[0], sum = 0;
-    for (Index i = 1; i < rows; ++i) most = from[i] > most ? from[i] : most;
-    for (Index i = 0; i < rows; ++i) sum += std::exp(from[i] - most);
-    const float scale = 1 / sum;
-    for (Index i = 0; i < rows; ++i) to[i] = std::exp(from[i] - most) * scale;
-  }
-  /// The same, by a warp.
-  __device__ void run(Index at, int lane) const {
-    const Index begin = at % groups * rows;
-    const float* const from = x.column(at / groups) + begin;
-    float* const to = y.column(at / groups) + begin;
-    float most = from[0], sum = 0;
-    for (Index i = lane; i < rows; i += lanes_of_warp) most = from[i] > most ? from[i] : most;
-    most = most_of_warp(most);
-    for (Index i = lane; i < rows; i += lanes_of_warp) sum += std::exp(from[i] - most);
-    const float scale = 1 / sum_of_warp(sum);  // NaN if a value is
-    for (Index i = lane; i < rows; i += lanes_of_warp) to[i] = std::exp(from[i] - most) * scale;
+    for (Index i = team.lane; i < rows; i += team.lanes) most = from[i] > most ? from[i] : most;
+    most = team.most(most);
+    for (Index i = team.lane; i < rows; i += team.lanes) sum += std::exp(from[i] - most);
+    const float scale = 1 / team.sum(sum);  // NaN if a value is
+    for (Index i = team.lane; i < rows; i += team.lanes) to[i] = std::exp(from[i] - most) * scale;
   }
 };
 
@@ -56,21 +63,18 @@ struct SoftmaxBackward {
   Index groups, rows;
   View<float> dx;
   bool accumulate;
-  ESPALIER_HD void operator()(Index g, Index j) const {
+
+  __device__ void operator()(Index g, Index j) const { group(g, j, OneThread{}); }
+  __device__ void run(Index at, int lane) const { group(at % groups, at / groups, OneWarp{lane}); }
+
+  template <class Team>
+  __device__ void group(Index g, Index j, Team team) const {
     const float *const value = y.column(j) + g * rows, *const d = dy.column(j) + g * rows;
     float* const to = dx.column(j) + g * rows;
     float dot = 0;
-    for (Index i = 0; i < rows; ++i) dot += value[i] * d[i];
-    for (Index i = 0; i < rows; ++i) put(to + i, value[i] * (d[i] - dot), accumulate);
-  }
-  __device__ void run(Index at, int lane) const {
-    const Index begin = at % groups * rows, j = at / groups;
-    const float *const value = y.column(j) + begin, *const d = dy.column(j) + begin;
-    float* const to = dx.column(j) + begin;
-    float dot = 0;
-    for (Index i = lane; i < rows; i += lanes_of_warp) dot += value[i] * d[i];
-    dot = sum_of_warp(dot);
-    for (Index i = lane; i < rows; i += lanes_of_warp)
+    for (Index i = team.lane; i < rows; i += team.lanes) dot += value[i] * d[i];
+    dot = team.sum(dot);
+    for (Index i = team.lane; i < rows; i += team.lanes)
       put(to + i, value[i] * (d[i] - dot), accumulate);
   }
 };
@@ -112,27 +116,29 @@ struct MixBackward {
   }
 };
 
+/// Small groups by threads, large ones by warps.
+template <class F>
+void each_group(Device device, const char* name, Index groups, Index cols, Index rows, F f) {
+  if (rows <= small_group) {
+    each_element(device, name, groups, cols, f);
+  } else {
+    each_warp(device, name, groups * cols, f);
+  }
+}
+
 }  // namespace kernels
 
 void softmax_forward(Device device, View<const float> x, Index groups, View<float> y) {
   const Index rows = x.rows / groups;
-  const kernels::SoftmaxForward f{x, groups, rows, y};
-  if (rows <= kernels::small_group) {
-    each_element(device, "softmax_forward", groups, y.cols, f);
-  } else {
-    each_warp(device, "softmax_forward", groups * y.cols, f);
-  }
+  kernels::each_group(device, "softmax_forward", groups, y.cols, rows,
+                      kernels::SoftmaxForward{x, groups, rows, y});
 }
 
 void softmax_backward(Device device, View<const float> y, View<const float> dy, Index groups,
                       View<float> dx, bool accumulate) {
   const Index rows = y.rows / groups;
-  const kernels::SoftmaxBackward f{y, dy, groups, rows, dx, accumulate};
-  if (rows <= kernels::small_group) {
-    each_element(device, "softmax_backward", groups, y.cols, f);
-  } else {
-    each_warp(device, "softmax_backward", groups * y.cols, f);
-  }
+  kernels::each_group(device, "softmax_backward", groups, y.cols, rows,
+                      kernels::SoftmaxBackward{y, dy, groups, rows, dx, accumulate});
 }
 
 void mix_forward(Device device, View<const float> experts, View<const float> gates, View<float> y,

@@ -94,7 +94,7 @@ template <class F>
 struct OfMatrix {
   Index rows;
   F f;
-  ESPALIER_HD void operator()(Index at) const {
+  __device__ void operator()(Index at) const {
     if (at <= 0xFFFFFFFF) {  // a division of 64 bits takes several times as long
       const auto i = static_cast<std::uint32_t>(at), n = static_cast<std::uint32_t>(rows);
       f(static_cast<Index>(i % n), static_cast<Index>(i / n));
