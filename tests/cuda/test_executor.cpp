@@ -42,7 +42,7 @@ struct Both {
         max_norm(clip) {
     esp::initialize(cpu.plan(), 1, cpu.parameters());
     cpu.prepare(optimizer, freeze, groups);
-    gpu.prepare(optimizer, freeze, groups, max_norm);
+    gpu.prepare(optimizer, freeze, groups);
     gpu.set_parameters(cpu.parameters());
   }
 
@@ -55,7 +55,7 @@ struct Both {
       return std::vector<double>(losses.begin(), losses.end());
     }();
     const double norm = cpu.update(update, max_norm);
-    gpu.step(batch, weights, static_cast<std::uint64_t>(step), update);
+    gpu.step(batch, weights, static_cast<std::uint64_t>(step), update, max_norm);
     const auto losses = gpu.losses();
     for (std::size_t k = 0; k < expected.size(); ++k) {
       if (std::isnan(expected[k]))

@@ -69,8 +69,8 @@ TEST_CASE("trainer: metrics and losses are over the whole split, whatever the ba
     if (w == w) squares += (mu - w) * (mu - w), ++watched;
   }
   CHECK(p.losses.empty());
-  esp::TrainExecutor<float> executor(esp::program_of<Bottom, float, esp::Cpu>(),
-                                     trainer.features().vocabulary_rows(), 100, 2);
+  esp::CpuExecutor executor(esp::program_of<Bottom, float, esp::Cpu>(),
+                            {trainer.features().vocabulary_rows(), 100, 2});
   executor.parameters().copy_from(trainer.parameters());
   const esp::Predictions scored =
       esp::predict_with_losses(executor, trainer.features().encode(data));

@@ -9,10 +9,15 @@
 #include <vector>
 
 #include "espalier/core/config.hpp"
+#include "espalier/data/batch.hpp"
 #include "espalier/exec/balance_option.hpp"
-#include "espalier/exec/executor.hpp"
+#include "espalier/ops/cpu/program.hpp"
+#include "espalier/passes/schedule.hpp"
 
 namespace espalier {
+
+template <class T>
+class TrainExecutor;
 
 /// Type-erased TaskGradientPass for the trainer, in single precision.
 struct AggregatorFactory {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `predict()`, `report_of()`: predictions and metrics for a whole dataset, with a TrainExecutor.
+// `predict()`, `report_of()`: predictions and metrics for a whole dataset, with the executor of a
+// trainer.
 #pragma once
 
 #include <algorithm>
@@ -12,7 +13,7 @@
 #include "espalier/core/config.hpp"
 #include "espalier/data/encoded.hpp"
 #include "espalier/data/prefetch.hpp"
-#include "espalier/exec/executor.hpp"
+#include "espalier/exec/executor_interface.hpp"
 #include "espalier/exec/predictions.hpp"
 #include "espalier/metrics/evaluate.hpp"
 
@@ -21,7 +22,7 @@ namespace espalier {
 namespace predict_detail {
 
 /// `loss_sums`, `weight_sums`: see TrainExecutor::predict().
-[[nodiscard]] ESPALIER_COLD inline Predictions predict(TrainExecutor<float>& executor,
+[[nodiscard]] ESPALIER_COLD inline Predictions predict(ExecutorInterface& executor,
                                                        const EncodedData& data,
                                                        std::span<double> loss_sums,
                                                        std::span<double> weight_sums) {
@@ -47,12 +48,12 @@ namespace predict_detail {
 }  // namespace predict_detail
 
 /// Predictions for every sample, in the labels' units.
-[[nodiscard]] inline Predictions predict(TrainExecutor<float>& executor, const EncodedData& data) {
+[[nodiscard]] inline Predictions predict(ExecutorInterface& executor, const EncodedData& data) {
   return predict_detail::predict(executor, data, {}, {});
 }
 
 /// Also computes mean losses over the labelled samples.
-[[nodiscard]] inline Predictions predict_with_losses(TrainExecutor<float>& executor,
+[[nodiscard]] inline Predictions predict_with_losses(ExecutorInterface& executor,
                                                      const EncodedData& data) {
   const std::size_t tasks = executor.plan().tasks.size();
   std::vector<double> loss_sums(tasks, 0.0), weight_sums(tasks, 0.0);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "espalier/core/file.hpp"
+#include "espalier/exec/executor_interface.hpp"
 #include "espalier/exec/gradient_probe.hpp"
 #include "espalier/report/diagnosis_chart.hpp"
 #include "espalier/report/gate_usage.hpp"
@@ -32,12 +33,13 @@ class Diagnosis {
   /// `file`: .jsonl or .csv; the image is written next to it. `last_step`: the last step of a
   /// resumed run; earlier rows and that row are kept. 0 starts a new file. `executor` must outlive
   /// it.
-  ESPALIER_COLD Diagnosis(const Program<T, Cpu>& program, TrainExecutor<T>& executor,
+  ESPALIER_COLD Diagnosis(const Program<T, Cpu>& program, ExecutorInterface& executor,
                           std::string file, std::int64_t last_step)
       : plan_(program.plan),
         file_(std::move(file)),
-        probe_(executor),
-        gates_(program, executor.parameters()) {
+        executor_(executor),
+        probe_(executor.on_cpu()),
+        gates_(program, executor.on_cpu().parameters()) {
     if (last_step == 0 || !file_exists(file_)) return;
     const History before = History::read(file_);
     for (const HistoryRow& row : before.rows()) {
@@ -49,6 +51,7 @@ class Diagnosis {
   /// model learns.
   ESPALIER_COLD const HistoryRow& measure(const Batch<T>& batch, std::span<const double> weights,
                                           std::uint64_t key, int epoch, std::int64_t step) {
+    static_cast<void>(executor_.on_cpu());  // up to date
     HistoryRow row;
     row.epoch = epoch;
     row.step = step;
@@ -93,6 +96,7 @@ class Diagnosis {
  private:
   PlanView plan_;
   std::string file_;
+  ExecutorInterface& executor_;
   GradientProbe<T> probe_;
   GateUsage<T> gates_;
   History history_;
@@ -102,8 +106,8 @@ class Diagnosis {
 template <class T>
 struct DiagnoseFunctions {
   static std::shared_ptr<Diagnosis<T>> make_one(const Program<T, Cpu>& program,
-                                                TrainExecutor<T>& executor, const std::string& file,
-                                                std::int64_t last_step) {
+                                                ExecutorInterface& executor,
+                                                const std::string& file, std::int64_t last_step) {
     return std::make_shared<Diagnosis<T>>(program, executor, file, last_step);
   }
   static const HistoryRow& measure_one(Diagnosis<T>& diagnosis, const Batch<T>& batch,

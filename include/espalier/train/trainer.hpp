@@ -14,7 +14,8 @@
 #include "espalier/data/dataset.hpp"
 #include "espalier/data/features.hpp"
 #include "espalier/exec/aggregator_factory.hpp"
-#include "espalier/exec/executor.hpp"
+#include "espalier/exec/cpu_executor.hpp"
+#include "espalier/exec/executor_interface.hpp"
 #include "espalier/exec/predictions.hpp"
 #include "espalier/model/saved_metrics.hpp"
 #include "espalier/report/diagnosis.hpp"
@@ -32,9 +33,10 @@ class PlanTrainer {
   using CpuProgram = Program<float, Cpu>;
 
   /// Throws ConfigError for invalid options. `evaluate_task`: evaluate() for the label kinds of the
-  /// tasks.
+  /// tasks. `make`: makes the executor; the CPU's by default.
   PlanTrainer(const CpuProgram& program, TrainerOptions options,
-              Evaluate evaluate_task = &espalier::evaluate<>);
+              Evaluate evaluate_task = &espalier::evaluate<>,
+              MakeExecutor make = &ExecutorOf<Cpu>::make_any);
   PlanTrainer(PlanTrainer&&) noexcept;
   PlanTrainer& operator=(PlanTrainer&&) noexcept;
   ~PlanTrainer();
@@ -93,8 +95,8 @@ class PlanTrainer {
     if (!executor_) throw ConfigError("the model has no weights yet: call fit() or load() first");
   }
 
-  [[nodiscard]] std::unique_ptr<TrainExecutor<float>> make_executor(const Features& features,
-                                                                    Index batch) const;
+  [[nodiscard]] std::unique_ptr<ExecutorInterface> make_executor(const Features& features,
+                                                                 Index batch) const;
 
   [[nodiscard]] bool out_of_patience(const LoopState& loop) const {
     return options_.patience > 0 && loop.best_epoch > 0 &&
@@ -105,7 +107,7 @@ class PlanTrainer {
     return loop.stopped || loop.epoch >= options_.epochs;
   }
 
-  [[nodiscard]] RunParts parts(TrainExecutor<float>& executor, Parameters<float>& best,
+  [[nodiscard]] RunParts parts(ExecutorInterface& executor, Parameters<float>& best,
                                const Splits& splits) const;
 
   void save_state(const Splits& splits, const LoopState& loop);
@@ -145,10 +147,11 @@ class PlanTrainer {
   CpuProgram program_;
   TrainerOptions options_;
   Evaluate evaluate_;
+  MakeExecutor make_;
   Monitor monitor_;
   Features features_;
   std::vector<double> base_weights_;  ///< weights of the tasks in the plan
-  std::unique_ptr<TrainExecutor<float>> executor_;
+  std::unique_ptr<ExecutorInterface> executor_;
   std::unique_ptr<Parameters<float>> best_;
   SavedMetrics metrics_;  ///< of the current weights on the validation split
   std::optional<LossWeighting> balance_;
@@ -170,12 +173,15 @@ class PlanTrainer {
 ///         {.epochs = 20, .batch_size = 512, .optimizer = Adam{.learning_rate = 1e-3}}};
 ///     trainer.fit(train, valid);
 ///     std::cout << trainer.evaluate(test);
-template <class Model>
+///
+/// `Device`: Cpu, or Cuda with <espalier/cuda.hpp>.
+template <class Model, class Device = Cpu>
 class Trainer : public PlanTrainer {
  public:
   ESPALIER_COLD explicit Trainer(TrainerOptions options = {})
       : PlanTrainer(program_of<Model, float, Cpu>(), std::move(options),
-                    evaluate_of(typename detail::Fold<Model>::TaskList{})) {
+                    evaluate_of(typename detail::Fold<Model>::TaskList{}),
+                    ExecutorOf<Device>::template make<Model>) {
     require_nan();
   }
 

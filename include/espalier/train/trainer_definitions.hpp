@@ -36,10 +36,11 @@ namespace espalier {
 
 ESPALIER_COLD ESPALIER_INLINE PlanTrainer::PlanTrainer(const CpuProgram& program,
                                                        TrainerOptions options,
-                                                       Evaluate evaluate_task)
+                                                       Evaluate evaluate_task, MakeExecutor make)
     : program_(program),
       options_(std::move(options)),
       evaluate_(evaluate_task),
+      make_(make),
       monitor_(program.plan, options_.monitor, grouping(), evaluate_task),
       features_(program.plan.schema, options_.sample_weight, options_.group) {
   check_options(options_);
@@ -88,7 +89,7 @@ ESPALIER_COLD ESPALIER_INLINE FitResult PlanTrainer::fit(const Dataset& train,
 
   const Index batch = (std::min)(options_.batch_size, splits.train.size());
   const bool anew = !resumed && !executor_;
-  std::unique_ptr<TrainExecutor<float>> fresh;
+  std::unique_ptr<ExecutorInterface> fresh;
   if (resumed || !executor_ || executor_->capacity() < batch) {
     fresh = make_executor(features, batch);
     if (anew) {
@@ -96,20 +97,21 @@ ESPALIER_COLD ESPALIER_INLINE FitResult PlanTrainer::fit(const Dataset& train,
       start_heads(program_, splits.train, fresh->parameters().dense.span());
     }
     if (!resumed && executor_) fresh->parameters().copy_from(executor_->parameters());
+    fresh->changed();
   }
-  TrainExecutor<float>& executor = fresh ? *fresh : *executor_;
-  executor.clear_gradient();
+  ExecutorInterface& executor = fresh ? *fresh : *executor_;
   executor.prepare(options_.optimizer, options_.freeze, options_.groups, options_.average);
   LossWeighting balance = options_.balance;
   balance.reset(base_weights_);
   std::unique_ptr<AggregatorFactory::Pass> task_gradients;
   if (const AggregatorFactory* factory = options_.balance.aggregator_factory()) {
-    task_gradients = factory->make(executor, options_.balance_on, *balance.gradients());
+    task_gradients = executor.aggregate(*factory, options_.balance_on, *balance.gradients());
   }
   auto best = std::make_unique<Parameters<float>>(executor.parameters());
   LoopState loop;
   if (resumed) {
     loop = files->load(*resumed, parts(executor, *best, splits), balance, batch);
+    executor.changed();
     if (loop.out_of_patience) loop.stopped = out_of_patience(loop);  // patience may be longer now
     if (!finished(loop)) require_writable_files(options_);
   }
@@ -145,6 +147,7 @@ ESPALIER_COLD ESPALIER_INLINE FitResult PlanTrainer::fit(const Dataset& train,
       executor_.reset();
     } else {
       executor_->parameters().copy_from(*best_);
+      executor_->changed();
       metrics_ = loop.best_metrics;
     }
     throw;
@@ -183,6 +186,7 @@ ESPALIER_INLINE void PlanTrainer::load(const std::string& path) {
   restore_features(file, program_.plan, features);
   auto executor = make_executor(features, (std::min)(options_.batch_size, Index{4096}));
   load_parameters(file, program_.plan, executor->parameters());
+  executor->changed();
   SavedMetrics metrics = load_metrics(file);
   features_ = std::move(features);
   executor_ = std::move(executor);
@@ -194,10 +198,10 @@ ESPALIER_INLINE const Parameters<float>& PlanTrainer::parameters() const {
   return executor_->parameters();
 }
 
-ESPALIER_COLD ESPALIER_INLINE std::unique_ptr<TrainExecutor<float>> PlanTrainer::make_executor(
+ESPALIER_COLD ESPALIER_INLINE std::unique_ptr<ExecutorInterface> PlanTrainer::make_executor(
     const Features& features, Index batch) const {
-  auto made = std::make_unique<TrainExecutor<float>>(program_, features.vocabulary_rows(), batch,
-                                                     options_.threads, options_.precision.device());
+  auto made =
+      make_(program_, {features.vocabulary_rows(), batch, options_.threads, options_.precision});
   std::vector<float> deviations;
   for (const LabelState& label : features.state().labels)
     deviations.push_back(static_cast<float>(label.scale.deviation));
@@ -205,7 +209,7 @@ ESPALIER_COLD ESPALIER_INLINE std::unique_ptr<TrainExecutor<float>> PlanTrainer:
   return made;
 }
 
-ESPALIER_INLINE RunParts PlanTrainer::parts(TrainExecutor<float>& executor, Parameters<float>& best,
+ESPALIER_INLINE RunParts PlanTrainer::parts(ExecutorInterface& executor, Parameters<float>& best,
                                             const Splits& splits) const {
   return {program_, options_,           executor.parameters(), executor.optimizer_state(),
           best,     executor.average(), splits.train.size(),   splits.valid.size()};
@@ -293,7 +297,10 @@ ESPALIER_COLD ESPALIER_INLINE FitResult PlanTrainer::run(const Splits& splits, L
   const bool choose = loop.best_epoch > 0;
   const bool saved = options_.checkpoint.empty() || (over && file_exists(options_.checkpoint));
   if (!saved && (choose || splits.valid.size() == 0)) save_checkpoint(loop);
-  if (choose && options_.restore_best) executor_->parameters().copy_from(*best_);
+  if (choose && options_.restore_best) {
+    executor_->parameters().copy_from(*best_);
+    executor_->changed();
+  }
   const bool best_are_there =
       options_.restore_best || (loop.best_epoch == loop.epoch && loop.position == 0);
   if (best_are_there) metrics_ = loop.best_metrics;
@@ -327,12 +334,16 @@ ESPALIER_INLINE void PlanTrainer::learn(const Batch<float>& batch, LoopState& lo
   ++loop.step;
   const std::uint64_t key = mix(options_.seed, static_cast<std::uint64_t>(loop.step));
   if (diagnosis_ && (loop.step - 1) % options_.diagnose_every == 0) diagnose(batch, loop, key);
-  const auto losses =
-      task_gradients_
-          ? task_gradients_->forward_backward(batch, weights_, key, *balance_->gradients())
-          : executor_->forward_backward(batch, weights_, key, current ? +weigh : nullptr, this);
+  const UpdateStep update{loop.step, rate_, 1};
+  std::span<const double> losses;
+  if (task_gradients_) {
+    losses = task_gradients_->forward_backward(batch, weights_, key, *balance_->gradients());
+    executor_->update(update, options_.max_gradient_norm);
+  } else {
+    losses = executor_->step(batch, weights_, key, current ? +weigh : nullptr, this, update,
+                             options_.max_gradient_norm);
+  }
   require_finite(program_.plan, losses, batch, loop);
-  executor_->update({loop.step, rate_, 1}, options_.max_gradient_norm);
   balance_->observe(losses);
   loop.add(losses, batch.size);
   loop.position += batch.size;

@@ -2,6 +2,7 @@
 // `CudaTrainExecutor`: runs a plan's schedule on a GPU, a step as one launch of a recorded graph.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <compare>
 #include <cstddef>
@@ -15,6 +16,7 @@
 #include "espalier/exec/cuda/step_settings.hpp"
 #include "espalier/exec/cuda/touched_rows.hpp"
 #include "espalier/exec/freeze_mask.hpp"
+#include "espalier/exec/optimizer_state.hpp"
 #include "espalier/exec/parameters.hpp"
 #include "espalier/ops/cuda/program.hpp"
 #include "espalier/optim/adam.hpp"
@@ -26,8 +28,9 @@
 namespace espalier {
 
 /// Trains one model on one GPU, in fp32. The batch is one microbatch. Sums have a fixed order: the
-/// same bits in every run on a device. Not on a GPU yet: operations that merge microbatches
-/// (BatchNorm), auxiliary losses, moving averages of parameters.
+/// same bits in every run on a device. Functions return before their work has run, unless they
+/// return its results. Not on a GPU yet: operations that merge microbatches (BatchNorm), auxiliary
+/// losses, moving averages of parameters.
 class CudaTrainExecutor {
  public:
   using CudaProgram = Program<float, Cuda>;
@@ -97,14 +100,24 @@ class CudaTrainExecutor {
     graphs_.clear();
   }
 
-  /// Sets the optimiser, and resets its state. `max_norm` > 0 clips the gradients' global norm.
-  /// Throws ConfigError, also for an optimiser that espalier::cuda does not have. Without a call,
-  /// the first step prepares Adam.
+  /// The optimiser's state. `state` must be of the same optimiser, plan and rows.
+  ESPALIER_COLD void set_state(const OptimizerState<float>& state) {
+    each_state(state, [this](cuda::Memory<float>& memory, const Buffer<float>& from) {
+      memory.set(stream_.get(), from.data(), from.size());
+    });
+  }
+  ESPALIER_COLD void get_state(OptimizerState<float>& state) {
+    each_state(state, [this](const cuda::Memory<float>& memory, Buffer<float>& to) {
+      memory.get(stream_.get(), to.data(), to.size());
+    });
+  }
+
+  /// Sets the optimiser, and resets its state. Throws ConfigError, also for an optimiser that
+  /// espalier::cuda does not have. Without a call, the first step prepares Adam.
   ESPALIER_COLD void prepare(const Optimizer& optimizer, std::span<const std::string> freeze,
-                             std::span<const ParameterGroup> groups = {}, double max_norm = 0) {
+                             std::span<const ParameterGroup> groups = {}) {
     settings_ = cuda::StepSettings(tasks_, group_rules(optimizer, groups));
     freeze_ = FreezeMask(plan(), freeze, groups);
-    max_norm_ = max_norm;
     states_.clear();
     for (int s = 0; s < optimizer.states(); ++s) {
       const auto initial = static_cast<float>(optimizer.initial_state(s));
@@ -121,16 +134,37 @@ class CudaTrainExecutor {
     graphs_.clear();
   }
 
-  /// One step: the forward pass, losses, the backward pass, and an update of the parameters.
-  /// Returns before it has run. Each loss is a weighted mean over the task's labelled samples.
+  /// One step: the forward pass, losses, the backward pass, and an update of the parameters. Each
+  /// loss is a weighted mean over the task's labelled samples. `max_norm` > 0 clips the gradients'
+  /// global norm.
   void step(const Batch<float>& batch, std::span<const double> weights, std::uint64_t key,
-            const UpdateStep& step) {
-    run(batch, weights, key, step, Kind::step);
+            const UpdateStep& step, double max_norm = 0) {
+    clip(max_norm);
+    begin(batch);
+    set(weights, key, step);
+    launch(Work::step);
   }
-  /// The same without the update: the gradients stay, see get_gradient().
+  /// The same for weights that depend on the step's losses: waits for these between the passes.
+  void weighed_step(const Batch<float>& batch, std::span<const double> weights, std::uint64_t key,
+                    const UpdateStep& step, double max_norm,
+                    void (*weigh)(void* context, std::span<const double> losses,
+                                  std::span<double> weights),
+                    void* weigh_context) {
+    clip(max_norm);
+    begin(batch);
+    set(weights, key, step);
+    launch(Work::losses);
+    std::vector<double> weighed(weights.begin(), weights.end());
+    weigh(weigh_context, losses(), weighed);
+    set(weighed, key, step);
+    launch(Work::backward_and_update);
+  }
+  /// A step without the update: the gradients stay, see get_gradient().
   void forward_backward(const Batch<float>& batch, std::span<const double> weights,
                         std::uint64_t key) {
-    run(batch, weights, key, {}, Kind::gradient);
+    begin(batch);
+    set(weights, key, {});
+    launch(Work::gradient);
   }
 
   /// Waits for the last step, and returns its losses: NaN for a task without labels in its batch.
@@ -147,8 +181,11 @@ class CudaTrainExecutor {
     return max_norm_ > 0 ? std::sqrt(read_.data()[2 * tasks_ + 1]) : 0;
   }
 
-  /// Inference: out[k] receives outputs × size predictions of task k, sample by sample.
-  void predict(const Batch<float>& batch, std::span<float* const> out) {
+  /// Inference: out[k] receives outputs × size predictions of task k, sample by sample. If
+  /// `loss_sums` is not empty, adds each task's weighted sum of losses to it, and the weights of
+  /// its labelled samples to `weight_sums`.
+  void predict(const Batch<float>& batch, std::span<float* const> out,
+               std::span<double> loss_sums = {}, std::span<double> weight_sums = {}) {
     std::size_t values = 0;
     for (const TaskInfo& task : plan().tasks) values += static_cast<std::size_t>(task.outputs);
     if (predictions_.size() < values * static_cast<std::size_t>(capacity())) {
@@ -156,7 +193,10 @@ class CudaTrainExecutor {
           cuda::Memory<float>(values * static_cast<std::size_t>(capacity()), "predictions");
       graphs_.clear();
     }
-    run(batch, {}, 0, {}, Kind::predict);
+    begin(batch);
+    const bool with_losses = !loss_sums.empty();
+    if (with_losses) set(std::vector<double>(tasks_, 1.0), 0, {});
+    launch(with_losses ? Work::evaluate : Work::predict);
     std::size_t at = 0;
     for (std::size_t k = 0; k < tasks_; ++k) {
       const auto count = static_cast<std::size_t>(plan().tasks[k].outputs * batch.size);
@@ -164,20 +204,32 @@ class CudaTrainExecutor {
       at += count;
     }
     cuda::synchronize(stream_.get());
+    for (std::size_t k = 0; k < tasks_ && with_losses; ++k) {
+      loss_sums[k] += read_.data()[k];
+      weight_sums[k] += read_.data()[tasks_ + k];
+    }
   }
 
   /// Number of nodes of the graph of a step for batches of that size, once one has run; else 0.
   [[nodiscard]] std::size_t graph_nodes(Index samples, bool weighted = false) const {
-    const auto found = graphs_.find({samples, weighted, Kind::step});
+    const auto found = graphs_.find({samples, weighted, Work::step});
     return found == graphs_.end() ? 0 : cuda::nodes(found->second.get());
   }
 
  private:
-  enum class Kind : std::uint8_t { step, gradient, predict };
+  /// What a graph does with the batch.
+  enum class Work : std::uint8_t {
+    step,
+    gradient,             ///< a step without the update
+    losses,               ///< the forward pass and the losses of a step
+    backward_and_update,  ///< the rest of it
+    predict,
+    evaluate,  ///< predict, and the losses
+  };
   struct GraphKey {
     Index samples;
     bool weighted;
-    Kind kind;
+    Work work;
     friend auto operator<=>(const GraphKey&, const GraphKey&) = default;
   };
   /// One number per parameter that the optimiser keeps.
@@ -228,6 +280,9 @@ class CudaTrainExecutor {
     predict_ = forward_schedule(program_, false);
     predict_.steps.push_back(add(Phase::forward, "predict",
                                  [](CudaTrainExecutor& e, const C& c) { e.all_predictions(c); }));
+    predict_.steps.push_back(start);
+    predict_.steps.back().phase = Phase::loss;
+    predict_.steps.push_back(losses);
   }
 
   void all_losses(const C& c) {
@@ -326,8 +381,14 @@ class CudaTrainExecutor {
     }
   }
 
-  void run(const Batch<float>& batch, std::span<const double> weights, std::uint64_t key,
-           const UpdateStep& step, Kind kind) {
+  void clip(double max_norm) {
+    if (max_norm == max_norm_) return;
+    max_norm_ = max_norm;
+    graphs_.clear();
+  }
+
+  /// Puts the copy of a batch on the stream.
+  void begin(const Batch<float>& batch) {
     if (batch.size < 1 || batch.size > capacity()) {
       throw_error<ConfigError>(
           {"a batch has ", batch.size, " samples, expected 1 to ", capacity()});
@@ -338,28 +399,26 @@ class CudaTrainExecutor {
       graphs_.clear();
     }
     batch_.copy(batch, stream_.get());
-    if (kind != Kind::predict) {
-      if (!settings_.made()) prepare(Adam{}, {});
-      settings_.copy(weights, key, step, stream_.get());
-    }
-    cuda::GraphPtr& graph = graphs_[{batch.size, batch.weights != nullptr, kind}];
-    if (!graph) graph = record(batch_.of(batch.size, batch.weights != nullptr), kind);
+    samples_ = batch.size;
+    weighted_ = batch.weights != nullptr;
+  }
+
+  void set(std::span<const double> weights, std::uint64_t key, const UpdateStep& step) {
+    if (!settings_.made()) prepare(Adam{}, {});
+    settings_.copy(weights, key, step, stream_.get());
+  }
+
+  void launch(Work work) {
+    cuda::GraphPtr& graph = graphs_[{samples_, weighted_, work}];
+    if (!graph) graph = record(work);
     cuda::launch(graph.get(), stream_.get());
   }
 
-  [[nodiscard]] ESPALIER_COLD cuda::GraphPtr record(const Batch<float>& batch, Kind kind) {
-    const C c = context(batch, kind != Kind::predict);
-    const auto& schedule = kind == Kind::predict ? predict_ : train_;
+  [[nodiscard]] ESPALIER_COLD cuda::GraphPtr record(Work work) {
+    const Batch<float> batch = batch_.of(samples_, weighted_);
     cuda::begin_capture(stream_.get());
     try {
-      if (kind != Kind::predict)
-        cuda::clear(c.device.stream, gradients_.data(), gradients_.size() * sizeof(float));
-      for (const auto& step : schedule.steps) step.run_on(c);
-      if (kind == Kind::step) update(c.device, batch.size);
-      if (kind != Kind::predict) {
-        cuda::copy_to_host(c.device.stream, read_.data(), sums_.data(),
-                           sums_.size() * sizeof(double));
-      }
+      submit(work, batch);
     } catch (...) {
       static_cast<void>(cuda::GraphPtr(cuda::end_capture(stream_.get())));
       throw;
@@ -367,9 +426,46 @@ class CudaTrainExecutor {
     return cuda::GraphPtr(cuda::end_capture(stream_.get()));
   }
 
+  void submit(Work work, const Batch<float>& batch) {
+    const bool training = work != Work::predict && work != Work::evaluate;
+    const C c = context(batch, training);
+    const auto run = [&](std::span<const Step<float, Cuda>> steps) {
+      for (const auto& step : steps) step.run_on(c);
+    };
+    const std::span<const Step<float, Cuda>> steps = (training ? train_ : predict_).steps;
+    const auto losses = static_cast<std::size_t>(
+        std::find_if(steps.begin(), steps.end(),
+                     [](const auto& step) { return step.phase == Phase::loss; }) -
+        steps.begin());
+    if (work != Work::backward_and_update) run(steps.first(losses));
+    if (work == Work::losses) run(steps.subspan(losses, 1));
+    if (work == Work::evaluate) run(steps.subspan(losses));
+    if (training && work != Work::losses) {
+      cuda::clear(c.device.stream, gradients_.data(), gradients_.size() * sizeof(float));
+      run(steps.subspan(losses));
+      if (work != Work::gradient) update(c.device, batch.size);
+    }
+    if (work != Work::predict) {
+      cuda::copy_to_host(c.device.stream, read_.data(), sums_.data(),
+                         sums_.size() * sizeof(double));
+    }
+  }
+
+  /// Calls visit(memory, buffer) for each state's dense values and tables, here and in `state`.
+  template <class HostState, class Visit>
+  void each_state(HostState& state, Visit visit) {
+    for (std::size_t s = 0; s < states_.size(); ++s) {
+      visit(states_[s].dense, state.dense[s]);
+      for (std::size_t t = 0; t < states_[s].tables.size(); ++t)
+        visit(states_[s].tables[t], state.tables[s][t]);
+    }
+  }
+
   CudaProgram program_;
   cuda::StreamPtr stream_;
   cuda::DeviceBatch batch_;
+  Index samples_ = 0;      ///< of the last batch
+  bool weighted_ = false;  ///< whether it has sample weights
   cuda::TouchedRows rows_;
   cuda::Memory<std::byte> workspace_;
   cuda::Memory<float> parameters_, gradients_, values_, value_gradients_, lookup_gradients_;

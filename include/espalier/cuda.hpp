@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// `Trainer<Model, Cuda>`: training on an NVIDIA GPU. Link espalier::cuda.
+#pragma once
+
+#include "espalier/espalier.hpp"
+#include "espalier/exec/cuda/executor.hpp"

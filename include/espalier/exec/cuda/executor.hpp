@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+// `CudaExecutor`: the GPU's CudaTrainExecutor behind ExecutorInterface, for `Trainer<Model, Cuda>`.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "espalier/balance/gradient_method.hpp"
+#include "espalier/core/config.hpp"
+#include "espalier/core/error.hpp"
+#include "espalier/exec/cuda/train_executor.hpp"
+#include "espalier/exec/executor.hpp"
+#include "espalier/exec/executor_interface.hpp"
+#include "espalier/optim/sgd.hpp"
+
+namespace espalier {
+
+/// Keeps a copy of the parameters in the host's memory, which is brought up to date when it is
+/// read.
+class CudaExecutor final : public ExecutorInterface {
+ public:
+  /// `program`: the same model's for the CPU, for diagnosis. Throws as CudaTrainExecutor does, and
+  /// ConfigError for a precision other than fp32.
+  ESPALIER_COLD CudaExecutor(const Program<float, Cuda>& of, const Program<float, Cpu>& program,
+                             ExecutorSettings settings)
+      : cpu_program_(program),
+        settings_(std::move(settings)),
+        executor_(of, settings_.vocabulary_rows, settings_.max_batch),
+        host_(of.plan, settings_.vocabulary_rows) {
+    if (settings_.precision.reduced())
+      throw ConfigError("precision is bf16, expected fp32: bf16 is not on GPUs yet");
+  }
+
+  [[nodiscard]] const PlanView& plan() const override { return executor_.plan(); }
+  [[nodiscard]] Index capacity() const override { return executor_.capacity(); }
+  ESPALIER_COLD void set_label_deviations(const std::vector<float>& deviations) override {
+    executor_.set_label_deviations(deviations);
+  }
+
+  [[nodiscard]] ESPALIER_COLD Parameters<float>& parameters() override {
+    if (behind_) executor_.get_parameters(host_);
+    behind_ = false;
+    return host_;
+  }
+  [[nodiscard]] ESPALIER_COLD OptimizerState<float>& optimizer_state() override {
+    executor_.get_state(state_);
+    return state_;
+  }
+  [[nodiscard]] ParameterAverage<float>& average() override { return average_; }
+  ESPALIER_COLD void changed() override {
+    executor_.set_parameters(host_);
+    executor_.set_state(state_);
+    behind_ = false;
+  }
+
+  ESPALIER_COLD void prepare(const Optimizer& optimizer, std::span<const std::string> freeze,
+                             std::span<const ParameterGroup> groups,
+                             const std::optional<ExponentialAverage>& average) override {
+    if (average) throw ConfigError("average is set: averages of parameters are not on GPUs yet");
+    executor_.prepare(optimizer, freeze, groups);
+    state_ = OptimizerState<float>(host_, plan().sizes.parameters, optimizer);
+    freeze_.assign(freeze.begin(), freeze.end());
+    if (on_cpu_) on_cpu_->prepare(Sgd{}, freeze_);
+  }
+
+  std::span<const double> step(const Batch<float>& batch, std::span<const double> weights,
+                               std::uint64_t key, Weigh weigh, void* weigh_context,
+                               const UpdateStep& step, double max_norm) override {
+    behind_ = true;
+    if (weigh == nullptr) {
+      executor_.step(batch, weights, key, step, max_norm);
+    } else {
+      executor_.weighed_step(batch, weights, key, step, max_norm, weigh, weigh_context);
+    }
+    return executor_.losses();
+  }
+  ESPALIER_COLD void update(const UpdateStep&, double) override {}  // aggregate() has refused
+  void predict(const Batch<float>& batch, std::span<float* const> out, std::span<double> loss_sums,
+               std::span<double> weight_sums) override {
+    executor_.predict(batch, out, loss_sums, weight_sums);
+  }
+
+  void adopt_average(std::int64_t) override {}
+  void swap_average() override {}
+
+  [[nodiscard]] ESPALIER_COLD std::unique_ptr<AggregatorFactory::Pass> aggregate(
+      const AggregatorFactory&, BalanceOn, GradientAggregator& balance) override {
+    throw_error<ConfigError>({"balance '", balance.name(),
+                              "' needs the gradient of each task, which is not on GPUs yet; "
+                              "expected a method that weighs losses"});
+  }
+
+  [[nodiscard]] ESPALIER_COLD TrainExecutor<float>& on_cpu() override {
+    if (!on_cpu_) {
+      on_cpu_ = std::make_unique<TrainExecutor<float>>(cpu_program_, settings_.vocabulary_rows,
+                                                       capacity(), settings_.threads);
+      on_cpu_->prepare(Sgd{}, freeze_);
+    }
+    on_cpu_->parameters().copy_from(parameters());
+    return *on_cpu_;
+  }
+
+ private:
+  Program<float, Cpu> cpu_program_;
+  ExecutorSettings settings_;
+  CudaTrainExecutor executor_;
+  Parameters<float> host_;
+  bool behind_ = false;  ///< whether steps have run since host_ was copied
+  OptimizerState<float> state_;
+  ParameterAverage<float> average_;  ///< none
+  std::vector<std::string> freeze_;
+  std::unique_ptr<TrainExecutor<float>> on_cpu_;
+};
+
+template <>
+struct ExecutorOf<Cuda> {
+  template <class Model>
+  ESPALIER_COLD static std::unique_ptr<ExecutorInterface> make_one(
+      const Program<float, Cpu>& program, const ExecutorSettings& settings) {
+    return std::make_unique<CudaExecutor>(program_of<Model, float, Cuda>(), program, settings);
+  }
+  template <class Model>
+  static constexpr MakeExecutor make = &make_one<Model>;
+};
+
+}  // namespace espalier
