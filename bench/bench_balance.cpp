@@ -60,11 +60,15 @@ void step(benchmark::State& state, const esp::NamedBalance& method, esp::Balance
     const std::uint64_t key = esp::mix(1, static_cast<std::uint64_t>(++number));
     const bool current = balance.needs_current_losses();
     if (!current) balance.weights({}, weights);
-    const auto losses =
-        pass ? pass->forward_backward(data.batch(), weights, key, *balance.gradients())
-             : executor.forward_backward(data.batch(), weights, key, current ? +weigh : nullptr,
+    const esp::UpdateStep update{number, 1, 1};
+    std::span<const double> losses;
+    if (pass) {
+      losses = pass->step(data.batch(), weights, key, *balance.gradients(), update, 0);
+    } else {
+      losses = executor.forward_backward(data.batch(), weights, key, current ? +weigh : nullptr,
                                          &balance);
-    executor.update({number, 1, 1});
+      executor.update(update);
+    }
     balance.observe(losses);
   };
   for (int i = 0; i < 3; ++i) learn();

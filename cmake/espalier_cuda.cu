@@ -13,5 +13,6 @@
 #include "espalier/kernels/cuda/runtime.cuh"
 #include "espalier/kernels/cuda/select.cuh"
 #include "espalier/kernels/cuda/sharing.cuh"
+#include "espalier/kernels/cuda/task_gradients.cuh"
 #include "espalier/losses/cuda/library.cuh"
 #include "espalier/optim/cuda/update.cuh"

@@ -64,6 +64,21 @@ void test_bf16(const NamedModel& model, const std::string& path, const esp::Data
                                       .clip = options.max_gradient_norm > 0});
 }
 
+/// The model's trainer on the device of --device.
+[[nodiscard]] esp::PlanTrainer trainer_of(const NamedModel& model, const Options& o,
+                                          esp::TrainerOptions options) {
+  if (o.device == "cpu") return {model.program, std::move(options)};
+#if !defined(EXAMPLES_CUDA)
+  throw esp::ConfigError(
+      "--device cuda: this program was built without espalier::cuda, expected cmake "
+      "-DESPALIER_CUDA=ON");
+#endif
+  if (model.on_gpu == nullptr)
+    throw esp::ConfigError("--device cuda: model '" + model.name +
+                           "' has an operation that is not on GPUs yet: docs/gpu.md lists them");
+  return {model.program, std::move(options), &esp::evaluate<>, model.on_gpu};
+}
+
 /// Trains one model. Returns 0, or 130 if interrupted.
 int train_one(const Example& example, const Options& o, const NamedModel& model,
               const Splits& splits) {
@@ -87,7 +102,7 @@ int train_one(const Example& example, const Options& o, const NamedModel& model,
     options.diagnose_every = o.diagnose;
   }
 
-  esp::PlanTrainer trainer(model.program, options);
+  esp::PlanTrainer trainer = trainer_of(model, o, options);
   const esp::FitResult fit = trainer.fit(splits[0], splits[1]);
   if (fit.interrupted) {
     if (o.checkpoint.empty())
@@ -119,6 +134,7 @@ int train_one(const Example& example, const Options& o, const NamedModel& model,
     line["model"] = model.name;
     line["balance"] = name_of_balance(o);
     line["precision"] = o.precision;
+    line["device"] = o.device;
     line["seed"] = o.seed;
     line["epochs"] = fit.epochs;
     line["best_epoch"] = fit.best_epoch;
@@ -196,7 +212,7 @@ int compare(const Example& example, const Options& o, const std::vector<NamedMod
                   << ")\n";
         esp::TrainerOptions options = trainer_options(example, o, seed);
         if (!o.compare_balances.empty()) options.balance = esp::make_balance(balance);
-        esp::PlanTrainer trainer(model.program, options);
+        esp::PlanTrainer trainer = trainer_of(model, o, options);
         const esp::FitResult fit = trainer.fit(splits[0], splits[1]);
         if (fit.interrupted) {
           std::cerr << "interrupted; --resume goes on from " << (folder / "runs.jsonl").string()

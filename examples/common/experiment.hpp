@@ -11,6 +11,9 @@
 
 #include "common/options.hpp"
 #include "espalier/espalier.hpp"
+#if defined(EXAMPLES_CUDA)
+#include "espalier/cuda.hpp"
+#endif
 
 namespace examples {
 
@@ -23,12 +26,18 @@ struct NamedModel {
   std::string name;
   esp::PlanTrainer::CpuProgram program;
   std::string (*summary)();
+  esp::MakeExecutor on_gpu = nullptr;  ///< null if it does not run on GPUs
 };
 
 template <class Model>
 [[nodiscard]] NamedModel named(std::string name) {
-  return {std::move(name), esp::program_of<Model, float, esp::Cpu>(),
-          [] { return esp::summary<Model>(); }};
+  NamedModel made{std::move(name), esp::program_of<Model, float, esp::Cpu>(),
+                  [] { return esp::summary<Model>(); }};
+#if defined(EXAMPLES_CUDA)
+  if constexpr (esp::runs_model_on<Model, esp::Cuda>)
+    made.on_gpu = esp::ExecutorOf<esp::Cuda>::make<Model>;
+#endif
+  return made;
 }
 
 /// An example: its models, its data, its recipe.

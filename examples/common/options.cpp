@@ -77,6 +77,8 @@ void add_options(CLI::App& app, Options& o, const std::vector<std::string>& mode
       ->delimiter(',')
       ->excludes("--balance");
   add_training_options(app, o, recipe);
+  app.add_option("--device", o.device, "cuda: an NVIDIA GPU, in a build with -DESPALIER_CUDA=ON")
+      ->check(CLI::IsMember({"cpu", "cuda"}));
   app.add_option("--precision", o.precision,
                  "Of products; with bf16 a checkpoint is tested with its parameters kept so, too")
       ->check(CLI::IsMember({"fp32", "bf16"}));
@@ -142,6 +144,7 @@ void check_together(const CLI::App& app, const Options& o) {
   refuse("--balance", !o.compare_balances.empty(), "excludes --compare-balances");
   refuse("--seeds", !several || searched,
          "is for comparisons: --compare, --compare-models or --compare-balances");
+  refuse("--device", searched, "is not for a search, which trains on the CPU");
   refuse("--folds", !searched, "is for a search: --search");
   refuse("--resamples", o.resamples == 1, "is 1, expected 0, or 2 and more");
 }

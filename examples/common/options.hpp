@@ -23,6 +23,7 @@ struct Options {
   espalier::Index batch_size = 0;
   double learning_rate = 0;
   std::uint64_t seed = 1;
+  std::string device = "cpu";
   std::string precision = "fp32";
   std::string checkpoint, log, predictions;
   int diagnose = 0;  ///< steps between measurements; 0: none

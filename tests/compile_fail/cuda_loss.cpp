@@ -1,4 +1,4 @@
-// expect: espalier: this loss is not one of espalier::cuda (losses/cuda/library.hpp): compile the model in a .cu file
+// expect: espalier: this loss has no kernels for GPUs: it is not one of espalier::cuda (losses/cuda/library.hpp), and no ESPALIER_CUDA_LOSS names it
 #include "espalier/describe/model.hpp"
 #include "espalier/ops/cuda/program.hpp"
 namespace esp = espalier;

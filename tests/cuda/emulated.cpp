@@ -4,6 +4,7 @@
 #define ESPALIER_CUDA_EMULATOR "cuda/emulator.hpp"
 #include "../../cmake/espalier_cuda.cu"
 #include "cuda/recording.hpp"
+#include "own_loss.cu"
 
 namespace espalier::cuda {
 

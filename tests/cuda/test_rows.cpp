@@ -36,15 +36,16 @@ void check_rows(const std::vector<Table>& tables, const std::vector<Lookup>& loo
     widest = (std::max)(widest, t.width);
   }
   std::vector<TestVector<std::int32_t>> ids(lookups.size()), offsets(lookups.size());
-  std::vector<TestVector<float>> gradients(lookups.size());
+  TestVector<float> gradients;
   TestVector<esp::cuda::LookupRows> described;
   std::map<std::uint32_t, std::vector<double>> expected;
   Index entries = 0;
   for (std::size_t l = 0; l < lookups.size(); ++l) {
     const Table& table = tables[lookups[l].table];
     const auto width = static_cast<std::size_t>(table.width);
+    const std::size_t first_gradient = gradients.size();
     for (Index j = 0; j < samples * table.width; ++j)
-      gradients[l].push_back(static_cast<float>(random.normal()));
+      gradients.push_back(static_cast<float>(random.normal()));
     if (lookups[l].pooled) offsets[l].push_back(0);
     for (Index j = 0; j < samples; ++j) {
       const std::uint64_t count = lookups[l].pooled ? random.below(4) : 1;
@@ -57,8 +58,8 @@ void check_rows(const std::vector<Table>& tables, const std::vector<Lookup>& loo
                              static_cast<std::uint32_t>(id)];
         sum.resize(width);
         for (std::size_t i = 0; i < width; ++i) {
-          const double g =
-              static_cast<double>(gradients[l][static_cast<std::size_t>(j) * width + i]);
+          const double g = static_cast<double>(
+              gradients[first_gradient + static_cast<std::size_t>(j) * width + i]);
           sum[i] += lookups[l].mean ? g / static_cast<double>(count) : g;
         }
       }
@@ -67,7 +68,7 @@ void check_rows(const std::vector<Table>& tables, const std::vector<Lookup>& loo
     esp::cuda::LookupRows d;
     d.ids = ids[l].data();
     d.offsets = lookups[l].pooled ? offsets[l].data() : nullptr;
-    d.gradient = gradients[l].data();
+    d.gradient = static_cast<Index>(first_gradient);
     d.first_entry = entries;
     d.entries = lookups[l].pooled ? 4 * capacity : capacity;
     d.first_row = first_rows[lookups[l].table];
@@ -81,11 +82,15 @@ void check_rows(const std::vector<Table>& tables, const std::vector<Lookup>& loo
       counts(static_cast<std::size_t>(esp::cuda::sort_counts(entries)));
   TestVector<float> sums(n * static_cast<std::size_t>(widest)),
       carries(static_cast<std::size_t>(esp::cuda::chunks_of(entries) * widest));
-  esp::cuda::sum_row_gradients(gpu.device,
-                               {described.data(), static_cast<int>(described.size()), entries,
-                                all_rows, widest, rows.data(), order.data(), spare_rows.data(),
-                                spare_order.data(), counts.data(), sums.data(), carries.data()},
-                               samples);
+  const esp::cuda::SortedRows sorted{described.data(),  static_cast<int>(described.size()),
+                                     gradients.data(),  entries,
+                                     all_rows,          widest,
+                                     rows.data(),       order.data(),
+                                     spare_rows.data(), spare_order.data(),
+                                     counts.data(),     sums.data(),
+                                     carries.data()};
+  esp::cuda::sort_rows(gpu.device, sorted, samples);
+  esp::cuda::sum_row_gradients(gpu.device, sorted, samples);
 
   std::size_t at = 0;
   for (const auto& [row, sum] : expected) {

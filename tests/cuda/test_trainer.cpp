@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cuda/own_loss.hpp"
 #include "cuda/recording.hpp"
 #include "espalier/balance/balance.hpp"
 #include "espalier/cuda.hpp"
@@ -99,10 +100,30 @@ TEST_CASE("cuda: a trainer learns as on the CPU") {
   check_alike(o);
 }
 
+TEST_CASE("cuda: a loss of an application's own") {
+  using Rating = esp::Task<"watch", own::Cubic, esp::Tower<4>>;
+  struct Model : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<esp::Mlp<8>>, Rating> {};
+  esp::Trainer<Model> cpu(options());
+  esp::Trainer<Model, esp::Cuda> gpu(options());
+  cpu.fit(train());
+  gpu.fit(train());
+  CHECK(apart(weights_of(cpu), weights_of(gpu)) <= 1e-3);
+}
+
 TEST_CASE("cuda: weights of tasks that depend on the losses of a step") {
   esp::TrainerOptions o = options();
   o.balance = esp::GeometricMean{};
   REQUIRE(esp::LossWeighting(o.balance).needs_current_losses());
+  check_alike(o);
+}
+
+TEST_CASE("cuda: methods that weigh the gradients of tasks") {
+  esp::TrainerOptions o = options();
+  o.balance = esp::Mgda{};
+  check_alike(o);
+  o.balance = esp::NashMtl{};
+  o.max_gradient_norm = 0.3;
+  o.freeze = {"*/dense0/*"};
   check_alike(o);
 }
 
@@ -124,6 +145,13 @@ TEST_CASE("cuda: a run that was interrupted goes on with the same bits") {
   CHECK(weights_of(resumed) == weights_of(whole));
   CHECK(resumed.predict(valid()).values == whole.predict(valid()).values);
 
+  SUBCASE("not on the CPU, where sums have another order") {
+    o.epochs = 4;
+    const std::string said = message_of([&] { CpuTrainer(o).fit(train(), valid()); });
+    CHECK(
+        said.find("the run was started with precision: fp32 on cuda, now it is precision: fp32") !=
+        std::string::npos);
+  }
   SUBCASE("the model that it saved is the CPU's") {
     CpuTrainer loaded(options());
     loaded.load(folder / "model.safetensors");
@@ -132,6 +160,12 @@ TEST_CASE("cuda: a run that was interrupted goes on with the same bits") {
     again.load(folder / "model.safetensors");
     CHECK(weights_of(again) == weights_of(whole));
     CHECK(again.predict(valid()).values == whole.predict(valid()).values);
+    const esp::Predictor<Bottom, esp::Cuda> predictor(folder / "model.safetensors");
+    CHECK(predictor.predict(valid()).values == whole.predict(valid()).values);
+    CHECK(predictor.predict_row({{"x", 0.5}, {"user", "u3"}}).size() == 2);
+    using Gpu = esp::Predictor<Bottom, esp::Cuda>;
+    CHECK(message_of([&] { Gpu(folder / "model.safetensors", esp::Precision::Bf16); }) ==
+          "precision is bf16, expected fp32: bf16 is not on GPUs yet");
   }
 }
 
@@ -174,10 +208,13 @@ TEST_CASE("cuda: a trainer says what is not on GPUs yet") {
   o.average = esp::ExponentialAverage{};
   CHECK(message(o) == "average is set: averages of parameters are not on GPUs yet");
   o = options();
-  o.balance = esp::Mgda{};
+  o.balance = esp::GradDrop{};
   CHECK(message(o) ==
-        "balance 'mgda' needs the gradient of each task, which is not on GPUs yet; expected a "
-        "method that weighs losses");
+        "balance 'grad_drop' rewrites the tasks' gradients, which is not on GPUs yet; expected a "
+        "method that weighs losses or gradients");
+  o.balance = esp::Mgda{};
+  o.balance_on = esp::BalanceOn::representation;
+  CHECK(message(o) == "balance_on is representation, which is not on GPUs yet");
   o = options();
   o.optimizer = esp::Sgd{.learning_rate = 1e30};
   CHECK_THROWS_AS(GpuTrainer(o).fit(train()), esp::DivergenceError);

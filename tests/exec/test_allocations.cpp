@@ -126,9 +126,8 @@ TEST_CASE("allocations: none in a step of a gradient method") {
     const auto round = [&] {
       for (const auto* data : {&large, &small}) {
         ++step;
-        pass->forward_backward(data->batch(), std::vector<double>{1, 0.5},
-                               static_cast<std::uint64_t>(step), *balance.gradients());
-        executor.update({step, 1, 1}, step % 2 == 0 ? 1 : 0);
+        pass->step(data->batch(), std::vector<double>{1, 0.5}, static_cast<std::uint64_t>(step),
+                   *balance.gradients(), {step, 1, 1}, step % 2 == 0 ? 1 : 0);
       }
     };
     round();

@@ -34,6 +34,7 @@ for program in quickstart short_video census_income adult movielens; do
   refuses "--epochs: 0, expected a number, 1 or more" "$bin/$program" --epochs 0
   refuses "--frobnicate" "$bin/$program" --frobnicate
   refuses "nowhere" "$bin/$program" --data nowhere
+  refuses "--device: tpu not in {cpu,cuda}" "$bin/$program" --device tpu
 done
 refuses "scripts/fetch-data census-income" "$bin/census_income"
 refuses "scripts/fetch-data adult" "$bin/adult"
@@ -76,7 +77,7 @@ ratings() {
 ratings >films/ratings.csv
 
 "$bin/movielens" --data films --epochs 2 --checkpoint model.safetensors --log log --predictions p.csv --importance --json >out 2>err </dev/null || fail "$(cat err)"
-tail -n 1 out | grep -q '^{"example":"movielens","model":"shared","balance":"equal","precision":"fp32","seed":1,"epochs":2,.*"train_samples_per_second":.*"tasks":{"watched":{"auc":' ||
+tail -n 1 out | grep -q '^{"example":"movielens","model":"shared","balance":"equal","precision":"fp32","device":"cpu","seed":1,"epochs":2,.*"train_samples_per_second":.*"tasks":{"watched":{"auc":' ||
   fail "the JSON line is $(tail -n 1 out)"
 mv out first
 for file in model.safetensors log/history.jsonl log/curves.svg log/calibration.svg log/confusion.svg log/importance.svg; do [ -s "$file" ] || fail "no $file"; done

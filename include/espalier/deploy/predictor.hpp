@@ -5,7 +5,6 @@
 
 #include <initializer_list>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,7 +15,8 @@
 #include "espalier/data/features.hpp"
 #include "espalier/deploy/input_counts.hpp"
 #include "espalier/deploy/serving_state.hpp"
-#include "espalier/exec/inference.hpp"
+#include "espalier/exec/cpu_inference.hpp"
+#include "espalier/exec/inference_interface.hpp"
 #include "espalier/exec/predictions.hpp"
 #include "espalier/model/checkpoint.hpp"
 
@@ -41,12 +41,13 @@ class PlanPredictor {
  public:
   using CpuProgram = Program<float, Cpu>;
 
-  /// Reads a file that Trainer::save or the trainer's checkpoint wrote. Throws IoError;
-  /// CheckpointError if the file is of another model, naming the first difference; ConfigError for
-  /// invalid options.
-  PlanPredictor(const CpuProgram& program, const std::string& path, PredictorOptions options = {});
+  /// Reads a file that Trainer::save or the trainer's checkpoint wrote. `make`: makes the executor;
+  /// the CPU's by default. Throws IoError; CheckpointError if the file is of another model, naming
+  /// the first difference; ConfigError for invalid options.
+  PlanPredictor(const CpuProgram& program, const std::string& path, PredictorOptions options = {},
+                MakeInference make = &InferenceOf<Cpu>::make_any);
   PlanPredictor(const CpuProgram& program, const SafetensorsFile& file,
-                PredictorOptions options = {});
+                PredictorOptions options = {}, MakeInference make = &InferenceOf<Cpu>::make_any);
   PlanPredictor(const CpuProgram& program, const std::string& path, Precision precision)
       : PlanPredictor(program, path, PredictorOptions{.precision = precision}) {}
   PlanPredictor(const CpuProgram& program, const SafetensorsFile& file, Precision precision)
@@ -106,7 +107,7 @@ class PlanPredictor {
   [[nodiscard]] const Features& features() const { return *features_; }
   /// Empty with Precision::Bf16.
   [[nodiscard]] const Parameters<float>& parameters() const { return parameters_; }
-  /// Memory of the parameters, with padding and, in fp32, the packed copy of the dense weights.
+  /// Memory of the parameters, with padding and copies: the packed weights in fp32, the device's.
   [[nodiscard]] std::size_t parameter_bytes() const;
 
  private:
@@ -117,19 +118,12 @@ class PlanPredictor {
     return {&found, strict_, clamp_};
   }
 
-  /// Workspaces are reused between calls; there are as many as the maximum number of concurrent
-  /// calls.
-  [[nodiscard]] InferenceExecutor<float>::Workspace borrow() const;
-  void give_back(InferenceExecutor<float>::Workspace workspace) const;
-
   std::shared_ptr<const Features> features_;
   bool strict_, clamp_;
   std::unique_ptr<InputCounter> counter_;
   Parameters<float> parameters_;
   Bf16Parameters bf16_;
-  std::unique_ptr<InferenceExecutor<float>> executor_;
-  mutable std::mutex mutex_;
-  mutable std::vector<InferenceExecutor<float>::Workspace> idle_;
+  std::unique_ptr<InferenceInterface> executor_;
 };
 
 /// The predictor of one model type:
@@ -137,11 +131,14 @@ class PlanPredictor {
 ///     // A second argument may follow: {.strict = true} or Precision::Bf16.
 ///     const Predictor<Model> predictor("model.safetensors");
 ///     const std::vector<float> p = predictor.predict_row({{"age", 31.0}, {"movie", "m7"}});
-template <class Model>
+///
+/// `Device`: Cpu, or Cuda with <espalier/cuda.hpp>.
+template <class Model, class Device = Cpu>
 class Predictor : public PlanPredictor {
  public:
   explicit Predictor(const std::string& path, PredictorOptions options = {})
-      : PlanPredictor(program_of<Model, float, Cpu>(), path, std::move(options)) {
+      : PlanPredictor(program_of<Model, float, Cpu>(), path, std::move(options),
+                      InferenceOf<Device>::template make<Model>) {
     require_nan();
   }
   Predictor(const std::string& path, Precision precision)

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <numeric>
 #include <span>
 #include <string>
@@ -22,11 +21,11 @@
 namespace espalier {
 
 ESPALIER_INLINE PlanPredictor::PlanPredictor(const CpuProgram& program, const std::string& path,
-                                             PredictorOptions options)
-    : PlanPredictor(program, SafetensorsFile(path), std::move(options)) {}
+                                             PredictorOptions options, MakeInference make)
+    : PlanPredictor(program, SafetensorsFile(path), std::move(options), make) {}
 
 ESPALIER_INLINE PlanPredictor::PlanPredictor(const CpuProgram& program, const SafetensorsFile& file,
-                                             PredictorOptions options)
+                                             PredictorOptions options, MakeInference make)
     : strict_(options.strict),
       clamp_(options.clamp),
       counter_(
@@ -39,11 +38,10 @@ ESPALIER_INLINE PlanPredictor::PlanPredictor(const CpuProgram& program, const Sa
   load_parameters(file, program.plan, read);
   if (options.precision.reduced()) {
     bf16_ = Bf16Parameters(program.plan, program.traits, read);
-    executor_ = std::make_unique<InferenceExecutor<float>>(program, bf16_, options.precision);
   } else {
     parameters_ = std::move(read);
-    executor_ = std::make_unique<InferenceExecutor<float>>(program, parameters_);
   }
+  executor_ = make(program, {parameters_, bf16_, options.precision});
 }
 
 ESPALIER_INLINE PlanPredictor::~PlanPredictor() = default;
@@ -114,42 +112,27 @@ ESPALIER_INLINE const PlanView& PlanPredictor::plan() const { return executor_->
 ESPALIER_INLINE std::size_t PlanPredictor::parameter_bytes() const {
   std::size_t values = parameters_.dense.size();
   for (const Buffer<float>& table : parameters_.tables) values += table.size();
-  return values * sizeof(float) + executor_->packed_bytes() + bf16_.bytes();
+  return values * sizeof(float) + executor_->parameter_bytes() + bf16_.bytes();
 }
 
 ESPALIER_INLINE Predictions PlanPredictor::run(const EncodedData& data) const {
-  constexpr Index microbatch = InferenceExecutor<float>::microbatch;
+  const Index most = executor_->capacity();
   Predictions p(plan(), data.size());
   std::vector<std::int32_t> rows(static_cast<std::size_t>(data.size()));
   std::iota(rows.begin(), rows.end(), 0);
-  BatchBuffer<float> buffer(data, (std::min)(microbatch, data.size()));
-  auto workspace = borrow();
+  BatchBuffer<float> buffer(data, (std::min)(most, data.size()));
   std::vector<float*> out(p.values.size());
-  for (Index at = 0; at < data.size(); at += microbatch) {
-    const Index count = (std::min)(microbatch, data.size() - at);
+  for (Index at = 0; at < data.size(); at += most) {
+    const Index count = (std::min)(most, data.size() - at);
     buffer.gather(data, std::span<const std::int32_t>(rows).subspan(
                             static_cast<std::size_t>(at), static_cast<std::size_t>(count)));
     for (std::size_t k = 0; k < out.size(); ++k)
       out[k] = p.values[k].data() + at * plan().tasks[k].outputs;
-    executor_->run(buffer.batch(), workspace, out);
+    executor_->predict(buffer.batch(), out);
   }
-  give_back(std::move(workspace));
   for (std::size_t k = 0; k < p.values.size(); ++k)
     to_label_unit(features_->state().labels[k].scale, p.values[k]);
   return p;
-}
-
-ESPALIER_INLINE InferenceExecutor<float>::Workspace PlanPredictor::borrow() const {
-  const std::lock_guard lock(mutex_);
-  if (idle_.empty()) return executor_->make_workspace();
-  auto workspace = std::move(idle_.back());
-  idle_.pop_back();
-  return workspace;
-}
-
-ESPALIER_INLINE void PlanPredictor::give_back(InferenceExecutor<float>::Workspace workspace) const {
-  const std::lock_guard lock(mutex_);
-  idle_.push_back(std::move(workspace));
 }
 
 }  // namespace espalier

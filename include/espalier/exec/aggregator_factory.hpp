@@ -12,6 +12,7 @@
 #include "espalier/data/batch.hpp"
 #include "espalier/exec/balance_option.hpp"
 #include "espalier/ops/cpu/program.hpp"
+#include "espalier/optim/optimizer.hpp"
 #include "espalier/passes/schedule.hpp"
 
 namespace espalier {
@@ -24,10 +25,10 @@ struct AggregatorFactory {
   class Pass {
    public:
     virtual ~Pass() = default;
-    virtual std::span<const double> forward_backward(const Batch<float>& batch,
-                                                     std::span<const double> weights,
-                                                     std::uint64_t key,
-                                                     GradientAggregator& balance) = 0;
+    /// One training step: TaskGradientPass::forward_backward(), then an update.
+    virtual std::span<const double> step(const Batch<float>& batch, std::span<const double> weights,
+                                         std::uint64_t key, GradientAggregator& balance,
+                                         const UpdateStep& step, double max_norm) = 0;
     /// See TaskGradientPass.
     [[nodiscard]] virtual std::vector<const ExecutionSchedule<float>*> schedules(
         Index samples) const = 0;

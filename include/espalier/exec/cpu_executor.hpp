@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "espalier/core/config.hpp"
@@ -22,6 +23,7 @@ class CpuExecutor final : public ExecutorInterface {
                   settings.precision.device()) {}
 
   [[nodiscard]] const PlanView& plan() const override { return executor_.plan(); }
+  [[nodiscard]] std::string_view device() const override { return "cpu"; }
   [[nodiscard]] Index capacity() const override { return executor_.capacity(); }
   void set_label_deviations(const std::vector<float>& deviations) override {
     executor_.set_label_deviations(deviations);
@@ -47,9 +49,6 @@ class CpuExecutor final : public ExecutorInterface {
     const auto losses = executor_.forward_backward(batch, weights, key, weigh, weigh_context);
     executor_.update(step, max_norm);
     return losses;
-  }
-  void update(const UpdateStep& step, double max_norm) override {
-    executor_.update(step, max_norm);
   }
   void predict(const Batch<float>& batch, std::span<float* const> out, std::span<double> loss_sums,
                std::span<double> weight_sums) override {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "espalier/core/config.hpp"
@@ -36,6 +37,8 @@ class ExecutorInterface {
   virtual ~ExecutorInterface() = default;
 
   [[nodiscard]] virtual const PlanView& plan() const = 0;
+  /// "cpu" or "cuda".
+  [[nodiscard]] virtual std::string_view device() const = 0;
   /// Samples of the largest batch.
   [[nodiscard]] virtual Index capacity() const = 0;
   virtual void set_label_deviations(const std::vector<float>& deviations) = 0;
@@ -57,8 +60,6 @@ class ExecutorInterface {
   virtual std::span<const double> step(const Batch<float>& batch, std::span<const double> weights,
                                        std::uint64_t key, Weigh weigh, void* weigh_context,
                                        const UpdateStep& step, double max_norm) = 0;
-  /// Updates the parameters with the gradients that a pass of aggregate() has left.
-  virtual void update(const UpdateStep& step, double max_norm) = 0;
   virtual void predict(const Batch<float>& batch, std::span<float* const> out,
                        std::span<double> loss_sums, std::span<double> weight_sums) = 0;
 
@@ -67,7 +68,7 @@ class ExecutorInterface {
   /// If an average is kept, swaps it with the parameters.
   virtual void swap_average() = 0;
 
-  /// A pass of a gradient method, to be made after prepare().
+  /// Makes steps of a gradient method, in place of step(). Call after prepare().
   [[nodiscard]] virtual std::unique_ptr<AggregatorFactory::Pass> aggregate(
       const AggregatorFactory& factory, BalanceOn on, GradientAggregator& balance) = 0;
 

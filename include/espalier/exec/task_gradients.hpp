@@ -128,15 +128,18 @@ namespace detail {
 
 template <class T, bool Coordinates>
 struct AggregatorPass final : AggregatorFactory::Pass {
-  AggregatorPass(TrainExecutor<T>& executor, BalanceOn on) : pass(executor, on) {}
-  std::span<const double> forward_backward(const Batch<T>& batch, std::span<const double> weights,
-                                           std::uint64_t key,
-                                           GradientAggregator& balance) override {
-    return pass.forward_backward(batch, weights, key, balance);
+  AggregatorPass(TrainExecutor<T>& of, BalanceOn on) : executor(of), pass(of, on) {}
+  std::span<const double> step(const Batch<T>& batch, std::span<const double> weights,
+                               std::uint64_t key, GradientAggregator& balance,
+                               const UpdateStep& step, double max_norm) override {
+    const auto losses = pass.forward_backward(batch, weights, key, balance);
+    executor.update(step, max_norm);
+    return losses;
   }
   [[nodiscard]] std::vector<const ExecutionSchedule<T>*> schedules(Index samples) const override {
     return pass.schedules(samples);
   }
+  TrainExecutor<T>& executor;
   TaskGradientPass<T, Coordinates> pass;
 };
 

@@ -122,11 +122,15 @@ template <class Device, class... Ops>
 
 }  // namespace detail
 
+/// Whether a device has kernels for all operations of a model.
+template <class Model, class Device>
+inline constexpr bool runs_model_on =
+    detail::all_run<Device>(typename detail::Fold<Model>::Operations{});
+
 /// The program of `Model` for scalar `T` on `Device`.
 template <class Model, class T, class Device>
 [[nodiscard]] constexpr Program<T, Device> program_of() {
-  constexpr bool runs = detail::all_run<Device>(typename detail::Fold<Model>::Operations{});
-  static_assert(runs,
+  static_assert(runs_model_on<Model, Device>,
                 "espalier: the model has an operation that this device cannot run yet: docs/gpu.md "
                 "lists them");
   using Shapes = detail::Shapes<Model>;

@@ -10,8 +10,7 @@
 
 #include "espalier/core/config.hpp"
 #include "espalier/data/features.hpp"
-#include "espalier/exec/optimizer_state.hpp"
-#include "espalier/exec/parameter_average.hpp"
+#include "espalier/exec/executor_interface.hpp"
 #include "espalier/exec/parameters.hpp"
 #include "espalier/metrics/evaluate.hpp"
 #include "espalier/model/loop_state.hpp"
@@ -24,18 +23,19 @@ namespace espalier {
 
 class EventFile;
 class SafetensorsFile;
+struct ResumeView;
 
 /// The parts of a training run that its files contain. Refers to them; does not own them.
 struct RunParts {
   const Program<float, Cpu>& program;
   const TrainerOptions& options;
-  Parameters<float>& parameters;
-  OptimizerState<float>& optimizer;
+  ExecutorInterface& executor;
   Parameters<float>& best;
-  ParameterAverage<float>& average;
   Index training_rows = 0, validation_rows = 0;
 
   [[nodiscard]] std::vector<std::string> settings() const;
+  /// What is saved and resumed; `balance`: the state of the balancing method.
+  [[nodiscard]] ResumeView view(std::vector<double> balance) const;
 };
 
 struct CheckpointFunctions {

@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "espalier/core/config.hpp"
@@ -22,7 +23,12 @@
 namespace espalier {
 
 ESPALIER_INLINE std::vector<std::string> RunParts::settings() const {
-  return run_settings(program, options, training_rows, validation_rows);
+  return run_settings(program, options, training_rows, validation_rows, executor.device());
+}
+
+ESPALIER_INLINE ResumeView RunParts::view(std::vector<double> balance) const {
+  return {executor.parameters(), executor.optimizer_state(), best, std::move(balance), settings(),
+          &executor.average()};
 }
 
 ESPALIER_INLINE CheckpointFunctions::File CheckpointFunctions::open(const std::string& checkpoint) {
@@ -34,18 +40,17 @@ ESPALIER_INLINE CheckpointFunctions::File CheckpointFunctions::open(const std::s
 ESPALIER_INLINE void CheckpointFunctions::save_run(const RunParts& run, const Features& features,
                                                    const LossWeighting& balance,
                                                    const LoopState& loop) {
-  save_resume(
-      run.options.checkpoint, run.program.plan, features.state(),
-      {run.parameters, run.optimizer, run.best, balance.state(), run.settings(), &run.average},
-      loop);
+  save_resume(run.options.checkpoint, run.program.plan, features.state(), run.view(balance.state()),
+              loop);
 }
 
 ESPALIER_COLD ESPALIER_INLINE LoopState CheckpointFunctions::load_run(const SafetensorsFile& file,
                                                                       const RunParts& run,
                                                                       LossWeighting& balance,
                                                                       Index batch) {
-  ResumeView view{run.parameters, run.optimizer, run.best, {}, run.settings(), &run.average};
+  ResumeView view = run.view({});
   LoopState loop = load_resume(file, run.program.plan, view);
+  run.executor.changed();
   checkpoint_detail::naming(file, [&] { balance.restore(view.balance); });
   if (loop.position >= run.training_rows || loop.position % batch != 0) {
     throw_error<CheckpointError>(

@@ -15,11 +15,13 @@
 namespace espalier {
 
 /// Lines of the form "what: value". Leaves out the number of epochs (unless the schedule depends on
-/// it), threads, patience, and the destinations of reports.
+/// it), threads, patience, and the destinations of reports. `device`: "cpu" or another, on which
+/// sums have another order.
 template <class T, class Device>
 [[nodiscard]] std::vector<std::string> run_settings(const Program<T, Device>& program,
                                                     const TrainerOptions& o, Index training_rows,
-                                                    Index validation_rows) {
+                                                    Index validation_rows,
+                                                    std::string_view device = "cpu") {
   const auto or_none = [](const std::string& text) {
     return text.empty() ? std::string("none") : text;
   };
@@ -34,7 +36,8 @@ template <class T, class Device>
   std::vector<std::string> lines{
       "seed: " + std::to_string(o.seed),
       "batch_size: " + std::to_string(o.batch_size),
-      "precision: " + std::string(o.precision.name()),
+      "precision: " + std::string(o.precision.name()) +
+          (device == "cpu" ? "" : " on " + std::string(device)),
       "optimizer: " + o.optimizer.describe(),
       "schedule: " + schedule,
       "plateau: " + (o.plateau ? o.plateau->describe() : "none"),

@@ -111,7 +111,6 @@ ESPALIER_COLD ESPALIER_INLINE FitResult PlanTrainer::fit(const Dataset& train,
   LoopState loop;
   if (resumed) {
     loop = files->load(*resumed, parts(executor, *best, splits), balance, batch);
-    executor.changed();
     if (loop.out_of_patience) loop.stopped = out_of_patience(loop);  // patience may be longer now
     if (!finished(loop)) require_writable_files(options_);
   }
@@ -211,8 +210,7 @@ ESPALIER_COLD ESPALIER_INLINE std::unique_ptr<ExecutorInterface> PlanTrainer::ma
 
 ESPALIER_INLINE RunParts PlanTrainer::parts(ExecutorInterface& executor, Parameters<float>& best,
                                             const Splits& splits) const {
-  return {program_, options_,           executor.parameters(), executor.optimizer_state(),
-          best,     executor.average(), splits.train.size(),   splits.valid.size()};
+  return {program_, options_, executor, best, splits.train.size(), splits.valid.size()};
 }
 
 ESPALIER_INLINE void PlanTrainer::save_state(const Splits& splits, const LoopState& loop) {
@@ -335,14 +333,11 @@ ESPALIER_INLINE void PlanTrainer::learn(const Batch<float>& batch, LoopState& lo
   const std::uint64_t key = mix(options_.seed, static_cast<std::uint64_t>(loop.step));
   if (diagnosis_ && (loop.step - 1) % options_.diagnose_every == 0) diagnose(batch, loop, key);
   const UpdateStep update{loop.step, rate_, 1};
-  std::span<const double> losses;
-  if (task_gradients_) {
-    losses = task_gradients_->forward_backward(batch, weights_, key, *balance_->gradients());
-    executor_->update(update, options_.max_gradient_norm);
-  } else {
-    losses = executor_->step(batch, weights_, key, current ? +weigh : nullptr, this, update,
-                             options_.max_gradient_norm);
-  }
+  const auto losses = task_gradients_
+                          ? task_gradients_->step(batch, weights_, key, *balance_->gradients(),
+                                                  update, options_.max_gradient_norm)
+                          : executor_->step(batch, weights_, key, current ? +weigh : nullptr, this,
+                                            update, options_.max_gradient_norm);
   require_finite(program_.plan, losses, batch, loop);
   balance_->observe(losses);
   loop.add(losses, batch.size);

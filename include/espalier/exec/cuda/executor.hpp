@@ -7,12 +7,13 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
-#include "espalier/balance/gradient_method.hpp"
 #include "espalier/core/config.hpp"
 #include "espalier/core/error.hpp"
+#include "espalier/exec/cuda/task_gradients.hpp"
 #include "espalier/exec/cuda/train_executor.hpp"
 #include "espalier/exec/executor.hpp"
 #include "espalier/exec/executor_interface.hpp"
@@ -37,6 +38,7 @@ class CudaExecutor final : public ExecutorInterface {
   }
 
   [[nodiscard]] const PlanView& plan() const override { return executor_.plan(); }
+  [[nodiscard]] std::string_view device() const override { return "cuda"; }
   [[nodiscard]] Index capacity() const override { return executor_.capacity(); }
   ESPALIER_COLD void set_label_deviations(const std::vector<float>& deviations) override {
     executor_.set_label_deviations(deviations);
@@ -79,7 +81,6 @@ class CudaExecutor final : public ExecutorInterface {
     }
     return executor_.losses();
   }
-  ESPALIER_COLD void update(const UpdateStep&, double) override {}  // aggregate() has refused
   void predict(const Batch<float>& batch, std::span<float* const> out, std::span<double> loss_sums,
                std::span<double> weight_sums) override {
     executor_.predict(batch, out, loss_sums, weight_sums);
@@ -89,10 +90,8 @@ class CudaExecutor final : public ExecutorInterface {
   void swap_average() override {}
 
   [[nodiscard]] ESPALIER_COLD std::unique_ptr<AggregatorFactory::Pass> aggregate(
-      const AggregatorFactory&, BalanceOn, GradientAggregator& balance) override {
-    throw_error<ConfigError>({"balance '", balance.name(),
-                              "' needs the gradient of each task, which is not on GPUs yet; "
-                              "expected a method that weighs losses"});
+      const AggregatorFactory&, BalanceOn on, GradientAggregator& balance) override {
+    return std::make_unique<Aggregation>(*this, on, balance);
   }
 
   [[nodiscard]] ESPALIER_COLD TrainExecutor<float>& on_cpu() override {
@@ -106,6 +105,23 @@ class CudaExecutor final : public ExecutorInterface {
   }
 
  private:
+  /// CudaTaskGradients, whose steps change the parameters.
+  struct Aggregation final : AggregatorFactory::Pass {
+    Aggregation(CudaExecutor& of, BalanceOn on, const GradientAggregator& balance)
+        : executor(of), pass(of.executor_, on, balance) {}
+    std::span<const double> step(const Batch<float>& batch, std::span<const double> weights,
+                                 std::uint64_t key, GradientAggregator& balance,
+                                 const UpdateStep& step, double max_norm) override {
+      executor.behind_ = true;
+      return pass.step(batch, weights, key, balance, step, max_norm);
+    }
+    [[nodiscard]] std::vector<const ExecutionSchedule<float>*> schedules(Index) const override {
+      return {};  // these are the CPU's
+    }
+    CudaExecutor& executor;
+    CudaTaskGradients pass;
+  };
+
   Program<float, Cpu> cpu_program_;
   ExecutorSettings settings_;
   CudaTrainExecutor executor_;

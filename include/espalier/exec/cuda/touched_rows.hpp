@@ -29,6 +29,7 @@ class TouchedRows {
       table.width = plan.tables[t].width;
       table.first_row = sorted_.all_rows;
       table.rows = static_cast<std::int32_t>(rows);
+      table.shared = plan.tables[t].task == shared_by_tasks ? 1 : 0;
       values_.emplace_back(static_cast<std::size_t>(rows * table.width), "a table");
       table.values = values_.back().data();
       pointers_.push_back(table.values);
@@ -49,6 +50,14 @@ class TouchedRows {
   [[nodiscard]] const SortedRows& sorted() const { return sorted_; }
   [[nodiscard]] const TableRows* tables() const { return device_tables_.data(); }
   [[nodiscard]] bool any() const { return sorted_.lookup_count > 0; }
+
+  /// Puts the sums of the gradients of touched rows on the stream.
+  void sum_gradients(Device device, Index samples) const {
+    if (!any()) return;
+    sort_rows(device, sorted_, samples);
+    sum_row_gradients(device, sorted_, samples);
+  }
+
   /// Whether a table learns as this group of parameters does.
   [[nodiscard]] bool has_group(int group) const {
     return std::any_of(host_tables_.begin(), host_tables_.end(),
@@ -76,7 +85,7 @@ class TouchedRows {
       LookupRows lookup;
       lookup.ids = batch.ids[field].ids;
       lookup.offsets = batch.ids[field].offsets;
-      lookup.gradient = gradients + node.lookup_base * batches.capacity();
+      lookup.gradient = node.lookup_base * batches.capacity();
       lookup.first_entry = sorted_.entries;
       lookup.entries = batches.room(field);
       lookup.first_row = table.first_row;
@@ -90,6 +99,7 @@ class TouchedRows {
     lookups_.set(stream, lookups.data(), lookups.size());
     sorted_.lookups = lookups_.data();
     sorted_.lookup_count = static_cast<int>(lookups.size());
+    sorted_.gradients = gradients;
     allocate_sums();
   }
 

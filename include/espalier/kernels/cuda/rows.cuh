@@ -124,13 +124,25 @@ __global__ void scatter_kernel(const std::uint32_t* keys, const std::uint32_t* v
   }
 }
 
+/// The table that has a row: the last one whose first row is not after it.
+ESPALIER_HD inline const TableRows& table_of(const TableRows* tables, int count, std::int32_t row) {
+  return tables[last_not_after(count, row, [&](Index t) { return tables[t].first_row; })];
+}
+
+/// Whether the sum of a row's gradients is at this sorted entry.
+ESPALIER_HD inline bool begins_row(const SortedRows& s, Index entry) {
+  const std::uint32_t row = s.rows[entry];
+  return row != static_cast<std::uint32_t>(s.all_rows) && (entry == 0 || s.rows[entry - 1] != row);
+}
+
 /// The gradient of an entry, for value i of its row.
 ESPALIER_HD inline float gradient_of(const SortedRows& s, Index samples, Index entry, Index i) {
   const LookupRows& lookup = lookup_of(s, entry);
   const Index k = entry - lookup.first_entry;
-  if (lookup.offsets == nullptr) return lookup.gradient[k * lookup.width + i];
+  const float* const gradient = s.gradients + lookup.gradient;
+  if (lookup.offsets == nullptr) return gradient[k * lookup.width + i];
   const Index j = sample_of(lookup, samples, k);
-  const float g = lookup.gradient[j * lookup.width + i];
+  const float g = gradient[j * lookup.width + i];
   return lookup.mean ? g * (1.0F / static_cast<float>(lookup.offsets[j + 1] - lookup.offsets[j]))
                      : g;
 }
@@ -186,7 +198,7 @@ struct AddCarries {
 
 }  // namespace kernels
 
-void sum_row_gradients(Device device, const SortedRows& sorted, Index samples) {
+void sort_rows(Device device, const SortedRows& sorted, Index samples) {
   const Index n = sorted.entries;
   if (n == 0) return;
   const auto bits =
@@ -210,6 +222,10 @@ void sum_row_gradients(Device device, const SortedRows& sorted, Index samples) {
     std::swap(from.rows, from.spare_rows);
     std::swap(from.order, from.spare_order);
   }
+}
+
+void sum_row_gradients(Device device, const SortedRows& sorted, Index samples) {
+  const Index n = sorted.entries;
   each_warp(device, "sum_row_gradients", chunks_of(n), kernels::SumChunk{sorted, samples});
   each_warp(device, "add carries", chunks_of(n), kernels::AddCarries{sorted});
 }

@@ -14,7 +14,7 @@ namespace espalier::cuda {
 struct LookupRows {
   const std::int32_t* ids = nullptr;
   const std::int32_t* offsets = nullptr;  ///< of samples + 1; null: one value per sample
-  const float* gradient = nullptr;        ///< width × samples
+  Index gradient = 0;                     ///< place of width × samples in SortedRows::gradients
   Index first_entry = 0;                  ///< number of its first entry among those of all lookups
   Index entries = 0;                      ///< at most
   std::int32_t first_row = 0;  ///< number of its table's first row among the rows of all tables
@@ -29,14 +29,16 @@ struct TableRows {
   std::int32_t first_row = 0;
   std::int32_t rows = 0;
   std::int32_t width = 0;
-  std::int32_t group = 0;  ///< of parameters; negative: it does not learn
+  std::int32_t group = 0;   ///< of parameters; negative: it does not learn
+  std::int32_t shared = 0;  ///< whether it is of all tasks
 };
 
 /// The entries of a batch, sorted by row. All memory is the device's.
 struct SortedRows {
   const LookupRows* lookups = nullptr;
   int lookup_count = 0;
-  Index entries = 0;               ///< of all lookups, at most
+  const float* gradients = nullptr;  ///< of the lookups
+  Index entries = 0;                 ///< of all lookups, at most
   std::int32_t all_rows = 0;       ///< rows of all tables: the number of an entry that has no value
   std::int32_t width = 0;          ///< of the widest table: stride of sums
   std::uint32_t* rows = nullptr;   ///< entries values, sorted
@@ -55,7 +57,9 @@ inline constexpr Index sort_tile = 1024, sort_digits = 16, entries_of_chunk = 32
   return (entries + entries_of_chunk - 1) / entries_of_chunk;
 }
 
-/// Sorts the entries of a batch of `samples` by row, and sums the gradients of each row.
+/// Sorts the entries of a batch of `samples` by row.
+void sort_rows(Device device, const SortedRows& sorted, Index samples);
+/// Sums the gradients of each row, once the entries are sorted.
 void sum_row_gradients(Device device, const SortedRows& sorted, Index samples);
 
 }  // namespace espalier::cuda

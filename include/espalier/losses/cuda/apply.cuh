@@ -96,3 +96,10 @@ void apply_predict(Device device, View<const float> z, View<float> out) {
 }
 
 }  // namespace espalier::cuda
+
+/// The kernels of a loss, outside of all namespaces.
+#define ESPALIER_CUDA_LOSS_KERNELS(...)                                                        \
+  template void espalier::cuda::apply_loss<__VA_ARGS__>(espalier::Cuda,                        \
+                                                        const espalier::cuda::LossArguments&); \
+  template void espalier::cuda::apply_predict<__VA_ARGS__>(                                    \
+      espalier::Cuda, espalier::View<const float>, espalier::View<float>);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Losses on a GPU: declarations. A loss of an application's own is compiled in a .cu file that
-// includes apply.cuh.
+// Losses on a GPU: declarations.
 #pragma once
 
 #include "espalier/core/view.hpp"

@@ -5,13 +5,11 @@
 #include "espalier/losses/cuda/apply.cuh"
 #include "espalier/losses/cuda/library.hpp"
 
-namespace espalier::cuda {
+namespace espalier {
+ESPALIER_CUDA_LOSSES(ESPALIER_CUDA_LOSS_KERNELS)
+}  // namespace espalier
 
-#define ESPALIER_CUDA_LOSS(...)                                        \
-  template void apply_loss<__VA_ARGS__>(Device, const LossArguments&); \
-  template void apply_predict<__VA_ARGS__>(Device, View<const float>, View<float>);
-ESPALIER_CUDA_LOSSES(ESPALIER_CUDA_LOSS)
-#undef ESPALIER_CUDA_LOSS
+namespace espalier::cuda {
 
 void sum_label_weights(Device device, View<const float> labels, const float* weights,
                        double* totals) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The list of losses that espalier::cuda has: a model with others is compiled in a .cu file.
+// The list of losses that espalier::cuda has, and how an application adds its own.
 #pragma once
 
 #include "espalier/losses/absolute_error.hpp"
@@ -23,12 +23,18 @@
 
 namespace espalier::cuda {
 
+/// Whether some .cu file has the kernels of a loss.
 template <class L>
 inline constexpr bool has_loss = false;
-#define ESPALIER_CUDA_LOSS(...) \
-  template <>                   \
-  inline constexpr bool has_loss<__VA_ARGS__> = true;
-ESPALIER_CUDA_LOSSES(ESPALIER_CUDA_LOSS)
-#undef ESPALIER_CUDA_LOSS
 
 }  // namespace espalier::cuda
+
+/// For a loss of an application's own, beside its definition and outside of all namespaces; a .cu
+/// file then has ESPALIER_CUDA_LOSS_KERNELS(loss), of losses/cuda/apply.cuh.
+#define ESPALIER_CUDA_LOSS(...) \
+  template <>                   \
+  inline constexpr bool espalier::cuda::has_loss<__VA_ARGS__> = true;
+
+namespace espalier {
+ESPALIER_CUDA_LOSSES(ESPALIER_CUDA_LOSS)
+}  // namespace espalier

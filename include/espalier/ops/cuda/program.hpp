@@ -9,10 +9,6 @@
 #include "espalier/losses/cuda/library.hpp"
 #include "espalier/ops/program.hpp"
 
-#if defined(__CUDACC__)
-#include "espalier/losses/cuda/apply.cuh"
-#endif
-
 namespace espalier {
 
 namespace detail {
@@ -45,11 +41,9 @@ struct LossFunctions<float, Cuda> {
 
   template <class Loss>
   static constexpr LossFunctions of() {
-#if !defined(__CUDACC__)
     static_assert(cuda::has_loss<Loss>,
-                  "espalier: this loss is not one of espalier::cuda (losses/cuda/library.hpp): "
-                  "compile the model in a .cu file");
-#endif
+                  "espalier: this loss has no kernels for GPUs: it is not one of espalier::cuda "
+                  "(losses/cuda/library.hpp), and no ESPALIER_CUDA_LOSS names it");
     return {&cuda::apply_loss<Loss>, &cuda::apply_predict<Loss>};
   }
 };

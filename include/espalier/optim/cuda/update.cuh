@@ -13,6 +13,7 @@
 
 #include "espalier/core/error.hpp"
 #include "espalier/kernels/cuda/launch.cuh"
+#include "espalier/kernels/cuda/rows.cuh"
 #include "espalier/optim/adagrad.hpp"
 #include "espalier/optim/adam.hpp"
 #include "espalier/optim/cuda/update.hpp"
@@ -57,17 +58,6 @@ struct UpdateRange {
     u.parameters[i] = p;
   }
 };
-
-/// The table that has a row: the last one whose first row is not after it.
-ESPALIER_HD inline const TableRows& table_of(const TableRows* tables, int count, std::int32_t row) {
-  return tables[last_not_after(count, row, [&](Index t) { return tables[t].first_row; })];
-}
-
-/// Whether the sum of a row's gradients is at this sorted entry.
-ESPALIER_HD inline bool begins_row(const SortedRows& s, Index entry) {
-  const std::uint32_t row = s.rows[entry];
-  return row != static_cast<std::uint32_t>(s.all_rows) && (entry == 0 || s.rows[entry - 1] != row);
-}
 
 template <class Rule, bool Stateless>
 struct UpdateRows {
