@@ -24,8 +24,8 @@ void train_step(benchmark::State& state, Index samples, int threads, esp::Precis
   const bool tables = !executor.plan().tables.empty();
   std::vector<std::unique_ptr<esp::RandomBatch<float>>> data;
   for (std::uint64_t i = 0; i < (tables ? 8U : 1U); ++i) {
-    data.push_back(
-        std::make_unique<esp::RandomBatch<float>>(executor.plan(), samples, rows, i + 1));
+    data.push_back(std::make_unique<esp::RandomBatch<float>>(executor.plan(), samples, rows, i + 1,
+                                                             0.0, false, true));
   }
   std::int64_t step = 0;
   const auto learn = [&] {
@@ -66,6 +66,9 @@ int main(int argc, char** argv) {
   add<bench::Mmoe>({32, 256, 1024, 4096});
   add<bench::MmoeWide>({256, 1024, 4096});
   add<bench::EmbeddingCtr>({1024, 4096});
+  add<bench::Transformer>({128, 256});
+  add<bench::Gru>({128, 256});
+  add<bench::Din>({128, 256});
   add<bench::SharedBottom>({32, 256, 1024, 4096}, esp::Precision::Bf16);
   add<bench::Mmoe>({1024, 4096}, esp::Precision::Bf16);
   add<bench::MmoeWide>({256, 1024, 4096}, esp::Precision::Bf16);

@@ -14,6 +14,7 @@
 #include "espalier/ops/cost.hpp"
 #include "espalier/ops/cpu/program.hpp"
 #include "espalier/optim/optim.hpp"
+#include "espalier/sequences.hpp"
 
 namespace bench {
 
@@ -68,6 +69,42 @@ struct EmbeddingCtr
   static constexpr Index rows = 100000;
 };
 
+/// Sequences of 50 of 10,000 tokens, 64 wide.
+template <class... Parts>
+using Tokens = esp::Inputs<esp::Sequence<esp::Categorical<"tokens", 64, esp::Last<50>>, Parts...>>;
+
+/// Learnt positions and 2 post-norm layers of 2 heads and 256 hidden units, the mean; three towers
+/// 64 → 1.
+struct Transformer
+    : esp::MultiTaskModel<
+          Tokens<esp::Transformer<esp::Depth<2>, esp::Heads<2>, esp::FeedForward<256>>>,
+          esp::SharedBottom<esp::Layers<>>, Clicks<"click">, Clicks<"buy">,
+          esp::Task<"time", esp::MeanSquaredError, esp::Weight{0.5}, esp::Tower<64>>> {
+  static constexpr const char* label = "transformer";
+  static constexpr Index rows = 10000;
+};
+/// A GRU of 64 units, its last state; the same towers.
+struct Gru : esp::MultiTaskModel<
+                 Tokens<esp::Gru<64>, esp::LastStep>, esp::SharedBottom<esp::Layers<>>,
+                 Clicks<"click">, Clicks<"buy">,
+                 esp::Task<"time", esp::MeanSquaredError, esp::Weight{0.5}, esp::Tower<64>>> {
+  static constexpr const char* label = "gru";
+  static constexpr Index rows = 10000;
+};
+/// A candidate of the same table, an activation unit 80 → 40 → 1 over [x, t, x ∘ t] (DIN), and both
+/// side by side → 200 → 80; the same towers.
+struct Din
+    : esp::MultiTaskModel<
+          esp::Inputs<
+              esp::Categorical<"item", 64>,
+              esp::Sequence<esp::Categorical<"tokens", 64, esp::Last<50>, esp::SharedTable<"item">>,
+                            esp::Din<"item", 80, 40>>>,
+          esp::SharedBottom<esp::Mlp<200, 80>>, Clicks<"click">, Clicks<"buy">,
+          esp::Task<"time", esp::MeanSquaredError, esp::Weight{0.5}, esp::Tower<64>>> {
+  static constexpr const char* label = "din";
+  static constexpr Index rows = 10000;
+};
+
 template <class Model>
 std::vector<Index> vocabulary_rows() {
   return std::vector<Index>(esp::vocabulary_count(esp::plan_of<Model>()), Model::rows);
@@ -85,9 +122,10 @@ inline Index touched_rows(const esp::PlanView& plan, const esp::Batch<float>& ba
   for (const esp::Node& node : plan.nodes) {
     if (node.lookup < 0) continue;
     std::vector<bool> seen(static_cast<std::size_t>(rows), false);
-    for (Index j = 0; j < batch.size; ++j) {
-      const auto id =
-          static_cast<std::size_t>(batch.ids[static_cast<std::size_t>(node.field)].ids[j]);
+    const esp::IdColumn& column = batch.ids[static_cast<std::size_t>(node.field)];
+    const Index values = column.offsets == nullptr ? batch.size : Index{column.offsets[batch.size]};
+    for (Index j = 0; j < values; ++j) {
+      const auto id = static_cast<std::size_t>(column.ids[j]);
       if (!seen[id]) ++touched;
       seen[id] = true;
     }

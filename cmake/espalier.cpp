@@ -2,5 +2,6 @@
 // The library behind the target espalier::compiled: what the headers then only declare.
 #define ESPALIER_COMPILING_LIBRARY
 #include "espalier/espalier.hpp"
+#include "espalier/data/past_items.hpp"
 #include "espalier/exec/make_balance.hpp"
 #include "espalier/exec/task_gradients.hpp"

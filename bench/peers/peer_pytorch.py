@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 
 FIELDS, ROWS, WIDTH = 26, 100000, 16
+TOKENS, LENGTH, STEP = 10000, 50, 64
 
 
 def tower(inputs, units):
@@ -90,33 +91,95 @@ class EmbeddingCtr(nn.Module):
         return self.net(torch.cat([x] + [t(ids[:, i]) for i, t in enumerate(self.tables)], 1))
 
 
+class Attention(nn.Module):
+    """A post-norm Transformer layer with one product for queries, keys and values."""
+
+    def __init__(self, width, heads, hidden):
+        super().__init__()
+        self.heads = heads
+        self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.up, self.down = nn.Linear(width, hidden), nn.Linear(hidden, width)
+        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+
+    def forward(self, x):
+        batch, length, width = x.shape
+        q, k, v = self.qkv(x).view(batch, length, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
+        y = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(batch, length, width)
+        x = self.norm1(x + self.out(y))
+        return self.norm2(x + self.down(torch.relu(self.up(x))))
+
+
+class Sequences(nn.Module):
+    """Steps of a table, encoded and pooled; three towers. Form fused: sparse gradients of the table, own attention layers."""
+
+    def __init__(self, kind, form):
+        super().__init__()
+        self.kind = kind
+        self.tables = nn.Embedding(TOKENS, STEP, sparse=form == "fused")
+        nn.init.normal_(self.tables.weight, 0, 0.01)
+        width = STEP
+        if kind == "transformer":
+            self.positions = nn.Parameter(0.01 * torch.randn(LENGTH, STEP))
+            self.layers = nn.Sequential(*[
+                Attention(STEP, 2, 256) if form != "plain" else
+                nn.TransformerEncoderLayer(STEP, 2, 256, dropout=0, batch_first=True) for _ in range(2)])
+        elif kind == "gru":
+            self.gru = nn.GRU(STEP, STEP, batch_first=True)
+        else:
+            self.unit = nn.Sequential(nn.Linear(3 * STEP, 80), nn.Sigmoid(), nn.Linear(80, 40), nn.Sigmoid(), nn.Linear(40, 1))
+            self.bottom = nn.Sequential(nn.Linear(2 * STEP, 200), nn.ReLU(), nn.Linear(200, 80), nn.ReLU())
+            width = 80
+        self.fused = form != "plain"
+        self.towers = FusedTowers(3, width, 64, True) if self.fused else nn.ModuleList(tower(width, 64) for _ in range(3))
+
+    def forward(self, ids, item):
+        x = self.tables(ids)
+        if self.kind == "transformer":
+            h = self.layers(x + self.positions).mean(1)
+        elif self.kind == "gru":
+            h = self.gru(x)[0][:, -1]
+        else:
+            t = self.tables(item)
+            repeated = t.unsqueeze(1).expand_as(x)
+            a = self.unit(torch.cat([x, repeated, x * repeated], 2))
+            h = self.bottom(torch.cat([t, (a * x).sum(1)], 1))
+        return self.towers(h) if self.fused else [f(h) for f in self.towers]
+
+
+SEQUENCES = ("transformer", "gru", "din")
+THREE = [(True, 1), (True, 1), (False, 0.5)]
+
 WORKLOADS = {  # name: (model, inputs, tables, batches, (binary, weight) of each task)
     "shared_bottom": (lambda f: SharedBottom(256, 3, f), 256, False, [32, 256, 1024, 4096], [(True, 1), (True, 1), (False, 0.5)]),
     "mmoe": (lambda f: Mmoe(16, f), 499, False, [32, 256, 1024, 4096], [(True, 1), (True, 1)]),
     "mmoe_wide": (lambda f: Mmoe(256, f), 499, False, [256, 1024, 4096], [(True, 1), (True, 1)]),
     "embedding_ctr": (EmbeddingCtr, 13, True, [1024, 4096], [(True, 1), (True, 1)]),
+    **{kind: (partial(Sequences, kind), 0, True, [128, 256], THREE) for kind in SEQUENCES},
 }
 
 
 def make(name, form, batch):
     build, inputs, tables, _, tasks = WORKLOADS[name]
-    model = build(form != "plain")
+    model = build(form if name in SEQUENCES else form != "plain")
     run = model
-    if form == "compiled" and tables:
+    if form == "compiled" and tables and name not in SEQUENCES:
         model.net.compile()
     elif form == "compiled":
         run = torch.compile(model)
     data = []
     for _ in range(8 if tables else 1):
         x = [torch.randn(batch, inputs)] + ([torch.randint(ROWS, (batch, FIELDS))] if tables else [])
+        if name in SEQUENCES:
+            x = [torch.randint(TOKENS, (batch, LENGTH)), torch.randint(TOKENS, (batch,))]
         data.append((x, [torch.bernoulli(torch.full((batch, 1), 0.4)) if b else torch.randn(batch, 1) for b, _ in tasks]))
     return model, run, data, tasks
 
 
 def step_of(name, form, batch):
     model, run, data, tasks = make(name, form, batch)
-    sparse = [p for n, p in model.named_parameters() if n.startswith("tables")]
-    dense = [p for n, p in model.named_parameters() if not n.startswith("tables")]
+    tables = [m for m in model.modules() if isinstance(m, nn.Embedding)]
+    sparse = [m.weight for m in tables if m.sparse]
+    dense = [p for p in model.parameters() if not any(p is s for s in sparse)]
     optimisers = [torch.optim.Adam(dense, lr=1e-3, fused=True)] + ([torch.optim.SparseAdam(sparse, lr=1e-3)] if sparse else [])
     turn = [0]
 
@@ -164,7 +227,7 @@ def cases(form):
         for threads in (1, 2):
             for batch in batches:
                 yield f"TrainStep/{name}/batch:{batch}/threads:{threads}", "ms", partial(prepare, step_of, threads, name, form, batch)
-            for batch in (1, 1024):
+            for batch in () if name in SEQUENCES else (1, 1024):
                 if batch > 1 or threads == 1:
                     yield (f"Infer/{name}/batch:{batch}/threads:{threads}", "us",
                            partial(prepare, inference_of, threads, name, form, batch))

@@ -351,7 +351,9 @@ inline void add_earlier_rows(esp::Table& table, const Groups& groups) {
 /// `groups.history`, which becomes false if there is none, the inputs from before the first day are
 /// missing; `session` and `days` likewise. Of duplicate rows the first is kept, unless
 /// `groups.copies` is set.
-inline std::array<esp::Dataset, 3> load(const std::string& given, bool download, Groups& groups) {
+/// `add`, if given, adds columns to the whole table before it is split.
+inline std::array<esp::Dataset, 3> load(const std::string& given, bool download, Groups& groups,
+                                        void (*add)(esp::Table&) = nullptr) {
   const std::vector<std::string> files{"log_standard_0425_0430.csv",
                                        "log_standard_4_22_to_5_08_pure.csv"};
   const auto folder =
@@ -361,6 +363,7 @@ inline std::array<esp::Dataset, 3> load(const std::string& given, bool download,
     esp::Table table = read_real(*folder, groups.history, groups.copies);
     derive(table);
     add_earlier_rows(table, groups);
+    if (add != nullptr) add(table);
     return esp::Dataset(std::move(table)).split_by_time("date", validation_day, test_day);
   }
   std::cerr
@@ -371,6 +374,7 @@ inline std::array<esp::Dataset, 3> load(const std::string& given, bool download,
   esp::Table table = simulate();
   derive(table);
   add_earlier_rows(table, groups);
+  if (add != nullptr) add(table);
   const esp::Dataset all(std::move(table));
   const double n = static_cast<double>(all.size());
   return all.split_by([&](esp::Index i) {

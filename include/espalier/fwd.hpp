@@ -11,6 +11,16 @@ namespace espalier {
 namespace ops {
 struct NumericInput;
 struct Embedding;
+struct EmbeddingSequence;
+struct PoolSteps;
+struct RepeatSteps;
+struct WeighSteps;
+struct AddPositions;
+struct SelfAttention;
+struct PointwiseAttention;
+struct TargetAttention;
+struct Gru;
+struct Lstm;
 struct Dense;
 struct DomainDense;
 struct Add;

@@ -111,6 +111,19 @@ TEST_CASE("features: pooled fields have the rows of each part of the cell") {
         static_cast<std::int32_t>(hash_text("b") % 50));
 }
 
+TEST_CASE("features: the last values of a sequence, in order") {
+  Features f = features<Categorical<"x", 4, Last<2, ' '>>>();
+  const Dataset data = texts({"a b c", "c", "", " b  a ", "new a"});
+  f.fit(texts({"a a a b b c", "c"}));
+  const EncodedData encoded = f.encode(data);
+  CHECK(encoded.ids[0].offsets == Ids{0, 2, 3, 3, 5, 7});
+  CHECK(encoded.column(0) == Ids{2, 3, 3, 2, 1, 0, 1});
+  // A cell of any length.
+  std::string cell = "a";
+  for (int i = 0; i < 1'000'000; ++i) cell += " b";
+  CHECK(f.encode(texts({cell})).column(0) == Ids{2, 2});
+}
+
 TEST_CASE("features: fields that name one table share its vocabulary") {
   using A = Categorical<"a", 4, SharedTable<"items">, MinCount<2>>;
   using B = Categorical<"b", 4, SharedTable<"items">, Pooled<Pool::mean>>;

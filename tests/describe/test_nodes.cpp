@@ -60,13 +60,13 @@ TEST_CASE("architectures: no node can have one more value, step or parameter unn
       };
       if (node.in.exists()) {
         check([](esp::Node& n) { ++n.in.rows; });
-        check([](esp::Node& n) { ++n.in.steps; });
+        check([](esp::Node& n) { n.in.steps = n.in.steps.most + 1; });
       } else {
         check([](esp::Node& n) { n.out.rows = 0; });
       }
       if (node.in2.exists()) {
         check([](esp::Node& n) { ++n.in2.rows; });
-        check([](esp::Node& n) { ++n.in2.steps; });
+        check([](esp::Node& n) { n.in2.steps = n.in2.steps.most + 1; });
       }
       for (std::size_t p = 0; p < node.parameters.size(); ++p) {
         if (node.parameters[p].exists()) check([p](esp::Node& n) { ++n.parameters[p].size; });

@@ -119,7 +119,13 @@ ESPALIER_INLINE std::optional<Unseen> Vocabularies::add_ids(std::size_t field, b
     ids.push_back(code);
   };
   if (present) {
+    const std::size_t first = ids.size();
     for_each_value(f, text, add);
+    const auto most = static_cast<std::size_t>(f.most_values);
+    if (f.pool == Pool::sequence && ids.size() - first > most) {
+      const auto begin = ids.begin() + static_cast<std::ptrdiff_t>(first);
+      ids.erase(begin, ids.end() - static_cast<std::ptrdiff_t>(most));
+    }
   } else if (f.pool == Pool::none) {
     ids.push_back(is_hashed(f) ? hash(f, {}) : 0);
   }

@@ -73,6 +73,25 @@ struct HashedMinCount {
   }
 };
 
+struct SequenceField {
+  template <bool Holds, Where At>
+  static constexpr void say() {
+    static_assert(
+        Holds,
+        "espalier: Sequence reads a categorical or hashed field with Last: "
+        "Sequence<Categorical<\"watched\", 16, Last<50>>, ...>, and Last has no other use");
+  }
+};
+
+struct SequenceTarget {
+  template <bool Holds, Where At>
+  static constexpr void say() {
+    static_assert(Holds,
+                  "espalier: Target names another field of the same Inputs with one value a row: "
+                  "Target<\"video_id\"> a Categorical<\"video_id\", 16>");
+  }
+};
+
 struct CrossPool {
   template <bool Holds, Where At>
   static constexpr void say() {
@@ -204,10 +223,11 @@ struct ClipRange {
   }
 };
 
-using FieldRules = TypeList<FieldsAreFields, FieldsExist, FieldNames, SharedTables, FieldWidth,
-                            FieldOptions, HashedBuckets, HashedMinCount, CrossPool, TransformCount,
-                            StandardizedOnce, BucketCount, BucketSource, BucketEdges, HistoryKeys,
-                            HistoryMoment, HistoryMoments, HistoryFolds, HistoryOptions,
-                            HistorySmoothing, HistoryBack, HistoryColumn, HistoryTime, ClipRange>;
+using FieldRules =
+    TypeList<FieldsAreFields, FieldsExist, FieldNames, SharedTables, FieldWidth, SequenceField,
+             SequenceTarget, FieldOptions, HashedBuckets, HashedMinCount, CrossPool, TransformCount,
+             StandardizedOnce, BucketCount, BucketSource, BucketEdges, HistoryKeys, HistoryMoment,
+             HistoryMoments, HistoryFolds, HistoryOptions, HistorySmoothing, HistoryBack,
+             HistoryColumn, HistoryTime, ClipRange>;
 
 }  // namespace espalier::detail

@@ -32,10 +32,21 @@ struct SharedTable {  ///< fields that name the same table share its rows
 };
 template <Pool P, char Separator = '|'>
 struct Pooled {  ///< a cell has several values, split at Separator: the sum or mean of their rows
-  static_assert(P != Pool::none, "espalier: Pooled takes Pool::sum or Pool::mean");
+  static_assert(P == Pool::sum || P == Pool::mean,
+                "espalier: Pooled takes Pool::sum or Pool::mean");
   static constexpr void apply(FieldInfo& f) {
     f.pool = P;
     f.separator = Separator;
+  }
+};
+
+template <int N, char Separator = '|'>
+struct Last {  ///< for Sequence: a cell has several values in order; the last N of them are read
+  static_assert(N >= 1 && N <= 65536, "espalier: Last takes 1 to 65536 values");
+  static constexpr void apply(FieldInfo& f) {
+    f.pool = Pool::sequence;
+    f.separator = Separator;
+    f.most_values = N;
   }
 };
 

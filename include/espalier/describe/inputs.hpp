@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <array>
+#include <concepts>
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <type_traits>
 
 #include "espalier/core/type_list.hpp"
 #include "espalier/describe/field_rules.hpp"
@@ -106,13 +108,28 @@ constexpr RuleId broken_rule(const FieldInfo& f) {
   return f.min_count == 1 ? 0 : rule_id<HashedMinCount>;
 }
 
+/// Whether a field with one value a row, other than field `i`, has that name; true for no name.
+constexpr bool has_target(std::span<const FieldInfo> fields, std::size_t i, std::string_view name) {
+  if (name.empty()) return true;
+  for (const FieldInfo& f : fields) {
+    if (f.name == name) return f.name != fields[i].name && !f.is_numeric() && f.pool == Pool::none;
+  }
+  return false;
+}
+
 struct Fault {
   RuleId rule = 0;
   std::string_view field;
 };
 
-constexpr Fault fault_of(std::span<const FieldInfo> fields) {
+constexpr Fault fault_of(std::span<const FieldInfo> fields, std::span<const bool> is_sequence,
+                         std::span<const std::string_view> targets) {
   if (fields.empty()) return {rule_id<FieldsExist>, {}};
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    if (is_sequence[i] != (fields[i].pool == Pool::sequence))
+      return {rule_id<SequenceField>, fields[i].name};
+    if (!has_target(fields, i, targets[i])) return {rule_id<SequenceTarget>, fields[i].name};
+  }
   for (const FieldInfo& f : fields) {
     if (broken_rule(f) != 0) return {broken_rule(f), f.name};
   }
@@ -129,20 +146,67 @@ constexpr Fault fault_of(std::span<const FieldInfo> fields) {
 
 }  // namespace detail
 
+namespace detail {
+
+/// A field whose values are steps: Sequence (describe/sequence.hpp).
+template <class Field>
+concept IsSequence = requires {
+  { Field::target } -> std::convertible_to<std::string_view>;
+  { Field::rows } -> std::convertible_to<int>;
+};
+
+/// The field with which a sequence is compared; empty if there is none.
+template <class Field>
+constexpr std::string_view target_of() {
+  if constexpr (IsSequence<Field>) {
+    return Field::target;
+  } else {
+    return {};
+  }
+}
+
+/// Rows of the model's input that a field fills.
+template <class Field>
+constexpr int rows_of() {
+  if constexpr (IsSequence<Field>) {
+    return Field::rows;
+  } else {
+    return field_or_none<Field>().width;
+  }
+}
+
+template <class Field>
+struct OperationsOfField {
+  using type = TypeList<>;
+};
+template <IsSequence Field>
+struct OperationsOfField<Field> {
+  using type = typename Field::Operations;
+};
+
+}  // namespace detail
+
 /// All inputs of a model. The encoder reads them as one block, in order: `width` values per sample.
 template <class... Fields>
 struct Inputs {
-  using Operations = JoinUnique<TypeList<ops::NumericInput, ops::Embedding>, detail::FieldRules>;
+  using Operations =
+      JoinUnique<TypeList<ops::NumericInput, ops::Embedding>,
+                 typename detail::OperationsOfField<Fields>::type..., detail::FieldRules>;
   static constexpr std::size_t count = sizeof...(Fields);
   static constexpr std::array<FieldInfo, count> fields{detail::field_or_none<Fields>()...};
 
+  static constexpr std::array<bool, count> is_sequence{detail::IsSequence<Fields>...};
+  static constexpr std::array<std::string_view, count> targets{detail::target_of<Fields>()...};
+  /// Per field: rows that it fills.
+  static constexpr std::array<int, count> rows_of{detail::rows_of<Fields>()...};
+
   static constexpr detail::Fault fault = (IsField<Fields> && ...)
-                                             ? detail::fault_of(fields)
+                                             ? detail::fault_of(fields, is_sequence, targets)
                                              : detail::Fault{rule_id<detail::FieldsAreFields>, {}};
 
   static constexpr int width = [] {
     int sum = 0;
-    for (const FieldInfo& f : fields) sum += f.width;
+    for (const int rows : rows_of) sum += rows;
     return sum;
   }();
 
@@ -178,11 +242,12 @@ struct Inputs {
       b.broken(fault.rule);
     }
     std::array<int, count> tables{};
+    std::array<Block, count> parts{}, steps{};
     int row = 0, numeric_row = 0, categorical = 0;
     for (std::size_t i = 0; i < count; ++i) {
       const FieldInfo& f = fields[i];
       Node node;
-      node.out = x.slice(row, f.width);
+      node.out = parts[i] = x.slice(row, rows_of[i]);
       if (f.is_numeric()) {
         int rows = f.width;
         while (i + 1 < count && fields[i + 1].is_numeric()) rows += fields[++i].width;
@@ -199,11 +264,34 @@ struct Inputs {
       node.table = tables[i];
       node.field = categorical++;
       node.pool = f.pool;
+      if (is_sequence[i]) node.out = steps[i] = b.block(f.width, {f.most_values, node.field});
       b.add_lookup(node);
-      row += f.width;
-      b.template emit<ops::Embedding>(node);
+      row += rows_of[i];
+      if (is_sequence[i]) {
+        b.template emit<ops::EmbeddingSequence>(node);
+      } else {
+        b.template emit<ops::Embedding>(node);
+      }
     }
+    if (fault.rule == 0) fold_sequences(b, parts, steps);
     return x;
+  }
+
+ private:
+  /// Encodes the sequences, once all fields that they are compared with have been looked up.
+  template <class Builder>
+  static constexpr void fold_sequences(Builder& b, const std::array<Block, count>& parts,
+                                       const std::array<Block, count>& steps) {
+    std::size_t i = 0;
+    const auto fold_one = [&]<class Field>(std::type_identity<Field>) {
+      if constexpr (detail::IsSequence<Field>) {
+        std::size_t to = 0;
+        while (to < count && fields[to].name != targets[i]) ++to;
+        Field::fold(b, steps[i], to < count ? parts[to] : Block{}, parts[i]);
+      }
+      ++i;
+    };
+    (fold_one(std::type_identity<Fields>{}), ...);
   }
 };
 

@@ -243,12 +243,19 @@ class ParameterGradients : public TaskBackward<T> {
     }
   }
 
+  /// Number of columns of all samples of the batch.
+  [[nodiscard]] Index columns_of(const Steps& steps) const {
+    return steps.vary()
+               ? run_.batch.ids[static_cast<std::size_t>(steps.field)].offsets[run_.batch.size]
+               : run_.batch.size * steps.most;
+  }
+
   /// Combines lookup gradients. Row gradients are linear in them, so the update needs no change.
   void combine_lookup(const Node& node, std::span<const double> alpha) {
     const bool shared =
         run_.program.plan.tables[static_cast<std::size_t>(node.table)].task == shared_by_tasks;
     const std::size_t begin = static_cast<std::size_t>(node.lookup_base * run_.capacity);
-    const auto n = static_cast<std::size_t>(node.out.rows * run_.batch.size);
+    const auto n = static_cast<std::size_t>(node.out.rows * columns_of(node.out.steps));
     T* ESPALIER_RESTRICT sum = run_.lookup_gradients.data() + begin;
     std::fill_n(sum, n, T{0});
     for (const std::size_t k : present_) {

@@ -19,7 +19,8 @@ template <class T>
 class RandomBatch {
  public:
   RandomBatch(const PlanView& plan, Index samples, const std::vector<Index>& vocabulary_rows,
-              std::uint64_t seed, double missing = 0, bool sample_weights = false) {
+              std::uint64_t seed, double missing = 0, bool sample_weights = false,
+              bool full_sequences = false) {
     Random random(seed);
     Index numeric = 0;
     std::vector<std::string_view> tables;
@@ -34,7 +35,12 @@ class RandomBatch {
       const auto rows = static_cast<std::uint64_t>(vocabulary_rows[v]);
       std::vector<std::int32_t> ids, offsets;
       for (Index j = 0; j < samples; ++j) {
-        const std::uint64_t values = f.pool == Pool::none ? 1 : random.below(4);
+        const std::uint64_t most =
+            f.pool == Pool::sequence ? static_cast<std::uint64_t>(f.most_values) : 3;
+        const bool full = full_sequences && f.pool == Pool::sequence;
+        const std::uint64_t values = f.pool == Pool::none ? 1
+                                     : full               ? most
+                                                          : random.below(most + 1);
         if (f.pool != Pool::none) offsets.push_back(static_cast<std::int32_t>(ids.size()));
         for (std::uint64_t k = 0; k < values; ++k)
           ids.push_back(static_cast<std::int32_t>(random.below(rows)));

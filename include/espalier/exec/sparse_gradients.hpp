@@ -44,11 +44,12 @@ class SparseGradients {
     for (int t = 0; t < tables; ++t) {
       const auto at = static_cast<std::size_t>(t);
       slots_.emplace_back(static_cast<std::size_t>(table_rows[at]));
-      // A batch touches at most as many rows as it has values; multi-valued fields have any number.
+      // A batch touches at most as many rows as it has values; pooled fields have any number.
       Index values = 0;
       for (const Node& node : plan.nodes) {
         if (node.lookup < 0 || node.table != t) continue;
-        values += node.pool == Pool::none ? batch_capacity : table_rows[at];
+        const bool any = node.pool == Pool::sum || node.pool == Pool::mean;
+        values += any ? table_rows[at] : batch_capacity * node.out.steps;
       }
       for (int part = 0; part < parts_; ++part) {
         Shard shard;
@@ -69,7 +70,7 @@ class SparseGradients {
   [[nodiscard]] Shard& shard(Index i) { return shards_[static_cast<std::size_t>(i)]; }
 
   /// Sums the gradients of shard `i` from `lookup_gradients`, where each lookup has width × samples
-  /// values from lookup_base · capacity on.
+  /// values, or width × values of a sequence, from lookup_base · capacity on.
   void collect(Index i, const Batch<T>& batch, const T* lookup_gradients, Index capacity) {
     Shard& s = shard(i);
     std::int32_t* slots = slots_[static_cast<std::size_t>(s.table)].data();
@@ -78,6 +79,11 @@ class SparseGradients {
       if (node.lookup < 0 || node.table != s.table) continue;
       const IdColumn& column = batch.ids[static_cast<std::size_t>(node.field)];
       const T* gradient = lookup_gradients + node.lookup_base * capacity;
+      if (node.pool == Pool::sequence) {
+        for (Index k = 0; k < column.offsets[batch.size]; ++k, gradient += s.width)
+          add(s, slots, column.ids[k], gradient, T{1});
+        continue;
+      }
       for (Index j = 0; j < batch.size; ++j, gradient += s.width) {
         if (column.offsets == nullptr) {
           if (j + ahead < batch.size) prefetch_row(slots + column.ids[j + ahead], 1);

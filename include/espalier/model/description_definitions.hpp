@@ -65,7 +65,11 @@ ESPALIER_COLD ESPALIER_INLINE std::string describe_field(const FieldInfo& f) {
   if (f.pool == Pool::none) return text;
   const auto separator = static_cast<unsigned char>(f.separator);
   const bool shown = separator > 0x20 && separator < 0x7F;
-  return text + (f.pool == Pool::sum ? ", sum over " : ", mean over ") +
+  const std::string pool =
+      f.pool == Pool::sum    ? ", sum over "
+      : f.pool == Pool::mean ? ", mean over "
+                             : ", the last " + std::to_string(f.most_values) + " values, split at ";
+  return text + pool +
          (shown ? "'" + std::string(1, f.separator) + "'"
                 : "byte " + std::to_string(int{separator}));
 }

@@ -15,6 +15,7 @@
 #include <string_view>
 
 #include "espalier/core/random.hpp"
+#include "espalier/core/segments.hpp"
 #include "espalier/core/view.hpp"
 #include "espalier/data/batch.hpp"
 #include "espalier/kernels/cpu/storage.hpp"
@@ -23,6 +24,17 @@
 #include "espalier/plan/rule.hpp"
 
 namespace espalier {
+
+/// Neighbouring columns of a view.
+struct ColumnRange {
+  Index first = 0;
+  Index count = 0;
+
+  template <class T>
+  [[nodiscard]] View<T> of(View<T> x) const {
+    return {x.data == nullptr ? nullptr : x.column(first), x.rows, count, x.stride};
+  }
+};
 
 /// One microbatch of a batch on one device. Kernels are free functions overloaded on `Device`; an
 /// operation calls them unqualified with `c.device` as the first argument, so it runs on every
@@ -73,11 +85,22 @@ struct Context {
   [[nodiscard]] T* parameter_gradient(Index offset) const {
     return offset < 0 ? nullptr : parameter_gradients + offset;
   }
-  /// Buffer that lookup `node` writes its gradient to: width × count.
+  /// The columns of a block that belong to each sample.
+  [[nodiscard]] Segments segments(const Steps& steps) const {
+    if (!steps.vary()) return {count, nullptr, steps.most};
+    return {count, batch->ids[static_cast<std::size_t>(steps.field)].offsets + first, steps.most};
+  }
+  /// Number of columns of the samples before this microbatch.
+  [[nodiscard]] Index columns_before(const Steps& steps) const {
+    if (!steps.vary()) return first * steps.most;
+    return batch->ids[static_cast<std::size_t>(steps.field)].offsets[first];
+  }
+  /// Buffer that lookup `node` writes its gradient to: width × columns of its output.
   [[nodiscard]] View<T> lookup_gradient(const Node& node) const {
     const Index width = node.out.rows;
-    return {lookup_gradients + node.lookup_base * batch_capacity + first * width, width, count,
-            width};
+    return {lookup_gradients + node.lookup_base * batch_capacity +
+                columns_before(node.out.steps) * width,
+            width, segments(node.out.steps).columns(), width};
   }
   /// Factor of d(Σ_j w_j · term_j) in the gradient of an auxiliary loss of `task`; 0 if the batch's
   /// weights sum to 0.
@@ -91,10 +114,16 @@ struct Context {
   /// The microbatch's labels of a task.
   [[nodiscard]] const T* labels(int task) const { return batch->labels.column(task) + first; }
 
-  /// Index, in the whole batch, of the node's first column in this microbatch: seeds random
-  /// numbers.
-  [[nodiscard]] Index first_column(const Node& node) const {
-    return (samples_before + first) * node.in.steps;
+  /// Calls work(columns, number) for ranges of columns of a block: `number`, which seeds random
+  /// numbers, counts columns of the whole batch as if every sample had the same number of steps.
+  template <class Work>
+  void each_numbered(const Steps& steps, Work work) const {
+    const Index before = samples_before + first;
+    if (!steps.vary()) return work(ColumnRange{0, count * steps.most}, before * steps.most);
+    const Segments s = segments(steps);
+    for (Index j = 0; j < count; ++j) {
+      if (s.length(j) > 0) work(ColumnRange{s.begin(j), s.length(j)}, (before + j) * steps.most);
+    }
   }
   /// Key of one node's random numbers in this step.
   [[nodiscard]] typename Device::Key key_of(const Node& node) const {
@@ -104,7 +133,7 @@ struct Context {
  private:
   View<T> at(T* buffer, const Block& b) const {
     if (!b.exists()) return {};
-    return {buffer + b.base * capacity + b.row, b.rows, count * b.steps, b.stride};
+    return {buffer + b.base * capacity + b.row, b.rows, segments(b.steps).columns(), b.stride};
   }
 };
 

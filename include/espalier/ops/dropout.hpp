@@ -22,7 +22,10 @@ struct Dropout {
   static void forward(const Node& n, const C& c) {
     const auto x = as_const(c.value(n.in));
     if (c.training) {
-      dropout(c.device, x, n.dropout_rate, c.key_of(n), c.first_column(n), c.value(n.out), false);
+      c.each_numbered(n.in.steps, [&](ColumnRange columns, Index number) {
+        dropout(c.device, columns.of(x), n.dropout_rate, c.key_of(n), number,
+                columns.of(c.value(n.out)), false);
+      });
     } else {
       copy(c.device, x, c.value(n.out), false);
     }
@@ -33,8 +36,10 @@ struct Dropout {
     if (!n.in.gradient) return;
     const auto dy = as_const(c.gradient(n.out));
     if (c.training) {
-      dropout(c.device, dy, n.dropout_rate, c.key_of(n), c.first_column(n), c.gradient(n.in),
-              n.accumulate_in);
+      c.each_numbered(n.in.steps, [&](ColumnRange columns, Index number) {
+        dropout(c.device, columns.of(dy), n.dropout_rate, c.key_of(n), number,
+                columns.of(c.gradient(n.in)), n.accumulate_in);
+      });
     } else {
       copy(c.device, dy, c.gradient(n.in), n.accumulate_in);
     }

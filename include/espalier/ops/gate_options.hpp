@@ -30,8 +30,10 @@ struct GateDropout {
   static void forward(const Node& n, const C& c) {
     const auto g = as_const(c.value(n.in));
     if (c.training) {
-      gate_dropout_forward(c.device, g, Index{n.groups}, n.dropout_rate, c.key_of(n),
-                           c.first_column(n), c.value(n.out));
+      c.each_numbered(n.in.steps, [&](ColumnRange columns, Index number) {
+        gate_dropout_forward(c.device, columns.of(g), Index{n.groups}, n.dropout_rate, c.key_of(n),
+                             number, columns.of(c.value(n.out)));
+      });
     } else {
       copy(c.device, g, c.value(n.out), false);
     }
@@ -40,9 +42,12 @@ struct GateDropout {
   template <class C>
   static void backward(const Node& n, const C& c) {
     if (!n.in.gradient) return;
-    gate_dropout_backward(c.device, as_const(c.value(n.in)), as_const(c.value(n.out)),
-                          as_const(c.gradient(n.out)), Index{n.groups}, n.dropout_rate, c.key_of(n),
-                          c.first_column(n), c.gradient(n.in), n.accumulate_in);
+    c.each_numbered(n.in.steps, [&](ColumnRange columns, Index number) {
+      gate_dropout_backward(
+          c.device, as_const(columns.of(c.value(n.in))), as_const(columns.of(c.value(n.out))),
+          as_const(columns.of(c.gradient(n.out))), Index{n.groups}, n.dropout_rate, c.key_of(n),
+          number, columns.of(c.gradient(n.in)), n.accumulate_in);
+    });
   }
 
   static constexpr Cost cost(const Node& n) {

@@ -92,6 +92,7 @@ struct BatchMoments {
       for (Index s = 0; s < count; ++s) {
         const T* part = parts + s * stride;
         const double samples = static_cast<double>(part[0]);
+        if (samples == 0) continue;
         const double delta = static_cast<double>(part[1 + i]) - mean;
         const double both = total + samples;
         mean += delta * samples / both;
@@ -99,10 +100,11 @@ struct BatchMoments {
             static_cast<double>(part[1 + rows + i]) + delta * delta * total * samples / both;
         total = both;
       }
-      const double variance = deviations / total;
+      const double variance = total > 0 ? deviations / total : 0;
       merged[0] = static_cast<T>(total);
       merged[1 + i] = static_cast<T>(mean);
       merged[1 + rows + i] = static_cast<T>(1 / std::sqrt(variance + n.epsilon));
+      if (total == 0) continue;  // no sample has a step
       T& running_mean = parameters[n.parameters[2].offset + i];
       T& running_variance = parameters[n.parameters[3].offset + i];
       const double unbiased = total > 1 ? deviations / (total - 1) : variance;

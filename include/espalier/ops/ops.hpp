@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// All operations.
+// All operations, except those on the steps of sequences: see espalier/sequences.hpp.
 #pragma once
 
 #include "espalier/ops/activate.hpp"

@@ -51,7 +51,7 @@ constexpr BrokenShape broken_shape(TypeList<Ops...>) {
   for (const Node& node : plan.nodes) {
     (check(std::type_identity<Ops>{}, node), ...);
     if (broken.rule != 0) break;
-    for (const Block* b : {&node.in, &node.in2, &node.out, &node.cache}) {
+    for (const Block* b : {&node.in, &node.in2, &node.out, &node.cache, &node.room}) {
       if (!within(plan, *b)) broken = {rule_id<BlockBounds>, node.name};
     }
     if (node.lookup >= 0 &&

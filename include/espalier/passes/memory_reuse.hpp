@@ -69,7 +69,7 @@ class MemoryReuse {
 
   template <class N>
   [[nodiscard]] static auto blocks_of(N& n) {
-    return std::array{&n.in, &n.in2, &n.cache, &n.out};
+    return std::array{&n.in, &n.in2, &n.cache, &n.room, &n.out};
   }
 
   /// Assigns offsets; returns the number of values needed.

@@ -21,8 +21,8 @@ namespace detail {
 /// Whether two blocks have a value in common. One may consist of some steps of the other.
 [[nodiscard]] inline bool overlap(const Block& a, const Block& b) {
   if (!a.exists() || !b.exists() || a.base != b.base) return false;
-  for (int s = 0; s < a.steps; ++s) {
-    for (int t = 0; t < b.steps; ++t) {
+  for (int s = 0; s < a.steps.separate(); ++s) {
+    for (int t = 0; t < b.steps.separate(); ++t) {
       const int of_a = s * a.stride + a.row, of_b = t * b.stride + b.row;
       if (of_a < of_b + b.rows && of_b < of_a + a.rows) return true;
     }
@@ -83,9 +83,9 @@ ESPALIER_INLINE BackwardPath backward_path(const PlanView& plan,
       for (const Block& b : boundary) beyond = beyond || detail::overlap(node.out, b);
       const int reached = beyond ? 0 : written.count(node.out);
       if (reached == 0 && !source) continue;
-      if (!source && reached != node.out.rows * node.out.steps && !is_zeroed(node.out)) {
+      if (!source && reached != node.out.rows * node.out.steps.separate() && !is_zeroed(node.out)) {
         const Block part = detail::run_of(written, node.out);
-        if (part.rows * part.steps != reached || traits[i].slice_rows == nullptr ||
+        if (part.rows * part.steps.separate() != reached || traits[i].slice_rows == nullptr ||
             !traits[i].slice_rows(plan, node, part)) {
           zero(node.out);
           again = true;
@@ -96,7 +96,7 @@ ESPALIER_INLINE BackwardPath backward_path(const PlanView& plan,
         const Block& in = k == 0 ? node.in : node.in2;
         if (!in.exists() || !in.gradient) continue;
         const int before = written.count(in);
-        const bool partly = before != 0 && before != in.rows * in.steps;
+        const bool partly = before != 0 && before != in.rows * in.steps.separate();
         // An auxiliary loss adds to the gradients of its inputs, so they must be initialised.
         if ((partly || (source && before == 0)) && !is_zeroed(in)) {
           zero(in);

@@ -30,7 +30,7 @@ class PlanBuilder {
   PlanSizes sizes{};
 
   /// Allocates a block of `rows` values per step and sample.
-  constexpr Block block(int rows, int steps = 1, bool gradient = true) {
+  constexpr Block block(int rows, Steps steps = {}, bool gradient = true) {
     const Block made{sizes.values, 0, rows, rows, steps, gradient};
     sizes.values += rows * steps;
     return made;
@@ -88,7 +88,7 @@ class PlanBuilder {
   constexpr void add_lookup(Node& node) {
     node.lookup = sizes.lookups++;
     node.lookup_base = sizes.lookup_values;
-    sizes.lookup_values += node.out.rows;
+    sizes.lookup_values += node.out.rows * node.out.steps;
   }
 
   /// Adds an operation and returns its output. Sets `node.op` (from `Op`), name and task.

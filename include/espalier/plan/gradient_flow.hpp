@@ -33,7 +33,7 @@ struct Written {
   }
   [[nodiscard]] constexpr int count(const Block& b) const {
     int n = 0;
-    for (int s = 0; s < b.steps; ++s) {
+    for (int s = 0; s < b.steps.separate(); ++s) {
       each_word(b, s, [&](std::size_t word, std::uint64_t mask) {
         n += std::popcount(words[word] & mask);
       });
@@ -41,7 +41,7 @@ struct Written {
     return n;
   }
   constexpr void mark(const Block& b) {
-    for (int s = 0; s < b.steps; ++s) {
+    for (int s = 0; s < b.steps.separate(); ++s) {
       each_word(b, s, [&](std::size_t word, std::uint64_t mask) { words[word] |= mask; });
     }
   }
@@ -86,7 +86,7 @@ constexpr int assign_gradient_flow(Builder& plan, std::array<Block, Z>& zeroed) 
       Node& node = plan.nodes[static_cast<std::size_t>(i)];
       const auto needs_zero = [&](const Block& b, bool reading) {
         const int done = written.count(b);
-        return !is_zeroed(b) && done != b.rows * b.steps && (reading || done != 0);
+        return !is_zeroed(b) && done != b.rows * b.steps.separate() && (reading || done != 0);
       };
       const auto zero = [&](const Block& b) {
         Block whole = b;

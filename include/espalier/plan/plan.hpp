@@ -9,6 +9,7 @@
 
 #include "espalier/core/config.hpp"
 #include "espalier/kernels/activation.hpp"
+#include "espalier/kernels/segment_pool.hpp"
 #include "espalier/plan/schema.hpp"
 
 namespace espalier {
@@ -44,6 +45,28 @@ struct Name {
   }
 };
 
+/// How many steps a sample has in a block: `most` each, or as many as it has values of a
+/// categorical field, at most `most`. The steps of a batch follow each other without padding.
+struct Steps {
+  int most = 1;
+  int field = -1;  ///< the categorical field; −1: every sample has `most` steps
+
+  constexpr Steps() = default;
+  // NOLINTNEXTLINE(google-explicit-constructor): a number of steps is written as one.
+  constexpr Steps(int each) : most(each) {}
+  constexpr Steps(int at_most, int of_field) : most(at_most), field(of_field) {}
+
+  [[nodiscard]] constexpr bool vary() const { return field >= 0; }
+  /// Number of steps that nodes may access separately; all steps of a sequence are accessed alike.
+  [[nodiscard]] constexpr int separate() const { return vary() ? 1 : most; }
+  // NOLINTNEXTLINE(google-explicit-constructor): sizes are computed with it.
+  constexpr operator int() const { return most; }
+  friend constexpr bool operator==(const Steps& a, const Steps& b) {
+    return a.most == b.most && a.field == b.field;
+  }
+  friend constexpr bool operator==(const Steps& a, int each) { return !a.vary() && a.most == each; }
+};
+
 /// The location of an activation. One step of a sample is `rows` contiguous values; consecutive
 /// steps are `stride` values apart; a sample has `steps` steps (1, except for sequences). `base`
 /// counts values per sample: in a buffer for `capacity` samples the block starts at
@@ -53,7 +76,7 @@ struct Block {
   int row = 0;
   int rows = 0;
   int stride = 0;
-  int steps = 1;
+  Steps steps{};
   bool gradient = true;  ///< false: no gradient of it is needed, nothing below it learns from it
 
   /// Returns rows `first` … `first + count − 1` of this block as a block.
@@ -70,7 +93,7 @@ struct Block {
     return same;
   }
   [[nodiscard]] constexpr bool exists() const { return rows > 0; }
-  [[nodiscard]] constexpr bool is(int so_many_rows, int so_many_steps) const {
+  [[nodiscard]] constexpr bool is(int so_many_rows, const Steps& so_many_steps) const {
     return rows == so_many_rows && steps == so_many_steps;
   }
   [[nodiscard]] constexpr bool like(const Block& other) const {
@@ -119,6 +142,7 @@ struct Node {
   int task = shared_by_tasks;  ///< the task that owns the node (its tower or gate)
   Block in, in2, out;
   Block cache;                         ///< values that forward stores for backward
+  Block room;                          ///< values that it uses while it runs
   std::array<Extent, 4> parameters{};  ///< the parameters that it reads and learns
   Activation activation = Activation::identity;
   int groups = 1;
@@ -130,6 +154,9 @@ struct Node {
   /// Offset of the lookup's gradient, stored for the update of the table, in values per sample.
   int lookup_base = 0;
   Pool pool = Pool::none;
+  SegmentPool pool_steps = SegmentPool::mean;
+  bool from_last = false;  ///< steps are counted, or processed, from a sample's last one
+  bool causal = false;     ///< a step attends only to itself and earlier ones
   // Attributes; each operation documents which it reads.
   double dropout_rate = 0;
   double epsilon = 0;         ///< added to a variance

@@ -21,8 +21,8 @@ enum class FieldKind : std::uint8_t {
   buckets,
 };
 
-/// How the values of a multi-valued field are combined.
-enum class Pool : std::uint8_t { none, sum, mean };
+/// How the values of a multi-valued field are combined; `sequence`: each is a step of its own.
+enum class Pool : std::uint8_t { none, sum, mean, sequence };
 
 enum class TransformKind : std::uint8_t {
   log1p,        ///< sign(x) · log(1 + |x|)
@@ -89,6 +89,7 @@ struct FieldInfo {
   std::int64_t buckets = 0;  ///< hashed: number of table rows
   Pool pool = Pool::none;    ///< none: one value per sample; else several, split at `separator`
   char separator = '|';
+  int most_values = 0;  ///< of a sequence: it has the last values of a cell, at most so many
 
   [[nodiscard]] constexpr bool is_numeric() const { return kind == FieldKind::numeric; }
   /// Returns whether the field reads number columns.

@@ -77,17 +77,19 @@ struct PepNet {
   static constexpr Block gated(Builder& b, Block x, const std::array<std::string_view, N>& names,
                                Block rest, Block h) {
     int rows = rest.rows;
-    for (const FieldInfo& f : InputsType::fields) rows += names_it(names, f) ? f.width : 0;
+    for (std::size_t i = 0; i < InputsType::count; ++i)
+      rows += names_it(names, InputsType::fields[i]) ? InputsType::rows_of[i] : 0;
     const Block in = b.block(rows, rest.steps);
     int row = 0, at = 0;
     const auto append = [&](Block part) {
       detail::copy(b, part, in.slice(row, part.rows));
       row += part.rows;
     };
-    for (const FieldInfo& f : InputsType::fields) {
-      if (names_it(names, f))
-        append(f.is_numeric() ? x.slice(at, f.width).stopped() : x.slice(at, f.width));
-      at += f.width;
+    for (std::size_t i = 0; i < InputsType::count; ++i) {
+      const FieldInfo& f = InputsType::fields[i];
+      const Block part = x.slice(at, InputsType::rows_of[i]);
+      if (names_it(names, f)) append(f.is_numeric() ? part.stopped() : part);
+      at += part.rows;
     }
     append(rest);
     const Block hidden = detail::dense(b, in, h.rows, Activation::relu, 0);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// All of the CPU's kernels.
+// All of the CPU's kernels, except those for the steps of sequences: see espalier/sequences.hpp.
 #pragma once
 
 #include "espalier/kernels/cpu/attention_pool.hpp"

@@ -66,6 +66,7 @@ void batch_moments(Device, View<const T> x, T* moments) {
   T* const squares = mean + x.rows;
   moments[0] = static_cast<T>(x.cols);
   for (Index i = 0; i < 2 * x.rows; ++i) mean[i] = 0;
+  if (x.cols == 0) return;  // a microbatch of sequences without steps
   for (Index j = 0; j < x.cols; ++j) {
     const T* from = x.column(j);
     for (Index i = 0; i < x.rows; ++i) mean[i] += from[i];

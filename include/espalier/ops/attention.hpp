@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// Attention between the steps of a sample, and of a sample to its steps.
+#pragma once
+
+#include "espalier/ops/context.hpp"
+
+namespace espalier::ops {
+
+/// Multi-head self-attention with `groups` heads of d values; x has q, k, v side by side. For each
+/// head and step i:
+///
+///   y_i = Σ_u a_iu v_u,  a_i = softmax over u of ⟨q_i, k_u⟩ / √d
+/// over the steps u of the same sample, up to i if `causal`. cache: a value per head and step, with
+/// which backward recomputes a: memory grows with the number of steps, not with its square.
+struct SelfAttention {
+  static constexpr std::string_view name = "self_attention";
+
+  struct Shape {
+    static constexpr bool holds(const Node& n) {
+      return n.groups > 0 && n.out.rows > 0 && n.out.rows % n.groups == 0 &&
+             n.in.is(3 * n.out.rows, n.out.steps) && n.cache.is(n.groups, n.in.steps);
+    }
+    template <bool Holds, Where At>
+    static constexpr void say() {
+      static_assert(Holds,
+                    "espalier: SelfAttention takes steps of three times as many values as it "
+                    "gives, a multiple of its heads, and has a cache of one value per head and "
+                    "step");
+    }
+  };
+
+  template <class C>
+  static void forward(const Node& n, const C& c) {
+    attention_forward(c.device, as_const(c.value(n.in)), c.segments(n.in.steps),
+                      {n.groups, n.causal}, c.value(n.out), c.value(n.cache));
+  }
+
+  template <class C>
+  static void backward(const Node& n, const C& c) {
+    if (!n.in.gradient) return;
+    attention_backward(c.device, as_const(c.value(n.in)), c.segments(n.in.steps),
+                       {n.groups, n.causal}, as_const(c.value(n.out)), as_const(c.value(n.cache)),
+                       as_const(c.gradient(n.out)), c.gradient(n.in), n.accumulate_in);
+  }
+
+  static constexpr Cost cost(const Node& n) {
+    const double products = static_cast<double>(n.out.rows) * n.in.steps * n.in.steps;
+    return {4 * products, 10 * products, 4.0 * (n.in.rows + n.out.rows) * n.in.steps};
+  }
+};
+
+/// As SelfAttention, with weights that are not normalised: a_iu = silu(⟨q_i, k_u⟩ / √d) / n_i, n_i
+/// the number of steps to which step i attends (Zhai et al., ICML 2024).
+struct PointwiseAttention {
+  static constexpr std::string_view name = "pointwise_attention";
+
+  struct Shape {
+    static constexpr bool holds(const Node& n) {
+      return n.groups > 0 && n.out.rows > 0 && n.out.rows % n.groups == 0 &&
+             n.in.is(3 * n.out.rows, n.out.steps);
+    }
+    template <bool Holds, Where At>
+    static constexpr void say() {
+      static_assert(Holds,
+                    "espalier: PointwiseAttention takes steps of three times as many values as it "
+                    "gives, a multiple of its heads");
+    }
+  };
+
+  template <class C>
+  static void forward(const Node& n, const C& c) {
+    pointwise_attention_forward(c.device, as_const(c.value(n.in)), c.segments(n.in.steps),
+                                {n.groups, n.causal}, c.value(n.out));
+  }
+
+  template <class C>
+  static void backward(const Node& n, const C& c) {
+    if (!n.in.gradient) return;
+    pointwise_attention_backward(c.device, as_const(c.value(n.in)), c.segments(n.in.steps),
+                                 {n.groups, n.causal}, as_const(c.gradient(n.out)),
+                                 c.gradient(n.in), n.accumulate_in);
+  }
+
+  static constexpr Cost cost(const Node& n) { return SelfAttention::cost(n); }
+};
+
+/// Multi-head attention of a sample's one query (in) to its steps (in2: k, then v); 0 if it has no
+/// steps. cache: the weights, one per head and step.
+struct TargetAttention {
+  static constexpr std::string_view name = "target_attention";
+
+  struct Shape {
+    static constexpr bool holds(const Node& n) {
+      return n.groups > 0 && n.out.rows > 0 && n.out.rows % n.groups == 0 && n.in.like(n.out) &&
+             n.in.steps == 1 && n.in2.rows == 2 * n.out.rows && n.cache.is(n.groups, n.in2.steps);
+    }
+    template <bool Holds, Where At>
+    static constexpr void say() {
+      static_assert(Holds,
+                    "espalier: TargetAttention takes one step, and steps of twice as many values, "
+                    "a multiple of its heads; its cache has one value per head and step");
+    }
+  };
+
+  template <class C>
+  static void forward(const Node& n, const C& c) {
+    target_attention_forward(c.device, as_const(c.value(n.in)), as_const(c.value(n.in2)),
+                             c.segments(n.in2.steps), Index{n.groups}, c.value(n.out),
+                             c.value(n.cache));
+  }
+
+  template <class C>
+  static void backward(const Node& n, const C& c) {
+    target_attention_backward(c.device, as_const(c.value(n.in)), as_const(c.value(n.in2)),
+                              c.segments(n.in2.steps), Index{n.groups}, as_const(c.value(n.cache)),
+                              as_const(c.gradient(n.out)), c.gradient(n.in), n.accumulate_in,
+                              c.gradient(n.in2), n.accumulate_in2);
+  }
+
+  static constexpr Cost cost(const Node& n) {
+    const double products = static_cast<double>(n.out.rows) * n.in2.steps;
+    return {4 * products, 8 * products, 4.0 * (n.in2.rows * n.in2.steps + n.in.rows + n.out.rows)};
+  }
+};
+
+}  // namespace espalier::ops
