@@ -186,6 +186,7 @@ int compare(const Example& example, const Options& o, const std::vector<NamedMod
                                   {"rows", splits[0].size()},         {"epochs", o.epochs},
                                   {"patience", o.patience},           {"batch_size", o.batch_size},
                                   {"learning_rate", o.learning_rate}, {"precision", o.precision}};
+  if (o.device != "cpu") settings["device"] = o.device;
   if (example.recipe.average) settings["average"] = example.recipe.average->describe();
   if (!o.weights.empty()) settings["weights"] = o.weights;
   if (simulated) settings["data"] = splits[0].table().source;

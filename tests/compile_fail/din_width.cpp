@@ -1,4 +1,4 @@
-// expect: espalier: Multiply takes two blocks of as many values and steps, and gives one like them
+// expect: espalier: Din compares a step with a candidate of the same width: give both fields, or a Dense before it, that many values
 #include "espalier/sequences.hpp"
 namespace esp = espalier;
 using Click = esp::Task<"click", esp::BinaryCrossEntropy, esp::Tower<4>>;

@@ -1,4 +1,4 @@
-// expect: espalier: MinCount, SharedTable and Pooled are options of categorical fields
+// expect: espalier: MinCount, SharedTable, Pooled and Last are options of categorical fields
 #include "espalier/describe/fold.hpp"
 #include "espalier/describe/model.hpp"
 #include "espalier/losses/losses.hpp"

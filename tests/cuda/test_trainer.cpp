@@ -20,6 +20,10 @@ namespace {
 using CpuTrainer = esp::Trainer<Bottom>;
 using GpuTrainer = esp::Trainer<Bottom, esp::Cuda>;
 
+/// A loss with a constant in the unit of the label, whose deviation is not 1.
+struct InLabelUnits : esp::MultiTaskModel<MadeUpInputs, esp::SharedBottom<MadeUpEncoder>, Click,
+                                          esp::Task<"watch", esp::Huber<>, esp::Tower<4>>> {};
+
 esp::TrainerOptions options() {
   esp::TrainerOptions o = quick_options();
   o.batch_size = 40;
@@ -169,7 +173,7 @@ TEST_CASE("cuda: a run that was interrupted goes on with the same bits") {
   }
 }
 
-TEST_CASE("cuda: a diagnosis measures what the CPU measures") {
+TEST_CASE_TEMPLATE("cuda: a diagnosis measures what the CPU measures", M, Bottom, InLabelUnits) {
   const TemporaryFolder folder;
   std::vector<esp::HistoryRow> rows[2];
   for (const int which : {0, 1}) {
@@ -179,9 +183,9 @@ TEST_CASE("cuda: a diagnosis measures what the CPU measures") {
     o.optimizer = esp::Sgd{.learning_rate = 0.1};
     o.diagnose = folder / (which == 0 ? "cpu.jsonl" : "gpu.jsonl");
     if (which == 0) {
-      CpuTrainer(o).fit(train());
+      esp::Trainer<M>(o).fit(train());
     } else {
-      GpuTrainer(o).fit(train());
+      esp::Trainer<M, esp::Cuda>(o).fit(train());
     }
     rows[which] = esp::History::read(o.diagnose.text()).rows();
   }

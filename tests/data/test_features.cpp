@@ -114,10 +114,14 @@ TEST_CASE("features: pooled fields have the rows of each part of the cell") {
 TEST_CASE("features: the last values of a sequence, in order") {
   Features f = features<Categorical<"x", 4, Last<2, ' '>>>();
   const Dataset data = texts({"a b c", "c", "", " b  a ", "new a"});
-  f.fit(texts({"a a a b b c", "c"}));
+  f.fit(texts({"a a", "a b", "b c"}));
   const EncodedData encoded = f.encode(data);
   CHECK(encoded.ids[0].offsets == Ids{0, 2, 3, 3, 5, 7});
   CHECK(encoded.column(0) == Ids{2, 3, 3, 2, 1, 0, 1});
+  // Values before the last ones are neither learnt nor judged.
+  Features last = features<Categorical<"x", 4, Last<2, ' '>>>();
+  last.fit(texts({"a b c", "d"}));
+  CHECK(last.state().vocabularies[0] == std::vector<std::string>{"b", "c", "d"});
   // A cell of any length.
   std::string cell = "a";
   for (int i = 0; i < 1'000'000; ++i) cell += " b";

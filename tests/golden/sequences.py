@@ -52,7 +52,7 @@ def positions(tensors, name, x):
 
 
 def transformer(tensors, x, pre_norm, causal):
-    base = "embedding/sequence/past/transformer0"
+    base = "sequence/past/transformer0"
     x = positions(tensors, base + "/positions0", x)
     layer = nn.TransformerEncoderLayer(WIDTH, 2, HIDDEN, dropout=0, norm_first=pre_norm, batch_first=True)
     at = base + "/layer0"
@@ -87,7 +87,7 @@ def transformer(tensors, x, pre_norm, causal):
 
 
 def hstu(tensors, x, causal):
-    base = "embedding/sequence/past/hstu0"
+    base = "sequence/past/hstu0"
     x = positions(tensors, base + "/positions0", x)
     at, heads, n = base + "/layer0", 2, len(x)
     q, k, v, u = F.silu(tensors.affine(at + "/qkvu", x, 4 * WIDTH)).split(WIDTH, 1)
@@ -109,8 +109,8 @@ def mean(tensors, x, item):
 
 
 def target(tensors, x, item):
-    q = tensors.linear("embedding/sequence/past/target/query", item, WIDTH)
-    k, v = tensors.linear("embedding/sequence/past/target/keys", x, 2 * WIDTH).split(WIDTH, 1)
+    q = tensors.linear("sequence/past/target/query", item, WIDTH)
+    k, v = tensors.linear("sequence/past/target/keys", x, 2 * WIDTH).split(WIDTH, 1)
     if len(x) == 0:
         return torch.zeros(WIDTH)
     q, k, v = (m.reshape(-1, 2, WIDTH // 2).transpose(0, 1) for m in (q.unsqueeze(0), k, v))
@@ -119,7 +119,7 @@ def target(tensors, x, item):
 
 def din(tensors, x, item):
     t = item.expand(len(x), WIDTH)
-    base = "embedding/sequence/past/interest/dense"
+    base = "sequence/past/interest/dense"
     h = torch.sigmoid(tensors.affine(base + "0", torch.cat([x, t, x * t], 1), 3))
     return (tensors.affine(base + "1", h, 1) * x).sum(0)
 

@@ -15,6 +15,7 @@
 #include "espalier/optim/optim.hpp"
 #include "espalier/sequences.hpp"
 #include "ops/gradients.hpp"
+#include "support/message_of.hpp"
 
 namespace esp = espalier;
 using esp::Index;
@@ -171,9 +172,41 @@ TEST_CASE("sequence: a prediction depends on its own sample alone, whatever the 
     one.numeric = {batch.numeric.column(j), batch.numeric.rows, 1, batch.numeric.stride};
     one.ids = ids;
     const std::vector<float> alone = predict(one, 1);
-    CHECK(alone[0] == doctest::Approx(all[static_cast<std::size_t>(j)]).epsilon(1e-6));
-    CHECK(alone[1] == doctest::Approx(all[static_cast<std::size_t>(150 + j)]).epsilon(1e-6));
+    CHECK(alone[0] ==
+          doctest::Approx(static_cast<double>(all[static_cast<std::size_t>(j)])).epsilon(1e-6));
+    CHECK(
+        alone[1] ==
+        doctest::Approx(static_cast<double>(all[static_cast<std::size_t>(150 + j)])).epsilon(1e-6));
   }
+}
+
+TEST_CASE("sequence: longer ones than a plan has memory for are refused") {
+  using Model = Bottom<esp::Sequence<Watched, esp::Positions<>>>;
+  const auto program = esp::program_of<Model, float, esp::Cpu>();
+  esp::TrainExecutor<float> executor(program, {7}, 3, 1);
+  const esp::InferenceExecutor<float> inference(program, executor.parameters());
+  const esp::RandomBatch<float> data(program.plan, 3, {7}, 3);
+  esp::Batch<float> batch = data.batch();
+  std::vector<esp::IdColumn> ids(batch.ids.begin(), batch.ids.end());
+  batch.ids = ids;
+  const std::vector<std::int32_t> values(20);
+  ids[0].ids = values.data();
+  auto workspace = inference.make_workspace();
+  float click[3], content[3];
+  float* const out[] = {click, content};
+  const auto said = [&](const std::vector<std::int32_t>& offsets) {
+    ids[0].offsets = offsets.data();
+    CHECK_THROWS_AS(inference.run(batch, workspace, out), esp::ConfigError);
+    CHECK_THROWS_AS(executor.forward_backward(batch, std::vector<double>{1, 1}, 1),
+                    esp::ConfigError);
+    return espalier_test::message_of([&] { executor.predict(batch, out); });
+  };
+  CHECK(said({0, 1, 7, 7}) ==
+        "sequence 'watched': sample 1 of a batch has 6 values, expected 0 to 5");
+  CHECK(said({0, 1, 0, 1}) ==
+        "sequence 'watched': sample 1 of a batch has -1 values, expected 0 to 5");
+  CHECK(said({1, 2, 2, 3}) ==
+        "sequence 'watched': the offsets of a batch begin with 1, expected 0");
 }
 
 TEST_CASE("sequence: inference with its passes predicts what training predicts") {
@@ -192,8 +225,8 @@ TEST_CASE("sequence: inference with its passes predicts what training predicts")
   auto workspace = inference.make_workspace();
   inference.run(data.batch(), workspace, got);
   for (std::size_t j = 0; j < 90; ++j) {
-    CHECK(c[j] == doctest::Approx(a[j]).epsilon(1e-5));
-    CHECK(d[j] == doctest::Approx(b[j]).epsilon(1e-5));
+    CHECK(c[j] == doctest::Approx(static_cast<double>(a[j])).epsilon(1e-5));
+    CHECK(d[j] == doctest::Approx(static_cast<double>(b[j])).epsilon(1e-5));
   }
 }
 

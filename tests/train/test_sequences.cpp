@@ -8,6 +8,7 @@
 
 #include "espalier/core/random.hpp"
 #include "espalier/sequences.hpp"
+#include "espalier/train/label_checks.hpp"
 #include "support/message_of.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -80,6 +81,36 @@ TEST_CASE("sequences: encoders learn what only the order tells, means do not") {
   CHECK(auc<Model<esp::Hstu<esp::Heads<2>>>>() > 0.95);
 }
 
+TEST_CASE("sequences: patterns for tables leave encoders alone") {
+  const esp::PlanView plan =
+      esp::plan_of<Model<esp::Transformer<>, esp::Gru<4>, esp::Target<"item">>>();
+  const esp::FreezeMask tables(plan, std::vector<std::string>{"*embedding/*"});
+  CHECK(tables.table_frozen(0));
+  for (const esp::ParameterInfo& t : plan.tensors) {
+    CAPTURE(t.name.view());
+    CHECK(!tables.tensor_frozen(t.offset));
+  }
+  const esp::FreezeMask encoders(plan, std::vector<std::string>{"sequence/past/*"});
+  CHECK(!encoders.table_frozen(0));
+  CHECK(encoders.tensor_frozen(plan.tensors[0].offset));
+}
+
+TEST_CASE("sequences: cells with another separator are noted") {
+  esp::Table table;
+  table.add("item", std::vector<std::string>{"a", "b", "a"});
+  table.add("past", std::vector<std::string>{"a,b", "a", "b,a,a"});
+  table.add("click", std::vector<double>{0, 1, 0});
+  const esp::Dataset data(std::move(table));
+  using M = Model<>;
+  esp::Features features(esp::plan_of<M>().schema);
+  features.fit(data);
+  CHECK(esp::sequence_notes(esp::plan_of<M>(), features.encode(data)) ==
+        std::vector<std::string>{
+            "sequence 'past': no row has more than one value; are they separated by '|'?"});
+  features.fit(ordered(10, 1));
+  CHECK(esp::sequence_notes(esp::plan_of<M>(), features.encode(ordered(10, 1))).empty());
+}
+
 TEST_CASE("sequences: a saved model predicts the same, row by row too") {
   using M = Model<esp::Transformer<esp::Heads<2>>, esp::Target<"item">>;
   const espalier_test::TemporaryFolder folder;
@@ -97,10 +128,18 @@ TEST_CASE("sequences: a saved model predicts the same, row by row too") {
   const std::vector<float> trained = trainer.predict(data).of("click"),
                            served = predictor.predict(data).of("click");
   for (std::size_t i = 0; i < 4; ++i) {
-    CHECK(served[i] == doctest::Approx(trained[i]).epsilon(1e-6));
+    CHECK(served[i] == doctest::Approx(static_cast<double>(trained[i])).epsilon(1e-6));
     const std::vector<float> alone = predictor.predict_row({{"item", item[i]}, {"past", past[i]}});
-    CHECK(alone[0] == doctest::Approx(served[i]).epsilon(1e-6));
+    CHECK(alone[0] == doctest::Approx(static_cast<double>(served[i])).epsilon(1e-6));
   }
+  // A user without a history is not refused; an unknown value that is not read, neither.
+  const esp::Predictor<M> strict(folder / "model.safetensors", {.strict = true});
+  CHECK(strict.predict_row({{"item", "a"}, {"past", ""}}) ==
+        predictor.predict_row({{"item", "a"}, {"past", ""}}));
+  CHECK(strict.predict_row({{"item", "a"}, {"past", "z|a|b|c|d|e|f|g|h|a|b"}}).size() == 1);
+  CHECK(espalier_test::message_of([&] {
+          static_cast<void>(strict.predict_row({{"item", "a"}, {"past", "a|z"}}));
+        }).find("past") != std::string::npos);
   // A longer history: only its last values count.
   CHECK(predictor.predict_row({{"item", "a"}, {"past", "h|a|b|c|d|e|f|g|h|a|b"}}) ==
         predictor.predict_row({{"item", "a"}, {"past", "a|b|c|d|e|f|g|h|a|b"}}));

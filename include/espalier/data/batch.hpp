@@ -13,6 +13,7 @@ namespace espalier {
 /// The table rows of one categorical field for all samples of a batch.
 ///   Single-valued: `offsets` is null and sample j has row ids[j].
 ///   Multi-valued: sample j has the rows ids[offsets[j]] … ids[offsets[j + 1] − 1], possibly none.
+///   The first offset is 0. A sequence has at most as many as its field's Last tells.
 struct IdColumn {
   const std::int32_t* ids = nullptr;
   const std::int32_t* offsets = nullptr;

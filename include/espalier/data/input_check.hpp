@@ -55,11 +55,11 @@ struct InputCheck {
   bool clamp = false;
 
   [[nodiscard]] bool looks() const { return found != nullptr || strict; }
-  /// A history input or input with Folds may be missing because no row came before it, which is not
-  /// an error of the row: it is counted, not refused.
+  /// A history input, an input with Folds or a sequence may be missing because no row came before
+  /// it, which is not an error of the row: it is counted, not refused.
   [[nodiscard]] bool refuses(Unseen what, const FieldInfo& field) const {
     return strict && !(clamp && what == Unseen::outside) &&
-           !(what == Unseen::missing && field.history.exists());
+           !(what == Unseen::missing && (field.history.exists() || field.pool == Pool::sequence));
   }
 
   void add(std::size_t field, Unseen what, std::int64_t rows) const {

@@ -29,7 +29,7 @@ struct Log {
 
   ESPALIER_COLD Log(const Table& table, const PastItemsOptions& o)
       : keys(table.as_keys(o.key, made_keys)),
-        items(table.as_text(o.item, made_items)),
+        items(table.as_keys(o.item, made_items)),
         times(table.numbers(o.time)),
         order(table.row_numbers()) {
     for (const std::int32_t row : order) {

@@ -119,13 +119,7 @@ ESPALIER_INLINE std::optional<Unseen> Vocabularies::add_ids(std::size_t field, b
     ids.push_back(code);
   };
   if (present) {
-    const std::size_t first = ids.size();
     for_each_value(f, text, add);
-    const auto most = static_cast<std::size_t>(f.most_values);
-    if (f.pool == Pool::sequence && ids.size() - first > most) {
-      const auto begin = ids.begin() + static_cast<std::ptrdiff_t>(first);
-      ids.erase(begin, ids.end() - static_cast<std::ptrdiff_t>(most));
-    }
   } else if (f.pool == Pool::none) {
     ids.push_back(is_hashed(f) ? hash(f, {}) : 0);
   }
@@ -183,6 +177,18 @@ ESPALIER_INLINE std::int32_t Vocabularies::hash(const FieldInfo& f, std::string_
   return static_cast<std::int32_t>(hash_text(value) % static_cast<std::uint64_t>(f.buckets));
 }
 
+/// The end of a cell that has its last most_values values.
+[[nodiscard]] inline std::string_view last_values(const FieldInfo& f, std::string_view text) {
+  int values = 0;
+  for (std::size_t end = text.size(); end > 0;) {
+    const std::size_t before = text.rfind(f.separator, end - 1);
+    const std::size_t begin = before == std::string_view::npos ? 0 : before + 1;
+    if (begin < end && ++values == f.most_values) return text.substr(begin);
+    end = before == std::string_view::npos ? 0 : before;
+  }
+  return text;
+}
+
 template <class Function>
 void Vocabularies::for_each_value(const FieldInfo& f, std::string_view text,
                                   Function&& function) const {
@@ -194,6 +200,7 @@ void Vocabularies::for_each_value(const FieldInfo& f, std::string_view text,
     function(key(text));
     return;
   }
+  if (f.pool == Pool::sequence) text = last_values(f, text);
   for (std::size_t at = 0; at <= text.size();) {
     const std::size_t end = (std::min)(text.find(f.separator, at), text.size());
     if (end > at) function(key(text.substr(at, end - at)));

@@ -52,10 +52,11 @@ struct FieldWidth {
 struct FieldOptions {
   template <bool Holds, Where At>
   static constexpr void say() {
-    static_assert(Holds,
-                  "espalier: MinCount, SharedTable and Pooled are options of categorical fields, "
-                  "Standardize, "
-                  "Log1p and Clip of numeric ones");
+    static_assert(
+        Holds,
+        "espalier: MinCount, SharedTable, Pooled and Last are options of categorical fields, "
+        "Standardize, "
+        "Log1p and Clip of numeric ones");
   }
 };
 

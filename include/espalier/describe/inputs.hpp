@@ -21,10 +21,20 @@ namespace espalier {
 
 namespace detail {
 
+/// a == b. From the end: names of one model often begin alike, and compilers limit the steps of
+/// constant evaluation.
+constexpr bool same_text(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  for (std::size_t i = a.size(); i-- > 0;) {
+    if (a[i] != b[i]) return false;
+  }
+  return true;
+}
+
 constexpr bool names_differ(std::span<const FieldInfo> fields) {
   for (std::size_t i = 0; i < fields.size(); ++i) {
     for (std::size_t j = 0; j < i; ++j) {
-      if (fields[i].name == fields[j].name) return false;
+      if (same_text(fields[i].name, fields[j].name)) return false;
     }
   }
   return true;
@@ -32,8 +42,9 @@ constexpr bool names_differ(std::span<const FieldInfo> fields) {
 
 constexpr bool tables_agree(std::span<const FieldInfo> fields) {
   for (const FieldInfo& a : fields) {
+    if (a.is_numeric()) continue;
     for (const FieldInfo& b : fields) {
-      if (!a.is_numeric() && !b.is_numeric() && a.table == b.table &&
+      if (!b.is_numeric() && same_text(a.table, b.table) &&
           (a.width != b.width || a.kind != b.kind || a.buckets != b.buckets)) {
         return false;
       }
@@ -45,9 +56,10 @@ constexpr bool tables_agree(std::span<const FieldInfo> fields) {
 /// Returns whether fields that read the same history column define it in the same way.
 constexpr bool histories_agree(std::span<const FieldInfo> fields) {
   for (const FieldInfo& f : fields) {
+    if (!f.history.exists()) continue;
     for (const FieldInfo& g : fields) {
       const HistoryInfo &a = f.history, &b = g.history;
-      if (f.column != g.column || !a.exists() || !b.exists()) continue;
+      if (!b.exists() || !same_text(f.column, g.column)) continue;
       const bool same_rows = a.kind == b.kind && a.day == b.day && a.time == b.time &&
                              a.back == b.back && a.folds == b.folds &&
                              std::equal(a.keys.begin(), a.keys.end(), b.keys.begin(), b.keys.end());
@@ -223,7 +235,7 @@ struct Inputs {
     for (std::size_t i = 0; i < count; ++i) {
       if (fields[i].is_numeric()) continue;
       std::size_t j = 0;
-      while (fields[j].is_numeric() || fields[j].table != fields[i].table) ++j;
+      while (fields[j].is_numeric() || !detail::same_text(fields[j].table, fields[i].table)) ++j;
       made.first[i] = j;
       made.vocabulary[i] = j == i ? vocabularies++ : made.vocabulary[j];
     }
@@ -236,13 +248,23 @@ struct Inputs {
     bool learns = false;
     for (const FieldInfo& f : fields) learns = learns || !f.is_numeric();
     const Block x = b.block(width, 1, learns);
+    std::array<Block, count> parts{}, steps{};
+    fold_fields(b, x, parts, steps);
+    if (fault.rule == 0) fold_sequences(b, parts, steps);
+    return x;
+  }
+
+ private:
+  /// Copies numbers and looks up categories: into `parts` of x, sequences into `steps`.
+  template <class Builder>
+  static constexpr void fold_fields(Builder& b, const Block& x, std::array<Block, count>& parts,
+                                    std::array<Block, count>& steps) {
     const auto path = b.scope("embedding");
     if (fault.rule != 0) {
       const auto field = b.scope(fault.field);
       b.broken(fault.rule);
     }
     std::array<int, count> tables{};
-    std::array<Block, count> parts{}, steps{};
     int row = 0, numeric_row = 0, categorical = 0;
     for (std::size_t i = 0; i < count; ++i) {
       const FieldInfo& f = fields[i];
@@ -273,11 +295,8 @@ struct Inputs {
         b.template emit<ops::Embedding>(node);
       }
     }
-    if (fault.rule == 0) fold_sequences(b, parts, steps);
-    return x;
   }
 
- private:
   /// Encodes the sequences, once all fields that they are compared with have been looked up.
   template <class Builder>
   static constexpr void fold_sequences(Builder& b, const std::array<Block, count>& parts,

@@ -2,6 +2,7 @@
 // `Sequence`: an input of several values in order, encoded step by step and pooled to one vector.
 #pragma once
 
+#include <cstddef>
 #include <string_view>
 
 #include "espalier/core/fixed_string.hpp"
@@ -45,6 +46,41 @@ struct PooledSteps {
   }
 };
 
+struct SequenceOrder {
+  template <bool Holds, Where At>
+  static constexpr void say() {
+    static_assert(Holds,
+                  "espalier: a Sequence has a source, then layers, then at most one way to pool "
+                  "its steps: Sequence<Source, Gru<32>, Target<\"video_id\">>");
+  }
+};
+
+struct TargetHeads {
+  template <bool Holds, Where At>
+  static constexpr void say() {
+    static_assert(Holds, "espalier: the heads of Target divide the width of a step");
+  }
+};
+
+/// Whether at most the last part pools.
+template <class... Parts>
+constexpr bool pools_last() {
+  constexpr bool pools[] = {PoolsSteps<Parts>..., false};
+  for (std::size_t i = 0; i + 1 < sizeof...(Parts); ++i) {
+    if (pools[i]) return false;
+  }
+  return true;
+}
+
+struct DinWidth {
+  template <bool Holds, Where At>
+  static constexpr void say() {
+    static_assert(Holds,
+                  "espalier: Din compares a step with a candidate of the same width: give both "
+                  "fields, or a Dense before it, that many values");
+  }
+};
+
 /// The parts of a Sequence: layers, and how steps are pooled.
 template <class Encoder, class Pooling, class... Parts>
 struct SequenceParts {
@@ -74,12 +110,13 @@ template <FixedString Name, int HeadCount = 1>
 struct Target {
   static constexpr bool pools_steps = true;
   static constexpr std::string_view target = Name.view();
-  using Operations = TypeList<ops::Dense, ops::TargetAttention>;
+  using Operations = TypeList<ops::Dense, ops::TargetAttention, detail::TargetHeads>;
   static constexpr int width(int in) { return in; }
 
   template <class Builder>
   static constexpr void fold(Builder& b, Block steps, Block to, Block out) {
     const auto path = b.scope("target");
+    b.template require<detail::TargetHeads>(HeadCount > 0 && steps.rows % HeadCount == 0);
     Node node;
     node.in = detail::under(b, "query", [&] { return detail::linear(b, to, steps.rows); });
     node.in2 = detail::under(b, "keys", [&] { return detail::linear(b, steps, 2 * steps.rows); });
@@ -99,21 +136,28 @@ struct Din {
   static constexpr std::string_view target = Name.view();
   using Unit = Layers<Dense<Units, Activation::sigmoid>..., Dense<1, Activation::identity>>;
   using Operations =
-      JoinUnique<typename Unit::Operations,
-                 TypeList<ops::RepeatSteps, ops::Multiply, ops::Copy, ops::WeighSteps>>;
+      JoinUnique<typename Unit::Operations, TypeList<ops::RepeatSteps, ops::Multiply, ops::Copy,
+                                                     ops::WeighSteps, detail::DinWidth>>;
   static constexpr int width(int in) { return in; }
 
   template <class Builder>
   static constexpr void fold(Builder& b, Block steps, Block to, Block out) {
     const auto path = b.scope("interest");
+    b.template require<detail::DinWidth>(to.rows == steps.rows);
+    const Block all = b.block(3 * steps.rows, steps.steps);  // x, t, x ∘ t
+    detail::copy(b, steps, all.slice(0, steps.rows));
     Node repeat;
     repeat.in = to;
-    repeat.out = b.block(to.rows, steps.steps);
-    const Block candidate = b.template emit<ops::RepeatSteps>(repeat);
-    const Block both = detail::multiply(b, steps, candidate);
+    repeat.out = all.slice(steps.rows, steps.rows);
+    Node both;
+    both.in = steps;
+    both.in2 = b.template emit<ops::RepeatSteps>(repeat);
+    both.scale = 1;
+    both.out = all.slice(2 * steps.rows, steps.rows);
+    b.template emit<ops::Multiply>(both);
     Node weigh;
     weigh.in = steps;
-    weigh.in2 = Unit::fold(b, detail::concatenate(b, {steps, candidate, both}));
+    weigh.in2 = Unit::fold(b, all);
     weigh.out = out;
     b.template emit<ops::WeighSteps>(weigh);
   }
@@ -130,8 +174,8 @@ struct Sequence {
   using Chosen = detail::SequenceParts<Layers<>, MeanOfSteps, Parts...>;
   using Encoder = typename Chosen::Layers;
   using Pooling = typename Chosen::Pool;
-  using Operations = JoinUnique<TypeList<ops::EmbeddingSequence>, typename Encoder::Operations,
-                                typename Pooling::Operations>;
+  using Operations = JoinUnique<TypeList<ops::EmbeddingSequence, detail::SequenceOrder>,
+                                typename Encoder::Operations, typename Pooling::Operations>;
 
   static constexpr FieldInfo info() { return Source::info(); }
   static constexpr std::string_view target = Pooling::target;
@@ -142,6 +186,7 @@ struct Sequence {
   static constexpr void fold(Builder& b, Block steps, Block to, Block out) {
     const auto path = b.scope("sequence");
     const auto field = b.scope(info().name);
+    b.template require<detail::SequenceOrder>(detail::pools_last<Parts...>());
     Pooling::fold(b, Encoder::fold(b, steps), to, out);
   }
 };

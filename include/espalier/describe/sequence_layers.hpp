@@ -77,6 +77,15 @@ struct HeadsDivideWidth {
   }
 };
 
+struct HstuOptions {
+  template <bool Holds, Where At>
+  static constexpr void say() {
+    static_assert(Holds,
+                  "espalier: Hstu has no feed-forward part and one place to normalise: "
+                  "FeedForward and PreNorm are options of Transformer");
+  }
+};
+
 template <class... Options>
 constexpr SequenceOptions sequence_options() {
   SequenceOptions o;
@@ -88,6 +97,7 @@ template <class Builder>
 constexpr void require_heads(Builder& b, const SequenceOptions& o, int width) {
   b.template require<HeadsDivideWidth>(o.depth > 0 && width > 0 && o.heads > 0 &&
                                        o.feed_forward >= 0 && width % o.heads == 0);
+  b.template require<DropoutRate>(o.dropout >= 0 && o.dropout < 1);
 }
 
 template <class Builder>
@@ -135,8 +145,9 @@ constexpr Block self_attention(Builder& b, Block x, const SequenceOptions& o) {
 template <class... Options>
 struct Transformer {
   static constexpr SequenceOptions options = detail::sequence_options<Options...>();
-  using Operations = TypeList<ops::AddPositions, ops::Dense, ops::SelfAttention, ops::Add,
-                              ops::LayerNorm, ops::Dropout, detail::HeadsDivideWidth>;
+  using Operations =
+      TypeList<ops::AddPositions, ops::Dense, ops::SelfAttention, ops::Add, ops::LayerNorm,
+               ops::Dropout, detail::HeadsDivideWidth, detail::DropoutRate>;
   static constexpr int width(int in) { return options.width > 0 ? options.width : in; }
 
   template <class Builder>
@@ -177,12 +188,14 @@ template <class... Options>
 struct Hstu {
   static constexpr SequenceOptions options = detail::sequence_options<Options...>();
   using Operations = TypeList<ops::AddPositions, ops::Dense, ops::PointwiseAttention, ops::Multiply,
-                              ops::Add, ops::LayerNorm, ops::Dropout, detail::HeadsDivideWidth>;
+                              ops::Add, ops::LayerNorm, ops::Dropout, detail::HeadsDivideWidth,
+                              detail::DropoutRate, detail::HstuOptions>;
   static constexpr int width(int in) { return options.width > 0 ? options.width : in; }
 
   template <class Builder>
   static constexpr Block fold(Builder& b, Block in, int position) {
     const auto path = b.scope("hstu", position);
+    b.template require<detail::HstuOptions>(options.feed_forward == 0 && !options.pre_norm);
     detail::require_heads(b, options, width(in.rows));
     Block x = detail::begin_steps(b, in, options);
     for (int layer = 0; layer < options.depth; ++layer) {

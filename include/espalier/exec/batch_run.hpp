@@ -16,6 +16,7 @@
 #include "espalier/core/threads.hpp"
 #include "espalier/exec/parameters.hpp"
 #include "espalier/exec/reducer.hpp"
+#include "espalier/exec/sequence_limits.hpp"
 #include "espalier/exec/sparse_gradients.hpp"
 #include "espalier/exec/workspace.hpp"
 #include "espalier/ops/cpu/program.hpp"
@@ -41,6 +42,7 @@ struct BatchRun {
   Index max_microbatches = 0, max_microbatch = 0, max_accumulators = 0;  ///< over all batch sizes
   bool segmented = false;  ///< some operation needs the whole batch
 
+  SequenceLimits limits;
   SparseGradients<T> sparse;
   std::vector<const T*> tables;
   /// One per thread, or one per microbatch if the plan or the balancing method needs barriers.
@@ -77,7 +79,8 @@ struct BatchRun {
         device(on),
         pool(threads),
         parameters(of.plan, vocabulary_rows),
-        capacity(max_batch) {
+        capacity(max_batch),
+        limits(of.plan) {
     if (max_batch < 1)
       throw ConfigError("batch_size is " + std::to_string(max_batch) + ", expected 1 or more");
     const PlanSizes& sizes = program.plan.sizes;
@@ -117,8 +120,10 @@ struct BatchRun {
 
   [[nodiscard]] const PlanView& plan() const { return program.plan; }
 
+  /// Throws ConfigError if a sequence is too long.
   void begin(const Batch<T>& of, std::span<const double> task_weights, std::uint64_t of_key) {
     assert(of.size <= capacity);
+    limits.check(of);
     batch = of;
     microbatches = Microbatches::of(batch.size);
     key = of_key;
@@ -129,9 +134,10 @@ struct BatchRun {
     if (reducer != nullptr) reduce_label_weights();
   }
 
-  /// Begins a batch for prediction: only forward steps and losses may run.
+  /// Begins a batch for prediction: only forward steps and losses may run. Throws as begin() does.
   void begin_prediction(const Batch<T>& of) {
     assert(of.size <= capacity);
+    limits.check(of);
     batch = of;
     microbatches = Microbatches::of(batch.size);
     training = false;

@@ -14,8 +14,8 @@
 
 namespace espalier {
 
-/// Workspaces are reused between calls; there are as many as the maximum number of concurrent
-/// calls.
+/// Workspaces, of one sample or of a whole microbatch, are reused between calls; there are as many
+/// as the maximum number of concurrent calls.
 class CpuInference final : public InferenceInterface {
  public:
   ESPALIER_COLD CpuInference(const Program<float, Cpu>& program, const InferenceParameters& of)
@@ -25,25 +25,28 @@ class CpuInference final : public InferenceInterface {
   [[nodiscard]] const PlanView& plan() const override { return executor_.plan(); }
   [[nodiscard]] Index capacity() const override { return InferenceExecutor<float>::microbatch; }
   void predict(const Batch<float>& batch, std::span<float* const> out) const override {
-    auto workspace = borrow();
+    auto& idle = idle_[batch.size == 1 ? 0 : 1];
+    auto workspace = borrow(idle, batch.size);
     executor_.run(batch, workspace, out);
     const std::lock_guard lock(mutex_);
-    idle_.push_back(std::move(workspace));
+    idle.push_back(std::move(workspace));
   }
   [[nodiscard]] std::size_t parameter_bytes() const override { return executor_.packed_bytes(); }
 
  private:
-  [[nodiscard]] InferenceExecutor<float>::Workspace borrow() const {
+  using Workspaces = std::vector<InferenceExecutor<float>::Workspace>;
+
+  [[nodiscard]] InferenceExecutor<float>::Workspace borrow(Workspaces& idle, Index samples) const {
     const std::lock_guard lock(mutex_);
-    if (idle_.empty()) return executor_.make_workspace();
-    auto workspace = std::move(idle_.back());
-    idle_.pop_back();
+    if (idle.empty()) return executor_.make_workspace(samples == 1 ? 1 : capacity());
+    auto workspace = std::move(idle.back());
+    idle.pop_back();
     return workspace;
   }
 
   InferenceExecutor<float> executor_;
   mutable std::mutex mutex_;
-  mutable std::vector<InferenceExecutor<float>::Workspace> idle_;
+  mutable Workspaces idle_[2];
 };
 
 template <>

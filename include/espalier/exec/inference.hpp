@@ -12,6 +12,7 @@
 #include "espalier/core/config.hpp"
 #include "espalier/exec/bf16_parameters.hpp"
 #include "espalier/exec/parameters.hpp"
+#include "espalier/exec/sequence_limits.hpp"
 #include "espalier/kernels/precision.hpp"
 #include "espalier/ops/cpu/program.hpp"
 #include "espalier/passes/bf16_weights.hpp"
@@ -39,7 +40,7 @@ class InferenceExecutor {
   /// `without`: names of passes to leave out. Throws ConfigError for an unknown name.
   InferenceExecutor(const Program<T, Cpu>& program, const Parameters<T>& parameters,
                     std::span<const std::string_view> without = {})
-      : program_(program), schedule_(forward_schedule(program, false)) {
+      : program_(program), schedule_(forward_schedule(program, false)), limits_(program.plan) {
     require_passes(without, {PackedWeights<T>::name, MemoryReuse<T>::name});
     storage_.parameters = parameters.dense.data();
     for (const Buffer<T>& table : parameters.tables) tables_.push_back(table.data());
@@ -63,6 +64,7 @@ class InferenceExecutor {
       std::span<const std::string_view> without = {}) requires std::is_same_v<T, float>
       : program_(program),
         schedule_(forward_schedule(program, false)),
+        limits_(program.plan),
         device_(precision.device()) {
     if (!precision.reduced())
       throw ConfigError("bf16 parameters are read in Precision::Bf16, not in fp32");
@@ -105,6 +107,7 @@ class InferenceExecutor {
   void each_microbatch(const Batch<T>& batch, Workspace& workspace, Visit&& visit) const {
     if (workspace.capacity < 1)
       throw ConfigError("the workspace is empty, expected one of make_workspace()");
+    limits_.check(batch);
     C c;
     c.device = device_;
     c.batch = &batch;
@@ -121,6 +124,7 @@ class InferenceExecutor {
  private:
   Program<T, Cpu> program_;
   ExecutionSchedule<T> schedule_;
+  SequenceLimits limits_;
   PackedWeights<T> packed_;
   Bf16Weights<T> bf16_;
   MemoryReuse<T> memory_;

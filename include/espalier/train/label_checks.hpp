@@ -137,4 +137,26 @@ ESPALIER_COLD inline void require_finite_losses(const Program<float, Cpu>& progr
          ", or choose a way to balance (TrainerOptions::balance)";
 }
 
+/// A note for each sequence input that has at most one value in every row: its cells probably have
+/// another separator.
+[[nodiscard]] ESPALIER_COLD inline std::vector<std::string> sequence_notes(
+    const PlanView& plan, const EncodedData& data) {
+  std::vector<std::string> notes;
+  std::size_t column = 0;
+  for (const FieldInfo& f : plan.schema.fields) {
+    if (f.is_numeric()) continue;
+    const std::vector<std::int32_t>& offsets = data.ids[column++].offsets;
+    if (f.pool != Pool::sequence || f.most_values == 1 || offsets.back() == 0) continue;
+    bool several = false;
+    for (std::size_t j = 0; j + 1 < offsets.size(); ++j)
+      several = several || offsets[j + 1] - offsets[j] > 1;
+    if (!several)
+      notes.push_back(message({"sequence '", f.name,
+                               "': no row has more than one value; are they "
+                               "separated by '",
+                               std::string(1, f.separator), "'?"}));
+  }
+  return notes;
+}
+
 }  // namespace espalier

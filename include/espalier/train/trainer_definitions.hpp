@@ -237,6 +237,7 @@ ESPALIER_COLD ESPALIER_INLINE void PlanTrainer::say_notes(const Dataset& train,
   }
   for (const std::string& note : label_notes(program_.plan, splits.train, features_.state().labels))
     recorder_.say(note);
+  for (const std::string& note : sequence_notes(program_.plan, splits.train)) recorder_.say(note);
   if (LearningTasks(base_weights_).size() == 0)
     recorder_.say("every task has weight 0: nothing will be learnt");
   if (!FreezeMask(program_.plan, options_.freeze).any())

@@ -42,6 +42,8 @@ class CudaExecutor final : public ExecutorInterface {
   [[nodiscard]] Index capacity() const override { return executor_.capacity(); }
   ESPALIER_COLD void set_label_deviations(const std::vector<float>& deviations) override {
     executor_.set_label_deviations(deviations);
+    deviations_ = deviations;
+    if (on_cpu_) on_cpu_->set_label_deviations(deviations);
   }
 
   [[nodiscard]] ESPALIER_COLD Parameters<float>& parameters() override {
@@ -51,13 +53,14 @@ class CudaExecutor final : public ExecutorInterface {
   }
   [[nodiscard]] ESPALIER_COLD OptimizerState<float>& optimizer_state() override {
     executor_.get_state(state_);
+    state_is_read_ = true;
     return state_;
   }
   [[nodiscard]] ParameterAverage<float>& average() override { return average_; }
   ESPALIER_COLD void changed() override {
     executor_.set_parameters(host_);
-    executor_.set_state(state_);
-    behind_ = false;
+    if (state_is_read_) executor_.set_state(state_);
+    behind_ = state_is_read_ = false;
   }
 
   ESPALIER_COLD void prepare(const Optimizer& optimizer, std::span<const std::string> freeze,
@@ -66,6 +69,7 @@ class CudaExecutor final : public ExecutorInterface {
     if (average) throw ConfigError("average is set: averages of parameters are not on GPUs yet");
     executor_.prepare(optimizer, freeze, groups);
     state_ = OptimizerState<float>(host_, plan().sizes.parameters, optimizer);
+    state_is_read_ = false;
     freeze_.assign(freeze.begin(), freeze.end());
     if (on_cpu_) on_cpu_->prepare(Sgd{}, freeze_);
   }
@@ -74,6 +78,7 @@ class CudaExecutor final : public ExecutorInterface {
                                std::uint64_t key, Weigh weigh, void* weigh_context,
                                const UpdateStep& step, double max_norm) override {
     behind_ = true;
+    state_is_read_ = false;
     if (weigh == nullptr) {
       executor_.step(batch, weights, key, step, max_norm);
     } else {
@@ -99,6 +104,7 @@ class CudaExecutor final : public ExecutorInterface {
       on_cpu_ = std::make_unique<TrainExecutor<float>>(cpu_program_, settings_.vocabulary_rows,
                                                        capacity(), settings_.threads);
       on_cpu_->prepare(Sgd{}, freeze_);
+      if (!deviations_.empty()) on_cpu_->set_label_deviations(deviations_);
     }
     on_cpu_->parameters().copy_from(parameters());
     return *on_cpu_;
@@ -113,6 +119,7 @@ class CudaExecutor final : public ExecutorInterface {
                                  std::uint64_t key, GradientAggregator& balance,
                                  const UpdateStep& step, double max_norm) override {
       executor.behind_ = true;
+      executor.state_is_read_ = false;
       return pass.step(batch, weights, key, balance, step, max_norm);
     }
     [[nodiscard]] std::vector<const ExecutionSchedule<float>*> schedules(Index) const override {
@@ -128,6 +135,8 @@ class CudaExecutor final : public ExecutorInterface {
   Parameters<float> host_;
   bool behind_ = false;  ///< whether steps have run since host_ was copied
   OptimizerState<float> state_;
+  bool state_is_read_ = false;  ///< whether it is as of the last step, and may have been changed
+  std::vector<float> deviations_;
   ParameterAverage<float> average_;  ///< none
   std::vector<std::string> freeze_;
   std::unique_ptr<TrainExecutor<float>> on_cpu_;

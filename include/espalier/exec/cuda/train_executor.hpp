@@ -99,7 +99,7 @@ class CudaTrainExecutor {
   void forward_backward(const Batch<float>& batch, std::span<const double> weights,
                         std::uint64_t key) {
     run_.begin(batch);
-    update_.set(weights, key, {}, 0);
+    update_.set(weights, key);
     launch(Work::gradient);
   }
 
@@ -118,7 +118,7 @@ class CudaTrainExecutor {
                std::span<double> loss_sums = {}, std::span<double> weight_sums = {}) {
     run_.begin(batch);
     const bool with_losses = !loss_sums.empty();
-    update_.set(std::vector<double>(run_.tasks, 1.0), 0, {}, 0);
+    update_.set(std::vector<double>(run_.tasks, 1.0), 0);
     launch(with_losses ? Work::evaluate : Work::predict);
     prediction_.get(out);
     for (std::size_t k = 0; k < run_.tasks && with_losses; ++k) {

@@ -73,6 +73,9 @@ class CudaUpdateRun {
     settings_.copy(weights, key, step, run_.stream.get());
   }
 
+  /// The same with the present limit, for work that does not update.
+  void set(std::span<const double> weights, std::uint64_t key) { set(weights, key, {}, max_norm_); }
+
   /// Norm of the last update's gradients before clipping; 0 without clipping. After a wait.
   [[nodiscard]] double norm() const { return max_norm_ > 0 ? std::sqrt(read_norm_.data()[0]) : 0; }
 

@@ -10,10 +10,30 @@
 #include "espalier/kernels/bfloat16.hpp"
 #include "espalier/kernels/cpu/device.hpp"
 #include "espalier/kernels/cpu/gemm.hpp"
+#include "espalier/kernels/cpu/places.hpp"
 #include "espalier/kernels/cpu/reduced_precision_kernels.hpp"
 #include "espalier/kernels/cpu/simd.hpp"
 
 namespace espalier::cpu {
+
+/// y = act(x) of a column. Exponentials of floats are of registers, the same for every place.
+template <class T>
+void activate_column(Activation activation, const T* from, Index rows, T* to) {
+  switch (activation) {
+    case Activation::sigmoid:
+      return for_places<T>(rows, [=](const auto& at) { at.put(to, sigmoid(at.get(from))); });
+    case Activation::silu:
+      return for_places<T>(rows, [=](const auto& at) {
+        const auto x = at.get(from);
+        at.put(to, x * sigmoid(x));
+      });
+    case Activation::tanh:
+      return for_places<T>(rows,
+                           [=](const auto& at) { at.put(to, hyperbolic_tangent(at.get(from))); });
+    default:
+      for (Index i = 0; i < rows; ++i) to[i] = activate(activation, from[i]);
+  }
+}
 
 /// y = act(x), elementwise. y may be x.
 template <class T>
@@ -28,7 +48,7 @@ void activation_forward(Device, Activation activation, View<const T> x, View<T> 
       });
       continue;
     }
-    for (Index i = 0; i < y.rows; ++i) to[i] = activate(activation, from[i]);
+    activate_column(activation, from, y.rows, to);
   }
 }
 
@@ -128,6 +148,12 @@ void activation_backward(Device, Activation activation, View<const T> pre, View<
       combine(to, from, post, dy.rows, [](auto gradient, auto after) {
         const decltype(gradient) zero{};
         return after > zero ? gradient : zero;
+      });
+    } else if (activation == Activation::silu) {
+      const T* const before = pre.column(j);
+      for_places<T>(dy.rows, [=](const auto& at) {
+        const auto x = at.get(before), s = sigmoid(x);
+        at.put(to, at.get(from) * (s * (x * (T{1} - s) + T{1})));
       });
     } else {
       const T* const before = pre.data != nullptr ? pre.column(j) : post;

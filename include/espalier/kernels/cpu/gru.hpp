@@ -15,8 +15,8 @@ namespace espalier::cpu {
 template <class T>
 void gru_token_forward(Index width, const T* gates, const T* product, T* h, T* y, T* kept) {
   for_places<T>(width, [=](const auto& at) {
-    const auto r = open_gate(at.get(gates) + at.get(product));
-    const auto z = open_gate(at.get(gates + width) + at.get(product + width));
+    const auto r = sigmoid(at.get(gates) + at.get(product));
+    const auto z = sigmoid(at.get(gates + width) + at.get(product + width));
     const auto q = at.get(product + 2 * width);
     const auto n = hyperbolic_tangent(at.get(gates + 2 * width) + r * q);
     const auto next = n + z * (at.get(h) - n);

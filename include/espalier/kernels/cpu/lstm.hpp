@@ -23,7 +23,7 @@ void lstm_token_forward(Index width, const T* gates, const T* product, T* h, T* 
     const auto sum = [&](Index gate) {
       return at.get(gates + gate * width) + at.get(product + gate * width);
     };
-    const auto i = open_gate(sum(0)), f = open_gate(sum(1)), o = open_gate(sum(3));
+    const auto i = sigmoid(sum(0)), f = sigmoid(sum(1)), o = sigmoid(sum(3));
     const auto g = hyperbolic_tangent(sum(2));
     const auto next = f * at.get(cell) + i * g, seen = hyperbolic_tangent(next);
     at.put(cell, next);
