@@ -11,6 +11,7 @@
 #include "espalier/data/prefetch.hpp"
 #include "espalier/exec/make_balance.hpp"
 #include "espalier/exec/random_batch.hpp"
+#include "espalier/sequences.hpp"
 #include "support/allocations.hpp"
 #include "support/made_up.hpp"
 #include "support/optimizers.hpp"
@@ -25,6 +26,14 @@ using Wide = esp::Layers<esp::Dense<16>, esp::Dropout<esp::Rate{0.1}>, esp::Batc
                          esp::Residual<esp::LayerNorm, esp::Dense<16>>,
                          esp::Dense<8, esp::Activation::gelu>>;
 struct Everything : esp::MultiTaskModel<MadeUpInputs, esp::Mmoe<3, Wide>, Click, Watch> {};
+
+using Past = esp::Categorical<"past", 8, esp::Last<20>, esp::SharedTable<"item">>;
+using Sequences =
+    esp::Inputs<esp::Categorical<"item", 8>,
+                esp::Sequence<Past, esp::Transformer<esp::Heads<2>>, esp::Target<"item">>,
+                esp::Sequence<esp::Categorical<"words", 4, esp::Last<70>>, esp::Hstu<>,
+                              esp::Bidirectional<esp::Gru<6>>, esp::Lstm<5>, esp::LastStep>>;
+struct Histories : esp::MultiTaskModel<Sequences, esp::SharedBottom<esp::Mlp<8>>, Click, Watch> {};
 
 /// Training steps as the trainer runs them.
 template <class Model>
@@ -109,6 +118,7 @@ TEST_CASE("allocations: none in a step, for every architecture, balance and opti
   CHECK(Steps<Everything>(esp::Uncertainty{}).count() == 0);
   CHECK(Steps<Bottom>(Current{}).count() == 0);
   CHECK(Steps<Everything>(Current{}).count() == 0);
+  CHECK(Steps<Histories>(esp::Equal{}).count() == 0);
 }
 
 TEST_CASE("allocations: none in a step of a gradient method") {
