@@ -14,6 +14,7 @@
 #include "espalier/exec/random_batch.hpp"
 #include "espalier/optim/optim.hpp"
 #include "support/click_and_watch.hpp"
+#include "support/parameter_values.hpp"
 
 namespace esp = espalier;
 using esp::Index;
@@ -70,15 +71,8 @@ struct Both {
   [[nodiscard]] double apart() {
     esp::Parameters<float> got(cpu.plan(), rows);
     gpu.get_parameters(got);
-    double most = 0;
-    const auto compare = [&](const esp::Buffer<float>& a, const esp::Buffer<float>& b) {
-      for (std::size_t i = 0; i < a.size(); ++i)
-        most = (std::max)(most, std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i])));
-    };
-    compare(got.dense, cpu.parameters().dense);
-    for (std::size_t t = 0; t < got.tables.size(); ++t)
-      compare(got.tables[t], cpu.parameters().tables[t]);
-    return most;
+    return espalier_test::most_apart(espalier_test::values_of(got),
+                                     espalier_test::values_of(cpu.parameters()));
   }
 
   double max_norm;
@@ -214,8 +208,7 @@ TEST_CASE("cuda: the same bits whatever the order of blocks and threads") {
     }
     esp::Parameters<float> got(both.cpu.plan(), rows);
     both.gpu.get_parameters(got);
-    std::vector<float> all(got.dense.begin(), got.dense.end());
-    for (const auto& table : got.tables) all.insert(all.end(), table.begin(), table.end());
+    const std::vector<float> all = espalier_test::values_of(got);
     if (seed == 1) first = all;
     CHECK(all == first);
   }

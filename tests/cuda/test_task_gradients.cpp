@@ -14,6 +14,7 @@
 #include "espalier/exec/task_gradients.hpp"
 #include "espalier/optim/optim.hpp"
 #include "support/click_and_watch.hpp"
+#include "support/parameter_values.hpp"
 
 namespace esp = espalier;
 using esp::Index;
@@ -72,15 +73,8 @@ TEST_CASE_TEMPLATE("cuda: products and weighted sums of the tasks' gradients are
   }
   esp::Parameters<float> got(cpu.plan(), rows);
   gpu.get_parameters(got);
-  const auto apart = [](const esp::Buffer<float>& a, const esp::Buffer<float>& b) {
-    double most = 0;
-    for (std::size_t i = 0; i < a.size(); ++i)
-      most = (std::max)(most, std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i])));
-    return most;
-  };
-  CHECK(apart(got.dense, cpu.parameters().dense) <= 1e-4);
-  for (std::size_t t = 0; t < got.tables.size(); ++t)
-    CHECK(apart(got.tables[t], cpu.parameters().tables[t]) <= 1e-4);
+  CHECK(espalier_test::most_apart(espalier_test::values_of(got),
+                                  espalier_test::values_of(cpu.parameters())) <= 1e-4);
 }
 
 TEST_CASE("cuda: a step of a gradient method is two graphs and one wait") {

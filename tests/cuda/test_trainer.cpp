@@ -11,6 +11,7 @@
 #include "espalier/balance/balance.hpp"
 #include "espalier/cuda.hpp"
 #include "support/made_up.hpp"
+#include "support/parameter_values.hpp"
 #include "support/temporary_folder.hpp"
 
 using namespace espalier_test;
@@ -41,20 +42,8 @@ const esp::Dataset& valid() {
   return data;
 }
 
-/// What a trainer has learnt, as one vector.
 std::vector<float> weights_of(const esp::PlanTrainer& trainer) {
-  const auto& p = trainer.parameters();
-  std::vector<float> all(p.dense.begin(), p.dense.end());
-  for (const auto& table : p.tables) all.insert(all.end(), table.begin(), table.end());
-  return all;
-}
-
-double apart(const std::vector<float>& a, const std::vector<float>& b) {
-  REQUIRE(a.size() == b.size());
-  double most = 0;
-  for (std::size_t i = 0; i < a.size(); ++i)
-    most = (std::max)(most, std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i])));
-  return most;
+  return values_of(trainer.parameters());
 }
 
 /// Both trainers learn the same, epoch by epoch.
@@ -87,7 +76,7 @@ void check_alike(esp::TrainerOptions o) {
   REQUIRE(losses[0].size() == losses[1].size());
   for (std::size_t i = 0; i < losses[0].size(); ++i)
     CHECK(losses[1][i] == doctest::Approx(losses[0][i]).epsilon(1e-4));
-  CHECK(apart(weights[0], weights[1]) <= 1e-3);
+  CHECK(most_apart(weights[0], weights[1]) <= 1e-3);
   CHECK(reports[1].value("click", "auc") ==
         doctest::Approx(reports[0].value("click", "auc")).epsilon(1e-2));
   CHECK(reports[1].value("watch", "rmse") ==
@@ -111,7 +100,7 @@ TEST_CASE("cuda: a loss of an application's own") {
   esp::Trainer<Model, esp::Cuda> gpu(options());
   cpu.fit(train());
   gpu.fit(train());
-  CHECK(apart(weights_of(cpu), weights_of(gpu)) <= 1e-3);
+  CHECK(most_apart(weights_of(cpu), weights_of(gpu)) <= 1e-3);
 }
 
 TEST_CASE("cuda: weights of tasks that depend on the losses of a step") {

@@ -16,6 +16,7 @@
 #include "espalier/sequences.hpp"
 #include "ops/gradients.hpp"
 #include "support/message_of.hpp"
+#include "support/parameter_values.hpp"
 
 namespace esp = espalier;
 using esp::Index;
@@ -247,9 +248,7 @@ TEST_CASE(
       executor.forward_backward(data.batch(), weights, static_cast<std::uint64_t>(step));
       executor.update({step, 1, 1}, 0.5);
     }
-    std::vector<double> all(executor.parameters().dense.begin(), executor.parameters().dense.end());
-    for (const auto& table : executor.parameters().tables)
-      all.insert(all.end(), table.begin(), table.end());
+    const std::vector<double> all = espalier_test::values_of(executor.parameters());
     if (threads == 1) first = all;
     CHECK(all == first);
   }
@@ -268,12 +267,6 @@ TEST_CASE(
     pass.forward_backward(data.batch(), weights, 7, balance);
     by_task.update({step, 1, 1});
   }
-  double apart = 0;
-  const auto compare = [&](const esp::Buffer<double>& a, const esp::Buffer<double>& b) {
-    for (std::size_t i = 0; i < a.size(); ++i) apart = (std::max)(apart, std::abs(a[i] - b[i]));
-  };
-  compare(plain.parameters().dense, by_task.parameters().dense);
-  for (std::size_t t = 0; t < 2; ++t)
-    compare(plain.parameters().tables[t], by_task.parameters().tables[t]);
-  CHECK(apart < 1e-12);
+  CHECK(espalier_test::most_apart(espalier_test::values_of(plain.parameters()),
+                                  espalier_test::values_of(by_task.parameters())) < 1e-12);
 }

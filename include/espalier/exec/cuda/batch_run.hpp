@@ -12,10 +12,17 @@
 #include "espalier/exec/cuda/device_batch.hpp"
 #include "espalier/exec/cuda/touched_rows.hpp"
 #include "espalier/exec/parameters.hpp"
+#include "espalier/kernels/precision.hpp"
 #include "espalier/ops/cuda/program.hpp"
 #include "espalier/passes/schedule.hpp"
 
 namespace espalier {
+
+/// Throws ConfigError for a precision other than fp32.
+ESPALIER_COLD inline void require_fp32(Precision precision) {
+  if (precision.reduced())
+    throw ConfigError("precision is bf16, expected fp32: bf16 is not on GPUs yet");
+}
 
 /// Shared by an executor and its passes of gradient methods. A batch is one microbatch.
 struct CudaBatchRun {

@@ -33,8 +33,7 @@ class CudaExecutor final : public ExecutorInterface {
         settings_(std::move(settings)),
         executor_(of, settings_.vocabulary_rows, settings_.max_batch),
         host_(of.plan, settings_.vocabulary_rows) {
-    if (settings_.precision.reduced())
-      throw ConfigError("precision is bf16, expected fp32: bf16 is not on GPUs yet");
+    require_fp32(settings_.precision);
   }
 
   [[nodiscard]] const PlanView& plan() const override { return executor_.plan(); }

@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "espalier/core/config.hpp"
-#include "espalier/core/error.hpp"
 #include "espalier/exec/cuda/batch_run.hpp"
 #include "espalier/exec/cuda/prediction.hpp"
 #include "espalier/exec/cuda/recorded_graphs.hpp"
@@ -43,8 +42,7 @@ class CudaInference final : public InferenceInterface {
 
  private:
   [[nodiscard]] static const Parameters<float>& checked(const InferenceParameters& parameters) {
-    if (parameters.precision.reduced())
-      throw ConfigError("precision is bf16, expected fp32: bf16 is not on GPUs yet");
+    require_fp32(parameters.precision);
     return parameters.fp32;
   }
   /// Rows of each vocabulary's tables.
