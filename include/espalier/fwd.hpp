@@ -21,6 +21,8 @@ struct PointwiseAttention;
 struct TargetAttention;
 struct Gru;
 struct Lstm;
+struct ItemSoftmax;
+struct AddToLoss;
 struct Dense;
 struct DomainDense;
 struct Add;

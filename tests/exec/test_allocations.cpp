@@ -35,6 +35,12 @@ using Sequences =
                               esp::Bidirectional<esp::Gru<6>>, esp::Lstm<5>, esp::LastStep>>;
 struct Histories : esp::MultiTaskModel<Sequences, esp::SharedBottom<esp::Mlp<8>>, Click, Watch> {};
 
+struct Items : esp::MultiTaskModel<
+                   esp::Inputs<esp::Categorical<"item", 8>,
+                               esp::Sequence<Past, esp::Gru<8>, esp::NextStep<>, esp::LastStep>>,
+                   esp::SharedBottom<esp::Mlp<8>>, esp::Task<"next", esp::NextItem<"item">>,
+                   esp::Task<"other", esp::NextItem<"item", esp::Sampled<9>>>> {};
+
 /// Training steps as the trainer runs them.
 template <class Model>
 struct Steps {
@@ -119,6 +125,7 @@ TEST_CASE("allocations: none in a step, for every architecture, balance and opti
   CHECK(Steps<Bottom>(Current{}).count() == 0);
   CHECK(Steps<Everything>(Current{}).count() == 0);
   CHECK(Steps<Histories>(esp::Equal{}).count() == 0);
+  CHECK(Steps<Items>(esp::Equal{}).count() == 0);
 }
 
 TEST_CASE("allocations: none in a step of a gradient method") {

@@ -31,7 +31,7 @@ ESPALIER_COLD ESPALIER_INLINE Features::Features(const Schema& schema, std::stri
     : schema_(schema),
       weight_column_(std::move(weight_column)),
       group_column_(std::move(group_column)),
-      vocabularies_(schema.fields),
+      vocabularies_(schema),
       numbers_(schema.fields),
       history_(schema.fields),
       targets_(schema.fields) {
@@ -192,6 +192,7 @@ ESPALIER_INLINE EncodedData Features::encode_inputs(const Dataset& data, const C
 
 ESPALIER_INLINE EncodedData Features::with_labels(const Dataset& data, EncodedData out) const {
   features_detail::encode_labels(schema_, state_.labels, data.table(), data.rows(), out);
+  vocabularies_.encode_items(data, out);
   return out;
 }
 

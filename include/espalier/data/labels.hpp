@@ -35,6 +35,8 @@ namespace espalier::features_detail {
       return is_float(y) && y >= 0;
     case LabelKind::classes:
       return y >= 0 && y < label.classes && y == std::floor(y);
+    case LabelKind::item:
+      break;  // rows are found by Vocabularies
   }
   return false;
 }
@@ -48,6 +50,8 @@ namespace espalier::features_detail {
       return "a finite number";
     case LabelKind::count:
       return "a finite number from 0";
+    case LabelKind::item:
+      return "an item";
     case LabelKind::classes:
       break;
   }
@@ -224,6 +228,7 @@ template <class Weight>
                                                    const std::vector<std::int32_t>& rows,
                                                    Weight weight) {
   LabelState state;
+  if (label.kind == LabelKind::item) return state;  // its vocabulary is that of a field
   state.classes = learn_classes(label, table, rows);
   const LabelColumn column(label, state, table);
   if (label.rule == LabelRule::one_of) {
@@ -320,7 +325,7 @@ inline void encode_labels(const Schema& schema, const std::vector<LabelState>& s
                           EncodedData& out) {
   for (std::size_t k = 0; k < schema.labels.size(); ++k) {
     const LabelInfo& label = schema.labels[k];
-    if (!table.has(label.column)) continue;
+    if (!table.has(label.column) || label.kind == LabelKind::item) continue;
     const LabelState& state = states[k];
     const LabelColumn column(label, state, table);
     if (!state.texts.empty()) {

@@ -26,7 +26,7 @@ namespace espalier::features_detail {
 /// The categorical, hashed and bucket fields of a schema. Several fields may share a table.
 class Vocabularies {
  public:
-  explicit Vocabularies(std::span<const FieldInfo> fields);
+  explicit Vocabularies(const Schema& schema);
 
   [[nodiscard]] std::size_t size() const { return tables_.size(); }
 
@@ -35,7 +35,7 @@ class Vocabularies {
 
   /// The values of rows 1, 2, … of each table: those that occur at least min_count times, the most
   /// frequent first, ties in order of first appearance; fields that share a table are read one
-  /// after the other. Throws DataError.
+  /// after the other, then labels that are its items. Throws DataError.
   [[nodiscard]] std::vector<std::vector<std::string>> learn(const Dataset& train) const;
 
   /// The bucket edges of each bucket field: given ones, or quantiles of its column, which is in
@@ -65,6 +65,10 @@ class Vocabularies {
   void encode(const Dataset& data, const Columns& made, EncodedData& out,
               const InputCheck& check) const;
 
+  /// Encodes the labels that are items: their rows, 0 if unknown, NaN if missing. A label whose
+  /// column is not in the table stays missing. Throws DataError.
+  void encode_items(const Dataset& data, EncodedData& out) const;
+
  private:
   [[nodiscard]] static bool is_hashed(const FieldInfo& f) { return f.kind == FieldKind::hashed; }
   [[nodiscard]] static bool is_buckets(const FieldInfo& f) { return f.kind == FieldKind::buckets; }
@@ -84,7 +88,11 @@ class Vocabularies {
 
   /// A field's column as text. Throws DataError for numbers that may have been rounded; a model
   /// saved before category keys existed accepts them.
-  [[nodiscard]] const Column& cells(const FieldInfo& f, const Table& table, Column& made) const;
+  [[nodiscard]] const Column& cells(std::string_view column, const Table& table,
+                                    Column& made) const;
+
+  /// Index of the vocabulary of a label that is an item.
+  [[nodiscard]] std::size_t vocabulary_of(const LabelInfo& label) const;
 
   [[nodiscard]] std::vector<std::string> learn_one(std::size_t v, const Dataset& train) const;
 
@@ -103,6 +111,7 @@ class Vocabularies {
                     std::size_t single, const InputCheck& check) const;
 
   std::span<const FieldInfo> fields_;
+  std::span<const LabelInfo> labels_;
   std::vector<const FieldInfo*> tables_;  ///< per table: the first field that uses it
   std::vector<std::size_t> table_of_;  ///< per field: index of its table; unused for numeric fields
   bool keyed_ = true;

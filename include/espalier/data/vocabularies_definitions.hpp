@@ -25,8 +25,8 @@
 
 namespace espalier::features_detail {
 
-ESPALIER_COLD ESPALIER_INLINE Vocabularies::Vocabularies(std::span<const FieldInfo> fields)
-    : fields_(fields) {
+ESPALIER_COLD ESPALIER_INLINE Vocabularies::Vocabularies(const Schema& schema)
+    : fields_(schema.fields), labels_(schema.labels) {
   for (const FieldInfo& f : fields_) {
     std::size_t v = 0;
     while (v < tables_.size() && (f.is_numeric() || tables_[v]->table != f.table)) ++v;
@@ -208,10 +208,16 @@ void Vocabularies::for_each_value(const FieldInfo& f, std::string_view text,
   }
 }
 
-ESPALIER_INLINE const Column& Vocabularies::cells(const FieldInfo& f, const Table& table,
+ESPALIER_INLINE const Column& Vocabularies::cells(std::string_view column, const Table& table,
                                                   Column& made) const {
-  const bool refuses = keyed_ && table.column(f.column).kind == ColumnKind::number;
-  return refuses ? table.as_keys(f.column, made) : table.as_text(f.column, made);
+  const bool refuses = keyed_ && table.column(column).kind == ColumnKind::number;
+  return refuses ? table.as_keys(column, made) : table.as_text(column, made);
+}
+
+ESPALIER_INLINE std::size_t Vocabularies::vocabulary_of(const LabelInfo& label) const {
+  std::size_t v = 0;
+  while (tables_[v]->table != label.table) ++v;
+  return v;
 }
 
 ESPALIER_INLINE std::vector<std::string> Vocabularies::learn_one(std::size_t v,
@@ -219,12 +225,9 @@ ESPALIER_INLINE std::vector<std::string> Vocabularies::learn_one(std::size_t v,
   Dictionary values;
   std::vector<Index> counts;
   int min_count = 1;
-  for (std::size_t field = 0; field < fields_.size(); ++field) {
-    const FieldInfo& f = fields_[field];
-    if (f.is_numeric() || table_of_[field] != v) continue;
-    min_count = (std::max)(min_count, f.min_count);
+  const auto count = [&](const FieldInfo& f, std::string_view name) {
     Column made;
-    const Column& column = cells(f, train.table(), made);
+    const Column& column = cells(name, train.table(), made);
     std::vector<Index> by_code(column.dictionary.size(), 0);
     std::vector<std::int32_t> order;  // in order of first appearance in the split
     for (const std::int32_t row : train.rows()) {
@@ -239,6 +242,16 @@ ESPALIER_INLINE std::vector<std::string> Vocabularies::learn_one(std::size_t v,
                        counts[at] += by_code[static_cast<std::size_t>(code)];
                      });
     }
+  };
+  for (std::size_t field = 0; field < fields_.size(); ++field) {
+    const FieldInfo& f = fields_[field];
+    if (f.is_numeric() || table_of_[field] != v) continue;
+    min_count = (std::max)(min_count, f.min_count);
+    count(f, f.column);
+  }
+  for (const LabelInfo& label : labels_) {
+    const bool is_its = label.kind == LabelKind::item && vocabulary_of(label) == v;
+    if (is_its && train.table().has(label.column)) count(FieldInfo{}, label.column);
   }
   std::vector<std::size_t> kept;
   for (std::size_t i = 0; i < counts.size(); ++i) {
@@ -308,7 +321,7 @@ ESPALIER_INLINE void Vocabularies::encode_field(std::size_t field, const Dataset
   const Table& table = dataset.table();
   const std::vector<std::int32_t>& rows = dataset.rows();
   Column made;
-  const Column& column = cells(f, table, made);
+  const Column& column = cells(f.column, table, made);
   // Encode each distinct cell once; the last one is the missing cell. Cell c has the ids begin[c]
   // … begin[c + 1] − 1.
   std::vector<std::int32_t> ids;
@@ -355,6 +368,35 @@ ESPALIER_INLINE void Vocabularies::encode_field(std::size_t field, const Dataset
     out.ids.insert(out.ids.end(), ids.begin() + static_cast<std::ptrdiff_t>(begin[c]),
                    ids.begin() + static_cast<std::ptrdiff_t>(begin[c + 1]));
     out.offsets.push_back(static_cast<std::int32_t>(out.ids.size()));
+  }
+}
+
+ESPALIER_INLINE void Vocabularies::encode_items(const Dataset& data, EncodedData& out) const {
+  constexpr Index most_rows = Index{1} << 24;  // labels are floats
+  const Table& table = data.table();
+  for (std::size_t k = 0; k < labels_.size(); ++k) {
+    const LabelInfo& label = labels_[k];
+    if (label.kind != LabelKind::item || !table.has(label.column)) continue;
+    const Dictionary& lookup = lookup_[vocabulary_of(label)];
+    if (static_cast<Index>(lookup.size()) >= most_rows) {
+      throw_error<DataError>({"label '", label.column, "' of task '", label.name, "': '",
+                              label.table, "' has ", lookup.size(),
+                              " values, expected fewer than 2^24 items"});
+    }
+    Column made;
+    const Column& column = cells(label.column, table, made);
+    std::vector<float> rows;
+    for (const std::string& text : column.dictionary) {
+      for_each_value(FieldInfo{}, text, [&](std::string_view value) {
+        rows.push_back(static_cast<float>(lookup.find(value) + 1));
+      });
+    }
+    float* to = out.labels.data() + k * data.rows().size();
+    for (const std::int32_t row : data.rows()) {
+      const std::int32_t code = column.codes[static_cast<std::size_t>(row)];
+      if (code >= 0) *to = rows[static_cast<std::size_t>(code)];
+      ++to;
+    }
   }
 }
 

@@ -249,8 +249,9 @@ struct Inputs {
     for (const FieldInfo& f : fields) learns = learns || !f.is_numeric();
     const Block x = b.block(width, 1, learns);
     std::array<Block, count> parts{}, steps{};
-    fold_fields(b, x, parts, steps);
-    if (fault.rule == 0) fold_sequences(b, parts, steps);
+    std::array<int, count> tables{};
+    fold_fields(b, x, parts, steps, tables);
+    if (fault.rule == 0) fold_sequences(b, parts, steps, tables);
     return x;
   }
 
@@ -258,13 +259,13 @@ struct Inputs {
   /// Copies numbers and looks up categories: into `parts` of x, sequences into `steps`.
   template <class Builder>
   static constexpr void fold_fields(Builder& b, const Block& x, std::array<Block, count>& parts,
-                                    std::array<Block, count>& steps) {
+                                    std::array<Block, count>& steps,
+                                    std::array<int, count>& tables) {
     const auto path = b.scope("embedding");
     if (fault.rule != 0) {
       const auto field = b.scope(fault.field);
       b.broken(fault.rule);
     }
-    std::array<int, count> tables{};
     int row = 0, numeric_row = 0, categorical = 0;
     for (std::size_t i = 0; i < count; ++i) {
       const FieldInfo& f = fields[i];
@@ -300,13 +301,14 @@ struct Inputs {
   /// Encodes the sequences, once all fields that they are compared with have been looked up.
   template <class Builder>
   static constexpr void fold_sequences(Builder& b, const std::array<Block, count>& parts,
-                                       const std::array<Block, count>& steps) {
+                                       const std::array<Block, count>& steps,
+                                       const std::array<int, count>& tables) {
     std::size_t i = 0;
     const auto fold_one = [&]<class Field>(std::type_identity<Field>) {
       if constexpr (detail::IsSequence<Field>) {
         std::size_t to = 0;
         while (to < count && fields[to].name != targets[i]) ++to;
-        Field::fold(b, steps[i], to < count ? parts[to] : Block{}, parts[i]);
+        Field::fold(b, steps[i], tables[i], to < count ? parts[to] : Block{}, parts[i]);
       }
       ++i;
     };

@@ -26,6 +26,8 @@ struct Arranged {
   static constexpr std::array<std::string_view, sizeof...(Tasks)> task_names{Tasks::name...};
   static constexpr std::array<LabelInfo, sizeof...(Tasks)> labels{Tasks::label...};
 
+  static constexpr bool has_items = ((Tasks::label.kind == LabelKind::item) || ...);
+
   template <class Builder>
   static constexpr void fold(Builder& b) {
     const auto in = Sharing::template fold<InputsType, Tasks...>(b);
@@ -36,7 +38,10 @@ struct Arranged {
       b.template require<LossIsLoss>(has_loss);
       b.template require<TowerInput>(in[k].exists());
       b.template require<TaskLogits>(logits[k].is(info.outputs, 1));
-      info.logits = logits[k];
+      info.logits = info.output = logits[k];
+      if constexpr (has_items) {
+        if (info.label == LabelKind::item) set_item_task(b, info, static_cast<int>(k));
+      }
       info.representation = in[k++];
       b.add_task(info);
     };
@@ -47,12 +52,29 @@ struct Arranged {
                   Tasks::Loss::outputs,
                   Tasks::Loss::label,
                   Tasks::Loss::outputs,
+                  {},
                   {}},
          !std::is_same_v<typename Tasks::Loss, NoLoss>),
      ...);
   }
 
  private:
+  /// Gives the operation that computes a task's loss its labels; its input is the prediction.
+  template <class Builder>
+  static constexpr void set_item_task(Builder& b, TaskInfo& info, int task) {
+    bool is_field = false;
+    for (const FieldInfo& f : fields)
+      is_field = is_field || (f.kind == FieldKind::categorical &&
+                              f.table == labels[static_cast<std::size_t>(task)].table);
+    b.template require<ItemTable>(is_field);
+    for (Node& node : b.nodes) {
+      if (!node.scores_rows || node.out.base != info.logits.base) continue;
+      node.loss = task;
+      info.output = node.in;
+      info.outputs = node.in.rows;
+    }
+  }
+
   /// Folds the towers and heads, by the sharing architecture's own `fold_towers<Tasks...>(b, in)`
   /// if it has one.
   template <class Builder>

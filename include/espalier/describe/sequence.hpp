@@ -9,6 +9,7 @@
 #include "espalier/core/type_list.hpp"
 #include "espalier/describe/emit.hpp"
 #include "espalier/describe/fields.hpp"
+#include "espalier/describe/items.hpp"
 #include "espalier/describe/layers.hpp"
 #include "espalier/plan/plan.hpp"
 
@@ -49,9 +50,11 @@ struct PooledSteps {
 struct SequenceOrder {
   template <bool Holds, Where At>
   static constexpr void say() {
-    static_assert(Holds,
-                  "espalier: a Sequence has a source, then layers, then at most one way to pool "
-                  "its steps: Sequence<Source, Gru<32>, Target<\"video_id\">>");
+    static_assert(
+        Holds,
+        "espalier: a Sequence has a source, then layers, then NextStep if its steps are to "
+        "predict, then at most one way to pool its steps: Sequence<Source, Gru<32>, "
+        "Target<\"video_id\">>");
   }
 };
 
@@ -62,12 +65,12 @@ struct TargetHeads {
   }
 };
 
-/// Whether at most the last part pools.
+/// Whether the parts are layers, then at most one that predicts, then at most one that pools.
 template <class... Parts>
-constexpr bool pools_last() {
-  constexpr bool pools[] = {PoolsSteps<Parts>..., false};
+constexpr bool in_order() {
+  constexpr int rank[] = {PoolsSteps<Parts> ? 2 : PredictsSteps<Parts> ? 1 : 0 ..., 0};
   for (std::size_t i = 0; i + 1 < sizeof...(Parts); ++i) {
-    if (pools[i]) return false;
+    if (rank[i] > rank[i + 1] || (rank[i] > 0 && rank[i] == rank[i + 1])) return false;
   }
   return true;
 }
@@ -81,18 +84,30 @@ struct DinWidth {
   }
 };
 
-/// The parts of a Sequence: layers, and how steps are pooled.
-template <class Encoder, class Pooling, class... Parts>
+/// Predicts nothing.
+struct NoNextStep {
+  using Operations = TypeList<>;
+  template <class Builder>
+  static constexpr void fold(Builder&, Block, int) {}
+};
+
+/// The parts of a Sequence: layers, what steps predict, and how they are pooled.
+template <class Encoder, class Prediction, class Pooling, class... Parts>
 struct SequenceParts {
   using Layers = Encoder;
+  using Next = Prediction;
   using Pool = Pooling;
 };
-template <class... Ls, class Pooling, PoolsSteps Part, class... Rest>
-struct SequenceParts<Layers<Ls...>, Pooling, Part, Rest...>
-    : SequenceParts<Layers<Ls...>, Part, Rest...> {};
-template <class... Ls, class Pooling, class Part, class... Rest>
-requires(!PoolsSteps<Part>) struct SequenceParts<Layers<Ls...>, Pooling, Part, Rest...>
-    : SequenceParts<Layers<Ls..., Part>, Pooling, Rest...> {
+template <class... Ls, class Next, class Pooling, PoolsSteps Part, class... Rest>
+struct SequenceParts<Layers<Ls...>, Next, Pooling, Part, Rest...>
+    : SequenceParts<Layers<Ls...>, Next, Part, Rest...> {};
+template <class... Ls, class Next, class Pooling, PredictsSteps Part, class... Rest>
+struct SequenceParts<Layers<Ls...>, Next, Pooling, Part, Rest...>
+    : SequenceParts<Layers<Ls...>, Part, Pooling, Rest...> {};
+template <class... Ls, class Next, class Pooling, class Part, class... Rest>
+requires(!PoolsSteps<Part> && !PredictsSteps<Part>)  //
+    struct SequenceParts<Layers<Ls...>, Next, Pooling, Part, Rest...>
+    : SequenceParts<Layers<Ls..., Part>, Next, Pooling, Rest...> {
 };
 
 }  // namespace detail
@@ -171,11 +186,13 @@ struct Din {
 ///              Transformer<Heads<4>>, Target<"video_id">>
 template <class Source, class... Parts>
 struct Sequence {
-  using Chosen = detail::SequenceParts<Layers<>, MeanOfSteps, Parts...>;
+  using Chosen = detail::SequenceParts<Layers<>, detail::NoNextStep, MeanOfSteps, Parts...>;
   using Encoder = typename Chosen::Layers;
+  using Next = typename Chosen::Next;
   using Pooling = typename Chosen::Pool;
   using Operations = JoinUnique<TypeList<ops::EmbeddingSequence, detail::SequenceOrder>,
-                                typename Encoder::Operations, typename Pooling::Operations>;
+                                typename Encoder::Operations, typename Next::Operations,
+                                typename Pooling::Operations>;
 
   static constexpr FieldInfo info() { return Source::info(); }
   static constexpr std::string_view target = Pooling::target;
@@ -183,11 +200,13 @@ struct Sequence {
   static constexpr int rows = Pooling::width(Encoder::width(Source::info().width));
 
   template <class Builder>
-  static constexpr void fold(Builder& b, Block steps, Block to, Block out) {
+  static constexpr void fold(Builder& b, Block steps, int table, Block to, Block out) {
     const auto path = b.scope("sequence");
     const auto field = b.scope(info().name);
-    b.template require<detail::SequenceOrder>(detail::pools_last<Parts...>());
-    Pooling::fold(b, Encoder::fold(b, steps), to, out);
+    b.template require<detail::SequenceOrder>(detail::in_order<Parts...>());
+    const Block encoded = Encoder::fold(b, steps);
+    Next::fold(b, encoded, table);
+    Pooling::fold(b, encoded, to, out);
   }
 };
 

@@ -62,6 +62,16 @@ struct TaskLogits {
   }
 };
 
+struct ItemTable {
+  template <bool Holds, Where At>
+  static constexpr void say() {
+    static_assert(
+        Holds,
+        "espalier: NextItem names the table of a Categorical of the inputs: the field's name, "
+        "or that of its SharedTable");
+  }
+};
+
 /// For a part about which the compiler has already complained: asserts nothing.
 struct Said {
   template <bool Holds, Where At>

@@ -67,6 +67,17 @@ struct TaskOptions<W, TowerLayers, LabelFrom, First, Rest...> {
   using Label = typename Next::Label;
 };
 
+/// What ends a task's tower: Loss::Head, or a Dense with a value for each output of the loss.
+template <class L>
+struct HeadOf {
+  using type = espalier::Dense<L::outputs, Activation::identity>;
+};
+template <class L>
+requires requires { typename L::Head; }
+struct HeadOf<L> {
+  using type = typename L::Head;
+};
+
 /// True for a loss whose labels may be shifted and scaled: see losses/loss.hpp.
 template <class L>
 inline constexpr bool scales_labels = requires {
@@ -102,7 +113,8 @@ struct Task {
   using Loss = detail::LossOrNone<LossType>;
   using Sorted = detail::TaskOptions<Weight{}, Layers<>, detail::LabelOption<TaskName>, Options...>;
   using TowerType = typename Sorted::Tower;
-  using Operations = JoinUnique<typename TowerType::Operations, TypeList<ops::Dense>>;
+  using Operations =
+      JoinUnique<typename TowerType::Operations, typename detail::HeadOf<Loss>::type::Operations>;
   static constexpr std::string_view name = TaskName.view();
   static constexpr double weight = Sorted::weight.value;
   static_assert(weight >= 0, "espalier: a task's weight must not be negative");
@@ -120,6 +132,7 @@ struct Task {
     l.name = name;
     l.kind = Loss::label;
     l.classes = Loss::outputs;
+    if constexpr (requires { Loss::table; }) l.table = Loss::table;
     Sorted::Label::apply(l);
     if (detail::scales_labels<Loss> && !Sorted::Label::transforms) l.standardize = true;
     return l;
@@ -138,9 +151,9 @@ struct Task {
                 "espalier: this loss takes labels as they are: Standardize and Log1p are for "
                 "losses of numbers that scale their labels, such as MeanSquaredError");
 
+  using Head = typename detail::HeadOf<Loss>::type;
   /// The tower's layers, followed by the head.
-  using Chain = typename detail::Append<TowerType,
-                                        espalier::Dense<Loss::outputs, Activation::identity>>::type;
+  using Chain = typename detail::Append<TowerType, Head>::type;
 };
 
 }  // namespace espalier

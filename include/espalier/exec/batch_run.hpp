@@ -91,7 +91,7 @@ struct BatchRun {
     tasks = static_cast<Index>(program.plan.tasks.size());
     const auto each_task = static_cast<std::size_t>(tasks);
     lookup_gradients = Buffer<T>(static_cast<std::size_t>(sizes.lookup_values * max_batch));
-    sparse = SparseGradients<T>(program.plan, parameters.table_rows, max_batch);
+    sparse = SparseGradients<T>(program.plan, parameters.table_rows, max_batch, program.operations);
     for (const Buffer<T>& table : parameters.tables) tables.push_back(table.data());
     losses.assign(each_task, 0.0);
     weights.assign(each_task, 1.0);
@@ -162,6 +162,7 @@ struct BatchRun {
     c.key = key;
     c.storage.parameters = parameters.dense.data();
     c.storage.tables = tables.data();
+    c.storage.table_rows = parameters.table_rows.data();
     c.parameter_gradients = accumulators[static_cast<std::size_t>(accumulator)].data();
     c.accumulator = accumulator;
     c.values = w.values.data();
@@ -316,7 +317,7 @@ struct BatchRun {
       current->collect(current->collect_state, rows.table, rows.part, sparse.parts(), rows.rows,
                        rows.sums.data());
     } else {
-      sparse.collect(shard, batch, lookup_gradients.data(), capacity);
+      sparse.collect(shard, batch, lookup_gradients.data(), capacity, tables.data(), key);
     }
   }
   /// Number of accumulators that hold gradients of these dense parameters.

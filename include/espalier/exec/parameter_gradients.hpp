@@ -159,7 +159,8 @@ class ParameterGradients : public TaskBackward<T> {
       auto& rows = run_.sparse.shard(shard);
       if (!is_compared(rows.table)) continue;
       for (const std::size_t k : present_) {
-        run_.sparse.collect(shard, run_.batch, lookups_[k].data(), run_.capacity);
+        run_.sparse.collect(shard, run_.batch, lookups_[k].data(), run_.capacity,
+                            run_.tables.data(), run_.key);
         ReducedRows& all = reduced_[static_cast<std::size_t>(shard) * tasks_ + k];
         run_.reducer->gather(
             rows.rows, {rows.sums.data(), static_cast<std::size_t>(rows.count() * rows.width)},
@@ -207,7 +208,8 @@ class ParameterGradients : public TaskBackward<T> {
         const ReducedRows& all = reduced_[static_cast<std::size_t>(shard) * tasks_ + k];
         run_.sparse.replace(shard, all.rows, all.sums);
       } else {
-        run_.sparse.collect(shard, run_.batch, lookups_[k].data(), run_.capacity);
+        run_.sparse.collect(shard, run_.batch, lookups_[k].data(), run_.capacity,
+                            run_.tables.data(), run_.key);
       }
       sums[k].assign(rows.sums.data(), rows.sums.data() + rows.count() * rows.width);
     }
@@ -255,7 +257,7 @@ class ParameterGradients : public TaskBackward<T> {
     const bool shared =
         run_.program.plan.tables[static_cast<std::size_t>(node.table)].task == shared_by_tasks;
     const std::size_t begin = static_cast<std::size_t>(node.lookup_base * run_.capacity);
-    const auto n = static_cast<std::size_t>(node.out.rows * columns_of(node.out.steps));
+    const auto n = static_cast<std::size_t>(lookup_rows(node) * columns_of(lookup_steps(node)));
     T* ESPALIER_RESTRICT sum = run_.lookup_gradients.data() + begin;
     std::fill_n(sum, n, T{0});
     for (const std::size_t k : present_) {

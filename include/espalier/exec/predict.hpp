@@ -14,12 +14,32 @@
 #include "espalier/data/encoded.hpp"
 #include "espalier/data/prefetch.hpp"
 #include "espalier/exec/executor_interface.hpp"
+#include "espalier/exec/item_ranks.hpp"
 #include "espalier/exec/predictions.hpp"
 #include "espalier/metrics/evaluate.hpp"
 
 namespace espalier {
 
 namespace predict_detail {
+
+/// The ranks of all labels that are items.
+ESPALIER_COLD inline void add_ranks(ExecutorInterface& executor, const EncodedData& data,
+                                    Predictions& p) {
+  const PlanView& plan = executor.plan();
+  for (std::size_t k = 0; k < plan.tasks.size(); ++k) {
+    const TaskInfo& task = plan.tasks[k];
+    if (task.label != LabelKind::item) continue;
+    p.ranks.resize(plan.tasks.size());
+    for (const Node& n : plan.nodes) {
+      if (!n.scores_rows || n.out.base != task.logits.base) continue;
+      const auto table = static_cast<std::size_t>(n.table);
+      const Parameters<float>& parameters = executor.parameters();
+      p.ranks[k] =
+          item_ranks({p.values[k].data(), task.outputs, data.size(), task.outputs}, data.label(k),
+                     parameters.tables[table].data(), parameters.table_rows[table]);
+    }
+  }
+}
 
 /// `loss_sums`, `weight_sums`: see TrainExecutor::predict().
 [[nodiscard]] ESPALIER_COLD inline Predictions predict(ExecutorInterface& executor,
@@ -42,6 +62,7 @@ namespace predict_detail {
     at += next->size;
   }
   for (std::size_t k = 0; k < tasks.size(); ++k) to_label_unit(data.label_scale(k), p.values[k]);
+  add_ranks(executor, data, p);
   return p;
 }
 
@@ -77,6 +98,12 @@ namespace predict_detail {
   for (std::size_t k = 0; k < plan.tasks.size(); ++k) {
     const LabelInfo& label = plan.schema.labels[k];
     const LabelScale scale = data.label_scale(k);
+    if (label.kind == LabelKind::item) {
+      if (k >= predictions.ranks.size())
+        throw_error<ConfigError>({"task '", label.name, "': no ranks of its items are known here"});
+      made.tasks.push_back(evaluate(label, predictions.ranks[k], data.label(k), options));
+      continue;
+    }
     if (!scale.changes()) {
       made.tasks.push_back(evaluate(label, predictions.values[k], data.label(k), options));
       continue;

@@ -21,6 +21,8 @@ struct Predictions {
   std::vector<LabelKind> kinds;                       ///< per task
   std::vector<Index> outputs;                         ///< per task: values per sample; 1 if absent
   std::vector<double> losses;  ///< per task: weighted mean loss; empty if not computed
+  /// Per task whose labels are items: the ranks of the labels, see item_ranks(); else empty.
+  std::vector<std::vector<float>> ranks;
 
   Predictions() = default;
   Predictions(const PlanView& plan, Index samples) {

@@ -52,6 +52,11 @@ class RandomBatch {
     for (std::size_t i = 0; i < ids_.size(); ++i) {
       columns_.push_back({ids_[i].data(), offsets_[i].empty() ? nullptr : offsets_[i].data()});
     }
+    const auto rows_of = [&](const LabelInfo& label) {
+      std::size_t v = 0;
+      while (tables[v] != label.table) ++v;
+      return static_cast<std::uint64_t>(vocabulary_rows[v]);
+    };
     numeric_.resize(static_cast<std::size_t>(numeric * samples));
     for (T& x : numeric_) x = static_cast<T>(random.normal());
     for (const LabelInfo& label : plan.schema.labels) {
@@ -59,6 +64,7 @@ class RandomBatch {
         double y = random.normal();
         if (label.kind == LabelKind::binary) y = random.bernoulli(0.4) ? 1 : 0;
         if (label.kind == LabelKind::count) y = static_cast<double>(random.below(6));
+        if (label.kind == LabelKind::item) y = static_cast<double>(random.below(rows_of(label)));
         if (label.kind == LabelKind::classes)
           y = static_cast<double>(random.below(static_cast<std::uint64_t>(label.classes)));
         labels_.push_back(random.bernoulli(missing) ? std::numeric_limits<T>::quiet_NaN()

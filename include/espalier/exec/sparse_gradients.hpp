@@ -2,12 +2,15 @@
 // `SparseGradients<T>`: gradients of embedding tables, summed per touched row in sample order.
 #pragma once
 
+#include <cstdint>
+#include <span>
 #include <vector>
 
 #include "espalier/core/buffer.hpp"
 #include "espalier/core/config.hpp"
 #include "espalier/data/batch.hpp"
 #include "espalier/kernels/cpu/simd.hpp"
+#include "espalier/ops/cpu/program.hpp"
 #include "espalier/plan/plan.hpp"
 
 namespace espalier {
@@ -36,9 +39,11 @@ class SparseGradients {
 
   SparseGradients() = default;
 
+  /// `operations`: one per node; of nodes that score all rows of a table.
   ESPALIER_COLD SparseGradients(const PlanView& plan, const std::vector<Index>& table_rows,
-                                Index batch_capacity)
-      : plan_(plan) {
+                                Index batch_capacity,
+                                std::span<const OperationFunctions<T, Cpu>> operations = {})
+      : plan_(plan), operations_(operations), table_rows_(table_rows) {
     const int tables = plan.sizes.tables;
     while (parts_ * tables < target_shards && tables > 0) parts_ *= 2;
     for (int t = 0; t < tables; ++t) {
@@ -48,8 +53,9 @@ class SparseGradients {
       Index values = 0;
       for (const Node& node : plan.nodes) {
         if (node.lookup < 0 || node.table != t) continue;
-        const bool any = node.pool == Pool::sum || node.pool == Pool::mean;
-        values += any ? table_rows[at] : batch_capacity * node.out.steps;
+        const bool any = node.pool == Pool::sum || node.pool == Pool::mean ||
+                         (node.scores_rows && node.draws == 0);
+        values += any ? table_rows[at] : batch_capacity * lookup_steps(node) + node.draws;
       }
       for (int part = 0; part < parts_; ++part) {
         Shard shard;
@@ -70,13 +76,25 @@ class SparseGradients {
   [[nodiscard]] Shard& shard(Index i) { return shards_[static_cast<std::size_t>(i)]; }
 
   /// Sums the gradients of shard `i` from `lookup_gradients`, where each lookup has width × samples
-  /// values, or width × values of a sequence, from lookup_base · capacity on.
-  void collect(Index i, const Batch<T>& batch, const T* lookup_gradients, Index capacity) {
+  /// values, or width × values of a sequence, from lookup_base · capacity on. `tables`, `key`: of
+  /// the step, for nodes that score all rows.
+  void collect(Index i, const Batch<T>& batch, const T* lookup_gradients, Index capacity,
+               const T* const* tables = nullptr, std::uint64_t key = 0) {
     Shard& s = shard(i);
     std::int32_t* slots = slots_[static_cast<std::size_t>(s.table)].data();
     s.rows.clear();
-    for (const Node& node : plan_.nodes) {
+    for (std::size_t n = 0; n < plan_.nodes.size(); ++n) {
+      const Node& node = plan_.nodes[n];
       if (node.lookup < 0 || node.table != s.table) continue;
+      if (node.scores_rows) {
+        const auto at = static_cast<std::size_t>(s.table);
+        const StoredRows<T> stored{&batch, lookup_gradients, capacity, tables[at], table_rows_[at],
+                                   key,    s.part,           parts_};
+        operations_[n].row_gradients(node, stored, [&](std::int32_t row, const T* gradient) {
+          add(s, slots, row, gradient, T{1});
+        });
+        continue;
+      }
       const IdColumn& column = batch.ids[static_cast<std::size_t>(node.field)];
       const T* gradient = lookup_gradients + node.lookup_base * capacity;
       if (node.pool == Pool::sequence) {
@@ -131,6 +149,8 @@ class SparseGradients {
   }
 
   PlanView plan_;
+  std::span<const OperationFunctions<T, Cpu>> operations_;
+  std::vector<Index> table_rows_;
   int parts_ = 1;                            ///< a power of two
   std::vector<Buffer<std::int32_t>> slots_;  ///< per table row: 1 + its index in Shard::rows, or 0
   std::vector<Shard> shards_;

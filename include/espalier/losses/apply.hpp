@@ -82,11 +82,14 @@ double apply_loss(View<const T> z, const T* labels, const T* weights, T scale, V
   return sum;
 }
 
-/// out_j = predict(z_j): probabilities or means. Both outputs × n; `out` must not be `z`.
+/// out_j = predict(z_j): probabilities or means. Both outputs × n; `out` must not be `z`. For a
+/// loss with a Head of its own, z is the input of that, which is the prediction.
 template <class L, class T>
 void apply_predict(View<const T> z, View<T> out) {
   check_loss<L>();
-  if constexpr (Loss<L>) {
+  if constexpr (requires { typename L::Head; }) {
+    for (Index j = 0; j < z.cols; ++j) std::copy_n(z.column(j), z.rows, out.column(j));
+  } else if constexpr (Loss<L>) {
     assert(z.rows == L::outputs && out.rows == L::outputs && out.cols == z.cols);
     for (Index j = 0; j < z.cols; ++j) {
       if constexpr (ScalarLoss<L>) {

@@ -100,6 +100,7 @@ Metrics binary_metrics(const Samples&, const EvaluateOptions&, Index);
 Metrics real_metrics(const Samples&, const EvaluateOptions&, Index);
 Metrics count_metrics(const Samples&, const EvaluateOptions&, Index);
 Metrics class_metrics(const Samples&, const EvaluateOptions&, Index classes);
+Metrics item_metrics(const Samples&, const EvaluateOptions&, Index);
 
 /// Computes the metrics of all samples and, if requested, their confidence intervals.
 TaskReport evaluate_with(std::string task, Values predictions, Values labels,
@@ -143,7 +144,15 @@ TaskReport evaluate_with(std::string task, Values predictions, Values labels,
                                        &metrics_detail::class_metrics, classes);
 }
 
-/// Calls the one of the four functions that fits the kind of the label. `kinds`: the kinds that can
+/// `ndcg@k`, `recall@k`, mrr. `ranks`: n, of the items that were chosen, from 1 on, infinite if it
+/// could not be ranked; `labels`: n, NaN if missing. Errors as in evaluate_binary.
+[[nodiscard]] inline TaskReport evaluate_items(std::string task, Values ranks, Values labels,
+                                               const EvaluateOptions& options = {}) {
+  return metrics_detail::evaluate_with(std::move(task), ranks, labels, options,
+                                       &metrics_detail::item_metrics, 1);
+}
+
+/// Calls the one of the five functions that fits the kind of the label. `kinds`: the kinds that can
 /// occur, by default all; the others are not compiled. Throws ConfigError for a kind that is not
 /// among them.
 template <LabelKind... kinds>
@@ -166,6 +175,9 @@ template <LabelKind... kinds>
   if constexpr (can_be(LabelKind::classes))
     if (label.kind == LabelKind::classes)
       return evaluate_classes(std::move(task), predictions, labels, label.classes, options);
+  if constexpr (can_be(LabelKind::item))
+    if (label.kind == LabelKind::item)
+      return evaluate_items(std::move(task), predictions, labels, options);
   throw ConfigError("task '" + task + "': its kind of label is not among those evaluated");
 }
 

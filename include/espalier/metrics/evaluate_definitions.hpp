@@ -16,6 +16,7 @@
 #include "espalier/metrics/confusion.hpp"
 #include "espalier/metrics/grouped.hpp"
 #include "espalier/metrics/log_loss.hpp"
+#include "espalier/metrics/ranks.hpp"
 #include "espalier/metrics/regression.hpp"
 
 namespace espalier::metrics_detail {
@@ -71,6 +72,13 @@ ESPALIER_INLINE Metrics count_metrics(const Samples& s, const EvaluateOptions&, 
 ESPALIER_INLINE Metrics class_metrics(const Samples& s, const EvaluateOptions&, Index classes) {
   return {{"log_loss", class_log_loss(s.predictions, s.labels, classes, s.weights)},
           {"accuracy", class_accuracy(s.predictions, s.labels, classes, s.weights)}};
+}
+
+ESPALIER_INLINE Metrics item_metrics(const Samples& s, const EvaluateOptions& o, Index) {
+  const std::string k = std::to_string(o.k);
+  return {{"ndcg@" + k, ndcg_of_ranks(s.predictions, s.labels, o.k, s.weights)},
+          {"recall@" + k, recall_of_ranks(s.predictions, s.labels, o.k, s.weights)},
+          {"mrr", mean_reciprocal_rank(s.predictions, s.labels, s.weights)}};
 }
 
 ESPALIER_INLINE void add_intervals(TaskReport& report, const Samples& samples,

@@ -12,6 +12,7 @@
 #include "espalier/metrics/evaluate.hpp"
 #include "espalier/metrics/grouped.hpp"
 #include "espalier/metrics/log_loss.hpp"
+#include "espalier/metrics/ranks.hpp"
 #include "espalier/metrics/regression.hpp"
 #include "espalier/metrics/report.hpp"
 #include "espalier/metrics/values.hpp"

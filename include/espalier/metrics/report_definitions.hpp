@@ -19,7 +19,7 @@ namespace espalier {
 
 ESPALIER_COLD ESPALIER_INLINE bool better_is_higher(std::string_view metric) {
   constexpr std::string_view higher[] = {"auc",       "pr_auc", "gauc", "mean_auc", "accuracy",
-                                         "precision", "recall", "f1",   "r2"};
+                                         "precision", "recall", "f1",   "r2",       "mrr"};
   constexpr std::string_view lower[] = {"loss", "log_loss",         "rmse",
                                         "mae",  "poisson_deviance", "ece"};
   metric.remove_prefix(metric.rfind('/') + 1);  // npos + 1 is 0

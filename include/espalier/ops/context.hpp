@@ -95,12 +95,12 @@ struct Context {
     if (!steps.vary()) return first * steps.most;
     return batch->ids[static_cast<std::size_t>(steps.field)].offsets[first];
   }
-  /// Buffer that lookup `node` writes its gradient to: width × columns of its output.
+  /// Buffer that lookup `node` writes its gradient to: lookup_rows() × columns.
   [[nodiscard]] View<T> lookup_gradient(const Node& node) const {
-    const Index width = node.out.rows;
-    return {lookup_gradients + node.lookup_base * batch_capacity +
-                columns_before(node.out.steps) * width,
-            width, segments(node.out.steps).columns(), width};
+    const Index width = lookup_rows(node);
+    const Steps& steps = lookup_steps(node);
+    return {lookup_gradients + node.lookup_base * batch_capacity + columns_before(steps) * width,
+            width, segments(steps).columns(), width};
   }
   /// Factor of d(Σ_j w_j · term_j) in the gradient of an auxiliary loss of `task`; 0 if the batch's
   /// weights sum to 0.

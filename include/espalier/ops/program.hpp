@@ -4,9 +4,12 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <span>
 #include <string_view>
 
+#include "espalier/core/function_ref.hpp"
+#include "espalier/data/batch.hpp"
 #include "espalier/describe/fold.hpp"
 #include "espalier/ops/context.hpp"
 #include "espalier/ops/ops.hpp"
@@ -15,6 +18,21 @@
 #include "espalier/ops/traits.hpp"
 
 namespace espalier {
+
+/// What a node that scores all rows of a table has stored in a batch, and the rows that are wanted:
+/// those whose number modulo `parts`, a power of two, is `part`.
+template <class T>
+struct StoredRows {
+  const Batch<T>* batch = nullptr;
+  const T* lookup_gradients = nullptr;
+  Index batch_capacity = 0;
+  const T* table = nullptr;
+  Index table_rows = 0;
+  std::uint64_t key = 0;  ///< of the step
+  int part = 0, parts = 1;
+};
+template <class T>
+using AddRow = FunctionRef<void(std::int32_t row, const T* gradient)>;
 
 template <class T, class Device>
 struct OperationFunctions {
@@ -25,14 +43,16 @@ struct OperationFunctions {
                          T* merged);
 
   using Start = void (*)(const Node&, StartValues<T>&);
+  using RowGradients = void (*)(const Node&, const StoredRows<T>&, const AddRow<T>&);
 
   std::string_view name;
   Run forward = nullptr;
   Run backward = nullptr;
   Cost (*cost)(const Node&) = nullptr;  ///< for one sample
   // Null if the operation does not have it:
-  int (*gates)(const Node&) = nullptr;  ///< its output is that many gates, side by side
-  Start start = nullptr;                ///< see StartValues
+  int (*gates)(const Node&) = nullptr;   ///< its output is that many gates, side by side
+  Start start = nullptr;                 ///< see StartValues
+  RowGradients row_gradients = nullptr;  ///< of a node that scores all rows of a table
   // Run after all microbatches ran this node, before the next node:
   Merge merge_forward = nullptr;
   Merge merge_backward = nullptr;
@@ -66,6 +86,8 @@ constexpr OperationFunctions<T, Device> functions_of() {
   if constexpr (runs_on<Op, Device>) {
     f.forward = &Op::template forward<C>;
     f.backward = &Op::template backward<C>;
+    if constexpr (requires { &Op::template row_gradients<T>; })
+      f.row_gradients = &Op::template row_gradients<T>;
   }
   if constexpr (requires { &Op::gates; }) f.gates = &Op::gates;
   if constexpr (requires { &Op::template start<T>; }) f.start = &Op::template start<T>;

@@ -27,7 +27,10 @@ struct BlockBounds {
 struct LookupWidth {
   template <bool Holds, Where At>
   static constexpr void say() {
-    static_assert(Holds, "espalier: a look-up fills as many values as its table is wide");
+    static_assert(
+        Holds,
+        "espalier: a look-up fills as many values as its table is wide, and NextItem compares "
+        "vectors as wide as the table: give the tower or the sequence as many values");
   }
 };
 
@@ -54,8 +57,8 @@ constexpr BrokenShape broken_shape(TypeList<Ops...>) {
     for (const Block* b : {&node.in, &node.in2, &node.out, &node.cache, &node.room}) {
       if (!within(plan, *b)) broken = {rule_id<BlockBounds>, node.name};
     }
-    if (node.lookup >= 0 &&
-        plan.tables[static_cast<std::size_t>(node.table)].width != node.out.rows) {
+    if (node.lookup >= 0 && plan.tables[static_cast<std::size_t>(node.table)].width !=
+                                (node.scores_rows ? node.in.rows : node.out.rows)) {
       broken = {rule_id<LookupWidth>, node.name};
     }
     if (broken.rule != 0) break;

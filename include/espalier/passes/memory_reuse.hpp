@@ -13,8 +13,8 @@
 
 namespace espalier {
 
-/// Nothing is kept for a backward pass. A block lives from its first step to its last, logits to
-/// the end. Offsets are assigned first-fit, in the order of first use.
+/// Nothing is kept for a backward pass. A block lives from its first step to its last, those of
+/// predictions to the end. Offsets are assigned first-fit, in the order of first use.
 template <class T, class Device = Cpu>
 class MemoryReuse {
  public:
@@ -43,7 +43,7 @@ class MemoryReuse {
     for (Index i = 0; i < steps; ++i) {
       for (const Block* b : blocks_of(nodes_[static_cast<std::size_t>(i)])) use(*b, i);
     }
-    for (const Block& logits : schedule.logits) use(logits, steps);
+    for (const Block& output : schedule.outputs) use(output, steps);
     schedule.values = place(lives);
     const auto move = [&](Block& b) {
       if (!b.exists()) return;
@@ -54,7 +54,7 @@ class MemoryReuse {
     for (Node& n : nodes_) {
       for (Block* b : blocks_of(n)) move(*b);
     }
-    for (Block& logits : schedule.logits) move(logits);
+    for (Block& output : schedule.outputs) move(output);
     schedule.notes.push_back(
         {name, schedule.values < before,
          message({"values of a sample: ", schedule.values, " instead of ", before})});

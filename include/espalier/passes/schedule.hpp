@@ -90,7 +90,7 @@ struct ExecutionSchedule {
   /// Each microbatch needs its own workspace: there is a barrier between microbatch steps, or a
   /// following schedule reads the activations.
   bool waits = false;
-  std::vector<Block> logits;              ///< one per task: output of its head
+  std::vector<Block> outputs;             ///< one per task: what predictions are computed from
   Index values = 0;                       ///< activations per sample
   std::vector<Extent> summed_parameters;  ///< their gradients are in the first accumulator only
   std::vector<bool> summed_tables;        ///< per table: a pass sums its gradients; empty if none
@@ -156,7 +156,7 @@ template <class T, class Device>
   ExecutionSchedule<T, Device> schedule;
   for (std::size_t i = 0; i < program.plan.nodes.size(); ++i)
     add_node(schedule, program, i, program.plan.nodes[i], Phase::forward, training);
-  for (const TaskInfo& task : program.plan.tasks) schedule.logits.push_back(task.logits);
+  for (const TaskInfo& task : program.plan.tasks) schedule.outputs.push_back(task.output);
   schedule.values = program.plan.sizes.values;
   return schedule;
 }
@@ -181,9 +181,9 @@ template <class T, class Device>
 void write_predictions(const Program<T, Device>& program,
                        const ExecutionSchedule<T, Device>& schedule, const Context<T, Device>& c,
                        std::span<T* const> out) {
-  for (std::size_t k = 0; k < schedule.logits.size(); ++k) {
+  for (std::size_t k = 0; k < schedule.outputs.size(); ++k) {
     const int outputs = program.plan.tasks[k].outputs;
-    program.losses[k].predict(as_const(c.value(schedule.logits[k])),
+    program.losses[k].predict(as_const(c.value(schedule.outputs[k])),
                               {out[k] + c.first * outputs, outputs, c.count, outputs});
   }
 }

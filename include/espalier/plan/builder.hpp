@@ -88,7 +88,7 @@ class PlanBuilder {
   constexpr void add_lookup(Node& node) {
     node.lookup = sizes.lookups++;
     node.lookup_base = sizes.lookup_values;
-    sizes.lookup_values += node.out.rows * node.out.steps;
+    sizes.lookup_values += lookup_rows(node) * lookup_steps(node);
   }
 
   /// Adds an operation and returns its output. Sets `node.op` (from `Op`), name and task.

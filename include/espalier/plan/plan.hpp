@@ -153,6 +153,9 @@ struct Node {
   int lookup = -1;  ///< index among the plan's lookups
   /// Offset of the lookup's gradient, stored for the update of the table, in values per sample.
   int lookup_base = 0;
+  /// True: the node scores all rows of its table, and stores what item_row_gradients() needs.
+  bool scores_rows = false;
+  int draws = 0;  ///< rows that a training step scores; 0: all
   Pool pool = Pool::none;
   SegmentPool pool_steps = SegmentPool::mean;
   bool from_last = false;  ///< steps are counted, or processed, from a sample's last one
@@ -168,6 +171,14 @@ struct Node {
   bool accumulate_in = false;  ///< backward adds to in's gradient: another node wrote it before
   bool accumulate_in2 = false;
 };
+
+/// What a lookup stores for each column of `lookup_steps()`, for the update of its table.
+[[nodiscard]] constexpr int lookup_rows(const Node& node) {
+  return node.scores_rows ? node.in.rows + 2 : node.out.rows;
+}
+[[nodiscard]] constexpr const Steps& lookup_steps(const Node& node) {
+  return node.scores_rows ? node.in.steps : node.out.steps;
+}
 
 /// How a tensor is initialised. fan_in is the tensor's columns, fan_out its rows.
 enum class Init : std::uint8_t {
@@ -221,6 +232,7 @@ struct TaskInfo {
   LabelKind label = LabelKind::real;
   int classes = 0;
   Block representation;  ///< the block that its tower reads
+  Block output;  ///< what predictions are computed from: the logits, or the vector of NextItem
 };
 
 /// The id of a rule: a hash of the name of its type, as OpId is for operations. See plan/rule.hpp.

@@ -99,10 +99,11 @@ struct FieldInfo {
 };
 
 enum class LabelKind : std::uint8_t {
-  binary,  ///< 0 or 1
-  real,    ///< any finite number
-  count,   ///< a number ≥ 0
-  classes  ///< 0, 1, …, classes − 1
+  binary,   ///< 0 or 1
+  real,     ///< any finite number
+  count,    ///< a number ≥ 0
+  classes,  ///< 0, 1, …, classes − 1
+  item      ///< a value of a field: its row in the field's table, 0 if it is unknown
 };
 
 /// How a label is computed from a column's value.
@@ -122,6 +123,7 @@ struct LabelInfo {
   LabelRule rule = LabelRule::value;
   std::span<const std::string_view> texts{};  ///< for one_of
   double bound = 0;                           ///< for at_least
+  std::string_view table;                     ///< for items: the name of the embedding table
   // A real label y is learnt as (t(y) − mean) / deviation, with the mean and standard deviation of
   // t(y) in the training split.
   bool log1p = false;        ///< true: t is log1p; false: t(y) = y
@@ -129,7 +131,7 @@ struct LabelInfo {
 
   /// Returns whether labels are read as text.
   [[nodiscard]] constexpr bool is_text() const {
-    return rule == LabelRule::one_of || rule == LabelRule::by_name;
+    return rule == LabelRule::one_of || rule == LabelRule::by_name || kind == LabelKind::item;
   }
 };
 

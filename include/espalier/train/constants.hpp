@@ -55,6 +55,8 @@ namespace espalier {
         task.metrics = {{"log_loss", constant_class_log_loss(y, label.classes, weights)},
                         {"accuracy", constant_class_accuracy(y, label.classes, weights)}};
         break;
+      case LabelKind::item:
+        break;  // a constant order is a model of its own: popularity
     }
     report.tasks.push_back(std::move(task));
   }
@@ -77,6 +79,8 @@ namespace constants_detail {
       return "poisson_deviance";
     case LabelKind::real:
       break;
+    case LabelKind::item:
+      return "";
     case LabelKind::binary:
     case LabelKind::classes:
       return "log_loss";

@@ -91,10 +91,12 @@ ESPALIER_COLD ESPALIER_INLINE TaskReport Monitor::of_constants(std::size_t task,
                                                                Values weights,
                                                                Groups groups) const {
   const LabelInfo& label = plan_.schema.labels[task];
-  const auto outputs = static_cast<std::size_t>(plan_.tasks[task].outputs);
-  const std::vector<float> constant(
-      labels.size() * outputs,
-      label.kind == LabelKind::classes ? 1.0F / static_cast<float>(outputs) : 0.5F);
+  const bool item = label.kind == LabelKind::item;  // a rank
+  const auto outputs = item ? 1 : static_cast<std::size_t>(plan_.tasks[task].outputs);
+  const float value = item                               ? 1.0F
+                      : label.kind == LabelKind::classes ? 1.0F / static_cast<float>(outputs)
+                                                         : 0.5F;
+  const std::vector<float> constant(labels.size() * outputs, value);
   EvaluateOptions options;
   options.weights = weights;
   options.groups = grouping_(groups);

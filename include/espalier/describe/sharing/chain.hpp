@@ -49,7 +49,7 @@ constexpr Block fold_tower(Builder& b, Block in, int task) {
 /// Folds the head alone.
 template <class Task, class Builder>
 constexpr Block fold_head(Builder& b, Block in, int task) {
-  using Head = Layers<Dense<Task::Loss::outputs, Activation::identity>>;
+  using Head = Layers<typename Task::Head>;
   return Towers<Task>::template one<Task, Head>(b, in, task, Task::TowerType::count);
 }
 

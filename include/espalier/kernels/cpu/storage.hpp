@@ -16,6 +16,7 @@ template <class T>
 struct Storage<T, Cpu> {
   const T* parameters = nullptr;  ///< dense parameters
   const T* const* tables = nullptr;
+  const Index* table_rows = nullptr;  ///< of `tables`; set in training
   /// Null, or packed copies of the weight matrices, each at its offset.
   const T* packed_weights = nullptr;
   /// Null, or weight matrices as bf16, which are then not in `parameters`.
