@@ -125,6 +125,7 @@ int train_one(const Example& example, const Options& o, const NamedModel& model,
                                                trainer.features().encode_labelled(splits[2]));
   std::cout << "\nwithout a model (" << example.baselines_are << ")\n" << baseline;
   answer(o, trainer, splits[2], example.ids, log);
+  if (example.after) example.after(trainer, splits);
   std::printf("\n%.0f samples a second; log and curves in %s\n", fit.samples_per_second,
               log.string().c_str());
   if (!o.checkpoint.empty()) std::printf("saved %s\n", o.checkpoint.c_str());

@@ -59,6 +59,8 @@ struct Example {
   /// The columns that identify a row; they precede its predictions.
   std::vector<std::string> ids{};
   std::string baselines_are = "the best constant";
+  /// Called after one model was trained and tested.
+  std::function<void(esp::PlanTrainer&, const Splits&)> after{};
 };
 
 /// The whole program. Returns 0; 1 with one line on standard error; 130 if interrupted.

@@ -1,4 +1,4 @@
-// expect: espalier: a Sequence has a source, then layers, then at most one way to pool its steps: Sequence<Source, Gru<32>, Target<"video_id">>
+// expect: espalier: a Sequence has a source, then layers, then NextStep if its steps are to predict, then at most one way to pool its steps: Sequence<Source, Gru<32>, Target<"video_id">>
 #include "espalier/sequences.hpp"
 namespace esp = espalier;
 using Click = esp::Task<"click", esp::BinaryCrossEntropy, esp::Tower<4>>;

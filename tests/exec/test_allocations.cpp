@@ -39,7 +39,7 @@ struct Items : esp::MultiTaskModel<
                    esp::Inputs<esp::Categorical<"item", 8>,
                                esp::Sequence<Past, esp::Gru<8>, esp::NextStep<>, esp::LastStep>>,
                    esp::SharedBottom<esp::Mlp<8>>, esp::Task<"next", esp::NextItem<"item">>,
-                   esp::Task<"other", esp::NextItem<"item", esp::Sampled<9>>>> {};
+                   esp::Task<"other", esp::NextItem<"item", esp::Sampled{9}>>> {};
 
 /// Training steps as the trainer runs them.
 template <class Model>

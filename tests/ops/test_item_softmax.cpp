@@ -32,7 +32,7 @@ using Act = esp::Layers<esp::Dense<5, esp::Activation::tanh>>;
 using ToItem = esp::Layers<esp::Dense<4, esp::Activation::tanh>>;
 
 using Next = esp::Task<"next", esp::NextItem<"video">, ToItem{}>;
-using NextSampled = esp::Task<"next", esp::NextItem<"video", esp::Sampled<6>>, ToItem{}>;
+using NextSampled = esp::Task<"next", esp::NextItem<"video", esp::Sampled{6}>, ToItem{}>;
 using NextOfSharing = esp::Task<"next", esp::NextItem<"watched">>;
 
 template <class Sharing, class... Tasks>
@@ -66,7 +66,7 @@ TEST_CASE("NextItem: gradients of towers, shared layers and all rows of the tabl
 TEST_CASE("NextStep: each step predicts the next, in the losses of all tasks") {
   check_model<Sequential<esp::Gru<4>, esp::NextStep<>, esp::LastStep>>();
   check_model<Sequential<esp::Transformer<esp::Causal, esp::Heads<2>>,
-                         esp::NextStep<esp::Weight{0.3}, esp::Sampled<5>>, esp::LastStep>>();
+                         esp::NextStep<esp::Weight{0.3}, esp::Sampled{5}>, esp::LastStep>>();
 }
 
 TEST_CASE("NextItem: methods that weigh the tasks' gradients get those of all rows") {

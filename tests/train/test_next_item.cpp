@@ -31,10 +31,10 @@ using Causal = esp::Transformer<esp::Heads<2>, esp::Causal>;
 struct Sasrec : Sequential<Causal, esp::NextStep<>, esp::LastStep> {};
 struct SampledSasrec
     : esp::MultiTaskModel<
-          esp::Inputs<esp::Sequence<Seen, Causal, esp::NextStep<esp::Weight{1}, esp::Sampled<12>>,
+          esp::Inputs<esp::Sequence<Seen, Causal, esp::NextStep<esp::Weight{1}, esp::Sampled{12}>,
                                     esp::LastStep>>,
           esp::SharedBottom<esp::Layers<>>,
-          esp::Task<"next", esp::NextItem<"seen", esp::Sampled<12>>, esp::Label<"item">>> {};
+          esp::Task<"next", esp::NextItem<"seen", esp::Sampled{12}>, esp::Label<"item">>> {};
 struct Means : Sequential<esp::MeanOfSteps> {};
 
 /// Walks over 30 items: (item · 7 + 3) mod 30 follows an item, or, in one of ten cases, any. The
@@ -166,6 +166,15 @@ TEST_CASE("item_ranks: by product, ties by row, against sorting") {
   labels[4] = 0;
   const std::vector<float> ranks =
       esp::item_ranks({vectors.data(), width, n, width}, labels, table.data(), rows);
+  // Without every third item.
+  std::vector<std::int32_t> thirds, offsets{0};
+  for (Index j = 0; j < n; ++j) {
+    for (std::int32_t r = 0; r < rows; r += 3) thirds.push_back(r);
+    offsets.push_back(static_cast<std::int32_t>(thirds.size()));
+  }
+  const esp::IdColumn without{thirds.data(), offsets.data()};
+  const std::vector<float> of_others =
+      esp::item_ranks({vectors.data(), width, n, width}, labels, table.data(), rows, {&without, 1});
   for (std::size_t j = 0; j < ranks.size(); ++j) {
     if (std::isnan(labels[j])) {
       CHECK(std::isnan(ranks[j]));
@@ -177,9 +186,13 @@ TEST_CASE("item_ranks: by product, ties by row, against sorting") {
       return sum;
     };
     const auto own = static_cast<std::size_t>(labels[j]);
-    double rank = own == 0 ? std::numeric_limits<double>::infinity() : 1;
-    for (std::size_t r = 1; r < rows; ++r)
-      rank += score(r) > score(own) || (score(r) == score(own) && r < own) ? 1 : 0;
+    double rank = own == 0 ? std::numeric_limits<double>::infinity() : 1, other = rank;
+    for (std::size_t r = 1; r < rows; ++r) {
+      const bool before = score(r) > score(own) || (score(r) == score(own) && r < own);
+      rank += before ? 1 : 0;
+      other += before && r % 3 != 0 ? 1 : 0;
+    }
     CHECK(static_cast<double>(ranks[j]) == rank);
+    CHECK(static_cast<double>(of_others[j]) == other);
   }
 }

@@ -132,7 +132,10 @@ struct Task {
     l.name = name;
     l.kind = Loss::label;
     l.classes = Loss::outputs;
-    if constexpr (requires { Loss::table; }) l.table = Loss::table;
+    if constexpr (requires { Loss::table; }) {
+      l.table = Loss::table;
+      l.new_items = Loss::new_items;
+    }
     Sorted::Label::apply(l);
     if (detail::scales_labels<Loss> && !Sorted::Label::transforms) l.standardize = true;
     return l;

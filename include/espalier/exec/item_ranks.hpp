@@ -11,16 +11,18 @@
 
 #include "espalier/core/config.hpp"
 #include "espalier/core/view.hpp"
+#include "espalier/data/batch.hpp"
 #include "espalier/kernels/cpu/kernels.hpp"
 
 namespace espalier {
 
-/// For each column of `vectors` (width × n), the rank of item labels[j] among the items 1, 2, … of
-/// `table` (rows × width) by their products with the column, the largest first, ties by row. NaN
-/// for a missing label (NaN), infinite for an unknown item (0). O(n · rows · width).
-[[nodiscard]] ESPALIER_COLD inline std::vector<float> item_ranks(View<const float> vectors,
-                                                                 std::span<const float> labels,
-                                                                 const float* table, Index rows) {
+/// For each column j of `vectors` (width × n), the rank of item labels[j] among the items 1, 2, …
+/// of `table` (rows × width) by their products with the column, the largest first, ties by row. NaN
+/// for a missing label (NaN), infinite for an unknown item (0). `without`: columns of items that
+/// are not ranked with the others. O(n · rows · width).
+[[nodiscard]] ESPALIER_COLD inline std::vector<float> item_ranks(
+    View<const float> vectors, std::span<const float> labels, const float* table, Index rows,
+    std::span<const IdColumn> without = {}) {
   constexpr Index most_scores = Index{1} << 22;
   const Index items = rows - 1, width = vectors.rows;
   const Index block = (std::clamp)(most_scores / (std::max)(items, Index{1}), Index{1}, Index{128});
@@ -42,7 +44,13 @@ namespace espalier {
       rank = label == 0 ? std::numeric_limits<float>::infinity() : label;  // NaN stays NaN
       if (!(label > 0)) continue;
       const Index own = static_cast<Index>(label) - 1;
-      const float* const score = z.column(j);
+      float* const score = z.column(j);
+      for (const IdColumn& column : without) {
+        for (std::int32_t u = column.offsets[first + j]; u < column.offsets[first + j + 1]; ++u) {
+          const Index item = Index{column.ids[u]} - 1;
+          if (item >= 0 && item != own) score[item] = -std::numeric_limits<float>::infinity();
+        }
+      }
       Index before = 0;
       for (Index i = 0; i < items; ++i)
         before += score[i] > score[own] || (i < own && score[i] == score[own]) ? 1 : 0;

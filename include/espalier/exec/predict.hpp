@@ -30,13 +30,22 @@ ESPALIER_COLD inline void add_ranks(ExecutorInterface& executor, const EncodedDa
     const TaskInfo& task = plan.tasks[k];
     if (task.label != LabelKind::item) continue;
     p.ranks.resize(plan.tasks.size());
+    const LabelInfo& label = plan.schema.labels[k];
+    std::vector<IdColumn> without;
+    std::size_t column = 0;
+    for (const FieldInfo& f : plan.schema.fields) {
+      if (f.is_numeric()) continue;
+      const EncodedData::Ids& ids = data.ids[column++];
+      if (label.new_items && f.pool == Pool::sequence && f.table == label.table)
+        without.push_back({ids.ids.data(), ids.offsets.data()});
+    }
     for (const Node& n : plan.nodes) {
       if (!n.scores_rows || n.out.base != task.logits.base) continue;
       const auto table = static_cast<std::size_t>(n.table);
       const Parameters<float>& parameters = executor.parameters();
       p.ranks[k] =
           item_ranks({p.values[k].data(), task.outputs, data.size(), task.outputs}, data.label(k),
-                     parameters.tables[table].data(), parameters.table_rows[table]);
+                     parameters.tables[table].data(), parameters.table_rows[table], without);
     }
   }
 }

@@ -2,7 +2,9 @@
 // `NextItem`: the loss of predicting an item, by a softmax over all items of an embedding table.
 #pragma once
 
+#include <concepts>
 #include <string_view>
+#include <type_traits>
 
 #include "espalier/core/fixed_string.hpp"
 #include "espalier/core/type_list.hpp"
@@ -20,13 +22,18 @@ namespace espalier {
 /// costs nothing, and counts as missed in metrics. The prediction is h, whose products with the
 /// items' embeddings order them. With Sampled<N>, a training step compares with N drawn items;
 /// losses and metrics of evaluations are always over all items.
-template <FixedString Table, class Items = AllItems>
+template <FixedString Table, auto... Options>
 struct NextItem {
   static constexpr std::string_view name = "next_item";
   static constexpr LabelKind label = LabelKind::item;
   static constexpr int outputs = 1;  ///< the value itself: ops::ItemSoftmax computes it
   static constexpr std::string_view table = Table.view();
-  using Head = detail::ItemHead<Table, Items>;
+  static constexpr bool new_items =
+      (std::same_as<std::remove_cvref_t<decltype(Options)>, NewItems> || ... || false);
+  using Head = detail::ItemHead<Table, Options...>;
+  static_assert(((std::same_as<std::remove_cvref_t<decltype(Options)>, NewItems> ||
+                  std::same_as<std::remove_cvref_t<decltype(Options)>, Sampled>)&&...),
+                "espalier: the options of NextItem are Sampled{...} and NewItems{}");
 
   template <class T>
   ESPALIER_HD static T evaluate(T z, T y, T& gradient) {

@@ -27,10 +27,15 @@ struct BlockBounds {
 struct LookupWidth {
   template <bool Holds, Where At>
   static constexpr void say() {
-    static_assert(
-        Holds,
-        "espalier: a look-up fills as many values as its table is wide, and NextItem compares "
-        "vectors as wide as the table: give the tower or the sequence as many values");
+    static_assert(Holds, "espalier: a look-up fills as many values as its table is wide");
+  }
+};
+struct ItemWidth {
+  template <bool Holds, Where At>
+  static constexpr void say() {
+    static_assert(Holds,
+                  "espalier: NextItem and NextStep compare with vectors as wide as the table: give "
+                  "the end of the tower, or the steps, as many values");
   }
 };
 
@@ -57,9 +62,10 @@ constexpr BrokenShape broken_shape(TypeList<Ops...>) {
     for (const Block* b : {&node.in, &node.in2, &node.out, &node.cache, &node.room}) {
       if (!within(plan, *b)) broken = {rule_id<BlockBounds>, node.name};
     }
-    if (node.lookup >= 0 && plan.tables[static_cast<std::size_t>(node.table)].width !=
-                                (node.scores_rows ? node.in.rows : node.out.rows)) {
-      broken = {rule_id<LookupWidth>, node.name};
+    if (node.lookup >= 0) {
+      const int width = plan.tables[static_cast<std::size_t>(node.table)].width;
+      if (width != (node.scores_rows ? node.in.rows : node.out.rows))
+        broken = {node.scores_rows ? rule_id<ItemWidth> : rule_id<LookupWidth>, node.name};
     }
     if (broken.rule != 0) break;
   }
@@ -76,7 +82,7 @@ struct ShapeOf<Op> {
 };
 
 template <class... Ops>
-JoinUnique<TypeList<BlockBounds, LookupWidth>, typename ShapeOf<Ops>::type...> shapes_of(
+JoinUnique<TypeList<BlockBounds, LookupWidth, ItemWidth>, typename ShapeOf<Ops>::type...> shapes_of(
     TypeList<Ops...>);
 
 /// Result of the check for a model. Code that uses the model's operations calls
