@@ -4,6 +4,7 @@
 #pragma once
 
 #include "espalier/data/past_items.hpp"
+#include "espalier/describe/past_items.hpp"
 #include "espalier/describe/sequence.hpp"
 #include "espalier/describe/sequence_layers.hpp"
 #include "espalier/espalier.hpp"
