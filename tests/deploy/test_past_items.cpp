@@ -136,6 +136,23 @@ TEST_CASE("PastItems: the plan has the table and the width of the candidate") {
   CHECK(Both::fault.rule == 0);
 }
 
+TEST_CASE("PastItems: the vocabulary counts candidates, not histories") {
+  esp::Table table;
+  table.add("user", std::vector<std::string>{"a", "a", "a", "a", "a"});
+  table.add("video", std::vector<std::string>{"1", "2", "2", "3", "1"});
+  table.add("x", std::vector<double>(5));
+  table.add("day", std::vector<double>(5, 1));
+  table.add("time", std::vector<double>{0, 10, 20, 30, 40});
+  table.add("click", std::vector<double>(5, 1));
+  esp::add_history<Feed>(table);
+  CHECK(cells(table, "past_video") == "– 1 1|2 1|2|2 1|2|2|3");
+  esp::Features features(esp::plan_of<Feed>().schema);
+  features.fit(esp::Dataset(table));
+  CHECK(features.state().vocabularies[0] == std::vector<std::string>{"1", "2"});
+  const esp::EncodedData data = features.encode(esp::Dataset(table));
+  CHECK(data.ids[0].ids == std::vector<std::int32_t>{1, 1, 2, 1, 2, 2, 1, 2, 2, 0});
+}
+
 TEST_CASE("PastItems: replaying the log from nothing gives the ids of training, bit for bit") {
   const esp::Predictor<Feed> predictor(saved().path);
   const esp::Table& table = saved().table;
@@ -316,10 +333,10 @@ TEST_CASE("PastItems: any file gives a state or one error") {
   const TemporaryFolder folder(TemporaryFolder::Where::in_memory);
   const esp::Predictor<Feed> predictor(saved().path);
   esp::ServingState state = predictor.empty_state();
-  const auto observe = [&](int user, int video, double time, std::vector<esp::NamedValue> labels) {
+  const auto observe = [&](int user, int video, double time, std::vector<esp::NamedValue> known) {
     state.observe(
         std::vector<esp::NamedValue>{{"user", user}, {"video", video}, {"day", 1}, {"time", time}},
-        labels);
+        known);
   };
   observe(1, 10, 1, {{"click", 1}});
   observe(1, 11, 9, {});

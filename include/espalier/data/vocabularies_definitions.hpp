@@ -223,6 +223,7 @@ ESPALIER_INLINE std::vector<std::string> Vocabularies::learn_one(std::size_t v,
     const FieldInfo& f = fields_[field];
     if (f.is_numeric() || table_of_[field] != v) continue;
     min_count = (std::max)(min_count, f.min_count);
+    if (f.history.exists()) continue;  // items of earlier rows, where the candidate counts them
     Column made;
     const Column& column = cells(f, train.table(), made);
     std::vector<Index> by_code(column.dictionary.size(), 0);
