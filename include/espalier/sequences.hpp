@@ -6,6 +6,7 @@
 #include "espalier/data/past_items.hpp"
 #include "espalier/deploy/next_items.hpp"
 #include "espalier/describe/items.hpp"
+#include "espalier/describe/past_items.hpp"
 #include "espalier/describe/sequence.hpp"
 #include "espalier/describe/sequence_layers.hpp"
 #include "espalier/espalier.hpp"

@@ -1,4 +1,4 @@
-// expect: espalier: Sequence reads a categorical or hashed field with Last: Sequence<Categorical<"watched", 16, Last<50>>, ...>, and Last has no other use
+// expect: espalier: Sequence reads PastItems, or a categorical or hashed field with Last: Sequence<Categorical<"watched", 16, Last<50>>, ...>, and both have no other use
 #include "espalier/sequences.hpp"
 namespace esp = espalier;
 using Click = esp::Task<"click", esp::BinaryCrossEntropy, esp::Tower<4>>;

@@ -101,6 +101,25 @@ TEST_CASE("past items: as if every row looked through the whole log") {
   }
 }
 
+TEST_CASE("past items: times as texts are seconds") {
+  esp::Table log;
+  log.add("user", std::vector<std::string>{"a", "a", "a"});
+  log.add("item", std::vector<std::string>{"1", "2", "3"});
+  log.add("time", std::vector<std::string>{"2022-05-08 18:30:05", "2022-05-08 18:29:50",
+                                           "2022-05-08 18:30:15"});
+  esp::PastItemsOptions o;
+  o.delay = 15;
+  CHECK(past(log, o) == std::vector<std::string>{"2", "", "2"});
+  o.delay = 10;
+  CHECK(past(log, o) == std::vector<std::string>{"2", "", "2|1"});
+}
+
+TEST_CASE("past items: the table's history inputs are as they were") {
+  esp::Table log = log_of({"a", "a"}, {"1", "2"}, {1, 2});
+  esp::add_past_items(log, {});
+  CHECK_FALSE(log.history);
+}
+
 TEST_CASE("past items: what is refused") {
   const auto said = [](const esp::Table& table, const esp::PastItemsOptions& o = {}) {
     return message_of([&] { past(table, o); });
@@ -115,8 +134,10 @@ TEST_CASE("past items: what is refused") {
   o = {};
   o.name = "item";
   CHECK(said(log, o) == "table: there already is a column 'item'");
-  CHECK(said(log_of({"a", "a"}, {"1", "2"}, {1, missing})) ==
-        "table, row 2: column 'time' is missing, expected a time");
+  CHECK(
+      said(log_of({"a", "a"}, {"1", "2"}, {1, missing})) ==
+      "table, row 2: column 'time' is missing, expected a time, as inputs of the rows before go by "
+      "it: a number, or a text as 2022-05-08 18:30:05");
   CHECK(said(log_of({"a", "a"}, {"1", "2|3"}, {1, 2})) ==
         "table, row 2: column 'item' is '2|3', which contains the separator '|' of histories, "
         "expected another separator");

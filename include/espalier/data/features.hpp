@@ -104,6 +104,15 @@ class Features {
  private:
   using Given = std::vector<const NamedValue*>;  ///< indexed as names_; null if not given
 
+  /// What is known of other rows, for one row.
+  struct Known {
+    /// The history inputs that are numbers, indexed as names_ (NaN elsewhere), followed by the
+    /// inputs with Folds; empty if there are none.
+    std::vector<double> numbers{};
+    std::vector<std::string>
+        cells{};  ///< indexed as RowHistory::cell_names(); empty without history
+  };
+
   [[nodiscard]] EncodedData without_labels(Index samples) const;
 
   /// `made`: input columns that the table does not have, indexed by table row.
@@ -117,16 +126,18 @@ class Features {
   [[nodiscard]] const TargetEncoding& learnt_targets() const;
 
   /// `row`: index of the field's first numeric column; advanced past its last.
-  void encode_numbers(std::size_t field, std::size_t& row, const Given& given,
-                      const std::vector<double>& known, const InputCheck& check,
-                      EncodedData& out) const;
+  void encode_numbers(std::size_t field, std::size_t& row, const Given& given, const Known& known,
+                      const InputCheck& check, EncodedData& out) const;
 
-  void encode_category(std::size_t field, const Given& given, const std::vector<double>& known,
+  void encode_category(std::size_t field, const Given& given, const Known& known,
                        const InputCheck& check, EncodedData& out) const;
 
+  /// The cell given for a field, otherwise the one known, otherwise an empty one.
+  [[nodiscard]] std::string_view cell_of(std::size_t field, const Given& given, const Known& known,
+                                         std::string& made) const;
+
   /// The number given, otherwise the one known, otherwise NaN. Throws ConfigError for a text.
-  [[nodiscard]] double number_of(std::size_t name, const Given& given,
-                                 const std::vector<double>& known) const;
+  [[nodiscard]] double number_of(std::size_t name, const Given& given, const Known& known) const;
 
   /// The text of a value as a category, in `made` or in the value itself. Empty if missing. Throws
   /// ConfigError if the number may have been rounded.
@@ -139,10 +150,8 @@ class Features {
 
   [[nodiscard]] RowKeys row_keys(const Given& given) const;
 
-  /// The history inputs, indexed as names_ (NaN elsewhere), followed by the inputs with Folds;
-  /// empty if there are none. Throws ConfigError if a history input is not given and there is no
-  /// history.
-  [[nodiscard]] std::vector<double> read_known(const RowHistory* history, const Given& given) const;
+  /// Throws ConfigError if a history input is not given and there is no history.
+  [[nodiscard]] Known read_known(const RowHistory* history, const Given& given) const;
 
   /// Throws DataError if the table lacks columns of history inputs, or if these started empty and
   /// its rows begin after what training knows.
@@ -164,7 +173,8 @@ class Features {
   /// Per numeric column; indices from names_.size() on are inputs with Folds.
   std::vector<std::size_t> number_names_;
   std::vector<std::size_t> first_name_, second_name_;  ///< per field; likewise
-  std::vector<std::size_t> history_names_, key_names_, day_names_, target_key_names_;
+  std::vector<std::size_t> history_names_, cell_names_, key_names_, day_names_, item_names_,
+      target_key_names_;
   std::size_t time_name_ = 0;
 };
 

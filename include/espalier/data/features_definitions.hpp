@@ -40,8 +40,10 @@ ESPALIER_COLD ESPALIER_INLINE Features::Features(const Schema& schema, std::stri
       static_cast<void>(names_.add(column_name(f, i)));
   }
   for (const std::string& name : history_.names()) history_names_.push_back(names_.add(name));
+  for (const std::string& name : history_.cell_names()) cell_names_.push_back(names_.add(name));
   for (const std::string& name : history_.columns().keys) key_names_.push_back(names_.add(name));
   for (const std::string& name : history_.columns().days) day_names_.push_back(names_.add(name));
+  for (const std::string& name : history_.columns().items) item_names_.push_back(names_.add(name));
   if (!history_.columns().time.empty()) time_name_ = names_.add(history_.columns().time);
   for (const std::string& name : targets_.keys()) target_key_names_.push_back(names_.add(name));
   for (const FieldInfo& f : schema_.fields) {
@@ -126,7 +128,7 @@ ESPALIER_INLINE EncodedData Features::encode(std::span<const NamedValue> values,
   out.ids.reserve(schema_.fields.size());
   out.single_ids.reserve(schema_.fields.size());
   const Given given = names_.find(values);
-  const std::vector<double> known = read_known(history, given);
+  const Known known = read_known(history, given);
   std::size_t row = 0;
   for (std::size_t field = 0; field < schema_.fields.size(); ++field) {
     if (schema_.fields[field].is_numeric()) {
@@ -214,7 +216,7 @@ ESPALIER_INLINE const TargetEncoding& Features::learnt_targets() const {
 }
 
 ESPALIER_INLINE void Features::encode_numbers(std::size_t field, std::size_t& row,
-                                              const Given& given, const std::vector<double>& known,
+                                              const Given& given, const Known& known,
                                               const InputCheck& check, EncodedData& out) const {
   bool missing = false, outside = false;
   for (; row < numbers_.size() && numbers_.columns()[row].field == field; ++row) {
@@ -239,13 +241,15 @@ ESPALIER_INLINE void Features::encode_numbers(std::size_t field, std::size_t& ro
 }
 
 ESPALIER_INLINE void Features::encode_category(std::size_t field, const Given& given,
-                                               const std::vector<double>& known,
-                                               const InputCheck& check, EncodedData& out) const {
+                                               const Known& known, const InputCheck& check,
+                                               EncodedData& out) const {
   const FieldInfo& f = schema_.fields[field];
   const bool single = features_detail::is_single(f);
   EncodedData::Ids ids;
   std::vector<std::int32_t>& to = single ? out.single_ids : ids.ids;
-  const NamedValue* const first = given[first_name_[field]];
+  // The place of a bucket field with Folds is behind those of the given values.
+  const NamedValue* const first =
+      first_name_[field] < given.size() ? given[first_name_[field]] : nullptr;
   std::optional<Unseen> unseen;
   std::string text, second;
   if (f.kind == FieldKind::buckets) {
@@ -259,25 +263,36 @@ ESPALIER_INLINE void Features::encode_category(std::size_t field, const Given& g
         vocabularies_.add_pair(field, key_text(first, f.column, text),
                                key_text(given[second_name_[field]], f.second_column, second), to);
   } else {
-    const bool present = first != nullptr && !first->missing();
-    unseen = vocabularies_.add_ids(field, present, key_text(first, f.column, text), to);
+    const std::string_view cell = cell_of(field, given, known, text);
+    const bool present = !cell.empty() || (first != nullptr && !first->missing());
+    unseen = vocabularies_.add_ids(field, present, cell, to);
   }
   out.single_fields += single ? 1 : 0;
   if (!single) ids.offsets = {0, static_cast<std::int32_t>(ids.ids.size())};
   out.ids.push_back(std::move(ids));
   if (!unseen) return;
   if (check.refuses(*unseen, f)) {
-    throw_error<ConfigError>({"input '", f.column, "' is ",
-                              features_detail::refusal(*unseen, key_text(first, f.column, text))});
+    throw_error<ConfigError>(
+        {"input '", f.column, "' is ",
+         features_detail::refusal(*unseen, cell_of(field, given, known, text))});
   }
   check.add(field, *unseen, 1);
 }
 
+ESPALIER_INLINE std::string_view Features::cell_of(std::size_t field, const Given& given,
+                                                   const Known& known, std::string& made) const {
+  const std::size_t name = first_name_[field];
+  for (std::size_t k = 0; k < known.cells.size() && given[name] == nullptr; ++k) {
+    if (cell_names_[k] == name) return known.cells[k];
+  }
+  return key_text(given[name], schema_.fields[field].column, made);
+}
+
 ESPALIER_INLINE double Features::number_of(std::size_t name, const Given& given,
-                                           const std::vector<double>& known) const {
+                                           const Known& known) const {
   const NamedValue* const value = name < given.size() ? given[name] : nullptr;
   if (value == nullptr)
-    return known.empty() ? std::numeric_limits<double>::quiet_NaN() : known[name];
+    return known.numbers.empty() ? std::numeric_limits<double>::quiet_NaN() : known.numbers[name];
   if (value->is_text)
     throw_error<ConfigError>(
         {"input '", names_[name], "' is '", value->text, "', expected a number"});
@@ -315,43 +330,55 @@ ESPALIER_INLINE RowKeys Features::row_keys(const Given& given) const {
     row.days.push_back(
         features_detail::moment_of(given[day_names_[k]], history_.columns().days[k], true));
   }
+  std::string text;
+  for (const std::size_t name : item_names_)
+    row.items.push_back(category_key(key_text(given[name], names_[name], text)));
   if (!history_.columns().time.empty())
     row.time = features_detail::moment_of(given[time_name_], history_.columns().time, false);
   return row;
 }
 
-ESPALIER_INLINE std::vector<double> Features::read_known(const RowHistory* history,
-                                                         const Given& given) const {
+ESPALIER_INLINE Features::Known Features::read_known(const RowHistory* history,
+                                                     const Given& given) const {
   const bool reads_history = !history_.empty() && history != nullptr;
-  for (std::size_t i = 0; i < history_names_.size() && !reads_history; ++i) {
-    if (given[history_names_[i]] != nullptr) continue;
-    throw_error<ConfigError>(
-        {"row: '", names_[history_names_[i]],
-         "' is not given, which knows of the rows before: predict_row(row, state) "
-         "makes it, where state is the predictor's initial_state(), moved on by what came "
-         "since"});
+  for (const auto* names : {&history_names_, &cell_names_}) {
+    for (std::size_t i = 0; i < names->size() && !reads_history; ++i) {
+      const std::size_t name = (*names)[i];
+      if (given[name] != nullptr) continue;
+      throw_error<ConfigError>(
+          {"row: '", names_[name],
+           "' is not given, which knows of the rows before: predict_row(row, state) "
+           "makes it, where state is the predictor's initial_state(), moved on by what came "
+           "since"});
+    }
   }
   if (!reads_history && targets_.empty()) return {};
-  std::vector<double> known(names_.size() + targets_.names().size(),
-                            std::numeric_limits<double>::quiet_NaN());
+  Known known{std::vector<double>(names_.size() + targets_.names().size(),
+                                  std::numeric_limits<double>::quiet_NaN())};
   if (reads_history) {
+    const RowKeys row = row_keys(given);
     std::vector<double> inputs(history_names_.size());
-    history->read(row_keys(given), inputs.data());
-    for (std::size_t i = 0; i < inputs.size(); ++i) known[history_names_[i]] = inputs[i];
+    history->read(row, inputs.data());
+    for (std::size_t i = 0; i < inputs.size(); ++i) known.numbers[history_names_[i]] = inputs[i];
+    known.cells = history->read_cells(row);
   }
-  if (!targets_.empty())
-    learnt_targets().read(hashes_of(target_key_names_, given), known.data() + names_.size());
+  if (!targets_.empty()) {
+    learnt_targets().read(hashes_of(target_key_names_, given),
+                          known.numbers.data() + names_.size());
+  }
   return known;
 }
 
 ESPALIER_COLD ESPALIER_INLINE void Features::require_history(const Table& table) const {
-  for (const std::string& name : history_.names()) {
-    if (table.has(name)) continue;
-    throw_error<DataError>(
-        {table.source, ": no column '", name,
-         "', which knows of the rows before: add_history<Model>(table) adds it "
-         "to a whole log before that is split, ServingState::add_to(table) to rows that came "
-         "later"});
+  for (const auto* names : {&history_.names(), &history_.cell_names()}) {
+    for (const std::string& name : *names) {
+      if (table.has(name)) continue;
+      throw_error<DataError>(
+          {table.source, ": no column '", name,
+           "', which knows of the rows before: add_history<Model>(table) adds it "
+           "to a whole log before that is split, ServingState::add_to(table) to rows that came "
+           "later"});
+    }
   }
   if (state_.history) require_start(table, state_.history->last());
 }
@@ -362,7 +389,8 @@ ESPALIER_COLD ESPALIER_INLINE void Features::require_start(const Table& table, d
   if (!(table.history->first > known)) return;
   throw_error<DataError>(
       {table.source, ": its rows begin at ", number_text(table.history->first),
-       ", after what training knows (until ", number_text(known), "), and '", history_.names()[0],
+       ", after what training knows (until ", number_text(known), "), and '",
+       history_.names().empty() ? history_.cell_names()[0] : history_.names()[0],
        "' knows of none of that: expected a "
        "table that ServingState::add_to(table) went on with, or one of the whole log"});
 }

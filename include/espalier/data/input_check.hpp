@@ -56,10 +56,12 @@ struct InputCheck {
 
   [[nodiscard]] bool looks() const { return found != nullptr || strict; }
   /// A history input, an input with Folds or a sequence may be missing because no row came before
-  /// it, which is not an error of the row: it is counted, not refused.
+  /// it, and past items may be newer than the training split, which is not an error of the row: it
+  /// is counted, not refused.
   [[nodiscard]] bool refuses(Unseen what, const FieldInfo& field) const {
-    return strict && !(clamp && what == Unseen::outside) &&
-           !(what == Unseen::missing && (field.history.exists() || field.pool == Pool::sequence));
+    const bool of_others = what != Unseen::outside && field.history.exists();
+    return strict && !(clamp && what == Unseen::outside) && !of_others &&
+           !(what == Unseen::missing && field.pool == Pool::sequence);
   }
 
   void add(std::size_t field, Unseen what, std::int64_t rows) const {

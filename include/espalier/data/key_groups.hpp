@@ -68,7 +68,7 @@ inline constexpr std::uint64_t all_keys = 0;  ///< the key under which all rows 
   for (const std::int32_t row : rows) {
     if (!std::isinf(values[static_cast<std::size_t>(row)])) continue;
     throw_error<DataError>(
-        {table.where(row), ": column '", name, "' is infinite, expected a label that has a mean"});
+        {table.where(row), ": column '", name, "' is infinite, expected a finite label"});
   }
   return values;
 }

@@ -18,9 +18,9 @@
 namespace espalier {
 
 /// Adds the columns of the model's history inputs (MeanOf and CountOf with Before, EarlierRows,
-/// SincePrevious) to a table: a whole log, before it is split. Each row reads the rows before it;
-/// the first rows have none. read_csv<Model> and from_matrix<Model> call this themselves; for rows
-/// that come later, use ServingState::add_to. Throws DataError.
+/// SincePrevious, PastItems) to a table: a whole log, before it is split. Each row reads the rows
+/// before it; the first rows have none. read_csv<Model> and from_matrix<Model> call this
+/// themselves; for rows that come later, use ServingState::add_to. Throws DataError.
 template <class Model>
 void add_history(Table& table) {
   RowHistory(plan_of<Model>().schema.fields).add_to(table);

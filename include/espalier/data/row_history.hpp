@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `RowHistory`: statistics of earlier rows, which history inputs read. Updated row by row, with the
-// same code for tables and single rows.
+// `RowHistory`: statistics and items of earlier rows, which history inputs read. Updated row by
+// row, with the same code for tables and single rows.
 #pragma once
 
 #include <cstddef>
@@ -14,26 +14,14 @@
 
 #include "espalier/core/config.hpp"
 #include "espalier/data/daily_totals.hpp"
+#include "espalier/data/history_columns.hpp"
+#include "espalier/data/item_history.hpp"
 #include "espalier/data/table.hpp"
 #include "espalier/plan/schema.hpp"
 
 namespace espalier {
 
-/// The columns that history inputs are computed from, each listed once.
-struct HistoryColumns {
-  std::vector<std::string> keys, days, labels;
-  std::string time{};  ///< empty if no input uses a time
-
-  bool operator==(const HistoryColumns&) const = default;
-};
-
-/// The values of one row in these columns, in the same order.
-struct RowKeys {
-  /// hash_text() of the category keys; of the empty text if missing.
-  std::vector<std::uint64_t> keys{};
-  std::vector<double> days{};
-  double time = 0;
-};
+struct HistoryRows;
 
 /// The history inputs that share a tuple of keys and a day column: means of labels, and counts.
 class DailyHistory {
@@ -127,8 +115,8 @@ class SessionHistory {
 };
 
 /// What is known of earlier rows, for a model's history inputs: MeanOf and CountOf with Before,
-/// EarlierRows and SincePrevious. Keys are stored as 64-bit hashes: among a million keys, two
-/// collide with a probability of 3e-8.
+/// EarlierRows, SincePrevious and PastItems. Keys are stored as 64-bit hashes: among a million
+/// keys, two collide with a probability of 3e-8.
 ///
 /// Rows are processed in time order, rows of the same time in table order. Without a time column,
 /// the first day column gives the order.
@@ -138,10 +126,13 @@ class RowHistory {
   /// `fields`: the fields of a schema. The memory that they refer to must outlive this object.
   explicit RowHistory(std::span<const FieldInfo> fields);
 
-  [[nodiscard]] bool empty() const { return names_.empty(); }
-  /// Column names of the inputs. Several fields may read the same one.
+  [[nodiscard]] bool empty() const { return names_.empty() && cell_names_.empty(); }
+  /// Column names of the inputs that are numbers. Several fields may read the same one.
   [[nodiscard]] const std::vector<std::string>& names() const& { return names_; }
   [[nodiscard]] std::vector<std::string> names() && { return std::move(names_); }
+  /// Those of past items: columns of text.
+  [[nodiscard]] const std::vector<std::string>& cell_names() const& { return cell_names_; }
+  [[nodiscard]] std::vector<std::string> cell_names() && { return std::move(cell_names_); }
   [[nodiscard]] const HistoryColumns& columns() const& { return columns_; }
   [[nodiscard]] HistoryColumns columns() && { return std::move(columns_); }
   /// Index of an input in names(), or names().size() if there is no such input.
@@ -150,19 +141,23 @@ class RowHistory {
   /// Writes the inputs of a row, indexed as in names(); NaN if missing. Any number of threads may
   /// call it at once.
   void read(const RowKeys& row, double* out) const;
+  /// The same for past items, indexed as in cell_names(); empty if there are none.
+  [[nodiscard]] std::vector<std::string> read_cells(const RowKeys& row) const;
   /// Adds a row: rows after it read it, and rows of later days read its labels. `labels`: indexed
-  /// as columns().labels, NaN if missing; null if not known yet.
+  /// as columns().labels, NaN if missing; null if not known yet. Throws ConfigError for an item
+  /// that contains the separator of its histories; then nothing has changed.
   void add(const RowKeys& row, const double* labels);
-  /// Adds the labels of a row that was added before.
+  /// Adds the labels of a row that was added before. Throws as add().
   void add_labels(const RowKeys& row, const double* labels);
 
   /// Whether both compute the same inputs from the same columns, whatever rows they know; a row
   /// then has the same keys for both.
   [[nodiscard]] bool same_inputs(const RowHistory& other) const;
 
-  /// Adds the columns names() to a table: each row reads the rows before it, and all rows are known
-  /// afterwards. If rows were known before, a label without a column in the table is not known yet.
-  /// Throws DataError if a day or time is missing, or the table already has one of the columns.
+  /// Adds the columns names() and cell_names() to a table: each row reads the rows before it, and
+  /// all rows are known afterwards. If rows were known before, a label without a column in the
+  /// table is not known yet. Throws DataError if a day or time is missing, an item contains the
+  /// separator of its histories, or the table already has one of the columns.
   void add_to(Table& table);
   /// Adds these rows of a table; repeated row numbers count once. Throws DataError.
   void add_rows(const Table& table, std::vector<std::int32_t> rows);
@@ -172,19 +167,24 @@ class RowHistory {
 
   [[nodiscard]] const std::vector<DailyHistory>& daily() const { return daily_; }
   [[nodiscard]] const std::vector<SessionHistory>& sessions() const { return sessions_; }
+  /// Indexed as cell_names().
+  [[nodiscard]] const std::vector<ItemHistory>& items() const { return items_; }
   [[nodiscard]] std::vector<DailyHistory>& daily() { return daily_; }
   [[nodiscard]] std::vector<SessionHistory>& sessions() { return sessions_; }
+  [[nodiscard]] std::vector<ItemHistory>& items() { return items_; }
   void set_last(double last) { last_ = last; }
 
  private:
-  struct Rows;
+  void run(const HistoryRows& rows, std::vector<std::vector<double>>* out);
+  /// The same for past items; cells are indexed by table row.
+  void run_items(const HistoryRows& rows, std::vector<std::vector<std::string>>* cells);
+  void require_items(const RowKeys& row) const;
 
-  void run(const Rows& rows, std::vector<std::vector<double>>* out);
-
-  std::vector<std::string> names_;
+  std::vector<std::string> names_, cell_names_;
   HistoryColumns columns_;
   std::vector<DailyHistory> daily_;
   std::vector<SessionHistory> sessions_;
+  std::vector<ItemHistory> items_;
   double last_ = -std::numeric_limits<double>::infinity();
 };
 

@@ -7,13 +7,15 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "espalier/core/config.hpp"
+#include "espalier/core/error.hpp"
 #include "espalier/core/place_in.hpp"
-#include "espalier/data/day.hpp"
+#include "espalier/data/history_rows.hpp"
 #include "espalier/data/key_groups.hpp"
 
 namespace espalier {
@@ -90,9 +92,17 @@ ESPALIER_COLD ESPALIER_INLINE RowHistory::RowHistory(std::span<const FieldInfo> 
   for (const FieldInfo& field : fields) {
     const HistoryInfo& h = field.history;
     if (!h.exists() || h.folded() || place(field.column) < names_.size()) continue;
-    const std::size_t at = place_in(names_, field.column);
     std::vector<std::size_t> keys;
     for (const std::string_view key : h.keys) keys.push_back(place_in(columns_.keys, key));
+    if (h.kind == HistoryKind::past_items) {
+      if (place_in(cell_names_, field.column) < items_.size()) continue;
+      columns_.time = h.time;
+      ItemHistory::Place at{std::move(keys), place_in(columns_.items, h.item)};
+      if (!h.where.empty()) at.condition = place_in(columns_.labels, h.where);
+      items_.emplace_back(field, std::move(at));
+      continue;
+    }
+    const std::size_t at = place_in(names_, field.column);
     if (h.daily()) {
       const std::size_t day = place_in(columns_.days, h.day);
       const std::size_t label = h.label.empty() ? 0 : place_in(columns_.labels, h.label);
@@ -125,7 +135,29 @@ ESPALIER_INLINE void RowHistory::read(const RowKeys& row, double* out) const {
     s.read(history_detail::key_of(s.keys(), row.keys), row.time, out);
 }
 
+ESPALIER_COLD ESPALIER_INLINE std::vector<std::string> RowHistory::read_cells(
+    const RowKeys& row) const {
+  std::vector<std::string> cells(items_.size());
+  for (std::size_t k = 0; k < cells.size(); ++k)
+    items_[k].read(history_detail::key_of(items_[k].keys(), row.keys), row.time, cells[k]);
+  return cells;
+}
+
+ESPALIER_COLD ESPALIER_INLINE void RowHistory::require_items(const RowKeys& row) const {
+  for (const ItemHistory& group : items_) {
+    const std::string& item = row.items[group.item()];
+    if (item.find(group.separator()) == std::string::npos) continue;
+    throw_error<ConfigError>(
+        {"row: '", columns_.items[group.item()], "' is ", group.separator_in(item)});
+  }
+}
+
 ESPALIER_INLINE void RowHistory::add(const RowKeys& row, const double* labels) {
+  require_items(row);
+  for (ItemHistory& h : items_) {
+    h.add(history_detail::key_of(h.keys(), row.keys), row.time, row.items[h.item()],
+          h.condition_of(labels));
+  }
   for (DailyHistory& d : daily_)
     d.add(history_detail::key_of(d.keys(), row.keys), row.days[d.day()], 1, labels);
   for (SessionHistory& s : sessions_) s.add(history_detail::key_of(s.keys(), row.keys), row.time);
@@ -133,65 +165,18 @@ ESPALIER_INLINE void RowHistory::add(const RowKeys& row, const double* labels) {
 }
 
 ESPALIER_INLINE void RowHistory::add_labels(const RowKeys& row, const double* labels) {
+  require_items(row);
+  for (ItemHistory& h : items_) {
+    h.add_condition(history_detail::key_of(h.keys(), row.keys), row.time, row.items[h.item()],
+                    h.condition_of(labels));
+  }
   for (DailyHistory& d : daily_)
     d.add(history_detail::key_of(d.keys(), row.keys), row.days[d.day()], 0, labels);
 }
 
-/// Rows of a table as histories read them, in the order in which they are added. Stored by column,
-/// because a table is read column by column.
-struct RowHistory::Rows {
-  std::vector<std::int32_t> order;  ///< row numbers in the table
-  std::vector<std::vector<std::uint64_t>> keys;
-  std::vector<std::vector<double>> days;
-  std::vector<double> time;
-  std::vector<std::vector<double>> labels;
-  bool by_time;
-
-  /// `all_labels`: throws DataError if a label column does not exist; if false, that label is NaN
-  /// (not known) in all rows.
-  ESPALIER_COLD Rows(const HistoryColumns& columns, const Table& table,
-                     std::vector<std::int32_t> chosen, bool all_labels)
-      : order(std::move(chosen)), by_time(!columns.time.empty()) {
-    for (const std::string& name : columns.days)
-      days.push_back(history_detail::moments_of(table, name, true));
-    if (by_time) time = history_detail::moments_of(table, columns.time, false);
-    sort();
-    for (std::vector<double>& column : days) column = in_order(column);
-    time = by_time ? in_order(time) : time;
-    for (const std::string& name : columns.keys)
-      keys.push_back(history_detail::hashes_of(table, name, order));
-    for (const std::string& name : columns.labels) {
-      if (!all_labels && !table.has(name)) {
-        labels.emplace_back(order.size(), std::numeric_limits<double>::quiet_NaN());
-        continue;
-      }
-      labels.push_back(in_order(history_detail::labels_of(table, name, order)));
-    }
-  }
-
-  [[nodiscard]] const std::vector<double>& moments() const { return by_time ? time : days[0]; }
-
- private:
-  void sort() {
-    const std::vector<double>& when = moments();
-    std::sort(order.begin(), order.end(), [&](std::int32_t a, std::int32_t b) {
-      const double x = when[static_cast<std::size_t>(a)], y = when[static_cast<std::size_t>(b)];
-      return x != y ? x < y : a < b;
-    });
-    order.erase(std::unique(order.begin(), order.end()), order.end());
-  }
-
-  [[nodiscard]] std::vector<double> in_order(const std::vector<double>& column) const {
-    std::vector<double> made;
-    made.reserve(order.size());
-    for (const std::int32_t row : order) made.push_back(column[static_cast<std::size_t>(row)]);
-    return made;
-  }
-};
-
 /// Processes one group after the other, because groups are independent. `out`: the values of each
 /// input, in the order of `rows`; may be null.
-ESPALIER_COLD ESPALIER_INLINE void RowHistory::run(const Rows& rows,
+ESPALIER_COLD ESPALIER_INLINE void RowHistory::run(const HistoryRows& rows,
                                                    std::vector<std::vector<double>>* out) {
   constexpr std::size_t ahead = 8;
   std::vector<double> inputs(names_.size()), labels(rows.labels.size());
@@ -220,9 +205,42 @@ ESPALIER_COLD ESPALIER_INLINE void RowHistory::run(const Rows& rows,
   if (!rows.order.empty()) last_ = (std::max)(last_, rows.moments().back());
 }
 
+ESPALIER_COLD ESPALIER_INLINE void RowHistory::run_items(
+    const HistoryRows& rows, std::vector<std::vector<std::string>>* cells) {
+  for (const ItemHistory& group : items_) {
+    const Column& column = *rows.items[group.item()];
+    for (const std::int32_t row : rows.order) {
+      if (column.at(row).find(group.separator()) == std::string_view::npos) continue;
+      throw_error<DataError>({rows.table.where(row), ": column '", columns_.items[group.item()],
+                              "' is ", group.separator_in(column.at(row))});
+    }
+  }
+  std::vector<double> labels(rows.labels.size());
+  for (std::size_t k = 0; k < items_.size(); ++k) {
+    ItemHistory& group = items_[k];
+    const Column& column = *rows.items[group.item()];
+    const std::vector<std::uint64_t> keys =
+        history_detail::keys_of(group.keys(), rows.keys, rows.order.size());
+    // Keys are independent: one after the other, the rows of a key stay in the cache.
+    std::vector<std::size_t> by_key(keys.size());
+    std::iota(by_key.begin(), by_key.end(), std::size_t{0});
+    std::sort(by_key.begin(), by_key.end(), [&](std::size_t a, std::size_t b) {
+      return keys[a] != keys[b] ? keys[a] < keys[b] : a < b;
+    });
+    for (const std::size_t i : by_key) {
+      const std::int32_t row = rows.order[i];
+      if (cells != nullptr)
+        group.read(keys[i], rows.time[i], (*cells)[k][static_cast<std::size_t>(row)]);
+      if (group.has_condition()) labels[group.condition()] = rows.labels[group.condition()][i];
+      group.add(keys[i], rows.time[i], column.at(row), group.condition_of(labels.data()));
+    }
+  }
+}
+
 ESPALIER_INLINE bool RowHistory::same_inputs(const RowHistory& other) const {
   const auto same = [](const auto& a, const auto& b) { return a.same_inputs(b); };
-  return names_ == other.names_ && columns_ == other.columns_ &&
+  return names_ == other.names_ && cell_names_ == other.cell_names_ && columns_ == other.columns_ &&
+         std::equal(items_.begin(), items_.end(), other.items_.begin(), other.items_.end(), same) &&
          std::equal(daily_.begin(), daily_.end(), other.daily_.begin(), other.daily_.end(), same) &&
          std::equal(sessions_.begin(), sessions_.end(), other.sessions_.begin(),
                     other.sessions_.end(), same);
@@ -230,27 +248,36 @@ ESPALIER_INLINE bool RowHistory::same_inputs(const RowHistory& other) const {
 
 ESPALIER_COLD ESPALIER_INLINE void RowHistory::add_to(Table& table) {
   if (empty()) return;
-  for (const std::string& name : names_) {
-    if (table.has(name))
-      throw_error<DataError>({table.source, ": there already is a column '", name,
-                              "', which knows of the rows before"});
+  for (const auto* names : {&names_, &cell_names_}) {
+    for (const std::string& name : *names) {
+      if (table.has(name))
+        throw_error<DataError>({table.source, ": there already is a column '", name,
+                                "', which knows of the rows before"});
+    }
   }
-  const Rows rows(columns_, table, table.row_numbers(), std::isinf(last_));
+  const HistoryRows rows(columns_, table, table.row_numbers(), std::isinf(last_));
   std::vector<std::vector<double>> out(names_.size(), std::vector<double>(rows.order.size()));
-  table.history = HistorySpan{std::isinf(last_), rows.order.empty() ? 0 : rows.moments()[0]};
+  std::vector<std::vector<std::string>> cells(cell_names_.size(),
+                                              std::vector<std::string>(rows.order.size()));
+  const HistorySpan span{std::isinf(last_), rows.order.empty() ? 0 : rows.moments()[0]};
+  run_items(rows, &cells);
   run(rows, &out);
+  table.history = span;
   for (std::size_t k = 0; k < names_.size(); ++k) {
     std::vector<double> values(rows.order.size());
     for (std::size_t i = 0; i < values.size(); ++i)
       values[static_cast<std::size_t>(rows.order[i])] = out[k][i];
     table.add(Column::number(names_[k], std::move(values)));
   }
+  for (std::size_t k = 0; k < cells.size(); ++k) table.add(Column::text(cell_names_[k], cells[k]));
 }
 
 ESPALIER_COLD ESPALIER_INLINE void RowHistory::add_rows(const Table& table,
                                                         std::vector<std::int32_t> chosen) {
   if (empty() || chosen.empty()) return;
-  run(Rows(columns_, table, std::move(chosen), true), nullptr);
+  const HistoryRows rows(columns_, table, std::move(chosen), true);
+  run_items(rows, nullptr);
+  run(rows, nullptr);
 }
 
 }  // namespace espalier

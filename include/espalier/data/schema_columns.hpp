@@ -37,8 +37,8 @@ namespace espalier {
 /// inputs with Folds use, if no field reads it directly.
 [[nodiscard]] bool can_be_derived(const Schema& schema, std::string_view column);
 
-/// Whether history inputs or inputs with Folds average a column as a label, and no field uses it in
-/// another way.
+/// Whether history inputs or inputs with Folds average a column as a label, or it tells which past
+/// items count, and no field uses it in another way.
 [[nodiscard]] bool is_known_later(const Schema& schema, std::string_view column);
 
 /// The columns to read for a schema: numbers for numeric fields and most labels, text for the rest.

@@ -45,12 +45,15 @@ ESPALIER_COLD ESPALIER_INLINE std::vector<CsvColumn> field_columns(const Schema&
       continue;
     }
     for (const std::string_view key : f.history.keys) add(key, ColumnKind::text);
-    if (!f.history.label.empty()) {
-      add(f.history.label, ColumnKind::number);
-      std::string& remedy = columns[places.at(std::string(f.history.label))].remedy;
+    if (!f.history.item.empty()) add(f.history.item, ColumnKind::text);
+    const bool has_label = !f.history.label.empty();
+    const std::string_view label = has_label ? f.history.label : f.history.where;
+    if (!label.empty()) {
+      add(label, ColumnKind::number);
+      std::string& remedy = columns[places.at(std::string(label))].remedy;
       if (remedy.empty()) {
-        remedy = "'" + std::string(f.name) +
-                 "' is a mean of it: of text derive a column of numbers, in the third argument of "
+        remedy = "'" + std::string(f.name) + (has_label ? "' is a mean of it" : "' goes by it") +
+                 ": of text derive a column of numbers, in the third argument of "
                  "read_csv<Model>";
       }
     }
@@ -87,8 +90,8 @@ ESPALIER_COLD ESPALIER_INLINE CsvColumn csv_column(const LabelInfo& label) {
 /// How the fields of a schema use a column.
 struct ColumnUse {
   bool of_row = false;    ///< read directly from the row
-  bool goes_by = false;   ///< key, day or time of a history input or an input with Folds
-  bool averaged = false;  ///< averaged by such an input, as a label
+  bool goes_by = false;   ///< key, day, time or item of a history input or an input with Folds
+  bool averaged = false;  ///< averaged by such an input, as a label, or the condition of past items
 };
 
 [[nodiscard]] ESPALIER_COLD inline ColumnUse use_of(const Schema& schema, std::string_view column) {
@@ -97,9 +100,9 @@ struct ColumnUse {
     const HistoryInfo& h = f.history;
     for (int i = 0; !h.exists() && i < column_count(f); ++i)
       use.of_row = use.of_row || column_name(f, i) == column;
-    use.goes_by = use.goes_by || h.day == column || h.time == column ||
+    use.goes_by = use.goes_by || h.day == column || h.time == column || h.item == column ||
                   std::find(h.keys.begin(), h.keys.end(), column) != h.keys.end();
-    use.averaged = use.averaged || h.label == column;
+    use.averaged = use.averaged || h.label == column || h.where == column;
   }
   return use;
 }

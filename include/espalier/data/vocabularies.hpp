@@ -35,7 +35,8 @@ class Vocabularies {
 
   /// The values of rows 1, 2, … of each table: those that occur at least min_count times, the most
   /// frequent first, ties in order of first appearance; fields that share a table are read one
-  /// after the other, then labels that are its items. Throws DataError.
+  /// after the other, those of past items not at all, then labels that are its items. Throws
+  /// DataError.
   [[nodiscard]] std::vector<std::vector<std::string>> learn(const Dataset& train) const;
 
   /// The bucket edges of each bucket field: given ones, or quantiles of its column, which is in

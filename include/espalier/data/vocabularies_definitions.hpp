@@ -247,7 +247,8 @@ ESPALIER_INLINE std::vector<std::string> Vocabularies::learn_one(std::size_t v,
     const FieldInfo& f = fields_[field];
     if (f.is_numeric() || table_of_[field] != v) continue;
     min_count = (std::max)(min_count, f.min_count);
-    count(f, f.column);
+    // Items of earlier rows are counted where they are the candidate.
+    if (!f.history.exists()) count(f, f.column);
   }
   for (const LabelInfo& label : labels_) {
     const bool is_its = label.kind == LabelKind::item && vocabulary_of(label) == v;

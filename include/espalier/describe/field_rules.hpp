@@ -79,8 +79,8 @@ struct SequenceField {
   static constexpr void say() {
     static_assert(
         Holds,
-        "espalier: Sequence reads a categorical or hashed field with Last: "
-        "Sequence<Categorical<\"watched\", 16, Last<50>>, ...>, and Last has no other use");
+        "espalier: Sequence reads PastItems, or a categorical or hashed field with Last: "
+        "Sequence<Categorical<\"watched\", 16, Last<50>>, ...>, and both have no other use");
   }
 };
 
@@ -90,6 +90,27 @@ struct SequenceTarget {
     static_assert(Holds,
                   "espalier: Target names another field of the same Inputs with one value a row: "
                   "Target<\"video_id\"> a Categorical<\"video_id\", 16>");
+  }
+};
+
+struct PastItemsColumns {
+  template <bool Holds, Where At>
+  static constexpr void say() {
+    static_assert(Holds,
+                  "espalier: PastItems names the columns of keys, items and times, and how many of "
+                  "the last items are read, 1 to 65536, and its Delay is 0 or more: "
+                  "PastItems<\"user_id\", \"video_id\", \"time_ms\", 50>");
+  }
+};
+
+struct PastItemsCandidate {
+  template <bool Holds, Where At>
+  static constexpr void say() {
+    static_assert(
+        Holds,
+        "espalier: past items have the vectors of the candidate, a field of the same Inputs with "
+        "one value a row: PastItems<\"user_id\", \"video_id\", \"time_ms\", 50> those of "
+        "Categorical<\"video_id\", 16>");
   }
 };
 
@@ -181,7 +202,7 @@ struct HistoryOptions {
     static_assert(Holds,
                   "espalier: Smoothing is an option of MeanOf, Nth of SincePrevious, Before and "
                   "Folds of MeanOf "
-                  "and CountOf");
+                  "and CountOf, Delay and OnlyWhere of PastItems");
   }
 };
 
@@ -226,9 +247,9 @@ struct ClipRange {
 
 using FieldRules =
     TypeList<FieldsAreFields, FieldsExist, FieldNames, SharedTables, FieldWidth, SequenceField,
-             SequenceTarget, FieldOptions, HashedBuckets, HashedMinCount, CrossPool, TransformCount,
-             StandardizedOnce, BucketCount, BucketSource, BucketEdges, HistoryKeys, HistoryMoment,
-             HistoryMoments, HistoryFolds, HistoryOptions, HistorySmoothing, HistoryBack,
-             HistoryColumn, HistoryTime, ClipRange>;
+             SequenceTarget, PastItemsColumns, PastItemsCandidate, FieldOptions, HashedBuckets,
+             HashedMinCount, CrossPool, TransformCount, StandardizedOnce, BucketCount, BucketSource,
+             BucketEdges, HistoryKeys, HistoryMoment, HistoryMoments, HistoryFolds, HistoryOptions,
+             HistorySmoothing, HistoryBack, HistoryColumn, HistoryTime, ClipRange>;
 
 }  // namespace espalier::detail

@@ -11,6 +11,7 @@
 #include <type_traits>
 
 #include "espalier/core/type_list.hpp"
+#include "espalier/describe/candidates.hpp"
 #include "espalier/describe/field_rules.hpp"
 #include "espalier/describe/fields.hpp"
 #include "espalier/describe/history.hpp"
@@ -61,7 +62,9 @@ constexpr bool histories_agree(std::span<const FieldInfo> fields) {
       const HistoryInfo &a = f.history, &b = g.history;
       if (!b.exists() || !same_text(f.column, g.column)) continue;
       const bool same_rows = a.kind == b.kind && a.day == b.day && a.time == b.time &&
-                             a.back == b.back && a.folds == b.folds &&
+                             a.back == b.back && a.folds == b.folds && a.item == b.item &&
+                             a.where == b.where && a.delay == b.delay &&
+                             f.most_values == g.most_values && f.separator == g.separator &&
                              std::equal(a.keys.begin(), a.keys.end(), b.keys.begin(), b.keys.end());
       if (!same_rows || a.label != b.label || a.smoothing != b.smoothing) return false;
     }
@@ -70,6 +73,8 @@ constexpr bool histories_agree(std::span<const FieldInfo> fields) {
 }
 
 constexpr RuleId broken_rule(const HistoryInfo& h) {
+  const bool past = h.kind == HistoryKind::past_items;
+  if (!past && (!h.where.empty() || h.delay != 0)) return rule_id<HistoryOptions>;
   const bool smooths = h.kind == HistoryKind::mean,
              goes_back = h.kind == HistoryKind::since_previous;
   const bool of_rows = smooths || h.kind == HistoryKind::count;
@@ -80,7 +85,9 @@ constexpr RuleId broken_rule(const HistoryInfo& h) {
   if (h.moments > 1) return rule_id<HistoryMoments>;
   if (h.moments == 1 && h.day.empty() && (h.folds < 2 || h.folds > 32))
     return rule_id<HistoryFolds>;
-  if (!h.folded() && (h.daily() ? h.day : h.time).empty()) return rule_id<HistoryMoment>;
+  if (!past && !h.folded() && (h.daily() ? h.day : h.time).empty()) return rule_id<HistoryMoment>;
+  if (past && (h.keys[0].empty() || h.item.empty() || h.time.empty() || !(h.delay >= 0)))
+    return rule_id<PastItemsColumns>;
   if (h.back < 1 || h.back > 8) return rule_id<HistoryBack>;
   return h.smoothing >= 0 ? 0 : rule_id<HistorySmoothing>;
 }
@@ -141,6 +148,10 @@ constexpr Fault fault_of(std::span<const FieldInfo> fields, std::span<const bool
     if (is_sequence[i] != (fields[i].pool == Pool::sequence))
       return {rule_id<SequenceField>, fields[i].name};
     if (!has_target(fields, i, targets[i])) return {rule_id<SequenceTarget>, fields[i].name};
+    if (is_sequence[i] && fields[i].table.empty())
+      return {rule_id<PastItemsCandidate>, fields[i].name};
+    if (is_sequence[i] && (fields[i].most_values < 1 || fields[i].most_values > 65536))
+      return {rule_id<PastItemsColumns>, fields[i].name};
   }
   for (const FieldInfo& f : fields) {
     if (broken_rule(f) != 0) return {broken_rule(f), f.name};
@@ -164,7 +175,7 @@ namespace detail {
 template <class Field>
 concept IsSequence = requires {
   { Field::target } -> std::convertible_to<std::string_view>;
-  { Field::rows } -> std::convertible_to<int>;
+  { Field::rows(1) } -> std::convertible_to<int>;
 };
 
 /// The field with which a sequence is compared; empty if there is none.
@@ -177,13 +188,13 @@ constexpr std::string_view target_of() {
   }
 }
 
-/// Rows of the model's input that a field fills.
+/// Rows of the model's input that a field fills; `width`: of what is looked up.
 template <class Field>
-constexpr int rows_of() {
+constexpr int rows_of(int width) {
   if constexpr (IsSequence<Field>) {
-    return Field::rows;
+    return Field::rows(width);
   } else {
-    return field_or_none<Field>().width;
+    return width;
   }
 }
 
@@ -205,12 +216,21 @@ struct Inputs {
       JoinUnique<TypeList<ops::NumericInput, ops::Embedding>,
                  typename detail::OperationsOfField<Fields>::type..., detail::FieldRules>;
   static constexpr std::size_t count = sizeof...(Fields);
-  static constexpr std::array<FieldInfo, count> fields{detail::field_or_none<Fields>()...};
+  static constexpr std::array<FieldInfo, count> fields = [] {
+    std::array<FieldInfo, count> made{detail::field_or_none<Fields>()...};
+    if constexpr ((detail::IsSequence<Fields> || ...)) detail::find_candidates(made);
+    return made;
+  }();
 
   static constexpr std::array<bool, count> is_sequence{detail::IsSequence<Fields>...};
   static constexpr std::array<std::string_view, count> targets{detail::target_of<Fields>()...};
   /// Per field: rows that it fills.
-  static constexpr std::array<int, count> rows_of{detail::rows_of<Fields>()...};
+  static constexpr std::array<int, count> rows_of = [] {
+    std::array<int, count> rows{};
+    [[maybe_unused]] std::size_t i = 0;
+    ((rows[i] = detail::rows_of<Fields>(fields[i].width), ++i), ...);
+    return rows;
+  }();
 
   static constexpr detail::Fault fault = (IsField<Fields> && ...)
                                              ? detail::fault_of(fields, is_sequence, targets)

@@ -178,12 +178,13 @@ struct Din {
   }
 };
 
-/// A sequence: the values of a cell in order, such as what a user watched before. `Source` is a
-/// categorical or hashed field with the option Last. `Parts`: layers for its steps (Dense, Gru,
-/// Transformer, …), in order, and how the steps become one vector (MeanOfSteps by default).
+/// A sequence: values in order, such as what a user watched before. `Source` is PastItems, or a
+/// categorical or hashed field with the option Last, whose cells have several values. `Parts`:
+/// layers for its steps (Dense, Gru, Transformer, …), in order, and how the steps become one vector
+/// (MeanOfSteps by default).
 ///
-///     Sequence<Categorical<"watched", 16, Last<50>, SharedTable<"video_id">>,
-///              Transformer<Heads<4>>, Target<"video_id">>
+///     Sequence<PastItems<"user_id", "video_id", "time_ms", 50>, Transformer<Heads<4>>,
+///              Target<"video_id">>
 template <class Source, class... Parts>
 struct Sequence {
   using Chosen = detail::SequenceParts<Layers<>, detail::NoNextStep, MeanOfSteps, Parts...>;
@@ -196,8 +197,8 @@ struct Sequence {
 
   static constexpr FieldInfo info() { return Source::info(); }
   static constexpr std::string_view target = Pooling::target;
-  /// Values per sample in the model's input.
-  static constexpr int rows = Pooling::width(Encoder::width(Source::info().width));
+  /// Values per sample in the model's input, for steps of `width` values.
+  static constexpr int rows(int width) { return Pooling::width(Encoder::width(width)); }
 
   template <class Builder>
   static constexpr void fold(Builder& b, Block steps, int table, Block to, Block out) {

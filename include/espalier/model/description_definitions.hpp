@@ -28,6 +28,9 @@ ESPALIER_COLD ESPALIER_INLINE std::string describe_source(const FieldInfo& f) {
   if (h.folded()) text += " of the training split, " + std::to_string(h.folds) + " folds";
   if (!h.time.empty()) text += " at '" + std::string(h.time) + "'";
   if (h.kind == HistoryKind::mean) text += ", smoothing " + Json(h.smoothing).dump();
+  if (!h.item.empty()) text += ", items '" + std::string(h.item) + "'";
+  if (h.delay != 0) text += ", " + Json(h.delay).dump() + " later";
+  if (!h.where.empty()) text += ", where '" + std::string(h.where) + "'";
   if (h.back > 1) text += ", " + std::to_string(h.back) + " before";
   return text;
 }

@@ -16,6 +16,8 @@ namespace espalier {
 // Metadata "history":
 // {"version": 1, "last": …, "daily": [{"about": …, "closed": day or null, "open": [days]}, …],
 //  "sessions": [{"about": …}, …]}
+// With past items, the version is 2, and there is "items": [{"about": …}, …]; their tensors are
+// described in item_history_file.hpp.
 // Tensors of daily group 0: "history/daily0/keys" (U64) and "history/daily0/values" (F64), the sums
 // over all closed days, for all keys. Its first open day has the same two under
 // "history/daily0/open0/", for the keys with a non-zero sum. Tensors of session group 0:

@@ -19,13 +19,17 @@
 #include "espalier/core/json.hpp"
 #include "espalier/data/daily_totals.hpp"
 #include "espalier/data/row_history.hpp"
+#include "espalier/model/item_history_file.hpp"
 #include "espalier/model/safetensors.hpp"
 
 namespace espalier {
 
 namespace history_detail {
 
-inline constexpr std::int64_t version = 1;
+/// Files without past items stay readable by versions that do not know these.
+[[nodiscard]] inline std::int64_t version_of(const RowHistory& history) {
+  return history.items().empty() ? 1 : 2;
+}
 
 ESPALIER_COLD ESPALIER_INLINE std::string join_names(const std::vector<std::string>& names,
                                                      const std::vector<std::size_t>& places) {
@@ -133,7 +137,7 @@ ESPALIER_COLD inline void read_part(const SafetensorsFile& file, const std::stri
 
 ESPALIER_COLD ESPALIER_INLINE void add_history(SafetensorsWriter& writer,
                                                const RowHistory& history) {
-  std::vector<Json> daily, sessions;
+  std::vector<Json> daily, sessions, items;
   for (std::size_t g = 0; g < history.daily().size(); ++g) {
     const DailyHistory& group = history.daily()[g];
     const std::string name = "history/daily" + std::to_string(g);
@@ -156,11 +160,16 @@ ESPALIER_COLD ESPALIER_INLINE void add_history(SafetensorsWriter& writer,
     sessions.push_back(Json::object().set(
         "about", history_detail::about(history.columns(), history.sessions()[g])));
   }
+  for (const ItemHistory& group : history.items()) {
+    history_detail::add_items(writer, "history/items" + std::to_string(items.size()), group);
+    items.push_back(Json::object().set("about", history_detail::about(history.columns(), group)));
+  }
   Json json = Json::object();
-  json.set("version", history_detail::version)
+  json.set("version", history_detail::version_of(history))
       .set("last", history_detail::finite_or_null(history.last()));
   json.set("daily", Json::array(std::move(daily)))
       .set("sessions", Json::array(std::move(sessions)));
+  if (!items.empty()) json.set("items", Json::array(std::move(items)));
   writer.metadata("history", json.dump());
 }
 
@@ -174,7 +183,7 @@ ESPALIER_COLD ESPALIER_INLINE void read_history(const SafetensorsFile& file, Row
   try {
     const Json json = Json::parse(file.metadata("history"));
     expect("of version " + json.at("version").dump(),
-           "of version " + std::to_string(history_detail::version));
+           "of version " + std::to_string(history_detail::version_of(history)));
     const auto groups = [&](const char* kind, std::size_t count) {
       const Json& found = json.at(kind);
       expect(std::to_string(found.size()) + " groups of " + kind,
@@ -207,6 +216,12 @@ ESPALIER_COLD ESPALIER_INLINE void read_history(const SafetensorsFile& file, Row
              history_detail::about(history.columns(), group));
       group.restore(history_detail::read_totals(file, "history/sessions" + std::to_string(g),
                                                 group.rows().width));
+    }
+    for (std::size_t g = 0; g < history.items().size(); ++g) {
+      ItemHistory& group = history.items()[g];
+      expect(groups("items", history.items().size())->items()[g].at("about").as_string(),
+             history_detail::about(history.columns(), group));
+      history_detail::read_items(file, "history/items" + std::to_string(g), group);
     }
     history.set_last(history_detail::number_or(json.at("last"), none));
   } catch (const DataError& error) {

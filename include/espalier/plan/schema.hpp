@@ -37,13 +37,14 @@ struct Transform {
   constexpr bool operator==(const Transform&) const = default;
 };
 
-/// The statistic of other rows that a field reads: of earlier rows, or of the training split.
+/// What a field reads of other rows: of earlier rows, or of the training split.
 enum class HistoryKind : std::uint8_t {
   none,            ///< the field reads its own row
   mean,            ///< mean of a label over rows of earlier days, or over the training split
   count,           ///< number of rows of earlier days, or of the training split
   earlier_rows,    ///< number of rows before this one
   since_previous,  ///< time since an earlier row
+  past_items,      ///< the items of earlier rows, in order: a sequence
 };
 
 /// A statistic of the rows that have the same values in the columns `keys`.
@@ -52,11 +53,14 @@ struct HistoryInfo {
   std::span<const std::string_view> keys{};
   std::string_view label;  ///< mean: the column of numbers that is averaged
   std::string_view day;    ///< mean and count, unless folded: the column of days
-  std::string_view time;   ///< earlier_rows and since_previous: the column of times
+  std::string_view time;   ///< earlier_rows, since_previous and past_items: the column of times
   double smoothing = 0;    ///< mean: number of rows with the mean over all keys that are added
   int back = 1;            ///< since_previous: 1 for the previous row, 2 for the one before it, …
   int folds = 0;           ///< mean and count over the training split: number of folds
   int moments = 0;         ///< number of Before and Folds options; 1 for mean and count
+  std::string_view item;   ///< past_items: the column of what the rows are about
+  std::string_view where;  ///< past_items: rows count where this number is above 0; empty: all do
+  double delay = 0;        ///< past_items: rows count only from so long after them, as `time` is
 
   [[nodiscard]] constexpr bool exists() const { return kind != HistoryKind::none; }
   /// True if it is over the training split, and learnt with the model; false if over earlier rows.
@@ -76,7 +80,7 @@ struct FieldInfo {
   int width = 1;
   std::string_view column;         ///< the column that is read; by default named like the field
   std::string_view second_column;  ///< hashed: second column of the hash; empty if none
-  HistoryInfo history{};           ///< numeric and buckets: the statistic in `column`, if any
+  HistoryInfo history{};           ///< what `column` has of other rows, if anything
   // numeric
   std::array<Transform, max_transforms> transforms{};
   int transform_count = 0;

@@ -137,8 +137,8 @@ ESPALIER_COLD inline void require_finite_losses(const Program<float, Cpu>& progr
          ", or choose a way to balance (TrainerOptions::balance)";
 }
 
-/// A note for each sequence input that has at most one value in every row: its cells probably have
-/// another separator.
+/// A note for each sequence input of given cells that has at most one value in every row: they
+/// probably have another separator.
 [[nodiscard]] ESPALIER_COLD inline std::vector<std::string> sequence_notes(
     const PlanView& plan, const EncodedData& data) {
   std::vector<std::string> notes;
@@ -146,7 +146,8 @@ ESPALIER_COLD inline void require_finite_losses(const Program<float, Cpu>& progr
   for (const FieldInfo& f : plan.schema.fields) {
     if (f.is_numeric()) continue;
     const std::vector<std::int32_t>& offsets = data.ids[column++].offsets;
-    if (f.pool != Pool::sequence || f.most_values == 1 || offsets.back() == 0) continue;
+    if (f.pool != Pool::sequence || f.history.exists() || f.most_values == 1 || offsets.back() == 0)
+      continue;
     bool several = false;
     for (std::size_t j = 0; j + 1 < offsets.size(); ++j)
       several = several || offsets[j + 1] - offsets[j] > 1;
