@@ -16,6 +16,8 @@ struct PoolSteps;
 struct RepeatSteps;
 struct WeighSteps;
 struct AddPositions;
+struct AddSinusoids;
+struct RotateSteps;
 struct SelfAttention;
 struct PointwiseAttention;
 struct TargetAttention;

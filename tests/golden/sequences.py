@@ -86,6 +86,57 @@ def transformer(tensors, x, pre_norm, causal):
     return tensors.norm(base + "/layer_norm0", y) if pre_norm else y
 
 
+def sinusoids(x):
+    """sin and cos of t / 10000^(2i / width), in turn, counted from the first step."""
+    t = torch.arange(len(x)).unsqueeze(1)
+    angles = t * 10000.0 ** (-torch.arange(0, WIDTH, 2) / WIDTH)
+    return x + torch.stack([angles.sin(), angles.cos()], 2).reshape(len(x), WIDTH)
+
+
+def rotate(x):
+    """Rotary positions of heads × steps × d, in the form q cos + rotate_half(q) sin."""
+    d = x.shape[-1]
+    angles = torch.arange(x.shape[1]).unsqueeze(1) * 10000.0 ** (-torch.arange(0, d, 2) / d)
+    angles = torch.cat([angles, angles], 1)
+    half = torch.cat([-x[..., d // 2 :], x[..., : d // 2]], -1)
+    return x * angles.cos() + half * angles.sin()
+
+
+def own_attention(tensors, at, x, heads, causal, turn=lambda x: x, bias=None):
+    """Self-attention by scaled_dot_product_attention, with `turn` for q and k and a `bias` of scores."""
+    qkv = tensors.affine(at + "/attention/qkv", x, 3 * WIDTH)
+    q, k, v = (m.reshape(len(x), heads, WIDTH // heads).transpose(0, 1) for m in qkv.split(WIDTH, 1))
+    scores = 0.0 if bias is None else bias
+    mask = nn.Transformer.generate_square_subsequent_mask(len(x), dtype=torch.float64) if causal else 0.0
+    mask = torch.zeros(heads, len(x), len(x)) + mask + scores
+    y = F.scaled_dot_product_attention(turn(q), turn(k), v, attn_mask=mask) if len(x) else q * 0
+    return tensors.affine(at + "/attention/out", y.transpose(0, 1).reshape(len(x), WIDTH), WIDTH)
+
+
+def own_transformer(tensors, x, heads, attention, pre_norm, added=lambda x: x, activation=F.relu, eps=1e-5):
+    """One layer, spelt out: PyTorch's has neither rotary nor relative positions."""
+    base = "sequence/past/transformer0"
+    at = base + "/layer0"
+    x = added(x)
+
+    def norm(name, x):
+        return F.layer_norm(x, (WIDTH,), tensors.get(name + "/gain", WIDTH), tensors.get(name + "/shift", WIDTH), eps)
+
+    def feed_forward(x):
+        return tensors.affine(at + "/dense1", activation(tensors.affine(at + "/dense0", x, HIDDEN)), WIDTH)
+
+    for number, part in enumerate([lambda x: attention(tensors, at, x, heads), feed_forward]):
+        if pre_norm:
+            x = x + part(norm(f"{at}/layer_norm{number}", x))
+        else:
+            x = norm(f"{at}/layer_norm{number}", x + part(x))
+    return norm(base + "/layer_norm0", x) if pre_norm else x
+
+
+def attention_with(causal=False, **kinds):
+    return lambda tensors, at, x, heads: own_attention(tensors, at, x, heads, causal, **kinds)
+
+
 def hstu(tensors, x, causal):
     base = "sequence/past/hstu0"
     x = positions(tensors, base + "/positions0", x)
@@ -129,6 +180,10 @@ MODELS = {
     "transformer_pre_norm_causal": (lambda t, x: transformer(t, x, True, True), mean),
     "hstu": (lambda t, x: hstu(t, x, False), mean),
     "hstu_causal": (lambda t, x: hstu(t, x, True), mean),
+    "transformer_sinusoidal": (lambda t, x: own_transformer(t, x, 2, attention_with(), False, sinusoids), mean),
+    "transformer_rotary": (lambda t, x: own_transformer(t, x, 2, attention_with(turn=rotate), False), mean),
+    "transformer_rotary_causal": (
+        lambda t, x: own_transformer(t, x, 1, attention_with(True, turn=rotate), True), mean),
     "target": (lambda t, x: x, target),
     "din": (lambda t, x: x, din),
 }

@@ -117,6 +117,20 @@ TEST_CASE("sequence: gradients of positions, Transformer and HSTU") {
                            esp::LastStep>>>();
 }
 
+TEST_CASE("sequence: gradients of sinusoidal and rotary positions") {
+  check_model<Bottom<esp::Sequence<Watched, esp::SinusoidalPositions<>>>>();
+  check_model<Bottom<esp::Sequence<Searched, esp::SinusoidalPositions<true>, esp::MaxOfSteps>>>();
+  check_model<Bottom<esp::Sequence<
+      Watched, esp::Transformer<esp::SinusoidalPositions<>, esp::Heads<2>>, esp::LastStep>>>();
+  check_model<Bottom<esp::Sequence<Watched, esp::Hstu<esp::SinusoidalPositions<true>>>>>();
+  check_model<Bottom<esp::Sequence<Watched, esp::Transformer<esp::Positions<>>>>>();
+  check_model<Bottom<esp::Sequence<
+      Searched, esp::Transformer<esp::Rotary, esp::Width<4>, esp::Depth<2>>, esp::LastStep>>>();
+  check_model<Bottom<esp::Sequence<
+      Searched, esp::Transformer<esp::Rotary, esp::Positions<>, esp::Width<12>, esp::Heads<2>,
+                                 esp::Causal, esp::PreNorm, esp::FeedForward<3>>>>>();
+}
+
 TEST_CASE("sequence: gradients of recurrent layers") {
   check_model<Bottom<esp::Sequence<Watched, esp::Gru<5>, esp::LastStep>>>();
   check_model<Bottom<esp::Sequence<Searched, esp::Lstm<4>, esp::LastStep>>>();

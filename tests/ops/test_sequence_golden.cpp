@@ -118,6 +118,11 @@ TEST_CASE("sequence: predictions and gradients are PyTorch's") {
       "transformer_pre_norm_causal");
   check<Model<esp::Hstu<Heads<2>>>>("hstu");
   check<Model<esp::Hstu<Heads<2>, Causal>>>("hstu_causal");
+  check<Model<esp::Transformer<Heads<2>, FeedForward<5>, esp::SinusoidalPositions<>>>>(
+      "transformer_sinusoidal");
+  check<Model<esp::Transformer<Heads<2>, FeedForward<5>, esp::Rotary>>>("transformer_rotary");
+  check<Model<esp::Transformer<esp::Rotary, FeedForward<5>, esp::PreNorm, Causal>>>(
+      "transformer_rotary_causal");
   check<Model<esp::Target<"item", 2>>>("target");
   check<Model<esp::Din<"item", 3>>>("din");
 }
