@@ -102,13 +102,21 @@ def rotate(x):
     return x * angles.cos() + half * angles.sin()
 
 
-def own_attention(tensors, at, x, heads, causal, turn=lambda x: x, bias=None):
-    """Self-attention by scaled_dot_product_attention, with `turn` for q and k and a `bias` of scores."""
+def bias_of(tensors, name, n, heads, distances, causal):
+    """A learnt value per head and distance of query and key, clipped: heads × n × n."""
+    t = torch.arange(n)
+    least = 0 if causal else 1 - distances
+    distance = (t.unsqueeze(1) - t).clamp(least, distances - 1) - least
+    return tensors.get(name, heads, distances - least)[:, distance]
+
+
+def own_attention(tensors, at, x, heads, causal, turn=lambda x: x, distances=0):
+    """Self-attention by scaled_dot_product_attention, with `turn` for q and k and a bias of scores."""
     qkv = tensors.affine(at + "/attention/qkv", x, 3 * WIDTH)
     q, k, v = (m.reshape(len(x), heads, WIDTH // heads).transpose(0, 1) for m in qkv.split(WIDTH, 1))
-    scores = 0.0 if bias is None else bias
+    bias = bias_of(tensors, at + "/attention/relative_bias", len(x), heads, distances, causal) if distances else 0.0
     mask = nn.Transformer.generate_square_subsequent_mask(len(x), dtype=torch.float64) if causal else 0.0
-    mask = torch.zeros(heads, len(x), len(x)) + mask + scores
+    mask = torch.zeros(heads, len(x), len(x)) + mask + bias
     y = F.scaled_dot_product_attention(turn(q), turn(k), v, attn_mask=mask) if len(x) else q * 0
     return tensors.affine(at + "/attention/out", y.transpose(0, 1).reshape(len(x), WIDTH), WIDTH)
 
@@ -137,15 +145,17 @@ def attention_with(causal=False, **kinds):
     return lambda tensors, at, x, heads: own_attention(tensors, at, x, heads, causal, **kinds)
 
 
-def hstu(tensors, x, causal):
+def hstu(tensors, x, causal, distances=0):
     base = "sequence/past/hstu0"
-    x = positions(tensors, base + "/positions0", x)
+    if not distances:
+        x = positions(tensors, base + "/positions0", x)
     at, heads, n = base + "/layer0", 2, len(x)
     q, k, v, u = F.silu(tensors.affine(at + "/qkvu", x, 4 * WIDTH)).split(WIDTH, 1)
+    bias = bias_of(tensors, at + "/relative_bias", n, heads, distances, causal) if distances else [0.0] * heads
     outputs = []
     for h in range(heads):
         part = slice(h * WIDTH // heads, (h + 1) * WIDTH // heads)
-        a = F.silu(q[:, part] @ k[:, part].T / math.sqrt(WIDTH // heads))
+        a = F.silu(q[:, part] @ k[:, part].T / math.sqrt(WIDTH // heads) + bias[h])
         if causal:
             a = torch.tril(a) / torch.arange(1, n + 1).unsqueeze(1)
         else:
@@ -184,6 +194,11 @@ MODELS = {
     "transformer_rotary": (lambda t, x: own_transformer(t, x, 2, attention_with(turn=rotate), False), mean),
     "transformer_rotary_causal": (
         lambda t, x: own_transformer(t, x, 1, attention_with(True, turn=rotate), True), mean),
+    "transformer_relative": (lambda t, x: own_transformer(t, x, 2, attention_with(distances=3), False), mean),
+    "transformer_relative_causal": (
+        lambda t, x: own_transformer(t, x, 2, attention_with(True, distances=2), True), mean),
+    "hstu_relative": (lambda t, x: hstu(t, x, False, 3), mean),
+    "hstu_relative_causal": (lambda t, x: hstu(t, x, True, 9), mean),
     "target": (lambda t, x: x, target),
     "din": (lambda t, x: x, din),
 }

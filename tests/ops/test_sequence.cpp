@@ -131,6 +131,21 @@ TEST_CASE("sequence: gradients of sinusoidal and rotary positions") {
                                  esp::Causal, esp::PreNorm, esp::FeedForward<3>>>>>();
 }
 
+TEST_CASE("sequence: gradients of a bias by relative position") {
+  check_model<
+      Bottom<esp::Sequence<Watched, esp::Transformer<esp::RelativePositions<3>, esp::Heads<2>>>>>();
+  check_model<Bottom<
+      esp::Sequence<Searched,
+                    esp::Transformer<esp::Width<6>, esp::Heads<3>, esp::RelativePositions<12>,
+                                     esp::Positions<true>, esp::Rotary, esp::Causal, esp::PreNorm>,
+                    esp::LastStep>>>();
+  check_model<Bottom<esp::Sequence<
+      Watched, esp::Hstu<esp::RelativePositions<2>, esp::Heads<2>, esp::Depth<2>>>>>();
+  check_model<Bottom<
+      esp::Sequence<Searched, esp::Hstu<esp::Width<4>, esp::RelativePositions<1>, esp::Causal>,
+                    esp::LastStep>>>();
+}
+
 TEST_CASE("sequence: gradients of recurrent layers") {
   check_model<Bottom<esp::Sequence<Watched, esp::Gru<5>, esp::LastStep>>>();
   check_model<Bottom<esp::Sequence<Searched, esp::Lstm<4>, esp::LastStep>>>();

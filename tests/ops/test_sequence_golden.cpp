@@ -123,6 +123,14 @@ TEST_CASE("sequence: predictions and gradients are PyTorch's") {
   check<Model<esp::Transformer<Heads<2>, FeedForward<5>, esp::Rotary>>>("transformer_rotary");
   check<Model<esp::Transformer<esp::Rotary, FeedForward<5>, esp::PreNorm, Causal>>>(
       "transformer_rotary_causal");
+  using esp::RelativePositions;
+  check<Model<esp::Transformer<Heads<2>, FeedForward<5>, RelativePositions<3>>>>(
+      "transformer_relative");
+  check<Model<
+      esp::Transformer<Heads<2>, FeedForward<5>, RelativePositions<2>, esp::PreNorm, Causal>>>(
+      "transformer_relative_causal");
+  check<Model<esp::Hstu<Heads<2>, RelativePositions<3>>>>("hstu_relative");
+  check<Model<esp::Hstu<Heads<2>, RelativePositions<9>, Causal>>>("hstu_relative_causal");
   check<Model<esp::Target<"item", 2>>>("target");
   check<Model<esp::Din<"item", 3>>>("din");
 }

@@ -8,6 +8,7 @@
 #include "espalier/describe/layers.hpp"
 #include "espalier/describe/sequence_options.hpp"
 #include "espalier/describe/sequence_positions.hpp"
+#include "espalier/kernels/attention_bias.hpp"
 #include "espalier/plan/plan.hpp"
 
 namespace espalier {
@@ -48,14 +49,25 @@ constexpr Block rotated(Builder& b, Block qkv, int heads) {
   return b.template emit<ops::RotateSteps>(node);
 }
 
+/// What attention's node has from the options.
+template <class Builder>
+constexpr void set_attention(Builder& b, const SequenceOptions& o, Node& node) {
+  node.groups = o.heads;
+  node.causal = o.causal;
+  if (!o.relative) return;
+  node.distances = o.distances;
+  const auto buckets = static_cast<int>(DistanceBuckets{o.distances, o.causal}.count());
+  b.align();
+  node.parameters[0] = b.tensor("relative_bias", o.heads, buckets, Init::zeros);
+}
+
 /// W_o · attention(W_qkv x).
 template <class Builder>
 constexpr Block self_attention(Builder& b, Block x, const SequenceOptions& o) {
   Node node;
   node.in = under(b, "qkv", [&] { return affine(b, x, 3 * x.rows, Activation::identity); });
   if (o.rotary) node.in = rotated(b, node.in, o.heads);
-  node.groups = o.heads;
-  node.causal = o.causal;
+  set_attention(b, o, node);
   node.cache = b.block(o.heads, x.steps);
   node.out = b.block(x.rows, x.steps);
   const Block y = b.template emit<ops::SelfAttention>(node);
@@ -71,7 +83,7 @@ constexpr Block self_attention(Builder& b, Block x, const SequenceOptions& o) {
 ///   x ← x + attention(LN(x));  x ← x + feed_forward(LN(x));  at the end LN   (PreNorm)
 /// Learnt positions, counted from the last step, are added first, unless an option names others.
 /// Options: Depth, Width, Heads, FeedForward, SequenceDropout<Rate{…}>, PreNorm, Causal; Positions,
-/// SinusoidalPositions, Rotary, NoPositions.
+/// SinusoidalPositions, RelativePositions, Rotary, NoPositions.
 template <class... Options>
 struct Transformer {
   static constexpr SequenceOptions options = detail::sequence_options<Options...>();
@@ -110,9 +122,9 @@ struct Transformer {
 /// Hierarchical sequential transduction units (Zhai et al., ICML 2024), Depth<N> layers of
 ///
 ///   [q, k, v, u] = silu(W x);  x ← x + W_o (LN(pointwise attention(q, k, v)) ∘ u)
-/// without their relative attention bias; learnt positions, counted from the last step, are added
-/// first, unless an option names others. Options: Depth, Width, Heads, SequenceDropout, Causal;
-/// Positions, SinusoidalPositions, NoPositions.
+/// with RelativePositions for their bias by position, else without. Learnt positions, counted from
+/// the last step, are added first, unless an option names others. Options: Depth, Width, Heads,
+/// SequenceDropout, Causal; Positions, SinusoidalPositions, RelativePositions, NoPositions.
 template <class... Options>
 struct Hstu {
   static constexpr SequenceOptions options = detail::sequence_options<Options...>();
@@ -134,8 +146,7 @@ struct Hstu {
           b, "qkvu", [&] { return detail::affine(b, x, 4 * x.rows, Activation::silu); });
       Node node;
       node.in = parts.slice(0, 3 * x.rows);
-      node.groups = options.heads;
-      node.causal = options.causal;
+      detail::set_attention(b, options, node);
       node.out = b.block(x.rows, x.steps);
       const Block attended = b.template emit<ops::PointwiseAttention>(node);
       const Block gated =

@@ -14,13 +14,14 @@ namespace espalier {
 struct SequenceOptions {
   int depth = 1, width = 0, heads = 1, feed_forward = 0;
   double dropout = 0;
-  bool pre_norm = false, causal = false, rotary = false;
+  bool pre_norm = false, causal = false, rotary = false, relative = false;
+  int distances = 0;  ///< with a bias of their own
   detail::AddedPositions added = detail::AddedPositions::automatic;
   bool from_last = true;  ///< added positions are counted from the last step
 
   [[nodiscard]] constexpr bool adds(detail::AddedPositions kind) const {
     const auto unless_named =
-        rotary ? detail::AddedPositions::none : detail::AddedPositions::learnt;
+        rotary || relative ? detail::AddedPositions::none : detail::AddedPositions::learnt;
     return (added == detail::AddedPositions::automatic ? unless_named : added) == kind;
   }
 };
@@ -58,6 +59,16 @@ struct NoPositions {
 struct Rotary {
   static constexpr void apply(SequenceOptions& o) { o.rotary = true; }
 };
+/// Adds a learnt bias to the score of query i and key u, in each layer and head one for each
+/// distance i − u: 0 … Distances − 1 and, unless Causal, −1 … 1 − Distances; longer ones count as
+/// the longest. Zhai et al. 2024. Instead of learnt positions, unless these are named too.
+template <int Distances>
+struct RelativePositions {
+  static constexpr void apply(SequenceOptions& o) {
+    o.relative = true;
+    o.distances = Distances;
+  }
+};
 
 namespace detail {
 
@@ -76,6 +87,13 @@ struct RotaryWidth {
     static_assert(Holds,
                   "espalier: Rotary turns pairs of values: the width of a step divided by Heads "
                   "must be even");
+  }
+};
+
+struct RelativeDistances {
+  template <bool Holds, Where At>
+  static constexpr void say() {
+    static_assert(Holds, "espalier: RelativePositions needs at least one distance");
   }
 };
 
@@ -101,6 +119,7 @@ constexpr void require_heads(Builder& b, const SequenceOptions& o, int width) {
       o.depth > 0 && width > 0 && o.heads > 0 && o.feed_forward >= 0 && width % o.heads == 0;
   b.template require<HeadsDivideWidth>(divides);
   b.template require<RotaryWidth>(!o.rotary || (divides && width / o.heads % 2 == 0));
+  b.template require<RelativeDistances>(!o.relative || o.distances > 0);
   b.template require<DropoutRate>(o.dropout >= 0 && o.dropout < 1);
 }
 
@@ -110,12 +129,13 @@ using IfUsed = std::conditional_t<Used, TypeList<Ops...>, TypeList<>>;
 
 /// What the layers of Transformer and Hstu have in common.
 template <const SequenceOptions& O>
-using SequenceOperations = JoinUnique<
-    TypeList<ops::Dense, ops::Add, ops::LayerNorm, HeadsDivideWidth, RotaryWidth, DropoutRate>,
-    IfUsed<(O.dropout > 0), ops::Dropout>,
-    IfUsed<O.adds(AddedPositions::learnt), ops::AddPositions>,
-    IfUsed<O.adds(AddedPositions::sinusoidal), ops::AddSinusoids>,
-    IfUsed<O.rotary, ops::RotateSteps>>;
+using SequenceOperations =
+    JoinUnique<TypeList<ops::Dense, ops::Add, ops::LayerNorm, HeadsDivideWidth, RotaryWidth,
+                        RelativeDistances, DropoutRate>,
+               IfUsed<(O.dropout > 0), ops::Dropout>,
+               IfUsed<O.adds(AddedPositions::learnt), ops::AddPositions>,
+               IfUsed<O.adds(AddedPositions::sinusoidal), ops::AddSinusoids>,
+               IfUsed<O.rotary, ops::RotateSteps>>;
 
 }  // namespace detail
 }  // namespace espalier
