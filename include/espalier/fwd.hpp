@@ -21,6 +21,7 @@ struct RotateSteps;
 struct SelfAttention;
 struct PointwiseAttention;
 struct TargetAttention;
+struct AttendSteps;
 struct Gru;
 struct Lstm;
 struct Dense;

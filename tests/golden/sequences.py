@@ -51,10 +51,10 @@ def positions(tensors, name, x):
     return x + tensors.get(name + "/weight", MOST, x.shape[-1])[: len(x)].flip(0)
 
 
-def transformer(tensors, x, pre_norm, causal):
+def transformer(tensors, x, pre_norm, causal, **options):
     base = "sequence/past/transformer0"
     x = positions(tensors, base + "/positions0", x)
-    layer = nn.TransformerEncoderLayer(WIDTH, 2, HIDDEN, dropout=0, norm_first=pre_norm, batch_first=True)
+    layer = nn.TransformerEncoderLayer(WIDTH, 2, HIDDEN, dropout=0, norm_first=pre_norm, batch_first=True, **options)
     at = base + "/layer0"
     # In the order of the plan: what is normalised before a part comes before it.
     norm1 = "/layer_norm0"
@@ -121,24 +121,21 @@ def own_attention(tensors, at, x, heads, causal, turn=lambda x: x, distances=0):
     return tensors.affine(at + "/attention/out", y.transpose(0, 1).reshape(len(x), WIDTH), WIDTH)
 
 
-def own_transformer(tensors, x, heads, attention, pre_norm, added=lambda x: x, activation=F.relu, eps=1e-5):
+def own_transformer(tensors, x, heads, attention, pre_norm, added=lambda x: x):
     """One layer, spelt out: PyTorch's has neither rotary nor relative positions."""
     base = "sequence/past/transformer0"
     at = base + "/layer0"
     x = added(x)
 
-    def norm(name, x):
-        return F.layer_norm(x, (WIDTH,), tensors.get(name + "/gain", WIDTH), tensors.get(name + "/shift", WIDTH), eps)
-
     def feed_forward(x):
-        return tensors.affine(at + "/dense1", activation(tensors.affine(at + "/dense0", x, HIDDEN)), WIDTH)
+        return tensors.affine(at + "/dense1", F.relu(tensors.affine(at + "/dense0", x, HIDDEN)), WIDTH)
 
     for number, part in enumerate([lambda x: attention(tensors, at, x, heads), feed_forward]):
         if pre_norm:
-            x = x + part(norm(f"{at}/layer_norm{number}", x))
+            x = x + part(tensors.norm(f"{at}/layer_norm{number}", x))
         else:
-            x = norm(f"{at}/layer_norm{number}", x + part(x))
-    return norm(base + "/layer_norm0", x) if pre_norm else x
+            x = tensors.norm(f"{at}/layer_norm{number}", x + part(x))
+    return tensors.norm(base + "/layer_norm0", x) if pre_norm else x
 
 
 def attention_with(causal=False, **kinds):
@@ -178,6 +175,16 @@ def target(tensors, x, item):
     return F.scaled_dot_product_attention(q, k, v).transpose(0, 1).reshape(WIDTH)
 
 
+def attend(tensors, x, item):
+    """Attention of a learnt query of two heads."""
+    k, v = tensors.linear("sequence/past/attend/keys", x, 2 * WIDTH).split(WIDTH, 1)
+    q = tensors.get("sequence/past/attend/query", 2, WIDTH // 2)
+    if len(x) == 0:
+        return torch.zeros(WIDTH)
+    k, v = (m.reshape(-1, 2, WIDTH // 2).transpose(0, 1) for m in (k, v))
+    return F.scaled_dot_product_attention(q.unsqueeze(1), k, v).transpose(0, 1).reshape(WIDTH)
+
+
 def din(tensors, x, item):
     t = item.expand(len(x), WIDTH)
     base = "sequence/past/interest/dense"
@@ -199,7 +206,10 @@ MODELS = {
         lambda t, x: own_transformer(t, x, 2, attention_with(True, distances=2), True), mean),
     "hstu_relative": (lambda t, x: hstu(t, x, False, 3), mean),
     "hstu_relative_causal": (lambda t, x: hstu(t, x, True, 9), mean),
+    "transformer_gelu": (
+        lambda t, x: transformer(t, x, False, False, activation="gelu", layer_norm_eps=1e-12), mean),
     "target": (lambda t, x: x, target),
+    "attend": (lambda t, x: x, attend),
     "din": (lambda t, x: x, din),
 }
 

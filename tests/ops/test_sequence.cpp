@@ -67,6 +67,9 @@ TEST_CASE("sequence: gradients of every way to pool steps") {
   check_model<Bottom<esp::Sequence<Watched, esp::Target<"video">>>>();
   check_model<Bottom<esp::Sequence<Watched, esp::Target<"video", 2>>>>();
   check_model<Bottom<esp::Sequence<Watched, esp::Din<"video", 5, 3>>>>();
+  check_model<Bottom<esp::Sequence<Watched, esp::AttendSteps<>>>>();
+  check_model<Bottom<esp::Sequence<Watched, esp::AttendSteps<2>>,
+                     esp::Sequence<Searched, esp::Gru<6>, esp::AttendSteps<3>>>>();
 }
 
 TEST_CASE("sequence: gradients of layers that treat a step as a sample") {
@@ -144,6 +147,16 @@ TEST_CASE("sequence: gradients of a bias by relative position") {
   check_model<Bottom<
       esp::Sequence<Searched, esp::Hstu<esp::Width<4>, esp::RelativePositions<1>, esp::Causal>,
                     esp::LastStep>>>();
+}
+
+TEST_CASE("sequence: gradients of a block of BERT") {
+  using esp::Epsilon;
+  check_model<Bottom<esp::Sequence<
+      Searched, esp::Positions<>, esp::LayerNormOf<Epsilon{1e-12}>, esp::Dropout<esp::Rate{0.1}>,
+      esp::Transformer<esp::NoPositions, esp::Heads<3>,
+                       esp::FeedForwardActivation<esp::Activation::gelu>,
+                       esp::LayerNormEpsilon<Epsilon{1e-12}>>,
+      esp::FirstStep>>>();
 }
 
 TEST_CASE("sequence: gradients of recurrent layers") {

@@ -131,6 +131,10 @@ TEST_CASE("sequence: predictions and gradients are PyTorch's") {
       "transformer_relative_causal");
   check<Model<esp::Hstu<Heads<2>, RelativePositions<3>>>>("hstu_relative");
   check<Model<esp::Hstu<Heads<2>, RelativePositions<9>, Causal>>>("hstu_relative_causal");
+  check<Model<
+      esp::Transformer<Heads<2>, FeedForward<5>, esp::FeedForwardActivation<esp::Activation::gelu>,
+                       esp::LayerNormEpsilon<esp::Epsilon{1e-12}>>>>("transformer_gelu");
   check<Model<esp::Target<"item", 2>>>("target");
+  check<Model<esp::AttendSteps<2>>>("attend");
   check<Model<esp::Din<"item", 3>>>("din");
 }

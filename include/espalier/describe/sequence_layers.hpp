@@ -77,12 +77,14 @@ constexpr Block self_attention(Builder& b, Block x, const SequenceOptions& o) {
 }  // namespace detail
 
 /// An encoder of Depth<N> layers (Vaswani et al. 2017), each with self-attention of Heads<N> and a
-/// feed-forward part of FeedForward<N> hidden units with ReLU, which both add to their input:
+/// feed-forward part of FeedForward<N> hidden units with ReLU (or FeedForwardActivation), which
+/// both add to their input:
 ///
 ///   x ← LN(x + attention(x));  x ← LN(x + feed_forward(x))                   (post-norm)
 ///   x ← x + attention(LN(x));  x ← x + feed_forward(LN(x));  at the end LN   (PreNorm)
 /// Learnt positions, counted from the last step, are added first, unless an option names others.
-/// Options: Depth, Width, Heads, FeedForward, SequenceDropout<Rate{…}>, PreNorm, Causal; Positions,
+/// Options: Depth, Width, Heads, FeedForward, FeedForwardActivation<Activation::gelu>,
+/// LayerNormEpsilon<Epsilon{1e-12}>, SequenceDropout<Rate{…}>, PreNorm, Causal; Positions,
 /// SinusoidalPositions, RelativePositions, Rotary, NoPositions.
 template <class... Options>
 struct Transformer {
@@ -103,19 +105,19 @@ struct Transformer {
         return detail::self_attention(b, y, options);
       });
       x = add(b, x, 1, [&](Block y) {
-        const Block h = detail::dense(b, y, hidden, Activation::relu, 0);
+        const Block h = detail::dense(b, y, hidden, options.activation, 0);
         return detail::dense(b, h, y.rows, Activation::identity, 1);
       });
     }
-    return options.pre_norm ? LayerNorm::fold(b, x, 0) : x;
+    return options.pre_norm ? detail::layer_norm(b, x, 0, options.epsilon) : x;
   }
 
  private:
   template <class Builder, class Part>
   static constexpr Block add(Builder& b, Block x, int number, Part part) {
-    const Block y = part(options.pre_norm ? LayerNorm::fold(b, x, number) : x);
+    const Block y = part(options.pre_norm ? detail::layer_norm(b, x, number, options.epsilon) : x);
     const Block sum = detail::add(b, x, detail::dropped(b, y, options.dropout));
-    return options.pre_norm ? sum : LayerNorm::fold(b, sum, number);
+    return options.pre_norm ? sum : detail::layer_norm(b, sum, number, options.epsilon);
   }
 };
 
@@ -124,7 +126,8 @@ struct Transformer {
 ///   [q, k, v, u] = silu(W x);  x ← x + W_o (LN(pointwise attention(q, k, v)) ∘ u)
 /// with RelativePositions for their bias by position, else without. Learnt positions, counted from
 /// the last step, are added first, unless an option names others. Options: Depth, Width, Heads,
-/// SequenceDropout, Causal; Positions, SinusoidalPositions, RelativePositions, NoPositions.
+/// LayerNormEpsilon, SequenceDropout, Causal; Positions, SinusoidalPositions, RelativePositions,
+/// NoPositions.
 template <class... Options>
 struct Hstu {
   static constexpr SequenceOptions options = detail::sequence_options<Options...>();
@@ -136,7 +139,7 @@ struct Hstu {
   template <class Builder>
   static constexpr Block fold(Builder& b, Block in, int position) {
     const auto path = b.scope("hstu", position);
-    b.template require<detail::HstuOptions>(options.feed_forward == 0 && !options.pre_norm &&
+    b.template require<detail::HstuOptions>(!options.has_feed_forward && !options.pre_norm &&
                                             !options.rotary);
     detail::require_heads(b, options, width(in.rows));
     Block x = detail::begin_steps(b, in, options);
@@ -149,8 +152,8 @@ struct Hstu {
       detail::set_attention(b, options, node);
       node.out = b.block(x.rows, x.steps);
       const Block attended = b.template emit<ops::PointwiseAttention>(node);
-      const Block gated =
-          detail::multiply(b, LayerNorm::fold(b, attended, 0), parts.slice(3 * x.rows, x.rows));
+      const Block gated = detail::multiply(b, detail::layer_norm(b, attended, 0, options.epsilon),
+                                           parts.slice(3 * x.rows, x.rows));
       const Block out = detail::under(
           b, "out", [&] { return detail::affine(b, gated, x.rows, Activation::identity); });
       x = detail::add(b, x, detail::dropped(b, out, options.dropout));

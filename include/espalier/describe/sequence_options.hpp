@@ -13,7 +13,9 @@ namespace espalier {
 
 struct SequenceOptions {
   int depth = 1, width = 0, heads = 1, feed_forward = 0;
-  double dropout = 0;
+  double dropout = 0, epsilon = Epsilon{}.value;
+  Activation activation = Activation::relu;  ///< of the feed-forward part
+  bool has_feed_forward = false;             ///< an option says something about it
   bool pre_norm = false, causal = false, rotary = false, relative = false;
   int distances = 0;  ///< with a bias of their own
   detail::AddedPositions added = detail::AddedPositions::automatic;
@@ -39,7 +41,21 @@ struct Heads {
 };
 template <int N>
 struct FeedForward {  ///< hidden units of a layer; if not given, 4 times the width
-  static constexpr void apply(SequenceOptions& o) { o.feed_forward = N; }
+  static constexpr void apply(SequenceOptions& o) {
+    o.has_feed_forward = true;
+    o.feed_forward = N;
+  }
+};
+template <Activation A>
+struct FeedForwardActivation {  ///< of the hidden units; if not given, ReLU
+  static constexpr void apply(SequenceOptions& o) {
+    o.has_feed_forward = true;
+    o.activation = A;
+  }
+};
+template <Epsilon E>
+struct LayerNormEpsilon {  ///< of the layers' normalisations; if not given, 1e-5
+  static constexpr void apply(SequenceOptions& o) { o.epsilon = E.value; }
 };
 template <Rate R>
 struct SequenceDropout {
@@ -102,7 +118,8 @@ struct HstuOptions {
   static constexpr void say() {
     static_assert(Holds,
                   "espalier: Hstu has no feed-forward part and one place to normalise: "
-                  "FeedForward, PreNorm and Rotary are options of Transformer");
+                  "FeedForward, FeedForwardActivation, PreNorm and Rotary are options of "
+                  "Transformer");
   }
 };
 
@@ -131,7 +148,7 @@ using IfUsed = std::conditional_t<Used, TypeList<Ops...>, TypeList<>>;
 template <const SequenceOptions& O>
 using SequenceOperations =
     JoinUnique<TypeList<ops::Dense, ops::Add, ops::LayerNorm, HeadsDivideWidth, RotaryWidth,
-                        RelativeDistances, DropoutRate>,
+                        RelativeDistances, DropoutRate, PositiveEpsilon>,
                IfUsed<(O.dropout > 0), ops::Dropout>,
                IfUsed<O.adds(AddedPositions::learnt), ops::AddPositions>,
                IfUsed<O.adds(AddedPositions::sinusoidal), ops::AddSinusoids>,

@@ -149,4 +149,53 @@ struct TargetAttention {
   }
 };
 
+/// Attention of a learnt query (parameters[0]: a row of d values for each of `groups` heads) to a
+/// sample's steps (in: k, then v); 0 if it has no steps. cache: the weights, one per head and step.
+struct AttendSteps {
+  static constexpr std::string_view name = "attend_steps";
+
+  struct Shape {
+    static constexpr bool holds(const Node& n) {
+      return n.groups > 0 && n.out.rows > 0 && n.out.rows % n.groups == 0 && n.out.steps == 1 &&
+             n.in.rows == 2 * n.out.rows && n.parameters[0].size == n.out.rows &&
+             n.cache.is(n.groups, n.in.steps);
+    }
+    template <bool Holds, Where At>
+    static constexpr void say() {
+      static_assert(Holds,
+                    "espalier: AttendSteps takes steps of twice as many values as it gives, a "
+                    "multiple of its heads, and has a query of these values and a cache of one "
+                    "value per head and step");
+    }
+  };
+
+  template <class C>
+  static void forward(const Node& n, const C& c) {
+    target_attention_forward(c.device, query(n, c, c.parameter(n.parameters[0])),
+                             as_const(c.value(n.in)), c.segments(n.in.steps), Index{n.groups},
+                             c.value(n.out), c.value(n.cache));
+  }
+
+  template <class C>
+  static void backward(const Node& n, const C& c) {
+    target_attention_backward(
+        c.device, query(n, c, c.parameter(n.parameters[0])), as_const(c.value(n.in)),
+        c.segments(n.in.steps), Index{n.groups}, as_const(c.value(n.cache)),
+        as_const(c.gradient(n.out)), query(n, c, c.parameter_gradient(n.parameters[0])), true,
+        n.in.gradient ? c.gradient(n.in) : View<typename C::Scalar>{}, n.accumulate_in);
+  }
+
+  static constexpr Cost cost(const Node& n) {
+    const double products = static_cast<double>(n.out.rows) * n.in.steps;
+    return {4 * products, 8 * products, 4.0 * (n.in.rows * n.in.steps + n.out.rows)};
+  }
+
+ private:
+  /// The same column for every sample: gradients add up in it.
+  template <class C, class T>
+  static View<T> query(const Node& n, const C& c, T* values) {
+    return {values, n.out.rows, c.count, 0};
+  }
+};
+
 }  // namespace espalier::ops
