@@ -1,4 +1,4 @@
-// expect: espalier: Hstu has no feed-forward part and one place to normalise: FeedForward and PreNorm are options of Transformer
+// expect: espalier: Hstu has no feed-forward part and one place to normalise: FeedForward, FeedForwardActivation, PreNorm and Rotary are options of Transformer
 #include "espalier/sequences.hpp"
 namespace esp = espalier;
 using Click = esp::Task<"click", esp::BinaryCrossEntropy, esp::Tower<4>>;

@@ -1,4 +1,4 @@
-// expect: espalier: the heads of Target divide the width of a step
+// expect: espalier: the heads of Target and AttendSteps divide the width of a step
 #include "espalier/sequences.hpp"
 namespace esp = espalier;
 using Click = esp::Task<"click", esp::BinaryCrossEntropy, esp::Tower<4>>;

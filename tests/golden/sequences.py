@@ -51,10 +51,10 @@ def positions(tensors, name, x):
     return x + tensors.get(name + "/weight", MOST, x.shape[-1])[: len(x)].flip(0)
 
 
-def transformer(tensors, x, pre_norm, causal):
+def transformer(tensors, x, pre_norm, causal, **options):
     base = "sequence/past/transformer0"
     x = positions(tensors, base + "/positions0", x)
-    layer = nn.TransformerEncoderLayer(WIDTH, 2, HIDDEN, dropout=0, norm_first=pre_norm, batch_first=True)
+    layer = nn.TransformerEncoderLayer(WIDTH, 2, HIDDEN, dropout=0, norm_first=pre_norm, batch_first=True, **options)
     at = base + "/layer0"
     # In the order of the plan: what is normalised before a part comes before it.
     norm1 = "/layer_norm0"
@@ -86,15 +86,73 @@ def transformer(tensors, x, pre_norm, causal):
     return tensors.norm(base + "/layer_norm0", y) if pre_norm else y
 
 
-def hstu(tensors, x, causal):
+def sinusoids(x):
+    """sin and cos of t / 10000^(2i / width), in turn, counted from the first step."""
+    t = torch.arange(len(x)).unsqueeze(1)
+    angles = t * 10000.0 ** (-torch.arange(0, WIDTH, 2) / WIDTH)
+    return x + torch.stack([angles.sin(), angles.cos()], 2).reshape(len(x), WIDTH)
+
+
+def rotate(x):
+    """Rotary positions of heads × steps × d, in the form q cos + rotate_half(q) sin."""
+    d = x.shape[-1]
+    angles = torch.arange(x.shape[1]).unsqueeze(1) * 10000.0 ** (-torch.arange(0, d, 2) / d)
+    angles = torch.cat([angles, angles], 1)
+    half = torch.cat([-x[..., d // 2 :], x[..., : d // 2]], -1)
+    return x * angles.cos() + half * angles.sin()
+
+
+def bias_of(tensors, name, n, heads, distances, causal):
+    """A learnt value per head and distance of query and key, clipped: heads × n × n."""
+    t = torch.arange(n)
+    least = 0 if causal else 1 - distances
+    distance = (t.unsqueeze(1) - t).clamp(least, distances - 1) - least
+    return tensors.get(name, heads, distances - least)[:, distance]
+
+
+def own_attention(tensors, at, x, heads, causal, turn=lambda x: x, distances=0):
+    """Self-attention by scaled_dot_product_attention, with `turn` for q and k and a bias of scores."""
+    qkv = tensors.affine(at + "/attention/qkv", x, 3 * WIDTH)
+    q, k, v = (m.reshape(len(x), heads, WIDTH // heads).transpose(0, 1) for m in qkv.split(WIDTH, 1))
+    bias = bias_of(tensors, at + "/attention/relative_bias", len(x), heads, distances, causal) if distances else 0.0
+    mask = nn.Transformer.generate_square_subsequent_mask(len(x), dtype=torch.float64) if causal else 0.0
+    mask = torch.zeros(heads, len(x), len(x)) + mask + bias
+    y = F.scaled_dot_product_attention(turn(q), turn(k), v, attn_mask=mask) if len(x) else q * 0
+    return tensors.affine(at + "/attention/out", y.transpose(0, 1).reshape(len(x), WIDTH), WIDTH)
+
+
+def own_transformer(tensors, x, heads, attention, pre_norm, added=lambda x: x):
+    """One layer, spelt out: PyTorch's has neither rotary nor relative positions."""
+    base = "sequence/past/transformer0"
+    at = base + "/layer0"
+    x = added(x)
+
+    def feed_forward(x):
+        return tensors.affine(at + "/dense1", F.relu(tensors.affine(at + "/dense0", x, HIDDEN)), WIDTH)
+
+    for number, part in enumerate([lambda x: attention(tensors, at, x, heads), feed_forward]):
+        if pre_norm:
+            x = x + part(tensors.norm(f"{at}/layer_norm{number}", x))
+        else:
+            x = tensors.norm(f"{at}/layer_norm{number}", x + part(x))
+    return tensors.norm(base + "/layer_norm0", x) if pre_norm else x
+
+
+def attention_with(causal=False, **kinds):
+    return lambda tensors, at, x, heads: own_attention(tensors, at, x, heads, causal, **kinds)
+
+
+def hstu(tensors, x, causal, distances=0):
     base = "sequence/past/hstu0"
-    x = positions(tensors, base + "/positions0", x)
+    if not distances:
+        x = positions(tensors, base + "/positions0", x)
     at, heads, n = base + "/layer0", 2, len(x)
     q, k, v, u = F.silu(tensors.affine(at + "/qkvu", x, 4 * WIDTH)).split(WIDTH, 1)
+    bias = bias_of(tensors, at + "/relative_bias", n, heads, distances, causal) if distances else [0.0] * heads
     outputs = []
     for h in range(heads):
         part = slice(h * WIDTH // heads, (h + 1) * WIDTH // heads)
-        a = F.silu(q[:, part] @ k[:, part].T / math.sqrt(WIDTH // heads))
+        a = F.silu(q[:, part] @ k[:, part].T / math.sqrt(WIDTH // heads) + bias[h])
         if causal:
             a = torch.tril(a) / torch.arange(1, n + 1).unsqueeze(1)
         else:
@@ -117,6 +175,16 @@ def target(tensors, x, item):
     return F.scaled_dot_product_attention(q, k, v).transpose(0, 1).reshape(WIDTH)
 
 
+def attend(tensors, x, item):
+    """Attention of a learnt query of two heads."""
+    k, v = tensors.linear("sequence/past/attend/keys", x, 2 * WIDTH).split(WIDTH, 1)
+    q = tensors.get("sequence/past/attend/query", 2, WIDTH // 2)
+    if len(x) == 0:
+        return torch.zeros(WIDTH)
+    k, v = (m.reshape(-1, 2, WIDTH // 2).transpose(0, 1) for m in (k, v))
+    return F.scaled_dot_product_attention(q.unsqueeze(1), k, v).transpose(0, 1).reshape(WIDTH)
+
+
 def din(tensors, x, item):
     t = item.expand(len(x), WIDTH)
     base = "sequence/past/interest/dense"
@@ -129,7 +197,19 @@ MODELS = {
     "transformer_pre_norm_causal": (lambda t, x: transformer(t, x, True, True), mean),
     "hstu": (lambda t, x: hstu(t, x, False), mean),
     "hstu_causal": (lambda t, x: hstu(t, x, True), mean),
+    "transformer_sinusoidal": (lambda t, x: own_transformer(t, x, 2, attention_with(), False, sinusoids), mean),
+    "transformer_rotary": (lambda t, x: own_transformer(t, x, 2, attention_with(turn=rotate), False), mean),
+    "transformer_rotary_causal": (
+        lambda t, x: own_transformer(t, x, 1, attention_with(True, turn=rotate), True), mean),
+    "transformer_relative": (lambda t, x: own_transformer(t, x, 2, attention_with(distances=3), False), mean),
+    "transformer_relative_causal": (
+        lambda t, x: own_transformer(t, x, 2, attention_with(True, distances=2), True), mean),
+    "hstu_relative": (lambda t, x: hstu(t, x, False, 3), mean),
+    "hstu_relative_causal": (lambda t, x: hstu(t, x, True, 9), mean),
+    "transformer_gelu": (
+        lambda t, x: transformer(t, x, False, False, activation="gelu", layer_norm_eps=1e-12), mean),
     "target": (lambda t, x: x, target),
+    "attend": (lambda t, x: x, attend),
     "din": (lambda t, x: x, din),
 }
 

@@ -27,9 +27,12 @@ struct Setting {
   Index heads, d;
   bool causal;
   Kind kind;
+  Index distances = 0;  ///< with a bias of their own; 0: no bias
 
   [[nodiscard]] Index width() const { return heads * d; }
   [[nodiscard]] esp::Attention attention() const { return {heads, causal}; }
+  [[nodiscard]] esp::DistanceBuckets buckets() const { return {distances, causal}; }
+  [[nodiscard]] Index bucket_count() const { return distances > 0 ? buckets().count() : 0; }
 };
 
 template <class F>
@@ -37,7 +40,7 @@ void for_each_setting(std::initializer_list<Index> heads, std::initializer_list<
   for (const Index h : heads) {
     for (const Index d : ds) {
       for (const bool causal : {false, true}) {
-        for (const Kind kind : {Kind::softmax, Kind::pointwise}) f(Setting{h, d, causal, kind});
+        for (const Kind kind : {Kind::softmax, Kind::pointwise}) f(Setting{h, d, causal, kind, 0});
       }
     }
   }
@@ -84,13 +87,15 @@ struct Weights {
   double log_sum = 0;
 
   template <class T>
-  Weights(const Padded<T>& qkv, const Setting& s, Index head, Index i, Index begin, Index end) {
+  Weights(const Padded<T>& qkv, const Padded<T>& bias, const Setting& s, Index head, Index i,
+          Index begin, Index end) {
     const Index q = head * s.d, k = q + s.width();
     double most = -std::numeric_limits<double>::infinity(), sum = 0;
     for (Index u = begin; u < end; ++u) {
       double dot = 0;
       for (Index c = 0; c < s.d; ++c) dot += qkv(q + c, i) * qkv(k + c, u);
       scores.push_back(dot / std::sqrt(static_cast<double>(s.d)));
+      if (s.distances > 0) scores.back() += bias(s.buckets().of(i - u), head);
       most = (std::max)(most, scores.back());
     }
     for (const double score : scores) sum += std::exp(score - most);
@@ -121,24 +126,30 @@ struct Weights {
 
 /// The naive form, with its gradients.
 struct Naive {
-  Matrix y, log_sum, dqkv;
+  Matrix y, log_sum, dqkv, dbias, bias_terms;  ///< bias_terms: sums of magnitudes
 
   template <class T>
-  Naive(const Padded<T>& qkv, const Padded<T>& dy, esp::Segments segments, const Setting& s)
-      : y(s.width(), qkv.cols()), log_sum(s.heads, qkv.cols()), dqkv(3 * s.width(), qkv.cols()) {
+  Naive(const Padded<T>& qkv, const Padded<T>& bias, const Padded<T>& dy, esp::Segments segments,
+        const Setting& s)
+      : y(s.width(), qkv.cols()),
+        log_sum(s.heads, qkv.cols()),
+        dqkv(3 * s.width(), qkv.cols()),
+        dbias(s.bucket_count(), s.heads),
+        bias_terms(s.bucket_count(), s.heads) {
     for (Index j = 0; j < segments.samples; ++j) {
       const Index begin = segments.begin(j), end = segments.end(j);
       for (Index h = 0; h < s.heads; ++h) {
-        for (Index i = begin; i < end; ++i) add(qkv, dy, s, h, i, begin, s.causal ? i + 1 : end);
+        for (Index i = begin; i < end; ++i)
+          add(qkv, bias, dy, s, h, i, begin, s.causal ? i + 1 : end);
       }
     }
   }
 
  private:
   template <class T>
-  void add(const Padded<T>& qkv, const Padded<T>& dy, const Setting& s, Index h, Index i,
-           Index begin, Index end) {
-    const Weights w(qkv, s, h, i, begin, end);
+  void add(const Padded<T>& qkv, const Padded<T>& bias, const Padded<T>& dy, const Setting& s,
+           Index h, Index i, Index begin, Index end) {
+    const Weights w(qkv, bias, s, h, i, begin, end);
     const Index q = h * s.d, k = q + s.width(), v = k + s.width();
     std::vector<double> of_weights;
     log_sum(h, i) = w.log_sum;
@@ -154,6 +165,11 @@ struct Naive {
     }
     const std::vector<double> of_scores = w.gradients(of_weights, s.kind);
     for (Index u = begin; u < end; ++u) {
+      if (s.distances > 0) {
+        const double slope = of_scores[static_cast<std::size_t>(u - begin)];
+        dbias(s.buckets().of(i - u), h) += slope;
+        bias_terms(s.buckets().of(i - u), h) += std::abs(slope);
+      }
       const double g =
           of_scores[static_cast<std::size_t>(u - begin)] / std::sqrt(static_cast<double>(s.d));
       for (Index c = 0; c < s.d; ++c) {
@@ -169,6 +185,7 @@ template <class T>
 struct Run {
   Setting s;
   Padded<T> qkv, y, log_sum, dy, dqkv;
+  Padded<T> bias, dbias;  ///< a column per head
 
   Run(const Setting& setting, Index tokens)
       : s(setting),
@@ -176,33 +193,43 @@ struct Run {
         y(s.width(), tokens, s.d % 2, 3),
         log_sum(s.heads, tokens, s.d % 4, 2),
         dy(s.width(), tokens, s.d % 5, 1),
-        dqkv(3 * s.width(), tokens, s.heads % 3, 2) {
+        dqkv(3 * s.width(), tokens, s.heads % 3, 2),
+        bias(s.bucket_count(), s.heads, 0, 1),
+        dbias(s.bucket_count(), s.heads, 0, 3) {
     qkv.randomize(1, 0.7);
     dy.randomize(2);
+    bias.randomize(5, 0.6);
+    dbias.fill(0);
   }
 
+  [[nodiscard]] esp::AttentionBias<T> attention_bias() {
+    if (s.distances == 0) return {};
+    return {s.buckets(), bias.data(), dbias.data()};
+  }
   void forward(esp::Segments segments) {
     if (s.kind == Kind::softmax) {
       esp::cpu::attention_forward(esp::Cpu{}, std::as_const(qkv).view(), segments, s.attention(),
-                                  y.view(), log_sum.view());
+                                  y.view(), log_sum.view(), attention_bias());
     } else {
       esp::cpu::pointwise_attention_forward(esp::Cpu{}, std::as_const(qkv).view(), segments,
-                                            s.attention(), y.view());
+                                            s.attention(), y.view(), attention_bias());
     }
   }
   void backward(esp::Segments segments, bool accumulate = false) {
     if (s.kind == Kind::softmax) {
       esp::cpu::attention_backward(esp::Cpu{}, std::as_const(qkv).view(), segments, s.attention(),
                                    std::as_const(y).view(), std::as_const(log_sum).view(),
-                                   std::as_const(dy).view(), dqkv.view(), accumulate);
+                                   std::as_const(dy).view(), dqkv.view(), accumulate,
+                                   attention_bias());
     } else {
       esp::cpu::pointwise_attention_backward(esp::Cpu{}, std::as_const(qkv).view(), segments,
                                              s.attention(), std::as_const(dy).view(), dqkv.view(),
-                                             accumulate);
+                                             accumulate, attention_bias());
     }
   }
   [[nodiscard]] bool fenced() const {
-    return qkv.fenced() && y.fenced() && log_sum.fenced() && dy.fenced() && dqkv.fenced();
+    return qkv.fenced() && y.fenced() && log_sum.fenced() && dy.fenced() && dqkv.fenced() &&
+           bias.fenced() && dbias.fenced();
   }
 };
 
@@ -216,8 +243,9 @@ void check_against_naive(const Setting& s, esp::Segments segments) {
   CAPTURE(s.d);
   CAPTURE(s.causal);
   CAPTURE(static_cast<int>(s.kind));
+  CAPTURE(s.distances);
   Run<T> run(s, segments.columns());
-  const Naive naive(run.qkv, run.dy, segments, s);
+  const Naive naive(run.qkv, run.bias, run.dy, segments, s);
   const auto bound = [](const Matrix& m) {
     return [error = tolerance<T> * m.largest()](Index, Index) { return error; };
   };
@@ -228,7 +256,8 @@ void check_against_naive(const Setting& s, esp::Segments segments) {
       run.log_sum.fill(std::numeric_limits<T>::quiet_NaN());
       run.dqkv.fill(std::numeric_limits<T>::quiet_NaN());
       if (accumulate) run.dqkv.randomize(3);
-      const Padded<T> before = run.dqkv;
+      run.dbias.randomize(6);  // its gradients are always added
+      const Padded<T> before = run.dqkv, bias_before = run.dbias;
       run.forward(segments);
       run.backward(segments, accumulate);
       CHECK(worst_error(run.y, naive.y, bound(naive.y)) <= 1);
@@ -239,6 +268,11 @@ void check_against_naive(const Setting& s, esp::Segments segments) {
                 run.dqkv, [&](Index i, Index j) { return old(i, j) + naive.dqkv(i, j); },
                 [&](Index i, Index j) { return tolerance<T> * (largest + std::abs(old(i, j))); }) <=
             1);
+      CHECK(worst_error(
+                run.dbias, [&](Index i, Index j) { return bias_before(i, j) + naive.dbias(i, j); },
+                [&](Index i, Index j) {
+                  return tolerance<T> * (naive.bias_terms(i, j) + std::abs(bias_before(i, j)));
+                }) <= 1);
       CHECK(run.fenced());
     }
   });
@@ -260,6 +294,16 @@ TEST_CASE_TEMPLATE("attention: lengths and heads around the size of a tile", T, 
   for_each_setting({2}, {65}, check);
 }
 
+TEST_CASE_TEMPLATE("attention: a bias by distance", T, float, double) {
+  const Samples samples{2, 0, 1, 17, 130, 0, 33, 64, 65};
+  for (const Index distances : {1, 2, 7, 64, 65, 200}) {
+    for_each_setting({1, 3}, {3, 16}, [&](Setting s) {
+      s.distances = distances;
+      check_against_naive<T>(s, samples.segments());
+    });
+  }
+}
+
 TEST_CASE_TEMPLATE("attention: the same number of tokens in every sample", T, float, double) {
   for_each_setting({2}, {6}, [&](const Setting& s) {
     for (const Index steps : {0, 1, 2, 10, 67}) check_against_naive<T>(s, {3, nullptr, steps});
@@ -269,11 +313,12 @@ TEST_CASE_TEMPLATE("attention: the same number of tokens in every sample", T, fl
 TEST_CASE("attention: gradients by central differences") {
   const Samples samples{5, 0, 1, 17, 2};
   const esp::Segments segments = samples.segments();
-  for_each_setting({1, 2}, {1, 3}, [&](const Setting& s) {
+  const auto check = [&](const Setting& s) {
     CAPTURE(s.heads);
     CAPTURE(s.d);
     CAPTURE(s.causal);
     CAPTURE(static_cast<int>(s.kind));
+    CAPTURE(s.distances);
     Run<double> run(s, segments.columns());
     run.forward(segments);
     run.backward(segments);
@@ -285,22 +330,33 @@ TEST_CASE("attention: gradients by central differences") {
       }
       return sum;
     };
-    constexpr double step = 1e-5;
-    double worst = 0, largest = 0;
-    for (Index j = 0; j < run.qkv.cols(); ++j) {
-      for (Index i = 0; i < run.qkv.rows(); ++i) {
-        const double value = run.qkv(i, j);
-        run.qkv.at(i, j) = value + step;
-        const double above = product();
-        run.qkv.at(i, j) = value - step;
-        const double below = product();
-        run.qkv.at(i, j) = value;
-        keep_worst(worst, std::abs((above - below) / (2 * step) - run.dqkv(i, j)));
-        keep_worst(largest, std::abs(run.dqkv(i, j)));
+    const auto check_gradient = [&](Padded<double>& x, const Padded<double>& dx) {
+      constexpr double step = 1e-5;
+      double worst = 0, largest = 0;
+      for (Index j = 0; j < x.cols(); ++j) {
+        for (Index i = 0; i < x.rows(); ++i) {
+          const double value = x(i, j);
+          x.at(i, j) = value + step;
+          const double above = product();
+          x.at(i, j) = value - step;
+          const double below = product();
+          x.at(i, j) = value;
+          keep_worst(worst, std::abs((above - below) / (2 * step) - dx(i, j)));
+          keep_worst(largest, std::abs(dx(i, j)));
+        }
       }
-    }
-    CHECK(worst <= 1e-6 * largest);
-  });
+      CHECK(worst <= 1e-6 * (largest + 1e-3));  // one bucket for all pairs changes no softmax
+    };
+    check_gradient(run.qkv, run.dqkv);
+    if (s.distances > 0) check_gradient(run.bias, run.dbias);
+  };
+  for_each_setting({1, 2}, {1, 3}, check);
+  for (const Index distances : {1, 4, 30}) {
+    for_each_setting({2}, {3}, [&](Setting s) {
+      s.distances = distances;
+      check(s);
+    });
+  }
 }
 
 TEST_CASE_TEMPLATE("attention: a sample's results do not depend on other samples", T, float,
@@ -366,7 +422,7 @@ TEST_CASE_TEMPLATE("attention: scores of ±10⁴ and more give finite results", 
 TEST_CASE("attention: equal scores give the mean") {
   const Samples samples{40};
   for (const bool causal : {false, true}) {
-    Run<float> run({1, 8, causal, Kind::softmax}, 40);
+    Run<float> run({1, 8, causal, Kind::softmax, 0}, 40);
     for (Index j = 0; j < 40; ++j) {
       for (Index i = 0; i < 8; ++i) run.qkv.at(i, j) = 0;
     }
@@ -390,14 +446,14 @@ TEST_CASE("attention: equal scores give the mean") {
 TEST_CASE("attention: a sample of 8192 tokens, of which a few are checked") {
   const Index length = 8192;
   for (const Kind kind : {Kind::softmax, Kind::pointwise}) {
-    const Setting s{1, 4, kind == Kind::pointwise, kind};
+    const Setting s{1, 4, kind == Kind::pointwise, kind, 0};
     CAPTURE(static_cast<int>(kind));
     Run<float> run(s, length);
     run.forward({1, nullptr, length});
     run.backward({1, nullptr, length});
     double worst = 0;
     for (const Index i : {Index{0}, Index{1}, Index{63}, Index{64}, Index{5000}, length - 1}) {
-      const Weights w(run.qkv, s, 0, i, 0, s.causal ? i + 1 : length);
+      const Weights w(run.qkv, run.bias, s, 0, i, 0, s.causal ? i + 1 : length);
       std::vector<double> y(4, 0.0), dq(4, 0.0), of_weights;
       for (std::size_t u = 0; u < w.weights.size(); ++u) {
         double dot = 0;

@@ -8,6 +8,7 @@
 #include <initializer_list>
 #include <limits>
 
+#include "espalier/kernels/cpu/gelu.hpp"
 #include "espalier/kernels/cpu/vector_math.hpp"
 #include "espalier/losses/logistic_registers.hpp"
 #include "support/worst.hpp"
@@ -98,4 +99,37 @@ TEST_CASE("vector math: logistic functions are within 4 ulp") {
          std::isnan(nan.log_down[0])));
   const Logistic<FloatRegister> far = logistic(logit(splat<FloatRegister>(-1e4F)));
   CHECK((far.up[0] == 0 && far.down[0] == 1 && far.log_up[0] == 1e4F && far.log_down[0] == 0));
+}
+
+TEST_CASE("vector math: GELU is within 6 ulp, its derivative within 2e-7") {
+  double value = 0, slope = 0;
+  every_float(1e-20F, 12.5F, 1237, [&](float x) {
+    const double z = static_cast<double>(x), below = std::erfc(-z * std::sqrt(0.5)) / 2;
+    const double density = std::exp(-z * z / 2) * 0.39894228040143268;
+    const FloatRegister all = splat<FloatRegister>(x);
+    espalier_test::keep_worst(value, ulps(cpu::gelu(all)[0], z * below));
+    const auto found = static_cast<double>(cpu::gelu_derivative(all)[0]);
+    espalier_test::keep_worst(slope, std::abs(found - (below + z * density)));
+  });
+  MESSAGE("GELU: ", value, " ulp, derivative: ", slope, " at most");
+  CHECK(value < 6);
+  CHECK(value > 0.4);
+  CHECK(slope < 2e-7);
+  CHECK(slope > 1e-8);
+}
+
+TEST_CASE("vector math: GELU at the ends") {
+  const auto at = [](float x) { return cpu::gelu(splat<FloatRegister>(x))[0]; };
+  const auto slope = [](float x) { return cpu::gelu_derivative(splat<FloatRegister>(x))[0]; };
+  CHECK(at(0) == 0);
+  CHECK(slope(0) == 0.5F);
+  for (const float x : {14.0F, 100.0F, 3e38F}) {
+    CHECK(at(x) == x);
+    CHECK(at(-x) == 0);
+    CHECK(slope(x) == 1);
+    CHECK(slope(-x) == 0);
+  }
+  CHECK(at(std::numeric_limits<float>::infinity()) == std::numeric_limits<float>::infinity());
+  CHECK(std::isnan(at(std::numeric_limits<float>::quiet_NaN())));
+  CHECK(std::isnan(slope(std::numeric_limits<float>::quiet_NaN())));
 }

@@ -67,6 +67,9 @@ TEST_CASE("sequence: gradients of every way to pool steps") {
   check_model<Bottom<esp::Sequence<Watched, esp::Target<"video">>>>();
   check_model<Bottom<esp::Sequence<Watched, esp::Target<"video", 2>>>>();
   check_model<Bottom<esp::Sequence<Watched, esp::Din<"video", 5, 3>>>>();
+  check_model<Bottom<esp::Sequence<Watched, esp::AttendSteps<>>>>();
+  check_model<Bottom<esp::Sequence<Watched, esp::AttendSteps<2>>,
+                     esp::Sequence<Searched, esp::Gru<6>, esp::AttendSteps<3>>>>();
 }
 
 TEST_CASE("sequence: gradients of layers that treat a step as a sample") {
@@ -115,6 +118,45 @@ TEST_CASE("sequence: gradients of positions, Transformer and HSTU") {
                            esp::Hstu<esp::Depth<2>, esp::Width<4>, esp::Causal, esp::NoPositions,
                                      esp::SequenceDropout<esp::Rate{0.2}>>,
                            esp::LastStep>>>();
+}
+
+TEST_CASE("sequence: gradients of sinusoidal and rotary positions") {
+  check_model<Bottom<esp::Sequence<Watched, esp::SinusoidalPositions<>>>>();
+  check_model<Bottom<esp::Sequence<Searched, esp::SinusoidalPositions<true>, esp::MaxOfSteps>>>();
+  check_model<Bottom<esp::Sequence<
+      Watched, esp::Transformer<esp::SinusoidalPositions<>, esp::Heads<2>>, esp::LastStep>>>();
+  check_model<Bottom<esp::Sequence<Watched, esp::Hstu<esp::SinusoidalPositions<true>>>>>();
+  check_model<Bottom<esp::Sequence<Watched, esp::Transformer<esp::Positions<>>>>>();
+  check_model<Bottom<esp::Sequence<
+      Searched, esp::Transformer<esp::Rotary, esp::Width<4>, esp::Depth<2>>, esp::LastStep>>>();
+  check_model<Bottom<esp::Sequence<
+      Searched, esp::Transformer<esp::Rotary, esp::Positions<>, esp::Width<12>, esp::Heads<2>,
+                                 esp::Causal, esp::PreNorm, esp::FeedForward<3>>>>>();
+}
+
+TEST_CASE("sequence: gradients of a bias by relative position") {
+  check_model<
+      Bottom<esp::Sequence<Watched, esp::Transformer<esp::RelativePositions<3>, esp::Heads<2>>>>>();
+  check_model<Bottom<
+      esp::Sequence<Searched,
+                    esp::Transformer<esp::Width<6>, esp::Heads<3>, esp::RelativePositions<12>,
+                                     esp::Positions<true>, esp::Rotary, esp::Causal, esp::PreNorm>,
+                    esp::LastStep>>>();
+  check_model<Bottom<esp::Sequence<
+      Watched, esp::Hstu<esp::RelativePositions<2>, esp::Heads<2>, esp::Depth<2>>>>>();
+  check_model<Bottom<
+      esp::Sequence<Searched, esp::Hstu<esp::Width<4>, esp::RelativePositions<1>, esp::Causal>,
+                    esp::LastStep>>>();
+}
+
+TEST_CASE("sequence: gradients of a block of BERT") {
+  using esp::Epsilon;
+  check_model<Bottom<esp::Sequence<
+      Searched, esp::Positions<>, esp::LayerNormOf<Epsilon{1e-12}>, esp::Dropout<esp::Rate{0.1}>,
+      esp::Transformer<esp::NoPositions, esp::Heads<3>,
+                       esp::FeedForwardActivation<esp::Activation::gelu>,
+                       esp::LayerNormEpsilon<Epsilon{1e-12}>>,
+      esp::FirstStep>>>();
 }
 
 TEST_CASE("sequence: gradients of recurrent layers") {

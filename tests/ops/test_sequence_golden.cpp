@@ -118,6 +118,23 @@ TEST_CASE("sequence: predictions and gradients are PyTorch's") {
       "transformer_pre_norm_causal");
   check<Model<esp::Hstu<Heads<2>>>>("hstu");
   check<Model<esp::Hstu<Heads<2>, Causal>>>("hstu_causal");
+  check<Model<esp::Transformer<Heads<2>, FeedForward<5>, esp::SinusoidalPositions<>>>>(
+      "transformer_sinusoidal");
+  check<Model<esp::Transformer<Heads<2>, FeedForward<5>, esp::Rotary>>>("transformer_rotary");
+  check<Model<esp::Transformer<esp::Rotary, FeedForward<5>, esp::PreNorm, Causal>>>(
+      "transformer_rotary_causal");
+  using esp::RelativePositions;
+  check<Model<esp::Transformer<Heads<2>, FeedForward<5>, RelativePositions<3>>>>(
+      "transformer_relative");
+  check<Model<
+      esp::Transformer<Heads<2>, FeedForward<5>, RelativePositions<2>, esp::PreNorm, Causal>>>(
+      "transformer_relative_causal");
+  check<Model<esp::Hstu<Heads<2>, RelativePositions<3>>>>("hstu_relative");
+  check<Model<esp::Hstu<Heads<2>, RelativePositions<9>, Causal>>>("hstu_relative_causal");
+  check<Model<
+      esp::Transformer<Heads<2>, FeedForward<5>, esp::FeedForwardActivation<esp::Activation::gelu>,
+                       esp::LayerNormEpsilon<esp::Epsilon{1e-12}>>>>("transformer_gelu");
   check<Model<esp::Target<"item", 2>>>("target");
+  check<Model<esp::AttendSteps<2>>>("attend");
   check<Model<esp::Din<"item", 3>>>("din");
 }

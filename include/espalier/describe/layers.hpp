@@ -43,28 +43,50 @@ struct Dense {
   }
 };
 
+/// The ε of a layer normalisation: LayerNormOf<Epsilon{1e-12}>.
+struct Epsilon {
+  double value = 1e-5;
+};
+
+namespace detail {
+struct PositiveEpsilon {
+  template <bool Holds, Where At>
+  static constexpr void say() {
+    static_assert(Holds, "espalier: the epsilon of a layer normalisation must be more than 0");
+  }
+};
+
+template <class Builder>
+constexpr Block layer_norm(Builder& b, Block in, int position, double epsilon) {
+  const auto path = b.scope("layer_norm", position);
+  b.template require<PositiveEpsilon>(epsilon > 0);
+  Node node;
+  node.in = in;
+  node.epsilon = epsilon;
+  b.align();
+  node.parameters[0] = b.tensor("gain", in.rows, 0, Init::ones);
+  b.align();
+  node.parameters[1] = b.tensor("shift", in.rows, 0, Init::zeros);
+  node.cache = b.block(2, in.steps);
+  node.out = b.block(in.rows, in.steps);
+  return b.template emit<ops::LayerNorm>(node);
+}
+}  // namespace detail
+
 /// y = gain · (x − mean) / √(variance + ε) + shift, over a sample's values (Ba et al. 2016).
-/// ε = 1e-5.
-struct LayerNorm {
-  using Operations = TypeList<ops::LayerNorm>;
+template <Epsilon E = Epsilon{}>
+struct LayerNormOf {
+  using Operations = TypeList<ops::LayerNorm, detail::PositiveEpsilon>;
   static constexpr int width(int in) { return in; }
 
   template <class Builder>
   static constexpr Block fold(Builder& b, Block in, int position) {
-    const auto path = b.scope("layer_norm", position);
-    Node node;
-    node.in = in;
-    node.epsilon = 1e-5;
-    b.align();
-    node.parameters[0] = b.tensor("gain", in.rows, 0, Init::ones);
-    b.align();
-    node.parameters[1] = b.tensor("shift", in.rows, 0, Init::zeros);
-    node.cache = b.block(2, in.steps);
-    node.out = b.block(in.rows, in.steps);
-    b.template emit<ops::LayerNorm>(node);
-    return node.out;
+    return detail::layer_norm(b, in, position, E.value);
   }
 };
+
+/// With ε = 1e-5.
+using LayerNorm = LayerNormOf<>;
 
 /// Batch normalisation: as LayerNorm, but each value over the batch (Ioffe & Szegedy 2015).
 /// ε = 1e-5; inference uses running statistics with momentum 0.1. Statistics are over the whole

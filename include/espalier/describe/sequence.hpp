@@ -61,7 +61,8 @@ struct SequenceOrder {
 struct TargetHeads {
   template <bool Holds, Where At>
   static constexpr void say() {
-    static_assert(Holds, "espalier: the heads of Target divide the width of a step");
+    static_assert(Holds,
+                  "espalier: the heads of Target and AttendSteps divide the width of a step");
   }
 };
 
@@ -139,6 +140,32 @@ struct Target {
     node.cache = b.block(HeadCount, steps.steps);
     node.out = out;
     b.template emit<ops::TargetAttention>(node);
+  }
+};
+
+/// Attention with a learnt query: y = Σ_u a_u V x_u, a = softmax over the steps of ⟨q_h, K x_u⟩ /
+/// √d for each head h of d = width / HeadCount values (the seed of Lee et al., ICML 2019).
+template <int HeadCount = 1>
+struct AttendSteps {
+  static constexpr bool pools_steps = true;
+  static constexpr std::string_view target{};
+  using Operations = TypeList<ops::Dense, ops::AttendSteps, detail::TargetHeads>;
+  static constexpr int width(int in) { return in; }
+
+  template <class Builder>
+  static constexpr void fold(Builder& b, Block steps, Block, Block out) {
+    const auto path = b.scope("attend");
+    const bool divides = HeadCount > 0 && steps.rows % HeadCount == 0;
+    b.template require<detail::TargetHeads>(divides);
+    Node node;
+    node.in = detail::under(b, "keys", [&] { return detail::linear(b, steps, 2 * steps.rows); });
+    node.groups = HeadCount;
+    b.align();
+    node.parameters[0] =
+        b.tensor("query", HeadCount, divides ? steps.rows / HeadCount : 1, Init::glorot_uniform);
+    node.cache = b.block(HeadCount, steps.steps);
+    node.out = out;
+    b.template emit<ops::AttendSteps>(node);
   }
 };
 

@@ -1,104 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// Layers for the steps of a sequence: positions, attention, Transformer, HSTU, GRU, LSTM. Other
-// layers (Dense, LayerNorm, Dropout, …) treat each step as they would a sample.
+// Layers for the steps of a sequence: Transformer, HSTU, GRU, LSTM. Other layers (Dense, LayerNorm,
+// Dropout, …) treat each step as they would a sample.
 #pragma once
 
 #include "espalier/core/type_list.hpp"
 #include "espalier/describe/emit.hpp"
 #include "espalier/describe/layers.hpp"
+#include "espalier/describe/sequence_options.hpp"
+#include "espalier/describe/sequence_positions.hpp"
+#include "espalier/kernels/attention_bias.hpp"
 #include "espalier/plan/plan.hpp"
 
 namespace espalier {
 
-/// Adds a learnt vector for each position, initially N(0, 0.01²). `FromLast`: positions are counted
-/// from the last step, so that the latest value of a history always has the same one.
-template <bool FromLast = false>
-struct Positions {
-  using Operations = TypeList<ops::AddPositions>;
-  static constexpr int width(int in) { return in; }
-
-  template <class Builder>
-  static constexpr Block fold(Builder& b, Block in, int position) {
-    const auto path = b.scope("positions", position);
-    Node node;
-    node.in = in;
-    node.from_last = FromLast;
-    b.align();
-    node.parameters[0] = b.tensor("weight", in.steps, in.rows, Init::embedding);
-    node.out = b.block(in.rows, in.steps);
-    return b.template emit<ops::AddPositions>(node);
-  }
-};
-
-// Options of Transformer and Hstu, in any order.
-struct SequenceOptions {
-  int depth = 1, width = 0, heads = 1, feed_forward = 0;
-  double dropout = 0;
-  bool pre_norm = false, causal = false, positions = true;
-};
-template <int N>
-struct Depth {  ///< number of layers
-  static constexpr void apply(SequenceOptions& o) { o.depth = N; }
-};
-template <int N>
-struct Width {  ///< values of a step; if not given, as many as the layer gets
-  static constexpr void apply(SequenceOptions& o) { o.width = N; }
-};
-template <int N>
-struct Heads {
-  static constexpr void apply(SequenceOptions& o) { o.heads = N; }
-};
-template <int N>
-struct FeedForward {  ///< hidden units of a layer; if not given, 4 times the width
-  static constexpr void apply(SequenceOptions& o) { o.feed_forward = N; }
-};
-template <Rate R>
-struct SequenceDropout {
-  static constexpr void apply(SequenceOptions& o) { o.dropout = R.value; }
-};
-struct PreNorm {  ///< normalises what a part reads, not what it and its input add up to
-  static constexpr void apply(SequenceOptions& o) { o.pre_norm = true; }
-};
-struct Causal {  ///< a step attends to itself and earlier ones only
-  static constexpr void apply(SequenceOptions& o) { o.causal = true; }
-};
-struct NoPositions {
-  static constexpr void apply(SequenceOptions& o) { o.positions = false; }
-};
-
 namespace detail {
-
-struct HeadsDivideWidth {
-  template <bool Holds, Where At>
-  static constexpr void say() {
-    static_assert(Holds,
-                  "espalier: Depth, Width, Heads and FeedForward are 1 or more, and Heads divides "
-                  "the width of a step");
-  }
-};
-
-struct HstuOptions {
-  template <bool Holds, Where At>
-  static constexpr void say() {
-    static_assert(Holds,
-                  "espalier: Hstu has no feed-forward part and one place to normalise: "
-                  "FeedForward and PreNorm are options of Transformer");
-  }
-};
-
-template <class... Options>
-constexpr SequenceOptions sequence_options() {
-  SequenceOptions o;
-  (Options::apply(o), ...);
-  return o;
-}
-
-template <class Builder>
-constexpr void require_heads(Builder& b, const SequenceOptions& o, int width) {
-  b.template require<HeadsDivideWidth>(o.depth > 0 && width > 0 && o.heads > 0 &&
-                                       o.feed_forward >= 0 && width % o.heads == 0);
-  b.template require<DropoutRate>(o.dropout >= 0 && o.dropout < 1);
-}
 
 template <class Builder>
 constexpr Block dropped(Builder& b, Block x, double rate) {
@@ -115,8 +30,35 @@ template <class Builder>
 constexpr Block begin_steps(Builder& b, Block x, const SequenceOptions& o) {
   if (o.width > 0 && o.width != x.rows)
     x = under(b, "project", [&] { return affine(b, x, o.width, Activation::identity); });
-  if (o.positions) x = Positions<true>::fold(b, x, 0);
+  if (o.adds(AddedPositions::learnt))
+    x = o.from_last ? Positions<true>::fold(b, x, 0) : Positions<>::fold(b, x, 0);
+  if (o.adds(AddedPositions::sinusoidal)) {
+    x = o.from_last ? SinusoidalPositions<true>::fold(b, x, 0)
+                    : SinusoidalPositions<>::fold(b, x, 0);
+  }
   return dropped(b, x, o.dropout);
+}
+
+/// Queries and keys of each step turned by its position.
+template <class Builder>
+constexpr Block rotated(Builder& b, Block qkv, int heads) {
+  Node node;
+  node.in = qkv;
+  node.groups = heads;
+  node.out = b.block(qkv.rows, qkv.steps, qkv.gradient);
+  return b.template emit<ops::RotateSteps>(node);
+}
+
+/// What attention's node has from the options.
+template <class Builder>
+constexpr void set_attention(Builder& b, const SequenceOptions& o, Node& node) {
+  node.groups = o.heads;
+  node.causal = o.causal;
+  if (!o.relative) return;
+  node.distances = o.distances;
+  const auto buckets = static_cast<int>(DistanceBuckets{o.distances, o.causal}.count());
+  b.align();
+  node.parameters[0] = b.tensor("relative_bias", o.heads, buckets, Init::zeros);
 }
 
 /// W_o · attention(W_qkv x).
@@ -124,8 +66,8 @@ template <class Builder>
 constexpr Block self_attention(Builder& b, Block x, const SequenceOptions& o) {
   Node node;
   node.in = under(b, "qkv", [&] { return affine(b, x, 3 * x.rows, Activation::identity); });
-  node.groups = o.heads;
-  node.causal = o.causal;
+  if (o.rotary) node.in = rotated(b, node.in, o.heads);
+  set_attention(b, o, node);
   node.cache = b.block(o.heads, x.steps);
   node.out = b.block(x.rows, x.steps);
   const Block y = b.template emit<ops::SelfAttention>(node);
@@ -135,19 +77,19 @@ constexpr Block self_attention(Builder& b, Block x, const SequenceOptions& o) {
 }  // namespace detail
 
 /// An encoder of Depth<N> layers (Vaswani et al. 2017), each with self-attention of Heads<N> and a
-/// feed-forward part of FeedForward<N> hidden units with ReLU, which both add to their input:
+/// feed-forward part of FeedForward<N> hidden units with ReLU (or FeedForwardActivation), which
+/// both add to their input:
 ///
 ///   x ← LN(x + attention(x));  x ← LN(x + feed_forward(x))                   (post-norm)
 ///   x ← x + attention(LN(x));  x ← x + feed_forward(LN(x));  at the end LN   (PreNorm)
-/// Learnt positions, counted from the last step, are added first, unless NoPositions is given.
-/// Options: Depth, Width, Heads, FeedForward, SequenceDropout<Rate{…}>, PreNorm, Causal,
-/// NoPositions.
+/// Learnt positions, counted from the last step, are added first, unless an option names others.
+/// Options: Depth, Width, Heads, FeedForward, FeedForwardActivation<Activation::gelu>,
+/// LayerNormEpsilon<Epsilon{1e-12}>, SequenceDropout<Rate{…}>, PreNorm, Causal; Positions,
+/// SinusoidalPositions, RelativePositions, Rotary, NoPositions.
 template <class... Options>
 struct Transformer {
   static constexpr SequenceOptions options = detail::sequence_options<Options...>();
-  using Operations =
-      TypeList<ops::AddPositions, ops::Dense, ops::SelfAttention, ops::Add, ops::LayerNorm,
-               ops::Dropout, detail::HeadsDivideWidth, detail::DropoutRate>;
+  using Operations = JoinUnique<detail::SequenceOperations<options>, TypeList<ops::SelfAttention>>;
   static constexpr int width(int in) { return options.width > 0 ? options.width : in; }
 
   template <class Builder>
@@ -163,39 +105,42 @@ struct Transformer {
         return detail::self_attention(b, y, options);
       });
       x = add(b, x, 1, [&](Block y) {
-        const Block h = detail::dense(b, y, hidden, Activation::relu, 0);
+        const Block h = detail::dense(b, y, hidden, options.activation, 0);
         return detail::dense(b, h, y.rows, Activation::identity, 1);
       });
     }
-    return options.pre_norm ? LayerNorm::fold(b, x, 0) : x;
+    return options.pre_norm ? detail::layer_norm(b, x, 0, options.epsilon) : x;
   }
 
  private:
   template <class Builder, class Part>
   static constexpr Block add(Builder& b, Block x, int number, Part part) {
-    const Block y = part(options.pre_norm ? LayerNorm::fold(b, x, number) : x);
+    const Block y = part(options.pre_norm ? detail::layer_norm(b, x, number, options.epsilon) : x);
     const Block sum = detail::add(b, x, detail::dropped(b, y, options.dropout));
-    return options.pre_norm ? sum : LayerNorm::fold(b, sum, number);
+    return options.pre_norm ? sum : detail::layer_norm(b, sum, number, options.epsilon);
   }
 };
 
 /// Hierarchical sequential transduction units (Zhai et al., ICML 2024), Depth<N> layers of
 ///
 ///   [q, k, v, u] = silu(W x);  x ← x + W_o (LN(pointwise attention(q, k, v)) ∘ u)
-/// without their relative attention bias; learnt positions are added first, unless NoPositions is
-/// given. Options: Depth, Width, Heads, SequenceDropout, Causal, NoPositions.
+/// with RelativePositions for their bias by position, else without. Learnt positions, counted from
+/// the last step, are added first, unless an option names others. Options: Depth, Width, Heads,
+/// LayerNormEpsilon, SequenceDropout, Causal; Positions, SinusoidalPositions, RelativePositions,
+/// NoPositions.
 template <class... Options>
 struct Hstu {
   static constexpr SequenceOptions options = detail::sequence_options<Options...>();
-  using Operations = TypeList<ops::AddPositions, ops::Dense, ops::PointwiseAttention, ops::Multiply,
-                              ops::Add, ops::LayerNorm, ops::Dropout, detail::HeadsDivideWidth,
-                              detail::DropoutRate, detail::HstuOptions>;
+  using Operations =
+      JoinUnique<detail::SequenceOperations<options>,
+                 TypeList<ops::PointwiseAttention, ops::Multiply, detail::HstuOptions>>;
   static constexpr int width(int in) { return options.width > 0 ? options.width : in; }
 
   template <class Builder>
   static constexpr Block fold(Builder& b, Block in, int position) {
     const auto path = b.scope("hstu", position);
-    b.template require<detail::HstuOptions>(options.feed_forward == 0 && !options.pre_norm);
+    b.template require<detail::HstuOptions>(!options.has_feed_forward && !options.pre_norm &&
+                                            !options.rotary);
     detail::require_heads(b, options, width(in.rows));
     Block x = detail::begin_steps(b, in, options);
     for (int layer = 0; layer < options.depth; ++layer) {
@@ -204,12 +149,11 @@ struct Hstu {
           b, "qkvu", [&] { return detail::affine(b, x, 4 * x.rows, Activation::silu); });
       Node node;
       node.in = parts.slice(0, 3 * x.rows);
-      node.groups = options.heads;
-      node.causal = options.causal;
+      detail::set_attention(b, options, node);
       node.out = b.block(x.rows, x.steps);
       const Block attended = b.template emit<ops::PointwiseAttention>(node);
-      const Block gated =
-          detail::multiply(b, LayerNorm::fold(b, attended, 0), parts.slice(3 * x.rows, x.rows));
+      const Block gated = detail::multiply(b, detail::layer_norm(b, attended, 0, options.epsilon),
+                                           parts.slice(3 * x.rows, x.rows));
       const Block out = detail::under(
           b, "out", [&] { return detail::affine(b, gated, x.rows, Activation::identity); });
       x = detail::add(b, x, detail::dropped(b, out, options.dropout));

@@ -160,6 +160,7 @@ struct Node {
   SegmentPool pool_steps = SegmentPool::mean;
   bool from_last = false;  ///< steps are counted, or processed, from a sample's last one
   bool causal = false;     ///< a step attends only to itself and earlier ones
+  int distances = 0;       ///< number of distances between steps with a bias of their own
   // Attributes; each operation documents which it reads.
   double dropout_rate = 0;
   double epsilon = 0;         ///< added to a variance

@@ -6,16 +6,14 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <limits>
-#include <type_traits>
 
 #include "espalier/core/segments.hpp"
 #include "espalier/core/view.hpp"
+#include "espalier/kernels/cpu/attention_bias.hpp"
 #include "espalier/kernels/cpu/attention_tiles.hpp"
+#include "espalier/kernels/cpu/attention_weights.hpp"
 #include "espalier/kernels/cpu/device.hpp"
-#include "espalier/kernels/cpu/gate.hpp"
 #include "espalier/kernels/cpu/simd.hpp"
-#include "espalier/kernels/cpu/vector_math.hpp"
 
 namespace espalier {
 
@@ -27,165 +25,6 @@ struct Attention {
 
 namespace cpu {
 namespace ESPALIER_COMPILED_SET {
-
-/// e^x.
-template <class T>
-[[nodiscard]] [[gnu::always_inline]] inline Vector<T> exponentials_of(Vector<T> x) {
-  if constexpr (std::is_same_v<T, float>) {
-    return exponential(x);
-  } else {
-    for (Index i = 0; i < lanes<T>; ++i) x[i] = std::exp(x[i]);
-    return x;
-  }
-}
-
-/// σ(x).
-template <class T>
-[[nodiscard]] [[gnu::always_inline]] inline Vector<T> sigmoids_of(Vector<T> x) {
-  return T{1} / (exponentials_of<T>(-x) + T{1});
-}
-
-/// Neighbouring tokens of a sample, seen by one head.
-struct TokenTile {
-  Index head, column;   ///< `column`: of the first of them
-  Index first, length;  ///< position of the first in its sample, tokens of the sample
-  bool causal;
-
-  [[nodiscard]] Index count() const { return (std::min)(tile_side, length - first); }
-  /// The number of tokens to which token j attends.
-  [[nodiscard]] Index attended(Index j) const { return causal ? first + j + 1 : length; }
-};
-
-/// A tile of scores ⟨q, k⟩, a row per query and a column per key.
-template <class T>
-struct Scores {
-  T* values;
-  Index rows, keys;
-  bool triangular;  ///< row j has the columns up to j
-
-  /// Register i needs the columns before end(i).
-  [[nodiscard]] Index end(Index i) const {
-    return triangular ? (std::min)(keys, i + lanes<T>) : keys;
-  }
-};
-
-/// Softmax, while tiles of keys arrive: keeps each query's largest score and its sum of
-/// exponentials.
-template <class T>
-class SoftmaxWeights {
- public:
-  SoftmaxWeights(T scale, View<T> log_sum) : scale_(scale), log_sum_(log_sum) {}
-
-  /// Replaces scores by weights; then y = keep · y + gain · Σ weights · v for each query.
-  void weigh(const TokenTile&, const Scores<T>& s, bool first, bool last, T* keep, T* gain) {
-    for (Index u = 0; s.triangular && u < s.keys; ++u) {
-      T* const column = s.values + u * s.rows;
-      std::fill(column + u / lanes<T> * lanes<T>, column + u, -std::numeric_limits<T>::infinity());
-    }
-    for (Index i = 0; i < s.rows; i += lanes<T>) {
-      const Vector<T> most = largest(s, i, first ? load(s.values + i) : load(most_ + i));
-      Vector<T> kept{}, sum{};
-      if (!first) {
-        kept = exponentials_of<T>((load(most_ + i) - most) * scale_);
-        sum = kept * load(sum_ + i);
-      }
-      T* value = s.values + i;
-      for (Index u = s.end(i); u > 0; --u, value += s.rows) {
-        const Vector<T> weight = exponentials_of<T>((load(value) - most) * scale_);
-        store<T>(value, weight);
-        sum += weight;
-      }
-      const Vector<T> factor = last ? T{1} / sum : Vector<T>{} + T{1};
-      store<T>(most_ + i, most);
-      store<T>(sum_ + i, sum);
-      store<T>(gain + i, factor);
-      store<T>(keep + i, factor * kept);
-    }
-  }
-
-  void finish(const TokenTile& queries) const {
-    for (Index j = 0; j < queries.count(); ++j)
-      log_sum_(queries.head, queries.column + j) = most_[j] * scale_ + std::log(sum_[j]);
-  }
-
- private:
-  [[nodiscard]] static Vector<T> largest(const Scores<T>& s, Index i, Vector<T> most) {
-    Vector<T> other = most;  // two chains of dependent operations
-    const Index end = s.end(i);
-    const T* value = s.values + i;
-    Index u = 0;
-    for (; u + 2 <= end; u += 2, value += 2 * s.rows) {
-      const Vector<T> a = load(value), b = load(value + s.rows);
-      most = a > most ? a : most;
-      other = b > other ? b : other;
-    }
-    if (u < end) {
-      const Vector<T> a = load(value);
-      most = a > most ? a : most;
-    }
-    return other > most ? other : most;
-  }
-
-  T scale_;
-  View<T> log_sum_;
-  T most_[std::size_t{tile_side}];
-  T sum_[std::size_t{tile_side}];
-};
-
-/// Weights silu(score) / n, n the number of tokens to which a query attends.
-template <class T>
-struct PointwiseWeights {
-  T scale;
-
-  void weigh(const TokenTile& queries, const Scores<T>& s, bool, bool, T* keep, T* gain) const {
-    for (Index i = 0; i < s.rows; i += lanes<T>) {
-      T* value = s.values + i;
-      for (Index u = s.end(i); u > 0; --u, value += s.rows) {
-        const Vector<T> score = load(value) * scale;
-        store<T>(value, score * sigmoids_of<T>(score));
-      }
-    }
-    for (Index j = 0; j < queries.count(); ++j) {
-      keep[j] = 1;
-      gain[j] = T{1} / static_cast<T>(queries.attended(j));
-    }
-  }
-  void finish(const TokenTile&) const {}
-};
-
-/// From a score and ⟨v, dy⟩ (`slope`): the softmax weight, and the gradient of ⟨q, k⟩.
-template <class T>
-struct SoftmaxGradient {
-  T scale;
-  View<const T> y, log_sum, dy;
-
-  struct Query {
-    T log_sum, mean;
-  };
-  [[nodiscard]] Query query(const TokenTile& queries, Index j, Index d) const {
-    const Index column = queries.column + j, row = queries.head * d;
-    return {log_sum(queries.head, column), dot(y.column(column) + row, dy.column(column) + row, d)};
-  }
-  [[gnu::always_inline]] void weigh(const Query& q, Vector<T>& score, Vector<T>& slope) const {
-    score = exponentials_of<T>(score * scale - q.log_sum);
-    slope = score * (slope - q.mean) * scale;
-  }
-};
-
-/// The same for PointwiseWeights.
-template <class T>
-struct PointwiseGradient {
-  T scale;
-
-  [[nodiscard]] T query(const TokenTile& queries, Index j, Index) const {
-    return T{1} / static_cast<T>(queries.attended(j));
-  }
-  [[gnu::always_inline]] void weigh(T share, Vector<T>& score, Vector<T>& slope) const {
-    const Vector<T> x = score * scale, sigmoid = sigmoids_of<T>(x);
-    score = x * sigmoid * share;
-    slope *= sigmoid * (x * (T{1} - sigmoid) + T{1}) * (share * scale);
-  }
-};
 
 /// The tokens of a sample: a head's q, k and v, of d channels.
 template <class T>
@@ -199,6 +38,14 @@ struct Head {
   }
 };
 
+/// Adds the bias of the queries and of the keys from `first` on to their scores.
+template <class T>
+void add_bias(TileBias<T>& bias, const TokenTile& queries, Index first, const Scores<T>& s) {
+  bias.begin_queries_by_keys(queries.head, queries.first, first);
+  for (Index u = 0; u < s.keys; ++u)
+    bias.add(s.values + u * s.rows, u, s.triangular ? u / lanes<T> * lanes<T> : 0, s.rows);
+}
+
 template <class T>
 struct ForwardTiles {
   TileKernels<T> kernels = tile_kernels<T>();
@@ -208,7 +55,7 @@ struct ForwardTiles {
 
 /// y of a tile of queries, over all keys.
 template <class T, class Weights>
-void attend_tile(const Head<T>& x, const TokenTile& queries, Weights& weights,
+void attend_tile(const Head<T>& x, const TokenTile& queries, Weights& weights, TileBias<T>& bias,
                  ForwardTiles<T>& tiles, View<T> y) {
   const Index count = queries.count(), rows = tiles.kernels.padded(count);
   const Index end = queries.attended(count - 1);
@@ -220,6 +67,7 @@ void attend_tile(const Head<T>& x, const TokenTile& queries, Weights& weights,
     dot_products(tiles.kernels, x.tokens(0, queries.first, count), x.tokens(1, u, keys), x.d,
                  triangular ? Needed::columns_to_row : Needed::all, tiles.queries.values, u > 0,
                  s.values);
+    if (bias.exists()) add_bias(bias, queries, u, s);
     weights.weigh(queries, s, u == 0, u + keys == end, tiles.keep, tiles.gain);
     for (Index t = 0; triangular && t < keys; ++t) clear_few(s.values + t * rows, t);
     weighted_sums(
@@ -262,11 +110,32 @@ void weigh_backward(const Gradient& gradient, const TokenTile& queries, Index ro
   }
 }
 
+/// The bias of keys, a row each, and queries, a column each.
+template <class T>
+void add_bias_backward(TileBias<T>& bias, const TokenTile& queries, const TokenTile& keys,
+                       Index rows, bool triangular, T* scores) {
+  bias.begin_keys_by_queries(keys.head, queries.first, keys.first);
+  for (Index j = 0; j < queries.count(); ++j)
+    bias.add(scores + j * rows, j, 0, triangular ? j + 1 : rows);
+}
+
+/// Its gradient, from those of the scores. Rows that no key has are cleared first.
+template <class T>
+void collect_bias(TileBias<T>& bias, const TokenTile& queries, Index key_count, Index rows,
+                  T* slopes) {
+  for (Index j = 0; j < queries.count(); ++j, slopes += rows) {
+    clear_few(slopes + key_count, rows - key_count);
+    bias.collect(slopes, j, rows);
+  }
+  bias.finish();
+}
+
 /// What the queries give to a tile of keys, and the keys to the queries. FlashAttention-2 (Dao
 /// 2023): weights are recomputed.
 template <class T, class Gradient>
 void attend_tile_backward(const Head<T>& x, const TokenTile& keys, const Gradient& gradient,
-                          BackwardTiles<T>& tiles, View<const T> dy, View<T> dx, bool accumulate) {
+                          TileBias<T>& bias, BackwardTiles<T>& tiles, View<const T> dy, View<T> dx,
+                          bool accumulate) {
   const TileKernels<T>& kernels = tiles.kernels;
   const Index key_count = keys.count(), rows = kernels.padded(key_count);
   T *const scores = tiles.scores.values, *const slopes = tiles.slopes.values;
@@ -282,7 +151,9 @@ void attend_tile_backward(const Head<T>& x, const TokenTile& keys, const Gradien
     const auto from_row = [triangular](Needed needed) { return triangular ? needed : Needed::all; };
     dot_products(kernels, k, q, x.d, from_row(Needed::columns_from_row), room, false, scores);
     dot_products(kernels, v, d, x.d, from_row(Needed::columns_from_row), room, false, slopes);
+    if (bias.exists()) add_bias_backward(bias, queries, keys, rows, triangular, scores);
     weigh_backward(gradient, queries, rows, x.d, triangular, scores, slopes);
+    if (bias.exists()) collect_bias(bias, queries, key_count, rows, slopes);
     const auto add_to = [&](Index part, Index column, bool add) {
       return [to = dx.column(column) + part * x.width + keys.head * x.d, step = dx.stride, add](
                  Index j, Index c, Index n, const T* sums) {
@@ -317,23 +188,6 @@ void for_each_tile(View<const T> qkv, Segments s, Attention a, const Function& f
   }
 }
 
-template <class T, class Weights>
-void attend(View<const T> qkv, Segments s, Attention a, Weights weights, View<T> y) {
-  ForwardTiles<T> tiles;
-  for_each_tile(qkv, s, a, [&](const Head<T>& x, const TokenTile& queries) {
-    attend_tile(x, queries, weights, tiles, y);
-  });
-}
-
-template <class T, class Gradient>
-void attend_backward(View<const T> qkv, Segments s, Attention a, const Gradient& gradient,
-                     View<const T> dy, View<T> dx, bool accumulate) {
-  BackwardTiles<T> tiles;
-  for_each_tile(qkv, s, a, [&](const Head<T>& x, const TokenTile& keys) {
-    attend_tile_backward(x, keys, gradient, tiles, dy, dx, accumulate);
-  });
-}
-
 /// 1 / √d.
 template <class T>
 [[nodiscard]] T score_scale(View<const T> qkv, Attention a) {
@@ -341,39 +195,63 @@ template <class T>
   return T{1} / std::sqrt(static_cast<T>(d));
 }
 
+template <class T, class Weights>
+void attend(View<const T> qkv, Segments s, Attention a, Weights weights,
+            const AttentionBias<T>& bias, View<T> y) {
+  ForwardTiles<T> tiles;
+  TileBias<T> of_tile(bias, T{1} / score_scale(qkv, a));
+  for_each_tile(qkv, s, a, [&](const Head<T>& x, const TokenTile& queries) {
+    attend_tile(x, queries, weights, of_tile, tiles, y);
+  });
+}
+
+template <class T, class Gradient>
+void attend_backward(View<const T> qkv, Segments s, Attention a, const Gradient& gradient,
+                     const AttentionBias<T>& bias, View<const T> dy, View<T> dx, bool accumulate) {
+  BackwardTiles<T> tiles;
+  TileBias<T> of_tile(bias, T{1} / score_scale(qkv, a));
+  for_each_tile(qkv, s, a, [&](const Head<T>& x, const TokenTile& keys) {
+    attend_tile_backward(x, keys, gradient, of_tile, tiles, dy, dx, accumulate);
+  });
+}
+
 }  // namespace ESPALIER_COMPILED_SET
 
 /// qkv: 3w × tokens; a column has q, k, v in this order, each with `a.heads` heads of d values.
 /// y: w × tokens. For each head and token i, over the tokens u of the same sample:
-///   y_i = Σ_u a_iu v_u,  a_i = softmax over u of ⟨q_i, k_u⟩ / √d
-/// log_sum: heads × tokens, receives log Σ_u exp(⟨q_i, k_u⟩ / √d), for the backward pass.
+///   y_i = Σ_u a_iu v_u,  a_i = softmax over u of x_iu = ⟨q_i, k_u⟩ / √d + bias of (i, u)
+/// log_sum: heads × tokens, receives log Σ_u exp x_iu, for the backward pass.
 template <class T>
 void attention_forward(Device, View<const T> qkv, Segments s, Attention a, View<T> y,
-                       View<T> log_sum) {
-  attend(qkv, s, a, SoftmaxWeights<T>(score_scale(qkv, a), log_sum), y);
+                       View<T> log_sum, const AttentionBias<T>& bias = {}) {
+  attend(qkv, s, a, SoftmaxWeights<T>(score_scale(qkv, a), log_sum), bias, y);
 }
 
-/// dv_u (+)= Σ_i a_iu dy_i; with s_iu = a_iu (⟨v_u, dy_i⟩ − ⟨y_i, dy_i⟩) / √d:
-/// dq_i (+)= Σ_u s_iu k_u, dk_u (+)= Σ_i s_iu q_i. y, log_sum: of the forward pass.
+/// dv_u (+)= Σ_i a_iu dy_i; with s_iu = a_iu (⟨v_u, dy_i⟩ − ⟨y_i, dy_i⟩):
+/// dq_i (+)= Σ_u s_iu k_u / √d, dk_u (+)= Σ_i s_iu q_i / √d, and the gradient of a bucket of the
+/// bias += Σ s_iu over its pairs. y, log_sum: of the forward pass.
 template <class T>
 void attention_backward(Device, View<const T> qkv, Segments s, Attention a, View<const T> y,
-                        View<const T> log_sum, View<const T> dy, View<T> dqkv, bool accumulate) {
-  attend_backward(qkv, s, a, SoftmaxGradient<T>{score_scale(qkv, a), y, log_sum, dy}, dy, dqkv,
-                  accumulate);
+                        View<const T> log_sum, View<const T> dy, View<T> dqkv, bool accumulate,
+                        const AttentionBias<T>& bias = {}) {
+  attend_backward(qkv, s, a, SoftmaxGradient<T>{score_scale(qkv, a), y, log_sum, dy}, bias, dy,
+                  dqkv, accumulate);
 }
 
-/// The same with a_iu = silu(⟨q_i, k_u⟩ / √d) / n_i, n_i the number of tokens to which i attends
-/// (HSTU: Zhai et al. 2024).
+/// The same with a_iu = silu(x_iu) / n_i, n_i the number of tokens to which i attends (HSTU: Zhai
+/// et al. 2024).
 template <class T>
-void pointwise_attention_forward(Device, View<const T> qkv, Segments s, Attention a, View<T> y) {
-  attend(qkv, s, a, PointwiseWeights<T>{score_scale(qkv, a)}, y);
+void pointwise_attention_forward(Device, View<const T> qkv, Segments s, Attention a, View<T> y,
+                                 const AttentionBias<T>& bias = {}) {
+  attend(qkv, s, a, PointwiseWeights<T>{score_scale(qkv, a)}, bias, y);
 }
 
-/// As attention_backward() with s_iu = silu′(⟨q_i, k_u⟩ / √d) ⟨v_u, dy_i⟩ / (n_i √d).
+/// As attention_backward() with s_iu = silu′(x_iu) ⟨v_u, dy_i⟩ / n_i.
 template <class T>
 void pointwise_attention_backward(Device, View<const T> qkv, Segments s, Attention a,
-                                  View<const T> dy, View<T> dqkv, bool accumulate) {
-  attend_backward(qkv, s, a, PointwiseGradient<T>{score_scale(qkv, a)}, dy, dqkv, accumulate);
+                                  View<const T> dy, View<T> dqkv, bool accumulate,
+                                  const AttentionBias<T>& bias = {}) {
+  attend_backward(qkv, s, a, PointwiseGradient<T>{score_scale(qkv, a)}, bias, dy, dqkv, accumulate);
 }
 
 }  // namespace cpu

@@ -9,6 +9,7 @@
 #include "espalier/core/view.hpp"
 #include "espalier/kernels/bfloat16.hpp"
 #include "espalier/kernels/cpu/device.hpp"
+#include "espalier/kernels/cpu/gelu.hpp"
 #include "espalier/kernels/cpu/gemm.hpp"
 #include "espalier/kernels/cpu/places.hpp"
 #include "espalier/kernels/cpu/reduced_precision_kernels.hpp"
@@ -27,6 +28,8 @@ void activate_column(Activation activation, const T* from, Index rows, T* to) {
         const auto x = at.get(from);
         at.put(to, x * sigmoid(x));
       });
+    case Activation::gelu:
+      return for_places<T>(rows, [=](const auto& at) { at.put(to, gelu(at.get(from))); });
     case Activation::tanh:
       return for_places<T>(rows,
                            [=](const auto& at) { at.put(to, hyperbolic_tangent(at.get(from))); });
@@ -154,6 +157,11 @@ void activation_backward(Device, Activation activation, View<const T> pre, View<
       for_places<T>(dy.rows, [=](const auto& at) {
         const auto x = at.get(before), s = sigmoid(x);
         at.put(to, at.get(from) * (s * (x * (T{1} - s) + T{1})));
+      });
+    } else if (activation == Activation::gelu) {
+      const T* const before = pre.column(j);
+      for_places<T>(dy.rows, [=](const auto& at) {
+        at.put(to, at.get(from) * gelu_derivative(at.get(before)));
       });
     } else {
       const T* const before = pre.data != nullptr ? pre.column(j) : post;

@@ -20,11 +20,12 @@ inline constexpr bool is_one_of = (std::is_same_v<T, Ts> || ...);
 template <class Op>
 inline constexpr bool runs_on<Op, Cuda> =
     !detail::is_one_of<Op, ops::EmbeddingSequence, ops::PoolSteps, ops::RepeatSteps,
-                       ops::WeighSteps, ops::AddPositions, ops::SelfAttention,
-                       ops::PointwiseAttention, ops::TargetAttention, ops::Gru, ops::Lstm,
-                       ops::BatchMoments, ops::BatchNormalize, ops::GateDropout, ops::GateLoad,
-                       ops::LoadBalance, ops::ItemSoftmax, ops::AddToLoss, ops::Calibrate,
-                       ops::InversePropensity, ops::DoublyRobust, ops::Route>;
+                       ops::WeighSteps, ops::AddPositions, ops::AddSinusoids, ops::RotateSteps,
+                       ops::SelfAttention, ops::PointwiseAttention, ops::TargetAttention,
+                       ops::AttendSteps, ops::Gru, ops::Lstm, ops::BatchMoments,
+                       ops::BatchNormalize, ops::GateDropout, ops::GateLoad, ops::LoadBalance,
+                       ops::ItemSoftmax, ops::AddToLoss,
+                       ops::Calibrate, ops::InversePropensity, ops::DoublyRobust, ops::Route>;
 
 /// Parameters in device memory. `tables` itself is in host memory: operations read it when they
 /// launch their kernels.
