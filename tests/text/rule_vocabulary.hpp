@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A vocabulary and texts made by rules, the same as in tests/golden/wordpiece.py, so that the ids of
-// every code point can be compared with the reference's by a checksum.
+// A vocabulary and texts made by rules, the same as in tests/golden/wordpiece.py, so that the ids
+// of every code point can be compared with the reference's by a checksum.
 #pragma once
 
 #include <array>
@@ -73,7 +73,7 @@ inline std::string varied_text(std::uint64_t n) {
       {0xE0000, 0xE01EF}, {0x1F600, 0x1F64F},
   };
   constexpr std::string_view words[] = {
-      " ",      "\n",       "[SEP]",      "[MASK]", "[CLS",  "e\u0301", "I\u0307",      "don't",
+      " ",      "\n",           "[SEP]",  "[MASK]", "[CLS",  "e\u0301",       "I\u0307", "don't",
       "\u00A0", "\u1100\u1161", "\u200D", "##",     "[UNK]", "a\u0316\u0300", "[[PAD]]", "\u0130",
   };
   std::uint64_t counter = 0;
@@ -90,8 +90,8 @@ inline std::string varied_text(std::uint64_t n) {
     const Range range = ranges[below(std::size(ranges))];
     const std::uint64_t length = kind == 2 ? below(150) : 1 + below(6);
     for (std::uint64_t k = 0; k < length; ++k) {
-      espalier::append_utf8(
-          text, range[0] + static_cast<std::uint32_t>(below(range[1] - range[0] + 1)));
+      espalier::append_utf8(text,
+                            range[0] + static_cast<std::uint32_t>(below(range[1] - range[0] + 1)));
     }
     if (below(2) == 0) text += ' ';
   }

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// tokenize <file or folder>: for a record of standard input, its token ids to standard output. For
-// tests/golden/wordpiece.py, which compares them with the reference's.
+// tokenize <folder or "rule">: for a record of standard input, its token ids to standard output.
+// For tests/golden/wordpiece.py, which compares them with the reference's. tokenize --speed
+// <folder> <file>: prints the speed for a file's lines.
 //
 // A record is the options, the number of tokens, the number of texts and the texts, each with its
 // number of bytes; the answer is the number of tokens, their ids and types. Numbers are of 4 bytes.
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <exception>
@@ -11,7 +14,10 @@
 #include <string>
 #include <vector>
 
+#include "espalier/core/clock.hpp"
+#include "espalier/core/file.hpp"
 #include "espalier/text/tokenizer_file.hpp"
+#include "espalier/text/word_piece.hpp"
 #include "text/rule_vocabulary.hpp"
 
 namespace {
@@ -56,10 +62,38 @@ void answer(const espalier::WordPiece& base) {
   }
 }
 
+/// Prints MB/s of a file's lines, one thread, the median of five runs.
+void print_speed(const espalier::WordPiece& tokenizer, const std::string& path) {
+  const std::string text = espalier::read_file(path);
+  std::vector<double> seconds;
+  std::vector<std::int32_t> ids;
+  std::size_t tokens = 0, bytes = 0;
+  for (int run = 0; run < 5; ++run) {
+    tokens = bytes = 0;
+    const double start = espalier::steady_seconds();
+    for (std::size_t i = 0; i < text.size();) {
+      const std::size_t end = (std::min)(text.find('\n', i), text.size());
+      ids.clear();
+      tokenizer.append({text.data() + i, end - i}, ids.max_size(), ids);
+      bytes += end - i;
+      tokens += end == i ? 0 : ids.size() + 2;
+      i = end + 1;
+    }
+    seconds.push_back(espalier::steady_seconds() - start);
+  }
+  std::sort(seconds.begin(), seconds.end());
+  std::printf("espalier:   %.2f MB/s, %zu tokens, %.3f s\n",
+              static_cast<double>(bytes) / seconds[2] / 1e6, tokens, seconds[2]);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   try {
+    if (argc == 4 && std::string(argv[1]) == "--speed") {
+      print_speed(espalier::load_word_piece(argv[2]), argv[3]);
+      return 0;
+    }
     const std::string path = argc > 1 ? argv[1] : "rule";
     answer(path == "rule" ? espalier::WordPiece(espalier_test::rule_vocabulary())
                           : espalier::load_word_piece(path));

@@ -74,8 +74,8 @@ ESPALIER_INLINE double JsonMember::number(double least, double most) const {
 ESPALIER_COLD ESPALIER_INLINE void JsonMember::fail(std::string_view expected) const {
   std::string found = value_ == nullptr ? "none" : value_->dump();
   if (found.size() > 60) found = std::string(utf8_prefix(found, 57)) + "...";
-  throw_error<DataError>({file_, ": ", name_, (name_.empty() ? "" : ": "), "expected ", expected,
-                          ", found ", found});
+  throw_error<DataError>(
+      {file_, ": ", name_, (name_.empty() ? "" : ": "), "expected ", expected, ", found ", found});
 }
 
 }  // namespace espalier

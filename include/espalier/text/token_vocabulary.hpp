@@ -45,7 +45,7 @@ class TokenVocabulary {
   [[nodiscard]] std::int32_t find(std::string_view token) const { return tokens_.find(token); }
 
  private:
-  explicit TokenVocabulary(std::string_view what) : what_(what) {}
+  TokenVocabulary() = default;
 
   /// Adds a token; messages name its line or its number.
   void add(std::string_view token, bool lines);

@@ -26,7 +26,8 @@ namespace vocabulary_detail {
   const UnicodePages& pages = unicode_pages();
   while (!text.empty()) {
     std::size_t start = text.size() - 1;
-    while (start > 0 && text.size() - start < 4 && (static_cast<unsigned char>(text[start]) & 0xC0U) == 0x80U) {
+    while (start > 0 && text.size() - start < 4 &&
+           (static_cast<unsigned char>(text[start]) & 0xC0U) == 0x80U) {
       --start;
     }
     std::size_t i = start;
@@ -39,8 +40,8 @@ namespace vocabulary_detail {
 
 }  // namespace vocabulary_detail
 
-ESPALIER_COLD ESPALIER_INLINE TokenVocabulary::TokenVocabulary(
-    const std::vector<std::string>& tokens, std::string_view what)
+ESPALIER_COLD ESPALIER_INLINE
+TokenVocabulary::TokenVocabulary(const std::vector<std::string>& tokens, std::string_view what)
     : what_(what) {
   for (const std::string& token : tokens) add(token, false);
   if (tokens.empty()) throw_error<DataError>({what_, ": expected tokens, found none"});
@@ -48,7 +49,8 @@ ESPALIER_COLD ESPALIER_INLINE TokenVocabulary::TokenVocabulary(
 
 ESPALIER_COLD ESPALIER_INLINE TokenVocabulary TokenVocabulary::parse(std::string_view text,
                                                                      std::string_view what) {
-  TokenVocabulary made(what);
+  TokenVocabulary made;
+  made.what_ = what;
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
   while (!text.empty()) {
     const std::size_t end = (std::min)(text.find('\n'), text.size());
@@ -62,8 +64,8 @@ ESPALIER_COLD ESPALIER_INLINE TokenVocabulary TokenVocabulary::parse(std::string
 ESPALIER_COLD ESPALIER_INLINE TokenVocabulary TokenVocabulary::read(const std::string& path) {
   const InputFile file(path);
   if (file.size() > max_file_bytes) {
-    throw_error<DataError>({path, ": a vocabulary of ", file.size(), " bytes, expected at most ",
-                            max_file_bytes});
+    throw_error<DataError>(
+        {path, ": a vocabulary of ", file.size(), " bytes, expected at most ", max_file_bytes});
   }
   return parse(read_file(path), path);
 }
@@ -83,7 +85,8 @@ ESPALIER_COLD ESPALIER_INLINE void TokenVocabulary::add(std::string_view token, 
   const auto known = static_cast<std::size_t>(tokens_.code(token));
   if (known != id) {
     const std::size_t first = lines ? known + 1 : known;
-    fail(message({"the token '", token, "' is there already, ", lines ? "in line " : "as token ", first}));
+    fail(message(
+        {"the token '", token, "' is there already, ", lines ? "in line " : "as token ", first}));
   }
   longest_ = (std::max)(longest_, token.size());
 }

@@ -197,8 +197,8 @@ ESPALIER_COLD ESPALIER_INLINE WordPiece load_word_piece(const std::string& folde
   if (file_exists(json)) {
     const InputFile file(json);
     if (file.size() > TokenVocabulary::max_file_bytes) {
-      throw_error<DataError>({json, ": ", file.size(), " bytes, expected at most ",
-                              TokenVocabulary::max_file_bytes});
+      throw_error<DataError>(
+          {json, ": ", file.size(), " bytes, expected at most ", TokenVocabulary::max_file_bytes});
     }
     return parse_tokenizer_json(read_file(json), json);
   }

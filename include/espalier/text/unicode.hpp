@@ -16,13 +16,13 @@ namespace espalier {
 /// What the reference (`tokenizers`) does with a code point; see unicode_tables.hpp for the
 /// versions of Unicode.
 struct UnicodeEntry {
-  bool removed : 1 = false;       ///< by cleaning: control, format and private characters
-  bool white_space : 1 = false;   ///< separates words
-  bool punctuation : 1 = false;   ///< a word by itself
-  bool chinese : 1 = false;       ///< spaces are put around it
-  bool mark : 1 = false;          ///< removed with accents
-  bool starter : 1 = true;        ///< removed or not, canonical ordering does not move others past it
-  bool several : 1 = false;       ///< decomposes into more than one: see several_bases()
+  bool removed : 1 = false;      ///< by cleaning: control, format and private characters
+  bool white_space : 1 = false;  ///< separates words
+  bool punctuation : 1 = false;  ///< a word by itself
+  bool chinese : 1 = false;      ///< spaces are put around it
+  bool mark : 1 = false;         ///< removed with accents
+  bool starter : 1 = true;   ///< removed or not, canonical ordering does not move others past it
+  bool several : 1 = false;  ///< decomposes into more than one: see several_bases()
   /// Canonical; 0 also for marks, which are removed.
   std::uint8_t combining_class = 0;
   /// To the canonical decomposition without marks; if there are `several`, which of them.
@@ -71,7 +71,9 @@ struct UnicodeBases {
 
 /// Decodes the character at `text[i]` and moves `i` behind it. Each malformed byte gives U+FFFD.
 [[nodiscard]] inline std::uint32_t next_code_point(std::string_view text, std::size_t& i) noexcept {
-  const auto byte = [&](std::size_t k) { return std::uint32_t{static_cast<unsigned char>(text[k])}; };
+  const auto byte = [&](std::size_t k) {
+    return std::uint32_t{static_cast<unsigned char>(text[k])};
+  };
   const std::size_t length = utf8_length(text, i), at = i;
   i += length == 0 ? 1 : length;
   switch (length) {

@@ -41,7 +41,9 @@ class Page {
     }
   }
 
-  [[nodiscard]] bool has(std::uint32_t code) const { return code / page_size == start_ / page_size; }
+  [[nodiscard]] bool has(std::uint32_t code) const {
+    return code / page_size == start_ / page_size;
+  }
   [[nodiscard]] UnicodeEntry& at(std::uint32_t code) { return entries_[code - start_]; }
 
  private:
@@ -75,8 +77,8 @@ ESPALIER_COLD inline void fill_bases(Page& page) {
   for (const BaseRun& run : base_runs) {
     const CodeRange range[] = {{run.first, run.first + run.count - 1}};
     page.each(range, [&](UnicodeEntry& e, const CodeRange&, std::uint32_t c) {
-      e.base_difference = static_cast<std::int32_t>(bases[at + c - run.first]) -
-                          static_cast<std::int32_t>(c);
+      e.base_difference =
+          static_cast<std::int32_t>(bases[at + c - run.first]) - static_cast<std::int32_t>(c);
     });
     at += run.count;
   }
@@ -124,7 +126,7 @@ ESPALIER_INLINE UnicodeBases several_bases(std::uint32_t code, const UnicodeEntr
   if (code - unicode_detail::first_hangul < unicode_detail::hangul_count) {
     return unicode_detail::jamo(code);
   }
-  const unicode_detail::Several& found = 
+  const unicode_detail::Several& found =
       unicode_detail::several[static_cast<std::size_t>(entry.base_difference)];
   return {found.count, {found.to[0], found.to[1], found.to[2]}};
 }

@@ -31,10 +31,9 @@ ESPALIER_COLD ESPALIER_INLINE WordPiece::WordPiece(TokenVocabulary vocabulary,
                               ", expected 1 to ", most_word_characters});
   }
   if (special_.empty()) {
-    for (const std::string_view name : {std::string_view("[PAD]"), std::string_view("[MASK]"),
-                                        std::string_view(special.unknown),
-                                        std::string_view(special.start),
-                                        std::string_view(special.separator)}) {
+    for (const std::string_view name :
+         {std::string_view("[PAD]"), std::string_view("[MASK]"), std::string_view(special.unknown),
+          std::string_view(special.start), std::string_view(special.separator)}) {
       const std::int32_t id = vocabulary_.find(name);
       if (id >= 0) special_.push_back({std::string(name), id});
     }
