@@ -79,6 +79,9 @@ RANGES = [
 ]
 WORDS = [" ", "\n", "[SEP]", "[MASK]", "[CLS", "e\u0301", "I\u0307", "don't", "\u00A0", "\u1100\u1161", "\u200D", "##",
          "[UNK]", "a\u0316\u0300", "[[PAD]]", "\u0130"]
+# Characters whose order decomposition changes, or that stop it.
+ORDERED = [0x61, 0x301, 0x316, 0x1B44, 0x302E, 0x1E944, 0x1E94A, 0x1D165, 0x1D16D, 0x900, 0x8D4, 0x11235, 0x1E000, 0x34F,
+           0xC48, 0x1D15E, 0xAC01, 0x344]
 
 
 def varied_text(n):
@@ -95,6 +98,9 @@ def varied_text(n):
         kind = below(10)
         if kind < 2:
             text.append(WORDS[below(len(WORDS))])
+            continue
+        if kind == 3:
+            text.extend(chr(ORDERED[below(len(ORDERED))]) for _ in range(below(8)))
             continue
         first, last = RANGES[below(len(RANGES))]
         for _ in range(below(150) if kind == 2 else 1 + below(6)):

@@ -76,6 +76,10 @@ inline std::string varied_text(std::uint64_t n) {
       " ",      "\n",           "[SEP]",  "[MASK]", "[CLS",  "e\u0301",       "I\u0307", "don't",
       "\u00A0", "\u1100\u1161", "\u200D", "##",     "[UNK]", "a\u0316\u0300", "[[PAD]]", "\u0130",
   };
+  // Characters whose order decomposition changes, or that stop it.
+  constexpr std::uint32_t ordered[] = {0x61,    0x301,   0x316,   0x1B44,  0x302E, 0x1E944,
+                                       0x1E94A, 0x1D165, 0x1D16D, 0x900,   0x8D4,  0x11235,
+                                       0x1E000, 0x34F,   0xC48,   0x1D15E, 0xAC01, 0x344};
   std::uint64_t counter = 0;
   const auto below = [&](std::uint64_t most) {
     return espalier::mix(n * 1'000'003 + counter++) % most;
@@ -85,6 +89,12 @@ inline std::string varied_text(std::uint64_t n) {
     const std::uint64_t kind = below(10);
     if (kind < 2) {
       text += words[below(std::size(words))];
+      continue;
+    }
+    if (kind == 3) {
+      for (std::uint64_t length = below(8); length > 0; --length) {
+        espalier::append_utf8(text, ordered[below(std::size(ordered))]);
+      }
       continue;
     }
     const Range range = ranges[below(std::size(ranges))];
