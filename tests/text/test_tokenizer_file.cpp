@@ -24,8 +24,8 @@ Json good() {
     "truncation":{"max_length":4,"strategy":"LongestFirst","stride":0},
     "padding":{"strategy":{"Fixed":128},"pad_id":0,"pad_type_id":0,"pad_token":"[PAD]"},
     "added_tokens":[
-      {"id":2,"content":"[CLS]","single_word":false,"lstrip":false,"rstrip":false,"normalized":false,
-       "special":true},
+      {"id":2,"content":"[CLS]","single_word":false,"lstrip":false,"rstrip":false,
+       "normalized":false,"special":true},
       {"id":3,"content":"[SEP]","normalized":false}],
     "normalizer":{"type":"BertNormalizer","clean_text":true,"handle_chinese_chars":true,
       "strip_accents":null,"lowercase":true},

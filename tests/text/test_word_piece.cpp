@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "espalier/text/word_piece.hpp"
+#include "support/allocations.hpp"
 #include "support/message_of.hpp"
 
 using namespace espalier;
@@ -169,4 +170,17 @@ TEST_CASE("special tokens may be outside of the vocabulary") {
   CHECK(t.find("<new>") == 9);
   CHECK(t.find("[PAD]") == -1);
   CHECK(tokenizer().rows() == tokens().size());
+}
+
+TEST_CASE("tokenizing allocates only to grow its result") {
+  const WordPiece t = tokenizer();
+  std::string text = "unaffable [SEP] a\u6F22b \u00C9\u0301! " + std::string(500, 'x') + " ";
+  for (int k = 0; k < 5; ++k) text += text;
+  TokenIds out;
+  t.encode(text, text, 100'000, out);
+  const long before = allocations();
+  t.encode(text, text, 100'000, out);
+  t.encode(text, text, 128, out);
+  t.encode(text, 100'000, out);
+  CHECK(allocations() - before == 0);
 }
