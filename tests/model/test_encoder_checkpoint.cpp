@@ -165,10 +165,10 @@ TEST_CASE("a tensor that is missing, left over or of another shape or type is na
   {
     const Encoder encoder;
     change(encoder, [&](Contents& c) { c.set<float>("encoder.layer.2.output.dense.bias", {1}); });
-    CHECK(
-        encoder.error() ==
-        "tensor 'encoder.layer.2.output.dense.bias' has no place in an encoder of 2 layers, which "
-        "config.json describes");
+    CHECK(encoder.error() ==
+          "tensor \"encoder.layer.2.output.dense.bias\" has no place in an encoder of 2 layers, "
+          "which "
+          "config.json describes");
   }
   {
     const Encoder encoder;

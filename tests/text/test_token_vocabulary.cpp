@@ -43,7 +43,12 @@ TEST_CASE("a vocabulary that is none is refused, with file and line") {
   CHECK(parse_message("") == "v.txt: expected a token a line, found none");
   CHECK(parse_message("a\nb\n\nc") == "v.txt:3: expected a token, found none");
   CHECK(parse_message("a\n \t\n") == "v.txt:2: expected a token, found none");
-  CHECK(parse_message("a\nb\na\n") == "v.txt:3: the token 'a' is there already, in line 1");
+  CHECK(parse_message("a\nb\na\n") == "v.txt:3: the token \"a\" is there already, in line 1");
+  CHECK(parse_message("a\rb\na\rb\n") ==
+        "v.txt:2: the token \"a\\rb\" is there already, in line 1");
+  const std::string large(900, 'x');
+  CHECK(parse_message(large + "\n" + large) ==
+        "v.txt:2: the token \"" + large.substr(0, 40) + "\"... is there already, in line 1");
   CHECK(parse_message("a\nb\n\xFF\n") == "v.txt:3: expected UTF-8");
   CHECK(parse_message("\xED\xA0\x80") == "v.txt:1: expected UTF-8");
   CHECK(parse_message("a\n" + std::string(1001, 'b')) ==
@@ -59,7 +64,7 @@ TEST_CASE("tokens of one's own are checked too, by number") {
         "vocabulary: expected tokens, found none");
   CHECK(message_of([] {
           static_cast<void>(TokenVocabulary({"a", "a"}, "f"));
-        }) == "f: token 1: the token 'a' is there already, as token 0");
+        }) == "f: token 1: the token \"a\" is there already, as token 0");
   CHECK(message_of([] {
           static_cast<void>(TokenVocabulary({"a", ""}, "f"));
         }) == "f: token 1: expected a token, found none");

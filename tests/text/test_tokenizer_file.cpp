@@ -72,6 +72,8 @@ TEST_CASE(
   CHECK(ids(t, "The thes [SEP] x the the") == std::vector<std::int32_t>{2, 4, 4, 5, 3, 1, 4, 4, 3});
   CHECK(ids(t, "[PAD]") == std::vector<std::int32_t>{2, 1, 1, 1, 3});  // not an added token
   CHECK(t.special_tokens().size() == 2);
+  CHECK(ids(parse_tokenizer_json(good().dump(), "t.json", false), "[SEP]") ==
+        std::vector<std::int32_t>{2, 1, 1, 1, 3});
   const WordPiece cased = parse_tokenizer_json(
       with({"normalizer"}, Json::parse(R"({"type":"BertNormalizer","clean_text":false,
         "handle_chinese_chars":false,"strip_accents":true,"lowercase":false})"))
@@ -125,21 +127,22 @@ TEST_CASE("other tokenizers are refused, naming what was found") {
 
 TEST_CASE("ids that do not fit each other are refused, naming the token") {
   CHECK(error(with({"model", "vocab", "the"}, 5)) ==
-        "t.json: model.vocab.##s: expected an id that 'the' does not have, found 5");
+        "t.json: model.vocab.##s: expected an id that \"the\" does not have, found 5");
   for (const Json& wrong : {Json(6), Json(-1), Json(0.5), Json("4"), Json(1e300)}) {
     CHECK(error(with({"model", "vocab", "the"}, wrong)) ==
           "t.json: model.vocab.the: expected an id from 0 to 5, one for each token, found " +
               wrong.dump());
   }
+  CHECK(error(with({"model", "vocab", "two\nlines"}, 4)).find('\n') == std::string::npos);
   CHECK(error(with({"model", "vocab"}, Json::array())) ==
         "t.json: model.vocab: expected an object, found []");
   CHECK(error(with({"model", "unk_token"}, "<unk>")) ==
-        "t.json: expected the special token '<unk>', found none");
-  CHECK(
-      error(with({"post_processor", "special_tokens", "[CLS]", "ids"}, Json::array({3}))) ==
-      "t.json: post_processor.special_tokens.[CLS].ids[0]: expected the id of '[CLS]', 2, found 3");
+        "t.json: expected the special token \"<unk>\", found none");
+  CHECK(error(with({"post_processor", "special_tokens", "[CLS]", "ids"}, Json::array({3}))) ==
+        "t.json: post_processor.special_tokens.[CLS].ids[0]: expected the id of \"[CLS]\", 2, "
+        "found 3");
   CHECK(error(with({"added_tokens"}, Json::parse(R"([{"id":1,"content":"the"}])"))) ==
-        "t.json: added_tokens[0].id: expected the id of 'the' in model.vocab, 4, found 1");
+        "t.json: added_tokens[0].id: expected the id of \"the\" in model.vocab, 4, found 1");
   CHECK(error(with({"added_tokens"}, Json::parse(R"([{"id":1,"content":"<x>"}])"))) ==
         "t.json: added_tokens[0].id: expected an id that no token of model.vocab has, found 1");
   CHECK(

@@ -153,10 +153,13 @@ TEST_CASE("a vocabulary without special tokens is refused, naming the first") {
     return message_of(
         [&] { static_cast<void>(WordPiece(TokenVocabulary(all, "v.txt"), {}, special)); });
   };
-  CHECK(error({"a", "[CLS]", "[SEP]"}) == "v.txt: expected the special token '[UNK]', found none");
-  CHECK(error({"[UNK]", "[SEP]"}) == "v.txt: expected the special token '[CLS]', found none");
-  CHECK(error({"[UNK]", "[CLS]"}) == "v.txt: expected the special token '[SEP]', found none");
+  CHECK(error({"a", "[CLS]", "[SEP]"}) ==
+        "v.txt: expected the special token \"[UNK]\", found none");
+  CHECK(error({"[UNK]", "[SEP]"}) == "v.txt: expected the special token \"[CLS]\", found none");
+  CHECK(error({"[UNK]", "[CLS]"}) == "v.txt: expected the special token \"[SEP]\", found none");
   CHECK(error({"[UNK]", "[CLS]", "[SEP]"}) == "accepted");
+  CHECK(error({"[UNK]", "[CLS]", "[SEP]"}, {"[UNK]", "[CLS]", "[SEP]", {{"x", -1}}}) ==
+        "special token \"x\", id -1: expected a text and an id from 0");
   CHECK(error({"<unk>", "<s>", "</s>"}, {"<unk>", "<s>", "</s>", {}}) == "accepted");
 }
 

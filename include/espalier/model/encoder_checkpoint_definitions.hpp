@@ -22,6 +22,7 @@
 #include "espalier/kernels/float16.hpp"
 #include "espalier/model/safetensors.hpp"
 #include "espalier/text/encoder_config.hpp"
+#include "espalier/text/json_member.hpp"
 
 namespace espalier {
 
@@ -164,8 +165,8 @@ ESPALIER_COLD ESPALIER_INLINE EncoderCheckpoint::EncoderCheckpoint(const std::st
     const std::string_view name = std::string_view(all[i].name).substr(prefix.size());
     if (!name.starts_with("embeddings.") && !name.starts_with("encoder.")) continue;
     if (detail::is_buffer(name)) continue;
-    throw_error<CheckpointError>({path(), ": tensor '", all[i].name,
-                                  "' has no place in an encoder of ", config_.depth,
+    throw_error<CheckpointError>({path(), ": tensor ", in_quotes(all[i].name),
+                                  " has no place in an encoder of ", config_.depth,
                                   " layers, which config.json describes"});
   }
 }

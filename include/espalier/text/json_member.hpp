@@ -11,6 +11,9 @@
 
 namespace espalier {
 
+/// A text of a file in quotes, for a message: one line, at most 40 characters of it.
+[[nodiscard]] std::string in_quotes(std::string_view text);
+
 /// A value that may be missing; null counts as missing. Refers to the file's JSON. All checks throw
 /// DataError: "<file>: <name>: expected …, found …".
 class JsonMember {

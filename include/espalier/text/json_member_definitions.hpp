@@ -16,11 +16,18 @@
 
 namespace espalier {
 
+ESPALIER_COLD ESPALIER_INLINE std::string in_quotes(std::string_view text) {
+  const std::string_view start = utf8_prefix(text, 40);
+  return Json(start).dump() + (start.size() < text.size() ? "..." : "");
+}
+
 ESPALIER_COLD ESPALIER_INLINE JsonMember JsonMember::operator[](std::string_view key) const {
   JsonMember member = *this;
   member.value_ = value_ == nullptr ? nullptr : value_->find(key);
   if (!name_.empty()) member.name_ += '.';
-  member.name_ += key;
+  const std::string shown = in_quotes(key);
+  const bool plain = shown.size() == key.size() + 2;  // nothing is cut off or escaped
+  member.name_ += plain ? std::string(key) : shown;
   return member;
 }
 

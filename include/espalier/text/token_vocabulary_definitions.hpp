@@ -15,6 +15,7 @@
 #include "espalier/core/error.hpp"
 #include "espalier/core/file.hpp"
 #include "espalier/core/utf8.hpp"
+#include "espalier/text/json_member.hpp"
 #include "espalier/text/unicode.hpp"
 
 namespace espalier {
@@ -85,8 +86,8 @@ ESPALIER_COLD ESPALIER_INLINE void TokenVocabulary::add(std::string_view token, 
   const auto known = static_cast<std::size_t>(tokens_.code(token));
   if (known != id) {
     const std::size_t first = lines ? known + 1 : known;
-    fail(message(
-        {"the token '", token, "' is there already, ", lines ? "in line " : "as token ", first}));
+    fail(message({"the token ", in_quotes(token), " is there already, ",
+                  lines ? "in line " : "as token ", first}));
   }
   longest_ = (std::max)(longest_, token.size());
 }

@@ -16,13 +16,15 @@ namespace espalier {
 /// not JSON, for any model but WordPiece with the prefix "##", any normalizer but BertNormalizer,
 /// any pre-tokenizer but BertPreTokenizer, any post-processor but that of BERT, added tokens that
 /// take spaces or are normalised, ids that are not 0, 1, …, and for what TokenVocabulary refuses.
-[[nodiscard]] WordPiece parse_tokenizer_json(std::string_view text, std::string_view what);
+[[nodiscard]] WordPiece parse_tokenizer_json(std::string_view text, std::string_view what,
+                                             bool special_tokens_in_text = true);
 
 /// Reads the tokenizer of an encoder: tokenizer.json in `folder`, or, if there is none, vocab.txt
 /// with the settings of tokenizer_config.json, if that is there. Throws IoError if a file cannot be
 /// read; DataError if there is neither, or for the reasons of parse_tokenizer_json() and
 /// TokenVocabulary.
-[[nodiscard]] WordPiece load_word_piece(const std::string& folder);
+[[nodiscard]] WordPiece load_word_piece(const std::string& folder,
+                                        bool special_tokens_in_text = true);
 
 }  // namespace espalier
 

@@ -45,7 +45,7 @@ ESPALIER_COLD inline void require_text(const JsonMember& member, std::string_vie
       member[token].fail(message({"an id from 0 to ", map.size() - 1, ", one for each token"}));
     }
     const auto at = static_cast<std::size_t>(id);
-    if (taken[at]) member[token].fail("an id that '" + tokens[at] + "' does not have");
+    if (taken[at]) member[token].fail("an id that " + in_quotes(tokens[at]) + " does not have");
     taken[at] = true;
     tokens[at] = token;
   }
@@ -119,7 +119,7 @@ ESPALIER_COLD inline void require_id(const WordPiece& tokenizer, const std::stri
                                      const JsonMember& id) {
   const std::int64_t found = id.integer(0, max_id);
   if (tokenizer.find(token) != found) {
-    id.fail(message({"the id of '", token, "', ", tokenizer.find(token)}));
+    id.fail(message({"the id of ", in_quotes(token), ", ", tokenizer.find(token)}));
   }
 }
 
@@ -137,10 +137,12 @@ ESPALIER_COLD inline void require_ids(const WordPiece& tokenizer, const SpecialT
   }
 }
 
-[[nodiscard]] ESPALIER_COLD inline WordPiece make(const JsonMember& root, std::string_view what) {
+[[nodiscard]] ESPALIER_COLD inline WordPiece make(const JsonMember& root, std::string_view what,
+                                                  bool special_tokens_in_text) {
   const JsonMember model = root["model"], processor = root["post_processor"];
   require_text(model["type"], "WordPiece");
-  const WordPieceOptions options = options_of(root);
+  WordPieceOptions options = options_of(root);
+  options.special_tokens_in_text = special_tokens_in_text;
   require_text(model["continuing_subword_prefix"], "##");
   SpecialTokens special;
   special.unknown = model["unk_token"].text();
@@ -159,7 +161,7 @@ ESPALIER_COLD inline void require_ids(const WordPiece& tokenizer, const SpecialT
     const std::int32_t known = made.vocabulary().find(token.text);
     const JsonMember id = root["added_tokens"][k]["id"];
     if (known >= 0 && known != token.id) {
-      id.fail(message({"the id of '", token.text, "' in model.vocab, ", known}));
+      id.fail(message({"the id of ", in_quotes(token.text), " in model.vocab, ", known}));
     }
     if (known < 0 && static_cast<std::size_t>(token.id) < made.vocabulary().size()) {
       id.fail("an id that no token of model.vocab has");
@@ -185,14 +187,16 @@ ESPALIER_COLD inline void require_ids(const WordPiece& tokenizer, const SpecialT
 }  // namespace tokenizer_detail
 
 ESPALIER_COLD ESPALIER_INLINE WordPiece parse_tokenizer_json(std::string_view text,
-                                                             std::string_view what) {
+                                                             std::string_view what,
+                                                             bool special_tokens_in_text) {
   const Json root = Json::parse(text, what);
   const JsonMember file(what, root);
   static_cast<void>(file.object());
-  return tokenizer_detail::make(file, what);
+  return tokenizer_detail::make(file, what, special_tokens_in_text);
 }
 
-ESPALIER_COLD ESPALIER_INLINE WordPiece load_word_piece(const std::string& folder) {
+ESPALIER_COLD ESPALIER_INLINE WordPiece load_word_piece(const std::string& folder,
+                                                        bool special_tokens_in_text) {
   const std::string json = folder + "/tokenizer.json", text = folder + "/vocab.txt";
   if (file_exists(json)) {
     const InputFile file(json);
@@ -200,13 +204,14 @@ ESPALIER_COLD ESPALIER_INLINE WordPiece load_word_piece(const std::string& folde
       throw_error<DataError>(
           {json, ": ", file.size(), " bytes, expected at most ", TokenVocabulary::max_file_bytes});
     }
-    return parse_tokenizer_json(read_file(json), json);
+    return parse_tokenizer_json(read_file(json), json, special_tokens_in_text);
   }
   if (!file_exists(text)) {
     throw_error<DataError>({folder, ": expected tokenizer.json or vocab.txt, found neither"});
   }
-  return WordPiece(TokenVocabulary::read(text),
-                   tokenizer_detail::config_options(folder + "/tokenizer_config.json"));
+  WordPieceOptions options = tokenizer_detail::config_options(folder + "/tokenizer_config.json");
+  options.special_tokens_in_text = special_tokens_in_text;
+  return WordPiece(TokenVocabulary::read(text), options);
 }
 
 }  // namespace espalier

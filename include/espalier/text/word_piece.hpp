@@ -72,7 +72,8 @@ class WordPiece {
   static constexpr std::size_t most_word_characters = 1000;
 
   /// Throws DataError if the vocabulary lacks the unknown, start or separator token; ConfigError
-  /// for `max_word_characters` outside its range.
+  /// for `max_word_characters` outside its range, and for special tokens without text or with a
+  /// negative id.
   explicit WordPiece(TokenVocabulary vocabulary, WordPieceOptions options = {},
                      SpecialTokens special = {});
 

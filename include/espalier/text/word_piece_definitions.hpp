@@ -15,6 +15,7 @@
 
 #include "espalier/core/config.hpp"
 #include "espalier/core/error.hpp"
+#include "espalier/text/json_member.hpp"
 #include "espalier/text/token_vocabulary.hpp"
 #include "espalier/text/unicode.hpp"
 
@@ -39,8 +40,11 @@ ESPALIER_COLD ESPALIER_INLINE WordPiece::WordPiece(TokenVocabulary vocabulary,
     }
   }
   for (const SpecialToken& token : special_) {
+    if (token.text.empty() || token.id < 0) {
+      throw_error<ConfigError>({"special token ", in_quotes(token.text), ", id ", token.id,
+                                ": expected a text and an id from 0"});
+    }
     rows_ = (std::max)(rows_, static_cast<std::size_t>(token.id) + 1);
-    if (token.text.empty()) throw_error<ConfigError>({"a special token is empty"});
     if (!options_.special_tokens_in_text) continue;
     starts_special_[static_cast<unsigned char>(token.text[0])] = true;
   }
@@ -69,7 +73,7 @@ ESPALIER_COLD ESPALIER_INLINE std::int32_t WordPiece::required(std::string_view 
   const std::int32_t id = find(token);
   if (id < 0) {
     throw_error<DataError>(
-        {vocabulary_.what(), ": expected the special token '", token, "', found none"});
+        {vocabulary_.what(), ": expected the special token ", in_quotes(token), ", found none"});
   }
   return id;
 }
