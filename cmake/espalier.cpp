@@ -5,3 +5,5 @@
 #include "espalier/data/past_items.hpp"
 #include "espalier/exec/make_balance.hpp"
 #include "espalier/exec/task_gradients.hpp"
+#include "espalier/model/encoder_checkpoint.hpp"
+#include "espalier/text/tokenizer_file.hpp"
