@@ -13,7 +13,7 @@ struct NumericInput;
 struct Embedding;
 struct EmbeddingSequence;
 struct PoolSteps;
-struct RepeatSteps;
+struct CompareSteps;
 struct WeighSteps;
 struct AddPositions;
 struct AddSinusoids;

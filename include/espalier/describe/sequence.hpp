@@ -177,26 +177,19 @@ struct Din {
   static constexpr bool pools_steps = true;
   static constexpr std::string_view target = Name.view();
   using Unit = Layers<Dense<Units, Activation::sigmoid>..., Dense<1, Activation::identity>>;
-  using Operations =
-      JoinUnique<typename Unit::Operations, TypeList<ops::RepeatSteps, ops::Multiply, ops::Copy,
-                                                     ops::WeighSteps, detail::DinWidth>>;
+  using Operations = JoinUnique<typename Unit::Operations,
+                                TypeList<ops::CompareSteps, ops::WeighSteps, detail::DinWidth>>;
   static constexpr int width(int in) { return in; }
 
   template <class Builder>
   static constexpr void fold(Builder& b, Block steps, Block to, Block out) {
     const auto path = b.scope("interest");
     b.template require<detail::DinWidth>(to.rows == steps.rows);
-    const Block all = b.block(3 * steps.rows, steps.steps);  // x, t, x ∘ t
-    detail::copy(b, steps, all.slice(0, steps.rows));
-    Node repeat;
-    repeat.in = to;
-    repeat.out = all.slice(steps.rows, steps.rows);
-    Node both;
-    both.in = steps;
-    both.in2 = b.template emit<ops::RepeatSteps>(repeat);
-    both.scale = 1;
-    both.out = all.slice(2 * steps.rows, steps.rows);
-    b.template emit<ops::Multiply>(both);
+    Node compare;
+    compare.in = steps;
+    compare.in2 = to;
+    compare.out = b.block(3 * steps.rows, steps.steps);
+    const Block all = b.template emit<ops::CompareSteps>(compare);
     Node weigh;
     weigh.in = steps;
     weigh.in2 = Unit::fold(b, all);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Operations between samples and their steps: pooling, repeats, weighted sums, positions.
+// Operations between samples and their steps: pooling, comparison, weighted sums, positions.
 #pragma once
 
 #include "espalier/ops/context.hpp"
@@ -39,36 +39,40 @@ struct PoolSteps {
   }
 };
 
-/// y_u = x of the sample, for each of its steps u.
-struct RepeatSteps {
-  static constexpr std::string_view name = "repeat_steps";
+/// y_u = [x_u, t, x_u ∘ t] for the steps u of a sample; t is in2, one step of as many values.
+struct CompareSteps {
+  static constexpr std::string_view name = "compare_steps";
 
   struct Shape {
     static constexpr bool holds(const Node& n) {
-      return n.in.steps == 1 && n.out.rows == n.in.rows;
+      return n.in2.is(n.in.rows, 1) && n.out.is(3 * n.in.rows, n.in.steps);
     }
     template <bool Holds, Where At>
     static constexpr void say() {
       static_assert(Holds,
-                    "espalier: RepeatSteps takes one step, and gives steps of as many values");
+                    "espalier: CompareSteps takes steps and one step of as many values, and gives "
+                    "three times as many for each");
     }
   };
 
   template <class C>
   static void forward(const Node& n, const C& c) {
-    repeat_forward(c.device, as_const(c.value(n.in)), c.segments(n.out.steps), c.value(n.out));
+    compare_forward(c.device, as_const(c.value(n.in)), as_const(c.value(n.in2)),
+                    c.segments(n.in.steps), c.value(n.out));
   }
 
   template <class C>
   static void backward(const Node& n, const C& c) {
-    if (!n.in.gradient) return;
-    repeat_backward(c.device, as_const(c.gradient(n.out)), c.segments(n.out.steps),
-                    c.gradient(n.in), n.accumulate_in);
+    using Nothing = View<typename C::Scalar>;
+    compare_backward(c.device, as_const(c.value(n.in)), as_const(c.value(n.in2)),
+                     c.segments(n.in.steps), as_const(c.gradient(n.out)),
+                     n.in.gradient ? c.gradient(n.in) : Nothing{}, n.accumulate_in,
+                     n.in2.gradient ? c.gradient(n.in2) : Nothing{}, n.accumulate_in2);
   }
 
   static constexpr Cost cost(const Node& n) {
-    const double values = static_cast<double>(n.out.rows) * n.out.steps;
-    return {0, values, 4 * (values + n.in.rows)};
+    const double values = static_cast<double>(n.in.rows) * n.in.steps;
+    return {values, 6 * values, 16 * values};
   }
 };
 

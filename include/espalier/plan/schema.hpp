@@ -127,7 +127,7 @@ struct LabelInfo {
   LabelRule rule = LabelRule::value;
   std::span<const std::string_view> texts{};  ///< for one_of
   double bound = 0;                           ///< for at_least
-  std::string_view table;                     ///< for items: the name of the embedding table
+  std::string_view table{};                   ///< for items: the name of the embedding table
   bool new_items = false;  ///< for items: ranks leave out the values of the row's sequences
   // A real label y is learnt as (t(y) − mean) / deviation, with the mean and standard deviation of
   // t(y) in the training split.

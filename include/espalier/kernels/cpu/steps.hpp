@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Between samples and their steps: repeats, weighted sums, positions.
+// Between samples and their steps: comparison, weighted sums, positions.
 #pragma once
 
 #include <algorithm>
@@ -7,26 +7,59 @@
 #include "espalier/core/segments.hpp"
 #include "espalier/core/view.hpp"
 #include "espalier/kernels/cpu/device.hpp"
+#include "espalier/kernels/cpu/gate.hpp"
 #include "espalier/kernels/cpu/simd.hpp"
 
 namespace espalier::cpu {
 
-/// y_u = x_j for every step u of sample j.
+/// to += a ∘ b.
 template <class T>
-void repeat_forward(Device, View<const T> x, Segments s, View<T> y) {
+void add_product(T* ESPALIER_RESTRICT to, const T* ESPALIER_RESTRICT a,
+                 const T* ESPALIER_RESTRICT b, Index n) {
+  for (Index i = 0; i < n; ++i) to[i] += a[i] * b[i];
+}
+
+/// y_u = [x_u, t_j, x_u ∘ t_j] for every step u of sample j. x: width × steps, t: width × samples.
+template <class T>
+void compare_forward(Device, View<const T> x, View<const T> t, Segments s, View<T> y) {
+  const Index width = x.rows;
   for (Index j = 0; j < s.samples; ++j) {
-    for (Index u = s.begin(j); u < s.end(j); ++u) std::copy_n(x.column(j), x.rows, y.column(u));
+    const T* const with = t.column(j);
+    for (Index u = s.begin(j); u < s.end(j); ++u) {
+      const T* const from = x.column(u);
+      T* const to = y.column(u);
+      std::copy_n(from, width, to);
+      std::copy_n(with, width, to + width);
+      combine(to + 2 * width, from, with, width, [](auto a, auto b) { return a * b; });
+    }
   }
 }
 
-/// dx_j (+)= Σ_u dy_u.
+/// With the parts a, b, c of dy_u: dx_u (+)= a + c ∘ t_j; dt_j (+)= Σ_u b + c ∘ x_u. Data null: not
+/// wanted.
 template <class T>
-void repeat_backward(Device, View<const T> dy, Segments s, View<T> dx, bool accumulate) {
+void compare_backward(Device, View<const T> x, View<const T> t, Segments s, View<const T> dy,
+                      View<T> dx, bool accumulate_x, View<T> dt, bool accumulate_t) {
+  const Index width = x.rows;
   for (Index j = 0; j < s.samples; ++j) {
-    T* const to = dx.column(j);
-    if (!accumulate) std::fill_n(to, dx.rows, T{0});
-    for (Index u = s.begin(j); u < s.end(j); ++u)
-      combine(to, dy.column(u), dx.rows, [](auto sum, auto more) { return sum + more; });
+    const T* const with = t.column(j);
+    T* const sum = dt.data == nullptr ? nullptr : dt.column(j);
+    if (sum != nullptr && !accumulate_t) std::fill_n(sum, width, T{0});
+    for (Index u = s.begin(j); u < s.end(j); ++u) {
+      const T *const a = dy.column(u), *const b = a + width, *const c = b + width;
+      if (sum != nullptr) {
+        combine(sum, b, width, [](auto before, auto more) { return before + more; });
+        add_product(sum, c, x.column(u), width);
+      }
+      if (dx.data == nullptr) continue;
+      T* const to = dx.column(u);
+      if (accumulate_x) {
+        combine(to, a, width, [](auto before, auto more) { return before + more; });
+      } else {
+        std::copy_n(a, width, to);
+      }
+      add_product(to, c, with, width);
+    }
   }
 }
 
@@ -66,11 +99,9 @@ void weigh_weight_gradient(Device, View<const T> x, Segments s, View<const T> dy
   for (Index j = 0; j < s.samples; ++j) {
     const T* const d = dy.column(j);
     for (Index u = s.begin(j); u < s.end(j); ++u) {
-      const T* const v = x.column(u);
-      T dot = 0;
-      for (Index i = 0; i < x.rows; ++i) dot += v[i] * d[i];
+      const T product = dot(x.column(u), d, x.rows);
       T& to = *dweights.column(u);
-      to = accumulate ? to + dot : dot;
+      to = accumulate ? to + product : product;
     }
   }
 }

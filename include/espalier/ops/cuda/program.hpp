@@ -19,13 +19,13 @@ inline constexpr bool is_one_of = (std::is_same_v<T, Ts> || ...);
 /// Operations that merge microbatches, add auxiliary losses, work on the host, or on sequences.
 template <class Op>
 inline constexpr bool runs_on<Op, Cuda> =
-    !detail::is_one_of<Op, ops::EmbeddingSequence, ops::PoolSteps, ops::RepeatSteps,
+    !detail::is_one_of<Op, ops::EmbeddingSequence, ops::PoolSteps, ops::CompareSteps,
                        ops::WeighSteps, ops::AddPositions, ops::AddSinusoids, ops::RotateSteps,
                        ops::SelfAttention, ops::PointwiseAttention, ops::TargetAttention,
                        ops::AttendSteps, ops::Gru, ops::Lstm, ops::BatchMoments,
                        ops::BatchNormalize, ops::GateDropout, ops::GateLoad, ops::LoadBalance,
-                       ops::ItemSoftmax, ops::AddToLoss,
-                       ops::Calibrate, ops::InversePropensity, ops::DoublyRobust, ops::Route>;
+                       ops::ItemSoftmax, ops::AddToLoss, ops::Calibrate, ops::InversePropensity,
+                       ops::DoublyRobust, ops::Route>;
 
 /// Parameters in device memory. `tables` itself is in host memory: operations read it when they
 /// launch their kernels.
