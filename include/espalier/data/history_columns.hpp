@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "espalier/core/config.hpp"
+
 namespace espalier {
 
 /// The columns that history inputs are computed from, each listed once.

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -221,13 +220,7 @@ ESPALIER_COLD ESPALIER_INLINE void RowHistory::run_items(
     const Column& column = *rows.items[group.item()];
     const std::vector<std::uint64_t> keys =
         history_detail::keys_of(group.keys(), rows.keys, rows.order.size());
-    // Keys are independent: one after the other, the rows of a key stay in the cache.
-    std::vector<std::size_t> by_key(keys.size());
-    std::iota(by_key.begin(), by_key.end(), std::size_t{0});
-    std::sort(by_key.begin(), by_key.end(), [&](std::size_t a, std::size_t b) {
-      return keys[a] != keys[b] ? keys[a] < keys[b] : a < b;
-    });
-    for (const std::size_t i : by_key) {
+    for (std::size_t i = 0; i < keys.size(); ++i) {
       const std::int32_t row = rows.order[i];
       if (cells != nullptr)
         group.read(keys[i], rows.time[i], (*cells)[k][static_cast<std::size_t>(row)]);

@@ -5,6 +5,7 @@
 #include <span>
 #include <string_view>
 
+#include "espalier/core/config.hpp"
 #include "espalier/plan/schema.hpp"
 
 namespace espalier::detail {
