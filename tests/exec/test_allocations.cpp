@@ -33,7 +33,7 @@ using Sequences =
                 esp::Sequence<Past, esp::Transformer<esp::Heads<2>>, esp::Target<"item">>,
                 esp::Sequence<esp::Categorical<"words", 4, esp::Last<70>>, esp::Hstu<>,
                               esp::Bidirectional<esp::Gru<6>>, esp::Lstm<5>, esp::LastStep>,
-                esp::Sequence<esp::Categorical<"queries", 4, esp::Last<9>>,
+                esp::Sequence<esp::Categorical<"seen", 8, esp::Last<9>, esp::SharedTable<"item">>,
                               esp::Transformer<esp::Rotary, esp::RelativePositions<4>>,
                               esp::SinusoidalPositions<>, esp::AttendSteps<2>>>;
 struct Histories : esp::MultiTaskModel<Sequences, esp::SharedBottom<esp::Mlp<8>>, Click, Watch> {};

@@ -177,7 +177,9 @@ TEST_CASE_TEMPLATE("sequence: gradients in every kind of sharing", Sharing, esp:
 TEST_CASE("sequence: a prediction depends on its own sample alone, whatever the threads") {
   using Model = Bottom<
       esp::Sequence<Watched, esp::Transformer<esp::Heads<2>, esp::PreNorm>, esp::Target<"video">>,
-      esp::Sequence<Searched, esp::Hstu<esp::Causal>, esp::MaxOfSteps>>;
+      esp::Sequence<Searched, esp::Dense<4, esp::Activation::gelu>, esp::Hstu<esp::Causal>,
+                    esp::Transformer<esp::Rotary, esp::RelativePositions<3>>,
+                    esp::SinusoidalPositions<true>, esp::AttendSteps<2>>>;
   const std::vector<Index> rows{7, 20};
   const auto program = esp::program_of<Model, float, esp::Cpu>();
   esp::Parameters<float> parameters(program.plan, rows);
@@ -276,7 +278,11 @@ TEST_CASE("sequence: inference with its passes predicts what training predicts")
 TEST_CASE(
     "sequence: steps are the same bits for any number of threads, and gradients of tasks add "
     "up") {
-  using Model = Shared<esp::SharedBottom<Act>>;
+  using Model =
+      Bottom<esp::Sequence<Watched, esp::Transformer<esp::Rotary, esp::RelativePositions<3>>,
+                           esp::AttendSteps<2>>,
+             esp::Sequence<Searched, esp::Hstu<esp::Causal, esp::RelativePositions<2>>,
+                           esp::LayerNorm, esp::Target<"video">>>;
   const std::vector<Index> rows{7, 20};
   const auto program = esp::program_of<Model, double, esp::Cpu>();
   const esp::RandomBatch<double> data(program.plan, 150, rows, 5, 0.1);
