@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <doctest/doctest.h>
 
+#include <string>
+#include <vector>
+
 #include "espalier/model/description.hpp"
+#include "espalier/sequences.hpp"
 #include "support/made_up.hpp"
 
 using namespace espalier_test;
@@ -45,4 +49,59 @@ TEST_CASE("description: the first line that differs") {
   CHECK(esp::first_difference("a\nb\n", "a\n") == Pair{"b", "nothing more"});
   CHECK(esp::first_difference("", "a\n") == Pair{"nothing more", "a"});
   CHECK(esp::first_difference("a\nb", "a\nc") == Pair{"b", "c"});
+}
+
+namespace {
+
+using Seen = esp::Categorical<"seen", 8, esp::Last<5>>;
+template <class... Parts>
+std::string described() {
+  struct Model : esp::MultiTaskModel<esp::Inputs<esp::Sequence<Seen, Parts...>>,
+                                     esp::SharedBottom<esp::Mlp<4>>, Click> {};
+  return esp::join_lines(esp::describe_plan(esp::plan_of<Model>()));
+}
+
+}  // namespace
+
+TEST_CASE("description: sequences that compute something else differ, with the same tensors") {
+  using esp::Transformer, esp::Heads, esp::Hstu;
+  const std::vector<std::string> all{
+      described<>(),
+      described<esp::LastStep>(),
+      described<esp::FirstStep>(),
+      described<esp::MaxOfSteps>(),
+      described<esp::SumOfSteps>(),
+      described<esp::SinusoidalPositions<>>(),
+      described<esp::SinusoidalPositions<true>>(),
+      described<esp::Positions<>>(),
+      described<esp::Positions<true>>(),
+      described<esp::Gru<8>>(),
+      described<esp::Gru<8, true>>(),
+      described<esp::Lstm<8>>(),
+      described<Transformer<>>(),
+      described<Transformer<Heads<2>>>(),
+      described<Transformer<Heads<4>>>(),
+      described<Transformer<Heads<2>, esp::Causal>>(),
+      described<Transformer<Heads<2>, esp::PreNorm>>(),
+      described<Transformer<Heads<2>, esp::NoPositions>>(),
+      described<Transformer<Heads<2>, esp::Rotary>>(),
+      described<Transformer<Heads<2>, esp::SinusoidalPositions<>>>(),
+      described<Transformer<Heads<2>, esp::RelativePositions<3>>>(),
+      described<Transformer<Heads<2>, esp::RelativePositions<3>, esp::Causal>>(),
+      described<Transformer<Heads<2>, esp::LayerNormEpsilon<esp::Epsilon{1e-12}>>>(),
+      described<Hstu<>>(),
+      described<Hstu<Heads<2>>>(),
+      described<Hstu<Heads<2>, esp::Causal>>(),
+      described<esp::AttendSteps<1>>(),
+      described<esp::AttendSteps<2>>(),
+  };
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      INFO(all[i]);
+      INFO(all[j]);
+      CHECK(all[i] != all[j]);
+    }
+  }
+  CHECK(described<Transformer<Heads<2>, esp::SequenceDropout<esp::Rate{0.1}>, esp::Causal>>() !=
+        described<Transformer<Heads<2>>>());
 }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "espalier/core/config.hpp"
+#include "espalier/core/decimal.hpp"
 #include "espalier/core/json.hpp"
 #include "espalier/plan/plan.hpp"
 
@@ -77,15 +78,34 @@ ESPALIER_COLD ESPALIER_INLINE std::string describe_field(const FieldInfo& f) {
                 : "byte " + std::to_string(int{separator}));
 }
 
+/// What an operation on the steps of a sequence computes, as far as no tensor tells it.
+[[nodiscard]] ESPALIER_COLD inline std::string describe_steps(const Node& n) {
+  std::string text = n.out.exists() ? std::to_string(n.out.rows) + " values" : "no values";
+  const auto add = [&](bool is, std::string_view name, int number) {
+    if (is) text += ", " + std::string(name) + (number < 0 ? "" : " " + std::to_string(number));
+  };
+  add(n.groups != 1, "groups", n.groups);
+  add(n.causal, "causal", -1);
+  add(n.from_last, "from the last", -1);
+  add(n.distances > 0, "distances", n.distances);
+  add(n.pool_steps != SegmentPool::mean, "pool", static_cast<int>(n.pool_steps));
+  if (n.epsilon != 0) text += ", epsilon " + decimal(n.epsilon, 6);
+  if (n.scale != 0) text += ", times " + decimal(n.scale, 6);
+  return text;
+}
+
 ESPALIER_COLD ESPALIER_INLINE std::vector<std::string> describe_plan(const PlanView& plan) {
   std::vector<std::string> lines;
   lines.push_back("sharing: " + std::string(plan.model));
   for (const FieldInfo& f : plan.schema.fields) {
     lines.push_back("input '" + std::string(f.name) + "': " + describe_field(f));
   }
-  for (const TaskInfo& t : plan.tasks) {
+  for (std::size_t k = 0; k < plan.tasks.size(); ++k) {
+    const TaskInfo& t = plan.tasks[k];
+    const std::string_view items = plan.schema.labels[k].table;
     lines.push_back("task '" + std::string(t.name) + "': " + std::string(t.loss) + " × " +
-                    std::to_string(t.outputs));
+                    std::to_string(t.outputs) +
+                    (items.empty() ? "" : ", items of '" + std::string(items) + "'"));
   }
   for (const ParameterInfo& t : plan.tensors) {
     std::string shape = std::to_string(t.rows);
@@ -93,6 +113,8 @@ ESPALIER_COLD ESPALIER_INLINE std::vector<std::string> describe_plan(const PlanV
     lines.push_back("tensor '" + std::string(t.name.view()) + "': " + shape);
   }
   for (const Node& n : plan.nodes) {
+    if (n.in.steps.vary() || n.out.steps.vary())
+      lines.push_back("steps of '" + std::string(n.name.view()) + "': " + describe_steps(n));
     if (n.activation == Activation::identity) continue;
     lines.push_back("activation of '" + std::string(n.name.view()) +
                     "': " + std::string(activation_name(n.activation)));
