@@ -48,7 +48,7 @@ void check_places() {
     use(a.out, b.out, i);
   }
   for (std::size_t k = 0; k < plan.tasks.size(); ++k)
-    use(plan.tasks[k].logits, schedule.logits[k], nodes);
+    use(plan.tasks[k].output, schedule.outputs[k], nodes);
   int overlaps = 0;
   for (std::size_t i = 0; i < uses.size(); ++i) {
     for (std::size_t j = 0; j < i; ++j) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "espalier/exec/item_ranks.hpp"
 #include "espalier/sequences.hpp"
 #include "support/message_of.hpp"
 #include "support/parameter_values.hpp"
