@@ -17,6 +17,7 @@
 #include "common/experiment.hpp"
 #include "common/find_data.hpp"
 #include "common/sharing.hpp"
+#include "espalier/data/gzip.hpp"
 #include "espalier/exec/predict.hpp"
 #include "espalier/sequences.hpp"
 

@@ -33,6 +33,7 @@ namespace {
   t.balance = o.weights.empty() ? esp::make_balance(o.balance) : esp::FixedWeights{o.weights};
   if (o.precision == "bf16") t.precision = esp::Precision::Bf16;
   t.handle_interrupts = true;
+  if (example.adapt) example.adapt(t);
   return t;
 }
 
@@ -103,6 +104,7 @@ int train_one(const Example& example, const Options& o, const NamedModel& model,
   }
 
   esp::PlanTrainer trainer = trainer_of(model, o, options);
+  if (example.before) example.before(trainer);
   const esp::FitResult fit = trainer.fit(splits[0], splits[1]);
   if (fit.interrupted) {
     if (o.checkpoint.empty())
@@ -215,6 +217,7 @@ int compare(const Example& example, const Options& o, const std::vector<NamedMod
         esp::TrainerOptions options = trainer_options(example, o, seed);
         if (!o.compare_balances.empty()) options.balance = esp::make_balance(balance);
         esp::PlanTrainer trainer = trainer_of(model, o, options);
+        if (example.before) example.before(trainer);
         const esp::FitResult fit = trainer.fit(splits[0], splits[1]);
         if (fit.interrupted) {
           std::cerr << "interrupted; --resume goes on from " << (folder / "runs.jsonl").string()

@@ -59,6 +59,9 @@ struct Example {
   /// The columns that identify a row; they precede its predictions.
   std::vector<std::string> ids{};
   std::string baselines_are = "the best constant";
+  /// Called with the options of each training, and with its trainer before that.
+  std::function<void(esp::TrainerOptions&)> adapt{};
+  std::function<void(esp::PlanTrainer&)> before{};
   /// Called after one model was trained and tested.
   std::function<void(esp::PlanTrainer&, const Splits&)> after{};
 };

@@ -41,6 +41,12 @@ class Features {
   /// changed.
   void fit(const Dataset& train);
 
+  /// Sets the tokenizer of a Text input, before fit(). Throws ConfigError if there is no such
+  /// input.
+  void set_tokenizer(std::string_view field, std::shared_ptr<const TextTokenizer> tokenizer) {
+    vocabularies_.set_tokenizer(field, std::move(tokenizer));
+  }
+
   /// Learns the label means by key (inputs with Folds) again, from this training split; everything
   /// else stays unchanged.
   void learn_targets(const Dataset& train);

@@ -70,6 +70,7 @@ ESPALIER_INLINE void Features::fit(const Dataset& train) {
   state.labels = features_detail::learn_labels(schema_, train, weight_column_);
   require_history(train.table());
   state.vocabularies = vocabularies_.learn(train);
+  state.tokenizers = vocabularies_.tokenizer_settings();
   auto targets = std::make_shared<TargetEncoding>(targets_);
   const Columns made = targets->learn(train);
   state.edges = vocabularies_.learn_edges(train, made);
@@ -167,6 +168,7 @@ ESPALIER_COLD ESPALIER_INLINE void Features::restore(FeaturesState state) {
   features_detail::Vocabularies vocabularies = vocabularies_;
   numbers.take(state);
   vocabularies.index(state.vocabularies, state.edges, state.keyed);
+  vocabularies.restore_tokenizers(state.vocabularies, state.tokenizers);
   numbers_ = std::move(numbers);
   vocabularies_ = std::move(vocabularies);
   state_ = std::move(state);

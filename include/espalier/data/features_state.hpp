@@ -38,6 +38,8 @@ struct FeaturesState {
   /// Means over the training split; null if the model has none. Saved as tensors.
   std::shared_ptr<const TargetEncoding> targets{};
   std::vector<LabelState> labels{};  ///< per task; empty in files saved before labels had a state
+  /// Per vocabulary: the settings of the tokenizer of a text; empty if there are no texts.
+  std::vector<std::string> tokenizers{};
   /// Categories are category keys (category_key.hpp). False for files saved before keys existed,
   /// whose values are as written.
   bool keyed = true;

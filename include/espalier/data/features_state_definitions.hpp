@@ -102,6 +102,8 @@ ESPALIER_COLD ESPALIER_INLINE Json to_json(const FeaturesState& state) {
     made.set("edges", Json::array(std::move(edges)));
   }
   if (!labels.empty()) made.set("labels", Json::array(std::move(labels)));
+  if (!state.tokenizers.empty())
+    made.set("tokenizers", features_detail::texts_to_json(state.tokenizers));
   if (state.keyed) made.set("keys", 2);
   return made;
 }
@@ -130,6 +132,8 @@ ESPALIER_COLD ESPALIER_INLINE FeaturesState features_from_json(const Json& json)
     for (const Json& label : labels->items())
       state.labels.push_back(features_detail::label_from_json(label));
   }
+  if (const Json* tokenizers = json.find("tokenizers"))
+    state.tokenizers = features_detail::texts_from_json(*tokenizers);
   const Json* const keys = json.find("keys");
   if (keys != nullptr && keys->as_integer() != 2) {
     throw_error<DataError>({"features: keys by rule ", keys->dump(), ", expected 2"});

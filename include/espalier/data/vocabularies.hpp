@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -43,6 +44,14 @@ class Vocabularies {
   /// `made` or in the table. Throws DataError.
   [[nodiscard]] std::vector<std::vector<double>> learn_edges(const Dataset& train,
                                                              const Columns& made) const;
+
+  /// Sets the tokenizer of a text. Throws ConfigError if there is no such text.
+  void set_tokenizer(std::string_view field, std::shared_ptr<const TextTokenizer> tokenizer);
+  /// Per vocabulary: the settings of its tokenizer; empty if there are no texts.
+  [[nodiscard]] std::vector<std::string> tokenizer_settings() const;
+  /// Makes the tokenizers of a saved model. Throws CheckpointError.
+  void restore_tokenizers(const std::vector<std::vector<std::string>>& values,
+                          const std::vector<std::string>& settings);
 
   /// Takes over what was learnt. `keyed`: categories are their category keys. Throws
   /// CheckpointError if a vocabulary has a value twice, or edges are not finite and ascending.
@@ -118,6 +127,7 @@ class Vocabularies {
   bool keyed_ = true;
   std::vector<Dictionary> lookup_;          ///< per table; empty for hashed and bucket fields
   std::vector<std::vector<double>> edges_;  ///< per table; empty unless it is of a bucket field
+  std::vector<std::shared_ptr<const TextTokenizer>> tokenizers_;  ///< per table; of texts
 };
 
 }  // namespace espalier::features_detail

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -22,6 +23,7 @@
 #include "espalier/data/bucket_edges.hpp"
 #include "espalier/data/category_key.hpp"
 #include "espalier/data/number_column.hpp"
+#include "espalier/data/text_tokenizer.hpp"
 
 namespace espalier::features_detail {
 
@@ -35,6 +37,7 @@ ESPALIER_COLD ESPALIER_INLINE Vocabularies::Vocabularies(const Schema& schema)
   }
   lookup_.resize(tables_.size());
   edges_.resize(tables_.size());
+  tokenizers_.resize(tables_.size());
 }
 
 ESPALIER_INLINE std::vector<Index> Vocabularies::rows() const {
@@ -52,9 +55,49 @@ ESPALIER_INLINE std::vector<std::vector<std::string>> Vocabularies::learn(
     const Dataset& train) const {
   std::vector<std::vector<std::string>> learnt(tables_.size());
   for (std::size_t v = 0; v < tables_.size(); ++v) {
-    if (tables_[v]->kind == FieldKind::categorical) learnt[v] = learn_one(v, train);
+    if (tables_[v]->is_text()) {
+      if (!tokenizers_[v]) {
+        throw_error<ConfigError>({"text '", tables_[v]->name,
+                                  "' has no encoder: load_encoder(trainer, \"", tables_[v]->name,
+                                  "\", folder) reads one before fit()"});
+      }
+      learnt[v] = tokenizers_[v]->tokens();
+    } else if (tables_[v]->kind == FieldKind::categorical) {
+      learnt[v] = learn_one(v, train);
+    }
   }
   return learnt;
+}
+
+ESPALIER_COLD ESPALIER_INLINE void Vocabularies::set_tokenizer(
+    std::string_view field, std::shared_ptr<const TextTokenizer> tokenizer) {
+  for (std::size_t i = 0; i < fields_.size(); ++i) {
+    if (fields_[i].name != field || !fields_[i].is_text()) continue;
+    tokenizers_[table_of_[i]] = std::move(tokenizer);
+    return;
+  }
+  throw_error<ConfigError>({"no text '", field, "' among the inputs of the model"});
+}
+
+ESPALIER_COLD ESPALIER_INLINE std::vector<std::string> Vocabularies::tokenizer_settings() const {
+  std::vector<std::string> settings;
+  for (std::size_t v = 0; v < tables_.size(); ++v) {
+    if (!tokenizers_[v]) continue;
+    settings.resize(tables_.size());
+    settings[v] = tokenizers_[v]->settings();
+  }
+  return settings;
+}
+
+ESPALIER_COLD ESPALIER_INLINE void Vocabularies::restore_tokenizers(
+    const std::vector<std::vector<std::string>>& values, const std::vector<std::string>& settings) {
+  for (std::size_t v = 0; v < tables_.size(); ++v) {
+    const FieldInfo& f = *tables_[v];
+    if (!f.is_text()) continue;
+    if (settings.size() != tables_.size())
+      throw_error<CheckpointError>({"features: no tokenizer of text '", f.name, "'"});
+    tokenizers_[v] = f.restore_tokenizer(values[v], settings[v]);
+  }
 }
 
 ESPALIER_INLINE std::vector<std::vector<double>> Vocabularies::learn_edges(
@@ -109,6 +152,11 @@ ESPALIER_INLINE std::optional<Unseen> Vocabularies::add_ids(std::size_t field, b
                                                             std::string_view text,
                                                             std::vector<std::int32_t>& ids) const {
   const FieldInfo& f = fields_[field];
+  if (f.is_text()) {
+    if (!present || text.empty()) return Unseen::missing;
+    tokenizers_[table_of_[field]]->append(text, static_cast<std::size_t>(f.most_values), ids);
+    return std::nullopt;
+  }
   const Dictionary& lookup = lookup_[table_of_[field]];
   bool unknown = false, empty = true;
   const auto add = [&](std::string_view value) {

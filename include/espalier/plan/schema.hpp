@@ -4,12 +4,19 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "espalier/core/config.hpp"
 
 namespace espalier {
+
+class TextTokenizer;
+using RestoreTokenizer = std::shared_ptr<const TextTokenizer> (*)(
+    const std::vector<std::string>& tokens, const std::string& settings);
 
 enum class FieldKind : std::uint8_t {
   /// `width` number columns: `column` if width is 1, else `column_0` … `column_{width−1}`.
@@ -94,7 +101,10 @@ struct FieldInfo {
   Pool pool = Pool::none;    ///< none: one value per sample; else several, split at `separator`
   char separator = '|';
   int most_values = 0;  ///< of a sequence: it has the last values of a cell, at most so many
+  /// Of a text, whose values are tokens: makes the tokenizer of a saved model again.
+  RestoreTokenizer restore_tokenizer = nullptr;
 
+  [[nodiscard]] constexpr bool is_text() const { return restore_tokenizer != nullptr; }
   [[nodiscard]] constexpr bool is_numeric() const { return kind == FieldKind::numeric; }
   /// Returns whether the field reads number columns.
   [[nodiscard]] constexpr bool reads_numbers() const {

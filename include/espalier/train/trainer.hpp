@@ -2,6 +2,7 @@
 // `Trainer<Model>`: training epochs, validation, early stopping; evaluation; saving.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -74,6 +75,12 @@ class PlanTrainer {
   /// Loads the weights, vocabularies and normalization of a saved model; fit() then continues from
   /// them (fine-tuning). Throws IoError and CheckpointError, and then changes nothing.
   void load(const std::string& path);
+
+  /// For a Text input: sets its tokenizer, and what the first fit() calls to fill in the weights of
+  /// its encoder. Called by load_encoder(). Throws ConfigError if there is no such input, or if the
+  /// trainer has weights already.
+  void start_text(std::string_view field, std::shared_ptr<const TextTokenizer> tokenizer,
+                  std::function<void(Parameters<float>&)> fill);
 
   [[nodiscard]] const PlanView& plan() const { return program_.plan; }
   [[nodiscard]] const TrainerOptions& options() const { return options_; }
@@ -149,6 +156,7 @@ class PlanTrainer {
   Evaluate evaluate_;
   MakeExecutor make_;
   Monitor monitor_;
+  std::vector<std::function<void(Parameters<float>&)>> starts_;  ///< of encoders
   Features features_;
   std::vector<double> base_weights_;  ///< weights of the tasks in the plan
   std::unique_ptr<ExecutorInterface> executor_;

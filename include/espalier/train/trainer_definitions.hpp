@@ -95,6 +95,7 @@ ESPALIER_COLD ESPALIER_INLINE FitResult PlanTrainer::fit(const Dataset& train,
     if (anew) {
       initialize(program_.plan, options_.seed, fresh->parameters());
       start_heads(program_, splits.train, fresh->parameters().dense.span());
+      for (const auto& fill : starts_) fill(fresh->parameters());
     }
     if (!resumed && executor_) fresh->parameters().copy_from(executor_->parameters());
     fresh->changed();
@@ -159,6 +160,15 @@ ESPALIER_COLD ESPALIER_INLINE Report PlanTrainer::evaluate(const Dataset& data,
   const EncodedData encoded = features_.encode(data);
   return report_of(program_.plan, encoded, espalier::predict(*executor_, encoded), options,
                    grouping(), evaluate_);
+}
+
+ESPALIER_COLD ESPALIER_INLINE void PlanTrainer::start_text(
+    std::string_view field, std::shared_ptr<const TextTokenizer> tokenizer,
+    std::function<void(Parameters<float>&)> fill) {
+  if (executor_)
+    throw ConfigError("an encoder is loaded before the first fit() or load(), not after");
+  features_.set_tokenizer(field, std::move(tokenizer));
+  starts_.push_back(std::move(fill));
 }
 
 ESPALIER_INLINE Predictions PlanTrainer::predict(const Dataset& data) {
