@@ -7,3 +7,4 @@
 #include "espalier/exec/task_gradients.hpp"
 #include "espalier/model/encoder_checkpoint.hpp"
 #include "espalier/text/tokenizer_file.hpp"
+#include "espalier/train/load_encoder.hpp"

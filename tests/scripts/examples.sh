@@ -26,7 +26,7 @@ refuses() {
   grep -qF -- "$text" err || fail "$* said '$(cat err)', expected '$text'"
 }
 
-for program in quickstart short_video census_income adult movielens; do
+for program in quickstart short_video census_income adult movielens next_item; do
   "$bin/$program" --help >out
   for option in --data --model --balance --epochs --batch-size --learning-rate --seed --threads --checkpoint --json; do
     grep -q -- "$option" out || fail "$program --help does not list $option"
@@ -80,6 +80,12 @@ ratings >films/ratings.csv
 tail -n 1 out | grep -q '^{"example":"movielens","model":"shared","balance":"equal","precision":"fp32","device":"cpu","seed":1,"epochs":2,.*"train_samples_per_second":.*"tasks":{"watched":{"auc":' ||
   fail "the JSON line is $(tail -n 1 out)"
 mv out first
+"$bin/next_item" --data films --epochs 2 --ranks ranks.csv --log log --quiet --json >out 2>err </dev/null || fail "$(cat err)"
+tail -n 1 out | grep -q '"tasks":{"next":{"ndcg@10":.*"baseline":{"popularity":{"ndcg@10":.*"item_knn":' || fail "the JSON line is $(tail -n 1 out)"
+[ "$(head -n 1 ranks.csv)" = userId,model,popularity,item_knn ] || fail "ranks of other columns: $(head -n 1 ranks.csv)"
+[ "$(wc -l <ranks.csv)" = 13 ] || fail "ranks of $(wc -l <ranks.csv) lines"
+refuses "--encoder is required" "$bin/language"
+refuses "nowhere" "$bin/language" --encoder nowhere --data nowhere
 for file in model.safetensors log/history.jsonl log/curves.svg log/calibration.svg log/confusion.svg log/importance.svg; do [ -s "$file" ] || fail "no $file"; done
 [ "$(head -n 1 p.csv)" = userId,movieId,watched,liked,rating ] || fail "predictions of other columns: $(head -n 1 p.csv)"
 [ "$(grep -c '^[0-9]*,[0-9]*,0\.[0-9e-]*,0\.[0-9e-]*,-*[0-9.e-]*$' p.csv)" = $(($(wc -l <p.csv) - 1)) ] || fail "predictions: $(head p.csv)"
