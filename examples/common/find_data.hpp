@@ -52,10 +52,13 @@ inline std::optional<std::string> find_file(const std::filesystem::path& folder,
 
 /// The folder of data set `name` that has one of `files` (or that file + .gz), possibly in one of
 /// its `layouts` (sub-folders of the publisher's archive). Returns nullopt if it is not found.
-/// Throws espalier::ConfigError if --data was given but does not have it.
-inline std::optional<std::filesystem::path> find_data(
-    const std::string& given, const std::string& name, const std::vector<std::string>& files,
-    const std::vector<std::string>& layouts = {}) {
+/// Throws espalier::ConfigError if --data was given but does not have it; `where_from` ends its
+/// message, for data that scripts/fetch-data does not know.
+inline std::optional<std::filesystem::path> find_data(const std::string& given,
+                                                      const std::string& name,
+                                                      const std::vector<std::string>& files,
+                                                      const std::vector<std::string>& layouts = {},
+                                                      const std::string& where_from = {}) {
   std::vector<std::string> places{name, ""};
   places.insert(places.end(), layouts.begin(), layouts.end());
   for (const std::filesystem::path& folder : data_folders(given)) {
@@ -67,8 +70,11 @@ inline std::optional<std::filesystem::path> find_data(
   }
   if (!given.empty()) {
     throw espalier::ConfigError("--data " + given + ": no " + files[0] + " there nor in " + given +
-                                "/" + name + "; scripts/fetch-data " + name +
-                                " downloads it to where it is found without --data");
+                                "/" + name + "; " +
+                                (where_from.empty() ? "scripts/fetch-data " + name +
+                                                          " downloads it to where it is found "
+                                                          "without --data"
+                                                    : where_from));
   }
   return std::nullopt;
 }
