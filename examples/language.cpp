@@ -45,7 +45,7 @@ using NoLayers = esp::Layers<>;
 
 /// A data set: its folder and file, models, and how its rows are read and split.
 struct Topic {
-  std::string name, file;
+  std::string name, file, where_from;
   std::vector<examples::NamedModel> (*models)();
   examples::Splits (*read)(const std::string& path);
 };
@@ -116,8 +116,12 @@ examples::Splits read_reviews(const std::string& path) {
 
 const std::vector<Topic>& topics() {
   static const std::vector<Topic> all{
-      {"clinc150", "clinc150.csv", question_models, read_questions},
-      {"womens-clothing", "womens_clothing_reviews.csv", review_models, read_reviews}};
+      {"clinc150", "clinc150.csv",
+       "it is made of data_full.json and domains.json of github.com/clinc/oos-eval: columns text, "
+       "intent, domain, split",
+       question_models, read_questions},
+      {"womens-clothing", "womens_clothing_reviews.csv",
+       "Kaggle has it: nicapotato/womens-ecommerce-clothing-reviews", review_models, read_reviews}};
   return all;
 }
 
@@ -180,9 +184,9 @@ int main(int argc, char** argv) {
       .load =
           [&](const examples::Options& o) {
             const bool named = o.data == topic->name;
-            const auto folder = examples::find_or_fetch(named ? "" : o.data, topic->name,
-                                                        {topic->file}, {}, o.download);
-            if (!folder) throw esp::IoError(topic->name + " is not here; --data names its folder");
+            const auto folder = examples::find_data(named ? "" : o.data, topic->name, {topic->file},
+                                                    {}, topic->where_from);
+            if (!folder) throw esp::IoError(topic->name + " is not here; " + topic->where_from);
             return topic->read(*examples::find_file(*folder, topic->file));
           },
       .ids = {},
