@@ -3,6 +3,7 @@
 #define ESPALIER_COMPILING_LIBRARY
 #include "espalier/espalier.hpp"
 #include "espalier/data/past_items.hpp"
+#include "espalier/deploy/next_items.hpp"
 #include "espalier/exec/make_balance.hpp"
 #include "espalier/exec/task_gradients.hpp"
 #include "espalier/model/encoder_checkpoint.hpp"

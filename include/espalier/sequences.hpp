@@ -19,6 +19,7 @@
 #include "espalier/kernels/cpu/steps.hpp"
 #include "espalier/kernels/cpu/target_attention.hpp"
 #include "espalier/losses/next_item.hpp"
+#include "espalier/ops/add_to_loss.hpp"
 #include "espalier/ops/attention.hpp"
 #include "espalier/ops/item_softmax.hpp"
 #include "espalier/ops/positions.hpp"

@@ -197,3 +197,47 @@ TEST_CASE("item_ranks: by product, ties by row, against sorting") {
     CHECK(static_cast<double>(of_others[j]) == other);
   }
 }
+
+TEST_CASE("NextItem: runs with checkpoints resume, and do not with other drawn items") {
+  const espalier_test::TemporaryFolder folder;
+  esp::TrainerOptions o = options();
+  o.epochs = 2;
+  o.checkpoint = folder / "m.safetensors";
+  esp::Trainer<SampledSasrec> trainer(o);
+  trainer.fit(walks(200, 1), walks(50, 2));
+  o.resume = true;
+  esp::Trainer<SampledSasrec> again(o);
+  CHECK(again.fit(walks(200, 1), walks(50, 2)).epochs == 2);
+  esp::Trainer<Sasrec> other(o);
+  CHECK(message_of([&] { other.fit(walks(200, 1), walks(50, 2)); }).find("drawn items") !=
+        std::string::npos);
+}
+
+TEST_CASE("NextItem: NewItems leaves out what the row's sequences have") {
+  using Age = esp::Numeric<"age">;
+  struct New : esp::MultiTaskModel<
+                   esp::Inputs<Age, esp::Categorical<"tag", 4>, esp::Sequence<Seen>>,
+                   esp::SharedBottom<esp::MlpOf<esp::Activation::tanh, 16>>,
+                   esp::Task<"next", esp::NextItem<"seen", esp::NewItems{}>, esp::Label<"item">>> {
+  };
+  struct Any
+      : esp::MultiTaskModel<esp::Inputs<Age, esp::Categorical<"tag", 4>, esp::Sequence<Seen>>,
+                            esp::SharedBottom<esp::MlpOf<esp::Activation::tanh, 16>>,
+                            esp::Task<"next", esp::NextItem<"seen">, esp::Label<"item">>> {};
+  const auto with_more = [](std::uint64_t seed) {
+    esp::Table table = walks(200, seed).table();
+    table.add("age", std::vector<double>(200, 1.0));
+    table.add("tag", std::vector<std::string>(200, "t"));
+    return esp::Dataset(std::move(table));
+  };
+  esp::TrainerOptions o = options();
+  o.epochs = 1;
+  esp::Trainer<New> of_new(o);
+  esp::Trainer<Any> of_any(o);
+  of_new.fit(with_more(1));
+  of_any.fit(with_more(1));
+  // The same training; ranks without the items of the row are better.
+  CHECK(values_of(of_new.parameters()) == values_of(of_any.parameters()));
+  CHECK(of_new.evaluate(with_more(2)).value("next", "mrr") >
+        of_any.evaluate(with_more(2)).value("next", "mrr"));
+}

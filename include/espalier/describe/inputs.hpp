@@ -46,7 +46,8 @@ constexpr bool tables_agree(std::span<const FieldInfo> fields) {
     if (a.is_numeric()) continue;
     for (const FieldInfo& b : fields) {
       if (!b.is_numeric() && same_text(a.table, b.table) &&
-          (a.width != b.width || a.kind != b.kind || a.buckets != b.buckets)) {
+          (a.width != b.width || a.kind != b.kind || a.buckets != b.buckets ||
+           a.is_text() != b.is_text())) {
         return false;
       }
     }

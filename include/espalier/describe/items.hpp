@@ -35,6 +35,21 @@ struct DrawnItems {
   }
 };
 
+struct NextStepAhead {
+  template <bool Holds, Where At>
+  static constexpr void say() {
+    static_assert(Holds,
+                  "espalier: NextStep predicts what a layer before it has seen: use a Causal "
+                  "Transformer or Hstu, or a Gru or an Lstm that reads from the first step");
+  }
+};
+struct NextStepSource {
+  template <bool Holds, Where At>
+  static constexpr void say() {
+    static_assert(Holds, "espalier: NextStep predicts values of a Categorical, not hashed ones");
+  }
+};
+
 /// Items drawn by a training step; 0: all are compared.
 template <auto... Options>
 constexpr int draws_of() {
@@ -73,7 +88,7 @@ constexpr Block item_softmax(Builder& b, Block in, int table, int draws) {
   node.table = table;
   node.scores_rows = true;
   node.draws = draws;
-  node.loss = 0;  // MultiTaskModel sets the task
+  node.loss = in.steps.vary() ? -1 : 0;  // MultiTaskModel sets the task of a head
   node.cache = b.block(in.rows + 1, in.steps);
   node.out = b.block(1, in.steps);
   b.add_lookup(node);
@@ -83,7 +98,7 @@ constexpr Block item_softmax(Builder& b, Block in, int table, int draws) {
 /// The end of the tower of a task whose loss is NextItem.
 template <FixedString Table, auto... Options>
 struct ItemHead {
-  using Operations = TypeList<ops::ItemSoftmax, ItemTable, DrawnItems>;
+  using Operations = TypeList<ops::ItemSoftmax, ItemTable, DrawnItems, ItemHeadLast>;
   static constexpr int width(int) { return 1; }
 
   template <class Builder>
@@ -116,7 +131,8 @@ struct NextStep {
                 "espalier: the options of NextStep are Weight{...} and Sampled{...}");
   static constexpr double weight =
       detail::TaskOptions<Weight{}, Layers<>, void, Options...>::weight.value;
-  using Operations = TypeList<ops::ItemSoftmax, ops::PoolSteps, ops::AddToLoss, detail::DrawnItems>;
+  using Operations = TypeList<ops::ItemSoftmax, ops::PoolSteps, ops::AddToLoss, detail::DrawnItems,
+                              detail::NextStepAhead, detail::NextStepSource>;
 
   template <class Builder>
   static constexpr void fold(Builder& b, Block steps, int table) {
@@ -128,6 +144,7 @@ struct NextStep {
     Node add;
     add.in = b.template emit<ops::PoolSteps>(pool);
     add.loss_weight = weight;
+    add.loss = b.owner();  // of inputs that all tasks share: an equal share for each
     b.template emit<ops::AddToLoss>(add);
   }
 };

@@ -67,12 +67,15 @@ struct Arranged {
       is_field = is_field || (f.kind == FieldKind::categorical &&
                               f.table == labels[static_cast<std::size_t>(task)].table);
     b.template require<ItemTable>(is_field);
+    bool found = b.nodes.size() == 0;  // the first pass knows no nodes
     for (Node& node : b.nodes) {
       if (!node.scores_rows || node.out.base != info.logits.base) continue;
       node.loss = task;
       info.output = node.in;
       info.outputs = node.in.rows;
+      found = true;
     }
+    b.template require<ItemHeadLast>(found);
   }
 
   /// Folds the towers and heads, by the sharing architecture's own `fold_towers<Tasks...>(b, in)`

@@ -225,7 +225,15 @@ struct Sequence {
     const auto path = b.scope("sequence");
     const auto field = b.scope(info().name);
     b.template require<detail::SequenceOrder>(detail::in_order<Parts...>());
+    const int first = b.sizes.nodes;
     const Block encoded = Encoder::fold(b, steps);
+    if constexpr (detail::PredictsSteps<Next>) {
+      bool ahead = false;
+      for (int i = first; i < b.sizes.nodes && b.nodes.size() > 0; ++i)
+        ahead = ahead || b.nodes[static_cast<std::size_t>(i)].looks_ahead;
+      b.template require<detail::NextStepAhead>(!ahead);
+      b.template require<detail::NextStepSource>(info().kind == FieldKind::categorical);
+    }
     Next::fold(b, encoded, table);
     Pooling::fold(b, encoded, to, out);
   }

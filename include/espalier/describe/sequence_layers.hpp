@@ -54,6 +54,7 @@ template <class Builder>
 constexpr void set_attention(Builder& b, const SequenceOptions& o, Node& node) {
   node.groups = o.heads;
   node.causal = o.causal;
+  node.looks_ahead = !o.causal;
   if (!o.relative) return;
   node.distances = o.distances;
   const auto buckets = static_cast<int>(DistanceBuckets{o.distances, o.causal}.count());
@@ -183,7 +184,7 @@ constexpr Block recurrent(Builder& b, Block x, bool from_last, Block out) {
   node.parameters[0] = b.tensor("weight", Gates * out.rows, out.rows, Init::pytorch);
   b.align();
   node.parameters[1] = b.tensor("bias", Gates * out.rows, 0, Init::zeros);
-  node.from_last = from_last;
+  node.from_last = node.looks_ahead = from_last;
   node.cache = b.block(Op::cache_rows(out.rows), x.steps);
   node.room = b.block(Op::room_rows(out.rows), 1);
   node.out = out;

@@ -72,6 +72,15 @@ struct ItemTable {
   }
 };
 
+struct ItemHeadLast {
+  template <bool Holds, Where At>
+  static constexpr void say() {
+    static_assert(Holds,
+                  "espalier: a task with NextItem ends in its tower: this way to share adds to the "
+                  "result, which is no logit");
+  }
+};
+
 /// For a part about which the compiler has already complained: asserts nothing.
 struct Said {
   template <bool Holds, Where At>

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -52,9 +53,12 @@ namespace espalier {
         }
       }
       Index before = 0;
-      for (Index i = 0; i < items; ++i)
+      bool numbers = true;
+      for (Index i = 0; i < items; ++i) {
         before += score[i] > score[own] || (i < own && score[i] == score[own]) ? 1 : 0;
-      rank = static_cast<float>(before + 1);
+        numbers = numbers && score[i] == score[i];
+      }
+      rank = numbers ? static_cast<float>(before + 1) : std::nanf("");
     }
   }
   return ranks;

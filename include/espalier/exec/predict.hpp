@@ -39,14 +39,12 @@ ESPALIER_COLD inline void add_ranks(ExecutorInterface& executor, const EncodedDa
       if (label.new_items && f.pool == Pool::sequence && f.table == label.table)
         without.push_back({ids.ids.data(), ids.offsets.data()});
     }
-    for (const Node& n : plan.nodes) {
-      if (!n.scores_rows || n.out.base != task.logits.base) continue;
-      const auto table = static_cast<std::size_t>(n.table);
-      const Parameters<float>& parameters = executor.parameters();
-      p.ranks[k] =
-          item_ranks({p.values[k].data(), task.outputs, data.size(), task.outputs}, data.label(k),
-                     parameters.tables[table].data(), parameters.table_rows[table], without);
-    }
+    const Node* const node = item_node(plan, task);
+    const auto table = static_cast<std::size_t>(node->table);
+    const Parameters<float>& parameters = executor.parameters();
+    p.ranks[k] =
+        item_ranks({p.values[k].data(), task.outputs, data.size(), task.outputs}, data.label(k),
+                   parameters.tables[table].data(), parameters.table_rows[table], without);
   }
 }
 

@@ -39,7 +39,7 @@ class SparseGradients {
 
   SparseGradients() = default;
 
-  /// `operations`: one per node; of nodes that score all rows of a table.
+  /// `operations`: one per node; needed if a node scores all rows of a table.
   ESPALIER_COLD SparseGradients(const PlanView& plan, const std::vector<Index>& table_rows,
                                 Index batch_capacity,
                                 std::span<const OperationFunctions<T, Cpu>> operations = {})

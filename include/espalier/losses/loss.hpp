@@ -83,6 +83,10 @@ concept VectorLossOf = EvaluatesVector<L, T> && PredictsVector<L, T>;
 /// on z − y alone: labels may then be shifted and scaled, and are standardised unless a task's
 /// Label says otherwise. If it has constants in the unit of the label, `evaluate` takes that unit,
 /// the number that labels were divided by, after the gradient, as in Huber.
+///
+/// A loss may end its task's tower itself, in place of a Dense with `outputs` values: a member type
+/// Head, a layer whose output has `outputs` values. Predictions are then the input of Head. See
+/// NextItem.
 template <class L>
 concept ScalarLoss = detail::LossHasName<L> && detail::LossHasLabel<L> && detail::HasOneOutput<L> &&
     detail::ScalarLossOf<L, float> && detail::ScalarLossOf<L, double>;

@@ -62,6 +62,9 @@ ESPALIER_COLD ESPALIER_INLINE std::string describe_field(const FieldInfo& f) {
     for (const double edge : f.edges) text += " " + Json(edge).dump();
     return text + " × " + std::to_string(f.width) + source;
   }
+  if (f.is_text())
+    return "text × " + std::to_string(f.width) + ", at most " + std::to_string(f.most_values) +
+           " tokens" + source;
   text = f.kind == FieldKind::hashed ? "hashed to " + std::to_string(f.buckets) : "categorical";
   text += " × " + std::to_string(f.width) + ", table '" + std::string(f.table) + "'";
   if (f.min_count > 1) text += ", at least " + std::to_string(f.min_count) + " times";
@@ -115,6 +118,8 @@ ESPALIER_COLD ESPALIER_INLINE std::vector<std::string> describe_plan(const PlanV
   for (const Node& n : plan.nodes) {
     if (n.in.steps.vary() || n.out.steps.vary())
       lines.push_back("steps of '" + std::string(n.name.view()) + "': " + describe_steps(n));
+    else if (n.epsilon != 0 && n.epsilon != 1e-5)  // files made before others existed have 1e-5
+      lines.push_back("epsilon of '" + std::string(n.name.view()) + "': " + decimal(n.epsilon, 6));
     if (n.activation == Activation::identity) continue;
     lines.push_back("activation of '" + std::string(n.name.view()) +
                     "': " + std::string(activation_name(n.activation)));

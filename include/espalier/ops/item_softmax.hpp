@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Operations of losses over all items of a table: the next item of a sample, or of each step.
+// The loss of predicting an item of a table: the next one of a sample, or of each step.
 #pragma once
 
 #include <cstdint>
@@ -90,63 +90,6 @@ struct ItemSoftmax {
   [[nodiscard]] static cpu::ItemTargets<typename C::Scalar> targets(const Node& n, const C& c) {
     if (!n.in.steps.vary()) return cpu::ItemTargets<typename C::Scalar>(c.labels(n.loss));
     return {c.batch->ids[static_cast<std::size_t>(n.in.steps.field)].ids, c.segments(n.in.steps)};
-  }
-};
-
-/// An auxiliary loss: loss_weight · x, one value a sample, in the loss of task `loss`, or, if that
-/// is −1, an equal share of it in the loss of each task.
-struct AddToLoss {
-  static constexpr std::string_view name = "add_to_loss";
-
-  struct Shape {
-    static constexpr bool holds(const Node& n) { return n.in.is(1, 1); }
-    template <bool Holds, Where At>
-    static constexpr void say() {
-      static_assert(Holds, "espalier: AddToLoss takes one value of each sample");
-    }
-  };
-
-  static constexpr void keep_task(Node& n, int task, int tasks) {
-    if (n.loss >= 0) return;
-    n.loss_weight /= tasks;
-    n.loss = task;
-  }
-
-  template <class C>
-  static void forward(const Node& n, const C& c) {
-    if (c.auxiliary == nullptr) return;
-    const auto x = c.value(n.in);
-    const auto* const weights = c.sample_weights();
-    double sum = 0;
-    for (Index j = 0; j < x.cols; ++j)
-      sum += (weights == nullptr ? 1.0 : static_cast<double>(weights[j])) *
-             static_cast<double>(x(0, j));
-    each_loss(n, c,
-              [&](int task, double share) { c.auxiliary[task] += share * n.loss_weight * sum; });
-  }
-
-  template <class C>
-  static void backward(const Node& n, const C& c) {
-    using T = typename C::Scalar;
-    double scale = 0;
-    each_loss(n, c, [&](int task, double share) { scale += share * c.auxiliary_scale(task); });
-    const auto factor = static_cast<T>(n.loss_weight * scale);
-    const auto* const weights = c.sample_weights();
-    const View<T> d = c.gradient(n.in);
-    for (Index j = 0; j < d.cols; ++j) {
-      const T value = weights == nullptr ? factor : factor * weights[j];
-      d(0, j) = n.accumulate_in ? d(0, j) + value : value;
-    }
-  }
-
-  static constexpr Cost cost(const Node&) { return {1, 1, 8}; }
-
- private:
-  template <class C, class Visit>
-  static void each_loss(const Node& n, const C& c, Visit visit) {
-    const int tasks = static_cast<int>(c.batch->labels.cols);
-    if (n.loss >= 0) return visit(n.loss, 1.0);
-    for (int k = 0; k < tasks; ++k) visit(k, 1.0 / tasks);
   }
 };
 

@@ -43,7 +43,8 @@ template <class Words>
 /// Whether a path starts at the node. Reduces a term for several tasks' gates to the task's part.
 [[nodiscard]] inline bool begins(Node& node, const OperationTraits& traits,
                                  const AuxiliaryLosses& from, std::size_t tasks) {
-  if (traits.keep_task == nullptr) return from.task >= 0 && node.loss == from.task;
+  if (traits.keep_task == nullptr)
+    return from.task >= 0 && node.loss == from.task && !node.scores_rows;
   if (!from.loads) return false;
   if (from.task < 0) return true;
   traits.keep_task(node, from.task, static_cast<int>(tasks));

@@ -155,7 +155,8 @@ struct Node {
   int lookup_base = 0;
   /// True: the node scores all rows of its table, and stores what item_row_gradients() needs.
   bool scores_rows = false;
-  int draws = 0;  ///< rows that a training step scores; 0: all
+  int draws = 0;             ///< rows that a training step scores; 0: all
+  bool looks_ahead = false;  ///< the output of a step depends on later ones
   Pool pool = Pool::none;
   SegmentPool pool_steps = SegmentPool::mean;
   bool from_last = false;  ///< steps are counted, or processed, from a sample's last one
@@ -266,6 +267,15 @@ struct PlanView {
   PlanSizes sizes;
   Schema schema;
 };
+
+/// The node that computes the loss of a task whose labels are items; null for other tasks.
+[[nodiscard]] constexpr const Node* item_node(const PlanView& plan, const TaskInfo& task) {
+  for (const Node& node : plan.nodes) {
+    if (task.label == LabelKind::item && node.scores_rows && node.out.base == task.logits.base)
+      return &node;
+  }
+  return nullptr;
+}
 
 /// Calls visit(index, tensor) for each tensor that the node reads.
 template <class Visit>

@@ -154,6 +154,10 @@ class Evaluation {
         float* to = of_part.values[k].data();
         for (const std::size_t row : part.rows)
           to = std::copy_n(predictions.values[k].data() + row * width, width, to);
+        if (k >= predictions.ranks.size() || predictions.ranks[k].empty()) continue;
+        of_part.ranks.resize(plan_.tasks.size());
+        for (const std::size_t row : part.rows)
+          of_part.ranks[k].push_back(predictions.ranks[k][row]);
       }
       made.push_back(report_of(plan_, part.data, of_part, part.options, true));
     }

@@ -144,8 +144,10 @@ namespace detail {
     if (by_loss) {
       text += ", weight " + number_text(plan.tasks[k].weight) + ", " +
               std::string(plan.tasks[k].loss) + " " +
-              loss_probe(of.program.losses[k], plan.tasks[k].label, plan.tasks[k].outputs);
+              loss_probe(of.program.losses[k], plan.tasks[k].label, plan.tasks[k].logits.rows);
     }
+    if (!label.table.empty()) text += ", items of '" + std::string(label.table) + "'";
+    if (label.new_items) text += ", new ones";
     read[std::string(plan.tasks[k].name)] = text;
   }
   return read;

@@ -37,6 +37,9 @@ struct Bert {
   using Operations =
       JoinUnique<typename Body::Operations, TypeList<ops::AddPositions, ops::LayerNorm>>;
   static constexpr int width(int in) { return in; }
+  static_assert(!options.causal && !options.rotary && !options.relative && !options.pre_norm,
+                "espalier: Bert has the options Depth, Width, Heads, FeedForward, SequenceDropout "
+                "and LayerNormEpsilon");
 
   template <class Builder>
   static constexpr Block fold(Builder& b, Block in, int position) {
@@ -72,6 +75,10 @@ struct TextSource {
 template <FixedString Name, class Encoder, class MostTokens = Length<128>,
           class Pooling = MeanOfSteps>
 struct Text : Sequence<detail::TextSource<Name, Encoder::options.width, MostTokens::tokens>,
-                       Encoder, Pooling> {};
+                       Encoder, Pooling> {
+  static_assert(detail::PoolsSteps<Pooling>,
+                "espalier: after a Text's Length stands how its tokens become one vector: "
+                "MeanOfSteps, FirstStep, ...");
+};
 
 }  // namespace espalier

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "espalier/core/config.hpp"
+#include "espalier/core/error.hpp"
 #include "espalier/core/json.hpp"
 
 namespace espalier {
@@ -49,9 +50,11 @@ ESPALIER_COLD ESPALIER_INLINE std::string WordPieceTokenizer::settings() const {
   made.set("unknown", name(word_piece_.unknown()));
   made.set("start", name(word_piece_.start()));
   made.set("separator", name(word_piece_.separator()));
+  made.set("vocabulary", static_cast<double>(word_piece_.vocabulary().size()));
   std::vector<Json> in_text;
   for (const SpecialToken& special : word_piece_.special_tokens())
-    in_text.emplace_back(special.text);
+    in_text.push_back(
+        Json::object().set("text", special.text).set("id", static_cast<double>(special.id)));
   made.set("in_text", Json::array(std::move(in_text)));
   return made.dump();
 }
@@ -66,14 +69,23 @@ ESPALIER_COLD ESPALIER_INLINE std::shared_ptr<const TextTokenizer> WordPieceToke
   o.strip_accents = json.at("strip_accents").as_bool();
   o.special_tokens_in_text = json.at("special_tokens_in_text").as_bool();
   o.max_word_characters = static_cast<std::size_t>(json.at("max_word_characters").as_integer());
-  TokenVocabulary vocabulary(tokens, "tokenizer of the model");
+  // Tokens behind the vocabulary are found as special ones only.
+  const std::int64_t size = json.at("vocabulary").as_integer();
+  if (size < 1 || size > static_cast<std::int64_t>(tokens.size()))
+    throw_error<DataError>({"tokenizer of the model: a vocabulary of ", static_cast<Index>(size),
+                            " tokens, expected 1 to ", tokens.size()});
+  TokenVocabulary vocabulary({tokens.begin(), tokens.begin() + static_cast<std::ptrdiff_t>(size)},
+                             "tokenizer of the model");
   SpecialTokens special;
   special.unknown = json.at("unknown").as_string();
   special.start = json.at("start").as_string();
   special.separator = json.at("separator").as_string();
-  for (const Json& text : json.at("in_text").items()) {
-    const std::int32_t id = vocabulary.find(text.as_string());
-    special.in_text.push_back({text.as_string(), id});
+  for (const Json& one : json.at("in_text").items()) {
+    const std::int64_t id = one.at("id").as_integer();
+    if (id < 0 || id >= static_cast<std::int64_t>(tokens.size()))
+      throw_error<DataError>({"tokenizer of the model: special token ", static_cast<Index>(id),
+                              ", expected one below ", tokens.size()});
+    special.in_text.push_back({one.at("text").as_string(), static_cast<std::int32_t>(id)});
   }
   return std::make_shared<const WordPieceTokenizer>(WordPiece(std::move(vocabulary), o, special));
 }

@@ -32,7 +32,8 @@ namespace espalier {
     for (const float v : data.label(k))
       y.push_back(data.label_scale(k).to_label(static_cast<double>(v)));
     const Values weights = data.weights;
-    const double mean = label.kind == LabelKind::classes ? undefined : label_mean(y, weights);
+    const bool named = label.kind == LabelKind::classes || label.kind == LabelKind::item;
+    const double mean = named ? undefined : label_mean(y, weights);
     TaskReport task{std::string(label.name), {}, 0, mean};
     for (std::size_t j = 0; j < y.size(); ++j)
       task.labelled += y[j] == y[j] && (data.weights.empty() || data.weights[j] > 0) ? 1 : 0;

@@ -96,6 +96,7 @@ ESPALIER_COLD inline void require_finite_losses(const Program<float, Cpu>& progr
       continue;
     }
     std::string value = decimal(train.label_scale(k).to_label(static_cast<double>(*first)), 6);
+    if (label.kind == LabelKind::item) value = "item " + value;
     if (label.kind == LabelKind::classes && !states[k].classes.empty()) {
       value = "'" + states[k].classes[static_cast<std::size_t>(*first)] + "'";
     }

@@ -67,11 +67,13 @@ template <class T, class Device>
     const std::string name = " of '" + std::string(task.name) + "': ";
     lines.push_back("weight" + name + number_text(task.weight));
     const std::string label = label_setting(program.plan.schema.labels[k]);
+    if (program.plan.schema.labels[k].new_items) lines.push_back("ranks" + name + "of new items");
     if (!label.empty()) lines.push_back("label" + name + label);
-    lines.push_back("loss" + name + loss_probe(program.losses[k], task.label, task.outputs));
+    lines.push_back("loss" + name + loss_probe(program.losses[k], task.label, task.logits.rows));
   }
   for (const Node& node : program.plan.nodes) {
     const std::string name = " of '" + std::string(node.name.view()) + "': ";
+    if (node.draws > 0) lines.push_back("drawn items" + name + std::to_string(node.draws));
     for (const double rate : {node.dropout_rate, node.epsilon, node.scale, node.loss_weight}) {
       if (rate != 0) lines.push_back("rate" + name + number_text(rate));
     }

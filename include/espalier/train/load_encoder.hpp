@@ -16,6 +16,8 @@ namespace espalier {
 /// difference, if the model's encoder has another shape.
 void copy_encoder(const EncoderCheckpoint& encoder, const PlanView& plan, std::string_view field,
                   Parameters<float>& parameters);
+/// Only throws as copy_encoder() does.
+void check_encoder(const EncoderCheckpoint& encoder, const PlanView& plan, std::string_view field);
 
 /// Reads tokenizer and weights of a folder as model hubs give them (config.json, model.safetensors,
 /// tokenizer.json or vocab.txt) for the Text input `field`; to be called before the first fit(),

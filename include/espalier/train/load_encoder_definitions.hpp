@@ -5,7 +5,6 @@
 #include "espalier/train/load_encoder.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <memory>
 #include <span>
@@ -54,9 +53,9 @@ using Parts = std::vector<std::string>;
   return {};
 }
 
-[[nodiscard]] inline Index size_of(const EncoderTensor& tensor) {
-  Index size = 1;
-  for (const auto n : tensor.shape) size *= static_cast<Index>(n);
+[[nodiscard]] inline std::size_t size_of(const EncoderTensor& tensor) {
+  std::size_t size = 1;
+  for (const auto n : tensor.shape) size *= static_cast<std::size_t>(n);
   return size;
 }
 
@@ -69,65 +68,72 @@ using Parts = std::vector<std::string>;
                                 static_cast<Index>(encoder.config().depth), ">"});
 }
 
-/// Fills a tensor of the model.
-ESPALIER_COLD inline void fill(const EncoderCheckpoint& encoder, std::string_view field,
-                               const ParameterInfo& tensor, const Parts& parts,
-                               std::span<float> to) {
+/// Throws CheckpointError if the parts do not make the tensor.
+ESPALIER_COLD inline void check(const EncoderCheckpoint& encoder, std::string_view field,
+                                const ParameterInfo& tensor, const Parts& parts) {
   const bool positions = parts[0] == "embeddings.position_embeddings.weight";
+  std::size_t values = 0;
+  for (const std::string& part : parts) values += size_of(tensor_named(encoder, field, part));
+  const auto size = static_cast<std::size_t>(tensor.size());
+  // Texts may be shorter than the encoder's positions.
+  const bool fits =
+      positions ? values >= size && encoder.config().width == tensor.columns : values == size;
+  if (fits) return;
+  throw_error<CheckpointError>(
+      {encoder.path(), ": tensor '", parts[0], "' has ", values, " values, and '",
+       tensor.name.view(), "' of the model ", size,
+       ": expected an encoder of the shape that the type says (its config.json: width ",
+       static_cast<Index>(encoder.config().width), ", depth ",
+       static_cast<Index>(encoder.config().depth), ", feed-forward ",
+       static_cast<Index>(encoder.config().feed_forward), ", ",
+       static_cast<Index>(encoder.config().positions), " positions)"});
+}
+
+ESPALIER_COLD inline void fill(const EncoderCheckpoint& encoder, const Parts& parts, Index columns,
+                               std::span<float> to) {
   std::vector<float> values;
   for (const std::string& part : parts) {
-    static_cast<void>(tensor_named(encoder, field, part));
     const std::vector<float> more = encoder.values(part);
     values.insert(values.end(), more.begin(), more.end());
   }
-  // Texts may be shorter than the encoder's positions.
-  const bool fits =
-      positions ? values.size() >= to.size() && encoder.config().width == Index{tensor.columns}
-                : values.size() == to.size();
-  if (!fits) {
-    throw_error<CheckpointError>(
-        {encoder.path(), ": tensor '", parts[0], "' has ", values.size(), " values, and '",
-         tensor.name.view(), "' of the model ", to.size(),
-         ": expected an encoder of the shape that the type says (its config.json: width ",
-         static_cast<Index>(encoder.config().width), ", depth ",
-         static_cast<Index>(encoder.config().depth), ", feed-forward ",
-         static_cast<Index>(encoder.config().feed_forward), ", ",
-         static_cast<Index>(encoder.config().positions), " positions)"});
-  }
   std::copy_n(values.begin(), to.size(), to.begin());
-  if (!positions) return;
+  if (parts[0] != "embeddings.position_embeddings.weight") return;
   const std::vector<float> types = encoder.values("embeddings.token_type_embeddings.weight");
-  const auto width = static_cast<std::size_t>(tensor.columns);
-  for (std::size_t i = 0; i < to.size(); ++i) to[i] += types[i % width];
+  for (std::size_t i = 0; i < to.size(); ++i) to[i] += types[i % static_cast<std::size_t>(columns)];
 }
 
-}  // namespace load_encoder_detail
-
-ESPALIER_COLD ESPALIER_INLINE void copy_encoder(const EncoderCheckpoint& encoder,
-                                                const PlanView& plan, std::string_view field,
-                                                Parameters<float>& parameters) {
-  using namespace load_encoder_detail;
-  const EncoderConfig& config = encoder.config();
+/// Calls visit(tensor, parts) for the tensors of the text's encoder.
+template <class Visit>
+void each_tensor(const EncoderCheckpoint& encoder, const PlanView& plan, std::string_view field,
+                 Visit visit) {
   const std::string prefix = "sequence/" + std::string(field) + "/bert0/";
-  const std::string last = "transformer0/layer" + std::to_string(encoder.config().depth - 1) + "/";
-  bool has_last = false;
   for (const ParameterInfo& tensor : plan.tensors) {
     const std::string_view name = tensor.name.view();
     const std::size_t at = name.find(prefix);
     if (at == std::string_view::npos) continue;
-    const std::string_view within = name.substr(at + prefix.size());
-    has_last = has_last || within.starts_with(last);
-    const Parts parts = parts_of(within);
+    const Parts parts = parts_of(name.substr(at + prefix.size()));
     if (parts.empty())
       throw_error<CheckpointError>({encoder.path(), ": nothing for tensor '", name, "'"});
-    fill(encoder, field, tensor, parts,
-         parameters.dense.span().subspan(static_cast<std::size_t>(tensor.offset),
-                                         static_cast<std::size_t>(tensor.size())));
+    visit(tensor, parts);
   }
+}
+
+}  // namespace load_encoder_detail
+
+ESPALIER_COLD ESPALIER_INLINE void check_encoder(const EncoderCheckpoint& encoder,
+                                                 const PlanView& plan, std::string_view field) {
+  using namespace load_encoder_detail;
+  const EncoderConfig& config = encoder.config();
+  const std::string prefix = "sequence/" + std::string(field) + "/bert0/";
+  const std::string last = prefix + "transformer0/layer" + std::to_string(config.depth - 1) + "/";
+  bool has_last = false;
+  each_tensor(encoder, plan, field, [&](const ParameterInfo& tensor, const Parts& parts) {
+    has_last = has_last || tensor.name.view().find(last) != std::string_view::npos;
+    check(encoder, field, tensor, parts);
+  });
   if (!has_last) {
-    throw_error<CheckpointError>({encoder.path(), ": has ",
-                                  static_cast<Index>(encoder.config().depth), " layers, the text '",
-                                  field, "' of the model fewer"});
+    throw_error<CheckpointError>({encoder.path(), ": has ", static_cast<Index>(config.depth),
+                                  " layers, the text '", field, "' of the model fewer"});
   }
   for (const Node& node : plan.nodes) {
     const std::string_view name = node.name.view();
@@ -152,17 +158,28 @@ ESPALIER_COLD ESPALIER_INLINE void copy_encoder(const EncoderCheckpoint& encoder
            activation_name(node.activation), ", which the text '", field, "' of the model has"});
     }
   }
+}
+
+ESPALIER_COLD ESPALIER_INLINE void copy_encoder(const EncoderCheckpoint& encoder,
+                                                const PlanView& plan, std::string_view field,
+                                                Parameters<float>& parameters) {
+  using namespace load_encoder_detail;
+  check_encoder(encoder, plan, field);
+  each_tensor(encoder, plan, field, [&](const ParameterInfo& tensor, const Parts& parts) {
+    fill(encoder, parts, tensor.columns,
+         parameters.dense.span().subspan(static_cast<std::size_t>(tensor.offset),
+                                         static_cast<std::size_t>(tensor.size())));
+  });
   const std::vector<float> words = encoder.values("embeddings.word_embeddings.weight");
   for (std::size_t t = 0; t < plan.tables.size(); ++t) {
     const TableInfo& table = plan.tables[t];
     if (!table.name.view().ends_with("embedding/" + std::string(field))) continue;
     const auto width = static_cast<std::size_t>(table.width);
     const auto rows = static_cast<std::size_t>(parameters.table_rows[t]);
-    if (encoder.config().width != Index{table.width} || words.size() < (rows - 1) * width) {
-      throw_error<CheckpointError>({encoder.path(), ": word embeddings of ",
-                                    static_cast<Index>(encoder.config().tokens), " tokens × ",
-                                    static_cast<Index>(encoder.config().width), ", and the text '",
-                                    field, "' of the model has ", rows - 1, " × ", width});
+    if (words.size() < (rows - 1) * width) {
+      throw_error<CheckpointError>(
+          {encoder.path(), ": word embeddings of ", static_cast<Index>(encoder.config().tokens),
+           " tokens, and the text '", field, "' of the model has ", rows - 1});
     }
     std::fill_n(parameters.tables[t].data(), width, 0.0F);
     std::copy_n(words.begin(), (rows - 1) * width, parameters.tables[t].data() + width);
@@ -171,15 +188,20 @@ ESPALIER_COLD ESPALIER_INLINE void copy_encoder(const EncoderCheckpoint& encoder
 
 ESPALIER_COLD ESPALIER_INLINE void load_encoder(PlanTrainer& trainer, std::string_view field,
                                                 const std::string& folder) {
-  auto tokenizer = std::make_shared<const WordPieceTokenizer>(load_word_piece(folder));
+  const auto is_field = [&](const FieldInfo& f) { return f.is_text() && f.name == field; };
+  const auto fields = trainer.plan().schema.fields;
+  if (std::none_of(fields.begin(), fields.end(), is_field))
+    throw_error<ConfigError>({"no text '", field, "' among the inputs of the model"});
+  WordPiece word_piece = load_word_piece(folder);
   auto encoder = std::make_shared<const EncoderCheckpoint>(folder);
-  if (static_cast<std::int64_t>(tokenizer->tokens().size()) > encoder->config().tokens) {
-    throw_error<CheckpointError>({folder, ": its tokenizer has ", tokenizer->tokens().size(),
+  if (static_cast<std::int64_t>(word_piece.rows()) > encoder->config().tokens) {
+    throw_error<CheckpointError>({folder, ": its tokenizer has ", word_piece.rows(),
                                   " tokens, its word embeddings ",
                                   static_cast<Index>(encoder->config().tokens)});
   }
+  check_encoder(*encoder, trainer.plan(), field);
   trainer.start_text(
-      field, std::move(tokenizer),
+      field, std::make_shared<const WordPieceTokenizer>(std::move(word_piece)),
       [encoder, name = std::string(field), plan = trainer.plan()](Parameters<float>& parameters) {
         copy_encoder(*encoder, plan, name, parameters);
       });

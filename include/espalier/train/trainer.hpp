@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -156,7 +157,8 @@ class PlanTrainer {
   Evaluate evaluate_;
   MakeExecutor make_;
   Monitor monitor_;
-  std::vector<std::function<void(Parameters<float>&)>> starts_;  ///< of encoders
+  /// Per Text input: fills in the weights of its encoder.
+  std::map<std::string, std::function<void(Parameters<float>&)>, std::less<>> starts_;
   Features features_;
   std::vector<double> base_weights_;  ///< weights of the tasks in the plan
   std::unique_ptr<ExecutorInterface> executor_;

@@ -95,7 +95,7 @@ ESPALIER_COLD ESPALIER_INLINE FitResult PlanTrainer::fit(const Dataset& train,
     if (anew) {
       initialize(program_.plan, options_.seed, fresh->parameters());
       start_heads(program_, splits.train, fresh->parameters().dense.span());
-      for (const auto& fill : starts_) fill(fresh->parameters());
+      for (const auto& [field, fill] : starts_) fill(fresh->parameters());
     }
     if (!resumed && executor_) fresh->parameters().copy_from(executor_->parameters());
     fresh->changed();
@@ -168,7 +168,7 @@ ESPALIER_COLD ESPALIER_INLINE void PlanTrainer::start_text(
   if (executor_)
     throw ConfigError("an encoder is loaded before the first fit() or load(), not after");
   features_.set_tokenizer(field, std::move(tokenizer));
-  starts_.push_back(std::move(fill));
+  starts_.insert_or_assign(std::string(field), std::move(fill));
 }
 
 ESPALIER_INLINE Predictions PlanTrainer::predict(const Dataset& data) {

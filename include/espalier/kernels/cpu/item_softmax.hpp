@@ -282,7 +282,11 @@ void item_row_gradients(Device, const Items& items, const T* table, View<const T
         const T* const offset = tile.offset;
         for_places<T>(m, [=](const auto& at) {
           auto z = at.get(p) * to_score - log_sum;
-          if constexpr (Items::sampled) z += at.get(offset);
+          if constexpr (Items::sampled) {
+            z += at.get(offset);
+          } else {
+            z = z > T{0} ? decltype(z){} : z;  // rounding: a probability is at most 1
+          }
           at.put(p, -exponential(z));
         });
         for (Index k = 0; Items::sampled && k < m; ++k) {
