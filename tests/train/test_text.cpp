@@ -234,7 +234,7 @@ TEST_CASE("Text: what does not fit is refused, naming the first difference") {
   esp::Trainer<Vector<esp::FirstStep, esp::Bert<Depth<1>, Width<8>, Heads<2>, FeedForward<20>>>>
       shallow(options(1));
   CHECK(message(shallow, encoder.path()) ==
-        file + ": has 2 layers, the text 'text' of the model fewer");
+        file + ": has 2 layers, the text 'text' of the model 1");
   esp::Trainer<Vector<esp::FirstStep, esp::Bert<Depth<3>, Width<8>, Heads<2>, FeedForward<20>>>>
       deep(options(1));
   CHECK(message(deep, encoder.path()) ==

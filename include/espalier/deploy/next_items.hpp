@@ -34,19 +34,16 @@ struct RankedItem {
                                                  const ServingState& state, Index most,
                                                  std::span<const std::string> without = {});
 
-[[nodiscard]] inline std::vector<RankedItem> next_items(const PlanPredictor& predictor,
-                                                        std::string_view task,
-                                                        std::initializer_list<NamedValue> row,
-                                                        Index most,
-                                                        std::span<const std::string> without = {}) {
+/// With lists: next_items(predictor, "next", {{"seen", "m17|m4"}}, 10, {"m9"}).
+[[nodiscard]] inline std::vector<RankedItem> next_items(
+    const PlanPredictor& predictor, std::string_view task, std::initializer_list<NamedValue> row,
+    Index most, const std::vector<std::string>& without = {}) {
   return next_items(predictor, task, std::span<const NamedValue>(row.begin(), row.size()), most,
                     without);
 }
-[[nodiscard]] inline std::vector<RankedItem> next_items(const PlanPredictor& predictor,
-                                                        std::string_view task,
-                                                        std::initializer_list<NamedValue> row,
-                                                        const ServingState& state, Index most,
-                                                        std::span<const std::string> without = {}) {
+[[nodiscard]] inline std::vector<RankedItem> next_items(
+    const PlanPredictor& predictor, std::string_view task, std::initializer_list<NamedValue> row,
+    const ServingState& state, Index most, const std::vector<std::string>& without = {}) {
   return next_items(predictor, task, std::span<const NamedValue>(row.begin(), row.size()), state,
                     most, without);
 }

@@ -127,13 +127,18 @@ ESPALIER_COLD ESPALIER_INLINE void check_encoder(const EncoderCheckpoint& encode
   const std::string prefix = "sequence/" + std::string(field) + "/bert0/";
   const std::string last = prefix + "transformer0/layer" + std::to_string(config.depth - 1) + "/";
   bool has_last = false;
+  const std::string layer = prefix + "transformer0/layer";
+  Index layers = 0;  // of the model
   each_tensor(encoder, plan, field, [&](const ParameterInfo& tensor, const Parts& parts) {
     has_last = has_last || tensor.name.view().find(last) != std::string_view::npos;
+    const bool starts_layer = tensor.name.view().find(layer) != std::string_view::npos &&
+                              tensor.name.view().ends_with("/attention/qkv/weight");
+    layers += starts_layer ? 1 : 0;
     check(encoder, field, tensor, parts);
   });
   if (!has_last) {
     throw_error<CheckpointError>({encoder.path(), ": has ", static_cast<Index>(config.depth),
-                                  " layers, the text '", field, "' of the model fewer"});
+                                  " layers, the text '", field, "' of the model ", layers});
   }
   for (const Node& node : plan.nodes) {
     const std::string_view name = node.name.view();
