@@ -16,6 +16,7 @@
 #include "espalier/core/config.hpp"
 #include "espalier/core/decimal.hpp"
 #include "espalier/core/error.hpp"
+#include "espalier/model/description.hpp"
 #include "espalier/text/tokenizer_file.hpp"
 #include "espalier/text/word_piece_tokenizer.hpp"
 
