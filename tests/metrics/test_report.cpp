@@ -69,7 +69,7 @@ TEST_CASE("which way is better") {
   CHECK_THROWS_WITH_AS(
       static_cast<void>(better_is_higher("acu")),
       "unknown metric 'acu'; expected one of auc, pr_auc, gauc, mean_auc, accuracy, "
-      "precision, recall, f1, r2, loss, "
+      "precision, recall, f1, r2, mrr, loss, "
       "log_loss, rmse, mae, poisson_deviance, ece, ndcg@k, recall@k",
       ConfigError);
 }
