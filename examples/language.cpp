@@ -157,7 +157,7 @@ int main(int argc, char** argv) {
       .about = "Fine-tunes a pre-trained encoder for several tasks at once.",
       .model_names = names_of(topic->models()),
       .default_model = "shared",
-      .recipe = {.epochs = 10,
+      .recipe = {.epochs = 4,
                  .batch_size = 32,
                  .optimizer = esp::AdamW{.learning_rate = 1e-3},
                  .schedule = esp::WarmUp{.steps = 200, .then = esp::Linear{}},
