@@ -7,7 +7,7 @@
 #include <unordered_map>
 
 #include "common/experiment.hpp"
-#include "common/find_data.hpp"
+#include "common/movielens.hpp"
 
 namespace {
 
@@ -69,22 +69,12 @@ std::vector<double> part_of_history(const esp::Table& ratings) {
 }
 
 examples::Splits load(const examples::Options& o) {
-  const auto folder = examples::find_or_fetch(
-      o.data, "movielens-latest-small", {"ratings.csv"},
-      {"ml-latest-small", "movielens-latest-small/ml-latest-small"}, o.download);
-  if (!folder)
-    throw esp::IoError(
-        "MovieLens is not here; scripts/fetch-data movielens-latest-small downloads it");
-  const auto file = [&](const char* name) {
-    const auto found = examples::find_file(*folder, name);
-    if (!found) throw esp::IoError(folder->string() + ": no " + name);
-    return *found;
-  };
-  esp::Table ratings =
-      esp::read_csv(file("ratings.csv"), {.columns = {{"userId", esp::ColumnKind::text},
-                                                      {"movieId", esp::ColumnKind::text},
-                                                      {"rating", esp::ColumnKind::number},
-                                                      {"timestamp", esp::ColumnKind::number}}});
+  const std::filesystem::path folder = examples::movielens_folder(o);
+  esp::Table ratings = esp::read_csv(examples::movielens_file(folder, "ratings.csv"),
+                                     {.columns = {{"userId", esp::ColumnKind::text},
+                                                  {"movieId", esp::ColumnKind::text},
+                                                  {"rating", esp::ColumnKind::number},
+                                                  {"timestamp", esp::ColumnKind::number}}});
   ratings.add(esp::Column::number("part", part_of_history(ratings)));
   esp::Table table = esp::sample_negatives(ratings, {.user = "userId",
                                                      .item = "movieId",
@@ -92,10 +82,10 @@ examples::Splits load(const examples::Options& o) {
                                                      .per_positive = negatives,
                                                      .keep = {"part"},
                                                      .seed = o.seed});
-  esp::Table movies =
-      esp::read_csv(file("movies.csv"), {.columns = {{"movieId", esp::ColumnKind::text},
-                                                     {"title", esp::ColumnKind::text},
-                                                     {"genres", esp::ColumnKind::text}}});
+  esp::Table movies = esp::read_csv(examples::movielens_file(folder, "movies.csv"),
+                                    {.columns = {{"movieId", esp::ColumnKind::text},
+                                                 {"title", esp::ColumnKind::text},
+                                                 {"genres", esp::ColumnKind::text}}});
   const esp::Column titles = movies.as_text("title");
   movies.derive("year", [&](esp::Index i) { return year_of(titles.at(i)); });
   esp::join(table, movies, "movieId");

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "common/experiment.hpp"
-#include "common/find_data.hpp"
+#include "common/movielens.hpp"
 #include "common/sharing.hpp"
 #include "espalier/data/gzip.hpp"
 #include "espalier/exec/predict.hpp"
@@ -84,17 +84,10 @@ std::map<std::int64_t, std::vector<Rating>> read_histories(const std::string& fi
 
 /// Three rows for each user: the film to train on, to validate, to test, each with those before.
 examples::Splits load(const examples::Options& o) {
-  const auto folder = examples::find_or_fetch(
-      o.data, "movielens-latest-small", {"ratings.csv"},
-      {"ml-latest-small", "movielens-latest-small/ml-latest-small"}, o.download);
-  if (!folder)
-    throw esp::IoError(
-        "MovieLens is not here; scripts/fetch-data movielens-latest-small downloads it");
-  const auto file = examples::find_file(*folder, "ratings.csv");
-  if (!file) throw esp::IoError(folder->string() + ": no ratings.csv");
+  const std::string file = examples::movielens_file(examples::movielens_folder(o), "ratings.csv");
   std::vector<std::string> users, seen, next;
   std::vector<double> part;
-  for (const auto& [user, history] : read_histories(*file)) {
+  for (const auto& [user, history] : read_histories(file)) {
     if (history.size() < 4) continue;
     std::string before;
     for (std::size_t i = 0; i < history.size(); ++i) {

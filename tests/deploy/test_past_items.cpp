@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "data/helpers.hpp"
+#include "deploy/saved_model.hpp"
 #include "espalier/data/csv_writer.hpp"
 #include "espalier/model/row_history_file.hpp"
 #include "espalier/sequences.hpp"
@@ -72,43 +73,9 @@ std::vector<esp::NamedValue> label_of(const esp::Table& table, esp::Index row) {
   return {{"click", table.numbers("click")[static_cast<std::size_t>(row)]}};
 }
 
-struct Saved {
-  TemporaryFolder folder{TemporaryFolder::Where::in_memory};
-  std::string path = folder / "model.safetensors";
-  esp::Table table = feed(1600, 0, 1);
-
-  Saved() {
-    esp::add_history<Feed>(table);
-    const auto [train, valid, rest] = esp::Dataset(table).split_by_time("day", 5, 6);
-    esp::Trainer<Feed> trainer(quick_options());
-    trainer.fit(train, valid);
-    trainer.save(path);
-  }
-};
-
-const Saved& saved() {
-  static const Saved once;
+const SavedModel<Feed>& saved() {
+  static const SavedModel<Feed> once(feed(1600, 0, 1), 5, 6);
   return once;
-}
-
-/// Whether `row` has the ids and numbers of row `i` of `data`.
-bool same_bits(const esp::Features& features, const std::vector<esp::NamedValue>& row,
-               const esp::ServingState& state, const esp::EncodedData& data, std::size_t i) {
-  const esp::EncodedData one = features.encode(row, {}, &state.history());
-  const auto numbers = static_cast<std::size_t>(data.numeric_rows),
-             ids = static_cast<std::size_t>(data.single_fields);
-  bool same = one.ids.size() == data.ids.size();
-  for (std::size_t k = 0; k < numbers; ++k)
-    same = same && one.numeric[k] == data.numeric[i * numbers + k];
-  for (std::size_t k = 0; k < ids; ++k)
-    same = same && one.single_ids[k] == data.single_ids[i * ids + k];
-  for (std::size_t k = 0; same && k < data.ids.size(); ++k) {
-    if (data.ids[k].offsets.empty()) continue;
-    const auto begin = data.ids[k].ids.begin() + data.ids[k].offsets[i],
-               end = data.ids[k].ids.begin() + data.ids[k].offsets[i + 1];
-    same = std::vector<std::int32_t>(begin, end) == one.ids[k].ids;
-  }
-  return same;
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 
 #include "data/helpers.hpp"
+#include "deploy/saved_model.hpp"
 #include "espalier/data/csv_writer.hpp"
 #include "espalier/data/load.hpp"
 #include "espalier/deploy/predictor.hpp"
@@ -60,37 +61,9 @@ std::vector<esp::NamedValue> row_of(const esp::Table& table, esp::Index row) {
   return values;
 }
 
-struct Saved {
-  TemporaryFolder folder{TemporaryFolder::Where::in_memory};
-  std::string path = folder / "model.safetensors";
-  esp::Table table = visits(2000, 0, 1);
-
-  Saved() {
-    esp::add_history<Visits>(table);
-    const auto [train, valid, rest] = esp::Dataset(table).split_by_time("day", 6, 8);
-    esp::Trainer<Visits> trainer(quick_options());
-    trainer.fit(train, valid);
-    trainer.save(path);
-  }
-};
-
-const Saved& saved() {
-  static const Saved once;
+const SavedModel<Visits>& saved() {
+  static const SavedModel<Visits> once(visits(2000, 0, 1), 6, 8);
   return once;
-}
-
-/// Whether `row` is encoded to the same bits as row `i` of `data`.
-bool same_bits(const esp::Features& features, const std::vector<esp::NamedValue>& row,
-               const esp::ServingState& state, const esp::EncodedData& data, std::size_t i) {
-  const esp::EncodedData one = features.encode(row, {}, &state.history());
-  const auto numbers = static_cast<std::size_t>(data.numeric_rows),
-             ids = static_cast<std::size_t>(data.single_fields);
-  bool same = true;
-  for (std::size_t k = 0; k < numbers; ++k)
-    same = same && one.numeric[k] == data.numeric[i * numbers + k];
-  for (std::size_t k = 0; k < ids; ++k)
-    same = same && one.single_ids[k] == data.single_ids[i * ids + k];
-  return same;
 }
 
 /// The sums of the last day over all keys of the first group.

@@ -11,10 +11,10 @@
 #include "espalier/describe/sharing/all.hpp"
 #include "espalier/exec/inference.hpp"
 #include "espalier/exec/random_batch.hpp"
-#include "espalier/exec/task_gradients.hpp"
 #include "espalier/optim/optim.hpp"
 #include "espalier/sequences.hpp"
 #include "ops/gradients.hpp"
+#include "ops/unit_weights.hpp"
 #include "support/message_of.hpp"
 #include "support/parameter_values.hpp"
 
@@ -46,15 +46,6 @@ struct Shared
                           Sharing, Click, Content> {};
 
 using Act = esp::Layers<esp::Dense<5, esp::Activation::tanh>>;
-
-/// A gradient method with weights of 1.
-struct Ones {
-  static constexpr std::string_view name = "ones";
-  static constexpr bool needs_coordinates = false;
-  static void weights(const esp::TaskGradients&, std::span<double> out) {
-    std::fill(out.begin(), out.end(), 1.0);
-  }
-};
 
 }  // namespace
 
@@ -300,21 +291,5 @@ TEST_CASE(
     if (threads == 1) first = all;
     CHECK(all == first);
   }
-  // Weights 1 for the gradient of each task give the gradient of the weighted sum of losses.
-  esp::TrainExecutor<double> plain(program, rows, 150, 1), by_task(program, rows, 150, 1);
-  for (auto* executor : {&plain, &by_task}) {
-    esp::initialize(program.plan, 1, executor->parameters());
-    executor->prepare(esp::Sgd{.learning_rate = 0.1}, {});
-  }
-  esp::GradientAggregator balance{Ones{}};
-  balance.reset(2);
-  esp::TaskGradientPass<double> pass(by_task, esp::BalanceOn::parameters);
-  for (std::int64_t step = 1; step <= 3; ++step) {
-    plain.forward_backward(data.batch(), weights, 7);
-    plain.update({step, 1, 1});
-    pass.forward_backward(data.batch(), weights, 7, balance);
-    by_task.update({step, 1, 1});
-  }
-  CHECK(espalier_test::most_apart(espalier_test::values_of(plain.parameters()),
-                                  espalier_test::values_of(by_task.parameters())) < 1e-12);
+  espalier_test::check_unit_weights(program, rows);
 }
