@@ -277,6 +277,10 @@ class TrainExecutor {
     predict_.steps.push_back(predict);
     evaluate_ = predict_;
     evaluate_.steps.push_back(losses);
+    // Predictions alone need no losses over all items.
+    std::erase_if(predict_.steps, [](const Step<T>& step) {
+      return step.node != nullptr && step.node->scores_rows;
+    });
   }
 
   BatchRun<T> run_;

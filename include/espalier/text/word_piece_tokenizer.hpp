@@ -24,8 +24,6 @@ class WordPieceTokenizer final : public TextTokenizer {
   [[nodiscard]] const std::vector<std::string>& tokens() const override { return tokens_; }
   [[nodiscard]] std::string settings() const override;
 
-  [[nodiscard]] const WordPiece& word_piece() const noexcept { return word_piece_; }
-
   /// Makes the tokenizer that had these tokens and settings. Throws DataError for settings of
   /// another structure, and what WordPiece throws.
   [[nodiscard]] static std::shared_ptr<const TextTokenizer> restore(
